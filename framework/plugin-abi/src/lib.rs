@@ -1,0 +1,1 @@
+//! The C ABI for scheme plugins that live out of tree.

@@ -1,0 +1,1 @@
+//! Runs experiments: links the built-in plugins and runs every cell in a process of its own.

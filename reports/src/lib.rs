@@ -1,0 +1,1 @@
+//! Renders the records of a run: terminal, Markdown and CSV tables.

@@ -1,0 +1,1 @@
+//! Paillier's additive encryption: packed fixed point, on GMP or on paillier-rs.

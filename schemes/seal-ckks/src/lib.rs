@@ -1,0 +1,1 @@
+//! CKKS on Microsoft SEAL, through the C library that sealy builds.

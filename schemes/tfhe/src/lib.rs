@@ -1,0 +1,1 @@
+//! TFHE: exact small integers and programmable bootstrapping.

@@ -1,0 +1,1 @@
+//! Linear regression: trained in clear, evaluated under encryption.

@@ -1,0 +1,1 @@
+//! Logistic regression: trained in clear, evaluated under encryption.
