@@ -1,1 +1,23 @@
-//! Programs over encrypted vectors, the plugin traits, experiments, data sets, measuring and records.
+//! The core of Hexperiment: what a task, a scheme and an experiment *are*.
+//!
+//! A [`task`](crate::task) states what is computed as a [`program`] over encrypted vectors; a
+//! [`scheme`](crate::scheme) says how one is evaluated under a cryptosystem; a
+//! [`session`] lets the two act for the parties of a protocol and meters all they do.
+//! Nothing in this crate names a scheme or a task.
+
+pub mod dataset;
+pub mod experiment;
+pub mod measure;
+pub mod metrics;
+pub mod options;
+pub mod program;
+pub mod record;
+pub mod registry;
+pub mod scheme;
+pub mod security;
+pub mod session;
+pub mod source;
+pub mod task;
+
+// Plugins register through these, so that they need no version of their own.
+pub use inventory;

@@ -1,1 +1,163 @@
 //! The oracle as a scheme: programs evaluated in clear, the zero line of every table.
+//!
+//! Its "ciphertexts" are little-endian doubles behind a header of three 32-bit words, so that
+//! sizes and transfer are those of sending the numbers as they are.
+
+use hexperiment_core::inventory;
+use hexperiment_core::options::Options;
+use hexperiment_core::program::lower::{Capabilities, Lowered};
+use hexperiment_core::program::{InputId, OutputId};
+use hexperiment_core::registry::SchemePlugin;
+use hexperiment_core::scheme::{
+    CiphertextData, Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, Evaluator, KeySet,
+    KeySizes, OperationCounts, Parameters, Scheme, SchemeError, SchemeManifest,
+};
+use hexperiment_core::security::{Protection, Security};
+use ndarray::{Array2, ArrayView2};
+
+inventory::submit! { SchemePlugin(&Plaintext) }
+
+/// No encryption at all.
+pub struct Plaintext;
+
+impl Scheme for Plaintext {
+    fn manifest(&self) -> SchemeManifest {
+        SchemeManifest {
+            name: "plaintext",
+            doc: "No encryption: the framework's own interpreter in double precision. The zero \
+                  line of every comparison.",
+            library: format!("none (hexperiment {})", env!("CARGO_PKG_VERSION")),
+            options: vec![],
+        }
+    }
+
+    fn capabilities(&self, _: &Options) -> Result<Capabilities, SchemeError> {
+        Ok(Capabilities::everything())
+    }
+
+    fn compile(&self, request: CompileRequest<'_>) -> Result<Box<dyn Circuit>, SchemeError> {
+        let lowered = request.lowered.clone();
+        let parameters = Parameters {
+            security: Security {
+                protection: Protection::None,
+                bits: 0,
+                basis: "nothing is encrypted".into(),
+            },
+            chosen: vec![("arithmetic".into(), "IEEE 754 double precision".into())],
+            depth: 0,
+            counts: OperationCounts::default(),
+            server_sees: "everything: inputs, results and all between".into(),
+            quantisation: None,
+            noise_tolerance: vec![0.0; lowered.program().outputs().len()],
+        };
+        Ok(Box::new(ClearCircuit {
+            lowered,
+            parameters,
+        }))
+    }
+}
+
+struct ClearCircuit {
+    lowered: Lowered,
+    parameters: Parameters,
+}
+
+impl Circuit for ClearCircuit {
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, SchemeError> {
+        Ok(self.lowered.simulate(inputs)?)
+    }
+
+    fn generate_keys(&self) -> Result<KeySet, SchemeError> {
+        Ok(KeySet {
+            encryptor: Box::new(Clear),
+            evaluator: Box::new(ClearEvaluator(self.lowered.clone())),
+            decryptor: Box::new(Clear),
+            sizes: KeySizes::default(),
+        })
+    }
+
+    fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {
+        let (header, numbers) = bytes
+            .split_first_chunk::<HEADER>()
+            .ok_or_else(|| SchemeError::Foreign("truncated header".into()))?;
+        let word =
+            |i: usize| u32::from_le_bytes([header[i], header[i + 1], header[i + 2], header[i + 3]]);
+        let (magic, rows, columns) = (word(0), word(4) as usize, word(8) as usize);
+        if magic != MAGIC {
+            return Err(SchemeError::Foreign("not a table in clear".into()));
+        }
+        if rows.checked_mul(columns).and_then(|n| n.checked_mul(8)) != Some(numbers.len()) {
+            let found = numbers.len();
+            return Err(SchemeError::Foreign(format!(
+                "{found} bytes for {rows} x {columns} doubles"
+            )));
+        }
+        let numbers = numbers
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .map(|b| f64::from_le_bytes(*b))
+            .collect();
+        Array2::from_shape_vec((rows, columns), numbers)
+            .map(|table| Ciphertexts::new(Table(table)))
+            .map_err(|e| SchemeError::Foreign(e.to_string()))
+    }
+}
+
+const HEADER: usize = 12;
+const MAGIC: u32 = 0x5052_4C43;
+
+/// A table that pretends to be encrypted.
+struct Table(Array2<f64>);
+
+impl CiphertextData for Table {
+    fn write(&self, bytes: &mut Vec<u8>) -> Result<(), SchemeError> {
+        for word in [MAGIC, self.0.nrows() as u32, self.0.ncols() as u32] {
+            bytes.extend(word.to_le_bytes());
+        }
+        bytes.extend(self.0.iter().flat_map(|x| x.to_le_bytes()));
+        Ok(())
+    }
+
+    fn count(&self) -> usize {
+        self.0.ncols()
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}
+
+struct Clear;
+
+impl Encryptor for Clear {
+    fn encrypt(&self, _: InputId, table: ArrayView2<'_, f64>) -> Result<Ciphertexts, SchemeError> {
+        Ok(Ciphertexts::new(Table(table.to_owned())))
+    }
+}
+
+impl Decryptor for Clear {
+    fn decrypt(&self, _: OutputId, ciphertexts: &Ciphertexts) -> Result<Array2<f64>, SchemeError> {
+        Ok(ciphertexts.downcast::<Table>()?.0.clone())
+    }
+}
+
+struct ClearEvaluator(Lowered);
+
+impl Evaluator for ClearEvaluator {
+    fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
+        let tables = inputs
+            .iter()
+            .map(|c| c.downcast::<Table>().map(|t| t.0.clone()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let outputs = self.0.simulate(&tables)?;
+        Ok(outputs
+            .into_iter()
+            .map(|t| Ciphertexts::new(Table(t)))
+            .collect())
+    }
+}

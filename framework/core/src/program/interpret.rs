@@ -1,0 +1,178 @@
+//! The oracle: a program evaluated in clear, in double precision.
+
+use ndarray::Array2;
+
+use super::{Input, Op, Program, ProgramError};
+
+/// `1 / (1 + exp(-x))`, without overflow at either end.
+pub(super) fn sigmoid(x: f64) -> f64 {
+    if x >= 0.0 {
+        1.0 / (1.0 + (-x).exp())
+    } else {
+        let e = x.exp();
+        e / (1.0 + e)
+    }
+}
+
+/// 1, 0 or -1, where [`f64::signum`] knows no 0.
+pub(super) fn sign(x: f64) -> f64 {
+    if x == 0.0 { 0.0 } else { x.signum() }
+}
+
+fn bit(condition: bool) -> f64 {
+    f64::from(u8::from(condition))
+}
+
+impl Input {
+    /// Checks a table of this input's columns: its shape, that all is finite and in range.
+    pub fn check(&self, table: ndarray::ArrayView2<'_, f64>) -> Result<(), ProgramError> {
+        self.check_shape(table)?;
+        for (column, declared) in table.columns().into_iter().zip(&self.columns) {
+            let room = 1e-9 * declared.range.width();
+            for (row, &found) in column.iter().enumerate() {
+                let below = found >= declared.range.low - room;
+                let above = found <= declared.range.high + room;
+                if !(below && above) {
+                    return Err(ProgramError::OutOfRange {
+                        input: self.name.clone(),
+                        column: declared.name.clone(),
+                        row,
+                        found,
+                        range: declared.range,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_shape(&self, table: ndarray::ArrayView2<'_, f64>) -> Result<(), ProgramError> {
+        if table.dim() == (self.length, self.columns.len()) {
+            return Ok(());
+        }
+        Err(ProgramError::InputShape {
+            input: self.name.clone(),
+            expected_rows: self.length,
+            expected_columns: self.columns.len(),
+            rows: table.nrows(),
+            columns: table.ncols(),
+        })
+    }
+}
+
+impl Program {
+    /// Evaluates the program in clear.
+    ///
+    /// `inputs` holds a table for each input, `length` rows x one column per declared column;
+    /// the result holds one table for each output, one column per value. Fails if a table has
+    /// the wrong shape or a number outside its column's declared range.
+    pub fn interpret(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, ProgramError> {
+        self.check_inputs(inputs)?;
+        Ok(self.evaluate_in_clear(inputs))
+    }
+
+    /// As [`Program::interpret`], for tables whose numbers may lie outside their ranges, as
+    /// what was decrypted may; of the wrong number or shape they are an error still.
+    pub fn interpret_any(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, ProgramError> {
+        for (input, table) in self.inputs.iter().zip(inputs) {
+            input.check_shape(table.view())?;
+        }
+        Ok(self.evaluate_in_clear(inputs))
+    }
+
+    fn evaluate_in_clear(&self, inputs: &[Array2<f64>]) -> Vec<Array2<f64>> {
+        let values = self.values_in_clear(inputs);
+        self.outputs
+            .iter()
+            .map(|output| {
+                let rows = self.value(output.values[0]).length;
+                Array2::from_shape_fn((rows, output.values.len()), |(row, column)| {
+                    values[output.values[column].index()][row]
+                })
+            })
+            .collect()
+    }
+
+    fn check_inputs(&self, inputs: &[Array2<f64>]) -> Result<(), ProgramError> {
+        if inputs.len() != self.inputs.len() {
+            let (expected, found) = (self.inputs.len(), inputs.len());
+            return Err(ProgramError::InputCount { expected, found });
+        }
+        self.inputs
+            .iter()
+            .zip(inputs)
+            .try_for_each(|(input, table)| input.check(table.view()))
+    }
+
+    /// Evaluates the program in clear and returns every value, by [`super::ValueId::index`].
+    pub fn interpret_values(&self, inputs: &[Array2<f64>]) -> Result<Vec<Vec<f64>>, ProgramError> {
+        self.check_inputs(inputs)?;
+        Ok(self.values_in_clear(inputs))
+    }
+
+    fn values_in_clear(&self, inputs: &[Array2<f64>]) -> Vec<Vec<f64>> {
+        let mut values: Vec<Vec<f64>> = Vec::with_capacity(self.values.len());
+        for value in &self.values {
+            let result = match &value.op {
+                Op::Input { input, column } => inputs[input.index()].column(*column).to_vec(),
+                op => {
+                    let operands: Vec<&[f64]> = op
+                        .operands()
+                        .iter()
+                        .map(|v| values[v.index()].as_slice())
+                        .collect();
+                    apply(op, &operands, value.length)
+                }
+            };
+            values.push(result);
+        }
+        values
+    }
+}
+
+/// What `op` yields on `operands` (in the order of [`Op::operands`]), a vector of `length`.
+///
+/// Lengths are those that the builder checked; an input has no operands and yields zeros.
+pub fn apply(op: &Op, operands: &[&[f64]], length: usize) -> Vec<f64> {
+    let each = |f: &dyn Fn(usize) -> f64| (0..length).map(f).collect::<Vec<f64>>();
+    match op {
+        Op::Input { .. } => vec![0.0; length],
+        Op::Constant(p) => each(&|i| p.at(i)),
+        Op::Add(..) => each(&|i| operands[0][i] + operands[1][i]),
+        Op::Sub(..) => each(&|i| operands[0][i] - operands[1][i]),
+        Op::Neg(_) => each(&|i| -operands[0][i]),
+        Op::Offset { by, .. } => each(&|i| operands[0][i] + by.at(i)),
+        Op::Scale { by, .. } => each(&|i| operands[0][i] * by.at(i)),
+        Op::WeightedSum { terms, bias } => each(&|i| {
+            let products = terms.iter().zip(operands).map(|((_, w), x)| w.at(i) * x[i]);
+            bias.at(i) + products.sum::<f64>()
+        }),
+        Op::Mul(..) => each(&|i| operands[0][i] * operands[1][i]),
+        Op::Square(_) => each(&|i| operands[0][i] * operands[0][i]),
+        Op::Shift { by, .. } => {
+            each(&|i| operands[0][(i as i64 + by).rem_euclid(length as i64) as usize])
+        }
+        Op::Sum { group, .. } => each(&|k| operands[0][k * group..(k + 1) * group].iter().sum()),
+        Op::Pick { stride, .. } => each(&|k| operands[0][k * stride]),
+        Op::Polynomial { polynomial, .. } => each(&|i| polynomial.evaluate(operands[0][i])),
+        Op::Sigmoid(_) => each(&|i| sigmoid(operands[0][i])),
+        Op::Step(_) => each(&|i| bit(operands[0][i] > 0.0)),
+        Op::Sign(_) => each(&|i| sign(operands[0][i])),
+        Op::Relu(_) => each(&|i| operands[0][i].max(0.0)),
+        Op::Abs(_) => each(&|i| operands[0][i].abs()),
+        Op::Max(..) => each(&|i| operands[0][i].max(operands[1][i])),
+        Op::Min(..) => each(&|i| operands[0][i].min(operands[1][i])),
+        Op::Compare { relation, .. } => {
+            each(&|i| bit(relation.holds(operands[0][i], operands[1][i])))
+        }
+        Op::Select { .. } => each(&|i| {
+            if operands[0][i] > 0.5 {
+                operands[1][i]
+            } else {
+                operands[2][i]
+            }
+        }),
+        Op::Lookup { table, .. } => each(&|i| table.at(operands[0][i])),
+        Op::And(_) => each(&|i| bit(operands.iter().all(|x| x[i] > 0.5))),
+    }
+}

@@ -1,0 +1,381 @@
+//! Every rewriting against the oracle.
+
+use std::collections::BTreeSet;
+
+use ndarray::Array2;
+use proptest::prelude::*;
+
+use super::*;
+use crate::program::{Column, Fit, Input, Interval, Op, Output, Party, ProgramBuilder, Public};
+
+fn input(columns: usize, length: usize, bound: f64) -> Input {
+    Input {
+        name: "x".into(),
+        owner: Party::Client(0),
+        length,
+        columns: (0..columns)
+            .map(|i| Column {
+                name: format!("c{i}"),
+                range: Interval::symmetric(bound),
+            })
+            .collect(),
+        precision: 1e-6,
+    }
+}
+
+fn output(values: Vec<ValueId>) -> Output {
+    Output {
+        name: "y".into(),
+        values,
+        precision: 1e-3,
+    }
+}
+
+/// What CKKS has.
+fn arithmetic() -> Capabilities {
+    use OpKind::{Add, Mul, Neg, Offset, Pick, Scale, Shift, Square, Sub, WeightedSum};
+    Capabilities {
+        native: BTreeSet::from([
+            Add,
+            Mul,
+            Neg,
+            Offset,
+            Pick,
+            Scale,
+            Shift,
+            Square,
+            Sub,
+            WeightedSum,
+        ]),
+        vector_factors: true,
+        approximation: Some(Approximation {
+            sigmoid_degree: 7,
+            fit: Fit::Chebyshev,
+            sign_margin: 0.05,
+            sign_error: 1e-3,
+        }),
+        levels: LevelModel::Multiplicative,
+        client_finishes: false,
+        missing: [].into(),
+        missing_otherwise: "no",
+    }
+}
+
+/// What Paillier has.
+fn additive() -> Capabilities {
+    use OpKind::{Add, Neg, Offset, Scale, Sub, WeightedSum};
+    Capabilities {
+        native: BTreeSet::from([Add, Neg, Offset, Scale, Sub, WeightedSum]),
+        vector_factors: false,
+        approximation: None,
+        levels: LevelModel::None,
+        client_finishes: true,
+        missing: [(OpKind::Max, "it needs a comparison")].into(),
+        missing_otherwise: "it needs products of ciphertexts",
+    }
+}
+
+fn unary(op: impl Fn(ValueId) -> Op, bound: f64) -> Program {
+    let mut b = ProgramBuilder::new("test");
+    let (_, x) = b.input(input(1, 64, bound)).unwrap();
+    let y = b.push(op(x[0])).unwrap();
+    b.output(output(vec![y])).unwrap();
+    b.finish().unwrap()
+}
+
+fn grid(bound: f64) -> Array2<f64> {
+    Array2::from_shape_fn((64, 1), |(i, _)| bound * (2.0 * i as f64 / 63.0 - 1.0))
+}
+
+#[track_caller]
+fn check(program: &Program, inputs: &[Array2<f64>], tolerance: f64) -> Lowered {
+    let lowered = lower(program, &arithmetic()).unwrap();
+    for value in lowered.program().values() {
+        let kind = value.op().kind();
+        assert!(
+            kind == OpKind::Input || arithmetic().has(kind),
+            "{kind} is left"
+        );
+    }
+    let expect = program.interpret(inputs).unwrap();
+    let got = lowered.simulate(inputs).unwrap();
+    for (expect, got) in expect.iter().zip(&got) {
+        for (e, g) in expect.iter().zip(got) {
+            assert!(
+                (e - g).abs() <= tolerance,
+                "expected {e}, got {g}\n{}",
+                lowered.program()
+            );
+        }
+    }
+    // The ranges hold.
+    let values = lowered.program().interpret_values(inputs).unwrap();
+    for ((id, value), numbers) in lowered.program().iter().zip(&values) {
+        for x in numbers {
+            let r = value.range();
+            let room = 1e-6 * (1.0 + r.magnitude());
+            assert!(
+                r.low - room <= *x && *x <= r.high + room,
+                "{id}: {x} outside {r}"
+            );
+        }
+    }
+    lowered
+}
+
+#[test]
+fn polynomials_have_least_depth() {
+    for degree in 1..=31_usize {
+        let domain = Interval::new(-1.0, 3.0);
+        let f = |x: f64| (1.3 * x).sin() + 0.3 * x;
+        let polynomial =
+            crate::program::Polynomial::fit(domain, degree, Fit::Chebyshev, f).unwrap();
+        let mut b = ProgramBuilder::new("p");
+        let mut table = input(1, 64, 1.0);
+        table.columns[0].range = domain;
+        let (_, x) = b.input(table).unwrap();
+        // A weighted sum before it takes the change of variable.
+        let s = b.weighted_sum(vec![(x[0], 0.9.into())], 0.1).unwrap();
+        let y = b.polynomial(s, polynomial.clone()).unwrap();
+        b.output(output(vec![y])).unwrap();
+        let p = b.finish().unwrap();
+        let inputs = [grid(2.0).mapv(|x| x + 1.0)];
+        let lowered = check(&p, &inputs, 1e-9);
+        let least = (polynomial.degree() + 1).next_power_of_two().ilog2();
+        assert_eq!(lowered.depth(), 1 + least, "degree {degree}");
+    }
+}
+
+#[test]
+fn functions_are_near_their_definitions() {
+    check(&unary(Op::Sigmoid, 6.0), &[grid(6.0)], 0.03);
+    // The grid's value nearest to 0 is 1/63 of the bound, beyond a margin of 1/100.
+    let mut fine = arithmetic();
+    fine.approximation.as_mut().unwrap().sign_margin = 0.01;
+    for (op, tolerance) in [
+        (Op::Sign as fn(ValueId) -> Op, 2e-3),
+        (Op::Step, 1e-3),
+        (Op::Abs, 6e-3),
+        (Op::Relu, 6e-3),
+    ] {
+        let program = unary(op, 3.0);
+        let lowered = lower(&program, &fine).unwrap();
+        let expect = &program.interpret(&[grid(3.0)]).unwrap()[0];
+        let got = &lowered.simulate(&[grid(3.0)]).unwrap()[0];
+        for (e, g) in expect.iter().zip(got) {
+            assert!(
+                (e - g).abs() <= tolerance,
+                "{}: expected {e}, got {g}",
+                program
+            );
+        }
+    }
+}
+
+#[test]
+fn max_min_compare_select_and_sum() {
+    let mut b = ProgramBuilder::new("test");
+    let (_, x) = b.input(input(3, 64, 2.0)).unwrap();
+    let max = b.max(x[0], x[1]).unwrap();
+    let min = b.min(x[0], x[1]).unwrap();
+    let sum = b.sum(x[2], 8).unwrap();
+    let total = b.sum(x[2], 64).unwrap();
+    b.output(output(vec![max, min])).unwrap();
+    b.output(Output {
+        name: "s".into(),
+        ..output(vec![sum])
+    })
+    .unwrap();
+    b.output(Output {
+        name: "t".into(),
+        ..output(vec![total])
+    })
+    .unwrap();
+    let program = b.finish().unwrap();
+    let table = Array2::from_shape_fn((64, 3), |(i, j)| {
+        2.0 * ((i * 37 + j * 101) % 64) as f64 / 63.0 - 1.0
+    });
+    let lowered = check(&program, &[table], 0.06);
+    let counts = lowered.program().counts();
+    assert_eq!(
+        counts[&OpKind::Shift],
+        6,
+        "the sums share their first three rotations"
+    );
+}
+
+#[test]
+fn equal_work_is_done_once() {
+    let mut b = ProgramBuilder::new("test");
+    let (_, x) = b.input(input(2, 8, 1.0)).unwrap();
+    let p = b.mul(x[0], x[1]).unwrap();
+    let q = b.mul(x[0], x[1]).unwrap();
+    let r = b.square(x[0]).unwrap();
+    let _dead = b.push(Op::Max(x[0], r)).unwrap();
+    let y = b.add(p, q).unwrap();
+    b.output(output(vec![y])).unwrap();
+    let lowered = lower(&b.finish().unwrap(), &arithmetic()).unwrap();
+    let counts = lowered.program().counts();
+    assert_eq!(counts.get(&OpKind::Mul), Some(&1));
+    assert_eq!(counts.get(&OpKind::Square), None);
+    assert_eq!(lowered.depth(), 1);
+}
+
+#[test]
+fn constants_are_folded() {
+    let mut b = ProgramBuilder::new("test");
+    let (_, x) = b.input(input(1, 4, 1.0)).unwrap();
+    let c = b.constant(vec![1.0, 2.0, 3.0, 4.0]).unwrap();
+    let d = b.square(c).unwrap();
+    let y = b.mul(x[0], d).unwrap();
+    let z = b.sub(c, y).unwrap();
+    b.output(output(vec![z])).unwrap();
+    let program = b.finish().unwrap();
+    let lowered = lower(&program, &arithmetic()).unwrap();
+    let table = Array2::from_shape_vec((4, 1), vec![0.5, -0.5, 0.25, 1.0]).unwrap();
+    let got = &lowered.simulate(&[table]).unwrap()[0];
+    assert_eq!(got.column(0).to_vec(), vec![0.5, 4.0, 0.75, -12.0]);
+    assert!(!lowered.program().counts().contains_key(&OpKind::Mul));
+}
+
+#[test]
+fn the_client_finishes_what_a_scheme_lacks() {
+    let mut b = ProgramBuilder::new("test");
+    let (_, x) = b.input(input(2, 4, 1.0)).unwrap();
+    let s = b
+        .weighted_sum(vec![(x[0], 2.0.into()), (x[1], (-1.0).into())], 0.5)
+        .unwrap();
+    let p = b.sigmoid(s).unwrap();
+    b.output(output(vec![p])).unwrap();
+    let program = b.finish().unwrap();
+    let lowered = lower(&program, &additive()).unwrap();
+    assert_eq!(lowered.client_computes(), ["sigmoid"]);
+    let table = Array2::from_shape_fn((4, 2), |(i, j)| (i as f64 - j as f64) / 4.0);
+    let server = lowered.simulate(std::slice::from_ref(&table)).unwrap();
+    let got = lowered
+        .finish_one(OutputId::from_index(0), &server[0])
+        .unwrap();
+    assert_eq!(got, program.interpret(&[table]).unwrap()[0]);
+}
+
+#[test]
+fn refusals_name_the_operation_and_the_place() {
+    let mut b = ProgramBuilder::new("pool");
+    let (_, x) = b.input(input(2, 4, 1.0)).unwrap();
+    let m = b.max(x[0], x[1]).unwrap();
+    b.output(output(vec![m])).unwrap();
+    let refusal = lower(&b.finish().unwrap(), &additive()).unwrap_err();
+    assert_eq!(refusal.operation, "max");
+    assert!(
+        refusal
+            .reason
+            .contains("it needs a comparison (at %2 of `pool`)"),
+        "{refusal}"
+    );
+
+    let mut b = ProgramBuilder::new("masked");
+    let (_, x) = b.input(input(1, 2, 1.0)).unwrap();
+    let m = b.scale(x[0], vec![1.0, 0.5]).unwrap();
+    b.output(output(vec![m])).unwrap();
+    let refusal = lower(&b.finish().unwrap(), &additive()).unwrap_err();
+    assert!(
+        refusal.reason.contains("differ from element to element"),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn programs_survive_the_wire() {
+    let program = unary(Op::Sigmoid, 6.0);
+    let lowered = lower(&program, &arithmetic()).unwrap();
+    let text = serde_json::to_string(lowered.program()).unwrap();
+    let back: Program = serde_json::from_str(&text).unwrap();
+    assert_eq!(&back, lowered.program());
+    let bad = text.replacen("\"Square\":0", "\"Square\":99", 1);
+    assert!(
+        serde_json::from_str::<Program>(&bad).is_err(),
+        "a value that does not exist"
+    );
+}
+
+/// A random expression over three columns, by a list of choices.
+fn random_program(choices: &[(u8, u8, u8, i8)]) -> Program {
+    let mut b = ProgramBuilder::new("random");
+    let (_, mut values) = b.input(input(3, 16, 1.0)).unwrap();
+    for (kind, a, c, k) in choices {
+        let x = values[*a as usize % values.len()];
+        let y = values[*c as usize % values.len()];
+        let k = f64::from(*k) / 16.0;
+        let op = match kind % 9 {
+            0 => Op::Add(x, y),
+            1 => Op::Sub(x, y),
+            2 => Op::Mul(x, y),
+            3 => Op::Scale {
+                value: x,
+                by: k.into(),
+            },
+            4 => Op::Offset {
+                value: x,
+                by: k.into(),
+            },
+            5 => Op::Neg(x),
+            6 => Op::Shift {
+                value: x,
+                by: i64::from(*c) - 128,
+            },
+            7 => Op::WeightedSum {
+                terms: vec![(x, k.into()), (y, Public::from(vec![k; 16]))],
+                bias: (-k).into(),
+            },
+            _ => Op::Square(x),
+        };
+        // What overflows its range is refused by the builder, and left out.
+        if let Ok(value) = b.push(op) {
+            values.push(value);
+        }
+    }
+    let last = values[values.len() - 1];
+    b.output(output(vec![last, values[values.len() / 2]]))
+        .unwrap();
+    b.finish().unwrap()
+}
+
+proptest! {
+    #[test]
+    fn lowering_keeps_the_meaning(
+        choices in proptest::collection::vec(any::<(u8, u8, u8, i8)>(), 1..24),
+        numbers in proptest::collection::vec(-1.0..1.0_f64, 48),
+    ) {
+        let program = random_program(&choices);
+        let table = Array2::from_shape_vec((16, 3), numbers).unwrap();
+        let inputs = [table];
+        let expect = program.interpret(&inputs).unwrap();
+        match lower(&program, &arithmetic()) {
+            // An output that is a public constant has no ciphertext.
+            Err(refusal) => prop_assert_eq!(refusal.operation, "constant"),
+            Ok(lowered) => {
+                let got = lowered.simulate(&inputs).unwrap();
+                for (e, g) in expect[0].iter().zip(&got[0]) {
+                    prop_assert!((e - g).abs() <= 1e-9 * (1.0 + e.abs()), "{} vs {}", e, g);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn intervals_hold_every_value(
+        choices in proptest::collection::vec(any::<(u8, u8, u8, i8)>(), 1..24),
+        numbers in proptest::collection::vec(-1.0..1.0_f64, 48),
+    ) {
+        let program = random_program(&choices);
+        let table = Array2::from_shape_vec((16, 3), numbers).unwrap();
+        let values = program.interpret_values(&[table]).unwrap();
+        for (value, numbers) in program.values().iter().zip(&values) {
+            for x in numbers {
+                let r = value.range();
+                let room = 1e-9 * (1.0 + r.magnitude());
+                prop_assert!(r.low - room <= *x && *x <= r.high + room, "{x} outside {r}");
+            }
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! The operations of a program.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Polynomial, Public};
+
+/// A value of a program: the vector that one operation yields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ValueId(pub(crate) u32);
+
+/// An input of a program: a table of encrypted columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct InputId(pub(crate) u32);
+
+/// An output of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct OutputId(pub(crate) u32);
+
+macro_rules! index {
+    ($($name:ident),*) => {$(
+        impl $name {
+            /// The place in the program's list.
+            pub fn index(self) -> usize {
+                self.0 as usize
+            }
+
+            /// The identifier of place `index`.
+            pub fn from_index(index: usize) -> Self {
+                Self(index as u32)
+            }
+        }
+    )*};
+}
+index!(ValueId, InputId, OutputId);
+
+impl std::fmt::Display for ValueId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "%{}", self.0)
+    }
+}
+
+/// How two values are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Relation {
+    /// `left < right`
+    Less,
+    /// `left <= right`
+    LessOrEqual,
+    /// `left > right`
+    Greater,
+    /// `left >= right`
+    GreaterOrEqual,
+    /// `left == right`
+    Equal,
+}
+
+impl Relation {
+    /// Whether it holds between two numbers.
+    pub fn holds(self, left: f64, right: f64) -> bool {
+        match self {
+            Self::Less => left < right,
+            Self::LessOrEqual => left <= right,
+            Self::Greater => left > right,
+            Self::GreaterOrEqual => left >= right,
+            Self::Equal => left == right,
+        }
+    }
+}
+
+/// A look-up table over consecutive whole numbers: `first` maps to `entries[0]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LookupTable {
+    /// The whole number that the first entry belongs to.
+    pub first: i64,
+    /// The results.
+    pub entries: Arc<[f64]>,
+}
+
+impl LookupTable {
+    /// The entry for `value`, rounded to a whole number and held to the table's ends.
+    pub fn at(&self, value: f64) -> f64 {
+        let last = self.entries.len() as f64 - 1.0;
+        self.entries[(value.round() - self.first as f64).clamp(0.0, last) as usize]
+    }
+}
+
+/// One operation on vectors. Operands must be of equal length unless said otherwise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Op {
+    /// One column of an input.
+    Input {
+        /// Which input.
+        input: InputId,
+        /// Which of its columns.
+        column: usize,
+    },
+    /// Public numbers.
+    Constant(Public),
+    /// `a + b`
+    Add(ValueId, ValueId),
+    /// `a - b`
+    Sub(ValueId, ValueId),
+    /// `-a`
+    Neg(ValueId),
+    /// `value + by`
+    Offset {
+        /// The encrypted operand.
+        value: ValueId,
+        /// The public summand.
+        by: Public,
+    },
+    /// `value * by`
+    Scale {
+        /// The encrypted operand.
+        value: ValueId,
+        /// The public factor.
+        by: Public,
+    },
+    /// `sum of value * weight, + bias`
+    WeightedSum {
+        /// Values and their public weights; at least one.
+        terms: Vec<(ValueId, Public)>,
+        /// The public summand.
+        bias: Public,
+    },
+    /// `a * b`, both encrypted
+    Mul(ValueId, ValueId),
+    /// `a * a`
+    Square(ValueId),
+    /// Cyclic: `y[i] = x[(i + by) mod length]`.
+    Shift {
+        /// The encrypted operand.
+        value: ValueId,
+        /// Places to the left; negative: to the right.
+        by: i64,
+    },
+    /// Sums of consecutive groups: `y[k] = x[k*group] + … + x[(k+1)*group - 1]`, of length
+    /// `length / group`.
+    Sum {
+        /// The encrypted operand.
+        value: ValueId,
+        /// Elements to a group; divides the length.
+        group: usize,
+    },
+    /// Every `stride`-th element: `y[k] = x[k*stride]`, of length `length / stride`.
+    Pick {
+        /// The encrypted operand.
+        value: ValueId,
+        /// Divides the length.
+        stride: usize,
+    },
+    /// A public polynomial of each element.
+    Polynomial {
+        /// The encrypted operand.
+        value: ValueId,
+        /// The polynomial.
+        polynomial: Polynomial,
+    },
+    /// `1 / (1 + exp(-x))`
+    Sigmoid(ValueId),
+    /// 1 where `x > 0`, else 0
+    Step(ValueId),
+    /// 1, 0 or -1
+    Sign(ValueId),
+    /// `max(x, 0)`
+    Relu(ValueId),
+    /// `|x|`
+    Abs(ValueId),
+    /// The greater of two
+    Max(ValueId, ValueId),
+    /// The lesser of two
+    Min(ValueId, ValueId),
+    /// 1 where the relation holds, else 0
+    Compare {
+        /// The left operand.
+        left: ValueId,
+        /// The relation.
+        relation: Relation,
+        /// The right operand.
+        right: ValueId,
+    },
+    /// `then` where the condition is 1, `otherwise` where it is 0
+    Select {
+        /// A vector of bits.
+        condition: ValueId,
+        /// Taken where the bit is 1.
+        then: ValueId,
+        /// Taken where the bit is 0.
+        otherwise: ValueId,
+    },
+    /// A table looked up at each element, which holds whole numbers
+    Lookup {
+        /// The encrypted operand.
+        value: ValueId,
+        /// The table.
+        table: LookupTable,
+    },
+    /// The conjunction of bits: 1 where all are 1
+    And(Vec<ValueId>),
+}
+
+/// The kinds of operation, for capability sets, refusals and counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(
+    missing_docs,
+    reason = "each is the operation of `Op` of the same name"
+)]
+pub enum OpKind {
+    Input,
+    Constant,
+    Add,
+    Sub,
+    Neg,
+    Offset,
+    Scale,
+    WeightedSum,
+    Mul,
+    Square,
+    Shift,
+    Sum,
+    Pick,
+    Polynomial,
+    Sigmoid,
+    Step,
+    Sign,
+    Relu,
+    Abs,
+    Max,
+    Min,
+    Compare,
+    Select,
+    Lookup,
+    And,
+}
+
+impl OpKind {
+    /// Every kind that computes something.
+    pub const COMPUTING: [Self; 23] = [
+        Self::Add,
+        Self::Sub,
+        Self::Neg,
+        Self::Offset,
+        Self::Scale,
+        Self::WeightedSum,
+        Self::Mul,
+        Self::Square,
+        Self::Shift,
+        Self::Sum,
+        Self::Pick,
+        Self::Polynomial,
+        Self::Sigmoid,
+        Self::Step,
+        Self::Sign,
+        Self::Relu,
+        Self::Abs,
+        Self::Max,
+        Self::Min,
+        Self::Compare,
+        Self::Select,
+        Self::Lookup,
+        Self::And,
+    ];
+
+    /// The name used in files and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Constant => "constant",
+            Self::Add => "add",
+            Self::Sub => "sub",
+            Self::Neg => "neg",
+            Self::Offset => "offset",
+            Self::Scale => "scale",
+            Self::WeightedSum => "weighted-sum",
+            Self::Mul => "mul",
+            Self::Square => "square",
+            Self::Shift => "shift",
+            Self::Sum => "sum",
+            Self::Pick => "pick",
+            Self::Polynomial => "polynomial",
+            Self::Sigmoid => "sigmoid",
+            Self::Step => "step",
+            Self::Sign => "sign",
+            Self::Relu => "relu",
+            Self::Abs => "abs",
+            Self::Max => "max",
+            Self::Min => "min",
+            Self::Compare => "compare",
+            Self::Select => "select",
+            Self::Lookup => "lookup",
+            Self::And => "and",
+        }
+    }
+}
+
+impl std::fmt::Display for OpKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Op {
+    /// The kind of operation.
+    pub fn kind(&self) -> OpKind {
+        match self {
+            Self::Input { .. } => OpKind::Input,
+            Self::Constant(_) => OpKind::Constant,
+            Self::Add(..) => OpKind::Add,
+            Self::Sub(..) => OpKind::Sub,
+            Self::Neg(_) => OpKind::Neg,
+            Self::Offset { .. } => OpKind::Offset,
+            Self::Scale { .. } => OpKind::Scale,
+            Self::WeightedSum { .. } => OpKind::WeightedSum,
+            Self::Mul(..) => OpKind::Mul,
+            Self::Square(_) => OpKind::Square,
+            Self::Shift { .. } => OpKind::Shift,
+            Self::Sum { .. } => OpKind::Sum,
+            Self::Pick { .. } => OpKind::Pick,
+            Self::Polynomial { .. } => OpKind::Polynomial,
+            Self::Sigmoid(_) => OpKind::Sigmoid,
+            Self::Step(_) => OpKind::Step,
+            Self::Sign(_) => OpKind::Sign,
+            Self::Relu(_) => OpKind::Relu,
+            Self::Abs(_) => OpKind::Abs,
+            Self::Max(..) => OpKind::Max,
+            Self::Min(..) => OpKind::Min,
+            Self::Compare { .. } => OpKind::Compare,
+            Self::Select { .. } => OpKind::Select,
+            Self::Lookup { .. } => OpKind::Lookup,
+            Self::And(_) => OpKind::And,
+        }
+    }
+
+    /// The values it reads, in order.
+    pub fn operands(&self) -> Vec<ValueId> {
+        match self {
+            Self::Input { .. } | Self::Constant(_) => vec![],
+            Self::Add(a, b)
+            | Self::Sub(a, b)
+            | Self::Mul(a, b)
+            | Self::Max(a, b)
+            | Self::Min(a, b) => vec![*a, *b],
+            Self::Neg(a)
+            | Self::Square(a)
+            | Self::Sigmoid(a)
+            | Self::Step(a)
+            | Self::Sign(a)
+            | Self::Relu(a)
+            | Self::Abs(a) => vec![*a],
+            Self::Offset { value, .. }
+            | Self::Scale { value, .. }
+            | Self::Shift { value, .. }
+            | Self::Sum { value, .. }
+            | Self::Pick { value, .. }
+            | Self::Polynomial { value, .. }
+            | Self::Lookup { value, .. } => vec![*value],
+            Self::WeightedSum { terms, .. } => terms.iter().map(|(v, _)| *v).collect(),
+            Self::Compare { left, right, .. } => vec![*left, *right],
+            Self::Select {
+                condition,
+                then,
+                otherwise,
+            } => vec![*condition, *then, *otherwise],
+            Self::And(bits) => bits.clone(),
+        }
+    }
+
+    /// The same operation on other values.
+    #[must_use]
+    pub fn map_operands(&self, mut f: impl FnMut(ValueId) -> ValueId) -> Self {
+        let mut op = self.clone();
+        match &mut op {
+            Self::Input { .. } | Self::Constant(_) => {}
+            Self::Add(a, b)
+            | Self::Sub(a, b)
+            | Self::Mul(a, b)
+            | Self::Max(a, b)
+            | Self::Min(a, b)
+            | Self::Compare {
+                left: a, right: b, ..
+            } => {
+                *a = f(*a);
+                *b = f(*b);
+            }
+            Self::Neg(a)
+            | Self::Square(a)
+            | Self::Sigmoid(a)
+            | Self::Step(a)
+            | Self::Sign(a)
+            | Self::Relu(a)
+            | Self::Abs(a)
+            | Self::Offset { value: a, .. }
+            | Self::Scale { value: a, .. }
+            | Self::Shift { value: a, .. }
+            | Self::Sum { value: a, .. }
+            | Self::Pick { value: a, .. }
+            | Self::Polynomial { value: a, .. }
+            | Self::Lookup { value: a, .. } => *a = f(*a),
+            Self::WeightedSum { terms, .. } => terms.iter_mut().for_each(|(v, _)| *v = f(*v)),
+            Self::Select {
+                condition,
+                then,
+                otherwise,
+            } => {
+                *condition = f(*condition);
+                *then = f(*then);
+                *otherwise = f(*otherwise);
+            }
+            Self::And(bits) => bits.iter_mut().for_each(|v| *v = f(*v)),
+        }
+        op
+    }
+}

@@ -1,0 +1,244 @@
+//! What a run writes down: one line of JSON for each repetition.
+//!
+//! The file `records.jsonl` starts with a [`Line::Run`], then holds a [`Line::Setup`] for each
+//! time a cell's process starts, a [`Line::Repetition`] for each repetition and a
+//! [`Line::Stopped`] for each cell that was refused, failed, crashed or ran out of time. Each
+//! line is synced before the next step begins.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::options::OptionValue;
+use crate::scheme::{KeySizes, Parameters};
+use crate::task::Quality;
+
+/// The version of this format; a reader refuses others.
+pub const SCHEMA: u32 = 1;
+
+/// One line of `records.jsonl`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Line {
+    /// The run as a whole; the first line.
+    Run(Box<Run>),
+    /// A cell is ready: compiled, keys made.
+    Setup(Box<Setup>),
+    /// One repetition.
+    Repetition(Box<Repetition>),
+    /// A cell that will yield no more.
+    Stopped(Stopped),
+}
+
+/// The run as a whole.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Run {
+    /// [`SCHEMA`]
+    pub schema: u32,
+    /// The experiment's name.
+    pub experiment: String,
+    /// Its question.
+    pub question: String,
+    /// What is unfair about the comparison.
+    pub caveats: String,
+    /// When it began, in UTC (RFC 3339).
+    pub started: String,
+    /// The experiment, every default filled in.
+    pub resolved: serde_json::Value,
+    /// SHA-256 of the resolved experiment and of the data; a run resumes only its own.
+    pub fingerprint: String,
+    /// The cells, in order.
+    pub cells: Vec<Cell>,
+    /// The machine and the code.
+    pub provenance: Provenance,
+}
+
+/// One combination of scheme, task, data set and matrix point.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// A name unique within the run, good for `--only`.
+    pub id: String,
+    /// The scheme's name.
+    pub scheme: String,
+    /// How tables call it.
+    pub label: String,
+    /// The task's name.
+    pub task: String,
+    /// The data set's name.
+    pub dataset: String,
+    /// The matrix point: key and value.
+    pub point: BTreeMap<String, OptionValue>,
+}
+
+/// The machine and the code that a run was made with.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of this project.
+    pub version: String,
+    /// Git revision, with `-dirty` if the tree was changed; empty outside a checkout.
+    pub revision: String,
+    /// The processor.
+    pub cpu: String,
+    /// Logical processors.
+    pub cores: usize,
+    /// Memory, in bytes.
+    pub memory_bytes: u64,
+    /// Threads that a cell may use.
+    pub threads: usize,
+    /// Compiler, features, library versions by name.
+    pub versions: BTreeMap<String, String>,
+    /// The data: source, licence, SHA-256.
+    pub data: crate::dataset::Provenance,
+}
+
+/// Wall and processor time of a phase, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Time {
+    /// Wall clock.
+    pub wall_ns: u64,
+    /// User and system time of all threads.
+    pub cpu_ns: u64,
+}
+
+impl std::ops::AddAssign for Time {
+    fn add_assign(&mut self, other: Self) {
+        self.wall_ns += other.wall_ns;
+        self.cpu_ns += other.cpu_ns;
+    }
+}
+
+/// A cell is ready.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Setup {
+    /// Which.
+    pub cell: String,
+    /// Lowering and choice of parameters.
+    pub compile: Time,
+    /// Key generation.
+    pub keygen: Time,
+    /// The parameters.
+    pub parameters: Parameters,
+    /// The keys' exact sizes.
+    pub keys: KeySizes,
+    /// What the client computes after decryption, if anything.
+    pub client_computes: Vec<String>,
+    /// What lowering did, in words.
+    pub lowering: Vec<String>,
+}
+
+/// One repetition of a cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Repetition {
+    /// Which cell.
+    pub cell: String,
+    /// Counted from 0; warm-up is not recorded.
+    pub index: u32,
+    /// All encryptions.
+    pub encrypt: Time,
+    /// All evaluations.
+    pub evaluate: Time,
+    /// All decryptions, with what is left to the client.
+    pub decrypt: Time,
+    /// Writing and reading of what crosses between parties.
+    pub transfer: Time,
+    /// What crossed.
+    pub traffic: Traffic,
+    /// The error, split.
+    pub errors: Errors,
+    /// How well it went.
+    pub quality: Quality,
+    /// Peak resident set of the cell's process so far, in bytes.
+    pub peak_rss_bytes: u64,
+}
+
+/// What crossed between the parties, in exact serialized bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Client to server.
+    pub upload_bytes: u64,
+    /// Server to client.
+    pub download_bytes: u64,
+    /// Ciphertexts sent by clients.
+    pub upload_ciphertexts: u64,
+    /// Ciphertexts sent by the server.
+    pub download_ciphertexts: u64,
+    /// Client-server-client exchanges.
+    pub rounds: u32,
+    /// Decryptions before the protocol's last round.
+    pub decrypted_midway: u32,
+    /// Numbers in clear that were sent by clients.
+    pub clear_values: u64,
+}
+
+/// The error of all decrypted values against the oracle.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Errors {
+    /// Largest difference to the original program in clear.
+    pub max_abs: f64,
+    /// Largest difference of the circuit's clear arithmetic to the original program:
+    /// polynomials and quantisation.
+    pub approximation: f64,
+    /// Largest difference of the decrypted values to the circuit's clear arithmetic.
+    pub noise: f64,
+    /// `-log2(max_abs / the output's magnitude in clear)`; infinite errors-free runs are capped
+    /// at 53.
+    pub precision_bits: f64,
+    /// The worst value beyond its tolerance, if any: the run has failed.
+    pub violation: Option<Violation>,
+}
+
+/// A decrypted value that is not what it must be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Violation {
+    /// The output's name.
+    pub output: String,
+    /// The row.
+    pub sample: usize,
+    /// The column.
+    pub column: usize,
+    /// What the circuit's clear arithmetic gives.
+    pub expected: f64,
+    /// What was decrypted.
+    pub received: f64,
+    /// The difference that would have been borne.
+    pub tolerance: f64,
+}
+
+/// Why a cell yields no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// All repetitions are there.
+    Ok,
+    /// The scheme cannot, and says why.
+    Refused,
+    /// An error, or a result outside its tolerance.
+    Failed,
+    /// The time limit was reached.
+    Timeout,
+    /// The process died.
+    Crashed,
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Timeout => "timeout",
+            Self::Crashed => "crashed",
+        })
+    }
+}
+
+/// A cell that yields no more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// Which.
+    pub cell: String,
+    /// How it ended; never `ok`.
+    pub status: Status,
+    /// Why.
+    pub reason: String,
+}

@@ -1,0 +1,92 @@
+//! Plugins register themselves; nothing keeps a list of them.
+
+use crate::options::suggest;
+use crate::scheme::Scheme;
+use crate::task::Task;
+
+/// A scheme, as a plugin submits it: `inventory::submit! { SchemePlugin(&MyScheme) }`.
+pub struct SchemePlugin(pub &'static dyn Scheme);
+
+/// A task, as a plugin submits it: `inventory::submit! { TaskPlugin(&MyTask) }`.
+pub struct TaskPlugin(pub &'static dyn Task);
+
+inventory::collect!(SchemePlugin);
+inventory::collect!(TaskPlugin);
+
+/// A name that no plugin has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no {what} `{found}`{}; known: {}", hint(.suggestion.as_deref()), .known.join(", "))]
+pub struct UnknownPlugin {
+    /// `scheme` or `task`
+    pub what: &'static str,
+    /// The name asked for.
+    pub found: String,
+    /// The nearest name, if one is near.
+    pub suggestion: Option<String>,
+    /// All names.
+    pub known: Vec<String>,
+}
+
+fn hint(suggestion: Option<&str>) -> String {
+    suggestion
+        .map(|s| format!(" (did you mean `{s}`?)"))
+        .unwrap_or_default()
+}
+
+fn unknown(what: &'static str, found: &str, known: Vec<String>) -> UnknownPlugin {
+    let suggestion = suggest(found, known.iter().map(String::as_str)).map(str::to_owned);
+    UnknownPlugin {
+        what,
+        found: found.into(),
+        suggestion,
+        known,
+    }
+}
+
+/// All registered schemes, by name.
+pub fn schemes() -> Vec<&'static dyn Scheme> {
+    let mut all: Vec<_> = inventory::iter::<SchemePlugin>
+        .into_iter()
+        .map(|p| p.0)
+        .collect();
+    all.sort_by_key(|s| s.manifest().name);
+    all
+}
+
+/// All registered tasks, by name.
+pub fn tasks() -> Vec<&'static dyn Task> {
+    let mut all: Vec<_> = inventory::iter::<TaskPlugin>
+        .into_iter()
+        .map(|p| p.0)
+        .collect();
+    all.sort_by_key(|t| t.manifest().name);
+    all
+}
+
+/// The scheme called `name`.
+pub fn scheme(name: &str) -> Result<&'static dyn Scheme, UnknownPlugin> {
+    schemes()
+        .into_iter()
+        .find(|s| s.manifest().name == name)
+        .ok_or_else(|| {
+            let known = schemes()
+                .iter()
+                .map(|s| s.manifest().name.to_owned())
+                .collect();
+            unknown("scheme", name, known)
+        })
+}
+
+/// The task called `name`.
+pub fn task(name: &str) -> Result<&'static dyn Task, UnknownPlugin> {
+    tasks()
+        .into_iter()
+        .find(|t| t.manifest().name == name)
+        .ok_or_else(|| {
+            let known = tasks()
+                .iter()
+                .map(|t| t.manifest().name.to_owned())
+                .collect();
+            unknown("task", name, known)
+        })
+}

@@ -1,0 +1,137 @@
+//! Tasks: what is computed, and how well it went.
+//!
+//! Required: all three methods of [`Prepared`] and both of [`Task`]. Timed: only what the
+//! session does, never the task's own work in clear. Non-goal: a task knows no scheme.
+
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::Dataset;
+use crate::options::{OptionError, OptionSpec, Options};
+use crate::program::{Program, ProgramError};
+use crate::session::{Session, SessionError};
+
+/// What a task says about itself.
+#[derive(Clone, Debug, Serialize)]
+pub struct TaskManifest {
+    /// The name used in experiments.
+    pub name: &'static str,
+    /// What it computes, in a sentence or two.
+    pub doc: &'static str,
+    /// What it can be told.
+    pub options: Vec<OptionSpec>,
+}
+
+/// Why a task cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// The data do not fit the task.
+    #[error("{problem}\n  help: {help}")]
+    Data {
+        /// What was found, and what was expected.
+        problem: String,
+        /// A way out.
+        help: String,
+    },
+    /// Options contradict each other or the data.
+    #[error("{0}")]
+    Options(String),
+    /// The plugin and its manifest disagree.
+    #[error(transparent)]
+    Option(#[from] OptionError),
+    /// The program cannot be built.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// The protocol failed.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// A model could not be trained or used.
+    #[error("{model}: {message}")]
+    Model {
+        /// What was trained.
+        model: &'static str,
+        /// What the library said.
+        message: String,
+    },
+}
+
+impl TaskError {
+    /// Data that do not fit, with a way out.
+    pub fn data(problem: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Data {
+            problem: problem.into(),
+            help: help.into(),
+        }
+    }
+}
+
+/// One measure of quality.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// Its name: `auc`, `mae`.
+    pub name: String,
+    /// What the encrypted run reached.
+    pub value: f64,
+    /// What the same model reaches in clear, in double precision.
+    pub plaintext: Option<f64>,
+}
+
+/// How well a run went. The first metric is the headline.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// Samples scored.
+    pub samples: usize,
+    /// The measures.
+    pub metrics: Vec<Metric>,
+    /// What a reader must know: clipped values, skipped rows.
+    pub notes: Vec<String>,
+}
+
+impl Quality {
+    /// The metric called `name`.
+    pub fn metric(&self, name: &str) -> Option<&Metric> {
+        self.metrics.iter().find(|m| m.name == name)
+    }
+}
+
+/// What a protocol yielded: the tables that the client decrypted, by output.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// One table for each output of the task's program.
+    pub outputs: Vec<Array2<f64>>,
+}
+
+/// What a task is given.
+#[derive(Clone, Copy, Debug)]
+pub struct PrepareRequest<'a> {
+    /// The options that the manifest declares, defaults filled in.
+    pub options: &'a Options,
+    /// The data.
+    pub data: &'a Dataset,
+    /// The seed of everything random in the task.
+    pub seed: u64,
+}
+
+/// States what is computed.
+pub trait Task: Send + Sync {
+    /// Name and options.
+    fn manifest(&self) -> TaskManifest;
+
+    /// Trains or loads what is public, and states the program.
+    fn prepare(&self, request: PrepareRequest<'_>) -> Result<Box<dyn Prepared>, TaskError>;
+}
+
+/// One task on one data set.
+pub trait Prepared: Send + Sync {
+    /// The program that the server evaluates.
+    fn program(&self) -> &Program;
+
+    /// Samples that one run handles, for costs per sample.
+    fn samples(&self) -> usize;
+
+    /// Runs the protocol: encrypts, has the server evaluate, decrypts.
+    fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError>;
+
+    /// Scores what came back, beside the same model in clear.
+    fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError>;
+}
