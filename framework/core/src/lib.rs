@@ -5,6 +5,7 @@
 //! [`session`] lets the two act for the parties of a protocol and meters all they do.
 //! Nothing in this crate names a scheme or a task.
 
+pub mod clock;
 pub mod dataset;
 pub mod experiment;
 pub mod measure;

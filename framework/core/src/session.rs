@@ -10,7 +10,7 @@ use std::cell::OnceCell;
 
 use ndarray::{Array2, ArrayView2};
 
-use crate::measure::Stopwatch;
+use crate::clock::Stopwatch;
 use crate::program::lower::Lowered;
 use crate::program::{InputId, OutputId};
 use crate::record::{Errors, Time, Traffic, Violation};
@@ -149,7 +149,7 @@ impl<'a> Session<'a> {
             .get(output.index());
         let tolerance = tolerance.copied().unwrap_or(0.0);
         let violation = worst(decrypted, &shadow.simulated)
-            .filter(|(_, difference)| !(*difference <= tolerance))
+            .filter(|(_, difference)| difference.is_nan() || *difference > tolerance)
             .map(|((sample, column), _)| Violation {
                 output: self.lowered.original().output(output).name.clone(),
                 sample,

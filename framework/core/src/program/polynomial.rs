@@ -92,7 +92,8 @@ impl Polynomial {
     }
 
     /// Least squares with uniform weight: the Legendre series, which is orthogonal for that
-    /// weight, integrated by Gauss-Chebyshev nodes and turned back to the Chebyshev basis.
+    /// weight, integrated by Fejér's first rule (Trefethen 2013, chapter 19) and turned back to
+    /// the Chebyshev basis.
     fn least_squares(
         domain: Interval,
         degree: usize,
@@ -104,12 +105,11 @@ impl Polynomial {
             .map(|j| {
                 let t = PI * (j as f64 + 0.5) / n;
                 let u = t.cos();
-                // dx = sin(t) dt turns the Chebyshev rule into the uniform weight.
-                (
-                    u,
-                    f(domain.centre() + 0.5 * domain.width() * u),
-                    PI / n * t.sin(),
-                )
+                let tail: f64 = (1..=nodes / 2)
+                    .map(|k| (2.0 * k as f64 * t).cos() / (4.0 * (k * k) as f64 - 1.0))
+                    .sum();
+                let weight = 2.0 / n * (1.0 - 2.0 * tail);
+                (u, f(domain.centre() + 0.5 * domain.width() * u), weight)
             })
             .collect();
         let series: Vec<f64> = (0..=degree)

@@ -119,6 +119,10 @@ fn length(program: &Program, op: &Op) -> Result<usize, ProgramError> {
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one line for each operation, in one place"
+)]
 fn range(program: &Program, op: &Op) -> Result<Interval, ProgramError> {
     let kind = op.kind();
     let of = |v: &ValueId| program.value(*v).range;

@@ -27,12 +27,11 @@ pub(super) fn assign(program: &Program, model: LevelModel) -> Vec<u32> {
 fn cost(op: &Op) -> u32 {
     let whole = |p: &super::super::Public| p.as_scalar().is_some() && p.is_integral();
     match op {
-        Op::Mul(..) | Op::Square(_) => 1,
+        Op::Mul(..) | Op::Square(_) | Op::Select { .. } => 1,
         Op::Scale { by, .. } => u32::from(!whole(by)),
         Op::WeightedSum { terms, .. } => u32::from(!terms.iter().all(|(_, w)| whole(w))),
         Op::Polynomial { polynomial, .. } => (polynomial.degree() + 1).next_power_of_two().ilog2(),
         Op::And(bits) => bits.len().next_power_of_two().ilog2(),
-        Op::Select { .. } => 1,
         _ => 0,
     }
 }

@@ -96,7 +96,7 @@ impl Rewriter<'_> {
         self.emitter.program().value(value).length()
     }
 
-    fn refuse(&self, kind: OpKind, reason: impl Into<String>) -> Failure {
+    fn refuse(kind: OpKind, reason: impl Into<String>) -> Failure {
         let reason = reason.into();
         let reason = if reason.is_empty() {
             "this scheme has no such operation".into()
@@ -122,7 +122,7 @@ impl Rewriter<'_> {
         };
         if vectors && !self.capabilities.vector_factors {
             let why = "public factors that differ from element to element cannot be applied here";
-            return Err(self.refuse(kind, why));
+            return Err(Self::refuse(kind, why));
         }
         Ok(kind == OpKind::Input || self.capabilities.has(kind))
     }
@@ -132,7 +132,7 @@ impl Rewriter<'_> {
             return Ok(self.emitter.emit_within(op, known)?);
         }
         match op {
-            Op::Constant(_) => Err(self.refuse(
+            Op::Constant(_) => Err(Self::refuse(
                 OpKind::Constant,
                 "a public vector stands where an encrypted one is needed",
             )),
@@ -189,7 +189,7 @@ impl Rewriter<'_> {
     ) -> Emitted {
         for kind in [OpKind::Scale, OpKind::Add] {
             if !self.capabilities.has(kind) {
-                return Err(self.refuse(
+                return Err(Self::refuse(
                     OpKind::WeightedSum,
                     self.capabilities.reason(OpKind::WeightedSum),
                 ));
@@ -207,12 +207,15 @@ impl Rewriter<'_> {
                 Some(sum) => self.emit(Op::Add(sum, term), ANY)?,
             });
         }
-        let sum = sum.ok_or_else(|| self.refuse(OpKind::WeightedSum, "it has no terms"))?;
+        let sum = sum.ok_or_else(|| Self::refuse(OpKind::WeightedSum, "it has no terms"))?;
         if bias.is_zero() {
             return Ok(sum);
         }
         if !self.capabilities.has(OpKind::Offset) {
-            return Err(self.refuse(OpKind::Offset, self.capabilities.reason(OpKind::Offset)));
+            return Err(Self::refuse(
+                OpKind::Offset,
+                self.capabilities.reason(OpKind::Offset),
+            ));
         }
         self.emit(
             Op::Offset {
@@ -229,14 +232,17 @@ impl Rewriter<'_> {
         let length = self.length(value);
         let has = |kind| self.capabilities.has(kind);
         if !(has(OpKind::Shift) && has(OpKind::Add) && has(OpKind::Pick)) {
-            return Err(self.refuse(OpKind::Sum, self.capabilities.reason(OpKind::Sum)));
+            return Err(Self::refuse(
+                OpKind::Sum,
+                self.capabilities.reason(OpKind::Sum),
+            ));
         }
         if !group.is_power_of_two() || !length.is_power_of_two() {
             let why = format!(
                 "groups of {group} in {length} elements: rotate-and-add needs powers of two; \
                  pad the vector with zeros"
             );
-            return Err(self.refuse(OpKind::Sum, why));
+            return Err(Self::refuse(OpKind::Sum, why));
         }
         let mut sum = value;
         let mut step = 1;
@@ -277,7 +283,7 @@ impl Rewriter<'_> {
         }
         bits.first()
             .copied()
-            .ok_or_else(|| self.refuse(OpKind::And, "it has no operands"))
+            .ok_or_else(|| Self::refuse(OpKind::And, "it has no operands"))
     }
 
     /// Functions that are not polynomials: through the sign, or refused.
@@ -300,7 +306,7 @@ impl Rewriter<'_> {
             .clone()
             .filter(|_| reachable)
         else {
-            return Err(self.refuse(kind, self.capabilities.reason(kind)));
+            return Err(Self::refuse(kind, self.capabilities.reason(kind)));
         };
         match op {
             Op::Sigmoid(a) => self.sigmoid(a, &approximation),
@@ -339,12 +345,12 @@ impl Rewriter<'_> {
                     let difference = self.emit(Op::Sub(right, left), ANY)?;
                     self.emit(Op::Step(difference), known)
                 }
-                Relation::Equal => Err(self.refuse(
+                Relation::Equal => Err(Self::refuse(
                     OpKind::Compare,
                     "equality of approximate numbers is not defined; compare with a margin",
                 )),
             },
-            _ => Err(self.refuse(kind, self.capabilities.reason(kind))),
+            _ => Err(Self::refuse(kind, self.capabilities.reason(kind))),
         }
     }
 
@@ -367,7 +373,7 @@ impl Rewriter<'_> {
             SignComposition::new(approximation.sign_margin, approximation.sign_error)?;
         let magnitude = self.range(value).magnitude();
         if magnitude == 0.0 {
-            return Err(self.refuse(OpKind::Sign, "its operand is always 0"));
+            return Err(Self::refuse(OpKind::Sign, "its operand is always 0"));
         }
         self.note(format!(
             "sign: {} polynomials of degree 7, error {:.2e} where |x| > {:.3e}",
