@@ -262,6 +262,11 @@ impl Options {
         }
     }
 
+    /// Sets `name`; the value must have passed [`OptionKind::check`].
+    pub fn set(&mut self, name: &str, value: OptionValue) {
+        self.values.insert(name.to_owned(), value);
+    }
+
     /// The value of `name`, if it is set.
     pub fn get(&self, name: &str) -> Option<&OptionValue> {
         self.values.get(name)

@@ -1,5 +1,14 @@
 //! Data sets: tables of numbers, where they come from, and how they are split.
 
+mod csv_table;
+pub mod encode;
+mod load;
+pub mod manifest;
+mod partition;
+pub mod transform;
+
+pub use load::{DatasetRequest, DatasetSource, SplitKind, locate, verify};
+
 use std::path::PathBuf;
 
 use ndarray::{Array1, Array2};

@@ -1,0 +1,201 @@
+//! Reading a delimited file into columns of numbers and of text.
+
+use std::path::Path;
+
+use crate::options::suggest;
+use crate::source::Complaint;
+
+/// How a file is to be read.
+pub(super) struct Layout<'a> {
+    pub(super) delimiter: char,
+    pub(super) header: bool,
+    pub(super) target: Option<&'a str>,
+    pub(super) labels: &'a [String],
+    pub(super) drop: &'a [String],
+    pub(super) missing_marker: Option<&'a str>,
+}
+
+/// Columns of numbers, NaN where missing, and of text.
+#[derive(Debug, Default)]
+pub(super) struct Columns {
+    pub(super) numbers: Vec<(String, Vec<f64>)>,
+    pub(super) texts: Vec<(String, Vec<String>)>,
+    /// The line of each row, from 1.
+    pub(super) lines: Vec<usize>,
+}
+
+/// Complaints beyond this many are only counted.
+const SHOWN: usize = 5;
+
+/// Reads `bytes`, the contents of `file`.
+pub(super) fn read(bytes: &[u8], file: &Path, layout: &Layout<'_>) -> Result<Columns, Vec<Complaint>> {
+    let one = |c: Complaint| vec![c];
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(one(Complaint::new(file, "the file is empty; expected a line of column names, then rows")));
+    }
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(u8::try_from(layout.delimiter).unwrap_or(b','))
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(bytes);
+    let mut records = reader.records();
+    let first = match records.next() {
+        Some(Ok(record)) => record,
+        Some(Err(e)) => return Err(one(csv_error(file, &e))),
+        None => return Err(one(Complaint::new(file, "the file is empty"))),
+    };
+    let names: Vec<String> = if layout.header {
+        first.iter().map(str::to_owned).collect()
+    } else {
+        (0..first.len()).map(|i| format!("c{i}")).collect()
+    };
+    check_names(file, &names, layout).map_err(one)?;
+    let kinds: Vec<Kind> = names.iter().map(|n| kind(n, layout)).collect();
+
+    let mut columns = Columns::default();
+    let mut cells: Vec<Cells> = kinds.iter().map(|k| Cells::new(*k)).collect();
+    let mut complaints = Vec::new();
+    let head = (!layout.header).then_some(Ok(first));
+    for record in head.into_iter().chain(records) {
+        let record = record.map_err(|e| one(csv_error(file, &e)))?;
+        let line = record.position().map_or(0, |p| p.line() as usize);
+        if record.len() != names.len() {
+            complaints.push(
+                Complaint::new(
+                    file,
+                    format!("found {} fields, expected {} as in the first line", record.len(), names.len()),
+                )
+                .at_line(line)
+                .help("every row needs a field for each column; quote fields that hold the delimiter"),
+            );
+            continue;
+        }
+        columns.lines.push(line);
+        for ((field, cell), name) in record.iter().zip(&mut cells).zip(&names) {
+            if let Err(problem) = cell.push(field, layout.missing_marker) {
+                complaints.push(
+                    Complaint::new(file, format!("column `{name}`: {problem}"))
+                        .at_line(line)
+                        .help(format!(
+                            "correct the field, or name `{name}` in `drop_columns`, or its marker \
+                             in `missing_marker`"
+                        )),
+                );
+            }
+        }
+    }
+    if columns.lines.is_empty() && complaints.is_empty() {
+        return Err(one(Complaint::new(file, "there are column names but no rows")));
+    }
+    if !complaints.is_empty() {
+        let more = complaints.len().saturating_sub(SHOWN);
+        complaints.truncate(SHOWN);
+        if more > 0 {
+            complaints.push(Complaint::new(file, format!("and {more} more of the kind")));
+        }
+        return Err(complaints);
+    }
+    for (name, cell) in names.into_iter().zip(cells) {
+        match cell {
+            Cells::Numbers(xs) => columns.numbers.push((name, xs)),
+            Cells::Texts(xs) => columns.texts.push((name, xs)),
+            Cells::Dropped => {}
+        }
+    }
+    Ok(columns)
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Number,
+    Text,
+    Dropped,
+}
+
+enum Cells {
+    Numbers(Vec<f64>),
+    Texts(Vec<String>),
+    Dropped,
+}
+
+impl Cells {
+    fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Number => Self::Numbers(vec![]),
+            Kind::Text => Self::Texts(vec![]),
+            Kind::Dropped => Self::Dropped,
+        }
+    }
+
+    fn push(&mut self, field: &str, marker: Option<&str>) -> Result<(), String> {
+        match self {
+            Self::Numbers(xs) => xs.push(number(field, marker)?),
+            Self::Texts(xs) => xs.push(field.to_owned()),
+            Self::Dropped => {}
+        }
+        Ok(())
+    }
+}
+
+/// A number, NaN where the field marks a missing one.
+fn number(field: &str, marker: Option<&str>) -> Result<f64, String> {
+    if field.is_empty() || field == "NA" || Some(field) == marker {
+        return Ok(f64::NAN);
+    }
+    let x: f64 = field
+        .parse()
+        .map_err(|_| format!("found \"{field}\", expected a number with a decimal point"))?;
+    if marker.and_then(|m| m.parse::<f64>().ok()) == Some(x) {
+        return Ok(f64::NAN);
+    }
+    if x.is_finite() {
+        Ok(x)
+    } else {
+        Err(format!("found \"{field}\", expected a finite number"))
+    }
+}
+
+fn kind(name: &str, layout: &Layout<'_>) -> Kind {
+    let among = |names: &[String]| names.iter().any(|n| n == name);
+    if among(layout.labels) {
+        Kind::Text
+    } else if among(layout.drop) {
+        Kind::Dropped
+    } else {
+        Kind::Number
+    }
+}
+
+fn check_names(file: &Path, names: &[String], layout: &Layout<'_>) -> Result<(), Complaint> {
+    for (i, name) in names.iter().enumerate() {
+        if names[..i].contains(name) {
+            return Err(Complaint::new(file, format!("two columns are called `{name}`")).at_line(1));
+        }
+    }
+    let wanted = layout.target.into_iter().chain(
+        layout.labels.iter().chain(layout.drop).map(String::as_str),
+    );
+    for name in wanted {
+        if !names.iter().any(|n| n == name) {
+            let known = names.iter().map(String::as_str);
+            let hint = suggest(name, known.clone())
+                .map(|s| format!("did you mean `{s}`? "))
+                .unwrap_or_default();
+            let known: Vec<&str> = known.take(20).collect();
+            return Err(Complaint::new(file, format!("there is no column `{name}`"))
+                .at_line(1)
+                .help(format!("{hint}columns: {}", known.join(", "))));
+        }
+    }
+    Ok(())
+}
+
+fn csv_error(file: &Path, error: &csv::Error) -> Complaint {
+    let complaint = Complaint::new(file, format!("cannot be read as a table: {error}"));
+    match error.position() {
+        Some(position) => complaint.at_line(position.line() as usize),
+        None => complaint,
+    }
+}

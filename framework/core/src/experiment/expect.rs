@@ -1,0 +1,108 @@
+//! What an experiment expects: the part that makes it a test.
+
+use serde::{Deserialize, Serialize};
+use toml::de::{DeTable, DeValue};
+
+use super::parse::{Checker, describe};
+use crate::options::suggest;
+use crate::record::Status;
+
+/// One expectation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Expectation {
+    /// The rows it is about: those with this label; all where it is `None`.
+    pub label: Option<String>,
+    /// A column of `summary.csv`, a metric, a metric with `_loss` (plaintext's value minus this
+    /// one) or with `_change` (their distance); or `status`.
+    pub key: String,
+    /// At least this.
+    pub min: Option<f64>,
+    /// At most this.
+    pub max: Option<f64>,
+    /// This status.
+    pub status: Option<Status>,
+}
+
+/// Reads `[expect]` and its tables by label.
+pub(super) fn expectations(
+    checker: &mut Checker<'_>,
+    table: &DeTable<'_>,
+    labels: &[String],
+) -> Vec<Expectation> {
+    let mut all = Vec::new();
+    for (key, value) in table {
+        let (offset, name) = (key.span().start, key.get_ref().as_ref());
+        match value.get_ref() {
+            DeValue::Table(inner) if !is_bound(inner) => {
+                if labels.iter().any(|l| l == name) {
+                    for (key, value) in inner {
+                        let place = value.span().start;
+                        let label = Some(name.to_owned());
+                        all.extend(expectation(checker, label, key.get_ref(), value.get_ref(), place));
+                    }
+                } else {
+                    let hint = suggest(name, labels.iter().map(String::as_str))
+                        .map(|s| format!("did you mean `{s}`? "))
+                        .unwrap_or_default();
+                    let help = format!("{hint}labels: {}", labels.join(", "));
+                    checker.complain(offset, format!("[expect] names no scheme's label: `{name}`"), Some(help));
+                }
+            }
+            bound => all.extend(expectation(checker, None, name, bound, value.span().start)),
+        }
+    }
+    all
+}
+
+fn is_bound(table: &DeTable<'_>) -> bool {
+    !table.is_empty() && table.keys().all(|k| matches!(k.get_ref().as_ref(), "min" | "max"))
+}
+
+fn expectation(
+    checker: &mut Checker<'_>,
+    label: Option<String>,
+    key: &str,
+    value: &DeValue<'_>,
+    offset: usize,
+) -> Option<Expectation> {
+    let mut expectation = Expectation { label, key: key.to_owned(), min: None, max: None, status: None };
+    let help = "write `auc_loss = { max = 0.005 }`, `security_bits = { min = 128 }` or `status = \"refused\"`";
+    match value {
+        DeValue::Table(table) if is_bound(table) => {
+            for (bound, number) in table {
+                let place = number.span().start;
+                let number = super::parse::option_value(number.get_ref())
+                    .and_then(|v| crate::options::OptionKind::Number { min: f64::MIN, max: f64::MAX }.check(v));
+                match number {
+                    Ok(crate::options::OptionValue::Number(x)) if bound.get_ref() == "min" => expectation.min = Some(x),
+                    Ok(crate::options::OptionValue::Number(x)) => expectation.max = Some(x),
+                    Ok(_) => {}
+                    Err(problem) => {
+                        checker.complain(place, format!("expectation `{key}`: {problem}"), Some(help.into()));
+                        return None;
+                    }
+                }
+            }
+            Some(expectation)
+        }
+        DeValue::String(text) if key == "status" => {
+            let status = [Status::Ok, Status::Refused, Status::Failed, Status::Timeout, Status::Crashed]
+                .into_iter()
+                .find(|s| s.to_string() == text.as_ref());
+            if status.is_none() {
+                checker.complain(
+                    offset,
+                    format!("`status`: found \"{text}\", expected ok, refused, failed, timeout or crashed"),
+                    Some(help.into()),
+                );
+            }
+            expectation.status = status;
+            expectation.status.map(|_| expectation)
+        }
+        other => {
+            let found = describe(other);
+            checker.complain(offset, format!("expectation `{key}`: found {found}, expected bounds"), Some(help.into()));
+            None
+        }
+    }
+}
