@@ -12,10 +12,15 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     let mut code = String::from("/// Name and text of each manifest of the project.\n");
     code.push_str("static BUILT_IN: &[(&str, &str)] = &[\n");
     for path in files.iter().map(fs::DirEntry::path) {
-        if let (Some(stem), Some("toml")) =
-            (path.file_stem().and_then(|s| s.to_str()), path.extension().and_then(|e| e.to_str()))
-        {
-            writeln!(code, "    ({stem:?}, include_str!({:?})),", path.canonicalize()?)?;
+        if let (Some(stem), Some("toml")) = (
+            path.file_stem().and_then(|s| s.to_str()),
+            path.extension().and_then(|e| e.to_str()),
+        ) {
+            writeln!(
+                code,
+                "    ({stem:?}, include_str!({:?})),",
+                path.canonicalize()?
+            )?;
         }
     }
     code.push_str("];\n");

@@ -28,11 +28,18 @@ pub(super) struct Columns {
 const SHOWN: usize = 5;
 
 /// Reads `bytes`, the contents of `file`.
-pub(super) fn read(bytes: &[u8], file: &Path, layout: &Layout<'_>) -> Result<Columns, Vec<Complaint>> {
+pub(super) fn read(
+    bytes: &[u8],
+    file: &Path,
+    layout: &Layout<'_>,
+) -> Result<Columns, Vec<Complaint>> {
     let one = |c: Complaint| vec![c];
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(one(Complaint::new(file, "the file is empty; expected a line of column names, then rows")));
+        return Err(one(Complaint::new(
+            file,
+            "the file is empty; expected a line of column names, then rows",
+        )));
     }
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(u8::try_from(layout.delimiter).unwrap_or(b','))
@@ -65,10 +72,16 @@ pub(super) fn read(bytes: &[u8], file: &Path, layout: &Layout<'_>) -> Result<Col
             complaints.push(
                 Complaint::new(
                     file,
-                    format!("found {} fields, expected {} as in the first line", record.len(), names.len()),
+                    format!(
+                        "found {} fields, expected {} as in the first line",
+                        record.len(),
+                        names.len()
+                    ),
                 )
                 .at_line(line)
-                .help("every row needs a field for each column; quote fields that hold the delimiter"),
+                .help(
+                    "every row needs a field for each column; quote fields that hold the delimiter",
+                ),
             );
             continue;
         }
@@ -87,7 +100,10 @@ pub(super) fn read(bytes: &[u8], file: &Path, layout: &Layout<'_>) -> Result<Col
         }
     }
     if columns.lines.is_empty() && complaints.is_empty() {
-        return Err(one(Complaint::new(file, "there are column names but no rows")));
+        return Err(one(Complaint::new(
+            file,
+            "there are column names but no rows",
+        )));
     }
     if !complaints.is_empty() {
         let more = complaints.len().saturating_sub(SHOWN);
@@ -171,12 +187,15 @@ fn kind(name: &str, layout: &Layout<'_>) -> Kind {
 fn check_names(file: &Path, names: &[String], layout: &Layout<'_>) -> Result<(), Complaint> {
     for (i, name) in names.iter().enumerate() {
         if names[..i].contains(name) {
-            return Err(Complaint::new(file, format!("two columns are called `{name}`")).at_line(1));
+            return Err(
+                Complaint::new(file, format!("two columns are called `{name}`")).at_line(1),
+            );
         }
     }
-    let wanted = layout.target.into_iter().chain(
-        layout.labels.iter().chain(layout.drop).map(String::as_str),
-    );
+    let wanted = layout
+        .target
+        .into_iter()
+        .chain(layout.labels.iter().chain(layout.drop).map(String::as_str));
     for name in wanted {
         if !names.iter().any(|n| n == name) {
             let known = names.iter().map(String::as_str);

@@ -34,7 +34,12 @@ impl EncodedTable {
     /// Encodes the columns `chosen` of a partition. The range of each is the training part's,
     /// widened by `range_margin` of its width at either end; `precision` is the absolute error
     /// that a standardised value may carry.
-    pub fn new(partition: &Partition, chosen: Vec<usize>, range_margin: f64, precision: f64) -> Self {
+    pub fn new(
+        partition: &Partition,
+        chosen: Vec<usize>,
+        range_margin: f64,
+        precision: f64,
+    ) -> Self {
         let train = partition.train.features.select(Axis(1), &chosen);
         let test = partition.test.features.select(Axis(1), &chosen);
         let standardizer = Standardizer::fit(&train);
@@ -46,8 +51,14 @@ impl EncodedTable {
                 let hull = Interval::hull(column.iter().copied()).unwrap_or(Interval::point(0.0));
                 // A constant column still needs some width to be quantised in.
                 let room = (range_margin * hull.width()).max(1e-3);
-                let range = Interval { low: hull.low - room, high: hull.high + room };
-                Column { name: partition.columns[*place].clone(), range }
+                let range = Interval {
+                    low: hull.low - room,
+                    high: hull.high + room,
+                };
+                Column {
+                    name: partition.columns[*place].clone(),
+                    range,
+                }
             })
             .collect();
         let mut clipped = test.clone();
@@ -62,7 +73,15 @@ impl EncodedTable {
             columns,
             precision,
         };
-        Self { chosen, train, test, clipped, clipped_values, standardizer, input }
+        Self {
+            chosen,
+            train,
+            test,
+            clipped,
+            clipped_values,
+            standardizer,
+            input,
+        }
     }
 
     /// A note for the report, if clipping changed anything.

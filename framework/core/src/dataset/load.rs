@@ -88,9 +88,9 @@ impl DatasetRequest {
     pub fn name(&self) -> String {
         match &self.source {
             DatasetSource::Manifest(name) => name.clone(),
-            DatasetSource::File(path) => {
-                path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned())
-            }
+            DatasetSource::File(path) => path
+                .file_stem()
+                .map_or_else(String::new, |s| s.to_string_lossy().into_owned()),
         }
     }
 }
@@ -107,7 +107,11 @@ impl Dataset {
         let mut rng = ChaCha20Rng::seed_from_u64(request.seed);
         let mut rows = data.usable_rows();
         if rows.is_empty() {
-            let file = data.provenance.file.clone().unwrap_or_else(|| request.name().into());
+            let file = data
+                .provenance
+                .file
+                .clone()
+                .unwrap_or_else(|| request.name().into());
             return Err(Complaint::new(file, "every row has a missing value")
                 .help("drop the column that is missing most, or use `missing = \"median\"`")
                 .into());
@@ -180,7 +184,8 @@ impl Dataset {
             SplitKind::Stratified => {
                 for mut class in self.by_class(&rows) {
                     class.shuffle(rng);
-                    self.test.extend(class.split_off(class.len() - share(class.len())));
+                    self.test
+                        .extend(class.split_off(class.len() - share(class.len())));
                     self.train.extend(class);
                 }
                 self.test.shuffle(rng);
@@ -224,10 +229,18 @@ fn read(request: &DatasetRequest, manifest: &Manifest) -> Result<Tables, Complai
     };
     if let Some(builtin) = &manifest.builtin {
         let columns = embedded(builtin).ok_or_else(|| {
-            Complaint::new(request.name(), format!("there is no embedded data `{builtin}`"))
+            Complaint::new(
+                request.name(),
+                format!("there is no embedded data `{builtin}`"),
+            )
         })?;
         provenance.sha256 = digest(
-            &columns.numbers.iter().flat_map(|(_, xs)| xs).flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>(),
+            &columns
+                .numbers
+                .iter()
+                .flat_map(|(_, xs)| xs)
+                .flat_map(|x| x.to_le_bytes())
+                .collect::<Vec<u8>>(),
         );
         return Ok((columns, None, provenance));
     }
@@ -249,7 +262,10 @@ fn read(request: &DatasetRequest, manifest: &Manifest) -> Result<Tables, Complai
         target: request.target.as_deref().or(manifest.target.as_deref()),
         labels: &labels,
         drop: &drop,
-        missing_marker: request.missing_marker.as_deref().or(manifest.missing_marker.as_deref()),
+        missing_marker: request
+            .missing_marker
+            .as_deref()
+            .or(manifest.missing_marker.as_deref()),
     };
     let columns = csv_table::read(&bytes, &path, &layout).map_err(Complaints)?;
     let target = match &manifest.target_file {
@@ -281,18 +297,28 @@ fn assemble(
     target_file: Option<Columns>,
     provenance: Provenance,
 ) -> Result<Dataset, Complaints> {
-    let place = provenance.file.clone().unwrap_or_else(|| request.name().into());
+    let place = provenance
+        .file
+        .clone()
+        .unwrap_or_else(|| request.name().into());
     if manifest.builtin.is_some() {
-        columns.numbers.retain(|(name, _)| !request.drop_columns.contains(name));
+        columns
+            .numbers
+            .retain(|(name, _)| !request.drop_columns.contains(name));
     }
     let wanted = request.target.as_ref().or(manifest.target.as_ref());
     let mut target = match (wanted, target_file) {
         (Some(name), _) => {
-            let at = columns.numbers.iter().position(|(n, _)| n == name).ok_or_else(|| {
-                let known: Vec<&str> = columns.numbers.iter().map(|(n, _)| n.as_str()).collect();
-                Complaint::new(&place, format!("there is no numeric column `{name}`"))
-                    .help(format!("columns: {}", known.join(", ")))
-            })?;
+            let at = columns
+                .numbers
+                .iter()
+                .position(|(n, _)| n == name)
+                .ok_or_else(|| {
+                    let known: Vec<&str> =
+                        columns.numbers.iter().map(|(n, _)| n.as_str()).collect();
+                    Complaint::new(&place, format!("there is no numeric column `{name}`"))
+                        .help(format!("columns: {}", known.join(", ")))
+                })?;
             Some(columns.numbers.remove(at))
         }
         (None, Some(mut file)) if !file.numbers.is_empty() => Some(file.numbers.swap_remove(0)),
@@ -301,23 +327,34 @@ fn assemble(
     if let Some((name, values)) = &mut target {
         if let Some(row) = values.iter().position(|x| x.is_nan()) {
             let line = columns.lines.get(row).copied().unwrap_or(row + 1);
-            return Err(Complaint::new(&place, format!("the target `{name}` is missing"))
-                .at_line(line)
-                .help("remove the row, or choose another target")
-                .into());
+            return Err(
+                Complaint::new(&place, format!("the target `{name}` is missing"))
+                    .at_line(line)
+                    .help("remove the row, or choose another target")
+                    .into(),
+            );
         }
         if let Some(threshold) = manifest.target_above {
-            values.iter_mut().for_each(|x| *x = f64::from(u8::from(*x > threshold)));
+            values
+                .iter_mut()
+                .for_each(|x| *x = f64::from(u8::from(*x > threshold)));
         }
     }
     if columns.numbers.is_empty() {
         return Err(Complaint::new(&place, "no numeric column is left besides the target").into());
     }
     let all = columns.numbers[0].1.len();
-    if target.as_ref().is_some_and(|(_, values)| values.len() != all) {
+    if target
+        .as_ref()
+        .is_some_and(|(_, values)| values.len() != all)
+    {
         return Err(Complaint::new(&place, "the target's file has another number of rows").into());
     }
-    let rows = if request.limit == 0 { all } else { all.min(request.limit) };
+    let rows = if request.limit == 0 {
+        all
+    } else {
+        all.min(request.limit)
+    };
     let features = Array2::from_shape_fn((rows, columns.numbers.len()), |(row, column)| {
         columns.numbers[column].1[row]
     });
@@ -327,7 +364,10 @@ fn assemble(
         features,
         target: target.map(|(name, mut values)| {
             values.truncate(rows);
-            Target { name, values: Array1::from(values) }
+            Target {
+                name,
+                values: Array1::from(values),
+            }
         }),
         labels: columns
             .texts
@@ -349,15 +389,30 @@ fn embedded(name: &str) -> Option<Columns> {
     let (features, names, targets, target) = match name {
         "linfa:winequality" => {
             let d = linfa_datasets::winequality();
-            (d.records().clone(), d.feature_names().to_vec(), d.targets().mapv(|x| x as f64), "quality")
+            (
+                d.records().clone(),
+                d.feature_names().to_vec(),
+                d.targets().mapv(|x| x as f64),
+                "quality",
+            )
         }
         "linfa:iris" => {
             let d = linfa_datasets::iris();
-            (d.records().clone(), d.feature_names().to_vec(), d.targets().mapv(|x| x as f64), "species")
+            (
+                d.records().clone(),
+                d.feature_names().to_vec(),
+                d.targets().mapv(|x| x as f64),
+                "species",
+            )
         }
         "linfa:diabetes" => {
             let d = linfa_datasets::diabetes();
-            (d.records().clone(), d.feature_names().to_vec(), d.targets().clone(), "progression")
+            (
+                d.records().clone(),
+                d.feature_names().to_vec(),
+                d.targets().clone(),
+                "progression",
+            )
         }
         _ => return None,
     };
@@ -370,13 +425,20 @@ fn embedded(name: &str) -> Option<Columns> {
         })
         .collect();
     numbers.push((target.to_owned(), targets.to_vec()));
-    Some(Columns { numbers, texts: vec![], lines: (1..=features.nrows()).collect() })
+    Some(Columns {
+        numbers,
+        texts: vec![],
+        lines: (1..=features.nrows()).collect(),
+    })
 }
 
 /// The file of a manifest: below `$HEXPERIMENT_DATA`, in the user's cache, or fetched there.
 pub fn locate(name: &str, manifest: &Manifest) -> Result<PathBuf, Complaint> {
     let Some(file) = &manifest.file else {
-        return Err(Complaint::new(name, "the data are embedded; there is no file"));
+        return Err(Complaint::new(
+            name,
+            "the data are embedded; there is no file",
+        ));
     };
     let cache = cache_folder();
     let places: Vec<PathBuf> = std::env::var_os("HEXPERIMENT_DATA")
@@ -396,13 +458,20 @@ pub fn locate(name: &str, manifest: &Manifest) -> Result<PathBuf, Complaint> {
         }
     }
     let looked: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
-    let looked = if looked.is_empty() { "nowhere (no data folder is set)".into() } else { looked.join(", ") };
+    let looked = if looked.is_empty() {
+        "nowhere (no data folder is set)".into()
+    } else {
+        looked.join(", ")
+    };
     let how = manifest.how_to_get.as_deref().unwrap_or("see the source");
-    Err(Complaint::new(file, format!("data set `{name}` was not found; looked at {looked}{failure}"))
-        .help(format!(
-            "{how} Source: {}. Put the file in a folder and set HEXPERIMENT_DATA to it.",
-            manifest.source
-        )))
+    Err(Complaint::new(
+        file,
+        format!("data set `{name}` was not found; looked at {looked}{failure}"),
+    )
+    .help(format!(
+        "{how} Source: {}. Put the file in a folder and set HEXPERIMENT_DATA to it.",
+        manifest.source
+    )))
 }
 
 fn cache_folder() -> Option<PathBuf> {
@@ -437,7 +506,10 @@ fn fetch(url: &str, sum: &str, to: &Path) -> Result<PathBuf, String> {
 
 fn digest(bytes: &[u8]) -> String {
     use sha2::Digest as _;
-    sha2::Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+    sha2::Sha256::digest(bytes)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
 }
 
 fn verify_digest(path: &Path, found: &str, expected: Option<&str>) -> Result<(), Complaint> {
@@ -457,8 +529,8 @@ fn verify_digest(path: &Path, found: &str, expected: Option<&str>) -> Result<(),
 /// Finds the file of a manifest, fetching it if need be, and checks its sum; yields its place.
 pub fn verify(name: &str, manifest: &Manifest) -> Result<PathBuf, Complaint> {
     let path = locate(name, manifest)?;
-    let bytes = std::fs::read(&path)
-        .map_err(|e| Complaint::new(&path, format!("cannot be read: {e}")))?;
+    let bytes =
+        std::fs::read(&path).map_err(|e| Complaint::new(&path, format!("cannot be read: {e}")))?;
     verify_digest(&path, &digest(&bytes), manifest.sha256.as_deref())?;
     Ok(path)
 }

@@ -72,8 +72,15 @@ include!(concat!(env!("OUT_DIR"), "/manifests.rs"));
 
 /// The names of the manifests in `folder` and of those compiled in.
 pub fn names(folder: Option<&Path>) -> Vec<String> {
-    let mut names: Vec<String> = BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let files = folder.and_then(|f| std::fs::read_dir(f).ok()).into_iter().flatten().flatten();
+    let mut names: Vec<String> = BUILT_IN
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
+    let files = folder
+        .and_then(|f| std::fs::read_dir(f).ok())
+        .into_iter()
+        .flatten()
+        .flatten();
     names.extend(files.filter_map(|entry| {
         let path = entry.path();
         let is_manifest = path.extension().is_some_and(|e| e == "toml");
@@ -86,14 +93,19 @@ pub fn names(folder: Option<&Path>) -> Vec<String> {
 
 /// Reads the manifest called `name`: from `folder` if it is there, else the one compiled in.
 pub fn find(name: &str, folder: Option<&Path>) -> Result<Manifest, Complaint> {
-    let own = folder.map(|f| f.join(format!("{name}.toml"))).filter(|p| p.is_file());
+    let own = folder
+        .map(|f| f.join(format!("{name}.toml")))
+        .filter(|p| p.is_file());
     if let Some(path) = own {
         let text = std::fs::read_to_string(&path)
             .map_err(|e| Complaint::new(&path, format!("cannot be read: {e}")))?;
         return parse(&text, &path);
     }
     if let Some((_, text)) = BUILT_IN.iter().find(|(n, _)| *n == name) {
-        return parse(text, &PathBuf::from(format!("experiments/datasets/{name}.toml")));
+        return parse(
+            text,
+            &PathBuf::from(format!("experiments/datasets/{name}.toml")),
+        );
     }
     let known = names(folder);
     let hint = suggest(name, known.iter().map(String::as_str))
@@ -103,7 +115,10 @@ pub fn find(name: &str, folder: Option<&Path>) -> Result<Manifest, Complaint> {
         folder.unwrap_or(Path::new("experiments/datasets")),
         format!("there is no data set `{name}`"),
     )
-    .help(format!("{hint}known: {}; or write `path = \"my.csv\"` in place of `use`", known.join(", "))))
+    .help(format!(
+        "{hint}known: {}; or write `path = \"my.csv\"` in place of `use`",
+        known.join(", ")
+    )))
 }
 
 fn parse(text: &str, path: &Path) -> Result<Manifest, Complaint> {
@@ -115,7 +130,10 @@ fn parse(text: &str, path: &Path) -> Result<Manifest, Complaint> {
         }
     })?;
     if manifest.file.is_some() == manifest.builtin.is_some() {
-        return Err(Complaint::new(path, "a manifest names either a `file` or a `builtin`"));
+        return Err(Complaint::new(
+            path,
+            "a manifest names either a `file` or a `builtin`",
+        ));
     }
     Ok(manifest)
 }
@@ -139,7 +157,10 @@ mod tests {
     #[test]
     fn a_near_miss_is_suggested() {
         let complaint = find("framinghan", None).unwrap_err();
-        assert!(complaint.to_string().contains("did you mean `framingham`?"), "{complaint}");
+        assert!(
+            complaint.to_string().contains("did you mean `framingham`?"),
+            "{complaint}"
+        );
     }
 
     #[test]

@@ -42,7 +42,11 @@ impl Dataset {
                 }
             }
         }
-        Ok(Partition { columns: self.columns.clone(), train, test })
+        Ok(Partition {
+            columns: self.columns.clone(),
+            train,
+            test,
+        })
     }
 
     fn refuse_gaps(&self) -> Result<(), TaskError> {

@@ -16,12 +16,18 @@ pub struct Standardizer {
 impl Standardizer {
     /// Fits means and deviations; the table has at least one row.
     pub fn fit(table: &Array2<f64>) -> Self {
-        let means = table.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(table.ncols()));
+        let means = table
+            .mean_axis(Axis(0))
+            .unwrap_or_else(|| Array1::zeros(table.ncols()));
         let scales = table.std_axis(Axis(0), 0.0);
         // Rounding leaves a constant column a deviation of some units in the last place.
-        let scales = ndarray::Zip::from(&scales)
-            .and(&means)
-            .map_collect(|s, m| if *s <= 1e-12 * (1.0 + m.abs()) { 1.0 } else { *s });
+        let scales = ndarray::Zip::from(&scales).and(&means).map_collect(|s, m| {
+            if *s <= 1e-12 * (1.0 + m.abs()) {
+                1.0
+            } else {
+                *s
+            }
+        });
         Self { means, scales }
     }
 
@@ -61,7 +67,11 @@ pub fn rank_by_f(features: ArrayView2<'_, f64>, classes: ArrayView1<'_, f64>) ->
             group.2 += x * x;
         }
         let total: f64 = groups.iter().map(|g| g.0).sum();
-        let between: f64 = groups.iter().filter(|g| g.0 > 0.0).map(|g| g.1 * g.1 / g.0).sum();
+        let between: f64 = groups
+            .iter()
+            .filter(|g| g.0 > 0.0)
+            .map(|g| g.1 * g.1 / g.0)
+            .sum();
         let within = groups.iter().map(|g| g.2).sum::<f64>() - between;
         if between <= 0.0 {
             return 0.0;
@@ -74,7 +84,10 @@ pub fn rank_by_f(features: ArrayView2<'_, f64>, classes: ArrayView1<'_, f64>) ->
 }
 
 /// Columns by falling magnitude of Pearson's correlation with the target; ties go by column.
-pub fn rank_by_correlation(features: ArrayView2<'_, f64>, target: ArrayView1<'_, f64>) -> Vec<usize> {
+pub fn rank_by_correlation(
+    features: ArrayView2<'_, f64>,
+    target: ArrayView1<'_, f64>,
+) -> Vec<usize> {
     let centre = target.mean().unwrap_or(0.0);
     rank(features, |column| {
         let mean = column.mean().unwrap_or(0.0);
@@ -85,7 +98,11 @@ pub fn rank_by_correlation(features: ArrayView2<'_, f64>, target: ArrayView1<'_,
             xx += x * x;
             yy += y * y;
         }
-        if xx == 0.0 || yy == 0.0 { 0.0 } else { (xy / (xx * yy).sqrt()).abs() }
+        if xx == 0.0 || yy == 0.0 {
+            0.0
+        } else {
+            (xy / (xx * yy).sqrt()).abs()
+        }
     })
 }
 
@@ -119,7 +136,12 @@ mod tests {
 
     #[test]
     fn rankings_put_the_telling_column_first() {
-        let x = array![[0.0, 1.0, 7.0], [1.0, 1.1, 7.0], [0.2, 3.0, 7.0], [0.9, 3.2, 7.0]];
+        let x = array![
+            [0.0, 1.0, 7.0],
+            [1.0, 1.1, 7.0],
+            [0.2, 3.0, 7.0],
+            [0.9, 3.2, 7.0]
+        ];
         let y = array![0.0, 0.0, 1.0, 1.0];
         assert_eq!(rank_by_f(x.view(), y.view()), [1, 0, 2]);
         assert_eq!(rank_by_correlation(x.view(), y.view()), [1, 0, 2]);

@@ -12,7 +12,15 @@ use crate::options::{OptionSpec, OptionValue, Options, suggest};
 use crate::registry;
 use crate::source::{Complaint, Complaints};
 
-const SECTIONS: [&str; 7] = ["experiment", "dataset", "task", "scheme", "matrix", "run", "expect"];
+const SECTIONS: [&str; 7] = [
+    "experiment",
+    "dataset",
+    "task",
+    "scheme",
+    "matrix",
+    "run",
+    "expect",
+];
 
 pub(super) fn check(text: &str, file: &Path) -> Result<Experiment, Complaints> {
     let root = DeTable::parse(text).map_err(|e| {
@@ -23,13 +31,24 @@ pub(super) fn check(text: &str, file: &Path) -> Result<Experiment, Complaints> {
         }
     })?;
     let root = root.get_ref();
-    let mut checker = Checker { text, file, complaints: vec![] };
-    for key in root.keys().filter(|k| !SECTIONS.contains(&k.get_ref().as_ref())) {
+    let mut checker = Checker {
+        text,
+        file,
+        complaints: vec![],
+    };
+    for key in root
+        .keys()
+        .filter(|k| !SECTIONS.contains(&k.get_ref().as_ref()))
+    {
         let hint = suggest(key.get_ref(), SECTIONS)
             .map(|s| format!("did you mean [{s}]? "))
             .unwrap_or_default();
         let message = format!("unknown section [{}]", key.get_ref());
-        checker.complain(key.span().start, message, Some(format!("{hint}known: {}", SECTIONS.join(", "))));
+        checker.complain(
+            key.span().start,
+            message,
+            Some(format!("{hint}known: {}", SECTIONS.join(", "))),
+        );
     }
     let about = required(&mut checker, root, "experiment", &sections::experiment());
     let dataset = required(&mut checker, root, "dataset", &sections::dataset());
@@ -76,10 +95,17 @@ fn options(specs: &[OptionSpec], given: Given) -> Options {
     Options::with_defaults(specs, given.into_iter().map(|(k, (v, _))| (k, v)))
 }
 
-fn required(checker: &mut Checker<'_>, root: &DeTable<'_>, name: &str, specs: &[OptionSpec]) -> Given {
+fn required(
+    checker: &mut Checker<'_>,
+    root: &DeTable<'_>,
+    name: &str,
+    specs: &[OptionSpec],
+) -> Given {
     if !root.contains_key(name) {
         let help = format!("add a section [{name}]; README.md shows a whole file");
-        checker.complaints.push(Complaint::new(checker.file, format!("there is no [{name}]")).help(help));
+        checker
+            .complaints
+            .push(Complaint::new(checker.file, format!("there is no [{name}]")).help(help));
         return Given::new();
     }
     match checker.table(root, name) {
@@ -92,8 +118,13 @@ fn check_name(checker: &mut Checker<'_>, about: &Given) {
     if let Some((OptionValue::Text(name), offset)) = about.get("name") {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if name.is_empty() || !name.chars().all(fits) {
-            let message = format!("`name`: found \"{name}\", expected small letters, digits and hyphens");
-            checker.complain(*offset, message, Some("runs are filed under it, as in \"chd-logistic\"".into()));
+            let message =
+                format!("`name`: found \"{name}\", expected small letters, digits and hyphens");
+            checker.complain(
+                *offset,
+                message,
+                Some("runs are filed under it, as in \"chd-logistic\"".into()),
+            );
         }
     }
 }
@@ -104,11 +135,20 @@ fn check_dataset(checker: &mut Checker<'_>, dataset: &Given) {
         (Some(_), Some(path)) => checker.complain(
             path,
             "[dataset] has both `use` and `path`, which contradict each other".into(),
-            Some("keep `use` for a data set with a manifest, or `path` for a file of your own".into()),
+            Some(
+                "keep `use` for a data set with a manifest, or `path` for a file of your own"
+                    .into(),
+            ),
         ),
         (None, None) if checker.complaints.is_empty() => {
-            let help = format!("write `use = \"…\"` with one of: {}", manifest::names(None).join(", "));
-            let complaint = Complaint::new(checker.file, "[dataset] names no data: neither `use` nor `path`");
+            let help = format!(
+                "write `use = \"…\"` with one of: {}",
+                manifest::names(None).join(", ")
+            );
+            let complaint = Complaint::new(
+                checker.file,
+                "[dataset] names no data: neither `use` nor `path`",
+            );
             checker.complaints.push(complaint.help(help));
         }
         _ => {}
@@ -127,7 +167,9 @@ fn check_dataset(checker: &mut Checker<'_>, dataset: &Given) {
     if let Some((OptionValue::Number(x), at)) = dataset.get("test_fraction")
         && (*x <= 0.0 || *x >= 1.0)
     {
-        let message = format!("`test_fraction` in [dataset]: found {x}, expected more than 0 and less than 1");
+        let message = format!(
+            "`test_fraction` in [dataset]: found {x}, expected more than 0 and less than 1"
+        );
         checker.complain(*at, message, Some("both parts need rows".into()));
     }
 }
@@ -191,15 +233,26 @@ fn plugin(
     let at = name.span().start;
     let DeValue::String(name) = name.get_ref() else {
         let found = describe(name.get_ref());
-        checker.complain(at, format!("`use` in {section}: found {found}, expected a name"), None);
+        checker.complain(
+            at,
+            format!("`use` in {section}: found {found}, expected a name"),
+            None,
+        );
         return None;
     };
     let own = match manifest(name) {
         Ok(own) => own,
         Err(unknown) => {
-            let hint = unknown.suggestion.map(|s| format!("did you mean \"{s}\"? ")).unwrap_or_default();
+            let hint = unknown
+                .suggestion
+                .map(|s| format!("did you mean \"{s}\"? "))
+                .unwrap_or_default();
             let help = format!("{hint}known: {}", unknown.known.join(", "));
-            checker.complain(at, format!("there is no {} \"{name}\"", unknown.what), Some(help));
+            checker.complain(
+                at,
+                format!("there is no {} \"{name}\"", unknown.what),
+                Some(help),
+            );
             return None;
         }
     };
@@ -211,14 +264,26 @@ fn plugin(
         _ => name.as_ref().to_owned(),
     };
     given.remove("use");
-    Some((PluginChoice { name: name.as_ref().to_owned(), label, options: options(&own, given) }, at))
+    Some((
+        PluginChoice {
+            name: name.as_ref().to_owned(),
+            label,
+            options: options(&own, given),
+        },
+        at,
+    ))
 }
 
 fn check_task(checker: &mut Checker<'_>, root: &DeTable<'_>) -> Option<PluginChoice> {
     if !root.contains_key("task") {
-        let names: Vec<&str> = registry::tasks().iter().map(|t| t.manifest().name).collect();
+        let names: Vec<&str> = registry::tasks()
+            .iter()
+            .map(|t| t.manifest().name)
+            .collect();
         let complaint = Complaint::new(checker.file, "there is no [task]");
-        checker.complaints.push(complaint.help(format!("tasks: {}", names.join(", "))));
+        checker
+            .complaints
+            .push(complaint.help(format!("tasks: {}", names.join(", "))));
         return None;
     }
     let (table, offset) = checker.table(root, "task")?;
@@ -229,21 +294,34 @@ fn check_task(checker: &mut Checker<'_>, root: &DeTable<'_>) -> Option<PluginCho
 fn check_schemes(checker: &mut Checker<'_>, root: &DeTable<'_>) -> Vec<PluginChoice> {
     let mut schemes: Vec<PluginChoice> = Vec::new();
     let Some(value) = root.get("scheme") else {
-        let names: Vec<&str> = registry::schemes().iter().map(|s| s.manifest().name).collect();
+        let names: Vec<&str> = registry::schemes()
+            .iter()
+            .map(|s| s.manifest().name)
+            .collect();
         let complaint = Complaint::new(checker.file, "there is no [[scheme]]");
-        checker.complaints.push(complaint.help(format!("schemes: {}", names.join(", "))));
+        checker
+            .complaints
+            .push(complaint.help(format!("schemes: {}", names.join(", "))));
         return schemes;
     };
     let DeValue::Array(entries) = value.get_ref() else {
         let help = Some("write it as [[scheme]], once for each scheme".into());
-        checker.complain(value.span().start, "`scheme` must be a list of tables".into(), help);
+        checker.complain(
+            value.span().start,
+            "`scheme` must be a list of tables".into(),
+            help,
+        );
         return schemes;
     };
     for entry in entries.iter() {
         let offset = entry.span().start;
         let DeValue::Table(table) = entry.get_ref() else {
             let found = describe(entry.get_ref());
-            checker.complain(offset, format!("[[scheme]]: found {found}, expected a table"), None);
+            checker.complain(
+                offset,
+                format!("[[scheme]]: found {found}, expected a table"),
+                None,
+            );
             continue;
         };
         let find = |name: &str| registry::scheme(name).map(|s| s.manifest().options);
@@ -281,7 +359,10 @@ fn check_matrix(
     };
     let mut specs: Vec<(String, OptionSpec)> = Vec::new();
     let mut offer = |section: &str, list: Vec<OptionSpec>| {
-        specs.extend(list.into_iter().map(|s| (format!("{section}.{}", s.name), s)));
+        specs.extend(
+            list.into_iter()
+                .map(|s| (format!("{section}.{}", s.name), s)),
+        );
     };
     offer("dataset", sections::dataset());
     let varied = |s: &OptionSpec| matches!(s.name, "security_bits" | "threads" | "seed");
@@ -289,7 +370,10 @@ fn check_matrix(
     if let Some(Ok(task)) = task.map(|t| registry::task(&t.name)) {
         offer("task", task.manifest().options);
     }
-    for scheme in schemes.iter().filter_map(|s| registry::scheme(&s.name).ok()) {
+    for scheme in schemes
+        .iter()
+        .filter_map(|s| registry::scheme(&s.name).ok())
+    {
         offer("scheme", scheme.manifest().options);
     }
     let mut matrix: Vec<(usize, String, Vec<OptionValue>)> = Vec::new();
@@ -303,20 +387,30 @@ fn check_matrix(
                 "{hint}keys are \"task.…\", \"scheme.…\", \"dataset.…\" with an option of theirs, or \
                  \"run.security_bits\", \"run.threads\", \"run.seed\"; quote them"
             );
-            checker.complain(place, format!("unknown key \"{key}\" in [matrix]"), Some(help));
+            checker.complain(
+                place,
+                format!("unknown key \"{key}\" in [matrix]"),
+                Some(help),
+            );
             continue;
         };
         let values = match value.get_ref() {
             DeValue::Array(values) if !values.is_empty() => values,
             other => {
                 let found = describe(other);
-                checker.complain(place, format!("\"{key}\" in [matrix]: found {found}, expected a list of values"), None);
+                checker.complain(
+                    place,
+                    format!("\"{key}\" in [matrix]: found {found}, expected a list of values"),
+                    None,
+                );
                 continue;
             }
         };
         let before = checker.complaints.len();
-        let list: Vec<OptionValue> =
-            values.iter().filter_map(|v| checker.value("[matrix]", spec, v).map(|(v, _)| v)).collect();
+        let list: Vec<OptionValue> = values
+            .iter()
+            .filter_map(|v| checker.value("[matrix]", spec, v).map(|(v, _)| v))
+            .collect();
         if checker.complaints.len() == before {
             let weak = |v: &OptionValue| matches!(v, OptionValue::Integer(bits) if *bits < 128);
             // A matrix over the level cannot get past the check of [run].
@@ -329,5 +423,8 @@ fn check_matrix(
         }
     }
     matrix.sort_by_key(|(place, ..)| *place);
-    matrix.into_iter().map(|(_, key, list)| (key, list)).collect()
+    matrix
+        .into_iter()
+        .map(|(_, key, list)| (key, list))
+        .collect()
 }

@@ -38,14 +38,24 @@ pub(super) fn expectations(
                     for (key, value) in inner {
                         let place = value.span().start;
                         let label = Some(name.to_owned());
-                        all.extend(expectation(checker, label, key.get_ref(), value.get_ref(), place));
+                        all.extend(expectation(
+                            checker,
+                            label,
+                            key.get_ref(),
+                            value.get_ref(),
+                            place,
+                        ));
                     }
                 } else {
                     let hint = suggest(name, labels.iter().map(String::as_str))
                         .map(|s| format!("did you mean `{s}`? "))
                         .unwrap_or_default();
                     let help = format!("{hint}labels: {}", labels.join(", "));
-                    checker.complain(offset, format!("[expect] names no scheme's label: `{name}`"), Some(help));
+                    checker.complain(
+                        offset,
+                        format!("[expect] names no scheme's label: `{name}`"),
+                        Some(help),
+                    );
                 }
             }
             bound => all.extend(expectation(checker, None, name, bound, value.span().start)),
@@ -55,7 +65,10 @@ pub(super) fn expectations(
 }
 
 fn is_bound(table: &DeTable<'_>) -> bool {
-    !table.is_empty() && table.keys().all(|k| matches!(k.get_ref().as_ref(), "min" | "max"))
+    !table.is_empty()
+        && table
+            .keys()
+            .all(|k| matches!(k.get_ref().as_ref(), "min" | "max"))
 }
 
 fn expectation(
@@ -65,20 +78,37 @@ fn expectation(
     value: &DeValue<'_>,
     offset: usize,
 ) -> Option<Expectation> {
-    let mut expectation = Expectation { label, key: key.to_owned(), min: None, max: None, status: None };
+    let mut expectation = Expectation {
+        label,
+        key: key.to_owned(),
+        min: None,
+        max: None,
+        status: None,
+    };
     let help = "write `auc_loss = { max = 0.005 }`, `security_bits = { min = 128 }` or `status = \"refused\"`";
     match value {
         DeValue::Table(table) if is_bound(table) => {
             for (bound, number) in table {
                 let place = number.span().start;
-                let number = super::parse::option_value(number.get_ref())
-                    .and_then(|v| crate::options::OptionKind::Number { min: f64::MIN, max: f64::MAX }.check(v));
+                let number = super::parse::option_value(number.get_ref()).and_then(|v| {
+                    crate::options::OptionKind::Number {
+                        min: f64::MIN,
+                        max: f64::MAX,
+                    }
+                    .check(v)
+                });
                 match number {
-                    Ok(crate::options::OptionValue::Number(x)) if bound.get_ref() == "min" => expectation.min = Some(x),
+                    Ok(crate::options::OptionValue::Number(x)) if bound.get_ref() == "min" => {
+                        expectation.min = Some(x)
+                    }
                     Ok(crate::options::OptionValue::Number(x)) => expectation.max = Some(x),
                     Ok(_) => {}
                     Err(problem) => {
-                        checker.complain(place, format!("expectation `{key}`: {problem}"), Some(help.into()));
+                        checker.complain(
+                            place,
+                            format!("expectation `{key}`: {problem}"),
+                            Some(help.into()),
+                        );
                         return None;
                     }
                 }
@@ -86,9 +116,15 @@ fn expectation(
             Some(expectation)
         }
         DeValue::String(text) if key == "status" => {
-            let status = [Status::Ok, Status::Refused, Status::Failed, Status::Timeout, Status::Crashed]
-                .into_iter()
-                .find(|s| s.to_string() == text.as_ref());
+            let status = [
+                Status::Ok,
+                Status::Refused,
+                Status::Failed,
+                Status::Timeout,
+                Status::Crashed,
+            ]
+            .into_iter()
+            .find(|s| s.to_string() == text.as_ref());
             if status.is_none() {
                 checker.complain(
                     offset,
@@ -101,7 +137,11 @@ fn expectation(
         }
         other => {
             let found = describe(other);
-            checker.complain(offset, format!("expectation `{key}`: found {found}, expected bounds"), Some(help.into()));
+            checker.complain(
+                offset,
+                format!("expectation `{key}`: found {found}, expected bounds"),
+                Some(help.into()),
+            );
             None
         }
     }

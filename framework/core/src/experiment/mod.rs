@@ -138,9 +138,7 @@ impl Experiment {
 
     /// The experiment as data, every default filled in.
     pub fn resolved(&self) -> serde_json::Value {
-        let plugin = |p: &PluginChoice| {
-            serde_json::json!({ "use": p.name, "label": p.label, "options": p.options })
-        };
+        let plugin = |p: &PluginChoice| serde_json::json!({ "use": p.name, "label": p.label, "options": p.options });
         serde_json::json!({
             "experiment": { "name": self.name, "question": self.question, "caveats": self.caveats },
             "dataset": self.dataset,
@@ -175,7 +173,11 @@ impl Experiment {
 
     /// One cell; a point of a scheme's option that this scheme lacks is the same cell for each
     /// of its values, so only the first is kept.
-    fn cell(&self, scheme: &PluginChoice, point: &BTreeMap<String, OptionValue>) -> Option<CellPlan> {
+    fn cell(
+        &self,
+        scheme: &PluginChoice,
+        point: &BTreeMap<String, OptionValue>,
+    ) -> Option<CellPlan> {
         let mut sections: BTreeMap<&str, Options> = [
             ("dataset", self.dataset.clone()),
             ("task", self.task.options.clone()),
@@ -187,7 +189,11 @@ impl Experiment {
         for (key, value) in point {
             let (section, option) = key.split_once('.')?;
             if section == "scheme" && !check::scheme_has(&scheme.name, option) {
-                let first = self.matrix.iter().find(|(k, _)| k == key).map(|(_, values)| &values[0]);
+                let first = self
+                    .matrix
+                    .iter()
+                    .find(|(k, _)| k == key)
+                    .map(|(_, values)| &values[0]);
                 if first != Some(value) {
                     return None;
                 }
@@ -203,10 +209,16 @@ impl Experiment {
                     OptionValue::Text(t) => t.clone(),
                     v => v.to_string(),
                 };
-                format!("{}={text}", k.split_once('.').map_or(k.as_str(), |(_, o)| o))
+                format!(
+                    "{}={text}",
+                    k.split_once('.').map_or(k.as_str(), |(_, o)| o)
+                )
             })
             .collect();
-        let id = std::iter::once(scheme.label.clone()).chain(suffix).collect::<Vec<_>>().join("/");
+        let id = std::iter::once(scheme.label.clone())
+            .chain(suffix)
+            .collect::<Vec<_>>()
+            .join("/");
         let run = &sections["run"];
         let seed = run.integer("seed").unwrap_or_default().unsigned_abs();
         let dataset = self.request(&sections["dataset"], seed);
@@ -223,7 +235,9 @@ impl Experiment {
                 bits: run.integer("security_bits").unwrap_or(128) as u32,
                 insecure: run.flag("insecure").unwrap_or(false),
             },
-            threads: run.integer("threads").map_or_else(|_| check::processors(), |n| n as usize),
+            threads: run
+                .integer("threads")
+                .map_or_else(|_| check::processors(), |n| n as usize),
             scheme_options: sections["scheme"].clone(),
             task_options: sections["task"].clone(),
             dataset,

@@ -39,7 +39,11 @@ impl Checker<'_> {
             return Some((table, offset));
         }
         let found = describe(value.get_ref());
-        self.complain(offset, format!("`{key}`: found {found}, expected a table"), Some(format!("write it as [{key}]")));
+        self.complain(
+            offset,
+            format!("`{key}`: found {found}, expected a table"),
+            Some(format!("write it as [{key}]")),
+        );
         None
     }
 
@@ -69,7 +73,10 @@ impl Checker<'_> {
                 given.insert(key.to_owned(), value);
             }
         }
-        for spec in specs.iter().filter(|s| s.required && !table.contains_key(s.name)) {
+        for spec in specs
+            .iter()
+            .filter(|s| s.required && !table.contains_key(s.name))
+        {
             let help = format!("{} It takes {}.", spec.doc, spec.kind.expected());
             self.complain(offset, format!("{name} lacks `{}`", spec.name), Some(help));
         }
@@ -118,7 +125,10 @@ pub(super) fn option_value(value: &DeValue<'_>) -> Result<OptionValue, String> {
             .map(OptionValue::Number)
             .map_err(|_| format!("found {x}, expected a number"))?,
         DeValue::Array(values) => OptionValue::List(
-            values.iter().map(|v| option_value(v.get_ref())).collect::<Result<_, _>>()?,
+            values
+                .iter()
+                .map(|v| option_value(v.get_ref()))
+                .collect::<Result<_, _>>()?,
         ),
         DeValue::Datetime(x) => return Err(format!("found the date {x}")),
         DeValue::Table(_) => return Err("found a table".into()),

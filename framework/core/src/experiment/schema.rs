@@ -11,16 +11,24 @@ pub fn json_schema() -> Value {
     let plugins = |list: Vec<(&str, &str, Vec<OptionSpec>)>, label: bool| -> Vec<Value> {
         list.into_iter()
             .map(|(name, doc, own)| {
-                let specs: Vec<OptionSpec> = sections::plugin(label).into_iter().chain(own).collect();
+                let specs: Vec<OptionSpec> =
+                    sections::plugin(label).into_iter().chain(own).collect();
                 let mut schema = object(&specs, doc);
                 schema["properties"]["use"] = json!({ "const": name });
                 schema
             })
             .collect()
     };
-    let tasks = registry::tasks().iter().map(|t| t.manifest()).map(|m| (m.name, m.doc, m.options)).collect();
-    let schemes =
-        registry::schemes().iter().map(|s| s.manifest()).map(|m| (m.name, m.doc, m.options)).collect();
+    let tasks = registry::tasks()
+        .iter()
+        .map(|t| t.manifest())
+        .map(|m| (m.name, m.doc, m.options))
+        .collect();
+    let schemes = registry::schemes()
+        .iter()
+        .map(|s| s.manifest())
+        .map(|m| (m.name, m.doc, m.options))
+        .collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Hexperiment experiment",
@@ -40,9 +48,15 @@ pub fn json_schema() -> Value {
 }
 
 fn object(specs: &[OptionSpec], doc: &str) -> Value {
-    let properties: Map<String, Value> =
-        specs.iter().map(|s| (s.name.to_owned(), property(s))).collect();
-    let required: Vec<&str> = specs.iter().filter(|s| s.required).map(|s| s.name).collect();
+    let properties: Map<String, Value> = specs
+        .iter()
+        .map(|s| (s.name.to_owned(), property(s)))
+        .collect();
+    let required: Vec<&str> = specs
+        .iter()
+        .filter(|s| s.required)
+        .map(|s| s.name)
+        .collect();
     json!({
         "type": "object",
         "description": doc,
@@ -55,7 +69,9 @@ fn object(specs: &[OptionSpec], doc: &str) -> Value {
 fn property(spec: &OptionSpec) -> Value {
     let mut schema = match &spec.kind {
         OptionKind::Flag => json!({ "type": "boolean" }),
-        OptionKind::Integer { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
+        OptionKind::Integer { min, max } => {
+            json!({ "type": "integer", "minimum": min, "maximum": max })
+        }
         OptionKind::Number { min, max } => {
             let mut schema = json!({ "type": "number", "minimum": min });
             if max.is_finite() {

@@ -6,7 +6,10 @@ use crate::options::{OptionKind, OptionSpec};
 pub fn experiment() -> Vec<OptionSpec> {
     let text = |name, doc| OptionSpec::new(name, OptionKind::Text, doc).required();
     vec![
-        text("name", "A name of small letters, digits and hyphens; runs are filed under it."),
+        text(
+            "name",
+            "A name of small letters, digits and hyphens; runs are filed under it.",
+        ),
         text("question", "The question that the experiment answers."),
         text("caveats", "What is unfair or limited about the comparison."),
     ]
@@ -17,24 +20,54 @@ pub fn dataset() -> Vec<OptionSpec> {
     use OptionKind::{Choice, Text, TextList};
     vec![
         OptionSpec::new("use", Text, "The name of a manifest; `list` shows them."),
-        OptionSpec::new("path", Text, "A CSV file of your own, from the experiment's folder."),
-        OptionSpec::new("target", Text, "The column to predict; overrides the manifest's."),
+        OptionSpec::new(
+            "path",
+            Text,
+            "A CSV file of your own, from the experiment's folder.",
+        ),
+        OptionSpec::new(
+            "target",
+            Text,
+            "The column to predict; overrides the manifest's.",
+        ),
         OptionSpec::new("drop_columns", TextList, "Columns to leave out."),
-        OptionSpec::new("labels", TextList, "Columns to keep as text: time stamps, names."),
-        OptionSpec::new("missing_marker", Text, "What stands for a missing value, besides an empty field and NA."),
+        OptionSpec::new(
+            "labels",
+            TextList,
+            "Columns to keep as text: time stamps, names.",
+        ),
+        OptionSpec::new(
+            "missing_marker",
+            Text,
+            "What stands for a missing value, besides an empty field and NA.",
+        ),
         OptionSpec::new(
             "missing",
             Choice(&["refuse", "drop-rows", "median", "keep"]),
             "What to do about missing values; `median` is the training part's.",
         ),
-        OptionSpec::flag("balance", false, "Cut the larger classes down to the smallest, before the split."),
-        OptionSpec::number("test_fraction", 0.0..=1.0, 0.3, "The share of the test part; its rows are rounded down."),
+        OptionSpec::flag(
+            "balance",
+            false,
+            "Cut the larger classes down to the smallest, before the split.",
+        ),
+        OptionSpec::number(
+            "test_fraction",
+            0.0..=1.0,
+            0.3,
+            "The share of the test part; its rows are rounded down.",
+        ),
         OptionSpec::new(
             "split",
             Choice(&["random", "stratified", "chronological"]),
             "How rows are dealt; overrides the manifest's.",
         ),
-        OptionSpec::integer("limit", 0..=i64::MAX, 0, "Use only the first rows; 0 for all."),
+        OptionSpec::integer(
+            "limit",
+            0..=i64::MAX,
+            0,
+            "Use only the first rows; 0 for all.",
+        ),
     ]
 }
 
@@ -42,23 +75,69 @@ pub fn dataset() -> Vec<OptionSpec> {
 pub fn run() -> Vec<OptionSpec> {
     use OptionKind::{Integer, Text};
     vec![
-        OptionSpec::integer("security_bits", 0..=256, 128, "The level demanded of every scheme."),
-        OptionSpec::flag("insecure", false, "Allow less than 128 bits; every table then says so."),
-        OptionSpec::integer("repetitions", 1..=10_000, 10, "Measured repetitions of each cell."),
-        OptionSpec::integer("warmup", 0..=1000, 1, "Repetitions before these that are not recorded."),
-        OptionSpec::new("threads", Integer { min: 1, max: 1024 }, "Threads of each cell; all processors if left out."),
-        OptionSpec::new("time_limit", Text, "Time for one cell, as in \"90s\", \"5m\", \"1h\"; 10 minutes if left out."),
-        OptionSpec::new("memory_limit", Text, "Address space for one cell, as in \"8GiB\"; none if left out."),
-        OptionSpec::integer("seed", 0..=i64::MAX, 73, "Seeds the split, balancing, the order of cells and the bootstrap."),
+        OptionSpec::integer(
+            "security_bits",
+            0..=256,
+            128,
+            "The level demanded of every scheme.",
+        ),
+        OptionSpec::flag(
+            "insecure",
+            false,
+            "Allow less than 128 bits; every table then says so.",
+        ),
+        OptionSpec::integer(
+            "repetitions",
+            1..=10_000,
+            10,
+            "Measured repetitions of each cell.",
+        ),
+        OptionSpec::integer(
+            "warmup",
+            0..=1000,
+            1,
+            "Repetitions before these that are not recorded.",
+        ),
+        OptionSpec::new(
+            "threads",
+            Integer { min: 1, max: 1024 },
+            "Threads of each cell; all processors if left out.",
+        ),
+        OptionSpec::new(
+            "time_limit",
+            Text,
+            "Time for one cell, as in \"90s\", \"5m\", \"1h\"; 10 minutes if left out.",
+        ),
+        OptionSpec::new(
+            "memory_limit",
+            Text,
+            "Address space for one cell, as in \"8GiB\"; none if left out.",
+        ),
+        OptionSpec::integer(
+            "seed",
+            0..=i64::MAX,
+            73,
+            "Seeds the split, balancing, the order of cells and the bootstrap.",
+        ),
     ]
 }
 
 /// The keys of `[[scheme]]` and `[task]` that are not the plugin's.
 pub fn plugin(label: bool) -> Vec<OptionSpec> {
-    let mut specs =
-        vec![OptionSpec::new("use", OptionKind::Text, "The plugin's name; `list` shows them.").required()];
+    let mut specs = vec![
+        OptionSpec::new(
+            "use",
+            OptionKind::Text,
+            "The plugin's name; `list` shows them.",
+        )
+        .required(),
+    ];
     if label {
-        specs.push(OptionSpec::new("label", OptionKind::Text, "What tables call this row; the name if left out."));
+        specs.push(OptionSpec::new(
+            "label",
+            OptionKind::Text,
+            "What tables call this row; the name if left out.",
+        ));
     }
     specs
 }

@@ -12,7 +12,9 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
         "h" => 3600.0,
         _ => return None,
     };
-    Duration::try_from_secs_f64(number * seconds).ok().filter(|d| !d.is_zero())
+    Duration::try_from_secs_f64(number * seconds)
+        .ok()
+        .filter(|d| !d.is_zero())
 }
 
 /// "512MiB", "8GiB", "8GB".
