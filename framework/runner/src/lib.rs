@@ -1,1 +1,86 @@
-//! Runs experiments: links the built-in plugins and runs every cell in a process of its own.
+//! The composition root: links the built-in plugins and runs experiments, every cell in a
+//! process of its own.
+
+mod cell;
+mod data;
+mod explain;
+mod folder;
+mod list;
+mod plugins;
+mod protocol;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Which homomorphic-encryption scheme fits a private analysis, and what does it cost?
+#[derive(Parser)]
+#[command(name = "hexperiment", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Runs experiments and prints their tables.
+    Run(run::RunArguments),
+    /// Checks experiment files, their data and what each scheme says to them; runs nothing.
+    Check {
+        /// Experiment files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Prints the program of each cell before and after lowering, and its parameters.
+    Explain {
+        /// Experiment files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Only the cell of this name.
+        #[arg(long)]
+        only: Option<String>,
+    },
+    /// Lists schemes, tasks and data sets with their options.
+    List,
+    /// Finds, fetches and verifies data sets.
+    Data {
+        /// `fetch` also downloads what is missing; `verify` only looks.
+        #[arg(value_parser = ["fetch", "verify"], default_value = "verify")]
+        what: String,
+        /// Names; all if left out.
+        names: Vec<String>,
+    },
+    /// Prints the JSON Schema of experiment files, for editors.
+    Schema,
+    /// Runs one cell for a parent process.
+    #[command(hide = true)]
+    Cell,
+}
+
+/// Bad input: files, data, arguments.
+const BAD_INPUT: u8 = 2;
+
+/// The program.
+pub fn main() -> ExitCode {
+    plugins::link();
+    match Arguments::parse().verb {
+        Verb::Run(arguments) => run::run(&arguments),
+        Verb::Check { files } => explain::check(&files),
+        Verb::Explain { files, only } => explain::explain(&files, only.as_deref()),
+        Verb::List => list::list(),
+        Verb::Data { what, names } => data::data(what == "fetch", &names),
+        Verb::Schema => {
+            println!("{:#}", hexperiment_core::experiment::json_schema());
+            ExitCode::SUCCESS
+        }
+        Verb::Cell => cell::serve(),
+    }
+}
+
+/// Prints what is wrong and says that it was the input.
+fn bad_input(problem: impl std::fmt::Display) -> ExitCode {
+    eprintln!("error: {problem}");
+    ExitCode::from(BAD_INPUT)
+}

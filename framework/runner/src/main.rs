@@ -1,2 +1,5 @@
-//! Runs experiments.
-fn main() {}
+//! `hexperiment`: see `hexperiment help`.
+
+fn main() -> std::process::ExitCode {
+    hexperiment_runner::main()
+}

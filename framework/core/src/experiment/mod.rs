@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use expect::Expectation;
 pub use schema::json_schema;
 
@@ -48,7 +50,7 @@ struct PluginChoice {
 }
 
 /// One cell, with all that its process needs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CellPlan {
     /// What records call it.
     pub cell: Cell,

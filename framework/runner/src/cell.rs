@@ -1,0 +1,203 @@
+//! The process of one cell: prepares, then repeats when told to.
+
+use std::io::{BufRead as _, Write as _};
+use std::process::ExitCode;
+
+use hexperiment_core::clock::Stopwatch;
+use hexperiment_core::dataset::Dataset;
+use hexperiment_core::experiment::CellPlan;
+use hexperiment_core::measure::peak_rss_bytes;
+use hexperiment_core::program::lower::{Lowered, lower};
+use hexperiment_core::record::{Repetition, Setup};
+use hexperiment_core::registry;
+use hexperiment_core::scheme::{Circuit, CompileRequest, KeySet, SchemeError};
+use hexperiment_core::session::{Session, SessionError};
+use hexperiment_core::task::{PrepareRequest, Prepared, TaskError};
+
+use crate::protocol::{FromCell, ToCell};
+
+/// Why a cell cannot go on: refused by the scheme, or failed.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Refused(String),
+    Failed(String),
+}
+
+impl From<SchemeError> for Stop {
+    fn from(error: SchemeError) -> Self {
+        match error {
+            SchemeError::Refused(refusal) => Self::Refused(refusal.to_string()),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<TaskError> for Stop {
+    fn from(error: TaskError) -> Self {
+        match error {
+            TaskError::Session(SessionError::Scheme(error)) => error.into(),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Stop {
+    Stop::Failed(error.to_string())
+}
+
+/// A task on its data under a scheme: all but the keys.
+pub(crate) struct Compiled {
+    pub(crate) prepared: Box<dyn Prepared>,
+    pub(crate) lowered: Lowered,
+    pub(crate) circuit: Box<dyn Circuit>,
+    pub(crate) compile: hexperiment_core::record::Time,
+}
+
+/// Prepares the task in clear, then lowers and compiles its program.
+pub(crate) fn compile(plan: &CellPlan, data: &Dataset) -> Result<Compiled, Stop> {
+    let task = registry::task(&plan.cell.task).map_err(failed)?;
+    let scheme = registry::scheme(&plan.cell.scheme).map_err(failed)?;
+    let request = PrepareRequest { options: &plan.task_options, data, seed: plan.seed };
+    let prepared = task.prepare(request)?;
+    let watch = Stopwatch::start();
+    let capabilities = scheme.capabilities(&plan.scheme_options)?;
+    let lowered = lower(prepared.program(), &capabilities).map_err(SchemeError::from)?;
+    let circuit = scheme.compile(CompileRequest {
+        lowered: &lowered,
+        options: &plan.scheme_options,
+        security: plan.security,
+        threads: plan.threads,
+    })?;
+    let compile = watch.elapsed();
+    demand(plan, circuit.as_ref())?;
+    Ok(Compiled { prepared, lowered, circuit, compile })
+}
+
+/// Holds every encrypting scheme to the level demanded, whatever it chose.
+fn demand(plan: &CellPlan, circuit: &dyn Circuit) -> Result<(), Stop> {
+    use hexperiment_core::security::Protection;
+    let security = &circuit.parameters().security;
+    let weak = security.bits < plan.security.bits;
+    if security.protection == Protection::Encrypted && weak && !plan.security.insecure {
+        return Err(Stop::Refused(format!(
+            "security: {} bits, {} demanded ({}); choose stronger parameters, or `insecure = true` to \
+             compare them all the same",
+            security.bits, plan.security.bits, security.basis
+        )));
+    }
+    Ok(())
+}
+
+/// Serves a parent process on standard input and output until the input ends.
+pub(crate) fn serve() -> ExitCode {
+    die_with_parent();
+    let mut lines = std::io::stdin().lock().lines();
+    let mut next = || -> Option<ToCell> {
+        let line = lines.next()?.ok()?;
+        serde_json::from_str(&line).ok()
+    };
+    let Some(ToCell::Prepare { plan, memory_limit }) = next() else {
+        return crate::bad_input("`cell` is for the program's own use; see `hexperiment help run`");
+    };
+    if let Some(bytes) = memory_limit {
+        limit_memory(bytes);
+    }
+    // The pool can be set once; this is the process's start.
+    if let Err(e) = rayon::ThreadPoolBuilder::new().num_threads(plan.threads).build_global() {
+        return tell(&FromCell::Failed { reason: format!("threads: {e}") });
+    }
+    match repeat(&plan, next) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop::Refused(reason)) => tell(&FromCell::Refused { reason }),
+        Err(Stop::Failed(reason)) => tell(&FromCell::Failed { reason }),
+    }
+}
+
+fn repeat(plan: &CellPlan, mut next: impl FnMut() -> Option<ToCell>) -> Result<(), Stop> {
+    let data = Dataset::load(&plan.dataset).map_err(failed)?;
+    let Compiled { prepared, lowered, circuit, compile } = compile(plan, &data)?;
+    let watch = Stopwatch::start();
+    let keys = circuit.generate_keys()?;
+    let keygen = watch.elapsed();
+    tell(&FromCell::Ready {
+        setup: Box::new(Setup {
+            cell: plan.cell.id.clone(),
+            compile,
+            keygen,
+            parameters: circuit.parameters().clone(),
+            keys: keys.sizes,
+            client_computes: lowered.client_computes(),
+            lowering: lowered.notes().to_vec(),
+        }),
+    });
+    while let Some(ToCell::Repeat { index }) = next() {
+        let repetition = once(plan, prepared.as_ref(), circuit.as_ref(), &lowered, &keys, index)?;
+        tell(&FromCell::Done { repetition: Box::new(repetition) });
+    }
+    Ok(())
+}
+
+fn once(
+    plan: &CellPlan,
+    prepared: &dyn Prepared,
+    circuit: &dyn Circuit,
+    lowered: &Lowered,
+    keys: &KeySet,
+    index: u32,
+) -> Result<Repetition, Stop> {
+    let mut session = Session::new(circuit, lowered, keys);
+    let outcome = prepared.run(&mut session)?;
+    let report = session.finish();
+    let quality = prepared.score(&outcome)?;
+    Ok(Repetition {
+        cell: plan.cell.id.clone(),
+        index,
+        encrypt: report.encrypt,
+        evaluate: report.evaluate,
+        decrypt: report.decrypt,
+        transfer: report.transfer,
+        traffic: report.traffic,
+        errors: report.errors,
+        quality,
+        peak_rss_bytes: peak_rss_bytes(),
+    })
+}
+
+fn tell(message: &FromCell) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    let written = serde_json::to_string(message)
+        .map_err(std::io::Error::other)
+        .and_then(|line| writeln!(out, "{line}"))
+        .and_then(|()| out.flush());
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        // The parent is gone; there is nobody to tell.
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// A cell must not go on computing for a run that was killed.
+#[cfg(target_os = "linux")]
+fn die_with_parent() {
+    // SAFETY: this prctl only sets a flag of the calling process; it touches no memory of ours.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with_parent() {}
+
+/// Bounds the address space, so that a cell that takes too much ends as a row, not as the
+/// machine's trouble.
+#[cfg(unix)]
+fn limit_memory(bytes: u64) {
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+    // SAFETY: the pointer is to a live rlimit, which the call only reads.
+    unsafe {
+        libc::setrlimit(libc::RLIMIT_AS, &raw const limit);
+    }
+}
+
+#[cfg(not(unix))]
+fn limit_memory(_: u64) {}

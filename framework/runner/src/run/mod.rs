@@ -1,0 +1,324 @@
+//! `run`: experiments from file to tables.
+
+mod process;
+mod progress;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use hexperiment_core::experiment::{CellPlan, Experiment};
+use hexperiment_core::measure;
+use hexperiment_core::record::{Cell, Line, Run, SCHEMA, Status, Stopped};
+use hexperiment_core::registry;
+use hexperiment_core::summary::{self, RecordWriter};
+use sha2::Digest as _;
+
+use crate::explain::{Loaded, cells};
+use crate::folder::{RunFolder, now};
+use crate::protocol::{FromCell, ToCell};
+use process::{CellProcess, End};
+use progress::Progress;
+
+/// What `run` takes.
+#[derive(Args)]
+pub(crate) struct RunArguments {
+    /// Experiment files.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Goes on with the newest run of each experiment that was interrupted.
+    #[arg(long)]
+    resume: bool,
+    /// Only the cell of this name; `check` lists them.
+    #[arg(long, value_name = "CELL")]
+    only: Option<String>,
+    /// Prints programs and parameters, and runs nothing.
+    #[arg(long)]
+    explain: bool,
+    /// The folder of runs.
+    #[arg(long, default_value = "runs")]
+    runs: PathBuf,
+}
+
+/// A cell failed, or an expectation did.
+const UNEXPECTED: u8 = 1;
+
+/// Runs every file; the exit code is the worst of them.
+pub(crate) fn run(arguments: &RunArguments) -> ExitCode {
+    if arguments.explain {
+        return crate::explain::explain(&arguments.files, arguments.only.as_deref());
+    }
+    let mut worst = 0;
+    for file in &arguments.files {
+        worst = worst.max(match one(arguments, file) {
+            Ok(true) => 0,
+            Ok(false) => UNEXPECTED,
+            Err(problem) => {
+                eprintln!("error: {problem}");
+                crate::BAD_INPUT
+            }
+        });
+    }
+    ExitCode::from(worst)
+}
+
+/// Runs one experiment; whether all was as expected.
+fn one(arguments: &RunArguments, file: &Path) -> Result<bool, String> {
+    let experiment = Experiment::load(file).map_err(|e| e.to_string())?;
+    let plans = cells(&experiment, arguments.only.as_deref())?;
+    let mut loaded = Loaded::default();
+    let mut sums = BTreeSet::new();
+    for plan in &plans {
+        sums.insert(loaded.get(plan).map_err(|e| e.to_string())?.provenance.sha256.clone());
+    }
+    let data = loaded.get(&plans[0]).map_err(|e| e.to_string())?.provenance.clone();
+    drop(loaded);
+    let header = header(&experiment, &plans, &sums, data);
+    let (folder, done) = if arguments.resume {
+        resume(arguments, &experiment, &header)?
+    } else {
+        let folder = RunFolder::create(&arguments.runs, experiment.name(), file)
+            .map_err(|e| format!("{}: {e}", arguments.runs.display()))?;
+        (folder, Done::default())
+    };
+    let mut writer = RecordWriter::open(&folder.records()).map_err(|e| e.to_string())?;
+    if !done.header {
+        writer.append(&Line::Run(Box::new(header))).map_err(|e| e.to_string())?;
+    }
+    eprintln!("{}: {} cells, writing to {}", experiment.name(), plans.len(), folder.path().display());
+    Runner { experiment: &experiment, folder: &folder, writer, alive: BTreeMap::new(), done }
+        .run(&plans)?;
+    report(&experiment, &folder)
+}
+
+fn header(
+    experiment: &Experiment,
+    plans: &[CellPlan],
+    sums: &BTreeSet<String>,
+    data: hexperiment_core::dataset::Provenance,
+) -> Run {
+    let resolved = experiment.resolved();
+    let cells: Vec<Cell> = plans.iter().map(|p| p.cell.clone()).collect();
+    let mut digest = sha2::Sha256::new();
+    digest.update(resolved.to_string());
+    for text in sums.iter().chain(plans.iter().map(|p| &p.cell.id)) {
+        digest.update(text);
+        digest.update([0]);
+    }
+    let fingerprint = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
+    let versions = registry::schemes()
+        .iter()
+        .map(|s| s.manifest())
+        .map(|m| (m.name.to_owned(), m.library))
+        .collect();
+    let threads = plans.iter().map(|p| p.threads).max().unwrap_or(1);
+    let mut provenance = measure::provenance(threads, versions);
+    provenance.data = data;
+    Run {
+        schema: SCHEMA,
+        experiment: experiment.name().into(),
+        question: experiment.question().into(),
+        caveats: experiment.caveats().into(),
+        started: now(),
+        resolved,
+        fingerprint,
+        cells,
+        provenance,
+    }
+}
+
+/// What an interrupted run has already.
+#[derive(Default)]
+struct Done {
+    header: bool,
+    repetitions: BTreeSet<(String, u32)>,
+    stopped: BTreeSet<String>,
+}
+
+fn resume(
+    arguments: &RunArguments,
+    experiment: &Experiment,
+    header: &Run,
+) -> Result<(RunFolder, Done), String> {
+    let folder = RunFolder::newest(&arguments.runs, experiment.name()).ok_or_else(|| {
+        format!(
+            "there is no run of `{}` in {} to resume; start one without --resume",
+            experiment.name(),
+            arguments.runs.display()
+        )
+    })?;
+    let records = summary::read_records(&folder.records()).map_err(|e| e.to_string())?;
+    if records.run.fingerprint != header.fingerprint {
+        return Err(format!(
+            "{}: the experiment, its data or its cells have changed since that run began\n  help: \
+             start a new run without --resume; or take {}/experiment.toml",
+            folder.path().display(),
+            folder.path().display()
+        ));
+    }
+    let done = Done {
+        header: true,
+        repetitions: records.repetitions.iter().map(|r| (r.cell.clone(), r.index)).collect(),
+        stopped: records.stopped.iter().map(|s| s.cell.clone()).collect(),
+    };
+    Ok((folder, done))
+}
+
+struct Runner<'a> {
+    experiment: &'a Experiment,
+    folder: &'a RunFolder,
+    writer: RecordWriter,
+    alive: BTreeMap<usize, CellProcess>,
+    done: Done,
+}
+
+impl Runner<'_> {
+    fn run(mut self, plans: &[CellPlan]) -> Result<(), String> {
+        let (warmup, repetitions) = (self.experiment.warmup(), self.experiment.repetitions());
+        let rounds = u64::from(warmup + repetitions);
+        let progress = Progress::new(plans.len() as u64 * (1 + rounds));
+        // One after the other, so that no cell's set-up is timed beside another's work.
+        for (index, plan) in plans.iter().enumerate() {
+            if self.has_all(plan) {
+                progress.step(1 + rounds);
+                continue;
+            }
+            progress.doing(&format!("{}: compile, make keys", plan.cell.id));
+            if !self.prepare(index, plan, &progress)? {
+                progress.step(rounds);
+            }
+            progress.step(1);
+        }
+        let orders = measure::schedule(plans.len(), warmup + repetitions, self.experiment.seed());
+        for (round, order) in (0..).zip(orders) {
+            for index in order {
+                let Some(plan) = self.alive.contains_key(&index).then(|| &plans[index]) else {
+                    continue;
+                };
+                let repetition: Option<u32> = u32::checked_sub(round, warmup);
+                let known = |r| self.done.repetitions.contains(&(plan.cell.id.clone(), r));
+                if !repetition.is_some_and(known) {
+                    progress.doing(&match repetition {
+                        Some(r) => format!("{}: {} of {repetitions}", plan.cell.id, r + 1),
+                        None => format!("{}: warm-up", plan.cell.id),
+                    });
+                    self.repeat(index, plan, round, repetition, &progress)?;
+                }
+                progress.step(1);
+            }
+        }
+        Ok(())
+    }
+
+    fn has_all(&self, plan: &CellPlan) -> bool {
+        let id = &plan.cell.id;
+        let has = |r| self.done.repetitions.contains(&(id.clone(), r));
+        self.done.stopped.contains(id) || (0..self.experiment.repetitions()).all(has)
+    }
+
+    /// Starts a cell; whether it is ready.
+    fn prepare(&mut self, index: usize, plan: &CellPlan, progress: &Progress) -> Result<bool, String> {
+        let log = self.folder.log(&plan.cell.id).map_err(|e| e.to_string())?;
+        let mut process = CellProcess::start(self.experiment.time_limit(), &log)
+            .map_err(|e| format!("cannot start the process of `{}`: {e}", plan.cell.id))?;
+        let message = ToCell::Prepare {
+            plan: Box::new(plan.clone()),
+            memory_limit: self.experiment.memory_limit(),
+        };
+        match process.ask(&message) {
+            Ok(FromCell::Ready { setup }) => {
+                let millis = |t: hexperiment_core::record::Time| t.wall_ns as f64 / 1e6;
+                progress.line(&format!(
+                    "  {}: ready (compile {:.0} ms, keys {:.0} ms, {} bits)",
+                    plan.cell.id,
+                    millis(setup.compile),
+                    millis(setup.keygen),
+                    setup.parameters.security.bits
+                ));
+                self.append(&Line::Setup(setup))?;
+                self.alive.insert(index, process);
+                Ok(true)
+            }
+            answer => {
+                self.stop(index, plan, answer, progress)?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn repeat(
+        &mut self,
+        index: usize,
+        plan: &CellPlan,
+        round: u32,
+        repetition: Option<u32>,
+        progress: &Progress,
+    ) -> Result<(), String> {
+        let Some(process) = self.alive.get_mut(&index) else {
+            return Ok(());
+        };
+        let number = repetition.unwrap_or(round);
+        match process.ask(&ToCell::Repeat { index: number }) {
+            Ok(FromCell::Done { repetition: done }) => {
+                if repetition.is_none() && done.errors.violation.is_none() {
+                    return Ok(());
+                }
+                let violation = done.errors.violation.clone();
+                if repetition.is_some() {
+                    self.append(&Line::Repetition(done))?;
+                }
+                if let Some(v) = violation {
+                    let reason = format!(
+                        "result outside its tolerance: output `{}`, sample {}, column {}: expected {}, \
+                         received {}, tolerance {:.3e}",
+                        v.output, v.sample, v.column, v.expected, v.received, v.tolerance
+                    );
+                    self.stop(index, plan, Ok(FromCell::Failed { reason }), progress)?;
+                }
+                Ok(())
+            }
+            answer => self.stop(index, plan, answer, progress),
+        }
+    }
+
+    /// Records that a cell yields no more.
+    fn stop(
+        &mut self,
+        index: usize,
+        plan: &CellPlan,
+        answer: Result<FromCell, End>,
+        progress: &Progress,
+    ) -> Result<(), String> {
+        self.alive.remove(&index);
+        let (status, reason) = match answer {
+            Ok(FromCell::Refused { reason }) => (Status::Refused, reason),
+            Ok(FromCell::Failed { reason }) => (Status::Failed, reason),
+            Ok(_) => (Status::Crashed, "the process answered out of turn".into()),
+            Err(end) => (end.status, end.reason),
+        };
+        progress.line(&format!("  {}: {status}: {reason}", plan.cell.id));
+        self.append(&Line::Stopped(Stopped { cell: plan.cell.id.clone(), status, reason }))
+    }
+
+    fn append(&mut self, line: &Line) -> Result<(), String> {
+        self.writer.append(line).map_err(|e| e.to_string())
+    }
+}
+
+/// Writes and prints the tables; whether all was as expected.
+fn report(experiment: &Experiment, folder: &RunFolder) -> Result<bool, String> {
+    let records = summary::read_records(&folder.records()).map_err(|e| e.to_string())?;
+    let rows = summary::rows(&records);
+    let verdicts = summary::evaluate(&rows, experiment.expectations());
+    hexperiment_reports::write_all(folder.path(), &records, &rows, &verdicts)
+        .map_err(|e| format!("{}: {e}", folder.path().display()))?;
+    println!("{}", hexperiment_reports::terminal(&records, &rows, &verdicts));
+    println!("written to {}", folder.path().display());
+    let broken = rows.iter().any(|r| !matches!(r.status, Status::Ok | Status::Refused));
+    let expected = |status| {
+        verdicts.iter().any(|v| v.passed && v.expectation.status == Some(status))
+    };
+    let broken = broken && !rows.iter().all(|r| matches!(r.status, Status::Ok | Status::Refused) || expected(r.status));
+    Ok(!broken && verdicts.iter().all(|v| v.passed))
+}
