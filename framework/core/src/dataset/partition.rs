@@ -34,7 +34,11 @@ impl Dataset {
         let (mut train, mut test) = (part(&self.train), part(&self.test));
         match self.missing {
             MissingPolicy::Keep => {}
-            MissingPolicy::Refuse | MissingPolicy::DropRows => self.refuse_gaps()?,
+            MissingPolicy::Refuse => self.refuse_gaps(0..self.features.nrows())?,
+            // Rows that were dropped are in neither part, and keep their gaps.
+            MissingPolicy::DropRows => {
+                self.refuse_gaps(self.train.iter().chain(&self.test).copied())?;
+            }
             MissingPolicy::Median => {
                 let medians = self.medians(&train.features)?;
                 for table in [&mut train.features, &mut test.features] {
@@ -49,16 +53,20 @@ impl Dataset {
         })
     }
 
-    fn refuse_gaps(&self) -> Result<(), TaskError> {
-        let gaps = self.features.iter().filter(|x| x.is_nan()).count();
-        let first = self.features.indexed_iter().find(|(_, x)| x.is_nan());
-        let Some(((row, column), _)) = first else {
+    fn refuse_gaps(&self, rows: impl Iterator<Item = usize>) -> Result<(), TaskError> {
+        let gaps: Vec<(usize, usize)> = rows
+            .flat_map(|row| (0..self.features.ncols()).map(move |column| (row, column)))
+            .filter(|at| self.features[*at].is_nan())
+            .collect();
+        let Some((row, column)) = gaps.iter().min() else {
             return Ok(());
         };
         Err(TaskError::data(
             format!(
-                "data set `{}`: {gaps} values are missing, the first in row {row}, column `{}`",
-                self.name, self.columns[column]
+                "data set `{}`: {} values are missing, the first in row {row}, column `{}`",
+                self.name,
+                gaps.len(),
+                self.columns[*column]
             ),
             "say what to do: `missing = \"drop-rows\"` or `missing = \"median\"` under [dataset]",
         ))
@@ -81,5 +89,54 @@ impl Dataset {
 fn fill(table: &mut Array2<f64>, with: &[f64]) {
     for (mut column, value) in table.columns_mut().into_iter().zip(with) {
         column.mapv_inplace(|x| if x.is_nan() { *value } else { x });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::{Provenance, Target};
+    use ndarray::array;
+
+    /// Row 1 has a gap; `train` and `test` say which rows are dealt.
+    #[track_caller]
+    fn check(missing: MissingPolicy, train: &[usize], expect: Result<f64, &str>) {
+        let data = Dataset {
+            name: "gaps".into(),
+            columns: vec!["a".into(), "b".into()],
+            features: array![[1.0, 2.0], [3.0, f64::NAN], [5.0, 6.0], [7.0, 8.0]],
+            target: Some(Target {
+                name: "y".into(),
+                values: array![0.0, 1.0, 2.0, 3.0],
+            }),
+            labels: vec![],
+            train: train.to_vec(),
+            test: vec![3],
+            missing,
+            provenance: Provenance::default(),
+        };
+        match (data.partition(), expect) {
+            (Ok(got), Ok(last)) => {
+                assert_eq!(got.train.rows, train);
+                assert_eq!(got.train.features[[train.len() - 1, 1]], last);
+                assert_eq!(got.test.target, array![3.0]);
+            }
+            (Err(got), Err(want)) => assert!(got.to_string().contains(want), "{got}"),
+            (got, want) => panic!("got {got:?}, want {want:?}"),
+        }
+    }
+
+    #[test]
+    fn gaps_are_dealt_with_by_policy() {
+        check(MissingPolicy::DropRows, &[0, 2], Ok(6.0));
+        check(MissingPolicy::DropRows, &[0, 1], Err("row 1, column `b`"));
+        check(MissingPolicy::Refuse, &[0, 2], Err("1 values are missing"));
+        // The median of the training part, 2 and 6; the test part's 8 does not count.
+        check(MissingPolicy::Median, &[0, 2, 1], Ok(4.0));
+        check(
+            MissingPolicy::Refuse,
+            &[],
+            Err("the training part has no rows"),
+        );
     }
 }
