@@ -1,5 +1,6 @@
 //! Reading a delimited file into columns of numbers and of text.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::options::suggest;
@@ -22,6 +23,8 @@ pub(super) struct Columns {
     pub(super) texts: Vec<(String, Vec<String>)>,
     /// The line of each row, from 1.
     pub(super) lines: Vec<usize>,
+    /// Rows with a field that is missing in a column that is left out.
+    pub(super) gaps_left_out: BTreeSet<usize>,
 }
 
 /// Complaints beyond this many are only counted.
@@ -87,6 +90,9 @@ pub(super) fn read(
         }
         columns.lines.push(line);
         for ((field, cell), name) in record.iter().zip(&mut cells).zip(&names) {
+            if matches!(cell, Cells::Dropped) && is_missing(field, layout.missing_marker) {
+                columns.gaps_left_out.insert(columns.lines.len() - 1);
+            }
             if let Err(problem) = cell.push(field, layout.missing_marker) {
                 complaints.push(
                     Complaint::new(file, format!("column `{name}`: {problem}"))
@@ -155,17 +161,19 @@ impl Cells {
     }
 }
 
+fn is_missing(field: &str, marker: Option<&str>) -> bool {
+    let equal = |m: &str| m.parse::<f64>().is_ok_and(|m| field.parse() == Ok(m));
+    field.is_empty() || field == "NA" || marker.is_some_and(|m| m == field || equal(m))
+}
+
 /// A number, NaN where the field marks a missing one.
 fn number(field: &str, marker: Option<&str>) -> Result<f64, String> {
-    if field.is_empty() || field == "NA" || Some(field) == marker {
+    if is_missing(field, marker) {
         return Ok(f64::NAN);
     }
     let x: f64 = field
         .parse()
         .map_err(|_| format!("found \"{field}\", expected a number with a decimal point"))?;
-    if marker.and_then(|m| m.parse::<f64>().ok()) == Some(x) {
-        return Ok(f64::NAN);
-    }
     if x.is_finite() {
         Ok(x)
     } else {

@@ -1,5 +1,6 @@
 //! From a request in an experiment to a data set in memory.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array1, Array2, Axis};
@@ -102,10 +103,11 @@ impl Dataset {
             DatasetSource::Manifest(name) => manifest::find(name, request.manifests.as_deref())?,
             DatasetSource::File(path) => own_file(path),
         };
-        let (columns, target_file, provenance) = read(request, &manifest)?;
+        let (mut columns, target_file, provenance) = read(request, &manifest)?;
+        let gaps_left_out = std::mem::take(&mut columns.gaps_left_out);
         let mut data = assemble(request, &manifest, columns, target_file, provenance)?;
         let mut rng = ChaCha20Rng::seed_from_u64(request.seed);
-        let mut rows = data.usable_rows();
+        let mut rows = data.usable_rows(&gaps_left_out);
         if rows.is_empty() {
             let file = data
                 .provenance
@@ -123,12 +125,16 @@ impl Dataset {
         Ok(data)
     }
 
-    /// Rows that the policy leaves.
-    fn usable_rows(&self) -> Vec<usize> {
+    /// Rows that the policy leaves; `gaps_left_out` are those with a gap in a column that is
+    /// left out.
+    fn usable_rows(&self, gaps_left_out: &BTreeSet<usize>) -> Vec<usize> {
         let complete = |row: &usize| !self.features.row(*row).iter().any(|x| x.is_nan());
         let all = 0..self.features.nrows();
         match self.missing {
             MissingPolicy::DropRows => all.filter(complete).collect(),
+            MissingPolicy::CompleteRows => all
+                .filter(|row| complete(row) && !gaps_left_out.contains(row))
+                .collect(),
             _ => all.collect(),
         }
     }
@@ -429,6 +435,7 @@ fn embedded(name: &str) -> Option<Columns> {
         numbers,
         texts: vec![],
         lines: (1..=features.nrows()).collect(),
+        gaps_left_out: BTreeSet::new(),
     })
 }
 
@@ -533,4 +540,35 @@ pub fn verify(name: &str, manifest: &Manifest) -> Result<PathBuf, Complaint> {
         std::fs::read(&path).map_err(|e| Complaint::new(&path, format!("cannot be read: {e}")))?;
     verify_digest(&path, &digest(&bytes), manifest.sha256.as_deref())?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows that a policy leaves of a table whose column `b` is left out.
+    #[track_caller]
+    fn check(missing: MissingPolicy, expect: &[usize]) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gaps.csv");
+        std::fs::write(&path, "a,b,y\n1,1,0\n,1,1\n3,NA,0\n4,-9.0,1\n5,2,0\n").unwrap();
+        let data = Dataset::load(&DatasetRequest {
+            target: Some("y".into()),
+            drop_columns: vec!["b".into()],
+            missing_marker: Some("-9".into()),
+            missing: Some(missing),
+            ..DatasetRequest::new(DatasetSource::File(path), 1)
+        })
+        .unwrap();
+        let mut rows = [data.train, data.test].concat();
+        rows.sort_unstable();
+        assert_eq!(rows, expect);
+    }
+
+    #[test]
+    fn policies_drop_rows() {
+        check(MissingPolicy::Median, &[0, 1, 2, 3, 4]);
+        check(MissingPolicy::DropRows, &[0, 2, 3, 4]);
+        check(MissingPolicy::CompleteRows, &[0, 4]);
+    }
 }

@@ -54,6 +54,9 @@ pub enum MissingPolicy {
     Refuse,
     /// Rows with a missing value are dropped when the data are loaded.
     DropRows,
+    /// Likewise, and those with a missing value in a column that is left out: the rows that
+    /// remain do not depend on the choice of columns.
+    CompleteRows,
     /// The column's median over the training part.
     Median,
     /// Left as NaN: for tasks that handle gaps themselves.

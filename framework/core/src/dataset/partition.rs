@@ -36,7 +36,7 @@ impl Dataset {
             MissingPolicy::Keep => {}
             MissingPolicy::Refuse => self.refuse_gaps(0..self.features.nrows())?,
             // Rows that were dropped are in neither part, and keep their gaps.
-            MissingPolicy::DropRows => {
+            MissingPolicy::DropRows | MissingPolicy::CompleteRows => {
                 self.refuse_gaps(self.train.iter().chain(&self.test).copied())?;
             }
             MissingPolicy::Median => {

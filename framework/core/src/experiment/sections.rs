@@ -43,8 +43,9 @@ pub fn dataset() -> Vec<OptionSpec> {
         ),
         OptionSpec::new(
             "missing",
-            Choice(&["refuse", "drop-rows", "median", "keep"]),
-            "What to do about missing values; `median` is the training part's.",
+            Choice(&["refuse", "drop-rows", "complete-rows", "median", "keep"]),
+            "What to do about missing values; `complete-rows` drops rows as `drop-rows` does, but also \
+             for gaps in columns left out; `median` is the training part's.",
         ),
         OptionSpec::flag(
             "balance",
