@@ -1,1 +1,28 @@
-//! CKKS on Microsoft SEAL, through the C library that sealy builds.
+//! CKKS on Microsoft SEAL 4.0: approximate arithmetic on vectors of reals.
+//!
+//! Cheon, Kim, Kim and Song, *Homomorphic encryption for arithmetic of approximate numbers*,
+//! ASIACRYPT 2017; the RNS variant of Cheon et al., SAC 2018. Unsafe code lives in [`ffi`] and
+//! [`seal`] only.
+
+mod circuit;
+mod evaluate;
+mod ffi;
+mod layout;
+mod noise;
+mod parameters;
+mod scheme;
+mod seal;
+
+pub use scheme::SealCkks;
+
+use hexperiment_core::scheme::SchemeError;
+
+impl From<seal::SealError> for SchemeError {
+    fn from(error: seal::SealError) -> Self {
+        Self::Library {
+            library: "SEAL",
+            operation: "ckks".into(),
+            message: error.to_string(),
+        }
+    }
+}

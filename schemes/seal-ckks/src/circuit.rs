@@ -1,0 +1,320 @@
+//! Circuits: a program bound to a ring and primes.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use hexperiment_core::program::lower::Lowered;
+use hexperiment_core::program::{InputId, Op, OpKind, OutputId};
+use hexperiment_core::scheme::{
+    CiphertextData, Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, KeySet, KeySizes,
+    OperationCounts, Parameters, SchemeError,
+};
+use hexperiment_core::security;
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
+
+use crate::evaluate::CkksEvaluator;
+use crate::layout::Layout;
+use crate::noise::Noise;
+use crate::parameters::{Needs, choose};
+use crate::seal;
+
+/// What every role of one circuit shares: nothing secret.
+pub(crate) struct Shared {
+    pub(crate) lowered: Lowered,
+    pub(crate) context: seal::Context,
+    pub(crate) encoder: seal::Encoder,
+    pub(crate) layout: Layout,
+    /// The scale of values by level; every value of a level has the same.
+    ///
+    /// `S_last` is a power of two and `S_l = sqrt(S_(l+1) q_l)`, so that a product of two values
+    /// of level `l`, rescaled by `q_l`, has exactly the scale of level `l + 1`; going back to the
+    /// inputs the deviation from a power of two halves with each level, where it would double
+    /// the other way.
+    pub(crate) scales: Vec<f64>,
+}
+
+/// A program bound to parameters.
+pub(crate) struct CkksCircuit {
+    shared: Arc<Shared>,
+    parameters: Parameters,
+}
+
+impl CkksCircuit {
+    pub(crate) fn new(request: CompileRequest<'_>) -> Result<Self, SchemeError> {
+        let lowered = request.lowered.clone();
+        let program = lowered.program();
+        let scale_bits = request.options.integer("scale_bits").ok().map(|b| b as u32);
+        let choice = choose(&Needs::of(&lowered), request.security, scale_bits)?;
+        let layout = Layout::of(program, 1 << (choice.log_n - 1))?;
+        let context = seal::Context::new(
+            1 << choice.log_n,
+            &choice.prime_bits(),
+            request.security.level(),
+        )?;
+        let scales = scales(&context, choice.scale_bits);
+        let tolerance = Noise::new(program, context.degree(), scales[0]).tolerances();
+        let bits: Vec<String> = choice
+            .prime_bits()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let parameters = Parameters {
+            security: security::rlwe(choice.log_n, context.log_qp()),
+            chosen: vec![
+                ("ring degree N".into(), context.degree().to_string()),
+                ("slots".into(), context.slots().to_string()),
+                ("prime bits (last: key switching)".into(), bits.join(" ")),
+                ("log2(QP)".into(), format!("{:.1}", context.log_qp())),
+                ("scale".into(), format!("2^{}", choice.scale_bits)),
+            ],
+            depth: choice.depth,
+            counts: counts(&lowered, &layout),
+            server_sees: "the program with its public numbers, sizes; ciphertexts otherwise".into(),
+            quantisation: None,
+            noise_tolerance: tolerance,
+        };
+        let encoder = seal::Encoder::new(&context)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                lowered,
+                context,
+                encoder,
+                layout,
+                scales,
+            }),
+            parameters,
+        })
+    }
+}
+
+fn scales(context: &seal::Context, bits: u32) -> Vec<f64> {
+    let levels = context.levels().len();
+    let mut scales = vec![2.0_f64.powi(bits as i32); levels];
+    // The primes are listed as first, then those of the levels, the last of which goes first.
+    for level in (0..levels - 1).rev() {
+        let dropped = context.primes()[levels - 1 - level] as f64;
+        scales[level] = (scales[level + 1] * dropped).sqrt();
+    }
+    scales
+}
+
+fn counts(lowered: &Lowered, layout: &Layout) -> OperationCounts {
+    let mut counts = OperationCounts::default();
+    for (id, value) in lowered.program().iter() {
+        let chunks = layout.chunks(value.length() * layout.stride(id.index())) as u64;
+        match value.op() {
+            Op::Add(..) | Op::Sub(..) => counts.additions += chunks,
+            Op::Scale { .. } => counts.plain_multiplications += chunks,
+            Op::WeightedSum { terms, .. } => {
+                counts.plain_multiplications += chunks * terms.len() as u64;
+                counts.additions += chunks * (terms.len() as u64 - 1);
+            }
+            Op::Mul(..) | Op::Square(_) => counts.multiplications += chunks,
+            Op::Shift { .. } => counts.rotations += chunks,
+            _ => {}
+        }
+    }
+    counts
+}
+
+impl Circuit for CkksCircuit {
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, SchemeError> {
+        Ok(self.shared.lowered.simulate(inputs)?)
+    }
+
+    fn generate_keys(&self) -> Result<KeySet, SchemeError> {
+        let shared = &self.shared;
+        let program = shared.lowered.program();
+        let generator = seal::KeyGenerator::new(&shared.context)?;
+        let public = generator.public_key()?;
+        let products = program
+            .values()
+            .iter()
+            .any(|v| matches!(v.op().kind(), OpKind::Mul | OpKind::Square));
+        let relinearization = products
+            .then(|| generator.relinearization_keys())
+            .transpose()?;
+        let steps = crate::evaluate::rotation_steps(program, &shared.layout);
+        let galois = (!steps.is_empty())
+            .then(|| generator.galois_keys(&steps))
+            .transpose()?;
+        let size = |keys: &Option<seal::SwitchKeys>| {
+            keys.as_ref()
+                .map(|k| k.to_bytes().map(|b| b.len() as u64))
+                .transpose()
+        };
+        let sizes = KeySizes {
+            public: Some(public.to_bytes()?.len() as u64),
+            relinearization: size(&relinearization)?,
+            galois: size(&galois)?,
+            bootstrapping: None,
+        };
+        let secret = generator.secret_key()?;
+        Ok(KeySet {
+            encryptor: Box::new(CkksEncryptor {
+                seal: seal::Encryptor::new(&shared.context, &public)?,
+                shared: Arc::clone(shared),
+            }),
+            evaluator: Box::new(CkksEvaluator::new(
+                Arc::clone(shared),
+                relinearization,
+                galois,
+            )?),
+            decryptor: Box::new(CkksDecryptor {
+                seal: seal::Decryptor::new(&shared.context, &secret)?,
+                shared: Arc::clone(shared),
+            }),
+            sizes,
+        })
+    }
+
+    fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {
+        let foreign = |what: &str| SchemeError::Foreign(what.to_owned());
+        let mut rest = bytes;
+        let word = |rest: &mut &[u8]| -> Result<usize, SchemeError> {
+            let (head, tail) = rest
+                .split_first_chunk::<8>()
+                .ok_or_else(|| foreign("truncated"))?;
+            *rest = tail;
+            usize::try_from(u64::from_le_bytes(*head))
+                .map_err(|_| foreign("a size beyond this machine"))
+        };
+        let columns = word(&mut rest)?;
+        let chunks = word(&mut rest)?;
+        let mut streams = Vec::new();
+        while !rest.is_empty() {
+            let size = word(&mut rest)?;
+            let stream = rest.get(..size).ok_or_else(|| foreign("truncated"))?;
+            streams.push(stream);
+            rest = &rest[size..];
+        }
+        if columns.checked_mul(chunks) != Some(streams.len()) || streams.is_empty() {
+            return Err(foreign(
+                "the number of ciphertexts is not the one announced",
+            ));
+        }
+        let vectors = streams
+            .par_iter()
+            .map(|stream| seal::Ciphertext::from_bytes(&self.shared.context, stream).map(Arc::new))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| SchemeError::Foreign(e.to_string()))?;
+        let columns = vectors.chunks(chunks).map(<[_]>::to_vec).collect();
+        Ok(Ciphertexts::new(Sealed { columns }))
+    }
+}
+
+/// Encrypted vectors: for each column, the ciphertexts of its chunks.
+pub(crate) struct Sealed {
+    pub(crate) columns: Vec<Vec<Arc<seal::Ciphertext>>>,
+}
+
+impl CiphertextData for Sealed {
+    fn write(&self, bytes: &mut Vec<u8>) -> Result<(), SchemeError> {
+        let chunks = self.columns.first().map_or(0, Vec::len);
+        bytes.extend((self.columns.len() as u64).to_le_bytes());
+        bytes.extend((chunks as u64).to_le_bytes());
+        for ciphertext in self.columns.iter().flatten() {
+            let stream = ciphertext.to_bytes()?;
+            bytes.extend((stream.len() as u64).to_le_bytes());
+            bytes.extend(stream);
+        }
+        Ok(())
+    }
+
+    fn count(&self) -> usize {
+        self.columns.iter().map(Vec::len).sum()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+struct CkksEncryptor {
+    shared: Arc<Shared>,
+    seal: seal::Encryptor,
+}
+
+impl Encryptor for CkksEncryptor {
+    fn encrypt(
+        &self,
+        input: InputId,
+        table: ArrayView2<'_, f64>,
+    ) -> Result<Ciphertexts, SchemeError> {
+        let shared = &self.shared;
+        shared.lowered.program().input(input).check(table)?;
+        let chunks = shared.layout.chunks(table.nrows());
+        let vectors: Vec<Vec<f64>> = table.columns().into_iter().map(|c| c.to_vec()).collect();
+        let places: Vec<(usize, usize)> = (0..vectors.len())
+            .flat_map(|c| (0..chunks).map(move |k| (c, k)))
+            .collect();
+        let ciphertexts = places
+            .par_iter()
+            .map(|(column, chunk)| {
+                let slots = shared.layout.place(&vectors[*column], *chunk);
+                let plain =
+                    shared
+                        .encoder
+                        .encode(&slots, shared.context.levels()[0], shared.scales[0])?;
+                self.seal.encrypt(&plain).map(Arc::new)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let columns = ciphertexts.chunks(chunks).map(<[_]>::to_vec).collect();
+        Ok(Ciphertexts::new(Sealed { columns }))
+    }
+}
+
+struct CkksDecryptor {
+    shared: Arc<Shared>,
+    seal: seal::Decryptor,
+}
+
+impl Decryptor for CkksDecryptor {
+    fn decrypt(
+        &self,
+        output: OutputId,
+        ciphertexts: &Ciphertexts,
+    ) -> Result<Array2<f64>, SchemeError> {
+        let shared = &self.shared;
+        let sealed = ciphertexts.downcast::<Sealed>()?;
+        let program = shared.lowered.program();
+        let values = &program.output(output).values;
+        let length = program.value(values[0]).length();
+        if sealed.columns.len() != values.len() {
+            let found = sealed.columns.len();
+            return Err(SchemeError::Foreign(format!(
+                "{found} columns, expected {}",
+                values.len()
+            )));
+        }
+        let slots = shared.context.slots();
+        let mut table = Array2::zeros((length, values.len()));
+        for (column, (chunks, value)) in sealed.columns.iter().zip(values).enumerate() {
+            let stride = shared.layout.stride(value.index());
+            if chunks.len() != shared.layout.chunks(length * stride) {
+                return Err(SchemeError::Foreign(format!(
+                    "{} ciphertexts to a column",
+                    chunks.len()
+                )));
+            }
+            let decoded = chunks
+                .par_iter()
+                .map(|c| shared.encoder.decode(&self.seal.decrypt(c)?, slots))
+                .collect::<Result<Vec<_>, _>>()?;
+            for (row, x) in shared
+                .layout
+                .collect(&decoded, stride, length)
+                .into_iter()
+                .enumerate()
+            {
+                table[[row, column]] = x;
+            }
+        }
+        Ok(table)
+    }
+}

@@ -1,0 +1,374 @@
+//! Evaluating a program on ciphertexts.
+
+use std::sync::Arc;
+
+use hexperiment_core::program::{Op, Program, Public, ValueId};
+use hexperiment_core::scheme::{Ciphertexts, Evaluator, SchemeError};
+use rayon::prelude::*;
+
+use crate::circuit::{Sealed, Shared};
+use crate::layout::{Layout, Slots};
+use crate::seal::{self, Ciphertext};
+
+/// The rotations that a program needs, each once.
+pub(crate) fn rotation_steps(program: &Program, layout: &Layout) -> Vec<i32> {
+    let mut steps: Vec<i32> = program
+        .iter()
+        .filter_map(|(id, _)| rotation(program, layout, id))
+        .collect();
+    steps.sort_unstable();
+    steps.dedup();
+    steps.retain(|s| *s != 0);
+    steps
+}
+
+/// The rotation of one value, if it is a shift: the shorter way round.
+fn rotation(program: &Program, layout: &Layout, id: ValueId) -> Option<i32> {
+    let value = program.value(id);
+    let Op::Shift { by, .. } = value.op() else {
+        return None;
+    };
+    let length = value.length() as i64;
+    let mut by = by.rem_euclid(length);
+    if by > length / 2 {
+        by -= length;
+    }
+    i32::try_from(by * layout.stride(id.index()) as i64).ok()
+}
+
+/// The server's role: the context and evaluation keys.
+pub(crate) struct CkksEvaluator {
+    shared: Arc<Shared>,
+    seal: seal::Evaluator,
+    relinearization: Option<seal::SwitchKeys>,
+    galois: Option<seal::SwitchKeys>,
+}
+
+/// The ciphertexts of one value's chunks, and their level.
+#[derive(Clone)]
+struct Vector {
+    chunks: Vec<Arc<Ciphertext>>,
+    level: usize,
+}
+
+type Chunk = Result<Ciphertext, SchemeError>;
+
+impl CkksEvaluator {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        relinearization: Option<seal::SwitchKeys>,
+        galois: Option<seal::SwitchKeys>,
+    ) -> Result<Self, SchemeError> {
+        let seal = seal::Evaluator::new(&shared.context)?;
+        Ok(Self {
+            shared,
+            seal,
+            relinearization,
+            galois,
+        })
+    }
+
+    fn last(&self) -> usize {
+        self.shared.context.levels().len() - 1
+    }
+
+    /// Brings a ciphertext from one level down to another, to exactly its scale: by a product
+    /// with 1, encoded at the scale that makes up the difference.
+    fn lower(&self, from: usize, to: usize, ciphertext: &Ciphertext) -> Chunk {
+        let shared = &self.shared;
+        let before = shared.context.levels()[to - 1];
+        let switched = self.seal.switch_to(ciphertext, before)?;
+        let dropped = shared.context.primes()[self.last() + 1 - to] as f64;
+        let scale = shared.scales[to] * dropped / shared.scales[from];
+        let one = shared.encoder.encode_scalar(1.0, before, scale)?;
+        self.rescaled(&self.seal.multiply_plain(&switched, &one)?, to)
+    }
+
+    /// Rescales to `level` and takes its scale, which differs in rounding only.
+    fn rescaled(&self, product: &Ciphertext, level: usize) -> Chunk {
+        let mut result = self.seal.rescale(product)?;
+        result.settle_scale(self.shared.scales[level])?;
+        Ok(result)
+    }
+
+    fn at_level(&self, vector: &Vector, level: usize) -> Result<Vector, SchemeError> {
+        if vector.level == level {
+            return Ok(vector.clone());
+        }
+        let chunks = vector
+            .chunks
+            .par_iter()
+            .map(|c| self.lower(vector.level, level, c).map(Arc::new))
+            .collect::<Result<_, _>>()?;
+        Ok(Vector { chunks, level })
+    }
+
+    /// The operands at the lowest of their levels.
+    fn aligned(&self, operands: &[&Vector]) -> Result<Vec<Vector>, SchemeError> {
+        let level = operands.iter().map(|v| v.level).max().unwrap_or(0);
+        operands.iter().map(|v| self.at_level(v, level)).collect()
+    }
+
+    fn each(
+        level: usize,
+        chunks: usize,
+        f: impl Fn(usize) -> Chunk + Send + Sync,
+    ) -> Result<Vector, SchemeError> {
+        let chunks = (0..chunks)
+            .into_par_iter()
+            .map(|k| f(k).map(Arc::new))
+            .collect::<Result<_, _>>()?;
+        Ok(Vector { chunks, level })
+    }
+
+    fn encode(
+        &self,
+        slots: &Slots,
+        level: usize,
+        scale: f64,
+    ) -> Result<seal::Plaintext, SchemeError> {
+        let parms = self.shared.context.levels()[level];
+        Ok(match slots {
+            Slots::Same(x) => self.shared.encoder.encode_scalar(*x, parms, scale)?,
+            Slots::Each(xs) => self.shared.encoder.encode(xs, parms, scale)?,
+        })
+    }
+
+    /// `sum of weight * vector, + bias`. Whole scalar weights are encoded at scale 1 and take no
+    /// level; otherwise one rescale serves the whole sum.
+    fn weighted_sum(
+        &self,
+        id: ValueId,
+        terms: &[(&Vector, &Public)],
+        bias: &Public,
+    ) -> Result<Vector, SchemeError> {
+        let shared = &self.shared;
+        let whole = terms
+            .iter()
+            .all(|(_, w)| w.as_scalar().is_some() && w.is_integral());
+        let vectors = self.aligned(&terms.iter().map(|(v, _)| *v).collect::<Vec<_>>())?;
+        let level = vectors[0].level;
+        let scale = if whole { 1.0 } else { shared.scales[level] };
+        let (length, stride) = (
+            shared.lowered.program().value(id).length(),
+            shared.layout.stride(id.index()),
+        );
+        let place = |p: &Public, chunk| shared.layout.place_public(p, stride, length, chunk);
+        let result = if whole { level } else { level + 1 };
+        Self::each(result, vectors[0].chunks.len(), |chunk| {
+            let mut sum: Option<Ciphertext> = None;
+            for (vector, (_, weight)) in vectors.iter().zip(terms) {
+                let weight = place(weight, chunk);
+                if weight.is_zero() {
+                    continue;
+                }
+                let plain = self.encode(&weight, level, scale)?;
+                let product = self.seal.multiply_plain(&vector.chunks[chunk], &plain)?;
+                sum = Some(match sum {
+                    None => product,
+                    Some(sum) => self.seal.add(&sum, &product)?,
+                });
+            }
+            let sum = match sum {
+                Some(sum) => sum,
+                None => self.nearly_zero(&vectors[0].chunks[chunk], level, scale)?,
+            };
+            let sum = if whole {
+                sum
+            } else {
+                self.rescaled(&sum, result)?
+            };
+            let bias = place(bias, chunk);
+            if bias.is_zero() {
+                return Ok(sum);
+            }
+            let bias = self.encode(&bias, result, shared.scales[result])?;
+            Ok(self.seal.add_plain(&sum, &bias)?)
+        })
+    }
+
+    /// An encryption of zero up to noise, where all weights of a chunk are 0: SEAL refuses the
+    /// product with 0, whose result would be no ciphertext at all. The smallest weight that the
+    /// scale can hold changes the result by less than its noise.
+    fn nearly_zero(&self, ciphertext: &Ciphertext, level: usize, scale: f64) -> Chunk {
+        let least = self.encode(&Slots::Same(1.0 / scale), level, scale)?;
+        let product = self.seal.multiply_plain(ciphertext, &least)?;
+        if scale > 1.0 {
+            Ok(product)
+        } else {
+            Ok(self.seal.sub(&product, ciphertext)?)
+        }
+    }
+
+    fn relinearized(&self, product: &Ciphertext, level: usize) -> Chunk {
+        let keys = self.relinearization.as_ref();
+        let keys = keys.ok_or_else(|| missing_key("relinearization"))?;
+        self.rescaled(&self.seal.relinearize(product, keys)?, level)
+    }
+
+    fn apply(&self, id: ValueId, values: &[Option<Vector>]) -> Result<Vector, SchemeError> {
+        let shared = &self.shared;
+        let program = shared.lowered.program();
+        let value = program.value(id);
+        let get = |v: &ValueId| values[v.index()].as_ref().ok_or_else(|| missing_value(*v));
+        match value.op() {
+            Op::Add(a, b) | Op::Sub(a, b) => {
+                let minus = matches!(value.op(), Op::Sub(..));
+                let v = self.aligned(&[get(a)?, get(b)?])?;
+                Self::each(v[0].level, v[0].chunks.len(), |k| {
+                    let (a, b) = (&v[0].chunks[k], &v[1].chunks[k]);
+                    Ok(if minus {
+                        self.seal.sub(a, b)?
+                    } else {
+                        self.seal.add(a, b)?
+                    })
+                })
+            }
+            Op::Neg(a) => {
+                let v = get(a)?;
+                Self::each(v.level, v.chunks.len(), |k| {
+                    Ok(self.seal.negate(&v.chunks[k])?)
+                })
+            }
+            Op::Offset { value: a, by } => {
+                let v = get(a)?;
+                let stride = shared.layout.stride(id.index());
+                Self::each(v.level, v.chunks.len(), |k| {
+                    let slots = shared.layout.place_public(by, stride, value.length(), k);
+                    let plain = self.encode(&slots, v.level, shared.scales[v.level])?;
+                    Ok(self.seal.add_plain(&v.chunks[k], &plain)?)
+                })
+            }
+            Op::Scale { value: a, by } => {
+                self.weighted_sum(id, &[(get(a)?, by)], &Public::Scalar(0.0))
+            }
+            Op::WeightedSum { terms, bias } => {
+                let terms = terms
+                    .iter()
+                    .map(|(v, w)| get(v).map(|v| (v, w)))
+                    .collect::<Result<Vec<_>, _>>()?;
+                self.weighted_sum(id, &terms, bias)
+            }
+            Op::Mul(a, b) => {
+                let v = self.aligned(&[get(a)?, get(b)?])?;
+                let level = v[0].level + 1;
+                Self::each(level, v[0].chunks.len(), |k| {
+                    self.relinearized(
+                        &self.seal.multiply(&v[0].chunks[k], &v[1].chunks[k])?,
+                        level,
+                    )
+                })
+            }
+            Op::Square(a) => {
+                let v = get(a)?;
+                let level = v.level + 1;
+                Self::each(level, v.chunks.len(), |k| {
+                    self.relinearized(&self.seal.square(&v.chunks[k])?, level)
+                })
+            }
+            Op::Shift { value: a, .. } => {
+                let v = get(a)?;
+                let steps = rotation(program, &shared.layout, id).unwrap_or(0);
+                if steps == 0 {
+                    return Ok(v.clone());
+                }
+                let keys = self.galois.as_ref().ok_or_else(|| missing_key("Galois"))?;
+                Self::each(v.level, v.chunks.len(), |k| {
+                    Ok(self.seal.rotate(&v.chunks[k], steps, keys)?)
+                })
+            }
+            Op::Pick { value: a, .. } => Ok(get(a)?.clone()),
+            op => Err(SchemeError::Library {
+                library: "seal-ckks",
+                operation: op.kind().name().into(),
+                message: "lowering left an operation that this scheme does not have".into(),
+            }),
+        }
+    }
+}
+
+fn missing_key(which: &str) -> SchemeError {
+    SchemeError::Library {
+        library: "seal-ckks",
+        operation: "evaluate".into(),
+        message: format!("there is no {which} key"),
+    }
+}
+
+fn missing_value(value: ValueId) -> SchemeError {
+    SchemeError::Foreign(format!("{value} was not given"))
+}
+
+impl Evaluator for CkksEvaluator {
+    fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
+        let shared = &self.shared;
+        let program = shared.lowered.program();
+        if inputs.len() != program.inputs().len() {
+            let (found, expected) = (inputs.len(), program.inputs().len());
+            return Err(SchemeError::Foreign(format!(
+                "{found} inputs, expected {expected}"
+            )));
+        }
+        let sealed = inputs
+            .iter()
+            .map(Ciphertexts::downcast::<Sealed>)
+            .collect::<Result<Vec<_>, _>>()?;
+        for (given, declared) in sealed.iter().zip(program.inputs()) {
+            let chunks = shared.layout.chunks(declared.length);
+            let fits = given.columns.len() == declared.columns.len()
+                && given.columns.iter().all(|c| c.len() == chunks);
+            if !fits {
+                return Err(SchemeError::Foreign(format!(
+                    "input `{}` has another shape",
+                    declared.name
+                )));
+            }
+        }
+        let mut left = program.uses();
+        let mut values: Vec<Option<Vector>> = Vec::with_capacity(program.values().len());
+        for (id, value) in program.iter() {
+            let result = match value.op() {
+                Op::Input { input, column } => {
+                    let chunks = sealed[input.index()].columns[*column].clone();
+                    let id = chunks[0].parms_id()?;
+                    let level = shared.context.levels().iter().position(|l| *l == id);
+                    let level =
+                        level.ok_or_else(|| SchemeError::Foreign("it is at no level".into()))?;
+                    Vector { chunks, level }
+                }
+                _ => self.apply(id, &values)?,
+            };
+            values.push(Some(result));
+            // Memory of what nothing reads any more is freed at once.
+            for operand in value.op().operands() {
+                left[operand.index()] -= 1;
+                if left[operand.index()] == 0 {
+                    values[operand.index()] = None;
+                }
+            }
+        }
+        program
+            .outputs()
+            .iter()
+            .map(|output| {
+                let columns = output
+                    .values
+                    .iter()
+                    .map(|v| {
+                        let vector = values[v.index()]
+                            .as_ref()
+                            .ok_or_else(|| missing_value(*v))?;
+                        // A small ciphertext travels and decodes fastest.
+                        let last = shared.context.levels()[self.last()];
+                        vector
+                            .chunks
+                            .par_iter()
+                            .map(|c| Ok(Arc::new(self.seal.switch_to(c, last)?)))
+                            .collect::<Result<Vec<_>, SchemeError>>()
+                    })
+                    .collect::<Result<Vec<_>, _>>()?;
+                Ok(Ciphertexts::new(Sealed { columns }))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,123 @@
+//! Safe handles for SEAL's objects.
+//!
+//! Each handle owns one C++ object and destroys it once. Contexts, keys, encoders, evaluators,
+//! encryptors and decryptors are only read by the functions called here and SEAL documents them
+//! as safe to share between threads; plaintexts and ciphertexts are written only through `&mut`
+//! or when they are made.
+
+mod context;
+mod keys;
+mod objects;
+#[cfg(test)]
+mod tests;
+
+use std::ptr;
+
+pub(crate) use context::Context;
+pub(crate) use keys::{KeyGenerator, SwitchKeys};
+pub(crate) use objects::{Ciphertext, Decryptor, Encoder, Encryptor, Evaluator, Plaintext};
+
+use crate::ffi::{HResult, Object};
+
+/// The identifier of a level's parameters.
+pub(crate) type ParmsId = [u64; 4];
+
+/// What SEAL reports.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SealError {
+    /// A call failed.
+    #[error("{operation}: {meaning} (HRESULT {code:#x})")]
+    Call {
+        operation: &'static str,
+        meaning: &'static str,
+        code: i64,
+    },
+    /// Parameters that SEAL does not accept.
+    #[error("parameters: {0}")]
+    Parameters(String),
+    /// Bytes that are not an object of this context.
+    #[error("load: {0}")]
+    Load(String),
+}
+
+/// Turns a result code into an error. Codes are positive in a 64-bit long: all but 0 are errors.
+pub(crate) fn check(operation: &'static str, code: HResult) -> Result<(), SealError> {
+    let code = i64::from(code);
+    let meaning = match code & 0xFFFF_FFFF {
+        0 => return Ok(()),
+        0x8000_4003 => "a null pointer",
+        0x8007_0057 => "an invalid argument: scale, level or size do not fit",
+        0x8007_000E => "out of memory",
+        0x8000_FFFF => "an unexpected error",
+        0x8013_1620 => "a stream that is truncated or malformed",
+        0x8013_1509 => "an operation that is not possible here, or a transparent result",
+        _ => "an error",
+    };
+    Err(SealError::Call {
+        operation,
+        meaning,
+        code,
+    })
+}
+
+/// Calls a constructor that writes the new object to a pointer.
+pub(crate) fn create(
+    operation: &'static str,
+    make: impl FnOnce(*mut Object) -> HResult,
+) -> Result<Object, SealError> {
+    let mut object: Object = ptr::null_mut();
+    check(operation, make(&raw mut object))?;
+    if object.is_null() {
+        return Err(SealError::Call {
+            operation,
+            meaning: "no object",
+            code: 0,
+        });
+    }
+    Ok(object)
+}
+
+/// Defines a handle that destroys its object once.
+macro_rules! handle {
+    ($(#[$doc:meta])* $name:ident, $destroy:path) => {
+        $(#[$doc])*
+        pub(crate) struct $name {
+            pub(in crate::seal) object: crate::ffi::Object,
+        }
+
+        // SAFETY: the object is owned by this handle alone and bound to no thread; SEAL's
+        // global memory pool, where it lives, is thread-safe.
+        unsafe impl Send for $name {}
+        // SAFETY: through a shared reference the object is only read (see the module's docs).
+        unsafe impl Sync for $name {}
+
+        impl Drop for $name {
+            fn drop(&mut self) {
+                // SAFETY: the object came from SEAL's constructor, is not null and is destroyed
+                // nowhere else.
+                unsafe {
+                    $destroy(self.object);
+                }
+            }
+        }
+    };
+}
+pub(crate) use handle;
+
+/// Saves an object through its pair of functions, uncompressed: exactly the bytes that cross.
+pub(crate) fn save(
+    operation: &'static str,
+    size: impl FnOnce(*mut i64) -> HResult,
+    write: impl FnOnce(*mut u8, u64, *mut i64) -> HResult,
+) -> Result<Vec<u8>, SealError> {
+    let mut bound = 0_i64;
+    check(operation, size(&raw mut bound))?;
+    let mut bytes = vec![0_u8; usize::try_from(bound).unwrap_or(0)];
+    let mut written = 0_i64;
+    check(
+        operation,
+        write(bytes.as_mut_ptr(), bytes.len() as u64, &raw mut written),
+    )?;
+    bytes.truncate(usize::try_from(written).unwrap_or(0));
+    Ok(bytes)
+}

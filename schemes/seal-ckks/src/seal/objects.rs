@@ -1,0 +1,384 @@
+//! Plaintexts and ciphertexts, and what works on them.
+
+use std::ptr::null_mut;
+
+use super::keys::{PublicKey, SecretKey, SwitchKeys};
+use super::{Context, ParmsId, SealError, check, create, handle, save};
+use crate::ffi;
+
+handle!(
+    /// An encoded vector.
+    Plaintext,
+    ffi::Plaintext_Destroy
+);
+handle!(
+    /// An encrypted vector.
+    Ciphertext,
+    ffi::Ciphertext_Destroy
+);
+handle!(
+    /// Encodes vectors of doubles into polynomials and back.
+    Encoder,
+    ffi::CKKSEncoder_Destroy
+);
+handle!(
+    /// Encrypts under a public key.
+    Encryptor,
+    ffi::Encryptor_Destroy
+);
+handle!(
+    /// Decrypts.
+    Decryptor,
+    ffi::Decryptor_Destroy
+);
+handle!(
+    /// Computes on ciphertexts.
+    Evaluator,
+    ffi::Evaluator_Destroy
+);
+
+impl Plaintext {
+    fn empty() -> Result<Self, SealError> {
+        // SAFETY: a null pool is the global one.
+        let object = create("Plaintext_Create", |out| unsafe {
+            ffi::Plaintext_Create1(null_mut(), out)
+        })?;
+        Ok(Self { object })
+    }
+}
+
+impl Ciphertext {
+    fn empty() -> Result<Self, SealError> {
+        // SAFETY: a null pool is the global one.
+        let object = create("Ciphertext_Create", |out| unsafe {
+            ffi::Ciphertext_Create1(null_mut(), out)
+        })?;
+        Ok(Self { object })
+    }
+
+    /// The factor between numbers and what is encrypted.
+    pub(crate) fn scale(&self) -> Result<f64, SealError> {
+        let mut scale = 0.0;
+        // SAFETY: the ciphertext is live, the pointer valid.
+        check("Ciphertext_Scale", unsafe {
+            ffi::Ciphertext_Scale(self.object, &raw mut scale)
+        })?;
+        Ok(scale)
+    }
+
+    /// Replaces the scale by one that differs in rounding only.
+    pub(crate) fn settle_scale(&mut self, scale: f64) -> Result<(), SealError> {
+        let found = self.scale()?;
+        if (found / scale - 1.0).abs() > 1e-9 {
+            return Err(SealError::Parameters(format!(
+                "scale {found:e} where {scale:e} belongs"
+            )));
+        }
+        // SAFETY: the ciphertext is live and ours alone.
+        check("Ciphertext_SetScale", unsafe {
+            ffi::Ciphertext_SetScale(self.object, scale)
+        })
+    }
+
+    /// The level's identifier.
+    pub(crate) fn parms_id(&self) -> Result<ParmsId, SealError> {
+        let mut id = ParmsId::default();
+        // SAFETY: an identifier has four words.
+        check("Ciphertext_ParmsId", unsafe {
+            ffi::Ciphertext_ParmsId(self.object, id.as_mut_ptr())
+        })?;
+        Ok(id)
+    }
+
+    /// Polynomials that it consists of.
+    pub(crate) fn size(&self) -> Result<u64, SealError> {
+        let mut size = 0;
+        // SAFETY: the ciphertext is live, the pointer valid.
+        check("Ciphertext_Size", unsafe {
+            ffi::Ciphertext_Size(self.object, &raw mut size)
+        })?;
+        Ok(size)
+    }
+
+    /// The serialized form, uncompressed.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, SealError> {
+        save(
+            "Ciphertext_Save",
+            // SAFETY: the ciphertext is live; `save` passes a buffer of the length it names.
+            |size| unsafe { ffi::Ciphertext_SaveSize(self.object, 0, size) },
+            // SAFETY: as above.
+            |out, size, written| unsafe {
+                ffi::Ciphertext_Save(self.object, out, size, 0, written)
+            },
+        )
+    }
+
+    /// Reads what [`Ciphertext::to_bytes`] wrote; SEAL checks the header, the parameters and that
+    /// every coefficient is below its prime.
+    pub(crate) fn from_bytes(context: &Context, bytes: &[u8]) -> Result<Self, SealError> {
+        // SEAL reads from a pointer that it does not write to, though it is not const.
+        let mut copy = bytes.to_vec();
+        let ciphertext = Self::empty()?;
+        let mut read = 0_i64;
+        // SAFETY: both handles are live, the buffer has the length given.
+        check("Ciphertext_Load", unsafe {
+            ffi::Ciphertext_Load(
+                ciphertext.object,
+                context.raw.object,
+                copy.as_mut_ptr(),
+                copy.len() as u64,
+                &raw mut read,
+            )
+        })?;
+        if usize::try_from(read) != Ok(bytes.len()) {
+            return Err(SealError::Load(format!(
+                "{read} of {} bytes were a ciphertext",
+                bytes.len()
+            )));
+        }
+        if ciphertext.size()? != 2 {
+            return Err(SealError::Load(
+                "a ciphertext of two polynomials was expected".into(),
+            ));
+        }
+        Ok(ciphertext)
+    }
+}
+
+impl Encoder {
+    pub(crate) fn new(context: &Context) -> Result<Self, SealError> {
+        // SAFETY: the context is live.
+        let object = create("CKKSEncoder_Create", |out| unsafe {
+            ffi::CKKSEncoder_Create(context.raw.object, out)
+        })?;
+        Ok(Self { object })
+    }
+
+    /// Encodes up to as many values as there are slots; the rest are 0.
+    pub(crate) fn encode(
+        &self,
+        values: &[f64],
+        level: ParmsId,
+        scale: f64,
+    ) -> Result<Plaintext, SealError> {
+        let (mut values, mut level) = (values.to_vec(), level);
+        let plain = Plaintext::empty()?;
+        // SAFETY: the handles are live, the list has the length given, an identifier four words.
+        check("CKKSEncoder_Encode", unsafe {
+            ffi::CKKSEncoder_Encode1(
+                self.object,
+                values.len() as u64,
+                values.as_mut_ptr(),
+                level.as_mut_ptr(),
+                scale,
+                plain.object,
+                null_mut(),
+            )
+        })?;
+        Ok(plain)
+    }
+
+    /// Encodes one value into every slot, which needs no transform.
+    pub(crate) fn encode_scalar(
+        &self,
+        value: f64,
+        level: ParmsId,
+        scale: f64,
+    ) -> Result<Plaintext, SealError> {
+        let mut level = level;
+        let plain = Plaintext::empty()?;
+        // SAFETY: the handles are live, an identifier has four words.
+        check("CKKSEncoder_Encode", unsafe {
+            ffi::CKKSEncoder_Encode3(
+                self.object,
+                value,
+                level.as_mut_ptr(),
+                scale,
+                plain.object,
+                null_mut(),
+            )
+        })?;
+        Ok(plain)
+    }
+
+    /// The values of all slots.
+    pub(crate) fn decode(&self, plain: &Plaintext, slots: usize) -> Result<Vec<f64>, SealError> {
+        let mut values = vec![0.0; slots];
+        let mut count = slots as u64;
+        // SAFETY: SEAL writes one double for each slot, for which there is room.
+        check("CKKSEncoder_Decode", unsafe {
+            ffi::CKKSEncoder_Decode1(
+                self.object,
+                plain.object,
+                &raw mut count,
+                values.as_mut_ptr(),
+                null_mut(),
+            )
+        })?;
+        Ok(values)
+    }
+}
+
+impl Encryptor {
+    pub(crate) fn new(context: &Context, key: &PublicKey) -> Result<Self, SealError> {
+        // SAFETY: the handles are live; SEAL copies the key.
+        let object = create("Encryptor_Create", |out| unsafe {
+            ffi::Encryptor_Create(context.raw.object, key.object, null_mut(), out)
+        })?;
+        Ok(Self { object })
+    }
+
+    pub(crate) fn encrypt(&self, plain: &Plaintext) -> Result<Ciphertext, SealError> {
+        let out = Ciphertext::empty()?;
+        // SAFETY: the handles are live.
+        check("Encryptor_Encrypt", unsafe {
+            ffi::Encryptor_Encrypt(self.object, plain.object, out.object, null_mut())
+        })?;
+        Ok(out)
+    }
+}
+
+impl Decryptor {
+    pub(crate) fn new(context: &Context, key: &SecretKey) -> Result<Self, SealError> {
+        // SAFETY: the handles are live; SEAL copies the key.
+        let object = create("Decryptor_Create", |out| unsafe {
+            ffi::Decryptor_Create(context.raw.object, key.object, out)
+        })?;
+        Ok(Self { object })
+    }
+
+    pub(crate) fn decrypt(&self, ciphertext: &Ciphertext) -> Result<Plaintext, SealError> {
+        let plain = Plaintext::empty()?;
+        // SAFETY: the handles are live.
+        check("Decryptor_Decrypt", unsafe {
+            ffi::Decryptor_Decrypt(self.object, ciphertext.object, plain.object)
+        })?;
+        Ok(plain)
+    }
+}
+
+impl Evaluator {
+    pub(crate) fn new(context: &Context) -> Result<Self, SealError> {
+        // SAFETY: the context is live.
+        let object = create("Evaluator_Create", |out| unsafe {
+            ffi::Evaluator_Create(context.raw.object, out)
+        })?;
+        Ok(Self { object })
+    }
+
+    /// Calls `call` with a new ciphertext to write to. Every use passes live handles only.
+    fn into_new(
+        operation: &'static str,
+        call: impl FnOnce(ffi::Object) -> ffi::HResult,
+    ) -> Result<Ciphertext, SealError> {
+        let out = Ciphertext::empty()?;
+        check(operation, call(out.object))?;
+        Ok(out)
+    }
+
+    /// `-a`.
+    pub(crate) fn negate(&self, a: &Ciphertext) -> Result<Ciphertext, SealError> {
+        // SAFETY: all handles are live; the destination is new.
+        Self::into_new("Evaluator_Negate", |out| unsafe {
+            ffi::Evaluator_Negate(self.object, a.object, out)
+        })
+    }
+
+    /// `a + b`, of one level and scale.
+    pub(crate) fn add(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, SealError> {
+        // SAFETY: all handles are live; the destination is new.
+        Self::into_new("Evaluator_Add", |out| unsafe {
+            ffi::Evaluator_Add(self.object, a.object, b.object, out)
+        })
+    }
+
+    /// `a - b`, of one level and scale.
+    pub(crate) fn sub(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, SealError> {
+        // SAFETY: all handles are live; the destination is new.
+        Self::into_new("Evaluator_Sub", |out| unsafe {
+            ffi::Evaluator_Sub(self.object, a.object, b.object, out)
+        })
+    }
+
+    /// `a + b`, of one level and scale.
+    pub(crate) fn add_plain(&self, a: &Ciphertext, b: &Plaintext) -> Result<Ciphertext, SealError> {
+        // SAFETY: all handles are live; the destination is new.
+        Self::into_new("Evaluator_AddPlain", |out| unsafe {
+            ffi::Evaluator_AddPlain(self.object, a.object, b.object, out)
+        })
+    }
+
+    /// `a * b`; the scales multiply. An all-zero plaintext is an error (a transparent result).
+    pub(crate) fn multiply_plain(
+        &self,
+        a: &Ciphertext,
+        b: &Plaintext,
+    ) -> Result<Ciphertext, SealError> {
+        // SAFETY: all handles are live; the destination is new.
+        Self::into_new("Evaluator_MultiplyPlain", |out| unsafe {
+            ffi::Evaluator_MultiplyPlain(self.object, a.object, b.object, out, null_mut())
+        })
+    }
+
+    /// `a * b`, three polynomials; the scales multiply.
+    pub(crate) fn multiply(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, SealError> {
+        // SAFETY: all handles are live; the destination is new.
+        Self::into_new("Evaluator_Multiply", |out| unsafe {
+            ffi::Evaluator_Multiply(self.object, a.object, b.object, out, null_mut())
+        })
+    }
+
+    /// `a * a`, three polynomials.
+    pub(crate) fn square(&self, a: &Ciphertext) -> Result<Ciphertext, SealError> {
+        // SAFETY: all handles are live; the destination is new.
+        Self::into_new("Evaluator_Square", |out| unsafe {
+            ffi::Evaluator_Square(self.object, a.object, out, null_mut())
+        })
+    }
+
+    /// Back to two polynomials.
+    pub(crate) fn relinearize(
+        &self,
+        a: &Ciphertext,
+        keys: &SwitchKeys,
+    ) -> Result<Ciphertext, SealError> {
+        // SAFETY: all handles are live; the destination is new.
+        Self::into_new("Evaluator_Relinearize", |out| unsafe {
+            ffi::Evaluator_Relinearize(self.object, a.object, keys.object, out, null_mut())
+        })
+    }
+
+    /// Divides by the level's last prime and drops it.
+    pub(crate) fn rescale(&self, a: &Ciphertext) -> Result<Ciphertext, SealError> {
+        // SAFETY: all handles are live; the destination is new.
+        Self::into_new("Evaluator_RescaleToNext", |out| unsafe {
+            ffi::Evaluator_RescaleToNext(self.object, a.object, out, null_mut())
+        })
+    }
+
+    /// Rotates the slots to the left by `steps`.
+    pub(crate) fn rotate(
+        &self,
+        a: &Ciphertext,
+        steps: i32,
+        keys: &SwitchKeys,
+    ) -> Result<Ciphertext, SealError> {
+        // SAFETY: all handles are live; the destination is new.
+        Self::into_new("Evaluator_RotateVector", |out| unsafe {
+            ffi::Evaluator_RotateVector(self.object, a.object, steps, keys.object, out, null_mut())
+        })
+    }
+
+    /// Drops primes down to a level; the scale stays.
+    pub(crate) fn switch_to(
+        &self,
+        a: &Ciphertext,
+        level: ParmsId,
+    ) -> Result<Ciphertext, SealError> {
+        let mut level = level;
+        // SAFETY: all handles are live; the destination is new; an identifier has four words.
+        Self::into_new("Evaluator_ModSwitchTo", |out| unsafe {
+            ffi::Evaluator_ModSwitchTo1(self.object, a.object, level.as_mut_ptr(), out, null_mut())
+        })
+    }
+}

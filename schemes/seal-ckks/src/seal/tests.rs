@@ -1,0 +1,179 @@
+//! The safe layer against clear arithmetic.
+
+use super::*;
+
+struct Kit {
+    context: Context,
+    generator: KeyGenerator,
+    encoder: Encoder,
+    encryptor: Encryptor,
+    decryptor: Decryptor,
+    evaluator: Evaluator,
+}
+
+const SCALE: f64 = (1_u64 << 40) as f64;
+
+fn kit(degree: usize, bits: &[u32]) -> Kit {
+    let context = Context::new(degree, bits, 128).unwrap();
+    let generator = KeyGenerator::new(&context).unwrap();
+    let public = generator.public_key().unwrap();
+    let secret = generator.secret_key().unwrap();
+    Kit {
+        encoder: Encoder::new(&context).unwrap(),
+        encryptor: Encryptor::new(&context, &public).unwrap(),
+        decryptor: Decryptor::new(&context, &secret).unwrap(),
+        evaluator: Evaluator::new(&context).unwrap(),
+        generator,
+        context,
+    }
+}
+
+impl Kit {
+    fn encrypt(&self, values: &[f64]) -> Ciphertext {
+        let plain = self
+            .encoder
+            .encode(values, self.context.levels()[0], SCALE)
+            .unwrap();
+        self.encryptor.encrypt(&plain).unwrap()
+    }
+
+    fn decrypt(&self, ciphertext: &Ciphertext) -> Vec<f64> {
+        let plain = self.decryptor.decrypt(ciphertext).unwrap();
+        self.encoder.decode(&plain, self.context.slots()).unwrap()
+    }
+
+    #[track_caller]
+    fn check(&self, got: &Ciphertext, expect: impl Fn(usize) -> f64) {
+        for (i, x) in self.decrypt(got).into_iter().enumerate().take(100) {
+            assert!(
+                (x - expect(i)).abs() < 1e-5,
+                "slot {i}: got {x}, expected {}",
+                expect(i)
+            );
+        }
+    }
+}
+
+#[test]
+fn every_operation_is_its_clear_one() {
+    let kit = kit(8192, &[60, 40, 40, 60]);
+    let n = kit.context.slots();
+    let x: Vec<f64> = (0..n).map(|i| (i % 37) as f64 / 37.0 - 0.5).collect();
+    let y: Vec<f64> = (0..n).map(|i| (i % 11) as f64 / 5.0 - 1.0).collect();
+    let (a, b) = (kit.encrypt(&x), kit.encrypt(&y));
+    let e = &kit.evaluator;
+    let top = kit.context.levels()[0];
+    kit.check(&a, |i| x[i]);
+    kit.check(&e.negate(&a).unwrap(), |i| -x[i]);
+    kit.check(&e.add(&a, &b).unwrap(), |i| x[i] + y[i]);
+    kit.check(&e.sub(&a, &b).unwrap(), |i| x[i] - y[i]);
+    let plain = kit.encoder.encode(&y, top, SCALE).unwrap();
+    kit.check(&e.add_plain(&a, &plain).unwrap(), |i| x[i] + y[i]);
+    let product = e.multiply_plain(&a, &plain).unwrap();
+    kit.check(&e.rescale(&product).unwrap(), |i| x[i] * y[i]);
+    let scalar = kit.encoder.encode_scalar(-1.5, top, SCALE).unwrap();
+    kit.check(
+        &e.rescale(&e.multiply_plain(&a, &scalar).unwrap()).unwrap(),
+        |i| -1.5 * x[i],
+    );
+    let relin = kit.generator.relinearization_keys().unwrap();
+    let product = e.relinearize(&e.multiply(&a, &b).unwrap(), &relin).unwrap();
+    kit.check(&e.rescale(&product).unwrap(), |i| x[i] * y[i]);
+    let square = e.relinearize(&e.square(&a).unwrap(), &relin).unwrap();
+    kit.check(&e.rescale(&square).unwrap(), |i| x[i] * x[i]);
+    // A step of 0 must not ask for conjugation.
+    let galois = kit.generator.galois_keys(&[0, 3, -5]).unwrap();
+    kit.check(&e.rotate(&a, 3, &galois).unwrap(), |i| x[(i + 3) % n]);
+    kit.check(&e.rotate(&a, -5, &galois).unwrap(), |i| x[(i + n - 5) % n]);
+    let low = e
+        .switch_to(&a, *kit.context.levels().last().unwrap())
+        .unwrap();
+    kit.check(&low, |i| x[i]);
+}
+
+#[test]
+fn errors_are_seen_though_they_are_positive() {
+    let kit = kit(8192, &[60, 40, 60]);
+    let a = kit.encrypt(&[1.0, 2.0]);
+    let low = kit
+        .evaluator
+        .switch_to(&a, kit.context.levels()[1])
+        .unwrap();
+    assert!(kit.evaluator.add(&a, &low).is_err(), "two levels");
+    let galois = kit.generator.galois_keys(&[1]).unwrap();
+    assert!(kit.evaluator.rotate(&a, 2, &galois).is_err(), "no such key");
+    let zero = kit
+        .encoder
+        .encode_scalar(0.0, kit.context.levels()[0], SCALE)
+        .unwrap();
+    assert!(
+        kit.evaluator.multiply_plain(&a, &zero).is_err(),
+        "transparent"
+    );
+    assert!(Context::new(4096, &[60, 60, 60], 128).is_err(), "insecure");
+    assert!(
+        Context::new(4096, &[60, 60, 60], 0).is_ok(),
+        "insecure on demand"
+    );
+}
+
+#[test]
+fn loads_are_checked() {
+    let kit = kit(8192, &[60, 40, 60]);
+    let x = [1.0, -2.0, 3.5];
+    let bytes = kit.encrypt(&x).to_bytes().unwrap();
+    let back = Ciphertext::from_bytes(&kit.context, &bytes).unwrap();
+    kit.check(&back, |i| x.get(i).copied().unwrap_or(0.0));
+    for cut in [0, 1, 15, 16, 17, 100, bytes.len() - 1] {
+        assert!(
+            Ciphertext::from_bytes(&kit.context, &bytes[..cut]).is_err(),
+            "cut at {cut}"
+        );
+    }
+    let mut long = bytes.clone();
+    long.push(0);
+    assert!(
+        Ciphertext::from_bytes(&kit.context, &long).is_err(),
+        "a byte too many"
+    );
+    let mut wild = bytes.clone();
+    let end = wild.len() - 9;
+    wild[end..].fill(0xFF);
+    assert!(
+        Ciphertext::from_bytes(&kit.context, &wild).is_err(),
+        "coefficients above the prime"
+    );
+    let other = Context::new(8192, &[60, 30, 60], 128).unwrap();
+    assert!(
+        Ciphertext::from_bytes(&other, &bytes).is_err(),
+        "other parameters"
+    );
+    assert!(
+        kit.generator
+            .public_key()
+            .unwrap()
+            .to_bytes()
+            .unwrap()
+            .len()
+            > 8192 * 8
+    );
+}
+
+#[test]
+fn threads_share_everything() {
+    let kit = kit(8192, &[60, 40, 60]);
+    std::thread::scope(|scope| {
+        for t in 0..4 {
+            let kit = &kit;
+            scope.spawn(move || {
+                for k in 0..4 {
+                    let v = f64::from(t * 10 + k);
+                    let a = kit.encrypt(&[v, -v]);
+                    kit.check(&kit.evaluator.add(&a, &a).unwrap(), |i| {
+                        [2.0 * v, -2.0 * v].get(i).copied().unwrap_or(0.0)
+                    });
+                }
+            });
+        }
+    });
+}
