@@ -16,10 +16,11 @@ fn main() -> Result<(), Box<dyn error::Error>> {
             path.file_stem().and_then(|s| s.to_str()),
             path.extension().and_then(|e| e.to_str()),
         ) {
+            let path = path.canonicalize()?;
             writeln!(
                 code,
                 "    ({stem:?}, include_str!({:?})),",
-                path.canonicalize()?
+                path.display().to_string()
             )?;
         }
     }
