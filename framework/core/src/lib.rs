@@ -10,6 +10,7 @@ pub mod dataset;
 pub mod experiment;
 pub mod measure;
 pub mod metrics;
+mod number;
 pub mod options;
 pub mod program;
 pub mod record;
@@ -18,6 +19,7 @@ pub mod scheme;
 pub mod security;
 pub mod session;
 pub mod source;
+pub mod summary;
 pub mod task;
 
 // Plugins register through these, so that they need no version of their own.

@@ -174,14 +174,18 @@ pub struct Traffic {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Errors {
     /// Largest difference to the original program in clear.
+    #[serde(with = "crate::number::single")]
     pub max_abs: f64,
     /// Largest difference of the circuit's clear arithmetic to the original program:
     /// polynomials and quantisation.
+    #[serde(with = "crate::number::single")]
     pub approximation: f64,
     /// Largest difference of the decrypted values to the circuit's clear arithmetic.
+    #[serde(with = "crate::number::single")]
     pub noise: f64,
     /// `-log2(max_abs / the output's magnitude in clear)`; infinite errors-free runs are capped
     /// at 53.
+    #[serde(with = "crate::number::single")]
     pub precision_bits: f64,
     /// The worst value beyond its tolerance, if any: the run has failed.
     pub violation: Option<Violation>,
@@ -197,10 +201,13 @@ pub struct Violation {
     /// The column.
     pub column: usize,
     /// What the circuit's clear arithmetic gives.
+    #[serde(with = "crate::number::single")]
     pub expected: f64,
     /// What was decrypted.
+    #[serde(with = "crate::number::single")]
     pub received: f64,
     /// The difference that would have been borne.
+    #[serde(with = "crate::number::single")]
     pub tolerance: f64,
 }
 

@@ -146,6 +146,7 @@ pub struct Parameters {
     /// How numbers are quantised, if they are; for the report.
     pub quantisation: Option<String>,
     /// The largest error beyond [`Circuit::simulate`] that is not a failure, for each output.
+    #[serde(with = "crate::number::list")]
     pub noise_tolerance: Vec<f64>,
 }
 

@@ -71,8 +71,10 @@ pub struct Metric {
     /// Its name: `auc`, `mae`.
     pub name: String,
     /// What the encrypted run reached.
+    #[serde(with = "crate::number::single")]
     pub value: f64,
     /// What the same model reaches in clear, in double precision.
+    #[serde(with = "crate::number::maybe", default)]
     pub plaintext: Option<f64>,
 }
 

@@ -1,0 +1,33 @@
+//! From records to what tables show.
+//!
+//! [`RecordWriter`] writes `records.jsonl` and [`read_records`] reads it back; [`rows`] turns
+//! the records into one [`Row`] for each cell, and [`evaluate`] holds the rows against what the
+//! experiment expects. Rendering is the `reports` crate's.
+
+mod read;
+mod row;
+mod verdict;
+mod write;
+
+pub use read::{Records, read_records};
+pub use row::{COLUMNS, Field, Measured, Row, rows};
+pub use verdict::{Finding, Verdict, evaluate};
+pub use write::RecordWriter;
+
+/// The length of the part of a record file that is whole: all of it, or all before a torn last
+/// line.
+///
+/// A killed run leaves at most one torn line, the last: each is synced before the next is
+/// written. Torn means that it is not JSON. A last line that is whole but for its newline
+/// counts: no part of a JSON object short of its last brace parses.
+fn intact(bytes: &[u8]) -> usize {
+    let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let start = body
+        .iter()
+        .rposition(|b| *b == b'\n')
+        .map_or(0, |at| at + 1);
+    match serde_json::from_slice::<serde::de::IgnoredAny>(&body[start..]) {
+        Ok(_) => bytes.len(),
+        Err(_) => start,
+    }
+}
