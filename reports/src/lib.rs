@@ -1,1 +1,51 @@
 //! Renders the records of a run: terminal, Markdown and CSV tables.
+//!
+//! [`write_all`] writes `table.md` and `summary.csv` beside the records; [`terminal`] makes the
+//! text for the terminal. Both show what [`hexperiment_core::summary`] made of the records, and
+//! compute nothing on their own but the ranking of times.
+
+mod csv_file;
+mod markdown;
+mod notes;
+mod overview;
+mod ranking;
+mod terminal;
+mod units;
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use hexperiment_core::summary::{Records, Row, Verdict};
+
+pub use csv_file::summary_csv;
+pub use markdown::markdown;
+pub use terminal::terminal;
+
+/// Writes `table.md` and `summary.csv` into `dir`, each whole or not at all.
+pub fn write_all(
+    dir: &Path,
+    records: &Records,
+    rows: &[Row],
+    verdicts: &[Verdict],
+) -> io::Result<()> {
+    write_whole(&dir.join("summary.csv"), &summary_csv(rows)?)?;
+    write_whole(
+        &dir.join("table.md"),
+        markdown(records, rows, verdicts).as_bytes(),
+    )
+}
+
+/// Writes beside the file, then renames, so that a reader never sees half of it.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.part", std::process::id()));
+    let written = File::create(&beside)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // What matters is the first error; what is left of the file may stay or go.
+        let _ = fs::remove_file(&beside);
+    }
+    written.map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))
+}

@@ -1,0 +1,107 @@
+//! The first table: a line for each cell, its fields as text.
+
+use hexperiment_core::summary::{Measured, Row};
+
+use crate::notes::Footnotes;
+use crate::units::{bytes, significant};
+
+/// The mark of a row that is protected less than was demanded, or than is usual.
+pub(crate) const INSECURE: &str = "!insecure";
+
+/// A table as text.
+pub(crate) struct Overview {
+    pub(crate) head: Vec<String>,
+    pub(crate) lines: Vec<Vec<String>>,
+}
+
+/// The metric that is the headline of every row, if they agree on one.
+fn headline(rows: &[Row]) -> Option<&str> {
+    let mut names = rows
+        .iter()
+        .filter_map(Row::headline)
+        .map(|m| m.name.as_str());
+    let first = names.next()?;
+    names.all(|name| name == first).then_some(first)
+}
+
+/// The table; what the servers see is in `footnotes`.
+pub(crate) fn overview(rows: &[Row], footnotes: &Footnotes) -> Overview {
+    let metric = headline(rows);
+    let head = [
+        "label",
+        metric.unwrap_or("metric"),
+        "in clear",
+        "max error",
+        "ms/sample",
+        "evaluate ms [95 %]",
+        "up",
+        "down",
+        "keys",
+        "bits",
+        "sees",
+        "status",
+    ];
+    Overview {
+        head: head.map(str::to_owned).to_vec(),
+        lines: rows
+            .iter()
+            .map(|row| line(row, metric.is_none(), footnotes))
+            .collect(),
+    }
+}
+
+fn line(row: &Row, names_metric: bool, footnotes: &Footnotes) -> Vec<String> {
+    let measured = |f: &dyn Fn(&Measured) -> String| row.measured.as_ref().map_or(String::new(), f);
+    let metric = row.headline().map_or(String::new(), |m| {
+        let value = number(m.value);
+        if names_metric {
+            format!("{} {value}", m.name)
+        } else {
+            value
+        }
+    });
+    let clear = row
+        .headline()
+        .and_then(|m| m.plaintext)
+        .map_or(String::new(), number);
+    vec![
+        row.label().to_owned(),
+        metric,
+        clear,
+        measured(&|m| significant(m.errors.max_abs, 2)),
+        measured(&|m| significant(m.total_ms_per_sample(), 3)),
+        measured(&|m| {
+            let [middle, low, high] = [m.evaluate_ms.median, m.evaluate_ms.low, m.evaluate_ms.high]
+                .map(|x| significant(x, 3));
+            format!("{middle} [{low}, {high}]")
+        }),
+        measured(&|m| bytes(m.traffic.upload_bytes)),
+        measured(&|m| bytes(m.traffic.download_bytes)),
+        row.setup
+            .as_ref()
+            .map_or(String::new(), |s| bytes(s.keys.total())),
+        bits(row),
+        footnotes.of(row),
+        row.status.to_string(),
+    ]
+}
+
+/// A metric: four decimals are what a data set of some hundred rows can tell apart.
+pub(crate) fn number(value: f64) -> String {
+    if value == 0.0 || (0.001..10_000.0).contains(&value.abs()) {
+        let text = format!("{value:.4}");
+        text.strip_suffix(".0000")
+            .map_or(text.clone(), str::to_owned)
+    } else {
+        significant(value, 4)
+    }
+}
+
+/// The security bits, with the mark.
+pub(crate) fn bits(row: &Row) -> String {
+    match row.security_bits() {
+        None => String::new(),
+        Some(bits) if row.insecure() => format!("{bits} {INSECURE}"),
+        Some(bits) => bits.to_string(),
+    }
+}

@@ -1,0 +1,140 @@
+//! Who is faster: only among rows that can be compared, and with "tie" as an answer.
+//!
+//! Rows are ranked among those with the same security level, threads and matrix point (but for
+//! the scheme's own options). Rows without encryption, or with transport encryption only, are
+//! named as not ranked.
+
+use std::collections::BTreeMap;
+
+use hexperiment_core::measure::{Comparison, compare, median};
+use hexperiment_core::record::Status;
+use hexperiment_core::security::Protection;
+use hexperiment_core::summary::{Measured, Row};
+
+use crate::overview::INSECURE;
+use crate::units::{counted, significant};
+
+/// Rows that can be compared, and how they do.
+pub(crate) struct Group {
+    /// What they have in common: `128 bits, 2 threads, features = 10`.
+    pub(crate) title: String,
+    /// What is ranked, and the ranking in words.
+    pub(crate) lines: Vec<(&'static str, String)>,
+}
+
+/// All rankings of a run.
+pub(crate) struct Ranking {
+    pub(crate) groups: Vec<Group>,
+    /// Rows that are measured but not ranked, and why.
+    pub(crate) left_out: Vec<(String, &'static str)>,
+}
+
+/// Seeds the bootstrap of comparisons, so that a report made again says the same.
+const SEED: u64 = 0x7461_626c_6573;
+
+/// Ranks rows by evaluation and by total time.
+pub(crate) fn rank(rows: &[Row]) -> Ranking {
+    let mut groups: Vec<(String, Vec<(&Row, &Measured)>)> = Vec::new();
+    let mut left_out = Vec::new();
+    for row in rows.iter().filter(|row| row.status == Status::Ok) {
+        let Some(measured) = &row.measured else {
+            continue;
+        };
+        let why = match row.protection() {
+            Some(Protection::Encrypted) => {
+                let title = title(row);
+                match groups.iter_mut().find(|(t, _)| *t == title) {
+                    Some((_, members)) => members.push((row, measured)),
+                    None => groups.push((title, vec![(row, measured)])),
+                }
+                continue;
+            }
+            Some(Protection::TransportOnly) => "encrypted in transport only, the server sees all",
+            Some(Protection::None) => "nothing is encrypted",
+            None => "its protection is not known",
+        };
+        left_out.push((row.label().to_owned(), why));
+    }
+    let groups = groups
+        .into_iter()
+        .map(|(title, members)| Group {
+            title,
+            lines: if members.len() < 2 {
+                let only = members.iter().map(|(row, _)| row.label());
+                let only = only.collect::<Vec<_>>().join(", ");
+                vec![(
+                    "",
+                    format!("{only} is alone: there is nothing to compare it with"),
+                )]
+            } else {
+                vec![
+                    ("evaluation", order(&members, |m| &m.evaluations_ms)),
+                    (
+                        "encrypt + evaluate + decrypt",
+                        order(&members, |m| &m.totals_ms),
+                    ),
+                ]
+            },
+        })
+        .collect();
+    Ranking { groups, left_out }
+}
+
+fn title(row: &Row) -> String {
+    let bits = row.security_bits().unwrap_or_default();
+    let mark = if row.insecure() {
+        format!(" {INSECURE}")
+    } else {
+        String::new()
+    };
+    let threads = counted(row.threads, "thread", "threads");
+    let shared: BTreeMap<_, _> = row
+        .cell
+        .point
+        .iter()
+        .filter(|(key, _)| !key.starts_with("scheme."))
+        .filter(|(key, _)| !matches!(key.as_str(), "run.threads" | "run.security_bits"))
+        .collect();
+    let point: String = shared
+        .into_iter()
+        .map(|(key, value)| {
+            format!(
+                ", {} = {value}",
+                key.split_once('.').map_or(&**key, |(_, k)| k)
+            )
+        })
+        .collect();
+    format!("{bits} bits{mark}, {threads}{point}")
+}
+
+/// The rows by median time, each compared with the first.
+fn order(members: &[(&Row, &Measured)], times: fn(&Measured) -> &Vec<f64>) -> String {
+    let mut sorted: Vec<(&str, &[f64])> = members
+        .iter()
+        .map(|(row, m)| (row.label(), times(m).as_slice()))
+        .collect();
+    sorted.sort_by(|(_, a), (_, b)| median(a).total_cmp(&median(b)));
+    let Some(((first, least), others)) = sorted.split_first() else {
+        return String::new();
+    };
+    let mut words = vec![format!("{first} {} ms", significant(median(least), 3))];
+    words.extend(others.iter().map(|(label, times)| {
+        let ratio = || significant(median(times) / median(least), 3);
+        match compare(least, times, SEED) {
+            Comparison::Faster(r) => {
+                let [middle, low, high] = [r.median, r.low, r.high].map(|x| significant(x, 3));
+                format!("{label} takes {middle} times that [{low}, {high}]")
+            }
+            Comparison::Tie => format!("{label} ties with {first}"),
+            Comparison::Slower(_) | Comparison::Unsure => {
+                let fewest = least.len().min(times.len());
+                let count = counted(fewest, "repetition", "repetitions");
+                format!(
+                    "{label} about {} times that ({count}: too few to be sure)",
+                    ratio()
+                )
+            }
+        }
+    }));
+    words.join("; ")
+}

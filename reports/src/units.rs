@@ -1,0 +1,106 @@
+//! Numbers and words as people read them.
+
+/// A number in `digits` significant digits; powers of ten where it is very small or large.
+pub(crate) fn significant(value: f64, digits: i32) -> String {
+    if value == 0.0 {
+        return "0".into();
+    }
+    if !value.is_finite() {
+        return format!("{value}");
+    }
+    let exponent = value.abs().log10().floor() as i32;
+    if !(-4..7).contains(&exponent) {
+        let decimals = (digits - 1).max(0) as usize;
+        return format!("{value:.decimals$e}");
+    }
+    let decimals = (digits - 1 - exponent).max(0) as usize;
+    format!("{value:.decimals$}")
+}
+
+/// Bytes in units of 1024.
+pub(crate) fn bytes(count: u64) -> String {
+    let mut value = count as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        // What would be rounded to four digits belongs to the next unit.
+        if value < 999.5 {
+            return match unit {
+                "B" => format!("{count} B"),
+                unit => format!("{} {unit}", significant(value, 3)),
+            };
+        }
+        value /= 1024.0;
+    }
+    format!("{} TiB", significant(value, 3))
+}
+
+/// `one sample`, `12 samples`.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// Breaks text into lines of at most `width` characters where words allow; the first begins
+/// with `lead`, the others with as many blanks.
+pub(crate) fn wrapped(text: &str, lead: &str, width: usize) -> String {
+    let indent = " ".repeat(lead.chars().count());
+    let mut lines = Vec::new();
+    let mut line = lead.to_owned();
+    let mut is_empty = true;
+    for word in text.split_whitespace() {
+        let grown = line.chars().count() + usize::from(!is_empty) + word.chars().count();
+        if grown > width && !is_empty {
+            lines.push(std::mem::replace(&mut line, indent.clone()));
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_empty = false;
+    }
+    lines.push(line.trim_end().to_owned());
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        #[track_caller]
+        fn check(value: f64, text: &str) {
+            assert_eq!(significant(value, 3), text);
+        }
+        check(0.0, "0");
+        check(1.0, "1.00");
+        check(-12.345, "-12.3");
+        check(123_456.7, "123457");
+        check(0.000_123_4, "0.000123");
+        check(0.000_012_34, "1.23e-5");
+        check(f64::NAN, "NaN");
+        check(f64::INFINITY, "inf");
+    }
+
+    #[test]
+    fn bytes_have_units() {
+        #[track_caller]
+        fn check(count: u64, text: &str) {
+            assert_eq!(bytes(count), text);
+        }
+        check(0, "0 B");
+        check(999, "999 B");
+        check(1000, "0.977 KiB");
+        check(1536, "1.50 KiB");
+        check(120 << 20, "120 MiB");
+        check(1 << 30, "1.00 GiB");
+        check(5 << 40, "5.00 TiB");
+    }
+
+    #[test]
+    fn long_lines_break_between_words() {
+        assert_eq!(wrapped("one two three", "- ", 9), "- one two\n  three");
+        assert_eq!(wrapped("unbreakable", "", 4), "unbreakable");
+        assert_eq!(wrapped("a unbreakable b", "", 4), "a\nunbreakable\nb");
+        assert_eq!(wrapped("", "- ", 9), "-");
+    }
+}
