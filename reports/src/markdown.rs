@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
+use hexperiment_core::security::Protection;
 use hexperiment_core::summary::{Records, Row, Verdict};
 
 use crate::notes::{Footnotes, ends, remarks};
-use crate::overview::{number, overview};
+use crate::overview::{bits, number, overview};
 use crate::ranking::rank;
 use crate::units::{bytes, counted, significant};
 
@@ -241,8 +242,11 @@ fn parameters(page: &mut Page, rows: &[Row]) {
         let parameters = &setup.parameters;
         let _ = write!(page.0, "### {}\n\n", escaped(row.label()));
         let mut items = vec![format!(
-            "security: {} bits: {}",
-            crate::overview::bits(row),
+            "security: {}: {}",
+            match row.protection() {
+                Some(Protection::Encrypted) => format!("{} bits", bits(row)),
+                _ => bits(row),
+            },
             escaped(&parameters.security.basis)
         )];
         items.extend(

@@ -7,6 +7,11 @@ use hexperiment_core::summary::Row;
 use crate::overview::INSECURE;
 use crate::units::bytes;
 
+/// Repetitions from which on an interval is a bootstrap's (see [`Estimate`]).
+///
+/// [`Estimate`]: hexperiment_core::measure::Estimate
+const FEW: usize = 6;
+
 /// What servers see, each text once.
 pub(crate) struct Footnotes {
     texts: Vec<String>,
@@ -112,6 +117,12 @@ fn of(row: &Row) -> Vec<String> {
     }
     if let Some(measured) = &row.measured {
         let traffic = &measured.traffic;
+        if (2..FEW).contains(&measured.repetitions) {
+            notes.push(format!(
+                "{} repetitions only: their interval is the whole range",
+                measured.repetitions
+            ));
+        }
         if traffic.rounds > 1 {
             notes.push(format!(
                 "{} rounds between client and server, {} and {}",

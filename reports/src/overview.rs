@@ -1,5 +1,7 @@
 //! The first table: a line for each cell, its fields as text.
 
+use hexperiment_core::measure::Estimate;
+use hexperiment_core::security::Protection;
 use hexperiment_core::summary::{Measured, Row};
 
 use crate::notes::Footnotes;
@@ -8,7 +10,7 @@ use crate::units::{bytes, significant};
 /// The mark of a row that is protected less than was demanded, or than is usual.
 pub(crate) const INSECURE: &str = "!insecure";
 
-/// A table as text.
+/// A table as text; a newline in the head is where it may break.
 pub(crate) struct Overview {
     pub(crate) head: Vec<String>,
     pub(crate) lines: Vec<Vec<String>>,
@@ -30,10 +32,10 @@ pub(crate) fn overview(rows: &[Row], footnotes: &Footnotes) -> Overview {
     let head = [
         "label",
         metric.unwrap_or("metric"),
-        "in clear",
-        "max error",
-        "ms/sample",
-        "evaluate ms [95 %]",
+        "in\nclear",
+        "max\nerror",
+        "ms per\nsample",
+        "evaluate ms\n[95 %]",
         "up",
         "down",
         "keys",
@@ -71,9 +73,12 @@ fn line(row: &Row, names_metric: bool, footnotes: &Footnotes) -> Vec<String> {
         measured(&|m| significant(m.errors.max_abs, 2)),
         measured(&|m| significant(m.total_ms_per_sample(), 3)),
         measured(&|m| {
-            let [middle, low, high] = [m.evaluate_ms.median, m.evaluate_ms.low, m.evaluate_ms.high]
-                .map(|x| significant(x, 3));
-            format!("{middle} [{low}, {high}]")
+            let Estimate { median, low, high } = m.evaluate_ms;
+            let [median, low, high] = [median, low, high].map(|x| significant(x, 3));
+            match m.repetitions {
+                1 => median,
+                _ => format!("{median} [{low}, {high}]"),
+            }
         }),
         measured(&|m| bytes(m.traffic.upload_bytes)),
         measured(&|m| bytes(m.traffic.download_bytes)),
@@ -97,11 +102,15 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-/// The security bits, with the mark.
+/// The security bits against the server, with the mark.
 pub(crate) fn bits(row: &Row) -> String {
-    match row.security_bits() {
-        None => String::new(),
-        Some(bits) if row.insecure() => format!("{bits} {INSECURE}"),
-        Some(bits) => bits.to_string(),
+    let Some(bits) = row.security_bits() else {
+        return String::new();
+    };
+    match row.protection() {
+        Some(Protection::None) => "none".into(),
+        Some(Protection::TransportOnly) => "transport".into(),
+        _ if row.insecure() => format!("{bits} {INSECURE}"),
+        _ => bits.to_string(),
     }
 }

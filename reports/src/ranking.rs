@@ -60,7 +60,7 @@ pub(crate) fn rank(rows: &[Row]) -> Ranking {
         .map(|(title, members)| Group {
             title,
             lines: if members.len() < 2 {
-                let only = members.iter().map(|(row, _)| row.label());
+                let only = members.iter().map(|(row, _)| name(row));
                 let only = only.collect::<Vec<_>>().join(", ");
                 vec![(
                     "",
@@ -107,11 +107,20 @@ fn title(row: &Row) -> String {
     format!("{bits} bits{mark}, {threads}{point}")
 }
 
+/// The row's label with what the title does not tell: the scheme's own options.
+fn name(row: &Row) -> String {
+    let own = row.cell.point.iter().filter_map(|(key, value)| {
+        let option = key.strip_prefix("scheme.")?;
+        Some(format!("/{option}={value}"))
+    });
+    std::iter::once(row.cell.label.clone()).chain(own).collect()
+}
+
 /// The rows by median time, each compared with the first.
 fn order(members: &[(&Row, &Measured)], times: fn(&Measured) -> &Vec<f64>) -> String {
-    let mut sorted: Vec<(&str, &[f64])> = members
+    let mut sorted: Vec<(String, &[f64])> = members
         .iter()
-        .map(|(row, m)| (row.label(), times(m).as_slice()))
+        .map(|(row, m)| (name(row), times(m).as_slice()))
         .collect();
     sorted.sort_by(|(_, a), (_, b)| median(a).total_cmp(&median(b)));
     let Some(((first, least), others)) = sorted.split_first() else {

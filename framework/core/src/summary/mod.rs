@@ -6,6 +6,8 @@
 
 mod read;
 mod row;
+#[cfg(test)]
+mod tests;
 mod verdict;
 mod write;
 

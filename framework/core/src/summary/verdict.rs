@@ -37,7 +37,7 @@ impl Verdict {
             status,
             ..
         } = &self.expectation;
-        let bounds = match (min, max) {
+        let bounds = match (min.map(short), max.map(short)) {
             (Some(min), Some(max)) if min == max => format!("{key} = {min}"),
             (Some(min), Some(max)) => format!("{min} <= {key} <= {max}"),
             (Some(min), None) => format!("{key} >= {min}"),
@@ -132,11 +132,7 @@ fn examine(expectation: &Expectation, row: &Row, all: &[Expectation]) -> Option<
         })
     };
     if let Some(wanted) = expectation.status {
-        let found = match row.reason.as_str() {
-            "" => row.status.to_string(),
-            _ if row.status == wanted => row.status.to_string(),
-            reason => format!("{}: {reason}", row.status),
-        };
+        let found = row.status.to_string();
         return finding(found, row.status == wanted);
     }
     if row.status != Status::Ok {
@@ -144,7 +140,7 @@ fn examine(expectation: &Expectation, row: &Row, all: &[Expectation]) -> Option<
         match &expectation.label {
             None if foreseen || row.status == Status::Refused => return None,
             Some(_) if foreseen => {}
-            _ => return finding(format!("{}: {}", row.status, row.reason), false),
+            _ => return finding(row.status.to_string(), false),
         }
     }
     match quantity(row, &expectation.key) {
@@ -192,8 +188,10 @@ fn quantity(row: &Row, key: &str) -> Result<f64, String> {
 }
 
 fn unknown(row: &Row, key: &str) -> String {
-    let metrics = row.measured.as_ref().map_or(&[][..], |m| &m.metrics);
-    let names: Vec<&str> = metrics.iter().map(|m| m.name.as_str()).collect();
+    let Some(measured) = &row.measured else {
+        return format!("{}, without any result", row.status);
+    };
+    let names: Vec<&str> = measured.metrics.iter().map(|m| m.name.as_str()).collect();
     format!(
         "there is no `{key}`: it is no column of summary.csv, and no metric ({}), also with \
          `_loss` or `_change`",
@@ -218,16 +216,24 @@ fn lower_is_better(metric: &str) -> bool {
         || metric.starts_with("false_")
 }
 
-/// A value in six significant digits.
+/// A number in at most six significant digits.
 fn short(value: f64) -> String {
     let magnitude = value.abs();
-    if value.fract() == 0.0 && magnitude < 1e15 {
+    if value.fract() == 0.0 && magnitude < 1e15 || !value.is_finite() {
         return format!("{value}");
     }
+    let trimmed = |digits: &str| {
+        digits
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_owned()
+    };
     if !(1e-4..1e6).contains(&magnitude) {
-        return format!("{value:.5e}");
+        let text = format!("{value:.5e}");
+        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        return format!("{}e{exponent}", trimmed(digits));
     }
     let decimals = (5.0 - magnitude.log10().floor()).max(0.0) as usize;
     let text = format!("{value:.decimals$}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    if decimals == 0 { text } else { trimmed(&text) }
 }

@@ -1,0 +1,252 @@
+//! Reports of records made by hand, compared with files to the last byte.
+//!
+//! `HEXPERIMENT_BLESS=1` writes the files anew; read the difference before you commit it.
+
+mod fixture;
+
+use std::path::Path;
+
+use fixture::{Fixture, factoring, unprotected, violation};
+use hexperiment_core::experiment::Expectation;
+use hexperiment_core::record::Status;
+use hexperiment_core::scheme::KeySizes;
+use hexperiment_core::security::Protection;
+use hexperiment_core::summary::{evaluate, rows};
+use hexperiment_reports::{markdown, summary_csv, terminal};
+
+/// Ten times around `center`, in milliseconds.
+fn around(center: f64) -> Vec<f64> {
+    [0.99, 1.0, 1.01, 0.98, 1.02, 1.0, 1.03, 0.97, 1.0, 1.01]
+        .map(|f| f * center)
+        .to_vec()
+}
+
+fn expect(label: &str, key: &str, min: Option<f64>, max: Option<f64>) -> Expectation {
+    let label = (!label.is_empty()).then(|| label.to_owned());
+    Expectation {
+        label,
+        key: key.into(),
+        min,
+        max,
+        status: None,
+    }
+}
+
+fn status(label: &str, status: Status) -> Expectation {
+    Expectation {
+        status: Some(status),
+        ..expect(label, "status", None, None)
+    }
+}
+
+#[track_caller]
+fn check(fixture: Fixture, expectations: &[Expectation]) -> String {
+    let name = fixture.run.experiment.clone();
+    let records = fixture.records();
+    let rows = rows(&records);
+    let verdicts = evaluate(&rows, expectations);
+    let text = terminal(&records, &rows, &verdicts);
+    same(&format!("{name}.txt"), &(text.clone() + "\n"));
+    same(&format!("{name}.md"), &markdown(&records, &rows, &verdicts));
+    same(
+        &format!("{name}.csv"),
+        &String::from_utf8(summary_csv(&rows).unwrap()).unwrap(),
+    );
+    text
+}
+
+#[track_caller]
+fn same(file: &str, got: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(file);
+    if std::env::var_os("HEXPERIMENT_BLESS").is_some() {
+        std::fs::write(&path, got).unwrap();
+        return;
+    }
+    let want = std::fs::read_to_string(&path).unwrap_or_default();
+    let place = got.lines().zip(want.lines()).position(|(g, w)| g != w);
+    let place = place.unwrap_or(got.lines().count().min(want.lines().count()));
+    assert!(
+        got == want,
+        "{file}:{}:\n found    {:?}\n expected {:?}\nif the new one is right: HEXPERIMENT_BLESS=1",
+        place + 1,
+        got.lines().nth(place),
+        want.lines().nth(place),
+    );
+}
+
+#[test]
+fn schemes_that_are_all_well() {
+    let mut f = Fixture::new("all-well", 10, 128);
+    let [plain, transport, paillier, ckks, tfhe] =
+        ["plaintext", "fernet", "paillier", "seal-ckks", "tfhe"].map(|s| f.cell(s, &[]));
+    f.setup(&plain, unprotected);
+    f.setup(&transport, |s| {
+        unprotected(s);
+        s.parameters.security.protection = Protection::TransportOnly;
+        s.parameters.security.bits = 128;
+    });
+    f.setup(&paillier, factoring(128, 3072));
+    f.setup(&ckks, |s| s.keys.relinearization = Some(2_400_000));
+    f.setup(&tfhe, |s| {
+        s.keys = KeySizes {
+            bootstrapping: Some(120 << 20),
+            ..Default::default()
+        };
+        s.parameters.quantisation = Some("inputs 5 bits, weights 6 bits".into());
+    });
+    f.repetitions(&plain, &around(0.02), 0.728_35, |r| {
+        r.encrypt = fixture::millis(0.01);
+        r.decrypt = fixture::millis(0.001);
+        r.errors.max_abs = 0.0;
+        r.errors.noise = 0.0;
+        r.errors.precision_bits = 53.0;
+    });
+    f.repetitions(&transport, &around(0.2), 0.728_35, |_| {});
+    f.repetitions(&paillier, &around(400.0), 0.728_35, |r| {
+        r.errors.max_abs = 4e-9
+    });
+    f.repetitions(&ckks, &around(8.0), 0.728_34, |_| {});
+    f.repetitions(&tfhe, &around(8.01), 0.7266, |r| r.errors.max_abs = 0.12);
+    let text = check(
+        f,
+        &[
+            status("", Status::Ok),
+            expect("", "auc_loss", None, Some(0.005)),
+            expect("paillier", "max_abs_error", None, Some(1e-6)),
+            expect("seal-ckks", "security_bits", Some(128.0), None),
+        ],
+    );
+    assert!(text.contains("tfhe ties with seal-ckks"), "{text}");
+    assert!(text.contains("paillier takes 50.0 times that"), "{text}");
+    assert!(
+        text.contains("fernet: encrypted in transport only"),
+        "{text}"
+    );
+    assert!(text.contains("4 of 4 met"), "{text}");
+}
+
+#[test]
+fn cells_that_end_badly() {
+    let mut f = Fixture::new("ends-badly", 3, 128);
+    let [refused, failed, slow, crashed, cut] =
+        ["paillier", "seal-ckks", "tfhe", "slow|pipe", "interrupted"].map(|s| f.cell(s, &[]));
+    f.stopped(
+        &refused,
+        Status::Refused,
+        "max: needs ciphertext x ciphertext comparison",
+    );
+    f.setup(&failed, |_| {});
+    f.repetitions(&failed, &[8.0], f64::NAN, |r| {
+        r.errors.violation = Some(violation());
+        r.errors.max_abs = f64::INFINITY;
+    });
+    f.stopped(
+        &failed,
+        Status::Failed,
+        "result outside its tolerance: output `logit`, sample 17",
+    );
+    f.setup(&slow, |_| {});
+    f.repetitions(&slow, &[8000.0, 9000.0], 0.7, |_| {});
+    f.stopped(
+        &slow,
+        Status::Timeout,
+        "the cell was still busy after 5m; raise `time_limit` in [run]",
+    );
+    f.stopped(
+        &crashed,
+        Status::Crashed,
+        "the process was killed by signal 9",
+    );
+    f.setup(&cut, |_| {});
+    f.repetitions(&cut, &[8.0, 9.0], 0.7, |_| {});
+    let text = check(
+        f,
+        &[
+            status("", Status::Ok),
+            status("paillier", Status::Refused),
+            expect("", "auc_loss", None, Some(0.005)),
+            expect("paillier", "auc", Some(0.6), None),
+            expect("plaintext", "auc", Some(0.6), None),
+        ],
+    );
+    assert!(
+        text.contains("interrupted: failed: the run was interrupted: 2 of 3"),
+        "{text}"
+    );
+    assert!(text.contains("1 of 5 met"), "{text}");
+    assert!(
+        !text.contains("Fastest"),
+        "rows that are not ok are not ranked\n{text}"
+    );
+}
+
+#[test]
+fn a_matrix_with_weak_cells_and_rounds() {
+    let mut f = Fixture::new("matrix-insecure", 10, 80);
+    for features in [5, 10] {
+        let point = [("task.features", features)];
+        let (paillier, ckks) = (f.cell("paillier", &point), f.cell("seal-ckks", &point));
+        let pace = features as f64;
+        f.setup(
+            &paillier,
+            factoring(if features == 5 { 80 } else { 128 }, 1024),
+        );
+        f.setup(&ckks, |_| {});
+        f.repetitions(&paillier, &around(40.0 * pace), 0.7, |_| {});
+        f.repetitions(&ckks, &around(pace), 0.71, |r| {
+            r.traffic.rounds = 3;
+            r.traffic.decrypted_midway = 2;
+        });
+    }
+    let text = check(f, &[expect("", "recall_change", None, Some(0.0))]);
+    assert!(text.contains("80 !insecure"), "{text}");
+    assert!(
+        text.contains("at 80 bits !insecure, 2 threads, features = 5"),
+        "{text}"
+    );
+    assert!(
+        text.contains("interactive: the client decrypts 2 times"),
+        "{text}"
+    );
+    assert!(text.contains("  paillier is alone"), "{text}");
+}
+
+#[test]
+fn few_repetitions_claim_nothing() {
+    let mut f = Fixture::new("few", 3, 128);
+    let (a, b) = (f.cell("seal-ckks", &[]), f.cell("paillier", &[]));
+    for (cell, pace) in [(&a, 1.0), (&b, 9.0)] {
+        f.setup(cell, |_| {});
+        f.repetitions(cell, &[pace, 1.1 * pace, 1.2 * pace], 0.7, |_| {});
+    }
+    let text = check(f, &[]);
+    assert!(
+        text.contains("paillier about 9.00 times that (3 repetitions: too few"),
+        "{text}"
+    );
+}
+
+#[test]
+fn files_are_written_whole() {
+    let mut f = Fixture::new("files", 1, 128);
+    let cell = f.cell("seal-ckks", &[]);
+    f.setup(&cell, |_| {});
+    f.repetitions(&cell, &[8.0], 0.7, |_| {});
+    let records = f.records();
+    let rows = rows(&records);
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        hexperiment_reports::write_all(folder.path(), &records, &rows, &[]).unwrap();
+    }
+    let mut names: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["summary.csv", "table.md"]);
+    let missing = folder.path().join("missing");
+    let error = hexperiment_reports::write_all(&missing, &records, &rows, &[]).unwrap_err();
+    assert!(error.to_string().contains("summary.csv"), "{error}");
+}
