@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use hexperiment_core::security::Protection;
 use hexperiment_core::summary::{Records, Row, Verdict};
 
 use crate::notes::{Footnotes, ends, remarks};
@@ -25,7 +24,7 @@ pub fn markdown(records: &Records, rows: &[Row], verdicts: &[Verdict]) -> String
         footnotes
             .lines()
             .into_iter()
-            .map(|(mark, text)| format!("{}{text}", escaped(&mark))),
+            .map(|(mark, text)| format!("{} {}", escaped(&mark), escaped(&text))),
     );
     page.pairs("Not ok", ends(rows));
     let ranking = rank(rows);
@@ -158,7 +157,7 @@ fn metrics(page: &mut Page, rows: &[Row]) {
     }
     page.heading("All metrics");
     page.paragraph("Each value as decrypted; in brackets that of the same model in clear, where it is another.");
-    let labels = measured.iter().map(|r| r.label());
+    let labels = measured.iter().map(|r| r.name());
     let head: Vec<String> = std::iter::once("metric")
         .chain(labels)
         .map(str::to_owned)
@@ -210,7 +209,7 @@ fn phases(page: &mut Page, rows: &[Row]) {
         let once = |t: hexperiment_core::record::Time| significant(t.wall_ns as f64 / 1e6, 3);
         let short = |x: f64| significant(x, 3);
         Some(vec![
-            row.label().to_owned(),
+            row.name().to_owned(),
             m.samples.to_string(),
             m.repetitions.to_string(),
             row.threads.to_string(),
@@ -240,13 +239,10 @@ fn parameters(page: &mut Page, rows: &[Row]) {
             continue;
         };
         let parameters = &setup.parameters;
-        let _ = write!(page.0, "### {}\n\n", escaped(row.label()));
+        let _ = write!(page.0, "### {}\n\n", escaped(row.name()));
         let mut items = vec![format!(
-            "security: {}: {}",
-            match row.protection() {
-                Some(Protection::Encrypted) => format!("{} bits", bits(row)),
-                _ => bits(row),
-            },
+            "security in bits: {} ({})",
+            bits(row),
             escaped(&parameters.security.basis)
         )];
         items.extend(

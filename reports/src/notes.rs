@@ -70,7 +70,7 @@ pub(crate) fn ends(rows: &[Row]) -> Vec<(String, String)> {
         .filter(|row| row.status != Status::Ok)
         .map(|row| {
             (
-                row.label().to_owned(),
+                row.name().to_owned(),
                 format!("{}: {}", row.status, row.reason),
             )
         })
@@ -83,8 +83,8 @@ pub(crate) fn remarks(rows: &[Row]) -> Vec<(String, String)> {
     for row in rows {
         for note in of(row) {
             match all.iter_mut().find(|(text, _)| *text == note) {
-                Some((_, labels)) => labels.push(row.label()),
-                None => all.push((note, vec![row.label()])),
+                Some((_, labels)) => labels.push(row.name()),
+                None => all.push((note, vec![row.name()])),
             }
         }
     }

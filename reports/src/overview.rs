@@ -67,7 +67,7 @@ fn line(row: &Row, names_metric: bool, footnotes: &Footnotes) -> Vec<String> {
         .and_then(|m| m.plaintext)
         .map_or(String::new(), number);
     vec![
-        row.label().to_owned(),
+        row.name().to_owned(),
         metric,
         clear,
         measured(&|m| significant(m.errors.max_abs, 2)),
@@ -107,10 +107,14 @@ pub(crate) fn bits(row: &Row) -> String {
     let Some(bits) = row.security_bits() else {
         return String::new();
     };
-    match row.protection() {
+    let bits = match row.protection() {
         Some(Protection::None) => "none".into(),
         Some(Protection::TransportOnly) => "transport".into(),
-        _ if row.insecure() => format!("{bits} {INSECURE}"),
         _ => bits.to_string(),
+    };
+    if row.insecure() {
+        bits + " " + INSECURE
+    } else {
+        bits
     }
 }

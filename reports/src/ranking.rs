@@ -4,7 +4,7 @@
 //! the scheme's own options). Rows without encryption, or with transport encryption only, are
 //! named as not ranked.
 
-use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use hexperiment_core::measure::{Comparison, compare, median};
 use hexperiment_core::record::Status;
@@ -53,7 +53,7 @@ pub(crate) fn rank(rows: &[Row]) -> Ranking {
             Some(Protection::None) => "nothing is encrypted",
             None => "its protection is not known",
         };
-        left_out.push((row.label().to_owned(), why));
+        left_out.push((row.name().to_owned(), why));
     }
     let groups = groups
         .into_iter()
@@ -88,22 +88,15 @@ fn title(row: &Row) -> String {
         String::new()
     };
     let threads = counted(row.threads, "thread", "threads");
-    let shared: BTreeMap<_, _> = row
-        .cell
-        .point
-        .iter()
-        .filter(|(key, _)| !key.starts_with("scheme."))
-        .filter(|(key, _)| !matches!(key.as_str(), "run.threads" | "run.security_bits"))
-        .collect();
-    let point: String = shared
-        .into_iter()
-        .map(|(key, value)| {
-            format!(
-                ", {} = {value}",
-                key.split_once('.').map_or(&**key, |(_, k)| k)
-            )
-        })
-        .collect();
+    let mut point = String::new();
+    for (key, value) in &row.cell.point {
+        if let Some((section @ ("task" | "dataset" | "run"), option)) = key.split_once('.')
+            && !(section == "run" && matches!(option, "threads" | "security_bits"))
+        {
+            // Writing to a string cannot fail.
+            let _ = write!(point, ", {option} = {value}");
+        }
+    }
     format!("{bits} bits{mark}, {threads}{point}")
 }
 

@@ -2,6 +2,7 @@
 
 use hexperiment_core::summary::{Records, Row, Verdict};
 use tabled::builder::Builder;
+use tabled::settings::formatting::AlignmentStrategy;
 use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Style};
 
@@ -109,5 +110,6 @@ fn table(overview: Overview) -> String {
     table.with(Style::rounded());
     // Numbers end where their column ends; label, footnote and status are words.
     table.modify(Columns::new(1..10), Alignment::right());
+    table.modify(Columns::new(1..10), AlignmentStrategy::PerLine);
     table.to_string()
 }

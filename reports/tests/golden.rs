@@ -2,6 +2,8 @@
 //!
 //! `HEXPERIMENT_BLESS=1` writes the files anew; read the difference before you commit it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod fixture;
 
 use std::path::Path;
@@ -105,7 +107,7 @@ fn schemes_that_are_all_well() {
     });
     f.repetitions(&transport, &around(0.2), 0.728_35, |_| {});
     f.repetitions(&paillier, &around(400.0), 0.728_35, |r| {
-        r.errors.max_abs = 4e-9
+        r.errors.max_abs = 4e-9;
     });
     f.repetitions(&ckks, &around(8.0), 0.728_34, |_| {});
     f.repetitions(&tfhe, &around(8.01), 0.7266, |r| r.errors.max_abs = 0.12);

@@ -286,7 +286,7 @@ fn setting(run: &Run, cell: &Cell, key: &str) -> Option<u64> {
 
 impl Row {
     /// How tables call it: the cell's name, which tells its matrix point too.
-    pub fn label(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.cell.id
     }
 
@@ -336,7 +336,7 @@ impl Row {
         Some(match name {
             "experiment" => text(&self.experiment),
             "scheme" => text(&self.cell.scheme),
-            "label" => text(self.label()),
+            "label" => text(self.name()),
             "task" => text(&self.cell.task),
             "dataset" => text(&self.cell.dataset),
             "status" => Field::Text(self.status.to_string()),

@@ -126,7 +126,7 @@ fn nothing(expectation: &Expectation, rows: &[Row]) -> String {
 fn examine(expectation: &Expectation, row: &Row, all: &[Expectation]) -> Option<Finding> {
     let finding = |found: String, passed| {
         Some(Finding {
-            label: row.label().to_owned(),
+            label: row.name().to_owned(),
             found,
             passed,
         })

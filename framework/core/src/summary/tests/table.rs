@@ -106,7 +106,7 @@ fn a_matrix_point_tells_its_settings() {
     let mut lines = complete("a/threads=4", [0.7; 3]);
     lines.extend(complete("a/security_bits=192", [0.7; 3]));
     let rows = rows(&records(&["a/threads=4", "a/security_bits=192"], lines));
-    assert_eq!(rows[0].label(), "a/threads=4");
+    assert_eq!(rows[0].name(), "a/threads=4");
     assert_eq!((rows[0].threads, rows[0].demanded_bits), (4, 128));
     assert_eq!((rows[1].threads, rows[1].demanded_bits), (2, 192));
     assert!(

@@ -26,7 +26,7 @@ fn table() -> Vec<Row> {
 fn only(labels: &[&str]) -> Vec<Row> {
     table()
         .into_iter()
-        .filter(|r| labels.contains(&r.label()))
+        .filter(|r| labels.contains(&r.name()))
         .collect()
 }
 
@@ -170,9 +170,19 @@ fn statuses() {
 #[test]
 fn bounds_for_all_pass_over_refusals_only() {
     let auc = bound("", "auc", Some(0.7), None);
-    verdict(&only(&["fine", "refused"]), &[auc.clone()], true, &[]);
+    verdict(
+        &only(&["fine", "refused"]),
+        std::slice::from_ref(&auc),
+        true,
+        &[],
+    );
     for end in ["failed", "timeout", "crashed"] {
-        verdict(&only(&["fine", end]), &[auc.clone()], false, &[end]);
+        verdict(
+            &only(&["fine", end]),
+            std::slice::from_ref(&auc),
+            false,
+            &[end],
+        );
     }
     // Foreseen, it is no surprise.
     let foreseen = [auc, status("crashed", Status::Crashed)];
