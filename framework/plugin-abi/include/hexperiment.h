@@ -25,6 +25,8 @@
  * allocated it frees itself. No exception, panic or longjmp may leave a function: catch what can
  * be thrown. Never write a secret value into a message.
  *
+ * STANDARD OUTPUT belongs to the host, which speaks to its parent over it: print nothing there.
+ *
  * TEXT is UTF-8; what ends in a zero byte is declared `const char *`. Numbers in text are decimal,
  * in the form that strtod reads in the "C" locale, with all digits that it takes to get the same
  * double back.

@@ -4,8 +4,9 @@
 //! `include/hexperiment.h` defines what it returns, and who owns what. In Rust a plugin is any
 //! [`Scheme`](hexperiment_core::scheme::Scheme) in a crate of type `cdylib`, and one line:
 //!
-//! ```ignore
-//! hexperiment_plugin_abi::export_scheme!(MyScheme);
+//! ```
+//! use scheme_plaintext::Plaintext; // in the place of your own
+//! hexperiment_plugin_abi::export_scheme!(Plaintext);
 //! ```
 //!
 //! Host and plugin share no Rust type and no allocator, so they need not be built by the same

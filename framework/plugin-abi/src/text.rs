@@ -60,7 +60,9 @@ impl Text {
 
     fn numbers(&mut self, xs: &[f64]) {
         self.word(xs.len());
-        xs.iter().for_each(|x| self.number(*x));
+        for x in xs {
+            self.number(*x);
+        }
     }
 
     fn value(&mut self, value: ValueId) {
@@ -69,7 +71,9 @@ impl Text {
 
     fn values(&mut self, values: &[ValueId]) {
         self.word(values.len());
-        values.iter().for_each(|v| self.value(*v));
+        for value in values {
+            self.value(*value);
+        }
     }
 
     fn public(&mut self, public: &Public) {

@@ -114,8 +114,8 @@ pub fn load(path: &Path) -> Result<&'static dyn Scheme, LoadError> {
 fn origin(path: &Path) -> std::io::Result<String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let digest = sha2::Sha256::digest(std::fs::read(path)?);
-    let digest: String = digest[..6].iter().map(|b| format!("{b:02x}")).collect();
-    Ok(format!("plugin {name}, SHA-256 {digest}…"))
+    let start = digest.iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b));
+    Ok(format!("plugin {name}, SHA-256 {start:016x}…"))
 }
 
 #[cfg(unix)]

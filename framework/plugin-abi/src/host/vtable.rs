@@ -1,9 +1,16 @@
 //! A plugin's table of functions, once it has passed inspection.
 
+use std::mem::{MaybeUninit, offset_of};
+use std::ptr;
+
 use hexperiment_core::scheme::SchemeError;
 
 use super::reply::Collector;
 use crate::abi;
+
+/// The size of the table when version 1 began; it ends with this field. Tables may be longer.
+const FIRST_SIZE: usize =
+    offset_of!(abi::Plugin, destroy_ciphertexts) + size_of::<abi::Destroy<abi::Ciphertexts>>();
 
 /// Why a table cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +36,7 @@ pub enum TableError {
     Size {
         /// The size it states.
         found: u32,
-        /// The size of version 1.
+        /// The least of version 1.
         expected: usize,
     },
     /// A function is missing that every plugin must have.
@@ -75,16 +82,20 @@ impl Functions {
         if version != abi::ABI_VERSION {
             return Err(TableError::Version { found: version });
         }
-        let expected = size_of::<abi::Plugin>();
-        if (size as usize) < expected {
+        if (size as usize) < FIRST_SIZE {
             return Err(TableError::Size {
                 found: size,
-                expected,
+                expected: FIRST_SIZE,
             });
         }
-        // SAFETY: the caller vouches for `size` bytes, and these are at least a table's; null
-        // functions are `None`.
-        let t = unsafe { table.read_unaligned() };
+        let shared = (size as usize).min(size_of::<abi::Plugin>());
+        let mut copy = MaybeUninit::<abi::Plugin>::zeroed();
+        // SAFETY: the caller vouches for `size` bytes, and `copy` has room for those shared. What
+        // a shorter table lacks stays zero, and a function that is zero is `None`.
+        let t = unsafe {
+            ptr::copy_nonoverlapping(table.cast::<u8>(), copy.as_mut_ptr().cast(), shared);
+            copy.assume_init()
+        };
         macro_rules! all_of {
             ($($name:ident),*; $($optional:ident),*) => {
                 Ok(Self {

@@ -2,7 +2,7 @@
  * shows how a library in C meets the ABI, and the tests load it. Every operation that it has is a
  * sum of products of a value and public numbers, plus public numbers, and is kept as such.
  *
- * The tests also build variants that break one rule each, by -DBREAK_...
+ * The tests also build variants that break one rule each, by -DBREAK_..., and a grown one.
  */
 #include "hexperiment.h"
 
@@ -476,11 +476,16 @@ static const HexperimentPlugin plugin = {
     .destroy_ciphertexts = destroy_ciphertexts,
 };
 
-#ifndef BREAK_ENTRY
+#if defined(GROWN) /* a plugin of a later day, whose table has more at its end */
 const HexperimentPlugin *hexperiment_plugin(void) {
-#ifdef BREAK_TABLE
-    return NULL;
-#endif
-    return &plugin;
+    static struct { HexperimentPlugin plugin; void *more; } grown;
+    grown.plugin = plugin;
+    grown.plugin.struct_size = sizeof grown;
+    grown.more = &grown;
+    return &grown.plugin;
 }
+#elif defined(BREAK_TABLE)
+const HexperimentPlugin *hexperiment_plugin(void) { return NULL; }
+#elif !defined(BREAK_ENTRY)
+const HexperimentPlugin *hexperiment_plugin(void) { return &plugin; }
 #endif

@@ -183,6 +183,10 @@ fn a_plugin_in_c_computes_what_the_oracle_does() {
         manifest.library
     );
     check(scheme, &additive());
+    check(
+        load(&build::c_plugin(folder.path(), "GROWN")).unwrap(),
+        &additive(),
+    );
 
     let on = [("security", OptionValue::Flag(true))];
     refusal(
