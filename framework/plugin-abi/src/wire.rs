@@ -281,3 +281,121 @@ impl CapabilitiesWire {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check<W: serde::de::DeserializeOwned, T>(
+        json: &str,
+        checked: impl Fn(W) -> Result<T, String>,
+        expect: Result<(), &str>,
+    ) {
+        let found = serde_json::from_str(json)
+            .map_err(|e| e.to_string())
+            .and_then(checked);
+        match (found, expect) {
+            (Ok(_), Ok(())) => {}
+            (Err(found), Err(expect)) => {
+                assert!(found.contains(expect), "{found:?} lacks {expect:?}");
+            }
+            (Ok(_), Err(expect)) => panic!("accepted, expected {expect:?}: {json}"),
+            (Err(found), Ok(())) => panic!("{found}: {json}"),
+        }
+    }
+
+    #[test]
+    fn manifests_are_checked() {
+        for (options, expect) in [
+            ("", Ok(())),
+            (
+                r#"{"name":"a_1","doc":"","kind":{"number":{}},"default":2}"#,
+                Ok(()),
+            ),
+            (
+                r#"{"name":"a","doc":"","kind":"int"}"#,
+                Err("unknown variant `int`"),
+            ),
+            (
+                r#"{"name":"a","doc":"","kind":{"integer":{"mini":1}}}"#,
+                Err("`mini`"),
+            ),
+            (
+                r#"{"name":"a","doc":"","kind":{"integer":{"min":2,"max":1}}}"#,
+                Err("min 2 > max 1"),
+            ),
+            (
+                r#"{"name":"a","doc":"","kind":{"choice":[]}}"#,
+                Err("a choice of nothing"),
+            ),
+            (
+                r#"{"name":"a","doc":"","kind":"flag","default":1}"#,
+                Err("default: found 1"),
+            ),
+            (
+                r#"{"name":"A","doc":"","kind":"flag"}"#,
+                Err("expected a name"),
+            ),
+            (
+                r#"{"name":"label","doc":"","kind":"text"}"#,
+                Err("the name is taken"),
+            ),
+            (
+                r#"{"name":"a","doc":"","kind":"flag"},{"name":"a","doc":"","kind":"flag"}"#,
+                Err("the name is taken"),
+            ),
+        ] {
+            let json = format!(r#"{{"name":"x","doc":"","library":"","options":[{options}]}}"#);
+            check(&json, ManifestWire::checked, expect);
+        }
+    }
+
+    #[test]
+    fn capabilities_are_checked() {
+        let with = |native: &str, levels: &str, degree: u32, margin: f64| {
+            format!(
+                r#"{{"native":[{native}],"vector_factors":true,"levels":"{levels}",
+                "client_finishes":false,"missing_otherwise":"","approximation":{{"sigmoid_degree":
+                {degree},"fit":"chebyshev","sign_margin":{margin},"sign_error":0.01}}}}"#
+            )
+        };
+        for (json, expect) in [
+            (with(r#""add","weighted-sum""#, "none", 7, 0.05), Ok(())),
+            (
+                with(r#""xor""#, "none", 7, 0.05),
+                Err("unknown variant `xor`"),
+            ),
+            (
+                with("", "leveled", 7, 0.05),
+                Err("unknown variant `leveled`"),
+            ),
+            (with("", "none", 0, 0.05), Err("sigmoid_degree is 0")),
+            (with("", "none", 7, 1.0), Err("sign_margin is 1")),
+        ] {
+            check(&json, CapabilitiesWire::checked, expect);
+        }
+    }
+
+    #[test]
+    fn capabilities_survive_the_wire() {
+        let mut capabilities = Capabilities::everything();
+        capabilities.levels = LevelModel::Multiplicative;
+        capabilities.missing = [(OpKind::Max, "it needs a comparison")].into();
+        capabilities.approximation = Some(Approximation {
+            sigmoid_degree: 7,
+            fit: Fit::LeastSquares,
+            sign_margin: 0.1,
+            sign_error: 1.0 / 3.0,
+        });
+        let json = serde_json::to_string(&CapabilitiesWire::from(&capabilities)).unwrap();
+        let read: CapabilitiesWire = serde_json::from_str(&json).unwrap();
+        assert_eq!(read.checked(), Ok(capabilities));
+    }
+
+    #[test]
+    fn equal_strings_are_kept_once() {
+        let (a, b) = (keep("kept"), keep(&String::from("kept")));
+        assert!(std::ptr::eq(a, b));
+    }
+}

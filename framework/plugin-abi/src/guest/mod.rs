@@ -174,3 +174,64 @@ fn limit_threads(threads: usize) {
         .num_threads(threads)
         .build_global();
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ptr::{null, null_mut};
+
+    use super::*;
+
+    struct Plaintext;
+
+    impl Export for Plaintext {
+        fn scheme() -> &'static dyn Scheme {
+            &scheme_plaintext::Plaintext
+        }
+    }
+
+    /// A reply that is thrown away.
+    fn nowhere() -> abi::Reply {
+        unsafe extern "C" fn write(_: *mut std::ffi::c_void, _: *const std::ffi::c_void, _: usize) {
+        }
+        unsafe extern "C" fn explain(_: *mut std::ffi::c_void, _: *const c_char, _: *const c_char) {
+        }
+        abi::Reply {
+            struct_size: size_of::<abi::Reply>() as u32,
+            reserved: 0,
+            context: null_mut(),
+            write,
+            explain,
+        }
+    }
+
+    #[test]
+    fn null_is_an_error_everywhere() {
+        let reply = nowhere();
+        let r = &raw const reply;
+        // SAFETY: every function checks its pointers for null, which is what this is about; the
+        // reply outlives the calls.
+        let statuses = unsafe {
+            [
+                manifest::<Plaintext>(null()),
+                capabilities::<Plaintext>(null(), r),
+                capabilities::<Plaintext>(c"[".as_ptr(), r),
+                compile::<Plaintext>(null(), null_mut(), r),
+                circuit::parameters(null(), r),
+                circuit::simulate(null(), null(), 1, null(), 1, r),
+                circuit::generate_keys(null(), null_mut(), r),
+                circuit::encrypt(null(), 0, null(), null_mut(), r),
+                circuit::evaluate(null(), null(), 1, null_mut(), 1, r),
+                circuit::decrypt(null(), 0, null(), null(), r),
+                circuit::write(null(), r),
+                circuit::load(null(), null(), 1, null_mut(), r),
+            ]
+        };
+        assert_eq!(statuses, [abi::FAILED; 12]);
+        // SAFETY: as above.
+        unsafe {
+            assert_eq!(manifest::<Plaintext>(r), abi::OK);
+            assert_eq!(circuit::count(null()), 0);
+            handle::destroy::<abi::Circuit>(null_mut());
+        }
+    }
+}
