@@ -1,4 +1,9 @@
 //! Plugins register themselves; nothing keeps a list of them.
+//!
+//! What is linked in is known from the start; a scheme loaded at run time joins by
+//! [`register_scheme`].
+
+use std::sync::{PoisonError, RwLock};
 
 use crate::options::suggest;
 use crate::scheme::Scheme;
@@ -43,11 +48,40 @@ fn unknown(what: &'static str, found: &str, known: Vec<String>) -> UnknownPlugin
     }
 }
 
+/// Schemes that joined at run time.
+static JOINED: RwLock<Vec<&'static dyn Scheme>> = RwLock::new(Vec::new());
+
+/// A scheme that cannot join, because its name is taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there already is a scheme `{name}`; give one of the two another name")]
+pub struct DuplicateName {
+    /// The name.
+    pub name: String,
+}
+
+/// Adds a scheme at run time.
+pub fn register_scheme(scheme: &'static dyn Scheme) -> Result<(), DuplicateName> {
+    let name = scheme.manifest().name;
+    // A panic elsewhere leaves the list whole: it is only ever pushed to.
+    let mut joined = JOINED.write().unwrap_or_else(PoisonError::into_inner);
+    let linked = inventory::iter::<SchemePlugin>.into_iter().map(|p| p.0);
+    if linked
+        .chain(joined.iter().copied())
+        .any(|s| s.manifest().name == name)
+    {
+        return Err(DuplicateName { name: name.into() });
+    }
+    joined.push(scheme);
+    Ok(())
+}
+
 /// All registered schemes, by name.
 pub fn schemes() -> Vec<&'static dyn Scheme> {
+    let joined = JOINED.read().unwrap_or_else(PoisonError::into_inner);
     let mut all: Vec<_> = inventory::iter::<SchemePlugin>
         .into_iter()
         .map(|p| p.0)
+        .chain(joined.iter().copied())
         .collect();
     all.sort_by_key(|s| s.manifest().name);
     all

@@ -37,6 +37,25 @@ pub struct Lowered {
 }
 
 impl Lowered {
+    /// A program that was lowered for these capabilities elsewhere, as it reaches a plugin behind
+    /// the C ABI: it is its own original, and nothing of it is left to the client. An operation
+    /// that the capabilities lack is refused.
+    pub fn given(program: Program, capabilities: &Capabilities) -> Result<Self, Refusal> {
+        let foreign = |kind: &OpKind| *kind != OpKind::Input && !capabilities.has(*kind);
+        let mut kinds = program.values().iter().map(|v| v.op().kind());
+        if let Some(kind) = kinds.find(foreign) {
+            return Err(Refusal::of(kind, capabilities.reason(kind)));
+        }
+        let levels = levels::assign(&program, capabilities.levels);
+        Ok(Self {
+            original: program.clone(),
+            client: vec![None; program.outputs().len()],
+            program,
+            levels,
+            notes: Vec::new(),
+        })
+    }
+
     /// The program as the task wrote it.
     pub fn original(&self) -> &Program {
         &self.original

@@ -378,3 +378,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_was_lowered_elsewhere_is_taken_as_it_is_or_refused() {
+    let squares = unary(Op::Square, 2.0);
+    let lowered = lower(&squares, &arithmetic()).unwrap();
+    let given = Lowered::given(lowered.program().clone(), &arithmetic()).unwrap();
+    assert_eq!(given.program(), lowered.program());
+    assert_eq!(given.levels(), lowered.levels());
+    assert!(given.client_computes().is_empty());
+    let refusal = Lowered::given(squares, &additive()).unwrap_err();
+    assert_eq!(refusal.operation, "square");
+    assert_eq!(refusal.reason, "it needs products of ciphertexts");
+}

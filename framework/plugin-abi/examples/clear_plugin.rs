@@ -1,0 +1,45 @@
+//! The plaintext scheme as a shared library, as it would be built out of tree, with a choice of
+//! ways to fail for the tests that load it.
+
+use hexperiment_core::options::{OptionSpec, Options};
+use hexperiment_core::program::lower::Capabilities;
+use hexperiment_core::scheme::{
+    Circuit, CompileRequest, Refusal, Scheme, SchemeError, SchemeManifest,
+};
+use scheme_plaintext::Plaintext;
+
+hexperiment_plugin_abi::export_scheme!(ClearPlugin);
+
+struct ClearPlugin;
+
+impl Scheme for ClearPlugin {
+    fn manifest(&self) -> SchemeManifest {
+        SchemeManifest {
+            name: "clear-plugin",
+            options: vec![
+                OptionSpec::choice(
+                    "compile",
+                    &["works", "refuses", "panics"],
+                    "works",
+                    "What compilation does.",
+                ),
+                OptionSpec::number("unused", 0.5..=f64::INFINITY, 1.0, "A bound that is open."),
+                OptionSpec::integer("open", i64::MIN..=9, 3, "Another one."),
+            ],
+            ..Plaintext.manifest()
+        }
+    }
+
+    fn capabilities(&self, options: &Options) -> Result<Capabilities, SchemeError> {
+        Plaintext.capabilities(options)
+    }
+
+    fn compile(&self, request: CompileRequest<'_>) -> Result<Box<dyn Circuit>, SchemeError> {
+        match request.options.text("compile")? {
+            "refuses" => Err(Refusal::because("depth", "it was told to refuse").into()),
+            #[expect(clippy::panic, reason = "the tests want to see it caught")]
+            "panics" => panic!("it was told to panic"),
+            _ => Plaintext.compile(request),
+        }
+    }
+}

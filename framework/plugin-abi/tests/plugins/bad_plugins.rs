@@ -1,0 +1,170 @@
+//! Files that are no plugins, and plugins that break a rule: each an error that says which.
+
+use std::fmt::Write as _;
+use std::mem::offset_of;
+
+use crate::build;
+use hexperiment_core::options::Options;
+use hexperiment_core::program::lower::lower;
+use hexperiment_core::program::{Column, Input, Interval, Output, Party, Program, ProgramBuilder};
+use hexperiment_core::scheme::{CompileRequest, SchemeError};
+use hexperiment_core::security::SecurityDemand;
+use hexperiment_plugin_abi::{abi, load};
+
+#[track_caller]
+fn check(path: &std::path::Path, expect: &str) {
+    let error = load(path).err().expect("it must not load").to_string();
+    assert!(error.contains(expect), "{error:?} lacks {expect:?}");
+}
+
+#[test]
+fn what_is_no_plugin_is_not_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    check(
+        &folder.path().join("absent.so"),
+        "give the path of the shared library",
+    );
+    let text = folder.path().join("text.so");
+    std::fs::write(&text, "not a library").unwrap();
+    check(&text, "not a shared library for this machine");
+    for (variant, expect) in [
+        ("BREAK_ENTRY", "exports no function `hexperiment_plugin`"),
+        ("BREAK_TABLE", "no table of functions"),
+        (
+            "BREAK_VERSION",
+            "speaks version 2 of the plugin ABI, this program version 1",
+        ),
+        ("BREAK_SIZE", "has 16 bytes, expected at least"),
+        ("BREAK_FUNCTION", "lacks the function `decrypt`"),
+        ("BREAK_STATUS", "unknown status 99"),
+        ("BREAK_MANIFEST_JSON", "malformed JSON"),
+        ("BREAK_MANIFEST_UTF8", "malformed JSON"),
+        ("BREAK_MANIFEST_NAME", "the name is \"Clear C\""),
+        ("BREAK_MANIFEST_KEY", "unknown field `papers`"),
+        (
+            "BREAK_MANIFEST_OPTION",
+            "default: found 3, expected a whole number from 5 on",
+        ),
+    ] {
+        check(&build::c_plugin(folder.path(), variant), expect);
+    }
+}
+
+fn program() -> Program {
+    let mut b = ProgramBuilder::new("identity");
+    let range = Interval::symmetric(1.0);
+    let column = Column {
+        name: "x".into(),
+        range,
+    };
+    let input = Input {
+        name: "x".into(),
+        owner: Party::Client(0),
+        length: 2,
+        columns: vec![column],
+        precision: 1e-6,
+    };
+    let (_, x) = b.input(input).unwrap();
+    let precision = 1e-6;
+    b.output(Output {
+        name: "y".into(),
+        values: x,
+        precision,
+    })
+    .unwrap();
+    b.finish().unwrap()
+}
+
+#[test]
+fn what_comes_back_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    for (variant, expect) in [
+        ("BREAK_CIRCUIT", "no circuit"),
+        ("BREAK_TOLERANCE", "for each of the 1 outputs, found []"),
+        ("BREAK_KEYS", "a key is missing"),
+    ] {
+        let scheme = load(&build::c_plugin(folder.path(), variant)).unwrap();
+        let options = Options::default();
+        let lowered = lower(&program(), &scheme.capabilities(&options).unwrap()).unwrap();
+        let request = CompileRequest {
+            lowered: &lowered,
+            options: &options,
+            security: SecurityDemand {
+                bits: 128,
+                insecure: false,
+            },
+            threads: 1,
+        };
+        let result = scheme.compile(request).and_then(|c| c.generate_keys());
+        let Err(error @ SchemeError::Library { .. }) = result else {
+            panic!("{variant}: expected the plugin's error");
+        };
+        let error = error.to_string();
+        assert!(
+            error.contains("breaks the ABI") && error.contains(expect),
+            "{variant}: {error}"
+        );
+    }
+}
+
+/// One assertion for the size of each struct, and one for the place of each field.
+macro_rules! layout {
+    ($text:ident; $($c:literal $name:ident { $($field:ident),* })*) => {$(
+        let size = size_of::<abi::$name>();
+        let _ = writeln!($text, "_Static_assert(sizeof({0}) == {size}, \"{0}\");", $c);
+        $(
+            let place = offset_of!(abi::$name, $field);
+            let field = stringify!($field);
+            let _ = writeln!($text, "_Static_assert(offsetof({0}, {field}) == {place}, \"{0}.{field}\");", $c);
+        )*
+    )*};
+}
+
+#[test]
+fn header_and_rust_agree() {
+    let mut text = "#include \"hexperiment.h\"\n".to_owned();
+    layout! { text;
+        "HexperimentReply" Reply { struct_size, context, write, explain }
+        "HexperimentTable" Table { data, rows, columns }
+        "HexperimentTableOut" TableOut { data, rows, columns }
+        "HexperimentCompileRequest" CompileRequest {
+            struct_size, security_bits, insecure, threads, options_json, program_json, program_text
+        }
+        "HexperimentKeys" Keys {
+            encryptor, evaluator, decryptor, public_bytes, relinearization_bytes, galois_bytes,
+            bootstrapping_bytes
+        }
+        "HexperimentPlugin" Plugin {
+            abi_version, struct_size, manifest, capabilities, compile, parameters, simulate,
+            generate_keys, encrypt, evaluate, decrypt, write, load, count, destroy_circuit,
+            destroy_encryptor, destroy_evaluator, destroy_decryptor, destroy_ciphertexts
+        }
+    }
+    for (name, value) in [
+        ("HEXPERIMENT_ABI_VERSION", u64::from(abi::ABI_VERSION)),
+        ("HEXPERIMENT_OK", abi::OK as u64),
+        ("HEXPERIMENT_REFUSED", abi::REFUSED as u64),
+        ("HEXPERIMENT_FAILED", abi::FAILED as u64),
+        ("HEXPERIMENT_FOREIGN", abi::FOREIGN as u64),
+        ("HEXPERIMENT_NO_KEY", abi::NO_KEY),
+    ] {
+        let _ = writeln!(text, "_Static_assert({name} == {value}u, \"{name}\");");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("layout.c");
+    std::fs::write(&source, &text).unwrap();
+    build::compile(
+        "CC",
+        "cc",
+        &["-std=c11", "-pedantic", "-fsyntax-only"],
+        &source,
+    );
+    let source = folder.path().join("header.cpp");
+    std::fs::write(&source, "#include \"hexperiment.h\"\n").unwrap();
+    build::compile(
+        "CXX",
+        "c++",
+        &["-std=c++11", "-pedantic", "-fsyntax-only"],
+        &source,
+    );
+}
