@@ -66,8 +66,8 @@ pub(crate) fn doctor(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     rows.extend(REQUIRED.iter().map(|t| tool(&system, t, State::Missing)));
     rows.push(tool(&system, &CPU_FEATURES, State::Note));
     rows.push(match hexl::decide(&system) {
-        Ok(decision) if decision.on => Row::new(State::Fine, "HEXL", decision.line()),
-        Ok(decision) => Row::new(State::Note, "HEXL", decision.line()),
+        Ok(decision) if decision.on => Row::new(State::Fine, "HEXL", decision.text()),
+        Ok(decision) => Row::new(State::Note, "HEXL", decision.text()),
         Err(failure) => Row::new(State::Missing, "HEXL", failure.found),
     });
     let cargo_tools = [
@@ -112,7 +112,13 @@ pub(crate) fn doctor(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         .filter(|row| row.state == State::Missing)
         .count();
     if missing > 0 {
-        println!("\n{missing} required and missing; `cargo xtask run` installs what apt-get has");
+        let apt = Manager::of(&system) == Some(Manager::Apt);
+        let hint = if apt {
+            "; `cargo xtask run` as root installs what apt-get has"
+        } else {
+            ""
+        };
+        println!("\n{missing} required and missing{hint}");
         return Ok(ExitCode::FAILURE);
     }
     println!("\nall that is required is there");

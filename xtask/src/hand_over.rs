@@ -10,6 +10,17 @@ use crate::repository::Repository;
 use crate::system::System;
 use crate::{Failure, hexl, install};
 
+/// Builds the runner. With the examples, of which there are none, cargo counts the features that
+/// tests ask of shared crates: without, `cargo xtask test` would build tfhe anew.
+pub(crate) const BUILD: [&str; 6] = [
+    "build",
+    "--release",
+    "--workspace",
+    "--bin",
+    "hexperiment",
+    "--examples",
+];
+
 /// Builds the runner and replaces this process by `hexperiment VERB ARGUMENT…`, so that signals
 /// and the exit code are the runner's own. Returns only on failure.
 pub(crate) fn hand_over(verb: &str, arguments: Vec<OsString>) -> Result<ExitCode, Failure> {
@@ -95,16 +106,7 @@ fn build(repository: &Repository, system: &System) -> Result<PathBuf, Failure> {
     }
     let mut cargo = repository
         .cargo()
-        // With the examples, of which there are none, cargo counts the features that tests ask
-        // of shared crates: without, `cargo xtask test` would build tfhe anew.
-        .args([
-            "build",
-            "--release",
-            "--workspace",
-            "--bin",
-            "hexperiment",
-            "--examples",
-        ])
+        .args(BUILD)
         .args(["--message-format", "json-render-diagnostics"])
         .args(hexl.arguments())
         .stdin(Stdio::null())

@@ -19,7 +19,7 @@ const FLAGS: [&str; 2] = ["avx512f", "avx512dq"];
 #[derive(Debug)]
 pub(crate) struct Decision {
     pub(crate) on: bool,
-    pub(crate) reason: String,
+    reason: String,
 }
 
 impl Decision {
@@ -34,11 +34,12 @@ impl Decision {
 
     /// In one line.
     pub(crate) fn line(&self) -> String {
-        format!(
-            "HEXL {}: {}",
-            if self.on { "on" } else { "off" },
-            self.reason
-        )
+        format!("HEXL {}", self.text())
+    }
+
+    /// The same without the name.
+    pub(crate) fn text(&self) -> String {
+        format!("{}: {}", if self.on { "on" } else { "off" }, self.reason)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `cargo xtask`: checks the system's tools, installs what is missing, builds the runner and
 //! hands over to it. It knows nothing of experiments.
 
+mod count;
 mod doctor;
 mod hand_over;
 mod hexl;

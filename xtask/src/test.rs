@@ -1,11 +1,12 @@
 //! `test`: every check of the repository, one after the other, up to the first that fails.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead as _, BufReader};
-use std::ops::AddAssign;
+use std::io;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::count::{Counts, counted};
+use crate::hand_over::BUILD;
 use crate::repository::{Repository, data_folder};
 use crate::system::System;
 use crate::{Failure, hexl, install};
@@ -118,6 +119,7 @@ fn parse(arguments: &[OsString]) -> Result<Options, Failure> {
 /// The checks, the cheap ones first. The profile and the features are those of `run`, and all
 /// but formatting select tests or examples, so that cargo resolves one set of features for all:
 /// SEAL and tfhe are compiled once, and checked once (clippy and documentation share that).
+/// The runner is built for the tests that start it.
 fn steps(options: &Options, hexl: &[&str]) -> Vec<Step> {
     let words = |line: &str, more: &[&str], last: &str| -> Vec<OsString> {
         let words = line.split_whitespace().chain(more.iter().copied());
@@ -135,6 +137,7 @@ fn steps(options: &Options, hexl: &[&str]) -> Vec<Step> {
     let rustup = |name| Some(Component::Rustup(name));
     let mut tests = words("test --release --workspace --no-fail-fast", hexl, "--");
     tests.extend(options.rest.iter().cloned());
+    let build = step("build", words(&BUILD.join(" "), hexl, ""), None);
     let tests = Step {
         counts: true,
         ..step("tests", tests, None)
@@ -145,7 +148,7 @@ fn steps(options: &Options, hexl: &[&str]) -> Vec<Step> {
         rustup("rustfmt"),
     );
     if options.quick {
-        return vec![formatting, tests];
+        return vec![formatting, build, tests];
     }
     let clippy = words(
         "clippy --release --workspace --all-targets",
@@ -156,11 +159,12 @@ fn steps(options: &Options, hexl: &[&str]) -> Vec<Step> {
     vec![
         formatting,
         step("lints", clippy, rustup("clippy")),
+        build,
         tests,
         step("documentation", words(doc, hexl, ""), None),
         step(
             "dependencies",
-            words("deny check", &[], ""),
+            words("deny check bans licenses sources", &[], ""),
             Some(Component::Cargo("cargo-deny")),
         ),
     ]
@@ -186,7 +190,6 @@ fn run(repository: &Repository, step: &Step) -> Result<Outcome, Failure> {
             .map(|status| (status.success(), Counts::default()))
     }
     .map_err(|e| Failure::new(format!("cargo cannot be run: {e}")))?;
-    // A filter may leave nothing, but then the user asked for it.
     Ok(if success {
         Outcome::Passed(counts)
     } else {
@@ -217,70 +220,6 @@ impl Component {
             Self::Rustup(name) => format!("{name} is not installed: rustup component add {name}"),
             Self::Cargo(name) => format!("{name} is not installed: cargo install --locked {name}"),
         }
-    }
-}
-
-/// Runs a command, shows what it prints, and counts the tests in it.
-fn counted(command: &mut Command, show: &mut dyn io::Write) -> io::Result<(bool, Counts)> {
-    let mut child = command.stdout(Stdio::piped()).spawn()?;
-    let mut counts = Counts::default();
-    if let Some(output) = child.stdout.take() {
-        let mut output = BufReader::new(output);
-        let mut line = vec![];
-        while output.read_until(b'\n', &mut line)? > 0 {
-            show.write_all(&line)?;
-            if let Some(more) = Counts::of(&String::from_utf8_lossy(&line)) {
-                counts += more;
-            }
-            line.clear();
-        }
-    }
-    Ok((child.wait()?.success(), counts))
-}
-
-/// How many tests passed, failed, and were not run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Counts {
-    passed: u64,
-    failed: u64,
-    ignored: u64,
-}
-
-impl Counts {
-    /// Reads libtest's last line: `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
-    fn of(line: &str) -> Option<Self> {
-        let (_, rest) = line.strip_prefix("test result: ")?.split_once(". ")?;
-        let mut counts = Self::default();
-        for part in rest.split(';') {
-            if let Some((number, what)) = part.trim().split_once(' ') {
-                let count = match what {
-                    "passed" => &mut counts.passed,
-                    "failed" => &mut counts.failed,
-                    "ignored" => &mut counts.ignored,
-                    _ => continue,
-                };
-                *count = number.parse().ok()?;
-            }
-        }
-        Some(counts)
-    }
-}
-
-impl AddAssign for Counts {
-    fn add_assign(&mut self, more: Self) {
-        self.passed += more.passed;
-        self.failed += more.failed;
-        self.ignored += more.ignored;
-    }
-}
-
-impl std::fmt::Display for Counts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} passed, {} failed, {} ignored",
-            self.passed, self.failed, self.ignored
-        )
     }
 }
 
@@ -344,55 +283,15 @@ mod tests {
             &[
                 "fmt --all --check",
                 "clippy --release --workspace --all-targets --features h -- -D warnings",
+                "build --release --workspace --bin hexperiment --examples --features h",
                 "test --release --workspace --no-fail-fast --features h --",
                 "doc --release --workspace --no-deps --lib --bins --examples --features h",
-                "deny check",
+                "deny check bans licenses sources",
             ],
         );
         let tests = "test --release --workspace --no-fail-fast -- ckks";
-        check_steps("--quick -- ckks", &[], &["fmt --all --check", tests]);
-    }
-
-    #[track_caller]
-    fn check_counts(line: &str, expected: Option<(u64, u64, u64)>) {
-        let expected = expected.map(|(passed, failed, ignored)| Counts {
-            passed,
-            failed,
-            ignored,
-        });
-        assert_eq!(Counts::of(line), expected, "{line}");
-    }
-
-    #[test]
-    fn counts_of_lines() {
-        check_counts(
-            "test result: ok. 12 passed; 0 failed; 3 ignored; 0 measured; 7 filtered out; finished in 0.01s\n",
-            Some((12, 0, 3)),
-        );
-        check_counts(
-            "test result: FAILED. 1 passed; 2 failed; 0 ignored",
-            Some((1, 2, 0)),
-        );
-        check_counts("test result: soon", None);
-        check_counts("test a::b ... ok", None);
-        check_counts("", None);
-    }
-
-    #[test]
-    fn counting_while_streaming() {
-        let script = "echo 'test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured'
-            printf 'bytes \\377 that are no text\\n'
-            echo 'test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured'; exit 101";
-        let mut shown = vec![];
-        let outcome = counted(Command::new("sh").args(["-c", script]), &mut shown);
-        let counts = Counts {
-            passed: 5,
-            failed: 1,
-            ignored: 1,
-        };
-        assert_eq!(outcome.expect("a shell"), (false, counts));
-        assert_eq!(shown.iter().filter(|&&byte| byte == b'\n').count(), 3);
-        assert!(shown.contains(&0xff), "bytes pass as they are");
+        let build = "build --release --workspace --bin hexperiment --examples";
+        check_steps("--quick -- ckks", &[], &["fmt --all --check", build, tests]);
     }
 
     #[test]
