@@ -11,7 +11,7 @@ use crate::system::{System, entries};
 use crate::tools::{self, CPU_FEATURES, Manager, REQUIRED, Tool};
 use crate::{Failure, hexl};
 
-/// GMP, SEAL and tfhe take about this much in `target` for runs and tests together.
+/// A `target` with runs, tests, lints and documentation stays below this.
 const BUILD_GIB: f64 = 6.0;
 /// The largest keys of the default experiments, and the linker, stay well below this.
 const MEMORY_GIB: f64 = 4.0;
