@@ -1,1 +1,212 @@
-fn main() {}
+//! `cargo xtask`: checks the system's tools, installs what is missing, builds the runner and
+//! hands over to it. It knows nothing of experiments.
+
+mod count;
+mod doctor;
+mod hand_over;
+mod hexl;
+mod install;
+mod libclang;
+mod repository;
+mod suggest;
+mod system;
+mod test;
+mod tools;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::process::ExitCode;
+
+/// What `cargo xtask` can do, in the order of the help.
+const VERBS: [Verb; 8] = [
+    Verb {
+        name: "run",
+        arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER]",
+        about: "runs experiments and prints their tables; without FILE the quickstart",
+    },
+    Verb {
+        name: "check",
+        arguments: "FILE…",
+        about: "checks experiment files and their data",
+    },
+    Verb {
+        name: "explain",
+        arguments: "FILE… [--only CELL]",
+        about: "prints programs before and after lowering, and their parameters",
+    },
+    Verb {
+        name: "list",
+        arguments: "",
+        about: "lists schemes, tasks and data sets",
+    },
+    Verb {
+        name: "data",
+        arguments: "[fetch|verify] [NAME…]",
+        about: "finds or fetches data sets",
+    },
+    Verb {
+        name: "schema",
+        arguments: "",
+        about: "prints the JSON Schema of experiment files",
+    },
+    Verb {
+        name: "doctor",
+        arguments: "",
+        about: "says what is missing here and how to get it",
+    },
+    Verb {
+        name: "test",
+        arguments: "[--quick] [-- ARGUMENT…]",
+        about: "formatting, lints, all tests, documentation; --quick: formatting and tests",
+    },
+];
+
+struct Verb {
+    name: &'static str,
+    arguments: &'static str,
+    about: &'static str,
+}
+
+/// The user's input, or the machine, is at fault.
+#[derive(Debug)]
+struct Failure {
+    found: String,
+    help: Option<String>,
+    code: u8,
+}
+
+impl Failure {
+    /// Something on this machine did not work; exit code 1.
+    fn new(found: impl fmt::Display) -> Self {
+        Self {
+            found: found.to_string(),
+            help: None,
+            code: 1,
+        }
+    }
+
+    /// The arguments make no sense; exit code 2.
+    fn usage(found: impl fmt::Display) -> Self {
+        Self {
+            code: 2,
+            ..Self::new(found)
+        }
+    }
+
+    /// Adds the way out.
+    fn help(self, help: impl fmt::Display) -> Self {
+        Self {
+            help: Some(help.to_string()),
+            ..self
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.found)?;
+        match &self.help {
+            Some(help) => write!(f, "\n  help: {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let verb = arguments.next();
+    dispatch(verb, arguments.collect()).unwrap_or_else(|failure| {
+        eprintln!("{failure}");
+        ExitCode::from(failure.code)
+    })
+}
+
+fn dispatch(verb: Option<OsString>, arguments: Vec<OsString>) -> Result<ExitCode, Failure> {
+    let Some(verb) = verb else {
+        eprint!("{}", help());
+        return Ok(ExitCode::from(2));
+    };
+    let asks_for_help = |word: &OsString| word == "--help" || word == "-h";
+    if asks_for_help(&verb) || verb == "help" {
+        print!("{}", help());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let verb = known(&verb.to_string_lossy())?;
+    if arguments
+        .iter()
+        .take_while(|a| *a != "--")
+        .any(asks_for_help)
+    {
+        println!(
+            "cargo xtask {} {}\n{}",
+            verb.name, verb.arguments, verb.about
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    match verb.name {
+        "doctor" => doctor::doctor(&arguments),
+        "test" => test::test(&arguments),
+        runners => hand_over::hand_over(runners, arguments),
+    }
+}
+
+fn known(name: &str) -> Result<&'static Verb, Failure> {
+    VERBS.iter().find(|v| v.name == name).ok_or_else(|| {
+        let failure = Failure::usage(format!("there is no verb `{name}`"));
+        match suggest::nearest(name, VERBS.iter().map(|v| v.name)) {
+            Some(near) => failure.help(format!("did you mean `cargo xtask {near}`?")),
+            None => failure.help("`cargo xtask help` lists them"),
+        }
+    })
+}
+
+fn help() -> String {
+    let verbs = VERBS.iter().map(
+        |Verb {
+             name,
+             arguments,
+             about,
+         }| {
+            format!(
+                "  {}\n      {about}\n",
+                format!("{name} {arguments}").trim_end()
+            )
+        },
+    );
+    let verbs: String = verbs.collect();
+    format!(
+        "Usage: cargo xtask VERB [ARGUMENT…]\n\n{verbs}\nEnvironment:\n  \
+         HEXPERIMENT_DATA   folder of data files\n  \
+         HEXPERIMENT_HEXL   0 or 1: SEAL without or with Intel HEXL; else as the machine allows\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_unknown(verb: &str, suggestion: &str) {
+        let failure = known(verb).err().expect("an unknown verb");
+        assert_eq!(failure.code, 2);
+        let text = failure.to_string();
+        assert!(text.contains(verb) && text.contains(suggestion), "{text}");
+    }
+
+    #[test]
+    fn unknown_verbs() {
+        check_unknown("rum", "`cargo xtask run`");
+        check_unknown("tests", "`cargo xtask test`");
+        check_unknown("docter", "`cargo xtask doctor`");
+        check_unknown("frobnicate", "`cargo xtask help`");
+    }
+
+    #[test]
+    fn every_verb_is_known_and_in_the_help() {
+        let help = help();
+        for verb in &VERBS {
+            assert_eq!(known(verb.name).expect("a verb").name, verb.name);
+            assert!(help.contains(&format!("\n  {}", verb.name)), "{help}");
+        }
+    }
+}

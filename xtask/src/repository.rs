@@ -1,0 +1,104 @@
+//! The checkout, and cargo in it.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Failure;
+
+/// The checkout that this program was built from.
+pub(crate) struct Repository {
+    pub(crate) root: PathBuf,
+    /// Where the user is.
+    pub(crate) here: PathBuf,
+}
+
+impl Repository {
+    /// Finds it.
+    pub(crate) fn find() -> Result<Self, Failure> {
+        // Cargo sets the variable at run time too, which is right even if the folder has moved.
+        let package = env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let root = package
+            .parent()
+            .filter(|root| root.join("Cargo.lock").is_file());
+        let root = root.ok_or_else(|| {
+            Failure::new(format!("{} is not in the repository", package.display()))
+                .help("start it as `cargo xtask`, anywhere in the repository")
+        })?;
+        let here = env::current_dir()
+            .map_err(|e| Failure::new(format!("the current folder cannot be read: {e}")))?;
+        Ok(Self {
+            root: root.to_owned(),
+            here,
+        })
+    }
+
+    /// A path in the repository as seen from where the user is: short if that is its root.
+    pub(crate) fn shown(&self, path: &str) -> PathBuf {
+        if self.here == self.root {
+            PathBuf::from(path)
+        } else {
+            self.root.join(path)
+        }
+    }
+
+    /// Cargo, in the root, with the data folder as children in other folders need it.
+    pub(crate) fn cargo(&self) -> Command {
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(&self.root);
+        self.pass_data_folder(&mut command);
+        command
+    }
+
+    /// Gives `HEXPERIMENT_DATA` to a command as an absolute path.
+    pub(crate) fn pass_data_folder(&self, command: &mut Command) {
+        if let Some(folder) = data_folder() {
+            command.env("HEXPERIMENT_DATA", absolute(&self.here, &folder));
+        }
+    }
+
+    /// Whether the runner has been built before, in the same profile as this program.
+    pub(crate) fn has_runner() -> bool {
+        env::current_exe().is_ok_and(|xtask| xtask.with_file_name("hexperiment").is_file())
+    }
+}
+
+/// `HEXPERIMENT_DATA`, if set and not empty.
+pub(crate) fn data_folder() -> Option<OsString> {
+    env::var_os("HEXPERIMENT_DATA").filter(|folder| !folder.is_empty())
+}
+
+fn absolute(here: &Path, folder: &OsStr) -> PathBuf {
+    here.join(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_shown(here: &str, expected: &str) {
+        let repository = Repository {
+            root: "/repo".into(),
+            here: here.into(),
+        };
+        assert_eq!(repository.shown("runs"), Path::new(expected));
+    }
+
+    #[test]
+    fn paths_are_short_at_the_root() {
+        check_shown("/repo", "runs");
+        check_shown("/repo/experiments", "/repo/runs");
+    }
+
+    #[test]
+    fn data_folders_are_absolute() {
+        assert_eq!(
+            absolute(Path::new("/a"), OsStr::new("b")),
+            Path::new("/a/b")
+        );
+        assert_eq!(absolute(Path::new("/a"), OsStr::new("/b")), Path::new("/b"));
+    }
+}
