@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use hexperiment_core::dataset::{Dataset, MissingPolicy, Provenance, Target};
+use hexperiment_core::dataset::{
+    Dataset, DatasetRequest, DatasetSource, MissingPolicy, Provenance, Target,
+};
 use hexperiment_core::options::{OptionValue, Options};
 use hexperiment_core::program::lower::lower;
 use hexperiment_core::registry;
@@ -84,6 +86,17 @@ fn predictions_are_the_models_in_clear() {
     }
     assert!(quality.metric("r2").unwrap().value > 0.99, "{quality:?}");
     assert!(quality.metric("mae").unwrap().value < 2.0, "{quality:?}");
+}
+
+#[test]
+fn embedded_data_are_predicted_as_well_as_is_known() {
+    let diabetes = DatasetSource::Manifest("diabetes".into());
+    let diabetes = Dataset::load(&DatasetRequest::new(diabetes, 73)).unwrap();
+    let quality = run(&diabetes, &options(&[])).unwrap();
+    let r2 = quality.metric("r2").unwrap();
+    // Least squares explains about half of the variance of these data.
+    assert!((0.35..0.65).contains(&r2.value), "{r2:?}");
+    assert!((r2.value - r2.plaintext.unwrap()).abs() < 0.005, "{r2:?}");
 }
 
 #[test]
