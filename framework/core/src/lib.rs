@@ -8,6 +8,7 @@
 pub mod clock;
 pub mod dataset;
 pub mod experiment;
+pub mod linear_model;
 pub mod measure;
 pub mod metrics;
 mod number;

@@ -3,6 +3,7 @@
 use linfa::prelude::*;
 use ndarray::{Array1, Array2, Axis};
 
+use hexperiment_core::linear_model::LinearModel;
 use hexperiment_core::task::TaskError;
 
 /// How a model is trained: it minimises the sum of (weighted) log losses plus `alpha / 2` times
@@ -17,15 +18,21 @@ pub struct Training {
     pub max_iterations: u64,
 }
 
-/// A trained model: the logit is `weights · x + intercept`.
+/// A trained model, whose score is the logit.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Model {
-    /// One for each feature.
-    pub weights: Array1<f64>,
-    /// The constant.
-    pub intercept: f64,
-    /// What a reader must know.
+pub struct Trained {
+    /// The model.
+    pub model: LinearModel,
+    /// What a reader must know of its training.
     pub note: Option<String>,
+}
+
+/// Training has converged where no entry of the loss's gradient, per row, is above this: a weight
+/// of a standardised feature is then off by about as much, divided by the curvature.
+const CONVERGED: f64 = 1e-5;
+
+pub(crate) fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
 }
 
 fn failed(message: impl Into<String>) -> TaskError {
@@ -36,17 +43,66 @@ fn failed(message: impl Into<String>) -> TaskError {
 }
 
 impl Training {
-    /// Trains on standardised rows and targets of 0 and 1, both of which occur.
-    pub fn fit(self, features: &Array2<f64>, target: &Array1<f64>) -> Result<Model, TaskError> {
-        if self.balanced {
-            self.fit_weighted(features, target)
+    /// Trains on standardised rows and targets of 0 and 1, both of which occur. Fails where there
+    /// is no optimum; a model whose training stopped early comes with a note.
+    pub fn fit(self, features: &Array2<f64>, target: &Array1<f64>) -> Result<Trained, TaskError> {
+        let model = if self.balanced {
+            self.fit_weighted(features, target)?
         } else {
-            self.fit_linfa(features, target)
+            self.fit_linfa(features, target)?
+        };
+        let scores = model.scores(features);
+        if self.alpha == 0.0 && separates(&scores, target) {
+            return Err(TaskError::data(
+                "the features separate the two classes of the training part, and without a \
+                 penalty the weights then grow without end",
+                "set `alpha` above 0 under [task], such as `alpha = 1.0`",
+            ));
         }
+        let gradient = self.gradient(features, target, &model);
+        let note = (gradient > CONVERGED).then(|| {
+            format!(
+                "training has not converged within `max_iterations = {}`: the gradient is \
+                 {gradient:.1e} per row, {CONVERGED:.0e} was wanted; all schemes evaluate the same \
+                 unfinished model",
+                self.max_iterations
+            )
+        });
+        Ok(Trained { model, note })
+    }
+
+    /// What each row counts.
+    fn row_weights(self, target: &Array1<f64>) -> Array1<f64> {
+        if !self.balanced {
+            return Array1::ones(target.len());
+        }
+        let (n, positives) = (target.len() as f64, target.sum());
+        target.mapv(|y| {
+            if y > 0.5 {
+                n / (2.0 * positives)
+            } else {
+                n / (2.0 * (n - positives))
+            }
+        })
+    }
+
+    /// The largest entry of the gradient of the penalised loss, per row.
+    fn gradient(self, features: &Array2<f64>, target: &Array1<f64>, model: &LinearModel) -> f64 {
+        let p = model.scores(features).mapv(sigmoid);
+        let residuals = self.row_weights(target) * (&p - target);
+        let by_weight = features.t().dot(&residuals) + &model.weights * self.alpha;
+        let largest = by_weight
+            .iter()
+            .fold(residuals.sum().abs(), |m, g| m.max(g.abs()));
+        largest / target.len() as f64
     }
 
     /// With equal weights: `linfa-logistic`, L-BFGS.
-    fn fit_linfa(self, features: &Array2<f64>, target: &Array1<f64>) -> Result<Model, TaskError> {
+    fn fit_linfa(
+        self,
+        features: &Array2<f64>,
+        target: &Array1<f64>,
+    ) -> Result<LinearModel, TaskError> {
         let labels = target.mapv(|y| y > 0.5);
         let data = DatasetBase::new(features.clone(), labels);
         let fitted = linfa_logistic::LogisticRegression::default()
@@ -55,12 +111,12 @@ impl Training {
             .gradient_tolerance(1e-6)
             .fit(&data)
             .map_err(|e| failed(e.to_string()))?;
-        // The library calls the rarer class positive; here it is always the one labelled 1.
+        // The library calls the more frequent class positive, and of two equally frequent ones
+        // the first that it meets; here it is always the one labelled 1.
         let sign = if fitted.labels().pos.class { 1.0 } else { -1.0 };
-        Ok(Model {
+        Ok(LinearModel {
             weights: fitted.params() * sign,
             intercept: fitted.intercept() * sign,
-            note: None,
         })
     }
 
@@ -71,16 +127,8 @@ impl Training {
         self,
         features: &Array2<f64>,
         target: &Array1<f64>,
-    ) -> Result<Model, TaskError> {
-        let n = target.len() as f64;
-        let positives = target.sum();
-        let weight = target.mapv(|y| {
-            if y > 0.5 {
-                n / (2.0 * positives)
-            } else {
-                n / (2.0 * (n - positives))
-            }
-        });
+    ) -> Result<LinearModel, TaskError> {
+        let weight = self.row_weights(target);
         let mut design = features.clone();
         design
             .push_column(Array1::ones(features.nrows()).view())
@@ -91,7 +139,7 @@ impl Training {
         let mut beta = Array1::<f64>::zeros(d);
         let mut loss = f64::INFINITY;
         for _ in 0..self.max_iterations {
-            let p = design.dot(&beta).mapv(|s| 1.0 / (1.0 + (-s).exp()));
+            let p = design.dot(&beta).mapv(sigmoid);
             let gradient = design.t().dot(&(&weight * &(&p - target))) + &penalty * &beta;
             let curvature = &weight * &p.mapv(|p| (p * (1.0 - p)).max(1e-12));
             let weighted = &design * &curvature.insert_axis(Axis(1));
@@ -99,7 +147,7 @@ impl Training {
             for (j, c) in penalty.iter().enumerate() {
                 hessian[[j, j]] += c;
             }
-            let step = solve(hessian, gradient.clone())
+            let step = solve(hessian, gradient)
                 .ok_or_else(|| failed("the features are collinear; raise `alpha`"))?;
             // Halve the step until the loss falls: Newton alone may overshoot.
             let mut scale = 1.0;
@@ -117,14 +165,19 @@ impl Training {
                 break;
             }
         }
-        let intercept = beta[d - 1];
-        let weights = beta.slice_move(ndarray::s![..d - 1]);
-        Ok(Model {
-            weights,
-            intercept,
-            note: None,
+        Ok(LinearModel {
+            intercept: beta[d - 1],
+            weights: beta.slice_move(ndarray::s![..d - 1]),
         })
     }
+}
+
+/// Whether every positive scores above every negative.
+fn separates(scores: &Array1<f64>, target: &Array1<f64>) -> bool {
+    let each = || scores.iter().zip(target);
+    let negatives = each().filter(|(_, y)| **y <= 0.5);
+    let highest_negative = negatives.fold(f64::NEG_INFINITY, |m, (s, _)| m.max(*s));
+    each().all(|(s, y)| *y <= 0.5 || *s > highest_negative)
 }
 
 fn penalised_loss(
@@ -195,8 +248,18 @@ mod tests {
         (features, target)
     }
 
+    fn training(alpha: f64, balanced: bool, max_iterations: u64) -> Training {
+        Training {
+            alpha,
+            balanced,
+            max_iterations,
+        }
+    }
+
     #[track_caller]
-    fn near(a: &Model, b: &Model, tolerance: f64) {
+    fn near(a: &Trained, b: &Trained, tolerance: f64) {
+        assert_eq!((&a.note, &b.note), (&None, &None));
+        let (a, b) = (&a.model, &b.model);
         assert!((a.intercept - b.intercept).abs() < tolerance, "{a:?} {b:?}");
         for (x, y) in a.weights.iter().zip(&b.weights) {
             assert!((x - y).abs() < tolerance, "{a:?} {b:?}");
@@ -206,13 +269,8 @@ mod tests {
     #[test]
     fn both_trainers_agree_where_classes_are_equal() {
         let (x, y) = clouds(200, 100);
-        let training = |balanced| Training {
-            alpha: 0.5,
-            balanced,
-            max_iterations: 200,
-        };
-        let plain = training(false).fit(&x, &y).unwrap();
-        let weighted = training(true).fit(&x, &y).unwrap();
+        let plain = training(0.5, false, 200).fit(&x, &y).unwrap();
+        let weighted = training(0.5, true, 200).fit(&x, &y).unwrap();
         near(&plain, &weighted, 1e-4);
     }
 
@@ -220,14 +278,8 @@ mod tests {
     fn the_class_labelled_1_is_positive_whichever_is_rarer() {
         for positives in [40, 160] {
             let (x, y) = clouds(200, positives);
-            let model = Training {
-                alpha: 1.0,
-                balanced: false,
-                max_iterations: 200,
-            }
-            .fit(&x, &y)
-            .unwrap();
-            let scores = x.dot(&model.weights) + model.intercept;
+            let trained = training(1.0, false, 200).fit(&x, &y).unwrap();
+            let scores = trained.model.scores(&x);
             let auc = hexperiment_core::metrics::auc(&scores.to_vec(), &y.to_vec());
             assert!(auc > 0.6, "{positives}: {auc}");
         }
@@ -237,24 +289,37 @@ mod tests {
     fn class_weights_are_repeated_rows() {
         // 50 positives and 150 negatives: each positive counts three times a negative.
         let (x, y) = clouds(200, 50);
-        let weighted = Training {
-            alpha: 1.0,
-            balanced: true,
-            max_iterations: 200,
-        }
-        .fit(&x, &y)
-        .unwrap();
+        let weighted = training(1.0, true, 200).fit(&x, &y).unwrap();
         let rows: Vec<usize> = (0..200)
             .flat_map(|i| vec![i; if i < 50 { 3 } else { 1 }])
             .collect();
         // The weights are 2 and 2/3: the same objective times 3/2, with the penalty times 3/2.
-        let repeated = Training {
-            alpha: 1.5,
-            balanced: false,
-            max_iterations: 500,
-        }
-        .fit(&x.select(Axis(0), &rows), &y.select(Axis(0), &rows))
-        .unwrap();
+        let (x, y) = (x.select(Axis(0), &rows), y.select(Axis(0), &rows));
+        let repeated = training(1.5, false, 500).fit(&x, &y).unwrap();
         near(&weighted, &repeated, 1e-3);
+    }
+
+    #[test]
+    fn training_that_stops_early_says_so() {
+        let (x, y) = clouds(200, 50);
+        for balanced in [false, true] {
+            for (iterations, converged) in [(1, false), (200, true)] {
+                let trained = training(1.0, balanced, iterations).fit(&x, &y).unwrap();
+                assert_eq!(trained.note.is_none(), converged, "{balanced} {trained:?}");
+                let note = trained.note.unwrap_or_default();
+                assert_eq!(note.contains("max_iterations = 1`"), !converged, "{note}");
+            }
+        }
+    }
+
+    #[test]
+    fn separable_classes_need_a_penalty() {
+        let (mut x, y) = clouds(60, 30);
+        x.column_mut(0).assign(&y.mapv(|y| 2.0 * y - 1.0));
+        for balanced in [false, true] {
+            let error = training(0.0, balanced, 50).fit(&x, &y).unwrap_err();
+            assert!(error.to_string().contains("`alpha` above 0"), "{error}");
+            assert!(training(1.0, balanced, 200).fit(&x, &y).is_ok());
+        }
     }
 }

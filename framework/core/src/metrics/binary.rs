@@ -1,5 +1,6 @@
-//! Measures of quality.
+//! Measures of two-class classifiers.
 
+use super::{metric, ratio};
 use crate::task::Metric;
 
 /// Counts of a binary classifier's decisions.
@@ -13,10 +14,6 @@ pub struct Confusion {
     pub tn: usize,
     /// Positive, called negative.
     pub fn_: usize,
-}
-
-fn ratio(a: f64, b: f64) -> f64 {
-    if b == 0.0 { 0.0 } else { a / b }
 }
 
 impl Confusion {
@@ -60,6 +57,14 @@ impl Confusion {
     /// Mean of recall and specificity.
     pub fn balanced_accuracy(self) -> f64 {
         0.5 * (self.recall() + self.specificity())
+    }
+
+    /// Share of all that was called positive.
+    pub fn alarm_rate(self) -> f64 {
+        ratio(
+            (self.tp + self.fp) as f64,
+            (self.tp + self.tn + self.fp + self.fn_) as f64,
+        )
     }
 
     /// Harmonic mean of precision and recall.
@@ -137,64 +142,58 @@ pub fn average_precision(scores: &[f64], labels: &[f64]) -> f64 {
     area / positives as f64
 }
 
-/// All measures of a binary classifier, each beside the plaintext model's: AUC first.
+/// The score above which as nearly as possible the share `rate` of `scores` lies: halfway between
+/// two neighbours that differ. `None` where all scores are equal.
+///
+/// Chosen on the training part, it gives a detector that alarms about so often, whatever its
+/// scores mean.
+pub fn alarm_threshold(scores: &[f64], rate: f64) -> Option<f64> {
+    let mut falling = scores.to_vec();
+    falling.sort_by(|a, b| b.total_cmp(a));
+    let wanted = rate * scores.len() as f64;
+    let distance = |above: usize| (above as f64 - wanted).abs();
+    (1..falling.len())
+        .filter(|above| falling[above - 1] > falling[*above])
+        .min_by(|a, b| distance(*a).total_cmp(&distance(*b)))
+        .map(|above| 0.5 * (falling[above - 1] + falling[above]))
+}
+
+/// All measures of a binary classifier, each beside the plaintext model's: AUC first. One that is
+/// undefined, such as AUC where the labels are of one class, is left out.
 ///
 /// `scores` are compared with `threshold` for the decisions; `plain` are the plaintext model's
-/// scores of the same kind.
+/// scores of the same kind. Where scores are decisions, 0 and 1, there is one threshold only:
+/// AUC then equals the balanced accuracy, and AUPRC is that of one point.
 pub fn binary(scores: &[f64], plain: &[f64], labels: &[f64], threshold: f64) -> Vec<Metric> {
-    let both = |name: &str, f: &dyn Fn(&[f64]) -> f64| Metric {
-        name: name.into(),
-        value: f(scores),
-        plaintext: Some(f(plain)),
-    };
-    let by = |f: fn(Confusion) -> f64| move |s: &[f64]| f(Confusion::count(s, labels, threshold));
-    let counts = |f: fn(Confusion) -> usize| {
-        move |s: &[f64]| f(Confusion::count(s, labels, threshold)) as f64
-    };
+    let both = |name: &str, f: &dyn Fn(&[f64]) -> f64| metric(name, f(scores), f(plain));
+    let (here, clear) = (
+        Confusion::count(scores, labels, threshold),
+        Confusion::count(plain, labels, threshold),
+    );
+    let by = |name: &str, f: fn(Confusion) -> f64| metric(name, f(here), f(clear));
     let same = scores
         .iter()
         .zip(plain)
         .filter(|(a, b)| (**a > threshold) == (**b > threshold));
-    vec![
+    let agreement = ratio(same.count() as f64, scores.len() as f64);
+    let all = [
         both("auc", &|s| auc(s, labels)),
         both("auprc", &|s| average_precision(s, labels)),
-        both("balanced_accuracy", &by(Confusion::balanced_accuracy)),
-        both("recall", &by(Confusion::recall)),
-        both("precision", &by(Confusion::precision)),
-        both("f1", &by(Confusion::f1)),
-        both("mcc", &by(Confusion::mcc)),
-        both("accuracy", &by(Confusion::accuracy)),
-        both("tp", &counts(|c| c.tp)),
-        both("fp", &counts(|c| c.fp)),
-        both("tn", &counts(|c| c.tn)),
-        both("fn", &counts(|c| c.fn_)),
-        Metric {
-            name: "agreement".into(),
-            value: ratio(same.count() as f64, scores.len() as f64),
-            plaintext: Some(1.0),
-        },
-    ]
-}
-
-/// All measures of a regression, each beside the plaintext model's: R2 first.
-pub fn regression(predicted: &[f64], plain: &[f64], truth: &[f64]) -> Vec<Metric> {
-    let n = truth.len() as f64;
-    let mean = ratio(truth.iter().sum(), n);
-    let total: f64 = truth.iter().map(|y| (y - mean).powi(2)).sum();
-    let errors = |p: &[f64]| -> Vec<f64> { p.iter().zip(truth).map(|(p, y)| p - y).collect() };
-    let both = |name: &str, f: &dyn Fn(Vec<f64>) -> f64| Metric {
-        name: name.into(),
-        value: f(errors(predicted)),
-        plaintext: Some(f(errors(plain))),
-    };
-    vec![
-        both("r2", &|e| 1.0 - ratio(e.iter().map(|x| x * x).sum(), total)),
-        both("mae", &|e| ratio(e.iter().map(|x| x.abs()).sum(), n)),
-        both("rmse", &|e| ratio(e.iter().map(|x| x * x).sum(), n).sqrt()),
-        both("largest_residual", &|e| {
-            e.iter().fold(0.0, |m, x| m.max(x.abs()))
-        }),
-    ]
+        by("balanced_accuracy", Confusion::balanced_accuracy),
+        by("accuracy", Confusion::accuracy),
+        by("recall", Confusion::recall),
+        by("precision", Confusion::precision),
+        by("specificity", Confusion::specificity),
+        by("f1", Confusion::f1),
+        by("mcc", Confusion::mcc),
+        by("alarm_rate", Confusion::alarm_rate),
+        by("tp", |c| c.tp as f64),
+        by("fp", |c| c.fp as f64),
+        by("tn", |c| c.tn as f64),
+        by("fn", |c| c.fn_ as f64),
+        metric("agreement", agreement, 1.0),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 #[cfg(test)]
@@ -216,7 +215,7 @@ mod tests {
         // The two positives stand at ranks 1 and 3 of 4.
         near(
             average_precision(&[0.1, 0.4, 0.35, 0.8], &labels),
-            (1.0 + 2.0 / 3.0) / 2.0,
+            f64::midpoint(1.0, 2.0 / 3.0),
         );
         // All tied: precision is the share of positives.
         near(average_precision(&[1.0; 4], &labels), 0.5);
@@ -236,7 +235,9 @@ mod tests {
         );
         near(c.accuracy(), 0.6);
         near(c.recall(), 2.0 / 3.0);
-        near(c.balanced_accuracy(), (2.0 / 3.0 + 0.5) / 2.0);
+        near(c.specificity(), 0.5);
+        near(c.alarm_rate(), 0.6);
+        near(c.balanced_accuracy(), f64::midpoint(2.0 / 3.0, 0.5));
         near(c.f1(), 2.0 / 3.0);
         near(c.mcc(), (2.0 - 1.0) / (3.0_f64 * 3.0 * 2.0 * 2.0).sqrt());
     }
@@ -253,11 +254,42 @@ mod tests {
     }
 
     #[test]
-    fn residuals_by_hand() {
-        let metrics = regression(&[1.0, 2.0, 4.0], &[1.0, 2.0, 3.0], &[1.0, 2.0, 3.0]);
-        near(metrics[0].value, 0.5);
-        near(metrics[0].plaintext.unwrap(), 1.0);
-        near(metrics[1].value, 1.0 / 3.0);
-        near(metrics[3].value, 1.0);
+    fn what_is_undefined_is_left_out() {
+        let names = |labels: &[f64]| -> Vec<String> {
+            let all = binary(&[0.1, 0.9], &[0.2, 0.8], labels, 0.5);
+            assert!(all.iter().all(|m| m.value.is_finite()));
+            all.into_iter().map(|m| m.name).collect()
+        };
+        assert_eq!(names(&[0.0, 1.0])[..2], ["auc", "auprc"]);
+        assert_eq!(names(&[1.0, 1.0])[..2], ["auprc", "balanced_accuracy"]);
+        assert_eq!(names(&[0.0, 0.0])[0], "balanced_accuracy");
+    }
+
+    #[test]
+    fn the_auc_of_decisions_is_the_balanced_accuracy() {
+        let bits = [1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0];
+        let labels = [1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0];
+        let balanced = Confusion::count(&bits, &labels, 0.5).balanced_accuracy();
+        near(auc(&bits, &labels), balanced);
+    }
+
+    #[track_caller]
+    fn alarms(scores: &[f64], rate: f64, expect: Option<f64>) {
+        assert_eq!(
+            alarm_threshold(scores, rate),
+            expect,
+            "{scores:?} at {rate}"
+        );
+    }
+
+    #[test]
+    fn thresholds_alarm_as_often_as_wanted() {
+        alarms(&[3.0, 1.0, 4.0, 2.0], 0.25, Some(3.5));
+        alarms(&[3.0, 1.0, 4.0, 2.0], 0.5, Some(2.5));
+        alarms(&[3.0, 1.0, 4.0, 2.0], 0.001, Some(3.5));
+        // One alarm is impossible: three scores are the highest.
+        alarms(&[4.0, 4.0, 4.0, 0.0], 0.25, Some(2.0));
+        alarms(&[1.0; 4], 0.25, None);
+        alarms(&[], 0.25, None);
     }
 }

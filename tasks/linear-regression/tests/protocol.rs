@@ -1,0 +1,165 @@
+//! The whole protocol under the plaintext scheme, and what bad data lead to.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use hexperiment_core::dataset::{
+    Dataset, DatasetRequest, DatasetSource, MissingPolicy, Provenance, Target,
+};
+use hexperiment_core::options::{OptionValue, Options};
+use hexperiment_core::program::lower::lower;
+use hexperiment_core::registry;
+use hexperiment_core::scheme::CompileRequest;
+use hexperiment_core::security::SecurityDemand;
+use hexperiment_core::session::Session;
+use hexperiment_core::task::{PrepareRequest, Quality, Task, TaskError};
+use ndarray::{Array1, Array2};
+use scheme_plaintext as _;
+use task_linear_regression::LinearRegression;
+
+/// Four columns of noise; by `b` the target rises, to the rest it is nearly blind. The last third
+/// is the test part.
+fn data(rows: usize) -> Dataset {
+    let features = Array2::from_shape_fn((rows, 4), |(i, j)| {
+        ((i * 7919 + j * 104_729) % 1000) as f64 / 1000.0
+    });
+    let values = Array1::from_shape_fn(rows, |i| {
+        5000.0 + 300.0 * features[[i, 1]] + 5.0 * features[[i, 2]] * features[[i, 3]]
+    });
+    Dataset {
+        name: "made".into(),
+        columns: ["a", "b", "c", "d"].map(String::from).to_vec(),
+        features,
+        target: Some(Target {
+            name: "y".into(),
+            values,
+        }),
+        labels: vec![],
+        train: (0..rows * 2 / 3).collect(),
+        test: (rows * 2 / 3..rows).collect(),
+        missing: MissingPolicy::Refuse,
+        provenance: Provenance::default(),
+    }
+}
+
+fn options(given: &[(&str, OptionValue)]) -> Options {
+    let given = given.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
+    Options::with_defaults(&LinearRegression.manifest().options, given)
+}
+
+fn run(data: &Dataset, options: &Options) -> Result<Quality, TaskError> {
+    let prepared = LinearRegression.prepare(PrepareRequest {
+        options,
+        data,
+        seed: 1,
+    })?;
+    let scheme = registry::scheme("plaintext").unwrap();
+    let none = Options::default();
+    let lowered = lower(prepared.program(), &scheme.capabilities(&none).unwrap()).unwrap();
+    let security = SecurityDemand {
+        bits: 128,
+        insecure: false,
+    };
+    let circuit = scheme
+        .compile(CompileRequest {
+            lowered: &lowered,
+            options: &none,
+            security,
+            threads: 1,
+        })
+        .unwrap();
+    let keys = circuit.generate_keys().unwrap();
+    let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
+    let outcome = prepared.run(&mut session)?;
+    assert_eq!(prepared.samples(), data.test.len());
+    assert_eq!(session.finish().traffic.rounds, 1);
+    prepared.score(&outcome)
+}
+
+#[test]
+fn predictions_are_the_models_in_clear() {
+    let quality = run(&data(300), &options(&[])).unwrap();
+    assert_eq!(quality.samples, 100);
+    let names: Vec<&str> = quality.metrics.iter().map(|m| m.name.as_str()).collect();
+    assert_eq!(names, ["r2", "mae", "rmse", "largest_residual"]);
+    for metric in &quality.metrics {
+        assert_eq!(Some(metric.value), metric.plaintext, "{}", metric.name);
+    }
+    assert!(quality.metric("r2").unwrap().value > 0.99, "{quality:?}");
+    assert!(quality.metric("mae").unwrap().value < 2.0, "{quality:?}");
+}
+
+#[test]
+fn embedded_data_are_predicted_as_well_as_is_known() {
+    let diabetes = DatasetSource::Manifest("diabetes".into());
+    let diabetes = Dataset::load(&DatasetRequest::new(diabetes, 73)).unwrap();
+    let quality = run(&diabetes, &options(&[])).unwrap();
+    let r2 = quality.metric("r2").unwrap();
+    // Least squares explains about half of the variance of these data.
+    assert!((0.35..0.65).contains(&r2.value), "{r2:?}");
+    assert!((r2.value - r2.plaintext.unwrap()).abs() < 0.005, "{r2:?}");
+}
+
+#[test]
+fn the_telling_feature_is_enough() {
+    let one = run(
+        &data(300),
+        &options(&[("features", OptionValue::Integer(1))]),
+    )
+    .unwrap();
+    assert!(one.metric("r2").unwrap().value > 0.99, "{one:?}");
+    assert!(
+        one.notes[0].ends_with("on the training part: `b`"),
+        "{one:?}"
+    );
+}
+
+#[test]
+fn constant_columns_are_left_out_by_name() {
+    let mut data = data(300);
+    data.features.column_mut(0).fill(-3.0);
+    let quality = run(&data, &options(&[])).unwrap();
+    assert!(quality.metric("r2").unwrap().value > 0.99, "{quality:?}");
+    assert!(
+        quality.notes[0].ends_with("constant in the training part: `a`"),
+        "{quality:?}"
+    );
+}
+
+#[test]
+fn r2_is_left_out_where_the_test_targets_are_equal() {
+    let mut data = data(300);
+    if let Some(target) = &mut data.target {
+        target.values.slice_mut(ndarray::s![200..]).fill(5100.0);
+    }
+    let quality = run(&data, &options(&[])).unwrap();
+    assert_eq!(quality.metrics[0].name, "mae");
+    assert!(
+        quality.notes.iter().any(|n| n.contains("R2 is undefined")),
+        "{quality:?}"
+    );
+}
+
+#[track_caller]
+fn refused(data: &Dataset, options: &Options, expect: &str) {
+    let error = run(data, options).unwrap_err().to_string();
+    assert!(error.contains(expect), "{error:?} lacks {expect:?}");
+}
+
+#[test]
+fn bad_data_are_explained() {
+    let defaults = options(&[]);
+    refused(&data(6), &defaults, "4 training rows for 4 features");
+    let mut gap = data(30);
+    gap.features[[25, 2]] = f64::NAN;
+    gap.missing = MissingPolicy::Keep;
+    refused(&gap, &defaults, "in columns `c`");
+    let mut flat = data(30);
+    flat.target.as_mut().unwrap().values.fill(0.3);
+    refused(&flat, &defaults, "every target of the training part is 0.3");
+    let mut twice = data(30);
+    let column = twice.features.column(1).mapv(|x| 2.0 * x + 1.0);
+    twice.features.column_mut(3).assign(&column);
+    refused(&twice, &defaults, "feature `d` repeats another");
+    let too_many = options(&[("features", OptionValue::Integer(9))]);
+    refused(&data(30), &too_many, "the data have 4");
+}

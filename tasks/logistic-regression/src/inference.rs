@@ -1,0 +1,198 @@
+//! The trained model and its program.
+
+use hexperiment_core::dataset::encode::EncodedTable;
+use hexperiment_core::dataset::transform;
+use hexperiment_core::linear_model::{Features, LinearModel, OneRound, Settings};
+use hexperiment_core::metrics;
+use hexperiment_core::options::Options;
+use hexperiment_core::program::{Output, Program, ProgramBuilder};
+use hexperiment_core::session::Session;
+use hexperiment_core::task::{Outcome, PrepareRequest, Prepared, Quality, TaskError};
+use ndarray::Array1;
+
+use crate::decision::Rule;
+use crate::train::{Training, sigmoid};
+
+/// What is computed under encryption.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Logit,
+    Probability,
+    Class,
+}
+
+/// A class is rounded by the client: an error below one half changes nothing, and half of that is
+/// left to the scheme.
+const CLASS_PRECISION: f64 = 0.25;
+
+const CLASS_NOTE: &str = "measures are of the decisions, decrypted values rounded to 0 or 1: AUC \
+                          has one threshold, equals the balanced accuracy and does not compare \
+                          with the AUC of scores";
+
+/// 1 above `cut`, else 0.
+fn decide(scores: &[f64], cut: f64) -> Vec<f64> {
+    let decide = |s: &f64| f64::from(u8::from(*s > cut));
+    scores.iter().map(decide).collect()
+}
+
+impl Wanted {
+    fn read(options: &Options) -> Result<Self, TaskError> {
+        Ok(match options.text("output")? {
+            "class" => Self::Class,
+            "probability" => Self::Probability,
+            _ => Self::Logit,
+        })
+    }
+}
+
+/// A trained model, the encrypted samples and the program between them.
+pub(crate) struct Inference {
+    protocol: OneRound,
+    wanted: Wanted,
+    truth: Vec<f64>,
+    /// The plaintext model's output, of the kind wanted.
+    plain: Vec<f64>,
+    /// What outputs are compared with for a decision.
+    cut: f64,
+    notes: Vec<String>,
+}
+
+impl Inference {
+    pub(crate) fn new(request: PrepareRequest<'_>) -> Result<Self, TaskError> {
+        let options = request.options;
+        let wanted = Wanted::read(options)?;
+        let rule = Rule::read(options)?;
+        let partition = request.data.partition()?;
+        check_binary(&partition.train.target, "training")?;
+        check_binary(&partition.test.target, "test")?;
+        let settings = Settings::read(options)?;
+        let Features { table, mut notes } =
+            Features::prepare(&partition, settings, transform::rank_by_f)?;
+        let training = Training {
+            alpha: options.number("alpha")?,
+            balanced: options.text("class_weight")? == "balanced",
+            max_iterations: options.integer("max_iterations")? as u64,
+        };
+        let trained = training.fit(&table.train, &partition.train.target)?;
+        let model = trained.model;
+        let (logit_cut, cut_note) = rule.cut(&model.scores(&table.train).to_vec())?;
+        notes.extend(trained.note);
+        notes.extend(cut_note);
+
+        let program = state(
+            &table,
+            &model,
+            wanted,
+            logit_cut,
+            options.number("precision")?,
+        )?;
+        let scores = model.scores(&table.test);
+        let (plain, cut) = match wanted {
+            Wanted::Logit => (scores.to_vec(), logit_cut),
+            Wanted::Probability => (scores.mapv(sigmoid).to_vec(), sigmoid(logit_cut)),
+            Wanted::Class => {
+                notes.push(CLASS_NOTE.into());
+                (decide(&scores.to_vec(), logit_cut), 0.5)
+            }
+        };
+        Ok(Self {
+            protocol: OneRound { program, table },
+            wanted,
+            truth: partition.test.target.to_vec(),
+            plain,
+            cut,
+            notes,
+        })
+    }
+}
+
+/// Both classes must occur, in the test part too: most measures are undefined without.
+fn check_binary(target: &Array1<f64>, part: &str) -> Result<(), TaskError> {
+    let mut values: Vec<f64> = target.to_vec();
+    values.sort_by(f64::total_cmp);
+    values.dedup();
+    if values.iter().any(|v| *v != 0.0 && *v != 1.0) {
+        let mut shown: Vec<String> = values.iter().take(6).map(ToString::to_string).collect();
+        if values.len() > shown.len() {
+            shown.push("…".into());
+        }
+        return Err(TaskError::data(
+            format!(
+                "the target has the values {}; expected 0 and 1",
+                shown.join(", ")
+            ),
+            "choose a binary target, or a manifest with `target_above`",
+        ));
+    }
+    if values.len() < 2 {
+        return Err(TaskError::data(
+            format!(
+                "the {part} part has one class only: each of its {} targets is {}",
+                target.len(),
+                values[0]
+            ),
+            "use more rows or another `test_fraction`, or deal each class to both parts with \
+             `split = \"stratified\"` under [dataset]",
+        ));
+    }
+    Ok(())
+}
+
+/// The program: a weighted sum, and what follows it.
+fn state(
+    table: &EncodedTable,
+    model: &LinearModel,
+    wanted: Wanted,
+    logit_cut: f64,
+    precision: f64,
+) -> Result<Program, TaskError> {
+    let mut builder = ProgramBuilder::new("logistic regression");
+    let input = table.input("samples", model.input_precision(precision));
+    let (_, columns) = builder.input(input)?;
+    let (name, value, precision) = match wanted {
+        Wanted::Logit => {
+            let score = model.state(&mut builder, columns, 0.0)?;
+            ("logit", score, precision)
+        }
+        Wanted::Probability => {
+            let score = model.state(&mut builder, columns, 0.0)?;
+            ("probability", builder.sigmoid(score)?, precision)
+        }
+        Wanted::Class => {
+            let score = model.state(&mut builder, columns, logit_cut)?;
+            ("class", builder.step(score)?, CLASS_PRECISION)
+        }
+    };
+    builder.output(Output {
+        name: name.into(),
+        values: vec![value],
+        precision,
+    })?;
+    Ok(builder.finish()?)
+}
+
+impl Prepared for Inference {
+    fn program(&self) -> &Program {
+        &self.protocol.program
+    }
+
+    fn samples(&self) -> usize {
+        self.truth.len()
+    }
+
+    fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
+        self.protocol.run(session)
+    }
+
+    fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError> {
+        let mut scores = outcome.outputs[0].column(0).to_vec();
+        if self.wanted == Wanted::Class {
+            scores = decide(&scores, self.cut);
+        }
+        Ok(Quality {
+            samples: self.truth.len(),
+            metrics: metrics::binary(&scores, &self.plain, &self.truth, self.cut),
+            notes: self.notes.clone(),
+        })
+    }
+}
