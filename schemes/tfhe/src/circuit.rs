@@ -1,0 +1,294 @@
+//! A planned program, and its roles.
+
+use std::sync::Arc;
+
+use hexperiment_core::program::{InputId, OutputId, Program};
+use hexperiment_core::scheme::{
+    Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, KeySet, KeySizes, OperationCounts,
+    Parameters, SchemeError,
+};
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
+use tfhe::core_crypto::prelude::{
+    LweCiphertext, LweCiphertextCount, LweSize, PlaintextList,
+    SeededLweCiphertextList, decrypt_lwe_ciphertext, encrypt_seeded_lwe_ciphertext_list,
+};
+use tfhe::core_crypto::seeders::new_seeder;
+
+use crate::clear::{self, decode, encode};
+use crate::evaluate::TfheEvaluator;
+use crate::form::flatten;
+use crate::keys::{self, SecretKey, modulus};
+use crate::parameters::{DEVIATIONS, N, NAME, PARAMETERS, SIZE, log2_failure, security};
+use crate::plan::{Plan, PlannedKind, plan};
+use crate::wire::{self, Fresh, Read, Results, Seeded};
+
+/// A program bound to scales and tables.
+pub(crate) struct TfheCircuit {
+    program: Program,
+    plan: Arc<Plan>,
+    parameters: Parameters,
+    shapes: Vec<(usize, usize)>,
+}
+
+impl TfheCircuit {
+    pub(crate) fn new(request: CompileRequest<'_>) -> Result<Self, SchemeError> {
+        let security = security(request.security)?;
+        let program = request.lowered.program().clone();
+        let comparison_bits = request.options.integer("comparison_bits")? as u32;
+        let plan = plan(&flatten(&program)?, comparison_bits)?;
+        let parameters = Parameters {
+            security,
+            chosen: chosen(&plan),
+            depth: 0,
+            counts: counts(&plan),
+            server_sees: "the program with its weights, and sizes; no value. Encryption is under \
+                          the secret key: the server cannot encrypt"
+                .into(),
+            quantisation: Some(quantisation(&program, &plan)),
+            noise_tolerance: plan
+                .outputs
+                .iter()
+                .map(|columns| columns.iter().map(|c| c.tolerance).fold(0.0, f64::max))
+                .collect(),
+        };
+        let inputs = program.inputs().iter();
+        Ok(Self {
+            shapes: inputs.map(|i| (i.length, i.columns.len())).collect(),
+            program,
+            plan: Arc::new(plan),
+            parameters,
+        })
+    }
+}
+
+fn counts(plan: &Plan) -> OperationCounts {
+    let mut counts = OperationCounts {
+        bootstraps: plan.bootstraps(),
+        ..OperationCounts::default()
+    };
+    for form in plan.forms() {
+        let terms = form.terms.len() as u64;
+        let length = form.length as u64;
+        counts.plain_multiplications += terms * length;
+        counts.additions += terms.saturating_sub(1) * length;
+    }
+    counts
+}
+
+fn chosen(plan: &Plan) -> Vec<(String, String)> {
+    let p = PARAMETERS;
+    let mut all = vec![
+        ("parameter set".to_owned(), NAME.to_owned()),
+        ("LWE dimension".into(), format!("{} / {N}", p.lwe_dimension.0)),
+        ("ciphertext modulus".into(), "2^64".into()),
+    ];
+    if let Some(deviations) = plan.deviations {
+        let log2 = log2_failure(deviations);
+        all.push((
+            "failure of one exact bootstrap".into(),
+            format!("at most 2^{log2:.1}"),
+        ));
+    }
+    if plan.levels > 0 {
+        all.push(("levels of a comparison".into(), plan.levels.to_string()));
+    }
+    let sent: Vec<String> = plan
+        .outputs
+        .iter()
+        .flatten()
+        .map(|o| o.sent_bits.to_string())
+        .collect();
+    all.push(("bits of each result word sent".into(), sent.join(", ")));
+    all
+}
+
+/// What rounding does, in words.
+fn quantisation(program: &Program, plan: &Plan) -> String {
+    let steps = plan.sources.iter().filter_map(|s| match &s.kind {
+        PlannedKind::Column { grid, .. } => Some(*grid as i32 - s.scale),
+        PlannedKind::Function { .. } => None,
+    });
+    let mut words = match (steps.clone().min(), steps.max()) {
+        (Some(least), Some(most)) if least == most => {
+            format!("inputs rounded to multiples of 2^{least}")
+        }
+        (Some(least), Some(most)) => {
+            format!("inputs rounded to multiples of 2^{least} to 2^{most}")
+        }
+        _ => "no inputs".to_owned(),
+    };
+    for (output, columns) in program.outputs().iter().zip(&plan.outputs) {
+        let rounding = columns.iter().map(|c| c.rounding).fold(0.0, f64::max);
+        let noise = columns.iter().map(|c| c.tolerance).fold(0.0, f64::max);
+        let exact = columns.iter().all(|c| c.exact_grid.is_some());
+        words.push_str(&format!(
+            "; `{}` within {rounding:.1e} by rounding",
+            output.name
+        ));
+        words.push_str(&if exact {
+            ", exact under noise".to_owned()
+        } else {
+            format!(", {noise:.1e} by noise ({DEVIATIONS} deviations)")
+        });
+    }
+    words
+}
+
+impl Circuit for TfheCircuit {
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, SchemeError> {
+        clear::check(&self.program, inputs)?;
+        Ok(clear::simulate(&self.plan, inputs))
+    }
+
+    fn generate_keys(&self) -> Result<KeySet, SchemeError> {
+        let (secret, server) = keys::generate(self.plan.bootstraps() > 0);
+        let secret = Arc::new(secret);
+        let (key, bytes) = server.map_or((None, None), |(k, b)| (Some(k), Some(b)));
+        let plan = &self.plan;
+        Ok(KeySet {
+            encryptor: Box::new(TfheEncryptor {
+                secret: secret.clone(),
+                plan: plan.clone(),
+                program: self.program.clone(),
+            }),
+            evaluator: Box::new(TfheEvaluator {
+                plan: plan.clone(),
+                key,
+                inputs: self.shapes.clone(),
+            }),
+            decryptor: Box::new(TfheDecryptor {
+                secret,
+                plan: plan.clone(),
+            }),
+            sizes: KeySizes {
+                bootstrapping: bytes,
+                ..KeySizes::default()
+            },
+        })
+    }
+
+    fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {
+        Ok(match wire::read(bytes, &self.plan, &self.shapes)? {
+            Read::Fresh(fresh) => Ciphertexts::new(fresh),
+            Read::Results(results) => Ciphertexts::new(results),
+        })
+    }
+}
+
+struct TfheEncryptor {
+    secret: Arc<SecretKey>,
+    plan: Arc<Plan>,
+    program: Program,
+}
+
+impl Encryptor for TfheEncryptor {
+    fn encrypt(
+        &self,
+        input: InputId,
+        table: ArrayView2<'_, f64>,
+    ) -> Result<Ciphertexts, SchemeError> {
+        let declared = self.program.inputs().get(input.index()).ok_or_else(|| {
+            SchemeError::Foreign(format!("the circuit has no input {}", input.index()))
+        })?;
+        declared.check(table)?;
+        let mut columns: Vec<Vec<u64>> = vec![vec![0; table.nrows()]; table.ncols()];
+        for source in &self.plan.sources {
+            if let PlannedKind::Column {
+                input: of,
+                column,
+                centre,
+                grid,
+            } = &source.kind
+                && *of == input.index()
+            {
+                let values = table.column(*column);
+                columns[*column] = values
+                    .iter()
+                    .map(|x| encode(*x, *centre, source.scale, *grid))
+                    .collect();
+            }
+        }
+        let columns = columns
+            .into_par_iter()
+            .map(|phases| encrypt_column(&self.secret, phases))
+            .collect();
+        Ok(Ciphertexts::new(Fresh {
+            input: input.index(),
+            columns,
+        }))
+    }
+}
+
+fn encrypt_column(secret: &SecretKey, phases: Vec<u64>) -> Seeded {
+    let mut seeder = new_seeder();
+    let seed = seeder.seed();
+    let public = seed.0;
+    let mut list = SeededLweCiphertextList::new(
+        0u64,
+        LweSize(SIZE),
+        LweCiphertextCount(phases.len()),
+        seed.into(),
+        modulus(),
+    );
+    let plaintexts = PlaintextList::from_container(phases);
+    encrypt_seeded_lwe_ciphertext_list(
+        secret,
+        &mut list,
+        &plaintexts,
+        PARAMETERS.glwe_noise_distribution,
+        seeder.as_mut(),
+    );
+    Seeded {
+        seed: public,
+        bodies: list.into_container(),
+    }
+}
+
+struct TfheDecryptor {
+    secret: Arc<SecretKey>,
+    plan: Arc<Plan>,
+}
+
+impl Decryptor for TfheDecryptor {
+    fn decrypt(
+        &self,
+        output: OutputId,
+        ciphertexts: &Ciphertexts,
+    ) -> Result<Array2<f64>, SchemeError> {
+        let results = ciphertexts.downcast::<Results>()?;
+        let planned = self
+            .plan
+            .outputs
+            .get(output.index())
+            .filter(|columns| {
+                results.output == output.index() && columns.len() == results.columns.len()
+            })
+            .ok_or_else(|| {
+                SchemeError::Foreign(format!("these are not output {}", output.index()))
+            })?;
+        let length = planned.first().map_or(0, |c| c.form.length);
+        let mut table = Array2::zeros((length, planned.len()));
+        for ((planned, column), mut cells) in
+            planned.iter().zip(&results.columns).zip(table.columns_mut())
+        {
+            if column.words.len() != length * SIZE {
+                return Err(SchemeError::Foreign("a column of another length".into()));
+            }
+            let numbers: Vec<f64> = column
+                .words
+                .par_chunks_exact(SIZE)
+                .map(|words| {
+                    let ciphertext = LweCiphertext::from_container(words, modulus());
+                    decode(decrypt_lwe_ciphertext(&self.secret, &ciphertext).0, planned)
+                })
+                .collect();
+            cells.assign(&ndarray::ArrayView1::from(&numbers));
+        }
+        Ok(table)
+    }
+}

@@ -1,0 +1,180 @@
+//! The plan on ciphertexts.
+
+use hexperiment_core::scheme::{Ciphertexts, Evaluator, SchemeError};
+use rayon::prelude::*;
+use std::sync::Arc;
+use tfhe::core_crypto::commons::math::random::Seed;
+use tfhe::core_crypto::prelude::{LweSize, SeededLweCiphertextList};
+
+use crate::keys::{ServerKey, modulus};
+use crate::parameters::SIZE;
+use crate::plan::{Plan, PlannedKind, WholeForm, WholeTerm};
+use crate::table::{HALF_CELL, Table};
+use crate::wire::{Column, Fresh, Results, Seeded};
+
+/// The server's role.
+pub(crate) struct TfheEvaluator {
+    /// What to do.
+    pub(crate) plan: Arc<Plan>,
+    /// `None` if the program needs no bootstrap.
+    pub(crate) key: Option<ServerKey>,
+    /// Length and columns of each input.
+    pub(crate) inputs: Vec<(usize, usize)>,
+}
+
+/// Ciphertexts one after the other, [`SIZE`] words each.
+type Vector = Vec<u64>;
+
+/// A seeded column with its masks.
+fn expand(column: &Seeded) -> Vector {
+    let list = SeededLweCiphertextList::from_container(
+        column.bodies.clone(),
+        LweSize(SIZE),
+        Seed(column.seed).into(),
+        modulus(),
+    );
+    list.par_decompress_into_lwe_ciphertext_list().into_container()
+}
+
+impl Evaluator for TfheEvaluator {
+    fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
+        let tables = inputs
+            .iter()
+            .map(Ciphertexts::downcast::<Fresh>)
+            .collect::<Result<Vec<_>, _>>()?;
+        self.check(&tables)?;
+        let mut sums: Vec<Vector> = self.plan.forms().map(trivial).collect();
+        let mut function = 0;
+        for (index, source) in self.plan.sources.iter().enumerate() {
+            let vector = match &source.kind {
+                PlannedKind::Column { input, column, .. } => {
+                    if !self.is_used(index) {
+                        continue;
+                    }
+                    expand(&tables[*input].columns[*column])
+                }
+                PlannedKind::Function { table, .. } => {
+                    // Forms begin with the functions' arguments, in order; this one is complete.
+                    let argument = std::mem::take(&mut sums[function]);
+                    function += 1;
+                    self.apply(table, &argument)?
+                }
+            };
+            for (form, sum) in self.plan.forms().zip(&mut sums) {
+                for term in form.terms.iter().filter(|t| t.source == index) {
+                    accumulate(sum, term, &vector);
+                }
+            }
+        }
+        let mut results = sums.into_iter().skip(function);
+        let outputs = self.plan.outputs.iter().enumerate().map(|(output, columns)| {
+            let columns = columns.iter().zip(&mut results);
+            Ciphertexts::new(Results {
+                output,
+                columns: columns
+                    .map(|(planned, words)| Column::rounded(words, planned.sent_bits))
+                    .collect(),
+            })
+        });
+        Ok(outputs.collect())
+    }
+}
+
+impl TfheEvaluator {
+    fn check(&self, tables: &[&Fresh]) -> Result<(), SchemeError> {
+        if tables.len() != self.inputs.len() {
+            return Err(SchemeError::Foreign(format!(
+                "{} inputs, expected {}",
+                tables.len(),
+                self.inputs.len()
+            )));
+        }
+        for (index, (table, (length, columns))) in tables.iter().zip(&self.inputs).enumerate() {
+            let shape = table.columns.len() == *columns
+                && table.columns.iter().all(|c| c.bodies.len() == *length);
+            if table.input != index || !shape {
+                return Err(SchemeError::Foreign(format!(
+                    "input {index} is not of {length} rows and {columns} columns, or stands in \
+                     another's place"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_used(&self, source: usize) -> bool {
+        self.plan
+            .forms()
+            .any(|form| form.terms.iter().any(|t| t.source == source))
+    }
+
+    fn apply(&self, table: &Table, argument: &[u64]) -> Result<Vector, SchemeError> {
+        let key = self.key.as_ref().ok_or_else(|| SchemeError::Library {
+            library: "tfhe",
+            operation: "bootstrap".into(),
+            message: "there is no bootstrapping key".into(),
+        })?;
+        let mut vector = vec![0u64; argument.len()];
+        vector
+            .par_chunks_exact_mut(SIZE)
+            .zip(argument.par_chunks_exact(SIZE))
+            .for_each(|(out, ciphertext)| out.copy_from_slice(&look_up(key, table, ciphertext)));
+        Ok(vector)
+    }
+}
+
+/// A form's bias, as ciphertexts without masks.
+fn trivial(form: &WholeForm) -> Vector {
+    let mut vector = vec![0u64; form.length * SIZE];
+    for (i, ciphertext) in vector.chunks_exact_mut(SIZE).enumerate() {
+        ciphertext[SIZE - 1] = form.bias.at(i);
+    }
+    vector
+}
+
+fn accumulate(sum: &mut [u64], term: &WholeTerm, source: &[u64]) {
+    sum.par_chunks_exact_mut(SIZE)
+        .enumerate()
+        .for_each(|(i, out)| {
+            let weight = term.weight.at(i);
+            if weight == 0 {
+                return;
+            }
+            let at = term.gather.as_ref().map_or(i, |g| g[i] as usize);
+            for (o, x) in out.iter_mut().zip(&source[at * SIZE..(at + 1) * SIZE]) {
+                *o = o.wrapping_add(weight.wrapping_mul(*x));
+            }
+        });
+}
+
+/// `ciphertext * factor + offset`.
+fn affine(ciphertext: &[u64], factor: u64, offset: u64) -> Vec<u64> {
+    let mut words: Vec<u64> = ciphertext.iter().map(|x| x.wrapping_mul(factor)).collect();
+    words[SIZE - 1] = words[SIZE - 1].wrapping_add(offset);
+    words
+}
+
+fn look_up(key: &ServerKey, table: &Table, ciphertext: &[u64]) -> Vec<u64> {
+    match table {
+        Table::Cells { shift, cells } => key.bootstrap(&affine(ciphertext, 1, *shift), cells),
+        Table::Step { shift, levels, one } => {
+            let argument = affine(ciphertext, 1, *shift);
+            let mut votes = vec![0u64; SIZE];
+            for level in levels {
+                let zoomed = affine(&argument, level.factor, level.offset);
+                let vote = key.bootstrap(&zoomed, &level.cells);
+                for (sum, x) in votes.iter_mut().zip(vote) {
+                    *sum = sum.wrapping_add(x);
+                }
+            }
+            // A single level has voted with half of `one` already.
+            let decided = if levels.len() == 1 {
+                votes
+            } else {
+                let sign = [one / 2; crate::parameters::N];
+                key.bootstrap(&affine(&votes, 1, HALF_CELL), &sign)
+            };
+            affine(&decided, 1, one / 2)
+        }
+    }
+}

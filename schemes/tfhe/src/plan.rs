@@ -1,0 +1,683 @@
+//! Scales: every real number of a program becomes a phase on the 64-bit torus.
+//!
+//! A number `x` at scale `f` has the phase `(x - centre) 2^f`. A form's weights become whole
+//! numbers `W = round(w 2^(f_form - f_source))`, so that a weighted sum needs no bootstrap.
+//! Scales are powers of two; the place of the weights' last bit is chosen to balance what
+//! rounding weights, rounding inputs and noise do to the result.
+//!
+//! Arguments of exact comparisons must lie on a grid: their inputs are rounded to multiples of
+//! `2^grid`, coarse enough for a cascade of bootstraps to resolve.
+
+use hexperiment_core::program::{Interval, Public};
+use hexperiment_core::scheme::Refusal;
+
+use crate::form::{Flat, Form, Function, Gather, Source, TABLE_ENTRIES};
+use crate::parameters::{DEVIATIONS, N, Noise, log2_failure};
+use crate::table::{Table, sensitivity, to_phase};
+
+/// The share of half a turn that arguments of bootstraps use: `1 - 2^-4` is the most that the
+/// cascade's proof allows, and rounding takes a little.
+const FILL: f64 = 0.93;
+
+/// What the cascade's proof allows, in turns: half a turn less `2^-5`.
+const MOST_REACH: f64 = 0.5 - 0.031_25;
+
+/// Integral weights are sought up to so many binary places.
+const MOST_PLACES: i32 = 12;
+
+/// A number for all elements, or one for each.
+#[derive(Clone, Debug)]
+pub(crate) enum Words {
+    /// For all.
+    Scalar(u64),
+    /// For each.
+    Vector(Vec<u64>),
+}
+
+impl Words {
+    /// The number that meets element `index`.
+    pub(crate) fn at(&self, index: usize) -> u64 {
+        match self {
+            Self::Scalar(x) => *x,
+            Self::Vector(xs) => xs[index],
+        }
+    }
+
+    fn values(&self) -> &[u64] {
+        match self {
+            Self::Scalar(x) => std::slice::from_ref(x),
+            Self::Vector(xs) => xs,
+        }
+    }
+
+    fn from(public: &Public, f: impl Fn(f64) -> u64) -> Self {
+        match public {
+            Public::Scalar(x) => Self::Scalar(f(*x)),
+            Public::Vector(xs) => Self::Vector(xs.iter().map(|x| f(*x)).collect()),
+        }
+    }
+}
+
+/// A summand with a whole factor (mod 2^64).
+#[derive(Clone, Debug)]
+pub(crate) struct WholeTerm {
+    /// Which source.
+    pub(crate) source: usize,
+    /// Which of its elements.
+    pub(crate) gather: Gather,
+    /// The factor.
+    pub(crate) weight: Words,
+}
+
+/// A form in whole numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct WholeForm {
+    /// The summands.
+    pub(crate) terms: Vec<WholeTerm>,
+    /// The phase that is added.
+    pub(crate) bias: Words,
+    /// Elements.
+    pub(crate) length: usize,
+    /// The result's scale.
+    pub(crate) scale: i32,
+}
+
+/// A source with its scale.
+#[derive(Debug)]
+pub(crate) struct PlannedSource {
+    /// Numbers are phases over `2^scale`.
+    pub(crate) scale: i32,
+    /// What it is.
+    pub(crate) kind: PlannedKind,
+}
+
+/// What a source is.
+#[derive(Debug)]
+pub(crate) enum PlannedKind {
+    /// A column of an input.
+    Column {
+        /// Which input.
+        input: usize,
+        /// Which column.
+        column: usize,
+        /// Subtracted before encoding.
+        centre: f64,
+        /// Phases are multiples of `2^grid`.
+        grid: u32,
+    },
+    /// A function of a form.
+    Function {
+        /// The argument.
+        operand: WholeForm,
+        /// How it is evaluated.
+        table: Table,
+    },
+}
+
+/// One column of an output.
+#[derive(Debug)]
+pub(crate) struct PlannedOutput {
+    /// What is computed.
+    pub(crate) form: WholeForm,
+    /// Decrypted phases are rounded to multiples of `2^grid`, which noise cannot change.
+    pub(crate) exact_grid: Option<u32>,
+    /// Bits of each word that are sent.
+    pub(crate) sent_bits: u32,
+    /// The largest error that noise may cause.
+    pub(crate) tolerance: f64,
+    /// A bound of what rounding inputs and weights does to it, smooth tables' cells aside.
+    pub(crate) rounding: f64,
+}
+
+/// A program in whole numbers.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// In an order in which each needs only those before it.
+    pub(crate) sources: Vec<PlannedSource>,
+    /// For each output, its columns.
+    pub(crate) outputs: Vec<Vec<PlannedOutput>>,
+    /// The least number of standard deviations between a bootstrap and a wrong result.
+    pub(crate) deviations: Option<f64>,
+    /// Levels of the widest comparison.
+    pub(crate) levels: u32,
+}
+
+impl Plan {
+    /// Bootstraps in one evaluation.
+    pub(crate) fn bootstraps(&self) -> u64 {
+        self.functions()
+            .map(|(operand, table)| table.bootstraps() * operand.length as u64)
+            .sum()
+    }
+
+    /// All functions with their arguments.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = (&WholeForm, &Table)> {
+        self.sources.iter().filter_map(|s| match &s.kind {
+            PlannedKind::Function { operand, table } => Some((operand, table)),
+            PlannedKind::Column { .. } => None,
+        })
+    }
+
+    /// All forms: arguments and outputs.
+    pub(crate) fn forms(&self) -> impl Iterator<Item = &WholeForm> {
+        let outputs = self.outputs.iter().flatten().map(|o| &o.form);
+        self.functions().map(|(operand, _)| operand).chain(outputs)
+    }
+}
+
+/// What is to become of a form.
+#[derive(Clone, Copy, PartialEq)]
+enum Use {
+    Output,
+    Smooth,
+    Step,
+    /// Entries of the table.
+    Lookup(usize),
+}
+
+/// What is known of a source before its scale is chosen, and after.
+#[derive(Clone, Debug)]
+struct Known {
+    half_width: f64,
+    centre: f64,
+    scale: i32,
+    /// Phases are multiples of `2^grid`.
+    grid: u32,
+    /// Standard deviation of the noise, in turns.
+    deviation: f64,
+    /// What its argument's noise may change, in units of its value.
+    blur: f64,
+    /// What rounding may have changed, in units of its value.
+    rounding: f64,
+    precision: f64,
+}
+
+struct Planner<'a> {
+    flat: &'a Flat,
+    noise: Noise,
+    comparison_bits: u32,
+    known: Vec<Known>,
+    deviations: Option<f64>,
+    levels: u32,
+}
+
+/// Plans a flattened program; comparisons resolve `comparison_bits` bits of their range.
+pub(crate) fn plan(flat: &Flat, comparison_bits: u32) -> Result<Plan, Refusal> {
+    let noise = Noise::new();
+    let known = flat.sources.iter().map(|s| Known::new(s, noise)).collect();
+    let mut planner = Planner {
+        flat,
+        noise,
+        comparison_bits,
+        known,
+        deviations: None,
+        levels: 0,
+    };
+    planner.choose_scales()?;
+    let mut sources = Vec::new();
+    for (index, source) in flat.sources.iter().enumerate() {
+        let kind = planner.source(index, source)?;
+        let scale = planner.known[index].scale;
+        sources.push(PlannedSource { scale, kind });
+    }
+    let outputs = flat
+        .outputs
+        .iter()
+        .map(|columns| columns.iter().map(|f| planner.output(f)).collect())
+        .collect();
+    Ok(Plan {
+        sources,
+        outputs,
+        deviations: planner.deviations,
+        levels: planner.levels,
+    })
+}
+
+impl Known {
+    fn new(source: &Source, noise: Noise) -> Self {
+        let (range, deviation, precision) = match source {
+            Source::Column {
+                range, precision, ..
+            } => (*range, noise.fresh.sqrt(), *precision),
+            Source::Function { range, .. } => (*range, noise.bootstrapped.sqrt(), 0.0),
+        };
+        let centred = matches!(source, Source::Column { .. });
+        let half_width = if centred {
+            0.5 * range.width()
+        } else {
+            range.magnitude()
+        };
+        Self {
+            half_width,
+            centre: if centred { range.centre() } else { 0.0 },
+            scale: room(half_width),
+            grid: 0,
+            deviation,
+            blur: 0.0,
+            rounding: 0.0,
+            precision,
+        }
+    }
+}
+
+/// The largest scale at which numbers up to `magnitude` take a quarter turn.
+fn room(magnitude: f64) -> i32 {
+    (62.0 - magnitude.max(f64::MIN_POSITIVE).log2()).floor().min(900.0) as i32
+}
+
+impl Planner<'_> {
+    /// The scale that a form's result must have.
+    fn form_scale(form: &Form, used: Use) -> i32 {
+        let fit = |extent: f64| {
+            let extent = extent.max(1e-30);
+            ((63f64.exp2() * FILL / extent).log2().floor() as i32).min(900)
+        };
+        match used {
+            Use::Output => room(form.range.magnitude()),
+            Use::Step => fit(form.range.magnitude()),
+            Use::Smooth => fit(form.range.width()),
+            Use::Lookup(entries) => 63 - entries.next_power_of_two().ilog2() as i32,
+        }
+    }
+
+    fn uses(&self) -> Vec<(&Form, Use)> {
+        let arguments = self.flat.sources.iter().filter_map(|s| match s {
+            Source::Function {
+                function, operand, ..
+            } => Some((operand, used_by(function, operand))),
+            Source::Column { .. } => None,
+        });
+        let outputs = self.flat.outputs.iter().flatten();
+        arguments.chain(outputs.map(|f| (f, Use::Output))).collect()
+    }
+
+    /// Every source's scale leaves room for the weights of every form that uses it.
+    fn choose_scales(&mut self) -> Result<(), Refusal> {
+        let mut scales: Vec<i32> = self.known.iter().map(|k| k.scale).collect();
+        for (form, used) in self.uses() {
+            if let Use::Lookup(entries) = used
+                && entries > TABLE_ENTRIES
+            {
+                return Err(Refusal::because(
+                    "lookup",
+                    format!(
+                        "a table of {entries} entries; one bootstrap of this parameter set \
+                         resolves {TABLE_ENTRIES} exactly, so split the argument into digits"
+                    ),
+                ));
+            }
+            let scale = Self::form_scale(form, used);
+            let below = scale - self.weight_places(form, used, scale);
+            for term in &form.terms {
+                scales[term.source] = scales[term.source].min(below);
+            }
+        }
+        for (known, scale) in self.known.iter_mut().zip(scales) {
+            known.scale = scale;
+        }
+        let grids: Vec<(usize, u32)> = self
+            .uses()
+            .into_iter()
+            .filter(|(_, used)| *used == Use::Step)
+            .flat_map(|(form, _)| {
+                let grid = self.input_grid(form);
+                form.terms.iter().map(move |t| t.source).zip(grid)
+            })
+            .collect();
+        for (source, grid) in grids {
+            if matches!(self.flat.sources[source], Source::Column { .. }) {
+                let known = &mut self.known[source];
+                known.grid = known.grid.max(grid);
+            }
+        }
+        Ok(())
+    }
+
+    /// The grids of a comparison's sources: as fine as comparisons resolve, or as fine as the
+    /// inputs' precision asks where the weights are whole.
+    fn input_grid(&self, form: &Form) -> Vec<u32> {
+        let finest = 64 - self.comparison_bits;
+        let places = integral_places(form);
+        let grids = form.terms.iter().map(|term| {
+            let known = &self.known[term.source];
+            match places {
+                Some(_) if known.precision > 0.0 => {
+                    let step = (2.0 * known.precision).log2().floor() as i32;
+                    (known.scale + step).clamp(finest as i32, 62) as u32
+                }
+                _ => finest,
+            }
+        });
+        grids.collect()
+    }
+
+    /// Binary places of a form's weights.
+    fn weight_places(&self, form: &Form, used: Use, scale: i32) -> i32 {
+        if let Some(places) = integral_places(form) {
+            return places;
+        }
+        let error = |places: i32| {
+            let source_unit = f64::from(places - scale).exp2();
+            let grid = match used {
+                Use::Step => f64::from(64 - self.comparison_bits as i32).exp2(),
+                _ => 1.0,
+            };
+            let mut weights = 0.0;
+            let mut inputs = 0.0;
+            let mut noise = 0.0;
+            for term in &form.terms {
+                let known = &self.known[term.source];
+                let weight = magnitude(&term.weight);
+                weights += 0.5 * f64::from(-places).exp2() * known.half_width;
+                inputs += 0.5 * weight * grid * source_unit;
+                noise += (weight * known.deviation * 64f64.exp2() * source_unit).powi(2);
+            }
+            weights + inputs + DEVIATIONS * noise.sqrt()
+        };
+        (1..=40)
+            .min_by(|a, b| error(*a).total_cmp(&error(*b)))
+            .unwrap_or(1)
+    }
+
+    /// Turns a form into whole numbers. Also: its noise, in turns; its blur and its rounding, in
+    /// units of its value; its grid.
+    fn whole(&self, form: &Form, scale: i32, centre: f64) -> (WholeForm, Arrival) {
+        let mut arrival = Arrival {
+            deviation: 0.0,
+            blur: 0.0,
+            rounding: 0.0,
+            grid: if form.terms.is_empty() { 0 } else { 63 },
+        };
+        let mut bias = form.bias.map(|b| b - centre);
+        let mut variance = 0.0;
+        let mut by_source: std::collections::BTreeMap<usize, f64> = std::collections::BTreeMap::new();
+        let mut terms = Vec::new();
+        for term in &form.terms {
+            let known = &self.known[term.source];
+            let lift = scale - known.scale;
+            bias = bias.zip(&term.weight, |b, w| b + w * known.centre);
+            let weight = Words::from(&term.weight, |w| to_phase(w, lift));
+            let largest = weight
+                .values()
+                .iter()
+                .map(|w| w.cast_signed().unsigned_abs() as f64)
+                .fold(0.0, f64::max);
+            *by_source.entry(term.source).or_default() += largest;
+            for (w, real) in weight.values().iter().zip(term.weight.values()) {
+                let whole = w.cast_signed() as f64 * f64::from(-lift).exp2();
+                let off = (whole - real).abs() * known.half_width;
+                // The greatest over the elements, for each term.
+                arrival.rounding = arrival.rounding.max(off);
+            }
+            let zeros = weight
+                .values()
+                .iter()
+                .filter(|w| **w != 0)
+                .map(|w| w.trailing_zeros())
+                .min();
+            if let Some(zeros) = zeros {
+                arrival.grid = arrival.grid.min(known.grid + zeros);
+            }
+            arrival.blur += magnitude(&term.weight) * known.blur;
+            terms.push(WholeTerm {
+                source: term.source,
+                gather: term.gather.clone(),
+                weight,
+            });
+        }
+        arrival.rounding *= form.terms.len() as f64;
+        for (source, weight) in by_source {
+            let known = &self.known[source];
+            // Terms that read one source may meet the same element: their noise adds up.
+            variance += (weight * known.deviation).powi(2);
+            let step = f64::from(known.grid as i32 - known.scale).exp2();
+            let input = match self.flat.sources[source] {
+                Source::Column { .. } => 0.5 * step,
+                Source::Function { .. } => known.rounding,
+            };
+            arrival.rounding += weight * f64::from(known.scale - scale).exp2() * input;
+        }
+        arrival.deviation = variance.sqrt();
+        let whole = WholeForm {
+            terms,
+            bias: Words::from(&bias, |b| to_phase(b, scale)),
+            length: form.length,
+            scale,
+        };
+        (whole, arrival)
+    }
+
+    fn source(&mut self, index: usize, source: &Source) -> Result<PlannedKind, Refusal> {
+        match source {
+            Source::Column { input, column, .. } => {
+                let known = &mut self.known[index];
+                // On the grid, so that whole numbers stay whole.
+                let step = f64::from(known.grid as i32 - known.scale).exp2();
+                known.centre = (known.centre / step).round() * step;
+                Ok(PlannedKind::Column {
+                    input: *input,
+                    column: *column,
+                    centre: known.centre,
+                    grid: known.grid,
+                })
+            }
+            Source::Function {
+                function, operand, ..
+            } => self.function(index, function, operand),
+        }
+    }
+
+    fn function(
+        &mut self,
+        index: usize,
+        function: &Function,
+        operand: &Form,
+    ) -> Result<PlannedKind, Refusal> {
+        let scale = Self::form_scale(operand, used_by(function, operand));
+        match function {
+            Function::Smooth(op) => Ok(self.smooth(index, op, operand, scale)),
+            Function::Lookup(table) => {
+                let first = operand.range.low.round();
+                let (operand, arrival) = self.whole(operand, scale, first);
+                let half_box = f64::from(scale - 65).exp2();
+                let error = (arrival.blur + arrival.rounding) * f64::from(scale - 64).exp2();
+                self.require("lookup", half_box - error, arrival.deviation, 0.0)?;
+                let result = self.known[index].scale;
+                if table.entries.iter().all(|e| e.fract() == 0.0) {
+                    self.known[index].grid = result.clamp(0, 62) as u32;
+                }
+                let table = Table::lookup(table, first, scale as u32, result);
+                Ok(PlannedKind::Function { operand, table })
+            }
+            Function::Step { at_zero } => self.step(index, operand, scale, *at_zero),
+        }
+    }
+
+    fn smooth(
+        &mut self,
+        index: usize,
+        op: &hexperiment_core::program::Op,
+        operand: &Form,
+        scale: i32,
+    ) -> PlannedKind {
+        let range: Interval = operand.range;
+        let (operand, arrival) = self.whole(operand, scale, range.centre());
+        let result = self.known[index].scale;
+        let table = Table::smooth(op, range, scale, result);
+        if let Table::Cells { cells, .. } = &table {
+            let spread = (arrival.deviation.powi(2) + self.noise.before_rotation).sqrt();
+            let to_turns = f64::from(scale - 64).exp2();
+            let cell = (2 * N) as f64;
+            let reach = |turns: f64| (turns * cell).ceil() as usize;
+            let extent = 0.5 * range.width() * to_turns * cell;
+            let (from, to) = (N as f64 / 2.0 - extent, N as f64 / 2.0 + extent);
+            let (from, to) = (from.floor().max(0.0) as usize, (to.ceil() as usize).min(N - 1));
+            let unit = f64::from(-result).exp2();
+            let blur = reach(DEVIATIONS * spread + arrival.blur * to_turns) + 1;
+            self.known[index].blur = sensitivity(cells, blur, from, to) * unit;
+            // The cells themselves, and what reached them.
+            let rounding = reach(arrival.rounding * to_turns) + 1;
+            self.known[index].rounding = sensitivity(cells, rounding, from, to) * unit;
+        }
+        PlannedKind::Function { operand, table }
+    }
+
+    fn step(
+        &mut self,
+        index: usize,
+        operand: &Form,
+        scale: i32,
+        at_zero: bool,
+    ) -> Result<PlannedKind, Refusal> {
+        let magnitude = operand.range.magnitude();
+        let (mut operand, arrival) = self.whole(operand, scale, 0.0);
+        // Only coarse comparisons round by so much that the range overflows the cascade's.
+        let reach = (magnitude + arrival.rounding) * f64::from(scale - 64).exp2();
+        if reach > MOST_REACH {
+            return Err(Refusal::because(
+                "step",
+                format!(
+                    "comparisons of {} bits round too much here; raise `comparison_bits`",
+                    self.comparison_bits
+                ),
+            ));
+        }
+        let grid = arrival.grid.clamp(64 - self.comparison_bits, 62);
+        let on_grid = |phase: u64| {
+            let half = 1u64 << (grid - 1);
+            phase.wrapping_add(half) >> grid << grid
+        };
+        operand.bias = match operand.bias {
+            Words::Scalar(b) => Words::Scalar(on_grid(b)),
+            Words::Vector(bs) => Words::Vector(bs.into_iter().map(on_grid).collect()),
+        };
+        let result = self.known[index].scale.clamp(1, 62) as u32;
+        let (table, margins) = Table::step(grid, at_zero, result).ok_or_else(|| {
+            Refusal::because("step", format!("a comparison of {} bits", 64 - grid))
+        })?;
+        let blur = arrival.blur * f64::from(scale - 64).exp2();
+        let noisy = arrival.deviation;
+        if let Some(inner) = margins.inner {
+            // The level before the last multiplies the argument's noise least favourably.
+            self.require("step", inner - blur * margins.last_factor, noisy * margins.last_factor, 0.0)?;
+        }
+        self.require(
+            "step",
+            margins.last - blur * margins.last_factor,
+            noisy * margins.last_factor,
+            0.0,
+        )?;
+        if let Some(sum) = margins.sum {
+            let levels = f64::from(margins.count) * self.noise.bootstrapped;
+            self.require("step", sum, 0.0, levels)?;
+        }
+        self.levels = self.levels.max(margins.count);
+        let known = &mut self.known[index];
+        known.scale = result as i32;
+        known.grid = result;
+        Ok(PlannedKind::Function { operand, table })
+    }
+
+    /// Notes how many standard deviations lie within `margin`, and refuses too few.
+    fn require(
+        &mut self,
+        what: &str,
+        margin: f64,
+        deviation: f64,
+        variance: f64,
+    ) -> Result<(), Refusal> {
+        let total = deviation.powi(2) + variance + self.noise.before_rotation;
+        let deviations = margin / total.sqrt();
+        self.deviations = Some(self.deviations.map_or(deviations, |d| d.min(deviations)));
+        // NaN is refused, too.
+        if deviations >= DEVIATIONS {
+            return Ok(());
+        }
+        Err(Refusal::because(
+            what,
+            format!(
+                "its argument is too noisy: a wrong result with probability 2^{:.0}, at most 2^-128 \
+                 is wanted; use smaller weights or fewer summands before it",
+                log2_failure(deviations)
+            ),
+        ))
+    }
+
+    fn output(&self, form: &Form) -> PlannedOutput {
+        let scale = Self::form_scale(form, Use::Output);
+        let (whole, arrival) = self.whole(form, scale, 0.0);
+        let words = 64f64.exp2();
+        let sent_noise = |bits: u32| {
+            // Each word of a ciphertext rounded: every secret bit may let one through.
+            let unit = f64::from(-(bits as i32)).exp2();
+            SIZE_AND_BODY * unit * unit / 12.0
+        };
+        let fits = |deviation: f64, grid: u32| {
+            DEVIATIONS * deviation < f64::from(grid as i32 - 65).exp2()
+        };
+        let bias_on_grid = |grid: u32| whole.bias.values().iter().all(|b| b.trailing_zeros() >= grid);
+        let exact_grid = (arrival.blur == 0.0
+            && arrival.grid > 0
+            && fits(arrival.deviation, arrival.grid)
+            && bias_on_grid(arrival.grid))
+        .then_some(arrival.grid);
+        let enough = |bits: &u32| {
+            let added = sent_noise(*bits);
+            match exact_grid {
+                Some(grid) => fits((arrival.deviation.powi(2) + added).sqrt(), grid),
+                None => added <= 0.25 * arrival.deviation.powi(2),
+            }
+        };
+        let sent_bits = (2..8).map(|bytes| 8 * bytes).find(enough).unwrap_or(64);
+        let deviation = (arrival.deviation.powi(2) + sent_noise(sent_bits)).sqrt();
+        let tolerance = match exact_grid {
+            Some(_) => 0.0,
+            None => DEVIATIONS * deviation * words * f64::from(-scale).exp2() + arrival.blur,
+        };
+        PlannedOutput {
+            form: whole,
+            exact_grid,
+            sent_bits,
+            tolerance,
+            rounding: arrival.rounding,
+        }
+    }
+}
+
+/// Words of a ciphertext, the body included.
+const SIZE_AND_BODY: f64 = (N + 1) as f64;
+
+/// How a form arrives.
+struct Arrival {
+    /// Standard deviation of its noise, in turns.
+    deviation: f64,
+    /// What smooth tables' arguments' noise may have changed, in units of its value.
+    blur: f64,
+    /// What rounding may have changed, in units of its value.
+    rounding: f64,
+    /// Its phases are multiples of `2^grid`, the bias aside.
+    grid: u32,
+}
+
+fn used_by(function: &Function, operand: &Form) -> Use {
+    match function {
+        Function::Smooth(_) => Use::Smooth,
+        Function::Step { .. } => Use::Step,
+        Function::Lookup(_) => {
+            let entries = operand.range.high.round() - operand.range.low.round() + 1.0;
+            Use::Lookup(entries as usize)
+        }
+    }
+}
+
+fn magnitude(public: &Public) -> f64 {
+    public.values().iter().fold(0.0, |m, x| m.max(x.abs()))
+}
+
+/// The fewest binary places that hold every weight of a form exactly, if there are few.
+fn integral_places(form: &Form) -> Option<i32> {
+    (0..=MOST_PLACES).find(|places| {
+        let lift = f64::from(*places).exp2();
+        form.terms.iter().all(|t| t.weight.map(|w| w * lift).is_integral())
+    })
+}

@@ -1,0 +1,72 @@
+//! The plugin.
+
+use std::collections::BTreeMap;
+
+use hexperiment_core::inventory;
+use hexperiment_core::options::{OptionSpec, Options};
+use hexperiment_core::program::OpKind;
+use hexperiment_core::program::lower::{Capabilities, LevelModel};
+use hexperiment_core::registry::SchemePlugin;
+use hexperiment_core::scheme::{Circuit, CompileRequest, Scheme, SchemeError, SchemeManifest};
+
+use crate::circuit::TfheCircuit;
+
+inventory::submit! { SchemePlugin(&Tfhe) }
+
+/// TFHE on tfhe-rs.
+pub struct Tfhe;
+
+impl Scheme for Tfhe {
+    fn manifest(&self) -> SchemeManifest {
+        SchemeManifest {
+            name: "tfhe",
+            doc: "TFHE (Chillotti, Gama, Georgieva, Izabachène 2020): quantised numbers on the \
+                  torus. Weighted sums need no bootstrap; functions are look-up tables by \
+                  programmable bootstrapping: comparisons exact on the quantised numbers, smooth \
+                  functions to the resolution of one bootstrap.",
+            library: "tfhe-rs 1.8".into(),
+            options: vec![OptionSpec::integer(
+                "comparison_bits",
+                5..=20,
+                20,
+                "Bits to which the argument of a comparison is resolved; its inputs and weights \
+                 are rounded accordingly. 5 bits take 1 bootstrap, 8 take 3, 12 take 4, 16 take \
+                 5, 20 take 6.",
+            )],
+        }
+    }
+
+    fn capabilities(&self, _: &Options) -> Result<Capabilities, SchemeError> {
+        use OpKind::{
+            Abs, Add, And, Compare, Constant, Lookup, Max, Min, Mul, Neg, Offset, Pick, Polynomial,
+            Relu, Scale, Select, Shift, Sigmoid, Sign, Square, Step, Sub, Sum, WeightedSum,
+        };
+        let product = "a product of two ciphertexts takes a table over both at once: 4 bits in all \
+                       with this parameter set";
+        let choice = "it needs a product of a bit and a wide number, which takes a table over both \
+                      at once";
+        Ok(Capabilities {
+            native: [
+                Abs, Add, And, Compare, Constant, Lookup, Neg, Offset, Pick, Polynomial, Relu,
+                Scale, Shift, Sigmoid, Sign, Step, Sub, Sum, WeightedSum,
+            ]
+            .into(),
+            vector_factors: true,
+            approximation: None,
+            levels: LevelModel::None,
+            client_finishes: false,
+            missing: BTreeMap::from([
+                (Mul, product),
+                (Square, product),
+                (Max, choice),
+                (Min, choice),
+                (Select, choice),
+            ]),
+            missing_otherwise: "there is no table for it",
+        })
+    }
+
+    fn compile(&self, request: CompileRequest<'_>) -> Result<Box<dyn Circuit>, SchemeError> {
+        Ok(Box::new(TfheCircuit::new(request)?))
+    }
+}

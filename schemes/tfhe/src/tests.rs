@@ -1,0 +1,227 @@
+//! Plans and ciphertexts against the oracle.
+
+use hexperiment_core::options::{OptionValue, Options};
+use hexperiment_core::program::lower::lower;
+use hexperiment_core::program::{
+    Column, Input, InputId, Interval, LookupTable, Op, Output, OutputId, Party, Program,
+    ProgramBuilder, Public, ValueId,
+};
+use hexperiment_core::scheme::{Circuit, CompileRequest, Scheme};
+use hexperiment_core::security::SecurityDemand;
+use ndarray::Array2;
+
+use crate::Tfhe;
+
+fn options(bits: i64) -> Options {
+    let spec = Tfhe.manifest().options;
+    let given = [("comparison_bits".to_owned(), OptionValue::Integer(bits))];
+    Options::with_defaults(&spec, given)
+}
+
+fn program(
+    length: usize,
+    ranges: &[(f64, f64)],
+    precision: f64,
+    build: impl FnOnce(&mut ProgramBuilder, &[ValueId]) -> Vec<ValueId>,
+) -> Program {
+    let mut builder = ProgramBuilder::new("test");
+    let columns = ranges.iter().map(|(low, high)| Column {
+        name: "x".into(),
+        range: Interval::new(*low, *high),
+    });
+    let (_, values) = builder
+        .input(Input {
+            name: "x".into(),
+            owner: Party::Client(0),
+            length,
+            columns: columns.collect(),
+            precision,
+        })
+        .unwrap();
+    let values = build(&mut builder, &values);
+    let name = "y".into();
+    builder.output(Output { name, values, precision }).unwrap();
+    builder.finish().unwrap()
+}
+
+fn compile(program: &Program, bits: i64) -> Box<dyn Circuit> {
+    let options = options(bits);
+    let lowered = lower(program, &Tfhe.capabilities(&options).unwrap()).unwrap();
+    Tfhe.compile(CompileRequest {
+        lowered: &lowered,
+        options: &options,
+        security: SecurityDemand { bits: 128, insecure: false },
+        threads: 2,
+    })
+    .unwrap()
+}
+
+/// Numbers that look random, spread over the range.
+fn table(length: usize, ranges: &[(f64, f64)]) -> Array2<f64> {
+    Array2::from_shape_fn((length, ranges.len()), |(i, j)| {
+        let (low, high) = ranges[j];
+        let share = ((i * 7919 + j * 104_729 + 13) % 1009) as f64 / 1008.0;
+        low + share * (high - low)
+    })
+}
+
+/// Runs encrypted; checks against the simulation; yields the largest error against the oracle.
+#[track_caller]
+fn check(program: &Program, bits: i64, inputs: &Array2<f64>) -> (Box<dyn Circuit>, f64) {
+    let circuit = compile(program, bits);
+    let keys = circuit.generate_keys().unwrap();
+    let sealed = keys.encryptor.encrypt(InputId::from_index(0), inputs.view()).unwrap();
+    let sealed = circuit.load(&sealed.to_bytes().unwrap()).unwrap();
+    let start = std::time::Instant::now();
+    let results = keys.evaluator.evaluate(&[sealed]).unwrap();
+    eprintln!("evaluate {} rows: {:?}, {} bootstraps", inputs.nrows(), start.elapsed(), circuit.parameters().counts.bootstraps);
+    let bytes = results[0].to_bytes().unwrap();
+    let results = circuit.load(&bytes).unwrap();
+    let found = keys.decryptor.decrypt(OutputId::from_index(0), &results).unwrap();
+    let simulated = &circuit.simulate(std::slice::from_ref(inputs)).unwrap()[0];
+    let exact = &program.interpret(std::slice::from_ref(inputs)).unwrap()[0];
+    let tolerance = circuit.parameters().noise_tolerance[0];
+    let mut worst: f64 = 0.0;
+    let mut noise: f64 = 0.0;
+    for ((x, y), z) in found.iter().zip(simulated).zip(exact) {
+        assert!((x - y).abs() <= tolerance, "decrypted {x}, simulated {y}, tolerance {tolerance}");
+        noise = noise.max((x - y).abs());
+        worst = worst.max((x - z).abs());
+    }
+    eprintln!(
+        "error {worst:.3e}, noise {noise:.3e} of {tolerance:.3e}; {:?}; {}",
+        circuit.parameters().chosen,
+        circuit.parameters().quantisation.as_ref().unwrap()
+    );
+    (circuit, worst)
+}
+
+const WEIGHTS: [f64; 9] = [0.41, -0.32, 0.07, 1.13, -0.55, 0.23, -0.011, 0.62, 0.3];
+
+fn logit(builder: &mut ProgramBuilder, values: &[ValueId]) -> ValueId {
+    let terms = values.iter().zip(WEIGHTS).map(|(v, w)| (*v, Public::Scalar(w)));
+    builder.weighted_sum(terms.collect(), -0.27).unwrap()
+}
+
+#[test]
+fn weighted_sums_need_no_bootstrap() {
+    let ranges = [(-4.0, 4.0); 9];
+    let program = program(50, &ranges, 1e-3, |b, x| vec![logit(b, x)]);
+    let (circuit, error) = check(&program, 20, &table(50, &ranges));
+    assert_eq!(circuit.parameters().counts.bootstraps, 0);
+    assert!(error < 2e-4, "{error}");
+}
+
+#[test]
+fn linear_operations_on_the_axis() {
+    let ranges = [(100.0, 700.0), (-1.0, 1.0)];
+    let length = 12;
+    let program = program(length, &ranges, 1e-3, |b, x| {
+        let shifted = b.shift(x[0], 5).unwrap();
+        let factors: Vec<f64> = (0..length).map(|i| i as f64 / 7.0 - 0.8).collect();
+        let scaled = b.scale(x[1], factors).unwrap();
+        let sum = b.add(shifted, scaled).unwrap();
+        let sums = b.sum(sum, 3).unwrap();
+        let picked = b.pick(x[0], 3).unwrap();
+        vec![sums, picked]
+    });
+    let (_, error) = check(&program, 20, &table(length, &ranges));
+    assert!(error < 1e-3, "{error}");
+}
+
+#[test]
+fn steps_are_exact() {
+    for bits in [5, 8, 12, 16, 20] {
+        let ranges = [(-8.0, 8.0)];
+        let program = program(40, &ranges, 1e-9, |b, x| {
+            vec![b.step(x[0]).unwrap(), b.push(Op::Sign(x[0])).unwrap()]
+        });
+        // Zero, the nearest numbers of the grid, and others.
+        let unit = 8.0 / 0.93 * f64::from(2 - bits as i32).exp2();
+        let inputs = Array2::from_shape_fn((40, 1), |(i, _)| match i {
+            0 => 0.0,
+            1 => 8.0,
+            2 => -8.0,
+            i => (i as f64 - 20.0) * unit,
+        });
+        let (circuit, error) = check(&program, bits, &inputs);
+        assert!(circuit.parameters().noise_tolerance[0] == 0.0);
+        assert!(error == 0.0 || bits < 20, "{bits} bits: {error}");
+    }
+}
+
+#[test]
+fn classes_follow_the_quantised_logit() {
+    let ranges = [(-4.0, 4.0); 9];
+    let program = program(24, &ranges, 0.25, |b, x| {
+        let z = logit(b, x);
+        vec![b.step(z).unwrap()]
+    });
+    let (circuit, error) = check(&program, 20, &table(24, &ranges));
+    assert_eq!(circuit.parameters().counts.bootstraps, 6 * 24);
+    assert!(error == 0.0, "{error}");
+}
+
+#[test]
+fn sigmoid_by_one_table() {
+    let ranges = [(-4.0, 4.0); 9];
+    let program = program(24, &ranges, 0.01, |b, x| {
+        let z = logit(b, x);
+        vec![b.sigmoid(z).unwrap()]
+    });
+    let (_, error) = check(&program, 20, &table(24, &ranges));
+    assert!(error < 0.1, "{error}");
+}
+
+#[test]
+fn tables_and_conjunctions_are_exact() {
+    let ranges = [(0.0, 12.0), (0.0, 12.0)];
+    let length = 13;
+    let squares: Vec<f64> = (0..13).map(|i| f64::from(i * i % 7) - 2.0).collect();
+    let program = program(length, &ranges, 0.25, |b, x| {
+        let table = LookupTable { first: 0, entries: squares.into() };
+        let looked = b.push(Op::Lookup { value: x[0], table }).unwrap();
+        let first = b.offset(x[0], -4.5).unwrap();
+        let second = b.offset(x[1], -7.5).unwrap();
+        let bits = vec![b.step(first).unwrap(), b.step(second).unwrap()];
+        vec![looked, b.and(bits).unwrap()]
+    });
+    let inputs = Array2::from_shape_fn((length, 2), |(i, j)| ((i * (1 + 4 * j)) % 13) as f64);
+    let (_, error) = check(&program, 20, &inputs);
+    assert!(error == 0.0, "{error}");
+}
+
+#[test]
+fn bytes_that_are_not_ours_are_refused() {
+    let ranges = [(-1.0, 1.0); 2];
+    let program = program(3, &ranges, 1e-3, |b, x| vec![b.add(x[0], x[1]).unwrap()]);
+    let circuit = compile(&program, 20);
+    let keys = circuit.generate_keys().unwrap();
+    let inputs = table(3, &ranges);
+    let sealed = keys.encryptor.encrypt(InputId::from_index(0), inputs.view()).unwrap();
+    let bytes = sealed.to_bytes().unwrap();
+    assert_eq!(bytes.len(), 9 + 2 * (16 + 3 * 8));
+    for length in [0, 4, 8, 9, bytes.len() - 1] {
+        assert!(circuit.load(&bytes[..length]).is_err(), "{length}");
+    }
+    for (at, value) in [(0, 0), (4, 7), (5, 1), (8, 255)] {
+        let mut wrong = bytes.clone();
+        wrong[at] = value;
+        assert!(circuit.load(&wrong).is_err(), "{at}");
+    }
+    assert!(keys.decryptor.decrypt(OutputId::from_index(0), &sealed).is_err());
+}
+
+#[test]
+fn more_than_128_bits_are_refused() {
+    let program = program(1, &[(0.0, 1.0)], 1e-3, |_, x| vec![x[0]]);
+    let options = options(20);
+    let lowered = lower(&program, &Tfhe.capabilities(&options).unwrap()).unwrap();
+    let refused = Tfhe.compile(CompileRequest {
+        lowered: &lowered,
+        options: &options,
+        security: SecurityDemand { bits: 192, insecure: false },
+        threads: 1,
+    });
+    assert!(refused.is_err_and(|e| e.to_string().contains("128")));
+}

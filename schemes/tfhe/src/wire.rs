@@ -1,0 +1,207 @@
+//! Ciphertexts and their bytes.
+//!
+//! Fresh ciphertexts share one seed for each column and are sent as their bodies: 8 bytes for
+//! each number. Results are full, each word rounded to the bits that their noise leaves
+//! meaningful.
+
+use hexperiment_core::scheme::{CiphertextData, SchemeError};
+
+use crate::parameters::SIZE;
+use crate::plan::Plan;
+
+const MAGIC: [u8; 4] = *b"HXT1";
+const FRESH: u8 = 0;
+const RESULT: u8 = 1;
+const HEADER: usize = 4 + 1 + 4;
+const SEED: usize = 16;
+
+/// The encrypted columns of an input.
+pub(crate) struct Fresh {
+    /// Which input.
+    pub(crate) input: usize,
+    /// The columns.
+    pub(crate) columns: Vec<Seeded>,
+}
+
+/// Ciphertexts whose masks follow from a seed.
+pub(crate) struct Seeded {
+    /// The masks' public seed.
+    pub(crate) seed: u128,
+    /// One body for each ciphertext.
+    pub(crate) bodies: Vec<u64>,
+}
+
+/// The columns of an output.
+pub(crate) struct Results {
+    /// Which output.
+    pub(crate) output: usize,
+    /// The columns.
+    pub(crate) columns: Vec<Column>,
+}
+
+/// Full ciphertexts, rounded to `bits` of each word.
+pub(crate) struct Column {
+    /// A multiple of 8.
+    pub(crate) bits: u32,
+    /// [`SIZE`] words for each ciphertext.
+    pub(crate) words: Vec<u64>,
+}
+
+impl Column {
+    /// Rounds words to `bits`.
+    pub(crate) fn rounded(mut words: Vec<u64>, bits: u32) -> Self {
+        let dropped = 64 - bits;
+        if dropped > 0 {
+            let half = 1u64 << (dropped - 1);
+            for word in &mut words {
+                *word = word.wrapping_add(half) >> dropped << dropped;
+            }
+        }
+        Self { bits, words }
+    }
+}
+
+fn header(bytes: &mut Vec<u8>, kind: u8, index: usize) {
+    bytes.extend(MAGIC);
+    bytes.push(kind);
+    bytes.extend((index as u32).to_le_bytes());
+}
+
+impl CiphertextData for Fresh {
+    fn write(&self, bytes: &mut Vec<u8>) -> Result<(), SchemeError> {
+        header(bytes, FRESH, self.input);
+        for column in &self.columns {
+            bytes.extend(column.seed.to_le_bytes());
+            bytes.extend(column.bodies.iter().flat_map(|b| b.to_le_bytes()));
+        }
+        Ok(())
+    }
+
+    fn count(&self) -> usize {
+        self.columns.iter().map(|c| c.bodies.len()).sum()
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}
+
+impl CiphertextData for Results {
+    fn write(&self, bytes: &mut Vec<u8>) -> Result<(), SchemeError> {
+        header(bytes, RESULT, self.output);
+        for column in &self.columns {
+            let kept = (column.bits / 8) as usize;
+            for word in &column.words {
+                bytes.extend(&word.to_be_bytes()[..kept]);
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&self) -> usize {
+        self.columns.iter().map(|c| c.words.len() / SIZE).sum()
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}
+
+/// What bytes hold.
+pub(crate) enum Read {
+    /// An input.
+    Fresh(Fresh),
+    /// An output.
+    Results(Results),
+}
+
+fn foreign(problem: impl Into<String>) -> SchemeError {
+    SchemeError::Foreign(problem.into())
+}
+
+/// Reads what was written for a circuit of this plan, whose inputs have these
+/// `(length, columns)`.
+pub(crate) fn read(
+    bytes: &[u8],
+    plan: &Plan,
+    inputs: &[(usize, usize)],
+) -> Result<Read, SchemeError> {
+    let Some((head, body)) = bytes.split_at_checked(HEADER) else {
+        return Err(foreign(format!("{} bytes are no header", bytes.len())));
+    };
+    if head[..4] != MAGIC {
+        return Err(foreign("these bytes are no TFHE ciphertexts"));
+    }
+    let index = u32::from_le_bytes([head[5], head[6], head[7], head[8]]) as usize;
+    match head[4] {
+        FRESH => {
+            let (length, count) = *inputs
+                .get(index)
+                .ok_or_else(|| foreign(format!("the circuit has no input {index}")))?;
+            read_fresh(body, index, length, count).map(Read::Fresh)
+        }
+        RESULT => {
+            let columns = plan
+                .outputs
+                .get(index)
+                .ok_or_else(|| foreign(format!("the circuit has no output {index}")))?;
+            let shapes: Vec<_> = columns.iter().map(|c| (c.form.length, c.sent_bits)).collect();
+            read_results(body, index, &shapes).map(Read::Results)
+        }
+        kind => Err(foreign(format!("unknown kind {kind}"))),
+    }
+}
+
+fn expect_length(found: usize, expected: usize) -> Result<(), SchemeError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(foreign(format!("{found} bytes of ciphertexts, expected {expected}")))
+}
+
+fn read_fresh(
+    body: &[u8],
+    input: usize,
+    length: usize,
+    count: usize,
+) -> Result<Fresh, SchemeError> {
+    let column_bytes = SEED + 8 * length;
+    expect_length(body.len(), column_bytes * count)?;
+    let columns = body.chunks_exact(column_bytes).filter_map(|chunk| {
+        let (seed, bodies) = chunk.split_first_chunk::<SEED>()?;
+        let bodies = bodies.as_chunks::<8>().0.iter().map(|b| u64::from_le_bytes(*b));
+        Some(Seeded {
+            seed: u128::from_le_bytes(*seed),
+            bodies: bodies.collect(),
+        })
+    });
+    Ok(Fresh {
+        input,
+        columns: columns.collect(),
+    })
+}
+
+fn read_results(
+    body: &[u8],
+    output: usize,
+    shapes: &[(usize, u32)],
+) -> Result<Results, SchemeError> {
+    let size = |(length, bits): &(usize, u32)| length * SIZE * (*bits / 8) as usize;
+    expect_length(body.len(), shapes.iter().map(size).sum())?;
+    let mut rest = body;
+    let mut columns = Vec::new();
+    for shape in shapes {
+        let (these, after) = rest.split_at(size(shape));
+        rest = after;
+        let words = these.chunks_exact((shape.1 / 8) as usize).map(|kept| {
+            let mut word = [0u8; 8];
+            word[..kept.len()].copy_from_slice(kept);
+            u64::from_be_bytes(word)
+        });
+        columns.push(Column {
+            bits: shape.1,
+            words: words.collect(),
+        });
+    }
+    Ok(Results { output, columns })
+}
