@@ -1,118 +1,12 @@
 //! The program on integers: scales, coefficients and proven bounds.
 
-use hexperiment_core::program::{Interval, Op, Program, Public, ValueId};
+use hexperiment_core::program::{Op, Program, Public, ValueId};
 use hexperiment_core::scheme::Refusal;
 use rug::Integer;
 
-use crate::fixed_point::{bits_for, decode, encode, exact_bits};
+use crate::fixed_point::{bits_for, decode, exact_bits};
+use crate::numbers::{Bounds, Numbers};
 use crate::sensitivity::Sensitivity;
-
-/// Public integers: one for all elements, or one for each.
-#[derive(Clone, Debug)]
-pub(crate) enum Numbers {
-    Same(Integer),
-    Each(Vec<Integer>),
-}
-
-impl Numbers {
-    fn encode(numbers: &Public, fraction_bits: u32) -> Self {
-        match numbers {
-            Public::Scalar(x) => Self::Same(encode(*x, fraction_bits)),
-            Public::Vector(xs) => {
-                Self::Each(xs.iter().map(|x| encode(*x, fraction_bits)).collect())
-            }
-        }
-    }
-
-    /// The number that meets element `index`.
-    pub(crate) fn at(&self, index: usize) -> &Integer {
-        match self {
-            Self::Same(x) => x,
-            Self::Each(xs) => &xs[index],
-        }
-    }
-
-    /// Whether one number serves all elements.
-    pub(crate) fn is_same(&self) -> bool {
-        matches!(self, Self::Same(_))
-    }
-
-    fn bounds(&self) -> Bounds {
-        match self {
-            Self::Same(x) => Bounds::hull(x.clone(), x.clone()),
-            Self::Each(xs) => xs
-                .iter()
-                .map(|x| Bounds::hull(x.clone(), x.clone()))
-                .reduce(Bounds::union)
-                .unwrap_or_else(|| Bounds::hull(Integer::new(), Integer::new())),
-        }
-    }
-}
-
-/// A closed interval of integers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Bounds {
-    pub(crate) low: Integer,
-    pub(crate) high: Integer,
-}
-
-impl Bounds {
-    fn hull(a: Integer, b: Integer) -> Self {
-        if a <= b {
-            Self { low: a, high: b }
-        } else {
-            Self { low: b, high: a }
-        }
-    }
-
-    fn union(self, other: Self) -> Self {
-        Self {
-            low: self.low.min(other.low),
-            high: self.high.max(other.high),
-        }
-    }
-
-    /// The integers that values of `range` become; ends get the room that
-    /// [`hexperiment_core::program::Input::check`] leaves them.
-    fn of_range(range: Interval, fraction_bits: u32) -> Self {
-        let room = 1e-9 * range.width();
-        Self {
-            low: encode(range.low - room, fraction_bits),
-            high: encode(range.high + room, fraction_bits),
-        }
-    }
-
-    fn times(&self, other: &Self) -> Self {
-        let product = |a: &Integer, b: &Integer| Integer::from(a * b);
-        Self::hull(
-            product(&self.low, &other.low),
-            product(&self.high, &other.high),
-        )
-        .union(Self::hull(
-            product(&self.low, &other.high),
-            product(&self.high, &other.low),
-        ))
-    }
-
-    fn plus(mut self, other: &Self) -> Self {
-        self.low += &other.low;
-        self.high += &other.high;
-        self
-    }
-
-    /// Whether `number` lies inside.
-    pub(crate) fn contains(&self, number: &Integer) -> bool {
-        self.low <= *number && *number <= self.high
-    }
-
-    /// Bits of the largest magnitude, with a sign.
-    pub(crate) fn signed_bits(&self) -> u32 {
-        1 + self
-            .low
-            .significant_bits()
-            .max(self.high.significant_bits())
-    }
-}
 
 /// What a value is computed from.
 #[derive(Clone, Debug)]
@@ -343,8 +237,7 @@ impl Builder<'_> {
             Op::Pick { value, stride } => self.moved(id, *value, *stride, 0),
             Op::Sum { value, group } => {
                 let operand = &self.nodes[value.index()];
-                let count = Integer::from(*group);
-                let count = Bounds::hull(count.clone(), count);
+                let count = Bounds::point(Integer::from(*group));
                 Node {
                     step: Step::Sum {
                         value: value.index(),

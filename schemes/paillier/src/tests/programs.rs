@@ -3,6 +3,7 @@
 use super::*;
 use hexperiment_core::options::OptionValue::{Flag, Text};
 use hexperiment_core::program::{Op, Public};
+use hexperiment_core::session::Session;
 
 fn unpacked() -> Options {
     small(&[("packing", Flag(false))])
@@ -15,6 +16,11 @@ fn scores_agree_packed_and_unpacked() {
         check(&program, &small(&[]));
         check(&program, &unpacked());
     }
+}
+
+#[test]
+fn keys_of_full_size_work() {
+    check(&score(60, 3, 5e-7), &options(&[]));
 }
 
 #[test]
@@ -46,6 +52,7 @@ fn random(seed: u64, vectors: bool) -> Program {
         values.extend(builder.input(declared).unwrap().1);
     }
     for _ in 0..rng.random_range(1..8) {
+        let kind = rng.random_range(0..6);
         let mut pick = || values[rng.random_range(0..values.len())];
         let (a, b) = (pick(), pick());
         let mut numbers = |each: bool| -> Public {
@@ -62,7 +69,7 @@ fn random(seed: u64, vectors: bool) -> Program {
                 number().into()
             }
         };
-        let op = match numbers(false).at(0).to_bits() % 6 {
+        let op = match kind {
             0 => Op::Add(a, b),
             1 => Op::Sub(a, b),
             2 => Op::Neg(a),
@@ -93,7 +100,7 @@ fn random(seed: u64, vectors: bool) -> Program {
 
 #[test]
 fn random_programs_agree_with_the_oracle() {
-    for seed in 0..12 {
+    for seed in 0..24 {
         check(&random(seed, false), &options_of(1024, true));
         check(&random(seed, false), &options_of(1024, false));
         check(&random(seed, true), &options_of(1024, true));
@@ -174,7 +181,25 @@ fn the_client_applies_the_last_function() {
         .output(output("p", vec![probability], 1e-6))
         .unwrap();
     let program = builder.finish().unwrap();
-    let lowered = lowered(&program, &small(&[])).unwrap();
+    let options = small(&[]);
+    check(&program, &options);
+
+    let lowered = lowered(&program, &options).unwrap();
     assert_eq!(lowered.client_computes(), ["sigmoid"]);
-    check(&program, &small(&[]));
+    let circuit = compile(&program, &options, INSECURE).unwrap();
+    let keys = circuit.generate_keys().unwrap();
+    let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
+    let table = &tables(&program, 5)[0];
+    let id = InputId::from_index(0);
+    let sealed = session.client().encrypt(id, table.view()).unwrap();
+    let outputs = session.server().evaluate(&[&sealed]).unwrap();
+    let output = OutputId::from_index(0);
+    let finished = session.client().decrypt(output, &outputs[0]).unwrap();
+    assert!(finished.iter().all(|p| (0.0..=1.0).contains(p)));
+    let report = session.finish();
+    assert_eq!(report.errors.violation, None);
+    assert_eq!(report.errors.noise, 0.0);
+    assert!(report.errors.max_abs < 1e-6);
+    assert_eq!(report.traffic.rounds, 1);
+    assert!(report.errors.precision_bits > 20.0);
 }
