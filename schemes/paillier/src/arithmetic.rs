@@ -4,8 +4,8 @@ use hexperiment_core::program::{Op, Program, Public, ValueId};
 use hexperiment_core::scheme::Refusal;
 use rug::Integer;
 
-use crate::fixed_point::{bits_for, decode, exact_bits};
-use crate::numbers::{Bounds, Numbers};
+use crate::fixed_point::{bits_for, exact_bits};
+use crate::numbers::{Bounds, Code, Numbers};
 use crate::sensitivity::Sensitivity;
 
 /// What a value is computed from.
@@ -57,24 +57,14 @@ impl Step {
 pub(crate) struct Node {
     pub(crate) step: Step,
     pub(crate) length: usize,
-    /// An integer `x` stands for `x / 2^fraction_bits`.
-    pub(crate) fraction_bits: u32,
-    /// What every element lies in.
-    pub(crate) bounds: Bounds,
-}
-
-/// How the elements of an input's column are encoded.
-#[derive(Clone, Debug)]
-pub(crate) struct ColumnCode {
-    pub(crate) fraction_bits: u32,
-    pub(crate) bounds: Bounds,
+    pub(crate) code: Code,
 }
 
 /// A linear program on integers; nodes are the program's values, by index.
 pub(crate) struct Arithmetic {
     pub(crate) nodes: Vec<Node>,
     /// By input and column.
-    pub(crate) columns: Vec<Vec<ColumnCode>>,
+    pub(crate) columns: Vec<Vec<Code>>,
 }
 
 impl Arithmetic {
@@ -107,7 +97,7 @@ impl Arithmetic {
     /// The bits, with a sign, that every encrypted number fits.
     pub(crate) fn signed_bits(&self) -> u32 {
         let columns = self.columns.iter().flatten().map(|c| &c.bounds);
-        let all = columns.chain(self.nodes.iter().map(|n| &n.bounds));
+        let all = columns.chain(self.nodes.iter().map(|n| &n.code.bounds));
         all.map(Bounds::signed_bits).max().unwrap_or(1)
     }
 
@@ -143,7 +133,7 @@ struct Builder<'a> {
     sensitivity: Sensitivity,
     message_bits: u32,
     nodes: Vec<Node>,
-    columns: Vec<Vec<ColumnCode>>,
+    columns: Vec<Vec<Code>>,
 }
 
 impl Builder<'_> {
@@ -157,7 +147,7 @@ impl Builder<'_> {
         })
     }
 
-    fn columns(&self) -> Result<Vec<Vec<ColumnCode>>, Refusal> {
+    fn columns(&self) -> Result<Vec<Vec<Code>>, Refusal> {
         let mut weights: Vec<Vec<f64>> = self
             .program
             .inputs()
@@ -179,7 +169,7 @@ impl Builder<'_> {
                     let fraction_bits = self.bits(weight)?.max(declared);
                     let bounds = Bounds::of_range(column.range, fraction_bits);
                     self.check(&bounds, &format!("input column `{}`", column.name))?;
-                    Ok(ColumnCode {
+                    Ok(Code {
                         fraction_bits,
                         bounds,
                     })
@@ -209,15 +199,14 @@ impl Builder<'_> {
         let none = Public::Scalar(0.0);
         let node = match op {
             Op::Input { input, column } => {
-                let code = &self.columns[input.index()][*column];
+                let code = self.columns[input.index()][*column].clone();
                 Node {
                     step: Step::Input {
                         input: input.index(),
                         column: *column,
                     },
                     length: self.program.value(id).length(),
-                    fraction_bits: code.fraction_bits,
-                    bounds: code.bounds.clone(),
+                    code,
                 }
             }
             Op::Constant(numbers) => self.linear(id, &[], numbers)?,
@@ -236,7 +225,7 @@ impl Builder<'_> {
             }
             Op::Pick { value, stride } => self.moved(id, *value, *stride, 0),
             Op::Sum { value, group } => {
-                let operand = &self.nodes[value.index()];
+                let operand = &self.nodes[value.index()].code;
                 let count = Bounds::point(Integer::from(*group));
                 Node {
                     step: Step::Sum {
@@ -244,8 +233,10 @@ impl Builder<'_> {
                         group: *group,
                     },
                     length: self.program.value(id).length(),
-                    fraction_bits: operand.fraction_bits,
-                    bounds: operand.bounds.times(&count),
+                    code: Code {
+                        fraction_bits: operand.fraction_bits,
+                        bounds: operand.bounds.times(&count),
+                    },
                 }
             }
             op => {
@@ -254,7 +245,7 @@ impl Builder<'_> {
                 return Err(Refusal::of(op.kind(), reason));
             }
         };
-        self.check(&node.bounds, &format!("{id} ({})", op.kind()))?;
+        self.check(&node.code.bounds, &format!("{id} ({})", op.kind()))?;
         Ok(node)
     }
 
@@ -267,8 +258,7 @@ impl Builder<'_> {
                 offset,
             },
             length: self.program.value(id).length(),
-            fraction_bits: operand.fraction_bits,
-            bounds: operand.bounds.clone(),
+            code: operand.code.clone(),
         }
     }
 
@@ -284,7 +274,7 @@ impl Builder<'_> {
         let length = self.program.value(id).length();
         let mut scale = self.fraction(bias, here)?;
         for (value, weight) in terms {
-            let operand = &self.nodes[value.index()];
+            let operand = &self.nodes[value.index()].code;
             let magnitude = self.program.value(*value).range().magnitude();
             let bits = self.fraction(weight, here * magnitude)?;
             scale = scale.max(operand.fraction_bits + bits);
@@ -302,7 +292,7 @@ impl Builder<'_> {
         let mut bounds = bias.bounds();
         let mut coded: Vec<(usize, Numbers)> = Vec::with_capacity(terms.len());
         for (value, weight) in terms {
-            let operand = &self.nodes[value.index()];
+            let operand = &self.nodes[value.index()].code;
             let numbers = Numbers::encode(weight, scale - operand.fraction_bits);
             bounds = bounds.plus(&numbers.bounds().times(&operand.bounds));
             coded.push((value.index(), numbers));
@@ -310,8 +300,10 @@ impl Builder<'_> {
         Ok(Node {
             step: Step::Linear { terms: coded, bias },
             length,
-            fraction_bits: scale,
-            bounds,
+            code: Code {
+                fraction_bits: scale,
+                bounds,
+            },
         })
     }
 
@@ -325,9 +317,4 @@ impl Builder<'_> {
         }
         Ok(exact.min(self.bits(sensitivity)?))
     }
-}
-
-/// The double that an integer of this node stands for.
-pub(crate) fn value_of(number: &Integer, node: &Node) -> f64 {
-    decode(number, node.fraction_bits)
 }

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use hexperiment_core::scheme::{CiphertextData, Ciphertexts, SchemeError};
+use hexperiment_core::scheme::{CiphertextData, SchemeError};
 use rug::Integer;
 use rug::integer::Order;
 use sha2::{Digest, Sha256};
@@ -21,15 +21,34 @@ impl Fingerprint {
     }
 }
 
+/// The table of the program that ciphertexts hold. Its scales and ranges follow from it, so
+/// that nobody takes one scale for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    Input(usize),
+    Output(usize),
+}
+
+impl std::fmt::Display for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Input(index) => write!(f, "input number {index}"),
+            Self::Output(index) => write!(f, "output number {index}"),
+        }
+    }
+}
+
 /// The encrypted vectors of one input or output: for each column, the ciphertexts of its chunks.
 pub(crate) struct Sealed {
     pub(crate) modulus_bits: u32,
+    pub(crate) held: Held,
     pub(crate) key: Fingerprint,
     pub(crate) columns: Vec<Arc<Vec<Integer>>>,
 }
 
-/// Magic, modulus bits, columns, chunks to a column, fingerprint.
-const HEADER: usize = 4 * 4 + 16;
+/// Magic, modulus bits, 0 for an input or 1 for an output, its number, columns, chunks to a
+/// column, fingerprint.
+const HEADER: usize = 6 * 4 + 16;
 const MAGIC: u32 = u32::from_le_bytes(*b"PAI1");
 
 /// Bytes of one ciphertext, a number below `n^2`.
@@ -38,16 +57,22 @@ pub(crate) fn width(modulus_bits: u32) -> usize {
 }
 
 impl CiphertextData for Sealed {
-    /// A header of four 32-bit words and the key's fingerprint, then every ciphertext in as
+    /// A header of six 32-bit words and the key's fingerprint, then every ciphertext in as
     /// many bytes as `n^2` has; all little-endian.
     fn write(&self, bytes: &mut Vec<u8>) -> Result<(), SchemeError> {
         let chunks = self.columns.first().map_or(0, |c| c.len());
         let word = |n: usize| {
             u32::try_from(n).map_err(|_| SchemeError::Foreign(format!("{n} are too many")))
         };
+        let (role, number) = match self.held {
+            Held::Input(index) => (0, index),
+            Held::Output(index) => (1, index),
+        };
         for word in [
             MAGIC,
             self.modulus_bits,
+            role,
+            word(number)?,
             word(self.columns.len())?,
             word(chunks)?,
         ] {
@@ -74,9 +99,14 @@ impl CiphertextData for Sealed {
 }
 
 impl Sealed {
-    /// Reads what [`CiphertextData::write`] wrote, for a modulus of `modulus_bits`. Without the
-    /// key, it cannot tell more than that numbers are positive and short enough.
-    pub(crate) fn read(bytes: &[u8], modulus_bits: u32) -> Result<Self, SchemeError> {
+    /// Reads what [`CiphertextData::write`] wrote, for a modulus of `modulus_bits` and a program
+    /// whose tables have the columns and chunks that `shape` tells. Without the key, it cannot
+    /// tell more of a number than that it is positive and short enough.
+    pub(crate) fn read(
+        bytes: &[u8],
+        modulus_bits: u32,
+        shape: impl Fn(Held) -> Option<(usize, usize)>,
+    ) -> Result<Self, SchemeError> {
         let foreign = |what: String| Err(SchemeError::Foreign(what));
         let Some((header, body)) = bytes.split_first_chunk::<HEADER>() else {
             return foreign(format!(
@@ -84,30 +114,37 @@ impl Sealed {
                 bytes.len()
             ));
         };
-        let word =
-            |i: usize| u32::from_le_bytes([header[i], header[i + 1], header[i + 2], header[i + 3]]);
-        if word(0) != MAGIC {
+        let (words, key) = header.split_at(HEADER - 16);
+        let words = words.as_chunks::<4>().0;
+        let word = |i: usize| u32::from_le_bytes(words[i]) as usize;
+        if words[0] != MAGIC.to_le_bytes() {
             return foreign("it does not start as Paillier ciphertexts do".into());
         }
-        if word(4) != modulus_bits {
-            let found = word(4);
+        if word(1) != modulus_bits as usize {
+            let found = word(1);
             return foreign(format!(
                 "for a modulus of {found} bits, expected {modulus_bits}"
             ));
         }
-        let (columns, chunks) = (word(8) as usize, word(12) as usize);
+        let held = match (word(2), word(3)) {
+            (0, index) => Held::Input(index),
+            (1, index) => Held::Output(index),
+            (role, _) => return foreign(format!("neither an input nor an output, but {role}")),
+        };
+        let Some((columns, chunks)) = shape(held) else {
+            return foreign(format!("{held} of a program that has none"));
+        };
         let width = width(modulus_bits);
-        let expected = columns
-            .checked_mul(chunks)
-            .and_then(|n| n.checked_mul(width));
-        if columns == 0 || chunks == 0 || expected != Some(body.len()) {
-            let found = body.len();
+        let counts = (word(4), word(5));
+        if counts != (columns, chunks) || body.len() != columns * chunks * width {
             return foreign(format!(
-                "{found} bytes for {columns} columns of {chunks} ciphertexts of {width} bytes"
+                "{held}: {} columns of {} ciphertexts in {} bytes, expected {columns} of {chunks}, \
+                 of {width} bytes each",
+                counts.0,
+                counts.1,
+                body.len(),
             ));
         }
-        let mut key = [0; 16];
-        key.copy_from_slice(&header[16..]);
         let numbers: Vec<Integer> = body
             .chunks_exact(width)
             .map(|digits| Integer::from_digits(digits, Order::Lsf))
@@ -118,41 +155,29 @@ impl Sealed {
                 "ciphertext number {place} is 0 or longer than the modulus squared"
             ));
         }
+        let mut fingerprint = [0; 16];
+        fingerprint.copy_from_slice(key);
         let mut numbers = numbers.into_iter();
         let columns = (0..columns).map(|_| Arc::new(numbers.by_ref().take(chunks).collect()));
         Ok(Self {
             modulus_bits,
-            key: Fingerprint(key),
+            held,
+            key: Fingerprint(fingerprint),
             columns: columns.collect(),
         })
     }
-}
 
-/// The ciphertexts of this plugin within, checked against the key: made with it, of `columns`
-/// columns of `chunks`, and between 0 and `n^2`.
-pub(crate) fn expect<'a>(
-    ciphertexts: &'a Ciphertexts,
-    key: Fingerprint,
-    square: &Integer,
-    columns: usize,
-    chunks: usize,
-) -> Result<&'a Sealed, SchemeError> {
-    let sealed = ciphertexts.downcast::<Sealed>()?;
-    if sealed.key != key {
-        return Err(SchemeError::Foreign("it was made with another key".into()));
+    /// Checks against the key: made with it, and every number between 0 and `n^2`.
+    pub(crate) fn check(&self, key: Fingerprint, square: &Integer) -> Result<(), SchemeError> {
+        if self.key != key {
+            return Err(SchemeError::Foreign("it was made with another key".into()));
+        }
+        let outside = |c: &Integer| !c.is_positive() || c >= square;
+        if self.columns.iter().flat_map(|c| c.iter()).any(outside) {
+            return Err(SchemeError::Foreign(
+                "a number that is not below the modulus squared".into(),
+            ));
+        }
+        Ok(())
     }
-    if sealed.columns.len() != columns || sealed.columns.iter().any(|c| c.len() != chunks) {
-        return Err(SchemeError::Foreign(format!(
-            "{} columns of {:?} ciphertexts, expected {columns} of {chunks}",
-            sealed.columns.len(),
-            sealed.columns.first().map(|c| c.len())
-        )));
-    }
-    let outside = |c: &Integer| !c.is_positive() || c >= square;
-    if sealed.columns.iter().flat_map(|c| c.iter()).any(outside) {
-        return Err(SchemeError::Foreign(
-            "a number that is not below the modulus squared".into(),
-        ));
-    }
-    Ok(sealed)
 }

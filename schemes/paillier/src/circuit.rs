@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hexperiment_core::program::lower::Lowered;
-use hexperiment_core::program::{InputId, OutputId};
+use hexperiment_core::program::{InputId, OutputId, ValueId};
 use hexperiment_core::scheme::{
     Ciphertexts, Circuit, Decryptor, Encryptor, KeySet, KeySizes, Parameters, SchemeError,
 };
@@ -11,12 +11,12 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use rug::Integer;
 
-use crate::arithmetic::{Arithmetic, value_of};
+use crate::arithmetic::Arithmetic;
 use crate::backend::{Backend, Decrypting, Encrypting};
-use crate::ciphertexts::{Fingerprint, Sealed, expect};
+use crate::ciphertexts::{Fingerprint, Held, Sealed};
 use crate::evaluate::PaillierEvaluator;
-use crate::fixed_point::encode;
 use crate::layout::Layout;
+use crate::numbers::Code;
 
 /// What every role of one circuit shares: nothing secret.
 pub(crate) struct Shared {
@@ -32,14 +32,56 @@ impl Shared {
     /// The integers of one input's table, by column.
     fn encode(&self, input: usize, table: ArrayView2<'_, f64>) -> Vec<Vec<Integer>> {
         let codes = self.arithmetic.columns[input].iter();
-        let column = |(column, code): (usize, &crate::arithmetic::ColumnCode)| {
-            let column = table.column(column);
-            column
-                .iter()
-                .map(|x| encode(*x, code.fraction_bits))
-                .collect()
+        let columns = codes.zip(table.columns());
+        columns
+            .map(|(code, column)| column.iter().map(|x| code.encode(*x)).collect())
+            .collect()
+    }
+
+    /// The rows of an input or output and the codes of its columns, if the program has it.
+    fn table(&self, held: Held) -> Option<(usize, Vec<&Code>)> {
+        let program = self.lowered.program();
+        match held {
+            Held::Input(index) => {
+                let rows = program.inputs().get(index)?.length;
+                Some((rows, self.arithmetic.columns[index].iter().collect()))
+            }
+            Held::Output(index) => {
+                let values = &program.outputs().get(index)?.values;
+                let rows = program.value(values[0]).length();
+                let code = |v: &ValueId| &self.arithmetic.nodes[v.index()].code;
+                Some((rows, values.iter().map(code).collect()))
+            }
+        }
+    }
+
+    /// The ciphertexts of this plugin within, checked to be of this key and fit to be taken for
+    /// the table `wanted`: of its shape, with its scales, and within its ranges.
+    pub(crate) fn expect<'a>(
+        &self,
+        ciphertexts: &'a Ciphertexts,
+        wanted: Held,
+        key: Fingerprint,
+        square: &Integer,
+    ) -> Result<&'a Sealed, SchemeError> {
+        let sealed = ciphertexts.downcast::<Sealed>()?;
+        sealed.check(key, square)?;
+        let fits = match (self.table(sealed.held), self.table(wanted)) {
+            (Some((rows, codes)), Some((wanted_rows, wanted_codes))) => {
+                rows == wanted_rows
+                    && codes.len() == wanted_codes.len()
+                    && wanted_codes.iter().zip(codes).all(|(w, c)| w.admits(c))
+            }
+            _ => false,
         };
-        codes.enumerate().map(column).collect()
+        if fits {
+            return Ok(sealed);
+        }
+        let found = sealed.held;
+        Err(SchemeError::Foreign(format!(
+            "found {found} where {wanted} is expected, which has another shape, scale or range; a \
+             result gets an input's scale by being decrypted and encrypted again"
+        )))
     }
 }
 
@@ -75,7 +117,9 @@ impl Circuit for PaillierCircuit {
             let rows = program.value(output.values[0]).length();
             Array2::from_shape_fn((rows, output.values.len()), |(row, column)| {
                 let value = output.values[column].index();
-                value_of(&values[value][row], &shared.arithmetic.nodes[value])
+                shared.arithmetic.nodes[value]
+                    .code
+                    .decode(&values[value][row])
             })
         });
         Ok(tables.collect())
@@ -111,10 +155,12 @@ impl Circuit for PaillierCircuit {
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {
-        Ok(Ciphertexts::new(Sealed::read(
-            bytes,
-            self.shared.modulus_bits,
-        )?))
+        let shape = |held| {
+            let (rows, codes) = self.shared.table(held)?;
+            Some((codes.len(), self.shared.layout.chunks(rows)))
+        };
+        let sealed = Sealed::read(bytes, self.shared.modulus_bits, shape)?;
+        Ok(Ciphertexts::new(sealed))
     }
 }
 
@@ -153,6 +199,7 @@ impl Encryptor for PaillierEncryptor {
             .map(|_| Arc::new(made.by_ref().take(chunks).collect()));
         Ok(Ciphertexts::new(Sealed {
             modulus_bits: shared.modulus_bits,
+            held: Held::Input(input.index()),
             key: self.key,
             columns: columns.collect(),
         }))
@@ -179,25 +226,26 @@ impl Decryptor for PaillierDecryptor {
         let values = &program.output(output).values;
         let rows = program.value(values[0]).length();
         let chunks = layout.chunks(rows);
-        let sealed = expect(ciphertexts, self.key, &self.square, values.len(), chunks)?;
+        let held = Held::Output(output.index());
+        let sealed = shared.expect(ciphertexts, held, self.key, &self.square)?;
         let places: Vec<(usize, usize)> = (0..values.len())
             .flat_map(|column| (0..chunks).map(move |chunk| (column, chunk)))
             .collect();
         let decrypted = places
             .par_iter()
             .map(|(column, chunk)| {
-                let node = &shared.arithmetic.nodes[values[*column].index()];
+                let code = &shared.arithmetic.nodes[values[*column].index()].code;
                 let message = self.decrypting.decrypt(&sealed.columns[*column][*chunk])?;
                 let count = layout.elements(*chunk, rows).len();
                 let integers = layout.unpack(message, count)?;
-                if !integers.iter().all(|x| node.bounds.contains(x)) {
+                if !integers.iter().all(|x| code.bounds.contains(x)) {
                     return Err(SchemeError::Foreign(
                         "a decrypted number lies outside the range that the program proves: the \
                          ciphertext is of another circuit or was changed"
                             .into(),
                     ));
                 }
-                Ok(integers.iter().map(|x| value_of(x, node)).collect())
+                Ok(integers.iter().map(|x| code.decode(x)).collect())
             })
             .collect::<Result<Vec<Vec<f64>>, _>>()?;
         let mut table = Array2::zeros((rows, values.len()));

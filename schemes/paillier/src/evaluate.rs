@@ -8,7 +8,7 @@ use rug::Integer;
 
 use crate::arithmetic::Step;
 use crate::backend::Combining;
-use crate::ciphertexts::{Fingerprint, Sealed, expect};
+use crate::ciphertexts::{Fingerprint, Held, Sealed};
 use crate::circuit::Shared;
 
 /// Evaluates; holds `n` and nothing secret.
@@ -67,10 +67,10 @@ impl PaillierEvaluator {
             }
             .into());
         }
-        let checked = inputs.iter().zip(declared).map(|(ciphertexts, input)| {
-            let chunks = self.shared.layout.chunks(input.length);
-            let columns = input.columns.len();
-            expect(ciphertexts, self.key, &self.square, columns, chunks)
+        let checked = inputs.iter().enumerate().map(|(index, ciphertexts)| {
+            let held = Held::Input(index);
+            self.shared
+                .expect(ciphertexts, held, self.key, &self.square)
         });
         checked.collect()
     }
@@ -117,11 +117,12 @@ impl PaillierEvaluator {
 
     fn outputs(&self, values: &[Option<Vector>]) -> Result<Vec<Ciphertexts>, SchemeError> {
         let program = self.shared.lowered.program();
-        let outputs = program.outputs().iter().map(|output| {
+        let outputs = program.outputs().iter().enumerate().map(|(index, output)| {
             let columns = output.values.iter();
             let columns = columns.map(|v| known(values, v.index()).map(Arc::clone));
             Ok(Ciphertexts::new(Sealed {
                 modulus_bits: self.shared.modulus_bits,
+                held: Held::Output(index),
                 key: self.key,
                 columns: columns.collect::<Result<_, SchemeError>>()?,
             }))

@@ -16,7 +16,7 @@
 //!   who made the inputs' randomness can learn about the public weights from a result.
 //! - *Constant time.* Decryption uses GMP's side-channel-silent exponentiation; key generation,
 //!   the encryption's table look-ups and everything of `backend = "paillier-rs"` do not.
-//! - *Wiping.* The primes and what is derived from them are overwritten when a [`key`] is
+//! - *Wiping.* The primes and what is derived from them are overwritten when a key is
 //!   dropped, as is each encryption's randomness; GMP's scratch memory, moved copies and all of
 //!   paillier-rs's numbers are not: neither library can.
 //! - *Integrity.* Whoever holds the public key can add to a ciphertext. A result outside the

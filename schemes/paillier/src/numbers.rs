@@ -3,7 +3,7 @@
 use hexperiment_core::program::{Interval, Public};
 use rug::Integer;
 
-use crate::fixed_point::encode;
+use crate::fixed_point::{decode, encode};
 
 /// Public integers: one for all elements, or one for each.
 #[derive(Clone, Debug)]
@@ -122,6 +122,33 @@ impl Bounds {
             .low
             .significant_bits()
             .max(self.high.significant_bits())
+    }
+}
+
+/// How a vector's elements are encoded: an integer `x` stands for `x / 2^fraction_bits`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Code {
+    pub(crate) fraction_bits: u32,
+    /// What every element lies in.
+    pub(crate) bounds: Bounds,
+}
+
+impl Code {
+    /// The integer nearest to a finite number.
+    pub(crate) fn encode(&self, number: f64) -> Integer {
+        encode(number, self.fraction_bits)
+    }
+
+    /// The number that an integer stands for.
+    pub(crate) fn decode(&self, integer: &Integer) -> f64 {
+        decode(integer, self.fraction_bits)
+    }
+
+    /// Whether whatever has the code `other` may be taken for this.
+    pub(crate) fn admits(&self, other: &Self) -> bool {
+        self.fraction_bits == other.fraction_bits
+            && self.bounds.contains(&other.bounds.low)
+            && self.bounds.contains(&other.bounds.high)
     }
 }
 

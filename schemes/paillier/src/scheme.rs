@@ -238,7 +238,7 @@ fn chosen(
     };
     let columns = arithmetic.columns.iter().flatten();
     let inputs = span(columns.map(|c| c.fraction_bits));
-    let values = span(arithmetic.nodes.iter().map(|n| n.fraction_bits));
+    let values = span(arithmetic.nodes.iter().map(|n| n.code.fraction_bits));
     let encryption = match backend {
         Backend::Gmp => {
             let exponent = exponent_bits(modulus_bits);
