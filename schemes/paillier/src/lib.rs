@@ -15,7 +15,8 @@
 //! - *Circuit privacy.* Results are not re-randomised. Only the key owner can decrypt them, but
 //!   who made the inputs' randomness can learn about the public weights from a result.
 //! - *Constant time.* Decryption uses GMP's side-channel-silent exponentiation; key generation,
-//!   the encryption's table look-ups and everything of `backend = "paillier-rs"` do not.
+//!   the encryption's table look-ups and all of `backend = "paillier-rs"` take time, and read
+//!   memory, as secrets have it.
 //! - *Wiping.* The primes and what is derived from them are overwritten when a key is
 //!   dropped, as is each encryption's randomness; GMP's scratch memory, moved copies and all of
 //!   paillier-rs's numbers are not: neither library can.

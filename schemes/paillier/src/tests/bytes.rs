@@ -146,13 +146,12 @@ fn results_are_taken_for_inputs_of_their_scale_and_range_only() {
         let sealed = encrypt(circuit.as_ref(), &keys, &tables);
         let once = keys.evaluator.evaluate(&sealed).unwrap();
         let twice = keys.evaluator.evaluate(&once);
-        match reason {
-            Some(reason) => foreign(twice, reason),
-            None => {
-                let id = OutputId::from_index(0);
-                let back = keys.decryptor.decrypt(id, &twice.unwrap()[0]).unwrap();
-                assert!((back - &tables[0]).iter().all(|x| x.abs() < 1e-3));
-            }
+        if let Some(reason) = reason {
+            foreign(twice, reason);
+        } else {
+            let id = OutputId::from_index(0);
+            let back = keys.decryptor.decrypt(id, &twice.unwrap()[0]).unwrap();
+            assert!((back - &tables[0]).iter().all(|x| x.abs() < 1e-3));
         }
     }
 }
