@@ -1,0 +1,144 @@
+//! What a library must do for the three roles, and our own on GMP.
+
+use hexperiment_core::scheme::SchemeError;
+use rug::Integer;
+
+use crate::key::{PublicKey, SecretKey};
+use crate::multiexp::product_of_powers;
+use crate::primes::Primes;
+use crate::reference;
+
+/// Which library does the cryptography.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backend {
+    /// Ours, on GMP through rug.
+    Gmp,
+    /// paillier-rs, on num-bigint.
+    PaillierRs,
+}
+
+/// Encrypts with the public key.
+pub(crate) trait Encrypting: Send + Sync {
+    /// A fresh ciphertext of a message between `-n/2` and `n/2`.
+    fn encrypt(&self, message: &Integer) -> Result<Integer, SchemeError>;
+}
+
+/// Computes with the public key.
+pub(crate) trait Combining: Send + Sync {
+    /// A ciphertext of `sum of coefficient * message, + bias`, from ciphertexts and coefficients.
+    /// Without terms it is a trivial one, without randomness: the bias is public anyway.
+    fn combine(
+        &self,
+        terms: &[(&Integer, &Integer)],
+        bias: &Integer,
+    ) -> Result<Integer, SchemeError>;
+}
+
+/// Decrypts with the secret key.
+pub(crate) trait Decrypting: Send + Sync {
+    /// The message, between `-n/2` and `n/2`.
+    fn decrypt(&self, ciphertext: &Integer) -> Result<Integer, SchemeError>;
+}
+
+/// The keys of one circuit under one backend.
+pub(crate) struct Keys {
+    pub(crate) modulus: Integer,
+    pub(crate) encrypting: Box<dyn Encrypting>,
+    pub(crate) combining: Box<dyn Combining>,
+    pub(crate) decrypting: Box<dyn Decrypting>,
+    /// The serialized public key's size.
+    pub(crate) public_bytes: u64,
+}
+
+impl Backend {
+    /// Fresh keys, with a modulus of exactly `modulus_bits`. The primes are ours in either case.
+    pub(crate) fn generate(self, modulus_bits: u32) -> Result<Keys, SchemeError> {
+        let primes = Primes::generate(modulus_bits)?;
+        let modulus = primes.modulus();
+        match self {
+            Self::Gmp => {
+                let public = PublicKey::new(&modulus)?;
+                let public_bytes = public.to_bytes().len() as u64;
+                let combining = Squared::new(modulus.clone());
+                Ok(Keys {
+                    encrypting: Box::new(public.encryptor()),
+                    combining: Box::new(combining),
+                    decrypting: Box::new(SecretKey::new(&primes)?),
+                    modulus,
+                    public_bytes,
+                })
+            }
+            Self::PaillierRs => {
+                let public = reference::Public::new(&modulus);
+                Ok(Keys {
+                    encrypting: Box::new(public.clone()),
+                    combining: Box::new(public),
+                    decrypting: Box::new(reference::Secret::new(&primes)?),
+                    // n alone: g is n + 1, n^2 follows.
+                    public_bytes: u64::from(modulus_bits.div_ceil(8)),
+                    modulus,
+                })
+            }
+        }
+    }
+}
+
+/// `n` and `n^2`: all that evaluation needs.
+pub(crate) struct Squared {
+    n: Integer,
+    nn: Integer,
+}
+
+impl Squared {
+    pub(crate) fn new(n: Integer) -> Self {
+        let nn = n.clone().square();
+        Self { n, nn }
+    }
+
+    /// `n^2`
+    pub(crate) fn square(&self) -> &Integer {
+        &self.nn
+    }
+
+    /// `(1 + n)^message = 1 + n message mod n^2`
+    pub(crate) fn trivial(&self, message: &Integer) -> Integer {
+        (Integer::from(&self.n * message) + 1_u32).modulo(&self.nn)
+    }
+}
+
+impl Combining for Squared {
+    /// Terms with negative coefficients are multiplied together with positive ones and inverted
+    /// once: an inverse costs as much as a few products, an exponent `n - k` thousands.
+    fn combine(
+        &self,
+        terms: &[(&Integer, &Integer)],
+        bias: &Integer,
+    ) -> Result<Integer, SchemeError> {
+        let negated: Vec<(&Integer, Integer)> = terms
+            .iter()
+            .filter(|(_, k)| k.is_negative())
+            .map(|(c, k)| (*c, Integer::from(-*k)))
+            .collect();
+        let positive: Vec<(&Integer, &Integer)> = terms
+            .iter()
+            .filter(|(_, k)| k.is_positive())
+            .copied()
+            .collect();
+        let mut result = product_of_powers(&positive, &self.nn);
+        if !negated.is_empty() {
+            let negated: Vec<_> = negated.iter().map(|(c, k)| (*c, k)).collect();
+            let inverse = product_of_powers(&negated, &self.nn)
+                .invert(&self.nn)
+                .map_err(|_| {
+                    SchemeError::Foreign("a ciphertext shares a factor with the modulus".into())
+                })?;
+            result *= inverse;
+            result %= &self.nn;
+        }
+        if !bias.is_zero() {
+            result *= self.trivial(bias);
+            result %= &self.nn;
+        }
+        Ok(result)
+    }
+}

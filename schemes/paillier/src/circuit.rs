@@ -1,0 +1,259 @@
+//! Circuits: an integer program bound to a modulus and a layout; encryption and decryption.
+
+use std::sync::Arc;
+
+use hexperiment_core::program::lower::Lowered;
+use hexperiment_core::program::{InputId, OutputId, ValueId};
+use hexperiment_core::scheme::{
+    Ciphertexts, Circuit, Decryptor, Encryptor, KeySet, KeySizes, Parameters, SchemeError,
+};
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
+use rug::Integer;
+
+use crate::arithmetic::Arithmetic;
+use crate::backend::{Backend, Decrypting, Encrypting};
+use crate::ciphertexts::{Fingerprint, Held, Sealed};
+use crate::evaluate::PaillierEvaluator;
+use crate::layout::Layout;
+use crate::numbers::Code;
+
+/// What every role of one circuit shares: nothing secret.
+pub(crate) struct Shared {
+    pub(crate) lowered: Lowered,
+    pub(crate) arithmetic: Arithmetic,
+    pub(crate) layout: Layout,
+    pub(crate) modulus_bits: u32,
+    /// The nodes that compute, in groups of which each reads inputs and earlier groups only.
+    pub(crate) waves: Vec<Vec<usize>>,
+}
+
+impl Shared {
+    /// The integers of one input's table, by column.
+    fn encode(&self, input: usize, table: ArrayView2<'_, f64>) -> Vec<Vec<Integer>> {
+        let codes = self.arithmetic.columns[input].iter();
+        let columns = codes.zip(table.columns());
+        columns
+            .map(|(code, column)| column.iter().map(|x| code.encode(*x)).collect())
+            .collect()
+    }
+
+    /// The rows of an input or output and the codes of its columns, if the program has it.
+    fn table(&self, held: Held) -> Option<(usize, Vec<&Code>)> {
+        let program = self.lowered.program();
+        match held {
+            Held::Input(index) => {
+                let rows = program.inputs().get(index)?.length;
+                Some((rows, self.arithmetic.columns[index].iter().collect()))
+            }
+            Held::Output(index) => {
+                let values = &program.outputs().get(index)?.values;
+                let rows = program.value(values[0]).length();
+                let code = |v: &ValueId| &self.arithmetic.nodes[v.index()].code;
+                Some((rows, values.iter().map(code).collect()))
+            }
+        }
+    }
+
+    /// The ciphertexts of this plugin within, checked to be of this key and fit to be taken for
+    /// the table `wanted`: of its shape, with its scales, and within its ranges.
+    pub(crate) fn expect<'a>(
+        &self,
+        ciphertexts: &'a Ciphertexts,
+        wanted: Held,
+        key: Fingerprint,
+        square: &Integer,
+    ) -> Result<&'a Sealed, SchemeError> {
+        let sealed = ciphertexts.downcast::<Sealed>()?;
+        sealed.check(key, square)?;
+        let fits = match (self.table(sealed.held), self.table(wanted)) {
+            (Some((rows, codes)), Some((wanted_rows, wanted_codes))) => {
+                rows == wanted_rows
+                    && codes.len() == wanted_codes.len()
+                    && wanted_codes.iter().zip(codes).all(|(w, c)| w.admits(c))
+            }
+            _ => false,
+        };
+        if fits {
+            return Ok(sealed);
+        }
+        let found = sealed.held;
+        Err(SchemeError::Foreign(format!(
+            "found {found} where {wanted} is expected, which has another shape, scale or range; a \
+             result gets an input's scale by being decrypted and encrypted again"
+        )))
+    }
+}
+
+/// A program bound to parameters.
+pub(crate) struct PaillierCircuit {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) backend: Backend,
+    pub(crate) parameters: Parameters,
+}
+
+impl Circuit for PaillierCircuit {
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, SchemeError> {
+        let shared = &self.shared;
+        let program = shared.lowered.program();
+        if inputs.len() != program.inputs().len() {
+            return Err(hexperiment_core::program::ProgramError::InputCount {
+                expected: program.inputs().len(),
+                found: inputs.len(),
+            }
+            .into());
+        }
+        let mut integers = Vec::with_capacity(inputs.len());
+        for (index, (input, table)) in program.inputs().iter().zip(inputs).enumerate() {
+            input.check(table.view())?;
+            integers.push(shared.encode(index, table.view()));
+        }
+        let values = shared.arithmetic.in_clear(&integers);
+        let tables = program.outputs().iter().map(|output| {
+            let rows = program.value(output.values[0]).length();
+            Array2::from_shape_fn((rows, output.values.len()), |(row, column)| {
+                let value = output.values[column].index();
+                shared.arithmetic.nodes[value]
+                    .code
+                    .decode(&values[value][row])
+            })
+        });
+        Ok(tables.collect())
+    }
+
+    fn generate_keys(&self) -> Result<KeySet, SchemeError> {
+        let keys = self.backend.generate(self.shared.modulus_bits)?;
+        let key = Fingerprint::of(&keys.modulus);
+        let square = keys.modulus.square();
+        Ok(KeySet {
+            encryptor: Box::new(PaillierEncryptor {
+                shared: Arc::clone(&self.shared),
+                encrypting: keys.encrypting,
+                key,
+            }),
+            evaluator: Box::new(PaillierEvaluator {
+                shared: Arc::clone(&self.shared),
+                combining: keys.combining,
+                key,
+                square: square.clone(),
+            }),
+            decryptor: Box::new(PaillierDecryptor {
+                shared: Arc::clone(&self.shared),
+                decrypting: keys.decrypting,
+                key,
+                square,
+            }),
+            sizes: KeySizes {
+                public: Some(keys.public_bytes),
+                ..KeySizes::default()
+            },
+        })
+    }
+
+    fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {
+        let shape = |held| {
+            let (rows, codes) = self.shared.table(held)?;
+            Some((codes.len(), self.shared.layout.chunks(rows)))
+        };
+        let sealed = Sealed::read(bytes, self.shared.modulus_bits, shape)?;
+        Ok(Ciphertexts::new(sealed))
+    }
+}
+
+/// Encrypts with the public key.
+struct PaillierEncryptor {
+    shared: Arc<Shared>,
+    encrypting: Box<dyn Encrypting>,
+    key: Fingerprint,
+}
+
+impl Encryptor for PaillierEncryptor {
+    fn encrypt(
+        &self,
+        input: InputId,
+        table: ArrayView2<'_, f64>,
+    ) -> Result<Ciphertexts, SchemeError> {
+        let (shared, layout) = (&self.shared, self.shared.layout);
+        let program = shared.lowered.program();
+        program.input(input).check(table)?;
+        let columns = shared.encode(input.index(), table);
+        let rows = table.nrows();
+        let chunks = layout.chunks(rows);
+        let places: Vec<(usize, usize)> = (0..columns.len())
+            .flat_map(|column| (0..chunks).map(move |chunk| (column, chunk)))
+            .collect();
+        let made = places
+            .par_iter()
+            .map(|(column, chunk)| {
+                let elements = &columns[*column][layout.elements(*chunk, rows)];
+                self.encrypting.encrypt(&layout.pack(elements.iter()))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut made = made.into_iter();
+        let columns = columns
+            .iter()
+            .map(|_| Arc::new(made.by_ref().take(chunks).collect()));
+        Ok(Ciphertexts::new(Sealed {
+            modulus_bits: shared.modulus_bits,
+            held: Held::Input(input.index()),
+            key: self.key,
+            columns: columns.collect(),
+        }))
+    }
+}
+
+/// Decrypts with the secret key.
+struct PaillierDecryptor {
+    shared: Arc<Shared>,
+    decrypting: Box<dyn Decrypting>,
+    key: Fingerprint,
+    /// `n^2`
+    square: Integer,
+}
+
+impl Decryptor for PaillierDecryptor {
+    fn decrypt(
+        &self,
+        output: OutputId,
+        ciphertexts: &Ciphertexts,
+    ) -> Result<Array2<f64>, SchemeError> {
+        let (shared, layout) = (&self.shared, self.shared.layout);
+        let program = shared.lowered.program();
+        let values = &program.output(output).values;
+        let rows = program.value(values[0]).length();
+        let chunks = layout.chunks(rows);
+        let held = Held::Output(output.index());
+        let sealed = shared.expect(ciphertexts, held, self.key, &self.square)?;
+        let places: Vec<(usize, usize)> = (0..values.len())
+            .flat_map(|column| (0..chunks).map(move |chunk| (column, chunk)))
+            .collect();
+        let decrypted = places
+            .par_iter()
+            .map(|(column, chunk)| {
+                let code = &shared.arithmetic.nodes[values[*column].index()].code;
+                let message = self.decrypting.decrypt(&sealed.columns[*column][*chunk])?;
+                let count = layout.elements(*chunk, rows).len();
+                let integers = layout.unpack(message, count)?;
+                if !integers.iter().all(|x| code.bounds.contains(x)) {
+                    return Err(SchemeError::Foreign(
+                        "a decrypted number lies outside the range that the program proves: the \
+                         ciphertext is of another circuit or was changed"
+                            .into(),
+                    ));
+                }
+                Ok(integers.iter().map(|x| code.decode(x)).collect())
+            })
+            .collect::<Result<Vec<Vec<f64>>, _>>()?;
+        let mut table = Array2::zeros((rows, values.len()));
+        for ((column, chunk), numbers) in places.into_iter().zip(decrypted) {
+            for (row, x) in layout.elements(chunk, rows).zip(numbers) {
+                table[[row, column]] = x;
+            }
+        }
+        Ok(table)
+    }
+}
