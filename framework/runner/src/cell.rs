@@ -57,7 +57,11 @@ pub(crate) struct Compiled {
 pub(crate) fn compile(plan: &CellPlan, data: &Dataset) -> Result<Compiled, Stop> {
     let task = registry::task(&plan.cell.task).map_err(failed)?;
     let scheme = registry::scheme(&plan.cell.scheme).map_err(failed)?;
-    let request = PrepareRequest { options: &plan.task_options, data, seed: plan.seed };
+    let request = PrepareRequest {
+        options: &plan.task_options,
+        data,
+        seed: plan.seed,
+    };
     let prepared = task.prepare(request)?;
     let watch = Stopwatch::start();
     let capabilities = scheme.capabilities(&plan.scheme_options)?;
@@ -70,7 +74,12 @@ pub(crate) fn compile(plan: &CellPlan, data: &Dataset) -> Result<Compiled, Stop>
     })?;
     let compile = watch.elapsed();
     demand(plan, circuit.as_ref())?;
-    Ok(Compiled { prepared, lowered, circuit, compile })
+    Ok(Compiled {
+        prepared,
+        lowered,
+        circuit,
+        compile,
+    })
 }
 
 /// Holds every encrypting scheme to the level demanded, whatever it chose.
@@ -103,8 +112,13 @@ pub(crate) fn serve() -> ExitCode {
         limit_memory(bytes);
     }
     // The pool can be set once; this is the process's start.
-    if let Err(e) = rayon::ThreadPoolBuilder::new().num_threads(plan.threads).build_global() {
-        return tell(&FromCell::Failed { reason: format!("threads: {e}") });
+    if let Err(e) = rayon::ThreadPoolBuilder::new()
+        .num_threads(plan.threads)
+        .build_global()
+    {
+        return tell(&FromCell::Failed {
+            reason: format!("threads: {e}"),
+        });
     }
     match repeat(&plan, next) {
         Ok(()) => ExitCode::SUCCESS,
@@ -115,7 +129,12 @@ pub(crate) fn serve() -> ExitCode {
 
 fn repeat(plan: &CellPlan, mut next: impl FnMut() -> Option<ToCell>) -> Result<(), Stop> {
     let data = Dataset::load(&plan.dataset).map_err(failed)?;
-    let Compiled { prepared, lowered, circuit, compile } = compile(plan, &data)?;
+    let Compiled {
+        prepared,
+        lowered,
+        circuit,
+        compile,
+    } = compile(plan, &data)?;
     let watch = Stopwatch::start();
     let keys = circuit.generate_keys()?;
     let keygen = watch.elapsed();
@@ -131,8 +150,17 @@ fn repeat(plan: &CellPlan, mut next: impl FnMut() -> Option<ToCell>) -> Result<(
         }),
     });
     while let Some(ToCell::Repeat { index }) = next() {
-        let repetition = once(plan, prepared.as_ref(), circuit.as_ref(), &lowered, &keys, index)?;
-        tell(&FromCell::Done { repetition: Box::new(repetition) });
+        let repetition = once(
+            plan,
+            prepared.as_ref(),
+            circuit.as_ref(),
+            &lowered,
+            &keys,
+            index,
+        )?;
+        tell(&FromCell::Done {
+            repetition: Box::new(repetition),
+        });
     }
     Ok(())
 }
@@ -192,7 +220,10 @@ fn die_with_parent() {}
 /// machine's trouble.
 #[cfg(unix)]
 fn limit_memory(bytes: u64) {
-    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+    let limit = libc::rlimit {
+        rlim_cur: bytes,
+        rlim_max: bytes,
+    };
     // SAFETY: the pointer is to a live rlimit, which the call only reads.
     unsafe {
         libc::setrlimit(libc::RLIMIT_AS, &raw const limit);

@@ -9,7 +9,11 @@ pub(crate) fn data(fetch: bool, names: &[String]) -> ExitCode {
     if !fetch && std::env::var_os("HEXPERIMENT_DATA").is_none() {
         eprintln!("note: HEXPERIMENT_DATA is not set; only the user's cache is looked at");
     }
-    let names = if names.is_empty() { manifest::names(None) } else { names.to_vec() };
+    let names = if names.is_empty() {
+        manifest::names(None)
+    } else {
+        names.to_vec()
+    };
     let mut missing = 0;
     for name in &names {
         let outcome = manifest::find(name, None).and_then(|m| {
@@ -17,8 +21,16 @@ pub(crate) fn data(fetch: bool, names: &[String]) -> ExitCode {
                 return Ok("embedded".to_owned());
             }
             // Without a URL there is nothing to fetch, with one `verify` fetches too.
-            let m = if fetch { m } else { manifest::Manifest { url: None, ..m } };
-            let sum = if m.sha256.is_some() { "checksum right" } else { "no official checksum" };
+            let m = if fetch {
+                m
+            } else {
+                manifest::Manifest { url: None, ..m }
+            };
+            let sum = if m.sha256.is_some() {
+                "checksum right"
+            } else {
+                "no official checksum"
+            };
             verify(name, &m).map(|path| format!("{} ({sum})", path.display()))
         });
         match outcome {
@@ -30,5 +42,9 @@ pub(crate) fn data(fetch: bool, names: &[String]) -> ExitCode {
             }
         }
     }
-    if missing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if missing == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -37,7 +37,10 @@ pub(crate) fn cells(experiment: &Experiment, only: Option<&str>) -> Result<Vec<C
         .filter(|c| c.cell.id == only || c.cell.label == only)
         .collect();
     if chosen.is_empty() {
-        return Err(format!("there is no cell `{only}`; cells: {}", ids.join(", ")));
+        return Err(format!(
+            "there is no cell `{only}`; cells: {}",
+            ids.join(", ")
+        ));
     }
     Ok(chosen)
 }
@@ -45,7 +48,10 @@ pub(crate) fn cells(experiment: &Experiment, only: Option<&str>) -> Result<Vec<C
 /// Prints what each cell would do.
 pub(crate) fn explain(files: &[PathBuf], only: Option<&str>) -> ExitCode {
     each(files, only, |plan, outcome| {
-        println!("== {} ({} on {}, data {})", plan.cell.id, plan.cell.task, plan.cell.scheme, plan.cell.dataset);
+        println!(
+            "== {} ({} on {}, data {})",
+            plan.cell.id, plan.cell.task, plan.cell.scheme, plan.cell.dataset
+        );
         match outcome {
             Ok(compiled) => print(&compiled),
             Err(Stop::Refused(reason)) => println!("refused: {reason}\n"),
@@ -65,7 +71,11 @@ pub(crate) fn check(files: &[PathBuf]) -> ExitCode {
         match outcome {
             Ok(c) => {
                 let security = &c.circuit.parameters().security;
-                println!("  {id}: fine; {} samples, {} bits", c.prepared.samples(), security.bits);
+                println!(
+                    "  {id}: fine; {} samples, {} bits",
+                    c.prepared.samples(),
+                    security.bits
+                );
             }
             Err(Stop::Refused(reason)) => println!("  {id}: refuses; {reason}"),
             Err(Stop::Failed(reason)) => {
@@ -93,7 +103,11 @@ fn each(
             }
         }
     }
-    if fine { ExitCode::SUCCESS } else { ExitCode::from(crate::BAD_INPUT) }
+    if fine {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(crate::BAD_INPUT)
+    }
 }
 
 fn one(
@@ -113,9 +127,14 @@ fn one(
 }
 
 fn print(compiled: &Compiled) {
-    let Compiled { lowered, circuit, .. } = compiled;
+    let Compiled {
+        lowered, circuit, ..
+    } = compiled;
     println!("as the task states it:\n{}", lowered.original());
-    println!("as the scheme evaluates it:\n{}", lowered.program().listing(Some(lowered.levels())));
+    println!(
+        "as the scheme evaluates it:\n{}",
+        lowered.program().listing(Some(lowered.levels()))
+    );
     for note in lowered.notes() {
         println!("  note: {note}");
     }
@@ -135,6 +154,10 @@ fn print(compiled: &Compiled) {
         println!("  quantisation: {quantisation}");
     }
     println!("  the server sees: {}", p.server_sees);
-    let tolerances: Vec<String> = p.noise_tolerance.iter().map(|t| format!("{t:.3e}")).collect();
+    let tolerances: Vec<String> = p
+        .noise_tolerance
+        .iter()
+        .map(|t| format!("{t:.3e}"))
+        .collect();
     println!("  noise tolerance: {}\n", tolerances.join(", "));
 }

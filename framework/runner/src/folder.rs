@@ -21,7 +21,10 @@ pub(crate) fn now() -> String {
 impl RunFolder {
     /// A new folder below `runs`, with a copy of the experiment.
     pub(crate) fn create(runs: &Path, name: &str, experiment: &Path) -> io::Result<Self> {
-        let time = now().replace([':', '-'], "").replace('T', "-").replace('Z', "");
+        let time = now()
+            .replace([':', '-'], "")
+            .replace('T', "-")
+            .replace('Z', "");
         let mut path = runs.join(format!("{time}-{name}"));
         for again in 2.. {
             fs::create_dir_all(runs)?;
@@ -49,7 +52,10 @@ impl RunFolder {
             .filter(|path| !path.is_symlink() && path.join(RECORDS).is_file())
             .filter(|path| {
                 // Digits, a hyphen, digits, the name, and maybe a number after it.
-                let folder = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+                let folder = path
+                    .file_name()
+                    .and_then(|n| n.to_str())
+                    .unwrap_or_default();
                 folder.get(15..).is_some_and(|rest| {
                     rest.strip_prefix(suffix.as_str())
                         .is_some_and(|r| r.is_empty() || r[1..].chars().all(|c| c.is_ascii_digit()))
@@ -74,8 +80,16 @@ impl RunFolder {
     pub(crate) fn log(&self, cell: &str) -> io::Result<PathBuf> {
         let logs = self.path.join("logs");
         fs::create_dir_all(&logs)?;
-        let name: String =
-            cell.chars().map(|c| if c.is_alphanumeric() || "-_=.".contains(c) { c } else { '_' }).collect();
+        let name: String = cell
+            .chars()
+            .map(|c| {
+                if c.is_alphanumeric() || "-_=.".contains(c) {
+                    c
+                } else {
+                    '_'
+                }
+            })
+            .collect();
         Ok(logs.join(name + ".log"))
     }
 

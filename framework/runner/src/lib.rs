@@ -19,6 +19,10 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(name = "hexperiment", version, about)]
 struct Arguments {
+    /// A shared library with a scheme; may be given more than once. `HEXPERIMENT_PLUGINS` names
+    /// more, separated as in PATH.
+    #[arg(long = "plugin", value_name = "PATH", global = true)]
+    plugins: Vec<PathBuf>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -65,7 +69,11 @@ const BAD_INPUT: u8 = 2;
 /// The program.
 pub fn main() -> ExitCode {
     plugins::link();
-    match Arguments::parse().verb {
+    let arguments = Arguments::parse();
+    if let Err(problem) = plugins::register(arguments.plugins) {
+        return bad_input(problem);
+    }
+    match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Check { files } => explain::check(&files),
         Verb::Explain { files, only } => explain::explain(&files, only.as_deref()),

@@ -29,7 +29,10 @@ pub(crate) fn list() -> ExitCode {
         }
     }
     println!();
-    for (title, specs) in [("[dataset]", sections::dataset()), ("[run]", sections::run())] {
+    for (title, specs) in [
+        ("[dataset]", sections::dataset()),
+        ("[run]", sections::run()),
+    ] {
         println!("  options of {title}:");
         options(&specs);
         println!();
@@ -45,7 +48,15 @@ fn entry(name: &str, doc: &str, specs: &[OptionSpec]) {
 
 fn options(specs: &[OptionSpec]) {
     for spec in specs {
-        let default = spec.default.as_ref().map_or_else(|| "unset".to_owned(), ToString::to_string);
-        println!("    {:<18} {default:<14} {} Takes {}.", spec.name, spec.doc, spec.kind.expected());
+        let default = spec
+            .default
+            .as_ref()
+            .map_or_else(|| "unset".to_owned(), ToString::to_string);
+        println!(
+            "    {:<18} {default:<14} {} Takes {}.",
+            spec.name,
+            spec.doc,
+            spec.kind.expected()
+        );
     }
 }

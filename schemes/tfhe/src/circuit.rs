@@ -10,8 +10,8 @@ use hexperiment_core::scheme::{
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use tfhe::core_crypto::prelude::{
-    LweCiphertext, LweCiphertextCount, LweSize, PlaintextList,
-    SeededLweCiphertextList, decrypt_lwe_ciphertext, encrypt_seeded_lwe_ciphertext_list,
+    LweCiphertext, LweCiphertextCount, LweSize, PlaintextList, SeededLweCiphertextList,
+    decrypt_lwe_ciphertext, encrypt_seeded_lwe_ciphertext_list,
 };
 use tfhe::core_crypto::seeders::new_seeder;
 
@@ -80,7 +80,10 @@ fn chosen(plan: &Plan) -> Vec<(String, String)> {
     let p = PARAMETERS;
     let mut all = vec![
         ("parameter set".to_owned(), NAME.to_owned()),
-        ("LWE dimension".into(), format!("{} / {N}", p.lwe_dimension.0)),
+        (
+            "LWE dimension".into(),
+            format!("{} / {N}", p.lwe_dimension.0),
+        ),
         ("ciphertext modulus".into(), "2^64".into()),
     ];
     if let Some(deviations) = plan.deviations {
@@ -273,8 +276,10 @@ impl Decryptor for TfheDecryptor {
             })?;
         let length = planned.first().map_or(0, |c| c.form.length);
         let mut table = Array2::zeros((length, planned.len()));
-        for ((planned, column), mut cells) in
-            planned.iter().zip(&results.columns).zip(table.columns_mut())
+        for ((planned, column), mut cells) in planned
+            .iter()
+            .zip(&results.columns)
+            .zip(table.columns_mut())
         {
             if column.words.len() != length * SIZE {
                 return Err(SchemeError::Foreign("a column of another length".into()));

@@ -33,7 +33,8 @@ fn expand(column: &Seeded) -> Vector {
         Seed(column.seed).into(),
         modulus(),
     );
-    list.par_decompress_into_lwe_ciphertext_list().into_container()
+    list.par_decompress_into_lwe_ciphertext_list()
+        .into_container()
 }
 
 impl Evaluator for TfheEvaluator {
@@ -67,15 +68,20 @@ impl Evaluator for TfheEvaluator {
             }
         }
         let mut results = sums.into_iter().skip(function);
-        let outputs = self.plan.outputs.iter().enumerate().map(|(output, columns)| {
-            let columns = columns.iter().zip(&mut results);
-            Ciphertexts::new(Results {
-                output,
-                columns: columns
-                    .map(|(planned, words)| Column::rounded(words, planned.sent_bits))
-                    .collect(),
-            })
-        });
+        let outputs = self
+            .plan
+            .outputs
+            .iter()
+            .enumerate()
+            .map(|(output, columns)| {
+                let columns = columns.iter().zip(&mut results);
+                Ciphertexts::new(Results {
+                    output,
+                    columns: columns
+                        .map(|(planned, words)| Column::rounded(words, planned.sent_bits))
+                        .collect(),
+                })
+            });
         Ok(outputs.collect())
     }
 }

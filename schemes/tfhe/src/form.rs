@@ -285,7 +285,14 @@ impl Flattener<'_> {
                 let difference = self.at(*left).add(&self.at(*right).times(&(-1.0).into()));
                 let ranges = [*left, *right].map(|v| self.program.value(v).range());
                 let range = ranges[0] - ranges[1];
-                self.compare(Form { range, ..difference }, *relation, value)
+                self.compare(
+                    Form {
+                        range,
+                        ..difference
+                    },
+                    *relation,
+                    value,
+                )
             }
             Op::Lookup { value: a, table } => {
                 self.function(Function::Lookup(table.clone()), self.at(*a), value)

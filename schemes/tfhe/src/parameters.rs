@@ -66,11 +66,8 @@ impl Noise {
             TURN,
             TURN,
         );
-        let switch = centered_binary_shifted_modulus_switch_additive_variance(
-            small,
-            TURN,
-            (2 * N) as f64,
-        );
+        let switch =
+            centered_binary_shifted_modulus_switch_additive_variance(small, TURN, (2 * N) as f64);
         let bootstrap = pbs_variance_132_bits_security_tuniform_fft_mul(
             small,
             p.glwe_dimension,

@@ -262,7 +262,9 @@ impl Known {
 
 /// The largest scale at which numbers up to `magnitude` take a quarter turn.
 fn room(magnitude: f64) -> i32 {
-    (62.0 - magnitude.max(f64::MIN_POSITIVE).log2()).floor().min(900.0) as i32
+    (62.0 - magnitude.max(f64::MIN_POSITIVE).log2())
+        .floor()
+        .min(900.0) as i32
 }
 
 impl Planner<'_> {
@@ -390,7 +392,8 @@ impl Planner<'_> {
         };
         let mut bias = form.bias.map(|b| b - centre);
         let mut variance = 0.0;
-        let mut by_source: std::collections::BTreeMap<usize, f64> = std::collections::BTreeMap::new();
+        let mut by_source: std::collections::BTreeMap<usize, f64> =
+            std::collections::BTreeMap::new();
         let mut terms = Vec::new();
         for term in &form.terms {
             let known = &self.known[term.source];
@@ -511,7 +514,10 @@ impl Planner<'_> {
             let reach = |turns: f64| (turns * cell).ceil() as usize;
             let extent = 0.5 * range.width() * to_turns * cell;
             let (from, to) = (N as f64 / 2.0 - extent, N as f64 / 2.0 + extent);
-            let (from, to) = (from.floor().max(0.0) as usize, (to.ceil() as usize).min(N - 1));
+            let (from, to) = (
+                from.floor().max(0.0) as usize,
+                (to.ceil() as usize).min(N - 1),
+            );
             let unit = f64::from(-result).exp2();
             let blur = reach(DEVIATIONS * spread + arrival.blur * to_turns) + 1;
             self.known[index].blur = sensitivity(cells, blur, from, to) * unit;
@@ -559,7 +565,12 @@ impl Planner<'_> {
         let noisy = arrival.deviation;
         if let Some(inner) = margins.inner {
             // The level before the last multiplies the argument's noise least favourably.
-            self.require("step", inner - blur * margins.last_factor, noisy * margins.last_factor, 0.0)?;
+            self.require(
+                "step",
+                inner - blur * margins.last_factor,
+                noisy * margins.last_factor,
+                0.0,
+            )?;
         }
         self.require(
             "step",
@@ -612,10 +623,15 @@ impl Planner<'_> {
             let unit = f64::from(-(bits as i32)).exp2();
             SIZE_AND_BODY * unit * unit / 12.0
         };
-        let fits = |deviation: f64, grid: u32| {
-            DEVIATIONS * deviation < f64::from(grid as i32 - 65).exp2()
+        let fits =
+            |deviation: f64, grid: u32| DEVIATIONS * deviation < f64::from(grid as i32 - 65).exp2();
+        let bias_on_grid = |grid: u32| {
+            whole
+                .bias
+                .values()
+                .iter()
+                .all(|b| b.trailing_zeros() >= grid)
         };
-        let bias_on_grid = |grid: u32| whole.bias.values().iter().all(|b| b.trailing_zeros() >= grid);
         let exact_grid = (arrival.blur == 0.0
             && arrival.grid > 0
             && fits(arrival.deviation, arrival.grid)
@@ -678,6 +694,8 @@ fn magnitude(public: &Public) -> f64 {
 fn integral_places(form: &Form) -> Option<i32> {
     (0..=MOST_PLACES).find(|places| {
         let lift = f64::from(*places).exp2();
-        form.terms.iter().all(|t| t.weight.map(|w| w * lift).is_integral())
+        form.terms
+            .iter()
+            .all(|t| t.weight.map(|w| w * lift).is_integral())
     })
 }

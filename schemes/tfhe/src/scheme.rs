@@ -47,8 +47,25 @@ impl Scheme for Tfhe {
                       at once";
         Ok(Capabilities {
             native: [
-                Abs, Add, And, Compare, Constant, Lookup, Neg, Offset, Pick, Polynomial, Relu,
-                Scale, Shift, Sigmoid, Sign, Step, Sub, Sum, WeightedSum,
+                Abs,
+                Add,
+                And,
+                Compare,
+                Constant,
+                Lookup,
+                Neg,
+                Offset,
+                Pick,
+                Polynomial,
+                Relu,
+                Scale,
+                Shift,
+                Sigmoid,
+                Sign,
+                Step,
+                Sub,
+                Sum,
+                WeightedSum,
             ]
             .into(),
             vector_factors: true,

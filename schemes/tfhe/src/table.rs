@@ -113,7 +113,10 @@ impl Table {
         let results = apply(op, &[&arguments], N);
         Self::Cells {
             shift: 1 << 62,
-            cells: results.into_iter().map(|y| to_phase(y, result_scale)).collect(),
+            cells: results
+                .into_iter()
+                .map(|y| to_phase(y, result_scale))
+                .collect(),
         }
     }
 
@@ -136,7 +139,11 @@ impl Table {
     pub(crate) fn step(grid: u32, at_zero: bool, result_scale: u32) -> Option<(Self, Margins)> {
         let bits = 64 - grid;
         let (count, factor) = (1..=MOST_LEVELS).find_map(|count| {
-            let factor = if count == 1 { 1 } else { factor_for(bits, count - 1)? };
+            let factor = if count == 1 {
+                1
+            } else {
+                factor_for(bits, count - 1)?
+            };
             (count > 1 || bits <= 5).then_some((count, factor))
         })?;
         // A quarter of 1 / (r + 1), rounded to whole cells.
@@ -167,7 +174,11 @@ impl Table {
         });
         let half_grid = 1u64 << (grid - 1);
         let table = Self::Step {
-            shift: if at_zero { half_grid } else { half_grid.wrapping_neg() },
+            shift: if at_zero {
+                half_grid
+            } else {
+                half_grid.wrapping_neg()
+            },
             levels: levels.collect(),
             one,
         };

@@ -40,7 +40,13 @@ fn program(
         .unwrap();
     let values = build(&mut builder, &values);
     let name = "y".into();
-    builder.output(Output { name, values, precision }).unwrap();
+    builder
+        .output(Output {
+            name,
+            values,
+            precision,
+        })
+        .unwrap();
     builder.finish().unwrap()
 }
 
@@ -50,7 +56,10 @@ fn compile(program: &Program, bits: i64) -> Box<dyn Circuit> {
     Tfhe.compile(CompileRequest {
         lowered: &lowered,
         options: &options,
-        security: SecurityDemand { bits: 128, insecure: false },
+        security: SecurityDemand {
+            bits: 128,
+            insecure: false,
+        },
         threads: 2,
     })
     .unwrap()
@@ -70,21 +79,35 @@ fn table(length: usize, ranges: &[(f64, f64)]) -> Array2<f64> {
 fn check(program: &Program, bits: i64, inputs: &Array2<f64>) -> (Box<dyn Circuit>, f64) {
     let circuit = compile(program, bits);
     let keys = circuit.generate_keys().unwrap();
-    let sealed = keys.encryptor.encrypt(InputId::from_index(0), inputs.view()).unwrap();
+    let sealed = keys
+        .encryptor
+        .encrypt(InputId::from_index(0), inputs.view())
+        .unwrap();
     let sealed = circuit.load(&sealed.to_bytes().unwrap()).unwrap();
     let start = std::time::Instant::now();
     let results = keys.evaluator.evaluate(&[sealed]).unwrap();
-    eprintln!("evaluate {} rows: {:?}, {} bootstraps", inputs.nrows(), start.elapsed(), circuit.parameters().counts.bootstraps);
+    eprintln!(
+        "evaluate {} rows: {:?}, {} bootstraps",
+        inputs.nrows(),
+        start.elapsed(),
+        circuit.parameters().counts.bootstraps
+    );
     let bytes = results[0].to_bytes().unwrap();
     let results = circuit.load(&bytes).unwrap();
-    let found = keys.decryptor.decrypt(OutputId::from_index(0), &results).unwrap();
+    let found = keys
+        .decryptor
+        .decrypt(OutputId::from_index(0), &results)
+        .unwrap();
     let simulated = &circuit.simulate(std::slice::from_ref(inputs)).unwrap()[0];
     let exact = &program.interpret(std::slice::from_ref(inputs)).unwrap()[0];
     let tolerance = circuit.parameters().noise_tolerance[0];
     let mut worst: f64 = 0.0;
     let mut noise: f64 = 0.0;
     for ((x, y), z) in found.iter().zip(simulated).zip(exact) {
-        assert!((x - y).abs() <= tolerance, "decrypted {x}, simulated {y}, tolerance {tolerance}");
+        assert!(
+            (x - y).abs() <= tolerance,
+            "decrypted {x}, simulated {y}, tolerance {tolerance}"
+        );
         noise = noise.max((x - y).abs());
         worst = worst.max((x - z).abs());
     }
@@ -99,7 +122,10 @@ fn check(program: &Program, bits: i64, inputs: &Array2<f64>) -> (Box<dyn Circuit
 const WEIGHTS: [f64; 9] = [0.41, -0.32, 0.07, 1.13, -0.55, 0.23, -0.011, 0.62, 0.3];
 
 fn logit(builder: &mut ProgramBuilder, values: &[ValueId]) -> ValueId {
-    let terms = values.iter().zip(WEIGHTS).map(|(v, w)| (*v, Public::Scalar(w)));
+    let terms = values
+        .iter()
+        .zip(WEIGHTS)
+        .map(|(v, w)| (*v, Public::Scalar(w)));
     builder.weighted_sum(terms.collect(), -0.27).unwrap()
 }
 
@@ -179,7 +205,10 @@ fn tables_and_conjunctions_are_exact() {
     let length = 13;
     let squares: Vec<f64> = (0..13).map(|i| f64::from(i * i % 7) - 2.0).collect();
     let program = program(length, &ranges, 0.25, |b, x| {
-        let table = LookupTable { first: 0, entries: squares.into() };
+        let table = LookupTable {
+            first: 0,
+            entries: squares.into(),
+        };
         let looked = b.push(Op::Lookup { value: x[0], table }).unwrap();
         let first = b.offset(x[0], -4.5).unwrap();
         let second = b.offset(x[1], -7.5).unwrap();
@@ -198,7 +227,10 @@ fn bytes_that_are_not_ours_are_refused() {
     let circuit = compile(&program, 20);
     let keys = circuit.generate_keys().unwrap();
     let inputs = table(3, &ranges);
-    let sealed = keys.encryptor.encrypt(InputId::from_index(0), inputs.view()).unwrap();
+    let sealed = keys
+        .encryptor
+        .encrypt(InputId::from_index(0), inputs.view())
+        .unwrap();
     let bytes = sealed.to_bytes().unwrap();
     assert_eq!(bytes.len(), 9 + 2 * (16 + 3 * 8));
     for length in [0, 4, 8, 9, bytes.len() - 1] {
@@ -209,7 +241,11 @@ fn bytes_that_are_not_ours_are_refused() {
         wrong[at] = value;
         assert!(circuit.load(&wrong).is_err(), "{at}");
     }
-    assert!(keys.decryptor.decrypt(OutputId::from_index(0), &sealed).is_err());
+    assert!(
+        keys.decryptor
+            .decrypt(OutputId::from_index(0), &sealed)
+            .is_err()
+    );
 }
 
 #[test]
@@ -220,7 +256,10 @@ fn more_than_128_bits_are_refused() {
     let refused = Tfhe.compile(CompileRequest {
         lowered: &lowered,
         options: &options,
-        security: SecurityDemand { bits: 192, insecure: false },
+        security: SecurityDemand {
+            bits: 192,
+            insecure: false,
+        },
         threads: 1,
     });
     assert!(refused.is_err_and(|e| e.to_string().contains("128")));

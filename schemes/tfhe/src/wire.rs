@@ -145,7 +145,10 @@ pub(crate) fn read(
                 .outputs
                 .get(index)
                 .ok_or_else(|| foreign(format!("the circuit has no output {index}")))?;
-            let shapes: Vec<_> = columns.iter().map(|c| (c.form.length, c.sent_bits)).collect();
+            let shapes: Vec<_> = columns
+                .iter()
+                .map(|c| (c.form.length, c.sent_bits))
+                .collect();
             read_results(body, index, &shapes).map(Read::Results)
         }
         kind => Err(foreign(format!("unknown kind {kind}"))),
@@ -156,7 +159,9 @@ fn expect_length(found: usize, expected: usize) -> Result<(), SchemeError> {
     if found == expected {
         return Ok(());
     }
-    Err(foreign(format!("{found} bytes of ciphertexts, expected {expected}")))
+    Err(foreign(format!(
+        "{found} bytes of ciphertexts, expected {expected}"
+    )))
 }
 
 fn read_fresh(
@@ -169,7 +174,11 @@ fn read_fresh(
     expect_length(body.len(), column_bytes * count)?;
     let columns = body.chunks_exact(column_bytes).filter_map(|chunk| {
         let (seed, bodies) = chunk.split_first_chunk::<SEED>()?;
-        let bodies = bodies.as_chunks::<8>().0.iter().map(|b| u64::from_le_bytes(*b));
+        let bodies = bodies
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .map(|b| u64::from_le_bytes(*b));
         Some(Seeded {
             seed: u128::from_le_bytes(*seed),
             bodies: bodies.collect(),

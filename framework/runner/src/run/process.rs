@@ -19,7 +19,10 @@ pub(super) struct End {
 
 impl End {
     fn crashed(reason: String) -> Self {
-        Self { status: Status::Crashed, reason }
+        Self {
+            status: Status::Crashed,
+            reason,
+        }
     }
 }
 
@@ -37,8 +40,10 @@ pub(super) struct CellProcess {
 impl CellProcess {
     /// Starts a process of this program for a cell; standard error goes to `log`.
     pub(super) fn start(limit: Duration, log: &Path) -> std::io::Result<Self> {
+        let (name, plugins) = crate::plugins::environment();
         let mut child = Command::new(std::env::current_exe()?)
             .arg("cell")
+            .env(name, plugins)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(File::create(log)?)
@@ -54,19 +59,32 @@ impl CellProcess {
                 }
             });
         }
-        Ok(Self { child, input, messages, left: limit, limit, log: log.to_owned() })
+        Ok(Self {
+            child,
+            input,
+            messages,
+            left: limit,
+            limit,
+            log: log.to_owned(),
+        })
     }
 
     /// Tells the cell something and waits for its answer, as long as its time lasts.
     pub(super) fn ask(&mut self, message: &ToCell) -> Result<FromCell, End> {
         let line = serde_json::to_string(message).map_err(|e| End::crashed(e.to_string()))?;
         let began = Instant::now();
-        let sent = self.input.as_mut().map(|input| writeln!(input, "{line}").and_then(|()| input.flush()));
+        let sent = self
+            .input
+            .as_mut()
+            .map(|input| writeln!(input, "{line}").and_then(|()| input.flush()));
         if !matches!(sent, Some(Ok(()))) {
             return Err(self.autopsy());
         }
         loop {
-            match self.messages.recv_timeout(self.left.saturating_sub(began.elapsed())) {
+            match self
+                .messages
+                .recv_timeout(self.left.saturating_sub(began.elapsed()))
+            {
                 Ok(line) => {
                     // What a library prints is no message; it stays out of the way.
                     if let Ok(answer) = serde_json::from_str(&line) {
@@ -79,7 +97,9 @@ impl CellProcess {
                     let limit = humantime::format_duration(self.limit);
                     return Err(End {
                         status: Status::Timeout,
-                        reason: format!("the cell was still busy after {limit}; raise `time_limit` in [run]"),
+                        reason: format!(
+                            "the cell was still busy after {limit}; raise `time_limit` in [run]"
+                        ),
                     });
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(self.autopsy()),
@@ -101,8 +121,20 @@ impl CellProcess {
         let last = words
             .lines()
             .find(|l| l.contains("panicked at"))
-            .and_then(|l| words.lines().skip_while(|x| *x != l).nth(1).map(|m| format!("{l} {m}")))
-            .or_else(|| words.lines().rev().find(|l| !l.trim().is_empty()).map(str::to_owned));
+            .and_then(|l| {
+                words
+                    .lines()
+                    .skip_while(|x| *x != l)
+                    .nth(1)
+                    .map(|m| format!("{l} {m}"))
+            })
+            .or_else(|| {
+                words
+                    .lines()
+                    .rev()
+                    .find(|l| !l.trim().is_empty())
+                    .map(str::to_owned)
+            });
         End::crashed(match last {
             Some(words) => format!("the process {how}: {words}"),
             None => format!("the process {how}"),
@@ -120,7 +152,9 @@ impl Drop for CellProcess {
 fn describe(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt as _;
     match (status.signal(), status.code()) {
-        (Some(9), _) => "was killed by signal 9 (by hand, or by the system for want of memory)".into(),
+        (Some(9), _) => {
+            "was killed by signal 9 (by hand, or by the system for want of memory)".into()
+        }
         (Some(6), _) => "aborted (signal 6; out of memory, or a failed check in a library)".into(),
         (Some(signal), _) => format!("was killed by signal {signal}"),
         (None, Some(code)) => format!("ended with code {code}"),
