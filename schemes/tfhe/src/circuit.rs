@@ -121,6 +121,12 @@ fn quantisation(program: &Program, plan: &Plan) -> String {
         }
         _ => "no inputs".to_owned(),
     };
+    if plan.levels > 0 {
+        words.push_str(&format!(
+            "; arguments of comparisons within {:.1e} by rounding",
+            plan.argument_rounding
+        ));
+    }
     for (output, columns) in program.outputs().iter().zip(&plan.outputs) {
         let rounding = columns.iter().map(|c| c.rounding).fold(0.0, f64::max);
         let noise = columns.iter().map(|c| c.tolerance).fold(0.0, f64::max);

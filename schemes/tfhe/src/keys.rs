@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 
 use tfhe::core_crypto::prelude::{
-    CiphertextModulus, ComputationBuffers, ContiguousEntityContainer, DefaultRandomGenerator, Fft,
-    FourierLweBootstrapKey, FourierLweBootstrapKeyOwned, GlweCiphertext, LweCiphertext,
-    LweKeyswitchKeyOwned, LweSecretKeyOwned, MonomialDegree, PolynomialSize, SecretRandomGenerator,
+    CiphertextModulus, ComputationBuffers, DefaultRandomGenerator, Fft, FourierLweBootstrapKey,
+    FourierLweBootstrapKeyOwned, GlweCiphertext, LweCiphertext, LweKeyswitchKeyOwned,
+    LweSecretKeyOwned, MonomialDegree, PolynomialSize, SecretRandomGenerator,
     allocate_and_generate_new_binary_glwe_secret_key,
     allocate_and_generate_new_binary_lwe_secret_key,
     allocate_and_generate_new_seeded_lwe_keyswitch_key, blind_rotate_assign_mem_optimized,

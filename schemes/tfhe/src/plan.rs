@@ -140,6 +140,8 @@ pub(crate) struct Plan {
     pub(crate) deviations: Option<f64>,
     /// Levels of the widest comparison.
     pub(crate) levels: u32,
+    /// A bound of what rounding does to the arguments of comparisons.
+    pub(crate) argument_rounding: f64,
 }
 
 impl Plan {
@@ -199,6 +201,7 @@ struct Planner<'a> {
     known: Vec<Known>,
     deviations: Option<f64>,
     levels: u32,
+    argument_rounding: f64,
 }
 
 /// Plans a flattened program; comparisons resolve `comparison_bits` bits of their range.
@@ -212,6 +215,7 @@ pub(crate) fn plan(flat: &Flat, comparison_bits: u32) -> Result<Plan, Refusal> {
         known,
         deviations: None,
         levels: 0,
+        argument_rounding: 0.0,
     };
     planner.choose_scales()?;
     let mut sources = Vec::new();
@@ -230,6 +234,7 @@ pub(crate) fn plan(flat: &Flat, comparison_bits: u32) -> Result<Plan, Refusal> {
         outputs,
         deviations: planner.deviations,
         levels: planner.levels,
+        argument_rounding: planner.argument_rounding,
     })
 }
 
@@ -481,9 +486,12 @@ impl Planner<'_> {
             Function::Smooth(op) => Ok(self.smooth(index, op, operand, scale)),
             Function::Lookup(table) => {
                 let first = operand.range.low.round();
+                // The argument is whole; whole weights of whole inputs leave nothing to round.
+                let whole = integral_places(operand) == Some(0);
                 let (operand, arrival) = self.whole(operand, scale, first);
                 let half_box = f64::from(scale - 65).exp2();
-                let error = (arrival.blur + arrival.rounding) * f64::from(scale - 64).exp2();
+                let rounding = if whole { 0.0 } else { arrival.rounding };
+                let error = (arrival.blur + rounding) * f64::from(scale - 64).exp2();
                 self.require("lookup", half_box - error, arrival.deviation, 0.0)?;
                 let result = self.known[index].scale;
                 if table.entries.iter().all(|e| e.fract() == 0.0) {
@@ -583,6 +591,7 @@ impl Planner<'_> {
             self.require("step", sum, 0.0, levels)?;
         }
         self.levels = self.levels.max(margins.count);
+        self.argument_rounding = self.argument_rounding.max(arrival.rounding);
         let known = &mut self.known[index];
         known.scale = result as i32;
         known.grid = result;

@@ -168,7 +168,7 @@ fn steps_are_exact() {
             0 => 0.0,
             1 => 8.0,
             2 => -8.0,
-            i => (i as f64 - 20.0) * unit,
+            i => ((i as f64 - 20.0) * unit).clamp(-8.0, 8.0),
         });
         let (circuit, error) = check(&program, bits, &inputs);
         assert!(circuit.parameters().noise_tolerance[0] == 0.0);
