@@ -118,7 +118,12 @@ impl Dataset {
                 .help("drop the column that is missing most, or use `missing = \"median\"`")
                 .into());
         }
+        let split = request.split.unwrap_or(manifest.split);
+        if split == SplitKind::Stratified {
+            data.check_classes(&rows, "`split = \"stratified\"`")?;
+        }
         if request.balance {
+            data.check_classes(&rows, "`balance`")?;
             rows = data.balanced(rows, &mut rng);
         }
         data.deal(rows, request, manifest.split, &mut rng);
@@ -176,22 +181,24 @@ impl Dataset {
         usual: SplitKind,
         rng: &mut ChaCha20Rng,
     ) {
-        let share = |n: usize| (n as f64 * request.test_fraction).floor() as usize;
+        // 0.29 of 100 rows are 29, though the product in binary is a little less.
+        let wanted = (rows.len() as f64 * request.test_fraction + 1e-9).floor() as usize;
         match request.split.unwrap_or(usual) {
             SplitKind::Random => {
                 rows.shuffle(rng);
-                self.test = rows.split_off(rows.len() - share(rows.len()));
+                self.test = rows.split_off(rows.len() - wanted);
                 self.train = rows;
             }
             SplitKind::Chronological => {
-                self.test = rows.split_off(rows.len() - share(rows.len()));
+                self.test = rows.split_off(rows.len() - wanted);
                 self.train = rows;
             }
             SplitKind::Stratified => {
-                for mut class in self.by_class(&rows) {
+                let classes = self.by_class(&rows);
+                let sizes: Vec<usize> = classes.iter().map(Vec::len).collect();
+                for (mut class, share) in classes.into_iter().zip(shares(&sizes, wanted)) {
                     class.shuffle(rng);
-                    self.test
-                        .extend(class.split_off(class.len() - share(class.len())));
+                    self.test.extend(class.split_off(class.len() - share));
                     self.train.extend(class);
                 }
                 self.test.shuffle(rng);
@@ -199,6 +206,46 @@ impl Dataset {
             }
         }
     }
+
+    /// Complains where classes are asked for and the target has none.
+    fn check_classes(&self, rows: &[usize], asked: &str) -> Result<(), Complaint> {
+        let place = self
+            .provenance
+            .file
+            .clone()
+            .unwrap_or_else(|| self.name.clone().into());
+        let Some(target) = &self.target else {
+            return Err(Complaint::new(
+                place,
+                format!("{asked} needs classes, but there is no target"),
+            )
+            .help("name one: `target = \"column\"` under [dataset]"));
+        };
+        let classes = self.by_class(rows).len();
+        if classes > 2 && classes * 10 > rows.len() {
+            let problem = format!(
+                "{asked} needs classes: found {classes} different values of `{}` in {} rows, expected few",
+                target.name,
+                rows.len()
+            );
+            return Err(Complaint::new(place, problem)
+                .help("leave it out for a target that is a quantity, or choose another target"));
+        }
+        Ok(())
+    }
+}
+
+/// Parts of `wanted` in proportion to `sizes`: rounded down, what is left by falling remainder.
+fn shares(sizes: &[usize], wanted: usize) -> Vec<usize> {
+    let all = sizes.iter().sum::<usize>().max(1);
+    let mut shares: Vec<usize> = sizes.iter().map(|size| size * wanted / all).collect();
+    let mut order: Vec<usize> = (0..sizes.len()).collect();
+    order.sort_by_key(|i| std::cmp::Reverse(sizes[*i] * wanted % all));
+    let left = wanted - shares.iter().sum::<usize>();
+    for i in order.into_iter().take(left) {
+        shares[i] += 1;
+    }
+    shares
 }
 
 /// What is assumed of a file that no manifest describes.
@@ -278,8 +325,10 @@ fn read(request: &DatasetRequest, manifest: &Manifest) -> Result<Tables, Complai
         None => None,
         Some(file) => {
             let path = path.with_file_name(file);
-            let bytes = std::fs::read(&path)
-                .map_err(|e| Complaint::new(&path, format!("cannot be read: {e}")))?;
+            let bytes = std::fs::read(&path).map_err(|e| {
+                let how = manifest.how_to_get.as_deref().unwrap_or("see the source");
+                Complaint::new(&path, format!("the target's file cannot be read: {e}")).help(how)
+            })?;
             let text = ["c1".to_owned()];
             let layout = Layout {
                 delimiter: manifest.delimiter,
@@ -296,6 +345,29 @@ fn read(request: &DatasetRequest, manifest: &Manifest) -> Result<Tables, Complai
     Ok((columns, target, provenance))
 }
 
+/// Embedded data are asked for columns by name as files are.
+fn check_embedded(
+    request: &DatasetRequest,
+    manifest: &Manifest,
+    columns: &Columns,
+    place: &Path,
+) -> Result<(), Complaint> {
+    let names: Vec<String> = columns
+        .numbers
+        .iter()
+        .map(|(name, _)| name.clone())
+        .collect();
+    let layout = Layout {
+        delimiter: manifest.delimiter,
+        header: true,
+        target: request.target.as_deref().or(manifest.target.as_deref()),
+        labels: &request.labels,
+        drop: &request.drop_columns,
+        missing_marker: None,
+    };
+    csv_table::check_names(place, &names, &layout)
+}
+
 fn assemble(
     request: &DatasetRequest,
     manifest: &Manifest,
@@ -308,6 +380,7 @@ fn assemble(
         .clone()
         .unwrap_or_else(|| request.name().into());
     if manifest.builtin.is_some() {
+        check_embedded(request, manifest, &columns, &place)?;
         columns
             .numbers
             .retain(|(name, _)| !request.drop_columns.contains(name));
@@ -322,8 +395,13 @@ fn assemble(
                 .ok_or_else(|| {
                     let known: Vec<&str> =
                         columns.numbers.iter().map(|(n, _)| n.as_str()).collect();
-                    Complaint::new(&place, format!("there is no numeric column `{name}`"))
-                        .help(format!("columns: {}", known.join(", ")))
+                    let problem = format!(
+                        "the target `{name}` is left out or kept as text, expected a number"
+                    );
+                    Complaint::new(&place, problem).help(format!(
+                        "take it out of `drop_columns` and `labels`, or choose another: {}",
+                        known.join(", ")
+                    ))
                 })?;
             Some(columns.numbers.remove(at))
         }
@@ -340,7 +418,9 @@ fn assemble(
                     .into(),
             );
         }
-        if let Some(threshold) = manifest.target_above {
+        // The threshold is the manifest's target's; another column has none.
+        let usual = request.target.is_none() || request.target == manifest.target;
+        if let (Some(threshold), true) = (manifest.target_above, usual) {
             values
                 .iter_mut()
                 .for_each(|x| *x = f64::from(u8::from(*x > threshold)));
@@ -505,7 +585,8 @@ fn fetch(url: &str, sum: &str, to: &Path) -> Result<PathBuf, String> {
     if let Some(folder) = to.parent() {
         std::fs::create_dir_all(folder).map_err(|e| text(&e))?;
     }
-    let beside = to.with_extension("part");
+    // Several cells, each a process, may fetch at once.
+    let beside = to.with_extension(format!("{}.part", std::process::id()));
     std::fs::write(&beside, bytes).map_err(|e| text(&e))?;
     std::fs::rename(&beside, to).map_err(|e| text(&e))?;
     Ok(to.to_owned())

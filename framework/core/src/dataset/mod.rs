@@ -5,6 +5,8 @@ pub mod encode;
 mod load;
 pub mod manifest;
 mod partition;
+#[cfg(test)]
+mod tests;
 pub mod transform;
 
 pub use load::{DatasetRequest, DatasetSource, SplitKind, locate, verify};

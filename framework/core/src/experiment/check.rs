@@ -12,6 +12,9 @@ use crate::options::{OptionSpec, OptionValue, Options, suggest};
 use crate::registry;
 use crate::source::{Complaint, Complaints};
 
+/// What [`sections::run`] says, as a duration.
+const DEFAULT_TIME_LIMIT: Duration = Duration::from_mins(10);
+
 const SECTIONS: [&str; 7] = [
     "experiment",
     "dataset",
@@ -25,6 +28,8 @@ const SECTIONS: [&str; 7] = [
 pub(super) fn check(text: &str, file: &Path) -> Result<Experiment, Complaints> {
     let root = DeTable::parse(text).map_err(|e| {
         let complaint = Complaint::new(file, format!("not TOML: {}", e.message()));
+        let complaint =
+            complaint.help("texts are in quotes, sections in [brackets], lists in [a, b]");
         match e.span() {
             Some(span) => complaint.at_offset(text, span.start),
             None => complaint,
@@ -53,7 +58,8 @@ pub(super) fn check(text: &str, file: &Path) -> Result<Experiment, Complaints> {
     let about = required(&mut checker, root, "experiment", &sections::experiment());
     let dataset = required(&mut checker, root, "dataset", &sections::dataset());
     check_name(&mut checker, &about);
-    check_dataset(&mut checker, &dataset);
+    let section = root.get("dataset").map(|table| table.span().start);
+    check_dataset(&mut checker, &dataset, section);
     let run = match checker.table(root, "run") {
         Some((table, offset)) => checker.section("[run]", table, offset, &sections::run()),
         None => Given::new(),
@@ -63,12 +69,20 @@ pub(super) fn check(text: &str, file: &Path) -> Result<Experiment, Complaints> {
     let schemes = check_schemes(&mut checker, root);
     let insecure = matches!(run.get("insecure"), Some((OptionValue::Flag(true), _)));
     let matrix = check_matrix(&mut checker, root, task.as_ref(), &schemes, insecure);
+    for (place, key, _) in &matrix {
+        let contradicts = (key == "dataset.path" && dataset.contains_key("use"))
+            || (key == "dataset.use" && dataset.contains_key("path"));
+        if contradicts {
+            checker.complain(*place, BOTH.into(), Some(KEEP_ONE.into()));
+        }
+    }
     let labels: Vec<String> = schemes.iter().map(|s| s.label.clone()).collect();
     let expectations = match checker.table(root, "expect") {
         Some((table, _)) => expect::expectations(&mut checker, table, &labels),
         None => vec![],
     };
     let (Some(task), true) = (task, checker.complaints.is_empty()) else {
+        checker.complaints.sort_by_key(|complaint| complaint.line);
         return Err(Complaints(checker.complaints));
     };
     let text_of = |key: &str| match about.get(key) {
@@ -83,8 +97,11 @@ pub(super) fn check(text: &str, file: &Path) -> Result<Experiment, Complaints> {
         dataset: options(&sections::dataset(), dataset),
         task,
         schemes,
-        matrix,
-        run: options(&sections::run(), run),
+        matrix: matrix
+            .into_iter()
+            .map(|(_, key, list)| (key, list))
+            .collect(),
+        run: run_options(run),
         time_limit,
         memory_limit,
         expectations,
@@ -93,6 +110,15 @@ pub(super) fn check(text: &str, file: &Path) -> Result<Experiment, Complaints> {
 
 fn options(specs: &[OptionSpec], given: Given) -> Options {
     Options::with_defaults(specs, given.into_iter().map(|(k, (v, _))| (k, v)))
+}
+
+/// The section [run], its default of `threads` that of this machine.
+fn run_options(given: Given) -> Options {
+    let mut run = options(&sections::run(), given);
+    if run.get("threads").is_none() {
+        run.set("threads", OptionValue::Integer(processors() as i64));
+    }
+    run
 }
 
 fn required(
@@ -129,48 +155,47 @@ fn check_name(checker: &mut Checker<'_>, about: &Given) {
     }
 }
 
-fn check_dataset(checker: &mut Checker<'_>, dataset: &Given) {
+fn check_dataset(checker: &mut Checker<'_>, dataset: &Given, section: Option<usize>) {
     let offset = |key: &str| dataset.get(key).map(|(_, at)| *at);
-    match (offset("use"), offset("path")) {
-        (Some(_), Some(path)) => checker.complain(
-            path,
-            "[dataset] has both `use` and `path`, which contradict each other".into(),
-            Some(
-                "keep `use` for a data set with a manifest, or `path` for a file of your own"
-                    .into(),
-            ),
-        ),
-        (None, None) if checker.complaints.is_empty() => {
-            let help = format!(
-                "write `use = \"…\"` with one of: {}",
-                manifest::names(None).join(", ")
-            );
-            let complaint = Complaint::new(
-                checker.file,
-                "[dataset] names no data: neither `use` nor `path`",
-            );
-            checker.complaints.push(complaint.help(help));
+    match (offset("use"), offset("path"), section) {
+        (Some(_), Some(path), _) => checker.complain(path, BOTH.into(), Some(KEEP_ONE.into())),
+        (None, None, Some(section)) => {
+            let known = manifest::names(checker.manifests().as_deref()).join(", ");
+            let help = format!("write `use = \"…\"` with one of: {known}");
+            let message = "[dataset] names no data: neither `use` nor `path`";
+            checker.complain(section, message.into(), Some(help));
         }
         _ => {}
     }
-    if let Some((OptionValue::Text(name), at)) = dataset.get("use") {
-        let folder = checker.file.parent().map(|f| f.join("datasets"));
-        if let Err(complaint) = manifest::find(name, folder.as_deref()) {
-            // A manifest that exists but is broken has its own file and line.
-            if complaint.line.is_some() {
-                checker.complaints.push(complaint);
-            } else {
-                checker.complain(*at, complaint.message, complaint.help);
+    for (key, (value, at)) in dataset {
+        check_dataset_value(checker, key, value, *at);
+    }
+}
+
+const BOTH: &str = "[dataset] has both `use` and `path`, which contradict each other";
+const KEEP_ONE: &str =
+    "keep `use` for a data set with a manifest, or `path` for a file of your own";
+
+/// What an option of `[dataset]` must satisfy besides its kind, there and in `[matrix]`.
+fn check_dataset_value(checker: &mut Checker<'_>, key: &str, value: &OptionValue, at: usize) {
+    match (key, value) {
+        ("use", OptionValue::Text(name)) => {
+            if let Err(complaint) = manifest::find(name, checker.manifests().as_deref()) {
+                // A manifest that exists but is broken has its own file and line.
+                if complaint.line.is_some() {
+                    checker.complaints.push(complaint);
+                } else {
+                    checker.complain(at, complaint.message, complaint.help);
+                }
             }
         }
-    }
-    if let Some((OptionValue::Number(x), at)) = dataset.get("test_fraction")
-        && (*x <= 0.0 || *x >= 1.0)
-    {
-        let message = format!(
-            "`test_fraction` in [dataset]: found {x}, expected more than 0 and less than 1"
-        );
-        checker.complain(*at, message, Some("both parts need rows".into()));
+        ("test_fraction", OptionValue::Number(x)) if *x <= 0.0 || *x >= 1.0 => {
+            let message = format!(
+                "`test_fraction` in [dataset]: found {x}, expected more than 0 and less than 1"
+            );
+            checker.complain(at, message, Some("both parts need rows".into()));
+        }
+        _ => {}
     }
 }
 
@@ -191,7 +216,7 @@ fn check_run(checker: &mut Checker<'_>, run: &Given) -> (Duration, Option<u64>) 
             ),
         );
     }
-    let mut time_limit = Duration::from_secs(600);
+    let mut time_limit = DEFAULT_TIME_LIMIT;
     if let Some((OptionValue::Text(text), at)) = run.get("time_limit") {
         match units::duration(text) {
             Some(limit) => time_limit = limit,
@@ -313,6 +338,11 @@ fn check_schemes(checker: &mut Checker<'_>, root: &DeTable<'_>) -> Vec<PluginCho
         );
         return schemes;
     };
+    if entries.is_empty() {
+        let help = "write it as [[scheme]], once for each scheme";
+        let message = "there is no [[scheme]]: found an empty list, expected at least one";
+        checker.complain(value.span().start, message.into(), Some(help.into()));
+    }
     for entry in entries.iter() {
         let offset = entry.span().start;
         let DeValue::Table(table) = entry.get_ref() else {
@@ -353,7 +383,7 @@ fn check_matrix(
     task: Option<&PluginChoice>,
     schemes: &[PluginChoice],
     insecure: bool,
-) -> Vec<(String, Vec<OptionValue>)> {
+) -> Vec<(usize, String, Vec<OptionValue>)> {
     let Some((table, _)) = checker.table(root, "matrix") else {
         return vec![];
     };
@@ -379,7 +409,13 @@ fn check_matrix(
     let mut matrix: Vec<(usize, String, Vec<OptionValue>)> = Vec::new();
     for (key, value) in table {
         let (place, key) = (key.span().start, key.get_ref().as_ref());
-        let Some((_, spec)) = specs.iter().find(|(name, _)| name == key) else {
+        // Schemes may declare an option of one name with different ranges: all must agree.
+        let same: Vec<&OptionSpec> = specs
+            .iter()
+            .filter(|(name, _)| name == key)
+            .map(|(_, spec)| spec)
+            .collect();
+        let Some((spec, others)) = same.split_first() else {
             let hint = suggest(key, specs.iter().map(|(n, _)| n.as_str()))
                 .map(|s| format!("did you mean \"{s}\"? "))
                 .unwrap_or_default();
@@ -407,10 +443,32 @@ fn check_matrix(
             }
         };
         let before = checker.complaints.len();
-        let list: Vec<OptionValue> = values
-            .iter()
-            .filter_map(|v| checker.value("[matrix]", spec, v).map(|(v, _)| v))
-            .collect();
+        let mut list: Vec<OptionValue> = Vec::new();
+        for value in values {
+            let Some((checked, at)) = checker.value("[matrix]", spec, value) else {
+                continue;
+            };
+            if let Some(problem) = others
+                .iter()
+                .find_map(|other| other.kind.check(checked.clone()).err())
+            {
+                let message = format!("\"{key}\" in [matrix]: {problem}");
+                let help = "a scheme of this file takes less; give it a file of its own";
+                checker.complain(at, message, Some(help.into()));
+            }
+            if list.contains(&checked) {
+                let message = format!("\"{key}\" in [matrix]: found {checked} twice");
+                checker.complain(
+                    at,
+                    message,
+                    Some("each value makes a cell: name it once".into()),
+                );
+            }
+            if let Some(option) = key.strip_prefix("dataset.") {
+                check_dataset_value(checker, option, &checked, at);
+            }
+            list.push(checked);
+        }
         if checker.complaints.len() == before {
             let weak = |v: &OptionValue| matches!(v, OptionValue::Integer(bits) if *bits < 128);
             // A matrix over the level cannot get past the check of [run].
@@ -424,7 +482,4 @@ fn check_matrix(
     }
     matrix.sort_by_key(|(place, ..)| *place);
     matrix
-        .into_iter()
-        .map(|(_, key, list)| (key, list))
-        .collect()
 }

@@ -1,6 +1,7 @@
 //! Experiment files, good and bad, against plugins that exist for these tests only.
 
 mod cells;
+mod strict;
 
 use std::path::Path;
 use std::time::Duration;
