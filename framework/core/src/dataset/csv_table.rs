@@ -39,10 +39,7 @@ pub(super) fn read(
     let one = |c: Complaint| vec![c];
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        let problem = "the file is empty; expected a line of column names, then rows";
-        return Err(one(
-            Complaint::new(file, problem).help("get it anew; its download may have failed")
-        ));
+        return Err(one(empty(file)));
     }
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(u8::try_from(layout.delimiter).unwrap_or(b','))
@@ -54,7 +51,7 @@ pub(super) fn read(
     let first = match records.next() {
         Some(Ok(record)) => record,
         Some(Err(e)) => return Err(one(csv_error(file, bytes, &e))),
-        None => return Err(one(Complaint::new(file, "the file is empty"))),
+        None => return Err(one(empty(file))),
     };
     let names: Vec<String> = if layout.header {
         first.iter().map(str::to_owned).collect()
@@ -132,6 +129,11 @@ pub(super) fn read(
         }
     }
     Ok(columns)
+}
+
+fn empty(file: &Path) -> Complaint {
+    let problem = "the file is empty; expected a line of column names, then rows";
+    Complaint::new(file, problem).help("get it anew; its download may have failed")
 }
 
 /// Finds the lines of records. The reader's own position is where the record before ended, which

@@ -139,7 +139,12 @@ fn missing_values_are_dealt_with() {
     refused(
         gap,
         nothing,
-        &["2 values are missing", "row 1, column `a`", "drop-rows"],
+        &[
+            "my.csv:3:",
+            "column `a`",
+            "2 values are missing",
+            "drop-rows",
+        ],
     );
     rows(gap, with(MissingPolicy::DropRows), 3, 1);
     rows(gap, with(MissingPolicy::Median), 5, 1);

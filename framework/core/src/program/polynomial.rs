@@ -13,9 +13,25 @@ use super::{Interval, ProgramError};
 /// A polynomial on a domain: `sum of c_k T_k(u)`, where `u` is `x` mapped from the domain to
 /// `[-1, 1]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "PolynomialWire")]
 pub struct Polynomial {
     domain: Interval,
     chebyshev: Vec<f64>,
+}
+
+/// A polynomial as it travels, not yet checked.
+#[derive(Deserialize)]
+struct PolynomialWire {
+    domain: Interval,
+    chebyshev: Vec<f64>,
+}
+
+impl TryFrom<PolynomialWire> for Polynomial {
+    type Error = ProgramError;
+
+    fn try_from(wire: PolynomialWire) -> Result<Self, ProgramError> {
+        Self::from_chebyshev(wire.domain, wire.chebyshev)
+    }
 }
 
 /// How a function is turned into a polynomial.

@@ -211,8 +211,8 @@ fn range(program: &Program, op: &Op) -> Result<Interval, ProgramError> {
             of(then).union(of(otherwise))
         }
         Op::Lookup { value, table } => {
-            let last = table.first + table.entries.len() as i64 - 1;
-            let keys = Interval::new(table.first as f64, last as f64);
+            let first = table.first as f64;
+            let keys = Interval::new(first, first + (table.entries.len() as f64 - 1.0));
             inside(
                 of(value),
                 keys,

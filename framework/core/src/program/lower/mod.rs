@@ -2,7 +2,7 @@
 //!
 //! The passes, in order: what the client may finish is cut off ([`defer`](self::defer));
 //! constants are folded ([`simplify`](self::simplify)); missing operations are rewritten
-//! ([`rewrite`](self::rewrite)), equal ones shared on the way ([`emit`](self::emit)); what no
+//! ([`rewrite`](self::rewrite), [`functions`](self::functions)), equal ones shared on the way ([`emit`](self::emit)); what no
 //! output needs is dropped ([`prune`](self::prune)); levels are counted
 //! ([`levels`](self::levels)). Every pass yields a checked program, so ranges are carried along.
 
@@ -10,6 +10,7 @@ mod capabilities;
 mod chebyshev;
 mod defer;
 mod emit;
+mod functions;
 mod levels;
 mod prune;
 mod rewrite;
