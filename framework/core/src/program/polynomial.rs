@@ -168,6 +168,16 @@ impl Polynomial {
         &self.chebyshev
     }
 
+    /// The same polynomial on another domain; itself where that is its own.
+    pub fn on(self, domain: Interval) -> Result<Self, ProgramError> {
+        if domain == self.domain {
+            return Ok(self);
+        }
+        Self::interpolate(domain, self.degree(), self.degree() + 1, |x| {
+            self.evaluate(x)
+        })
+    }
+
     /// The degree.
     pub fn degree(&self) -> usize {
         self.chebyshev.len() - 1

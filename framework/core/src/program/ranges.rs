@@ -235,11 +235,7 @@ fn range(program: &Program, op: &Op) -> Result<Interval, ProgramError> {
 /// The domain with a little room for the rounding of interval ends.
 fn widened(polynomial: &Polynomial) -> Interval {
     let domain = polynomial.domain();
-    let room = 1e-9 * domain.width();
-    Interval {
-        low: domain.low - room,
-        high: domain.high + room,
-    }
+    domain.padded(1e-9 * domain.width())
 }
 
 /// Whether an operation of this kind reads one value only, element by element, so that its

@@ -75,6 +75,7 @@ impl Rewriter<'_> {
     }
 
     fn sigmoid(&mut self, value: ValueId, approximation: &Approximation) -> Emitted {
+        self.approximated = true;
         let exact = interpret::sigmoid;
         // A domain about 0 keeps the polynomial odd, which halves its products.
         let domain = Interval::symmetric(self.range(value).magnitude().max(1.0));
@@ -89,6 +90,7 @@ impl Rewriter<'_> {
     }
 
     fn sign(&mut self, value: ValueId, approximation: &Approximation) -> Emitted {
+        self.approximated = true;
         let composition =
             SignComposition::new(approximation.sign_margin, approximation.sign_error)?;
         let magnitude = self.range(value).magnitude();
@@ -147,6 +149,10 @@ impl Rewriter<'_> {
             },
             ANY,
         )?;
-        self.emit(Op::Add(mean, distance), ANY)
+        // With a sign within [-1, 1] the result is between the two, else a little beyond.
+        let beyond = (self.range(sign).magnitude() - 1.0).max(0.0);
+        let room = 0.5 * beyond * self.range(difference).magnitude();
+        let known = self.range(a).union(self.range(b)).padded(room);
+        self.emit(Op::Add(mean, distance), known)
     }
 }

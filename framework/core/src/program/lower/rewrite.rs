@@ -24,7 +24,9 @@ pub(super) fn rewrite(
         emitter,
         capabilities,
         notes,
+        approximated: false,
     };
+    let mut approximate = vec![false; program.values().len()];
     let mut map: Vec<ValueId> = Vec::with_capacity(program.values().len());
     let needed = needed(program);
     for (id, value) in program.iter() {
@@ -34,20 +36,26 @@ pub(super) fn rewrite(
             continue;
         }
         let op = value.op().map_operands(|v| map[v.index()]);
-        let new = rewriter
-            .emit(op, value.range())
-            .map_err(|refusal| match refusal {
-                Failure::Refused(mut refusal) => {
-                    if refusal.operation != value.op().kind().name() {
-                        refusal.reason =
-                            format!("needed for {}: {}", value.op().kind(), refusal.reason);
-                    }
+        // What stands in for a function may leave the function's range; so may all after it.
+        let operands = value.op().operands();
+        rewriter.approximated = operands.iter().any(|v| approximate[v.index()]);
+        let known = if rewriter.approximated {
+            ANY
+        } else {
+            value.range()
+        };
+        let new = rewriter.emit(op, known).map_err(|refusal| match refusal {
+            Failure::Refused(mut refusal) => {
+                if refusal.operation != value.op().kind().name() {
                     refusal.reason =
-                        format!("{} (at {id} of `{}`)", refusal.reason, program.name());
-                    refusal
+                        format!("needed for {}: {}", value.op().kind(), refusal.reason);
                 }
-                Failure::Program(error) => stuck(error),
-            })?;
+                refusal.reason = format!("{} (at {id} of `{}`)", refusal.reason, program.name());
+                refusal
+            }
+            Failure::Program(error) => stuck(error),
+        })?;
+        approximate[id.index()] = rewriter.approximated;
         map.push(new);
     }
     rewriter.emitter.finish(program, &map).map_err(stuck)
@@ -69,6 +77,8 @@ pub(super) struct Rewriter<'a> {
     emitter: Emitter,
     pub(super) capabilities: &'a Capabilities,
     notes: &'a mut Vec<String>,
+    /// Whether the operation being emitted, or one before it, is only near what it stands for.
+    pub(super) approximated: bool,
 }
 
 impl Sink for Rewriter<'_> {
@@ -126,6 +136,7 @@ impl Rewriter<'_> {
     }
 
     pub(super) fn emit(&mut self, op: Op, known: Interval) -> Emitted {
+        let op = self.widened(op)?;
         if self.accepts(&op)? {
             return Ok(self.emitter.emit_within(op, known)?);
         }
@@ -165,7 +176,7 @@ impl Rewriter<'_> {
             Op::Polynomial { value, polynomial } if self.capabilities.has(OpKind::Mul) => {
                 chebyshev::emit(self, value, &polynomial)
             }
-            Op::And(bits) if self.capabilities.has(OpKind::Mul) => self.product(bits),
+            Op::And(bits) if self.capabilities.has(OpKind::Mul) => self.product(bits, known),
             Op::Select {
                 condition,
                 then,
@@ -173,9 +184,27 @@ impl Rewriter<'_> {
             } if self.capabilities.has(OpKind::Mul) => {
                 let difference = self.emit(Op::Sub(then, otherwise), ANY)?;
                 let chosen = self.emit(Op::Mul(condition, difference), ANY)?;
+                // Between the two, beyond them by as much as the condition is no bit.
+                let bit = self.range(condition);
+                let beyond = (-bit.low).max(bit.high - 1.0).max(0.0);
+                let room = beyond * self.range(difference).magnitude();
+                let known = self.range(then).union(self.range(otherwise)).padded(room);
                 self.emit(Op::Add(chosen, otherwise), known)
             }
             op => self.function(op, known),
+        }
+    }
+
+    /// A polynomial whose operand, by an approximation before it, may leave the domain: the same
+    /// polynomial on a domain that holds it.
+    fn widened(&self, op: Op) -> Result<Op, Failure> {
+        match op {
+            Op::Polynomial { value, polynomial } if self.approximated => {
+                let domain = polynomial.domain().union(self.range(value));
+                let polynomial = polynomial.on(domain)?;
+                Ok(Op::Polynomial { value, polynomial })
+            }
+            op => Ok(op),
         }
     }
 
@@ -265,16 +294,12 @@ impl Rewriter<'_> {
     }
 
     /// A balanced tree of products.
-    fn product(&mut self, mut bits: Vec<ValueId>) -> Emitted {
-        let bit = Interval {
-            low: 0.0,
-            high: 1.0,
-        };
+    fn product(&mut self, mut bits: Vec<ValueId>, known: Interval) -> Emitted {
         while bits.len() > 1 {
             bits = bits
                 .chunks(2)
                 .map(|pair| match pair {
-                    [a, b] => self.emit(Op::Mul(*a, *b), bit),
+                    [a, b] => self.emit(Op::Mul(*a, *b), known),
                     _ => Ok(pair[0]),
                 })
                 .collect::<Result<_, _>>()?;
