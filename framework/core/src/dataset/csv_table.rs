@@ -208,11 +208,21 @@ fn number(field: &str, marker: Option<&str>) -> Result<f64, String> {
     }
     let x: f64 = field
         .parse()
-        .map_err(|_| format!("found \"{field}\", expected a number such as 3 or 2.5"))?;
+        .map_err(|_| format!("found {}, expected a number such as 3 or 2.5", shown(field)))?;
     if x.is_finite() {
         Ok(x)
     } else {
-        Err(format!("found \"{field}\", expected a finite number"))
+        Err(format!("found {}, expected a finite number", shown(field)))
+    }
+}
+
+/// A field in quotes, its beginning if it is long: a quote that is never closed takes all that
+/// follows.
+fn shown(field: &str) -> String {
+    const LENGTH: usize = 40;
+    match field.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{:?}…", &field[..end]),
+        None => format!("{field:?}"),
     }
 }
 

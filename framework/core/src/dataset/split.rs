@@ -59,6 +59,7 @@ impl Dataset {
     ) {
         // 0.29 of 100 rows are 29, though the product in binary is a little less.
         let wanted = (rows.len() as f64 * request.test_fraction + 1e-9).floor() as usize;
+        let wanted = wanted.min(rows.len());
         match request.split.unwrap_or(usual) {
             SplitKind::Random => {
                 rows.shuffle(rng);
