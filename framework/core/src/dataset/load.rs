@@ -169,6 +169,66 @@ fn check_embedded(
     csv_table::check_names(place, &names, &layout)
 }
 
+/// Keeps columns as text, or not at all, as is done to a file while it is read.
+fn leave_out(request: &DatasetRequest, columns: &mut Columns) {
+    for (name, values) in std::mem::take(&mut columns.numbers) {
+        if request.labels.contains(&name) {
+            let texts = values.iter().map(f64::to_string).collect();
+            columns.texts.push((name, texts));
+        } else if !request.drop_columns.contains(&name) {
+            columns.numbers.push((name, values));
+        }
+    }
+}
+
+/// Takes the target out of the columns, or out of its own file; `read` says which file the
+/// columns are from, and on which lines the rows are.
+fn take_target(
+    request: &DatasetRequest,
+    manifest: &Manifest,
+    columns: &mut Columns,
+    target_file: Option<Columns>,
+    read: (&Path, &[usize]),
+) -> Result<Option<(String, Vec<f64>)>, Complaint> {
+    let (place, lines) = read;
+    let wanted = request.target.as_ref().or(manifest.target.as_ref());
+    let own = target_file.filter(|file| wanted.is_none() && !file.numbers.is_empty());
+    let (place, lines, (name, mut values)) = match (wanted, own) {
+        (Some(name), _) => {
+            let at = columns.numbers.iter().position(|(n, _)| n == name);
+            let Some(at) = at else {
+                let known: Vec<&str> = columns.numbers.iter().map(|(n, _)| n.as_str()).collect();
+                let problem =
+                    format!("the target `{name}` is left out or kept as text, expected a number");
+                return Err(Complaint::new(place, problem).help(format!(
+                    "take it out of `drop_columns` and `labels`, or choose another: {}",
+                    known.join(", ")
+                )));
+            };
+            (place, lines.to_vec(), columns.numbers.remove(at))
+        }
+        (None, Some(mut file)) => {
+            let place = manifest.target_file.as_deref().unwrap_or(place);
+            (place, file.lines, file.numbers.swap_remove(0))
+        }
+        (None, None) => return Ok(None),
+    };
+    if let Some(row) = values.iter().position(|x| x.is_nan()) {
+        let problem = format!("the target `{name}` is missing, expected a number");
+        return Err(Complaint::new(place, problem)
+            .at_line(lines.get(row).copied().unwrap_or(row + 1))
+            .help("remove the row, or choose another target"));
+    }
+    // The threshold is the manifest's target's; another column has none.
+    let usual = request.target.is_none() || request.target == manifest.target;
+    if let (Some(threshold), true) = (manifest.target_above, usual) {
+        for x in &mut values {
+            *x = f64::from(u8::from(*x > threshold));
+        }
+    }
+    Ok(Some((name, values)))
+}
+
 fn assemble(
     request: &DatasetRequest,
     manifest: &Manifest,
@@ -183,57 +243,15 @@ fn assemble(
         .unwrap_or_else(|| request.name().into());
     if manifest.builtin.is_some() {
         check_embedded(request, manifest, &columns, &place)?;
-        let numbers = std::mem::take(&mut columns.numbers);
-        for (name, values) in numbers {
-            if request.labels.contains(&name) {
-                let texts = values.iter().map(f64::to_string).collect();
-                columns.texts.push((name, texts));
-            } else if !request.drop_columns.contains(&name) {
-                columns.numbers.push((name, values));
-            }
-        }
+        leave_out(request, &mut columns);
     }
-    let wanted = request.target.as_ref().or(manifest.target.as_ref());
-    let mut target = match (wanted, target_file) {
-        (Some(name), _) => {
-            let at = columns
-                .numbers
-                .iter()
-                .position(|(n, _)| n == name)
-                .ok_or_else(|| {
-                    let known: Vec<&str> =
-                        columns.numbers.iter().map(|(n, _)| n.as_str()).collect();
-                    let problem = format!(
-                        "the target `{name}` is left out or kept as text, expected a number"
-                    );
-                    Complaint::new(&place, problem).help(format!(
-                        "take it out of `drop_columns` and `labels`, or choose another: {}",
-                        known.join(", ")
-                    ))
-                })?;
-            Some(columns.numbers.remove(at))
-        }
-        (None, Some(mut file)) if !file.numbers.is_empty() => Some(file.numbers.swap_remove(0)),
-        (None, _) => None,
-    };
-    if let Some((name, values)) = &mut target {
-        if let Some(row) = values.iter().position(|x| x.is_nan()) {
-            let line = lines.get(row).copied().unwrap_or(row + 1);
-            return Err(
-                Complaint::new(&place, format!("the target `{name}` is missing"))
-                    .at_line(line)
-                    .help("remove the row, or choose another target")
-                    .into(),
-            );
-        }
-        // The threshold is the manifest's target's; another column has none.
-        let usual = request.target.is_none() || request.target == manifest.target;
-        if let (Some(threshold), true) = (manifest.target_above, usual) {
-            for x in values {
-                *x = f64::from(u8::from(*x > threshold));
-            }
-        }
-    }
+    let target = take_target(
+        request,
+        manifest,
+        &mut columns,
+        target_file,
+        (&place, lines),
+    )?;
     if columns.numbers.is_empty() {
         let problem = "found no numeric column besides the target, expected at least one";
         return Err(Complaint::new(&place, problem)

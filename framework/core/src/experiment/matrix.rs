@@ -11,16 +11,8 @@ use crate::registry;
 /// Each cell is a process, and holds its plan in memory; more are a slip of the pen.
 const MOST_CELLS: usize = 10_000;
 
-pub(super) fn check_matrix(
-    checker: &mut Checker<'_>,
-    root: &DeTable<'_>,
-    task: Option<&PluginChoice>,
-    schemes: &[PluginChoice],
-    insecure: bool,
-) -> Vec<(usize, String, Vec<OptionValue>)> {
-    let Some((table, offset)) = checker.table(root, "matrix") else {
-        return vec![];
-    };
+/// What a matrix may vary, by its key; an option that several schemes have stands there for each.
+fn offered(task: Option<&PluginChoice>, schemes: &[PluginChoice]) -> Vec<(String, OptionSpec)> {
     let mut specs: Vec<(String, OptionSpec)> = Vec::new();
     let mut offer = |section: &str, list: Vec<OptionSpec>| {
         specs.extend(
@@ -40,6 +32,21 @@ pub(super) fn check_matrix(
     {
         offer("scheme", scheme.manifest().options);
     }
+    specs
+}
+
+/// The keys in order of the file, each with its place and its values.
+pub(super) fn check_matrix(
+    checker: &mut Checker<'_>,
+    root: &DeTable<'_>,
+    task: Option<&PluginChoice>,
+    schemes: &[PluginChoice],
+    insecure: bool,
+) -> Vec<(usize, String, Vec<OptionValue>)> {
+    let Some((table, offset)) = checker.table(root, "matrix") else {
+        return vec![];
+    };
+    let specs = offered(task, schemes);
     let mut matrix: Vec<(usize, String, Vec<OptionValue>)> = Vec::new();
     for (key, value) in table {
         let (place, key) = (key.span().start, key.get_ref().as_ref());

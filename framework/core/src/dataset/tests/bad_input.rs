@@ -75,157 +75,159 @@ fn many_complaints_are_counted() {
 
 type Change = fn(&mut DatasetRequest);
 
+/// What is wrong, and words of the error.
+const BAD: &[(&str, &[u8], Change, &[&str])] = &[
+    ("empty", b"", nothing, &["my.csv:", "is empty", "expected"]),
+    (
+        "a mark and nothing",
+        b"\xEF\xBB\xBF",
+        nothing,
+        &["is empty"],
+    ),
+    ("names only", b"a,y\r\n", nothing, &["my.csv:1:", "no rows"]),
+    (
+        "too many fields",
+        b"a,y\n1,0\n2,1,9\n",
+        nothing,
+        &["my.csv:3:", "found 3 fields", "expected 2"],
+    ),
+    (
+        "after a quoted field of two lines",
+        b"a,n,y\r\n1,\"u\r\nv\",0\r\n2,w\r\n",
+        |r| r.labels = vec!["n".into()],
+        &["my.csv:4:", "found 2 fields"],
+    ),
+    (
+        "a mark at the start moves no line",
+        b"\xEF\xBB\xBFa,y\n1,0\nx,1\n",
+        nothing,
+        &["my.csv:3:", "column `a`", "found \"x\""],
+    ),
+    (
+        "a quote that is not closed",
+        b"y,a\n1,0\n0,\"2\n1,3\n0,4\n1,5\n0,6\n1,7\n0,8\n1,9\n0,10\n1,11\n0,12\n1,13\n",
+        nothing,
+        &["my.csv:3:", "found \"2\\n1,3", "…"],
+    ),
+    (
+        "text in a column of numbers",
+        b"a,y\n1,0\n1;5,1\n",
+        nothing,
+        &["my.csv:3:", "found \"1;5\"", "expected a number"],
+    ),
+    (
+        "a decimal comma",
+        b"a,y\n\"1,5\",0\n",
+        nothing,
+        &["my.csv:2:", "found \"1,5\"", "expected a number"],
+    ),
+    (
+        "infinite",
+        b"a,y\n1,0\ninf,1\n",
+        nothing,
+        &["my.csv:3:", "finite"],
+    ),
+    (
+        "not a number",
+        b"a,y\n1,0\n2,NaN\n",
+        nothing,
+        &["my.csv:3:", "`y`", "finite"],
+    ),
+    (
+        "two columns of one name",
+        b"a,y,a\n1,0,1\n",
+        nothing,
+        &["my.csv:1:", "`a`", "expected each name once"],
+    ),
+    (
+        "not this target",
+        b"age,y\n1,0\n",
+        |r| r.target = Some("agee".into()),
+        &["my.csv:1:", "no column `agee`", "did you mean `age`"],
+    ),
+    (
+        "no target",
+        b"a,y\n1,0\n2,1\n3,0\n4,1\n",
+        |r| r.target = None,
+        &["my.csv", "no target", "expected a column", "columns: a, y"],
+    ),
+    (
+        "the target alone",
+        b"y\n1\n0\n1\n",
+        nothing,
+        &["my.csv", "no numeric column", "expected at least one"],
+    ),
+    (
+        "one class only",
+        b"a,y\n1,1\n2,1\n3,1\n4,1\n",
+        |r| r.split = Some(SplitKind::Stratified),
+        &["my.csv", "found 1 different values", "two or more"],
+    ),
+    (
+        "one class only, balanced",
+        b"a,y\n1,1\n2,1\n3,1\n4,1\n",
+        |r| r.balance = true,
+        &["my.csv", "found 1 different values", "two or more"],
+    ),
+    (
+        "classes without a target",
+        b"a,b\n1,1\n2,1\n3,1\n4,1\n",
+        |r| (r.target, r.balance) = (None, true),
+        &["my.csv", "there is no target"],
+    ),
+    (
+        "a gap",
+        b"a,y\n1,1\n2,0\n,1\n4,1\n",
+        nothing,
+        &[
+            "my.csv:4:",
+            "`a`",
+            "missing",
+            "expected a number",
+            "drop-rows",
+        ],
+    ),
+    (
+        "a gap in the target",
+        b"a,y\n1,1\n2,\n",
+        |r| r.missing = Some(MissingPolicy::DropRows),
+        &["my.csv:3:", "the target `y` is missing"],
+    ),
+    (
+        "every row with a gap",
+        b"a,b,y\n,1,1\n2,,0\n",
+        |r| r.missing = Some(MissingPolicy::DropRows),
+        &["my.csv", "every row has a missing value"],
+    ),
+    (
+        "no row to test on",
+        b"a,y\n1,1\n2,0\n3,1\n",
+        nothing,
+        &["my.csv", "test part has no rows", "`test_fraction`"],
+    ),
+    (
+        "no row to train on",
+        b"a,y\n1,1\n2,0\n3,1\n",
+        |r| r.test_fraction = 7.0,
+        &["my.csv", "training part has no rows", "`test_fraction`"],
+    ),
+    (
+        "sixteen bits to a letter",
+        b"\xFF\xFEa\0,\0y\0\n\0",
+        nothing,
+        &["my.csv:1:", "not UTF-8", "save the file"],
+    ),
+    (
+        "zeros",
+        b"\0\0\0\0",
+        nothing,
+        &["my.csv:1:", "no column `y`"],
+    ),
+];
+
 #[test]
 fn every_bad_table_is_an_error() {
-    let table: &[(&str, &[u8], Change, &[&str])] = &[
-        ("empty", b"", nothing, &["my.csv:", "is empty", "expected"]),
-        (
-            "a mark and nothing",
-            b"\xEF\xBB\xBF",
-            nothing,
-            &["is empty"],
-        ),
-        ("names only", b"a,y\r\n", nothing, &["my.csv:1:", "no rows"]),
-        (
-            "too many fields",
-            b"a,y\n1,0\n2,1,9\n",
-            nothing,
-            &["my.csv:3:", "found 3 fields", "expected 2"],
-        ),
-        (
-            "after a quoted field of two lines",
-            b"a,n,y\r\n1,\"u\r\nv\",0\r\n2,w\r\n",
-            |r| r.labels = vec!["n".into()],
-            &["my.csv:4:", "found 2 fields"],
-        ),
-        (
-            "a mark at the start moves no line",
-            b"\xEF\xBB\xBFa,y\n1,0\nx,1\n",
-            nothing,
-            &["my.csv:3:", "column `a`", "found \"x\""],
-        ),
-        (
-            "a quote that is not closed",
-            b"y,a\n1,0\n0,\"2\n1,3\n0,4\n1,5\n0,6\n1,7\n0,8\n1,9\n0,10\n1,11\n0,12\n1,13\n",
-            nothing,
-            &["my.csv:3:", "found \"2\\n1,3", "…"],
-        ),
-        (
-            "text in a column of numbers",
-            b"a,y\n1,0\n1;5,1\n",
-            nothing,
-            &["my.csv:3:", "found \"1;5\"", "expected a number"],
-        ),
-        (
-            "a decimal comma",
-            b"a,y\n\"1,5\",0\n",
-            nothing,
-            &["my.csv:2:", "found \"1,5\"", "expected a number"],
-        ),
-        (
-            "infinite",
-            b"a,y\n1,0\ninf,1\n",
-            nothing,
-            &["my.csv:3:", "finite"],
-        ),
-        (
-            "not a number",
-            b"a,y\n1,0\n2,NaN\n",
-            nothing,
-            &["my.csv:3:", "`y`", "finite"],
-        ),
-        (
-            "two columns of one name",
-            b"a,y,a\n1,0,1\n",
-            nothing,
-            &["my.csv:1:", "`a`", "expected each name once"],
-        ),
-        (
-            "not this target",
-            b"age,y\n1,0\n",
-            |r| r.target = Some("agee".into()),
-            &["my.csv:1:", "no column `agee`", "did you mean `age`"],
-        ),
-        (
-            "no target",
-            b"a,y\n1,0\n2,1\n3,0\n4,1\n",
-            |r| r.target = None,
-            &["my.csv", "no target", "expected a column", "columns: a, y"],
-        ),
-        (
-            "the target alone",
-            b"y\n1\n0\n1\n",
-            nothing,
-            &["my.csv", "no numeric column", "expected at least one"],
-        ),
-        (
-            "one class only",
-            b"a,y\n1,1\n2,1\n3,1\n4,1\n",
-            |r| r.split = Some(SplitKind::Stratified),
-            &["my.csv", "found 1 different values", "two or more"],
-        ),
-        (
-            "one class only, balanced",
-            b"a,y\n1,1\n2,1\n3,1\n4,1\n",
-            |r| r.balance = true,
-            &["my.csv", "found 1 different values", "two or more"],
-        ),
-        (
-            "classes without a target",
-            b"a,b\n1,1\n2,1\n3,1\n4,1\n",
-            |r| (r.target, r.balance) = (None, true),
-            &["my.csv", "there is no target"],
-        ),
-        (
-            "a gap",
-            b"a,y\n1,1\n2,0\n,1\n4,1\n",
-            nothing,
-            &[
-                "my.csv:4:",
-                "`a`",
-                "missing",
-                "expected a number",
-                "drop-rows",
-            ],
-        ),
-        (
-            "a gap in the target",
-            b"a,y\n1,1\n2,\n",
-            |r| r.missing = Some(MissingPolicy::DropRows),
-            &["my.csv:3:", "the target `y` is missing"],
-        ),
-        (
-            "every row with a gap",
-            b"a,b,y\n,1,1\n2,,0\n",
-            |r| r.missing = Some(MissingPolicy::DropRows),
-            &["my.csv", "every row has a missing value"],
-        ),
-        (
-            "no row to test on",
-            b"a,y\n1,1\n2,0\n3,1\n",
-            nothing,
-            &["my.csv", "test part has no rows", "`test_fraction`"],
-        ),
-        (
-            "no row to train on",
-            b"a,y\n1,1\n2,0\n3,1\n",
-            |r| r.test_fraction = 7.0,
-            &["my.csv", "training part has no rows", "`test_fraction`"],
-        ),
-        (
-            "sixteen bits to a letter",
-            b"\xFF\xFEa\0,\0y\0\n\0",
-            nothing,
-            &["my.csv:1:", "not UTF-8", "save the file"],
-        ),
-        (
-            "zeros",
-            b"\0\0\0\0",
-            nothing,
-            &["my.csv:1:", "no column `y`"],
-        ),
-    ];
-    for (what, bytes, change, words) in table {
+    for (what, bytes, change, words) in BAD {
         let problem = own(bytes, change).expect_err(what);
         for word in words.iter().chain(&["help:"]) {
             assert!(problem.contains(word), "{what}: lacks {word:?}: {problem}");

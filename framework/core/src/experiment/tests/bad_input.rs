@@ -4,115 +4,117 @@
 use super::{ABOUT, SCHEME, TASK, parse, refused, sound};
 use crate::experiment::Experiment;
 
+/// What is wrong, and words of the error.
+const BAD: &[(&str, &[&str])] = &[
+    (
+        "[run]\nseeds = 1\n",
+        &["e.toml:12", "unknown key `seeds`", "did you mean `seed`"],
+    ),
+    (
+        "[run]\nthreads = \"2\"\n",
+        &["e.toml:12", "found \"2\"", "a whole number"],
+    ),
+    (
+        "[run]\nthreads = 2.0\n",
+        &["e.toml:12", "found 2.0", "a whole number"],
+    ),
+    ("[run]\nthreads = 0\n", &["e.toml:12", "found 0", "from 1"]),
+    (
+        "[run]\nthreads = -1\n",
+        &["e.toml:12", "found -1", "from 1"],
+    ),
+    (
+        "[run]\nrepetitions = 0\n",
+        &["e.toml:12", "found 0", "from 1"],
+    ),
+    ("[run]\nwarmup = -1\n", &["e.toml:12", "found -1", "from 0"]),
+    ("[run]\nseed = -1\n", &["e.toml:12", "found -1", "from 0"]),
+    (
+        "[run]\ninsecure = 1\n",
+        &["e.toml:12", "found 1", "true or false"],
+    ),
+    (
+        "[run]\ntime_limit = \"0s\"\n",
+        &["e.toml:12", "\"0s\"", "expected a time"],
+    ),
+    (
+        "[run]\ntime_limit = \"-5m\"\n",
+        &["e.toml:12", "\"-5m\"", "expected a time"],
+    ),
+    (
+        "[run]\nmemory_limit = \"0GiB\"\n",
+        &["e.toml:12", "\"0GiB\"", "expected a size"],
+    ),
+    (
+        "[run]\nsecurity_bits = 80\n",
+        &["e.toml:12", "found 80", "expected 128", "insecure = true"],
+    ),
+    (
+        "[run]\nsecurity_bits = 112\n",
+        &["e.toml:12", "found 112", "expected 128"],
+    ),
+    (
+        "[run]\nsecurity_bits = -128\n",
+        &["e.toml:12", "found -128"],
+    ),
+    (
+        "[run]\nseed = 1\nseed = 2\n",
+        &["e.toml:13", "not TOML", "duplicate key"],
+    ),
+    ("[run\n", &["e.toml:11", "not TOML"]),
+    ("[run]\nseed = \n", &["e.toml:12", "not TOML"]),
+    ("[run]\ntime_limit = 5m\n", &["e.toml:12", "not TOML"]),
+    ("[run]\ntime_limit = \"5m\n", &["e.toml:12", "not TOML"]),
+    (
+        "[[scheme]]\nuse = \"try-wyde\"\n",
+        &["e.toml:12", "did you mean \"try-wide\""],
+    ),
+    (
+        "[[scheme]]\nuse = 3\n",
+        &["e.toml:12", "found 3", "expected a name"],
+    ),
+    (
+        "[[scheme]]\nuse = \"try-narrow\"\nlabel = \" \"\n",
+        &["e.toml:13", "`label`", "expected a name"],
+    ),
+    (
+        "[[scheme]]\nuse = \"try-narrow\"\ndegree = -3\n",
+        &["e.toml:13", "found -3", "from 1"],
+    ),
+    (
+        "[matrix]\n\"task.features\" = []\n",
+        &["e.toml:12", "found []", "expected a list"],
+    ),
+    (
+        "[matrix]\n\"task.features\" = [-1]\n",
+        &["e.toml:12", "found -1", "from 1"],
+    ),
+    (
+        "[matrix]\n\"run.threads\" = [0]\n",
+        &["e.toml:12", "found 0", "from 1"],
+    ),
+    (
+        "[matrix]\n\"task.features\" = [1, \"2\"]\n",
+        &["e.toml:12", "found \"2\""],
+    ),
+    (
+        "[matrix]\n\"task.features\" = [[1]]\n",
+        &["e.toml:12", "found [1]"],
+    ),
+    (
+        "[expect]\nauc = { min = inf }\n",
+        &["e.toml:12", "found inf", "a number"],
+    ),
+    (
+        "[expect]\nstatus = 1\n",
+        &["e.toml:12", "found 1", "expected ok"],
+    ),
+    ("expect = 3\n", &["e.toml:11", "unknown key `expect`"]),
+];
+
 #[test]
 fn every_bad_experiment_is_an_error() {
-    let table: &[(&str, &[&str])] = &[
-        (
-            "[run]\nseeds = 1\n",
-            &["e.toml:12", "unknown key `seeds`", "did you mean `seed`"],
-        ),
-        (
-            "[run]\nthreads = \"2\"\n",
-            &["e.toml:12", "found \"2\"", "a whole number"],
-        ),
-        (
-            "[run]\nthreads = 2.0\n",
-            &["e.toml:12", "found 2.0", "a whole number"],
-        ),
-        ("[run]\nthreads = 0\n", &["e.toml:12", "found 0", "from 1"]),
-        (
-            "[run]\nthreads = -1\n",
-            &["e.toml:12", "found -1", "from 1"],
-        ),
-        (
-            "[run]\nrepetitions = 0\n",
-            &["e.toml:12", "found 0", "from 1"],
-        ),
-        ("[run]\nwarmup = -1\n", &["e.toml:12", "found -1", "from 0"]),
-        ("[run]\nseed = -1\n", &["e.toml:12", "found -1", "from 0"]),
-        (
-            "[run]\ninsecure = 1\n",
-            &["e.toml:12", "found 1", "true or false"],
-        ),
-        (
-            "[run]\ntime_limit = \"0s\"\n",
-            &["e.toml:12", "\"0s\"", "expected a time"],
-        ),
-        (
-            "[run]\ntime_limit = \"-5m\"\n",
-            &["e.toml:12", "\"-5m\"", "expected a time"],
-        ),
-        (
-            "[run]\nmemory_limit = \"0GiB\"\n",
-            &["e.toml:12", "\"0GiB\"", "expected a size"],
-        ),
-        (
-            "[run]\nsecurity_bits = 80\n",
-            &["e.toml:12", "found 80", "expected 128", "insecure = true"],
-        ),
-        (
-            "[run]\nsecurity_bits = 112\n",
-            &["e.toml:12", "found 112", "expected 128"],
-        ),
-        (
-            "[run]\nsecurity_bits = -128\n",
-            &["e.toml:12", "found -128"],
-        ),
-        (
-            "[run]\nseed = 1\nseed = 2\n",
-            &["e.toml:13", "not TOML", "duplicate key"],
-        ),
-        ("[run\n", &["e.toml:11", "not TOML"]),
-        ("[run]\nseed = \n", &["e.toml:12", "not TOML"]),
-        ("[run]\ntime_limit = 5m\n", &["e.toml:12", "not TOML"]),
-        ("[run]\ntime_limit = \"5m\n", &["e.toml:12", "not TOML"]),
-        (
-            "[[scheme]]\nuse = \"try-wyde\"\n",
-            &["e.toml:12", "did you mean \"try-wide\""],
-        ),
-        (
-            "[[scheme]]\nuse = 3\n",
-            &["e.toml:12", "found 3", "expected a name"],
-        ),
-        (
-            "[[scheme]]\nuse = \"try-narrow\"\nlabel = \" \"\n",
-            &["e.toml:13", "`label`", "expected a name"],
-        ),
-        (
-            "[[scheme]]\nuse = \"try-narrow\"\ndegree = -3\n",
-            &["e.toml:13", "found -3", "from 1"],
-        ),
-        (
-            "[matrix]\n\"task.features\" = []\n",
-            &["e.toml:12", "found []", "expected a list"],
-        ),
-        (
-            "[matrix]\n\"task.features\" = [-1]\n",
-            &["e.toml:12", "found -1", "from 1"],
-        ),
-        (
-            "[matrix]\n\"run.threads\" = [0]\n",
-            &["e.toml:12", "found 0", "from 1"],
-        ),
-        (
-            "[matrix]\n\"task.features\" = [1, \"2\"]\n",
-            &["e.toml:12", "found \"2\""],
-        ),
-        (
-            "[matrix]\n\"task.features\" = [[1]]\n",
-            &["e.toml:12", "found [1]"],
-        ),
-        (
-            "[expect]\nauc = { min = inf }\n",
-            &["e.toml:12", "found inf", "a number"],
-        ),
-        (
-            "[expect]\nstatus = 1\n",
-            &["e.toml:12", "found 1", "expected ok"],
-        ),
-        ("expect = 3\n", &["e.toml:11", "unknown key `expect`"]),
-    ];
-    for (more, words) in table {
+    for (more, words) in BAD {
         refused(&sound(more), words);
     }
 }
