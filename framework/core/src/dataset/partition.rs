@@ -16,7 +16,7 @@ impl Dataset {
         let Some(target) = &self.target else {
             return Err(TaskError::data(
                 format!(
-                    "{}: found no target, expected a column to predict",
+                    "{}: has no target column, expected one to predict",
                     self.place()
                 ),
                 format!(

@@ -57,9 +57,7 @@ impl Dataset {
         usual: SplitKind,
         rng: &mut ChaCha20Rng,
     ) {
-        // 0.29 of 100 rows are 29, though the product in binary is a little less.
-        let wanted = (rows.len() as f64 * request.test_fraction + 1e-9).floor() as usize;
-        let wanted = wanted.min(rows.len());
+        let wanted = part_of(rows.len(), request.test_fraction);
         match request.split.unwrap_or(usual) {
             SplitKind::Random => {
                 rows.shuffle(rng);
@@ -119,6 +117,19 @@ impl Dataset {
     }
 }
 
+/// `rows * fraction`, rounded down, at most all. 0.29 of 100 rows are 29, though their product in
+/// binary is a little less.
+fn part_of(rows: usize, fraction: f64) -> usize {
+    let product = rows as f64 * fraction;
+    let nearest = product.round();
+    let meant = if (product - nearest).abs() <= 1e-12 * nearest {
+        nearest
+    } else {
+        product.floor()
+    };
+    (meant as usize).min(rows)
+}
+
 /// Whether a target of so many different values is a quantity rather than a class.
 pub(super) fn is_quantity(different: usize, rows: usize) -> bool {
     different > 2 && different * 10 > rows
@@ -159,6 +170,24 @@ mod tests {
         let mut rows = [data.train, data.test].concat();
         rows.sort_unstable();
         assert_eq!(rows, expect);
+    }
+
+    #[test]
+    fn parts_are_rounded_down() {
+        let table = [
+            (100, 0.29, 29),
+            (100, 0.299, 29),
+            (1114, 0.3, 334),
+            (10_000_000, 0.07, 700_000),
+            (30_000_000_000, 0.7, 21_000_000_000),
+            (1_000_000, 0.499_999_9, 499_999),
+            (3, 7.0, 3),
+            (3, -1.0, 0),
+            (3, f64::NAN, 0),
+        ];
+        for (rows, fraction, expect) in table {
+            assert_eq!(part_of(rows, fraction), expect, "{fraction} of {rows}");
+        }
     }
 
     #[test]
