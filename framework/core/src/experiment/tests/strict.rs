@@ -1,6 +1,9 @@
 //! What only looks sound.
 
+use std::path::Path;
+
 use super::{ABOUT, DATA, TASK, parse, refused, sound};
+use crate::experiment::Experiment;
 
 #[test]
 fn a_scheme_is_needed() {
@@ -24,6 +27,9 @@ fn data_that_are_not_named_are_missed_among_others() {
             "neither `use` nor `path`",
         ],
     );
+    let complaints = Experiment::parse(text, Path::new("e.toml")).unwrap_err().0;
+    let lines: Vec<_> = complaints.iter().map(|c| c.line).collect();
+    assert!(lines.is_sorted(), "in the order of the file: {lines:?}");
 }
 
 #[test]
