@@ -1,7 +1,7 @@
 //! The core of Hexperiment: what a task, a scheme and an experiment *are*.
 //!
-//! A [`task`](crate::task) states what is computed as a [`program`] over encrypted vectors; a
-//! [`scheme`](crate::scheme) says how one is evaluated under a cryptosystem; a
+//! A [`task`] states what is computed as a [`program`] over encrypted vectors; a
+//! [`scheme`] says how one is evaluated under a cryptosystem; a
 //! [`session`] lets the two act for the parties of a protocol and meters all they do.
 //! Nothing in this crate names a scheme or a task.
 

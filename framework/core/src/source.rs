@@ -58,6 +58,20 @@ pub fn line_of(text: &str, offset: usize) -> usize {
         .count()
 }
 
+/// Reads a text file; `help` is the way out where there is none.
+pub fn read_text(file: &Path, help: &str) -> Result<String, Complaint> {
+    let bytes = std::fs::read(file).map_err(|e| {
+        Complaint::new(file, format!("cannot be read: {e}; expected a text file")).help(help)
+    })?;
+    String::from_utf8(bytes).map_err(|e| {
+        let good = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+        let line = 1 + good.iter().filter(|b| **b == b'\n').count();
+        Complaint::new(file, "found bytes that are not text, expected UTF-8")
+            .at_line(line)
+            .help("save the file with the encoding UTF-8")
+    })
+}
+
 impl fmt::Display for Complaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file.display())?;

@@ -39,10 +39,7 @@ pub(super) fn read(
     let one = |c: Complaint| vec![c];
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(one(Complaint::new(
-            file,
-            "the file is empty; expected a line of column names, then rows",
-        )));
+        return Err(one(empty(file)));
     }
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(u8::try_from(layout.delimiter).unwrap_or(b','))
@@ -53,8 +50,8 @@ pub(super) fn read(
     let mut records = reader.records();
     let first = match records.next() {
         Some(Ok(record)) => record,
-        Some(Err(e)) => return Err(one(csv_error(file, &e))),
-        None => return Err(one(Complaint::new(file, "the file is empty"))),
+        Some(Err(e)) => return Err(one(csv_error(file, bytes, &e))),
+        None => return Err(one(empty(file))),
     };
     let names: Vec<String> = if layout.header {
         first.iter().map(str::to_owned).collect()
@@ -67,10 +64,15 @@ pub(super) fn read(
     let mut columns = Columns::default();
     let mut cells: Vec<Cells> = kinds.iter().map(|k| Cells::new(*k)).collect();
     let mut complaints = Vec::new();
+    let mut lines = Lines {
+        bytes,
+        at: 0,
+        line: 1,
+    };
     let head = (!layout.header).then_some(Ok(first));
     for record in head.into_iter().chain(records) {
-        let record = record.map_err(|e| one(csv_error(file, &e)))?;
-        let line = record.position().map_or(0, |p| p.line() as usize);
+        let record = record.map_err(|e| one(csv_error(file, bytes, &e)))?;
+        let line = lines.of(record.position());
         if record.len() != names.len() {
             complaints.push(
                 Complaint::new(
@@ -98,18 +100,18 @@ pub(super) fn read(
                     Complaint::new(file, format!("column `{name}`: {problem}"))
                         .at_line(line)
                         .help(format!(
-                            "correct the field, or name `{name}` in `drop_columns`, or its marker \
-                             in `missing_marker`"
+                            "correct the field, or name `{name}` in `drop_columns` (not read) or in \
+                             `labels` (kept as text), or give its `missing_marker`"
                         )),
                 );
             }
         }
     }
     if columns.lines.is_empty() && complaints.is_empty() {
-        return Err(one(Complaint::new(
-            file,
-            "there are column names but no rows",
-        )));
+        let problem = "found column names but no rows, expected at least two rows";
+        return Err(one(Complaint::new(file, problem)
+            .at_line(1)
+            .help("get the file anew, or check `path`")));
     }
     if !complaints.is_empty() {
         let more = complaints.len().saturating_sub(SHOWN);
@@ -127,6 +129,39 @@ pub(super) fn read(
         }
     }
     Ok(columns)
+}
+
+fn empty(file: &Path) -> Complaint {
+    let problem = "the file is empty; expected a line of column names, then rows";
+    Complaint::new(file, problem).help("get it anew; its download may have failed")
+}
+
+/// Finds the lines of records. The reader's own position is where the record before ended, which
+/// is short of any line feed after a carriage return and of empty lines.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: usize,
+}
+
+impl Lines<'_> {
+    /// The line of a record; records are asked for in order.
+    fn of(&mut self, position: Option<&csv::Position>) -> usize {
+        let from = position
+            .map_or(self.at, |p| p.byte() as usize)
+            .min(self.bytes.len());
+        let blank = self.bytes[from..]
+            .iter()
+            .take_while(|b| matches!(b, b'\r' | b'\n'))
+            .count();
+        let to = (from + blank).max(self.at);
+        self.line += self.bytes[self.at..to]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count();
+        self.at = to;
+        self.line
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -173,11 +208,21 @@ fn number(field: &str, marker: Option<&str>) -> Result<f64, String> {
     }
     let x: f64 = field
         .parse()
-        .map_err(|_| format!("found \"{field}\", expected a number with a decimal point"))?;
+        .map_err(|_| format!("found {}, expected a number such as 3 or 2.5", shown(field)))?;
     if x.is_finite() {
         Ok(x)
     } else {
-        Err(format!("found \"{field}\", expected a finite number"))
+        Err(format!("found {}, expected a finite number", shown(field)))
+    }
+}
+
+/// A field in quotes, its beginning if it is long: a quote that is never closed takes all that
+/// follows.
+fn shown(field: &str) -> String {
+    const LENGTH: usize = 40;
+    match field.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{:?}…", &field[..end]),
+        None => format!("{field:?}"),
     }
 }
 
@@ -192,12 +237,18 @@ fn kind(name: &str, layout: &Layout<'_>) -> Kind {
     }
 }
 
-fn check_names(file: &Path, names: &[String], layout: &Layout<'_>) -> Result<(), Complaint> {
+/// Complains of a name twice, and of a wanted column that is not there.
+pub(super) fn check_names(
+    file: &Path,
+    names: &[String],
+    layout: &Layout<'_>,
+) -> Result<(), Complaint> {
     for (i, name) in names.iter().enumerate() {
         if names[..i].contains(name) {
-            return Err(
-                Complaint::new(file, format!("two columns are called `{name}`")).at_line(1),
-            );
+            let problem = format!("found two columns called `{name}`, expected each name once");
+            return Err(Complaint::new(file, problem)
+                .at_line(1)
+                .help("rename one in the file"));
         }
     }
     let wanted = layout
@@ -219,10 +270,22 @@ fn check_names(file: &Path, names: &[String], layout: &Layout<'_>) -> Result<(),
     Ok(())
 }
 
-fn csv_error(file: &Path, error: &csv::Error) -> Complaint {
-    let complaint = Complaint::new(file, format!("cannot be read as a table: {error}"));
-    match error.position() {
-        Some(position) => complaint.at_line(position.line() as usize),
-        None => complaint,
+fn csv_error(file: &Path, bytes: &[u8], error: &csv::Error) -> Complaint {
+    let (message, help) = match error.kind() {
+        csv::ErrorKind::Utf8 { .. } => (
+            "the text is not UTF-8".to_owned(),
+            "save the file with the encoding UTF-8",
+        ),
+        _ => (
+            format!("cannot be read as a table: {error}"),
+            "check the delimiter and the quotes",
+        ),
+    };
+    let line = Lines {
+        bytes,
+        at: 0,
+        line: 1,
     }
+    .of(error.position());
+    Complaint::new(file, message).at_line(line).help(help)
 }

@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::MissingPolicy;
-use super::load::SplitKind;
+use super::{MissingPolicy, SplitKind};
 use crate::options::suggest;
-use crate::source::Complaint;
+use crate::source::{Complaint, read_text};
 
 /// One manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +41,8 @@ pub struct Manifest {
     pub target: Option<String>,
     /// A second file, beside the first, whose first column is the target.
     pub target_file: Option<PathBuf>,
+    /// SHA-256 of the target's file, in hexadecimal.
+    pub target_sha256: Option<String>,
     /// The target becomes 1 where it is above this number, else 0.
     pub target_above: Option<f64>,
     /// Columns kept as text.
@@ -97,8 +98,7 @@ pub fn find(name: &str, folder: Option<&Path>) -> Result<Manifest, Complaint> {
         .map(|f| f.join(format!("{name}.toml")))
         .filter(|p| p.is_file());
     if let Some(path) = own {
-        let text = std::fs::read_to_string(&path)
-            .map_err(|e| Complaint::new(&path, format!("cannot be read: {e}")))?;
+        let text = read_text(&path, "it is taken for the manifest of a data set")?;
         return parse(&text, &path);
     }
     if let Some((_, text)) = BUILT_IN.iter().find(|(n, _)| *n == name) {
@@ -123,17 +123,26 @@ pub fn find(name: &str, folder: Option<&Path>) -> Result<Manifest, Complaint> {
 
 fn parse(text: &str, path: &Path) -> Result<Manifest, Complaint> {
     let manifest: Manifest = toml::from_str(text).map_err(|e| {
-        let complaint = Complaint::new(path, e.message().to_owned());
+        let complaint = Complaint::new(path, e.message().to_owned())
+            .help("a manifest is written as those in `experiments/datasets` are");
         match e.span() {
             Some(span) => complaint.at_offset(text, span.start),
             None => complaint,
         }
     })?;
     if manifest.file.is_some() == manifest.builtin.is_some() {
-        return Err(Complaint::new(
-            path,
-            "a manifest names either a `file` or a `builtin`",
-        ));
+        let found = if manifest.file.is_some() {
+            "both"
+        } else {
+            "neither"
+        };
+        let problem = format!("found {found}, expected either a `file` or a `builtin`");
+        return Err(Complaint::new(path, problem).help("`builtin` is for embedded data"));
+    }
+    if !manifest.delimiter.is_ascii() {
+        let found = manifest.delimiter;
+        let problem = format!("`delimiter`: found {found:?}, expected one ASCII character");
+        return Err(Complaint::new(path, problem).help("save the file with commas or tabs"));
     }
     Ok(manifest)
 }

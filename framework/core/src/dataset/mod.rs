@@ -1,13 +1,20 @@
 //! Data sets: tables of numbers, where they come from, and how they are split.
 
 mod csv_table;
+mod embedded;
 pub mod encode;
 mod load;
+mod locate;
 pub mod manifest;
 mod partition;
+mod request;
+mod split;
+#[cfg(test)]
+mod tests;
 pub mod transform;
 
-pub use load::{DatasetRequest, DatasetSource, SplitKind, locate, verify};
+pub use locate::{locate, verify};
+pub use request::{DatasetRequest, DatasetSource, SplitKind};
 
 use std::path::PathBuf;
 

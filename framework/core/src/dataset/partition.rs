@@ -3,7 +3,11 @@
 use ndarray::{Array1, Array2, Axis};
 
 use super::{Dataset, MissingPolicy, Part, Partition, transform};
+use crate::source::Complaint;
 use crate::task::TaskError;
+
+const DEAL_WITH_GAPS: &str =
+    "say what to do: `missing = \"drop-rows\"` or `missing = \"median\"` under [dataset]";
 
 impl Dataset {
     /// The two parts. Fails without a target, with an empty part, or where a missing value
@@ -11,14 +15,23 @@ impl Dataset {
     pub fn partition(&self) -> Result<Partition, TaskError> {
         let Some(target) = &self.target else {
             return Err(TaskError::data(
-                format!("data set `{}` has no target column", self.name),
-                "name one: `target = \"column\"` under [dataset]",
+                format!(
+                    "{}: has no target column, expected one to predict",
+                    self.place()
+                ),
+                format!(
+                    "name one: `target = \"column\"` under [dataset]; columns: {}",
+                    self.columns.join(", ")
+                ),
             ));
         };
         for (rows, what) in [(&self.train, "training"), (&self.test, "test")] {
             if rows.is_empty() {
                 return Err(TaskError::data(
-                    format!("data set `{}`: the {what} part has no rows", self.name),
+                    format!(
+                        "{}: the {what} part has no rows, expected at least one",
+                        self.place()
+                    ),
                     format!(
                         "there are {} rows in all; change `test_fraction` or `limit`",
                         self.features.nrows()
@@ -53,6 +66,39 @@ impl Dataset {
         })
     }
 
+    /// The file it came from, for messages; the name of embedded data.
+    fn place(&self) -> String {
+        match &self.provenance.file {
+            Some(file) => file.display().to_string(),
+            None => format!("data set `{}`", self.name),
+        }
+    }
+
+    /// Where gaps are to be refused, does so with the line of the first; `lines` holds that of
+    /// each row.
+    pub(super) fn refuse_gaps_at(&self, lines: &[usize]) -> Result<(), Complaint> {
+        if self.missing != MissingPolicy::Refuse {
+            return Ok(());
+        }
+        let gaps = self.features.indexed_iter().filter(|(_, x)| x.is_nan());
+        let mut gaps = gaps.map(|(at, _)| at).peekable();
+        let Some((row, column)) = gaps.peek().copied() else {
+            return Ok(());
+        };
+        let problem = format!(
+            "column `{}`: the value is missing, expected a number; {} values are missing in all",
+            self.columns[column],
+            gaps.count()
+        );
+        let file = self.provenance.file.clone();
+        let complaint = Complaint::new(file.unwrap_or_else(|| self.name.clone().into()), problem);
+        let complaint = complaint.help(DEAL_WITH_GAPS);
+        Err(match lines.get(row) {
+            Some(line) => complaint.at_line(*line),
+            None => complaint,
+        })
+    }
+
     fn refuse_gaps(&self, rows: impl Iterator<Item = usize>) -> Result<(), TaskError> {
         let gaps: Vec<(usize, usize)> = rows
             .flat_map(|row| (0..self.features.ncols()).map(move |column| (row, column)))
@@ -63,12 +109,12 @@ impl Dataset {
         };
         Err(TaskError::data(
             format!(
-                "data set `{}`: {} values are missing, the first in row {row}, column `{}`",
-                self.name,
+                "{}: {} values are missing, the first in row {row}, column `{}`",
+                self.place(),
                 gaps.len(),
                 self.columns[*column]
             ),
-            "say what to do: `missing = \"drop-rows\"` or `missing = \"median\"` under [dataset]",
+            DEAL_WITH_GAPS,
         ))
     }
 

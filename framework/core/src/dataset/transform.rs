@@ -3,6 +3,8 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
+use super::split::is_quantity;
+
 /// Shifts each column by its mean and divides by its standard deviation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standardizer {
@@ -52,35 +54,52 @@ pub fn median(values: ArrayView1<'_, f64>) -> Option<f64> {
     })
 }
 
-/// Columns by falling F statistic of a one-way analysis of variance between the two classes
-/// (the square of the two-sample t statistic). A column that separates perfectly comes first,
-/// a constant one last; ties go by column.
-pub fn rank_by_f(features: ArrayView2<'_, f64>, classes: ArrayView1<'_, f64>) -> Vec<usize> {
+/// Columns by falling F statistic; ties go by column.
+///
+/// For a target of classes, however many, that of a one-way analysis of variance (for two the
+/// square of the two-sample t statistic): a column that separates perfectly comes first, a
+/// constant one last. For a target that is a quantity (more than two values, and more than a
+/// tenth as many as rows) that of the regression on one column, `r^2 / (1 - r^2) * (n - 2)`.
+pub fn rank_by_f(features: ArrayView2<'_, f64>, target: ArrayView1<'_, f64>) -> Vec<usize> {
+    let mut classes: Vec<f64> = target.iter().map(|x| x + 0.0).collect(); // -0 is 0
+    classes.sort_by(f64::total_cmp);
+    classes.dedup();
+    if is_quantity(classes.len(), target.len()) {
+        return rank(features, |column| {
+            let r2 = correlation(column, target).powi(2);
+            ratio(r2, 1.0 - r2) * (target.len() as f64 - 2.0)
+        });
+    }
+    let class_of: Vec<usize> = target
+        .iter()
+        .map(|y| classes.partition_point(|class| class < y))
+        .collect();
     rank(features, |column| {
-        let mut groups = [(0.0, 0.0, 0.0); 2]; // count, sum, sum of squares
+        let mut groups = vec![(0.0, 0.0, 0.0); classes.len()]; // count, sum, sum of squares
         let centre = column.mean().unwrap_or(0.0);
-        for (x, class) in column.iter().zip(classes) {
-            let group = &mut groups[usize::from(*class > 0.5)];
+        for (x, class) in column.iter().zip(&class_of) {
+            let group = &mut groups[*class];
             let x = x - centre;
             group.0 += 1.0;
             group.1 += x;
             group.2 += x * x;
         }
-        let total: f64 = groups.iter().map(|g| g.0).sum();
-        let between: f64 = groups
-            .iter()
-            .filter(|g| g.0 > 0.0)
-            .map(|g| g.1 * g.1 / g.0)
-            .sum();
+        let between: f64 = groups.iter().map(|g| g.1 * g.1 / g.0).sum();
         let within = groups.iter().map(|g| g.2).sum::<f64>() - between;
-        if between <= 0.0 {
-            return 0.0;
-        }
-        if within <= 1e-12 * between {
-            return f64::INFINITY;
-        }
-        between / (within / (total - 2.0).max(1.0))
+        let (n, k) = (target.len() as f64, classes.len() as f64);
+        ratio(between, within) * ((n - k).max(1.0) / (k - 1.0).max(1.0))
     })
+}
+
+/// `explained / rest`: 0 where nothing is explained, infinite where all is, but for rounding.
+fn ratio(explained: f64, rest: f64) -> f64 {
+    if explained <= 0.0 {
+        0.0
+    } else if rest <= 1e-12 * explained {
+        f64::INFINITY
+    } else {
+        explained / rest
+    }
 }
 
 /// Columns by falling magnitude of Pearson's correlation with the target; ties go by column.
@@ -88,22 +107,24 @@ pub fn rank_by_correlation(
     features: ArrayView2<'_, f64>,
     target: ArrayView1<'_, f64>,
 ) -> Vec<usize> {
-    let centre = target.mean().unwrap_or(0.0);
-    rank(features, |column| {
-        let mean = column.mean().unwrap_or(0.0);
-        let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);
-        for (x, y) in column.iter().zip(target) {
-            let (x, y) = (x - mean, y - centre);
-            xy += x * y;
-            xx += x * x;
-            yy += y * y;
-        }
-        if xx == 0.0 || yy == 0.0 {
-            0.0
-        } else {
-            (xy / (xx * yy).sqrt()).abs()
-        }
-    })
+    rank(features, |column| correlation(column, target).abs())
+}
+
+/// Pearson's correlation; 0 where one of the two is constant.
+fn correlation(x: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>) -> f64 {
+    let (x_mean, y_mean) = (x.mean().unwrap_or(0.0), y.mean().unwrap_or(0.0));
+    let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);
+    for (x, y) in x.iter().zip(y) {
+        let (x, y) = (x - x_mean, y - y_mean);
+        xy += x * y;
+        xx += x * x;
+        yy += y * y;
+    }
+    if xx == 0.0 || yy == 0.0 {
+        0.0
+    } else {
+        xy / (xx * yy).sqrt()
+    }
 }
 
 fn rank(features: ArrayView2<'_, f64>, score: impl Fn(ArrayView1<'_, f64>) -> f64) -> Vec<usize> {
@@ -145,5 +166,39 @@ mod tests {
         let y = array![0.0, 0.0, 1.0, 1.0];
         assert_eq!(rank_by_f(x.view(), y.view()), [1, 0, 2]);
         assert_eq!(rank_by_correlation(x.view(), y.view()), [1, 0, 2]);
+    }
+
+    /// Three classes of any names, and a quantity that the second column is linear in.
+    #[test]
+    fn f_is_for_classes_and_for_quantities() {
+        let rows = 36;
+        let class = |i: usize| [-2.0, 0.0, 7.0][i % 3];
+        let noise = |i: usize, j: usize| ((i * 37 + j * 11) % 17) as f64;
+        let x = Array2::from_shape_fn((rows, 3), |(i, j)| match j {
+            0 => noise(i, 0),
+            // The middle class alone is apart: the correlation with the class is small.
+            1 => 9.0 * f64::from(u8::from(i % 3 == 1)) + 0.1 * noise(i, 1),
+            _ => 4.0,
+        });
+        let y = Array1::from_shape_fn(rows, class);
+        assert_eq!(rank_by_f(x.view(), y.view()), [1, 0, 2]);
+        let quantity = Array1::from_shape_fn(rows, |i| i as f64);
+        let x = Array2::from_shape_fn((rows, 3), |(i, j)| match j {
+            0 => noise(i, 0),
+            1 => -3.0 * i as f64 + noise(i, 1),
+            _ => 4.0,
+        });
+        assert_eq!(rank_by_f(x.view(), quantity.view()), [1, 0, 2]);
+    }
+
+    /// F of three groups by hand: means 2, 3, 7, grand mean 4; between 42 / 2, within 6 / 6.
+    #[test]
+    fn ratios_by_hand() {
+        assert_eq!(ratio(42.0, 6.0) * (6.0 / 2.0), 21.0);
+        assert_eq!(ratio(0.0, 0.0), 0.0);
+        assert_eq!(ratio(1.0, 0.0), f64::INFINITY);
+        let x = array![1.0, 2.0, 3.0];
+        assert!((correlation(x.view(), array![3.0, 2.0, 1.0].view()) + 1.0).abs() < 1e-15);
+        assert_eq!(correlation(x.view(), array![5.0, 5.0, 5.0].view()), 0.0);
     }
 }

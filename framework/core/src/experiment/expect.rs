@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
 use super::parse::{Checker, describe};
-use crate::options::suggest;
+use crate::options::{OptionValue, suggest};
 use crate::record::Status;
 
 /// One expectation.
@@ -33,8 +33,25 @@ pub(super) fn expectations(
     for (key, value) in table {
         let (offset, name) = (key.span().start, key.get_ref().as_ref());
         match value.get_ref() {
+            DeValue::Table(inner) if inner.is_empty() => {
+                let message = format!("expectation `{name}`: found {{}}, expected bounds");
+                checker.complain(offset, message, Some(BOUNDS.into()));
+            }
             DeValue::Table(inner) if !is_bound(inner) => {
-                if labels.iter().any(|l| l == name) {
+                // A slip in `{ mx = 0.005 }` is not a table of a label.
+                let slip = inner.iter().find_map(|(key, value)| {
+                    let bound = suggest(key.get_ref(), ["min", "max"])?;
+                    let number = matches!(value.get_ref(), DeValue::Float(_) | DeValue::Integer(_));
+                    number.then(|| (key.get_ref().clone(), bound))
+                });
+                if let (Some((found, bound)), false) = (slip, labels.iter().any(|l| l == name)) {
+                    let message = format!("expectation `{name}`: unknown bound `{found}`");
+                    checker.complain(
+                        offset,
+                        message,
+                        Some(format!("did you mean `{bound}`? {BOUNDS}")),
+                    );
+                } else if labels.iter().any(|l| l == name) {
                     for (key, value) in inner {
                         let place = value.span().start;
                         let label = Some(name.to_owned());
@@ -64,6 +81,9 @@ pub(super) fn expectations(
     all
 }
 
+const BOUNDS: &str = "write `auc_loss = { max = 0.005 }`, `security_bits = { min = 128 }` or \
+                      `status = \"refused\"`";
+
 fn is_bound(table: &DeTable<'_>) -> bool {
     !table.is_empty()
         && table
@@ -85,33 +105,37 @@ fn expectation(
         max: None,
         status: None,
     };
-    let help = "write `auc_loss = { max = 0.005 }`, `security_bits = { min = 128 }` or `status = \"refused\"`";
+    let help = BOUNDS;
     match value {
-        DeValue::Table(table) if is_bound(table) => {
+        DeValue::Table(table) if is_bound(table) && key != "status" => {
             for (bound, number) in table {
                 let place = number.span().start;
-                let number = super::parse::option_value(number.get_ref()).and_then(|v| {
-                    crate::options::OptionKind::Number {
-                        min: f64::MIN,
-                        max: f64::MAX,
-                    }
-                    .check(v)
-                });
-                match number {
-                    Ok(crate::options::OptionValue::Number(x)) if bound.get_ref() == "min" => {
-                        expectation.min = Some(x)
-                    }
-                    Ok(crate::options::OptionValue::Number(x)) => expectation.max = Some(x),
-                    Ok(_) => {}
-                    Err(problem) => {
-                        checker.complain(
-                            place,
-                            format!("expectation `{key}`: {problem}"),
-                            Some(help.into()),
-                        );
+                let found = super::parse::option_value(number.get_ref());
+                let x = match &found {
+                    Ok(OptionValue::Number(x)) if x.is_finite() => *x,
+                    Ok(OptionValue::Integer(x)) => *x as f64,
+                    other => {
+                        let found = match other {
+                            Ok(value) => format!("found {value}"),
+                            Err(problem) => problem.clone(),
+                        };
+                        let message = format!("expectation `{key}`: {found}, expected a number");
+                        checker.complain(place, message, Some(help.into()));
                         return None;
                     }
+                };
+                if bound.get_ref() == "min" {
+                    expectation.min = Some(x);
+                } else {
+                    expectation.max = Some(x);
                 }
+            }
+            if let (Some(min), Some(max)) = (expectation.min, expectation.max)
+                && min > max
+            {
+                let message = format!("expectation `{key}`: min = {min} is more than max = {max}");
+                checker.complain(offset, message, Some("no value is between them".into()));
+                return None;
             }
             Some(expectation)
         }
@@ -139,7 +163,13 @@ fn expectation(
             let found = describe(other);
             checker.complain(
                 offset,
-                format!("expectation `{key}`: found {found}, expected bounds"),
+                if key == "status" {
+                    format!(
+                        "`status`: found {found}, expected ok, refused, failed, timeout or crashed"
+                    )
+                } else {
+                    format!("expectation `{key}`: found {found}, expected bounds")
+                },
                 Some(help.into()),
             );
             None

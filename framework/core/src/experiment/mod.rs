@@ -2,7 +2,10 @@
 
 mod check;
 mod expect;
+mod matrix;
 mod parse;
+mod plugins;
+mod rules;
 mod schema;
 pub mod sections;
 #[cfg(test)]
@@ -18,11 +21,12 @@ use serde::{Deserialize, Serialize};
 pub use expect::Expectation;
 pub use schema::json_schema;
 
+use crate::dataset::manifest::Manifest;
 use crate::dataset::{DatasetRequest, DatasetSource, MissingPolicy, SplitKind};
 use crate::options::{OptionValue, Options};
 use crate::record::Cell;
 use crate::security::SecurityDemand;
-use crate::source::{Complaint, Complaints};
+use crate::source::{Complaints, read_text};
 
 /// A checked experiment. All that it says is possible; later code does not check again.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +43,7 @@ pub struct Experiment {
     time_limit: Duration,
     memory_limit: Option<u64>,
     expectations: Vec<Expectation>,
+    manifests: BTreeMap<String, Manifest>,
 }
 
 /// A plugin and its options, defaults filled in.
@@ -71,10 +76,10 @@ pub struct CellPlan {
 impl Experiment {
     /// Reads and checks a file; every problem in it is a complaint.
     pub fn load(file: &Path) -> Result<Self, Complaints> {
-        let text = std::fs::read_to_string(file).map_err(|e| {
-            Complaint::new(file, format!("cannot be read: {e}"))
-                .help("experiments of the project are in the folder `experiments`")
-        })?;
+        let text = read_text(
+            file,
+            "experiments of the project are in the folder `experiments`",
+        )?;
         Self::parse(&text, file)
     }
 
@@ -138,7 +143,8 @@ impl Experiment {
         self.run.integer(key).unwrap_or_default()
     }
 
-    /// The experiment as data, every default filled in.
+    /// The experiment as data, every default filled in, the manifests of its data sets with it:
+    /// all that decides what a run computes, besides the files of data.
     pub fn resolved(&self) -> serde_json::Value {
         let plugin = |p: &PluginChoice| serde_json::json!({ "use": p.name, "label": p.label, "options": p.options });
         serde_json::json!({
@@ -149,6 +155,7 @@ impl Experiment {
             "matrix": self.matrix,
             "run": self.run,
             "expect": self.expectations,
+            "manifests": self.manifests,
         })
     }
 
@@ -190,7 +197,7 @@ impl Experiment {
         let mut own = BTreeMap::new();
         for (key, value) in point {
             let (section, option) = key.split_once('.')?;
-            if section == "scheme" && !check::scheme_has(&scheme.name, option) {
+            if section == "scheme" && !plugins::scheme_has(&scheme.name, option) {
                 let first = self
                     .matrix
                     .iter()
@@ -261,7 +268,7 @@ impl Experiment {
             _ => vec![],
         };
         // The choices of the section are the names that serde knows.
-        let named = |key: &str| options.text(key).ok().map(|t| serde_json::Value::from(t));
+        let named = |key: &str| options.text(key).ok().map(serde_json::Value::from);
         let source = match text("path") {
             Some(path) => DatasetSource::File(folder.join(path)),
             None => DatasetSource::Manifest(text("use").unwrap_or_default()),

@@ -1,7 +1,7 @@
 //! TOML with places: tables of options, every problem a complaint with its line.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -20,6 +20,11 @@ pub(super) struct Checker<'a> {
 pub(super) type Given = BTreeMap<String, (OptionValue, usize)>;
 
 impl Checker<'_> {
+    /// The folder of manifests beside the file.
+    pub(super) fn manifests(&self) -> Option<PathBuf> {
+        self.file.parent().map(|folder| folder.join("datasets"))
+    }
+
     /// Notes a complaint about byte `offset`.
     pub(super) fn complain(&mut self, offset: usize, message: String, help: Option<String>) {
         let mut complaint = Complaint::new(self.file, message).at_offset(self.text, offset);

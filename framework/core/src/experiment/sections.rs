@@ -1,6 +1,6 @@
 //! The sections of an experiment file, as lists of options.
 
-use crate::options::{OptionKind, OptionSpec};
+use crate::options::{OptionKind, OptionSpec, OptionValue};
 
 /// `[experiment]`
 pub fn experiment() -> Vec<OptionSpec> {
@@ -107,8 +107,9 @@ pub fn run() -> Vec<OptionSpec> {
         OptionSpec::new(
             "time_limit",
             Text,
-            "Time for one cell, as in \"90s\", \"5m\", \"1h\"; 10 minutes if left out.",
-        ),
+            "Time for one cell, as in \"90s\", \"5m\", \"1h\".",
+        )
+        .default(OptionValue::Text("10m".into())),
         OptionSpec::new(
             "memory_limit",
             Text,

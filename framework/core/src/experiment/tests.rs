@@ -1,6 +1,8 @@
 //! Experiment files, good and bad, against plugins that exist for these tests only.
 
+mod bad_input;
 mod cells;
+mod strict;
 
 use std::path::Path;
 use std::time::Duration;
@@ -84,9 +86,13 @@ fn parse(text: &str) -> Experiment {
 /// The complaints hold every one of `words`; the first is "e.toml:<line>".
 #[track_caller]
 fn refused(text: &str, words: &[&str]) {
-    let complaints = Experiment::parse(text, Path::new("e.toml"))
-        .unwrap_err()
-        .to_string();
+    let complaints = Experiment::parse(text, Path::new("e.toml")).unwrap_err();
+    for complaint in &complaints.0 {
+        assert!(complaint.help.is_some(), "no way out: {complaint}");
+        let absent = complaint.message.starts_with("there is no [");
+        assert!(complaint.line.is_some() || absent, "no line: {complaint}");
+    }
+    let complaints = complaints.to_string();
     for word in words {
         assert!(complaints.contains(word), "lacks {word:?}:\n{complaints}");
     }

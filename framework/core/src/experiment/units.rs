@@ -31,7 +31,7 @@ pub(super) fn bytes(text: &str) -> Option<u64> {
         _ => return None,
     };
     let bytes = number * factor;
-    (bytes >= 1.0 && bytes < 1e18).then_some(bytes as u64)
+    (1.0..1e18).contains(&bytes).then_some(bytes as u64)
 }
 
 fn split(text: &str) -> Option<(f64, &str)> {
@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn what_people_write() {
         assert_eq!(duration("90s"), Some(Duration::from_secs(90)));
-        assert_eq!(duration("1.5h"), Some(Duration::from_secs(5400)));
+        assert_eq!(duration("1.5h"), Some(Duration::from_mins(90)));
         assert_eq!(duration("200 ms"), Some(Duration::from_millis(200)));
         for bad in ["", "5", "m", "0s", "-1s", "5 days", "1e99h"] {
             assert_eq!(duration(bad), None, "{bad}");

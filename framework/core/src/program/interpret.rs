@@ -74,6 +74,7 @@ impl Program {
     /// As [`Program::interpret`], for tables whose numbers may lie outside their ranges, as
     /// what was decrypted may; of the wrong number or shape they are an error still.
     pub fn interpret_any(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, ProgramError> {
+        self.check_count(inputs)?;
         for (input, table) in self.inputs.iter().zip(inputs) {
             input.check_shape(table.view())?;
         }
@@ -93,11 +94,17 @@ impl Program {
             .collect()
     }
 
-    fn check_inputs(&self, inputs: &[Array2<f64>]) -> Result<(), ProgramError> {
-        if inputs.len() != self.inputs.len() {
-            let (expected, found) = (self.inputs.len(), inputs.len());
-            return Err(ProgramError::InputCount { expected, found });
+    fn check_count(&self, inputs: &[Array2<f64>]) -> Result<(), ProgramError> {
+        let (expected, found) = (self.inputs.len(), inputs.len());
+        if expected == found {
+            Ok(())
+        } else {
+            Err(ProgramError::InputCount { expected, found })
         }
+    }
+
+    fn check_inputs(&self, inputs: &[Array2<f64>]) -> Result<(), ProgramError> {
+        self.check_count(inputs)?;
         self.inputs
             .iter()
             .zip(inputs)
@@ -150,7 +157,8 @@ pub fn apply(op: &Op, operands: &[&[f64]], length: usize) -> Vec<f64> {
         Op::Mul(..) => each(&|i| operands[0][i] * operands[1][i]),
         Op::Square(_) => each(&|i| operands[0][i] * operands[0][i]),
         Op::Shift { by, .. } => {
-            each(&|i| operands[0][(i as i64 + by).rem_euclid(length as i64) as usize])
+            let by = by.rem_euclid(length.max(1) as i64) as usize;
+            each(&|i| operands[0][(i + by) % length])
         }
         Op::Sum { group, .. } => each(&|k| operands[0][k * group..(k + 1) * group].iter().sum()),
         Op::Pick { stride, .. } => each(&|k| operands[0][k * stride]),

@@ -87,6 +87,15 @@ impl Interval {
         }
     }
 
+    /// Wider by `room` at either end.
+    #[must_use]
+    pub fn padded(self, room: f64) -> Self {
+        Self {
+            low: self.low - room,
+            high: self.high + room,
+        }
+    }
+
     /// `value`, moved to the nearer end if it lies outside.
     pub fn clamp(self, value: f64) -> f64 {
         value.clamp(self.low, self.high)

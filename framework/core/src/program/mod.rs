@@ -11,6 +11,7 @@ mod display;
 mod error;
 mod interpret;
 mod interval;
+mod kind;
 pub mod lower;
 mod op;
 mod polynomial;
@@ -23,7 +24,8 @@ pub use builder::ProgramBuilder;
 pub use error::ProgramError;
 pub use interpret::apply;
 pub use interval::Interval;
-pub use op::{InputId, LookupTable, Op, OpKind, OutputId, Relation, ValueId};
+pub use kind::OpKind;
+pub use op::{InputId, LookupTable, Op, OutputId, Relation, ValueId};
 pub use polynomial::{Fit, Polynomial};
 pub use public::Public;
 

@@ -13,9 +13,25 @@ use super::{Interval, ProgramError};
 /// A polynomial on a domain: `sum of c_k T_k(u)`, where `u` is `x` mapped from the domain to
 /// `[-1, 1]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "PolynomialWire")]
 pub struct Polynomial {
     domain: Interval,
     chebyshev: Vec<f64>,
+}
+
+/// A polynomial as it travels, not yet checked.
+#[derive(Deserialize)]
+struct PolynomialWire {
+    domain: Interval,
+    chebyshev: Vec<f64>,
+}
+
+impl TryFrom<PolynomialWire> for Polynomial {
+    type Error = ProgramError;
+
+    fn try_from(wire: PolynomialWire) -> Result<Self, ProgramError> {
+        Self::from_chebyshev(wire.domain, wire.chebyshev)
+    }
 }
 
 /// How a function is turned into a polynomial.
@@ -150,6 +166,16 @@ impl Polynomial {
     /// The coefficients of `T_0, T_1, …`.
     pub fn chebyshev(&self) -> &[f64] {
         &self.chebyshev
+    }
+
+    /// The same polynomial on another domain; itself where that is its own.
+    pub fn on(self, domain: Interval) -> Result<Self, ProgramError> {
+        if domain == self.domain {
+            return Ok(self);
+        }
+        Self::interpolate(domain, self.degree(), self.degree() + 1, |x| {
+            self.evaluate(x)
+        })
     }
 
     /// The degree.

@@ -211,8 +211,8 @@ fn range(program: &Program, op: &Op) -> Result<Interval, ProgramError> {
             of(then).union(of(otherwise))
         }
         Op::Lookup { value, table } => {
-            let last = table.first + table.entries.len() as i64 - 1;
-            let keys = Interval::new(table.first as f64, last as f64);
+            let first = table.first as f64;
+            let keys = Interval::new(first, first + (table.entries.len() as f64 - 1.0));
             inside(
                 of(value),
                 keys,
@@ -235,11 +235,7 @@ fn range(program: &Program, op: &Op) -> Result<Interval, ProgramError> {
 /// The domain with a little room for the rounding of interval ends.
 fn widened(polynomial: &Polynomial) -> Interval {
     let domain = polynomial.domain();
-    let room = 1e-9 * domain.width();
-    Interval {
-        low: domain.low - room,
-        high: domain.high + room,
-    }
+    domain.padded(1e-9 * domain.width())
 }
 
 /// Whether an operation of this kind reads one value only, element by element, so that its

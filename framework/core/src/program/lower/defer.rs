@@ -71,7 +71,9 @@ fn tail(program: &Program, capabilities: &Capabilities, output: ValueId) -> Tail
 fn obtainable(capabilities: &Capabilities, kind: OpKind) -> bool {
     let linear = matches!(kind, OpKind::Neg | OpKind::Offset | OpKind::Scale);
     let by_polynomials = capabilities.approximation.is_some() && kind != OpKind::Lookup;
-    linear || by_polynomials || capabilities.native.contains(&kind)
+    let by_products = matches!(kind, OpKind::Square | OpKind::Polynomial)
+        && capabilities.native.contains(&OpKind::Mul);
+    linear || by_products || by_polynomials || capabilities.native.contains(&kind)
 }
 
 fn client_program(

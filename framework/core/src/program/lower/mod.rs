@@ -1,15 +1,16 @@
 //! Lowering: from the operations that a task wrote to those that a scheme has.
 //!
-//! The passes, in order: what the client may finish is cut off ([`defer`](self::defer));
-//! constants are folded ([`simplify`](self::simplify)); missing operations are rewritten
-//! ([`rewrite`](self::rewrite)), equal ones shared on the way ([`emit`](self::emit)); what no
-//! output needs is dropped ([`prune`](self::prune)); levels are counted
-//! ([`levels`](self::levels)). Every pass yields a checked program, so ranges are carried along.
+//! The passes, in order, each a file of this folder: constants are folded (`simplify`); what the
+//! client may finish is cut off (`defer`); missing operations are rewritten (`rewrite`,
+//! `functions`), equal ones shared on the way (`emit`); what no output needs is dropped
+//! (`prune`); levels are counted (`levels`). Every pass yields a checked program, so ranges are
+//! carried along.
 
 mod capabilities;
 mod chebyshev;
 mod defer;
 mod emit;
+mod functions;
 mod levels;
 mod prune;
 mod rewrite;

@@ -6,6 +6,21 @@ use super::emit::Emitter;
 /// The program without values that no output depends on. Inputs stay declared, columns that
 /// nothing reads are no longer read.
 pub(super) fn prune(program: &Program) -> Result<Program, ProgramError> {
+    let needed = needed(program);
+    let mut emitter = Emitter::like(program)?;
+    // The place of a dropped value is never read.
+    let mut map = vec![ValueId::from_index(0); program.values().len()];
+    for (id, value) in program.iter() {
+        if needed[id.index()] {
+            let op: Op = value.op().map_operands(|v| map[v.index()]);
+            map[id.index()] = emitter.emit_within(op, value.range())?;
+        }
+    }
+    emitter.finish(program, &map)
+}
+
+/// Whether an output depends on each value.
+pub(super) fn needed(program: &Program) -> Vec<bool> {
     let mut needed = vec![false; program.values().len()];
     for value in program.outputs().iter().flat_map(|o| &o.values) {
         needed[value.index()] = true;
@@ -17,14 +32,5 @@ pub(super) fn prune(program: &Program) -> Result<Program, ProgramError> {
             }
         }
     }
-    let mut emitter = Emitter::like(program)?;
-    // The place of a dropped value is never read.
-    let mut map = vec![ValueId::from_index(0); program.values().len()];
-    for (id, value) in program.iter() {
-        if needed[id.index()] {
-            let op: Op = value.op().map_operands(|v| map[v.index()]);
-            map[id.index()] = emitter.emit_within(op, value.range())?;
-        }
-    }
-    emitter.finish(program, &map)
+    needed
 }

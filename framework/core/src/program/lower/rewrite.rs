@@ -1,16 +1,14 @@
 //! Rewriting the operations that a scheme lacks.
 
-use super::super::{
-    Interval, Op, OpKind, Polynomial, Program, ProgramError, Public, Relation, ValueId,
-};
-use super::capabilities::{Approximation, Capabilities};
+use super::super::{Interval, Op, OpKind, Program, ProgramError, Public, ValueId};
+use super::capabilities::Capabilities;
 use super::chebyshev::{self, Sink};
 use super::emit::Emitter;
-use super::sign::SignComposition;
+use super::prune::needed;
 use super::stuck;
 use crate::scheme::Refusal;
 
-const ANY: Interval = Interval {
+pub(super) const ANY: Interval = Interval {
     low: f64::NEG_INFINITY,
     high: f64::INFINITY,
 };
@@ -26,30 +24,38 @@ pub(super) fn rewrite(
         emitter,
         capabilities,
         notes,
+        approximated: false,
     };
+    let mut approximate = vec![false; program.values().len()];
     let mut map: Vec<ValueId> = Vec::with_capacity(program.values().len());
-    let uses = program.uses();
+    let needed = needed(program);
     for (id, value) in program.iter() {
-        if uses[id.index()] == 0 {
+        if !needed[id.index()] {
             // Dead, and maybe beyond the scheme: no reason to refuse. Never read again.
             map.push(ValueId::from_index(0));
             continue;
         }
         let op = value.op().map_operands(|v| map[v.index()]);
-        let new = rewriter
-            .emit(op, value.range())
-            .map_err(|refusal| match refusal {
-                Failure::Refused(mut refusal) => {
-                    if refusal.operation != value.op().kind().name() {
-                        refusal.reason =
-                            format!("needed for {}: {}", value.op().kind(), refusal.reason);
-                    }
+        // What stands in for a function may leave the function's range; so may all after it.
+        let operands = value.op().operands();
+        rewriter.approximated = operands.iter().any(|v| approximate[v.index()]);
+        let known = if rewriter.approximated {
+            ANY
+        } else {
+            value.range()
+        };
+        let new = rewriter.emit(op, known).map_err(|refusal| match refusal {
+            Failure::Refused(mut refusal) => {
+                if refusal.operation != value.op().kind().name() {
                     refusal.reason =
-                        format!("{} (at {id} of `{}`)", refusal.reason, program.name());
-                    refusal
+                        format!("needed for {}: {}", value.op().kind(), refusal.reason);
                 }
-                Failure::Program(error) => stuck(error),
-            })?;
+                refusal.reason = format!("{} (at {id} of `{}`)", refusal.reason, program.name());
+                refusal
+            }
+            Failure::Program(error) => stuck(error),
+        })?;
+        approximate[id.index()] = rewriter.approximated;
         map.push(new);
     }
     rewriter.emitter.finish(program, &map).map_err(stuck)
@@ -67,10 +73,12 @@ impl From<ProgramError> for Failure {
     }
 }
 
-struct Rewriter<'a> {
+pub(super) struct Rewriter<'a> {
     emitter: Emitter,
-    capabilities: &'a Capabilities,
+    pub(super) capabilities: &'a Capabilities,
     notes: &'a mut Vec<String>,
+    /// Whether the operation being emitted, or one before it, is only near what it stands for.
+    pub(super) approximated: bool,
 }
 
 impl Sink for Rewriter<'_> {
@@ -85,10 +93,10 @@ impl Sink for Rewriter<'_> {
     }
 }
 
-type Emitted = Result<ValueId, Failure>;
+pub(super) type Emitted = Result<ValueId, Failure>;
 
 impl Rewriter<'_> {
-    fn range(&self, value: ValueId) -> Interval {
+    pub(super) fn range(&self, value: ValueId) -> Interval {
         self.emitter.program().value(value).range()
     }
 
@@ -96,7 +104,7 @@ impl Rewriter<'_> {
         self.emitter.program().value(value).length()
     }
 
-    fn refuse(kind: OpKind, reason: impl Into<String>) -> Failure {
+    pub(super) fn refuse(kind: OpKind, reason: impl Into<String>) -> Failure {
         let reason = reason.into();
         let reason = if reason.is_empty() {
             "this scheme has no such operation".into()
@@ -106,7 +114,7 @@ impl Rewriter<'_> {
         Failure::Refused(Refusal::of(kind, reason))
     }
 
-    fn note(&mut self, note: String) {
+    pub(super) fn note(&mut self, note: String) {
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }
@@ -127,7 +135,8 @@ impl Rewriter<'_> {
         Ok(kind == OpKind::Input || self.capabilities.has(kind))
     }
 
-    fn emit(&mut self, op: Op, known: Interval) -> Emitted {
+    pub(super) fn emit(&mut self, op: Op, known: Interval) -> Emitted {
+        let op = self.widened(op)?;
         if self.accepts(&op)? {
             return Ok(self.emitter.emit_within(op, known)?);
         }
@@ -167,7 +176,7 @@ impl Rewriter<'_> {
             Op::Polynomial { value, polynomial } if self.capabilities.has(OpKind::Mul) => {
                 chebyshev::emit(self, value, &polynomial)
             }
-            Op::And(bits) if self.capabilities.has(OpKind::Mul) => self.product(bits),
+            Op::And(bits) if self.capabilities.has(OpKind::Mul) => self.product(bits, known),
             Op::Select {
                 condition,
                 then,
@@ -175,9 +184,27 @@ impl Rewriter<'_> {
             } if self.capabilities.has(OpKind::Mul) => {
                 let difference = self.emit(Op::Sub(then, otherwise), ANY)?;
                 let chosen = self.emit(Op::Mul(condition, difference), ANY)?;
+                // Between the two, beyond them by as much as the condition is no bit.
+                let bit = self.range(condition);
+                let beyond = (-bit.low).max(bit.high - 1.0).max(0.0);
+                let room = beyond * self.range(difference).magnitude();
+                let known = self.range(then).union(self.range(otherwise)).padded(room);
                 self.emit(Op::Add(chosen, otherwise), known)
             }
             op => self.function(op, known),
+        }
+    }
+
+    /// A polynomial whose operand, by an approximation before it, may leave the domain: the same
+    /// polynomial on a domain that holds it.
+    fn widened(&self, op: Op) -> Result<Op, Failure> {
+        match op {
+            Op::Polynomial { value, polynomial } if self.approximated => {
+                let domain = polynomial.domain().union(self.range(value));
+                let polynomial = polynomial.on(domain)?;
+                Ok(Op::Polynomial { value, polynomial })
+            }
+            op => Ok(op),
         }
     }
 
@@ -267,16 +294,12 @@ impl Rewriter<'_> {
     }
 
     /// A balanced tree of products.
-    fn product(&mut self, mut bits: Vec<ValueId>) -> Emitted {
-        let bit = Interval {
-            low: 0.0,
-            high: 1.0,
-        };
+    fn product(&mut self, mut bits: Vec<ValueId>, known: Interval) -> Emitted {
         while bits.len() > 1 {
             bits = bits
                 .chunks(2)
                 .map(|pair| match pair {
-                    [a, b] => self.emit(Op::Mul(*a, *b), bit),
+                    [a, b] => self.emit(Op::Mul(*a, *b), known),
                     _ => Ok(pair[0]),
                 })
                 .collect::<Result<_, _>>()?;
@@ -284,154 +307,5 @@ impl Rewriter<'_> {
         bits.first()
             .copied()
             .ok_or_else(|| Self::refuse(OpKind::And, "it has no operands"))
-    }
-
-    /// Functions that are not polynomials: through the sign, or refused.
-    fn function(&mut self, op: Op, known: Interval) -> Emitted {
-        let kind = op.kind();
-        let reachable = matches!(
-            kind,
-            OpKind::Sigmoid
-                | OpKind::Step
-                | OpKind::Sign
-                | OpKind::Relu
-                | OpKind::Abs
-                | OpKind::Max
-                | OpKind::Min
-                | OpKind::Compare
-        );
-        let Some(approximation) = self
-            .capabilities
-            .approximation
-            .clone()
-            .filter(|_| reachable)
-        else {
-            return Err(Self::refuse(kind, self.capabilities.reason(kind)));
-        };
-        match op {
-            Op::Sigmoid(a) => self.sigmoid(a, &approximation),
-            Op::Sign(a) => self.sign(a, &approximation),
-            Op::Step(a) => {
-                let sign = self.emit(Op::Sign(a), ANY)?;
-                let terms = vec![(sign, Public::Scalar(0.5))];
-                self.emit(
-                    Op::WeightedSum {
-                        terms,
-                        bias: 0.5.into(),
-                    },
-                    ANY,
-                )
-            }
-            Op::Abs(a) => {
-                let sign = self.emit(Op::Sign(a), ANY)?;
-                self.emit(Op::Mul(a, sign), ANY)
-            }
-            Op::Relu(a) => {
-                let step = self.emit(Op::Step(a), ANY)?;
-                self.emit(Op::Mul(a, step), ANY)
-            }
-            Op::Max(a, b) => self.extreme(a, b, 0.5),
-            Op::Min(a, b) => self.extreme(a, b, -0.5),
-            Op::Compare {
-                left,
-                relation,
-                right,
-            } => match relation {
-                Relation::Greater | Relation::GreaterOrEqual => {
-                    let difference = self.emit(Op::Sub(left, right), ANY)?;
-                    self.emit(Op::Step(difference), known)
-                }
-                Relation::Less | Relation::LessOrEqual => {
-                    let difference = self.emit(Op::Sub(right, left), ANY)?;
-                    self.emit(Op::Step(difference), known)
-                }
-                Relation::Equal => Err(Self::refuse(
-                    OpKind::Compare,
-                    "equality of approximate numbers is not defined; compare with a margin",
-                )),
-            },
-            _ => Err(Self::refuse(kind, self.capabilities.reason(kind))),
-        }
-    }
-
-    fn sigmoid(&mut self, value: ValueId, approximation: &Approximation) -> Emitted {
-        let exact = super::super::interpret::sigmoid;
-        // A domain about 0 keeps the polynomial odd, which halves its products.
-        let domain = Interval::symmetric(self.range(value).magnitude().max(1.0));
-        let degree = approximation.sigmoid_degree;
-        let polynomial = Polynomial::fit(domain, degree, approximation.fit, exact)?;
-        self.note(format!(
-            "sigmoid: polynomial of degree {} on {domain}, largest error {:.2e}",
-            polynomial.degree(),
-            polynomial.max_error(exact)
-        ));
-        self.emit(Op::Polynomial { value, polynomial }, ANY)
-    }
-
-    fn sign(&mut self, value: ValueId, approximation: &Approximation) -> Emitted {
-        let composition =
-            SignComposition::new(approximation.sign_margin, approximation.sign_error)?;
-        let magnitude = self.range(value).magnitude();
-        if magnitude == 0.0 {
-            return Err(Self::refuse(OpKind::Sign, "its operand is always 0"));
-        }
-        self.note(format!(
-            "sign: {} polynomials of degree 7, error {:.2e} where |x| > {:.3e}",
-            composition.polynomials().len(),
-            composition.error(),
-            approximation.sign_margin * magnitude
-        ));
-        let mut result = value;
-        for (i, polynomial) in composition.polynomials().iter().enumerate() {
-            let domain = if i == 0 {
-                Interval::symmetric(magnitude)
-            } else {
-                polynomial.domain()
-            };
-            let polynomial = if i == 0 {
-                // The same shape, with the operand's magnitude in the place of 1.
-                let scaled = |x: f64| polynomial.evaluate(x / magnitude);
-                Polynomial::fit(
-                    domain,
-                    polynomial.degree(),
-                    super::super::Fit::Chebyshev,
-                    scaled,
-                )?
-            } else {
-                polynomial.clone()
-            };
-            result = self.emit(
-                Op::Polynomial {
-                    value: result,
-                    polynomial,
-                },
-                ANY,
-            )?;
-        }
-        Ok(result)
-    }
-
-    /// `max = (a + b) / 2 + |a - b| / 2`, `min` with a minus.
-    fn extreme(&mut self, a: ValueId, b: ValueId, half: f64) -> Emitted {
-        let difference = self.emit(Op::Sub(a, b), ANY)?;
-        // Half of the sign, so that the product needs no further factor.
-        let sign = self.emit(Op::Sign(difference), ANY)?;
-        let half_sign = self.emit(
-            Op::Scale {
-                value: sign,
-                by: half.into(),
-            },
-            ANY,
-        )?;
-        let distance = self.emit(Op::Mul(half_sign, difference), ANY)?;
-        let sum = self.emit(Op::Add(a, b), ANY)?;
-        let mean = self.emit(
-            Op::Scale {
-                value: sum,
-                by: 0.5.into(),
-            },
-            ANY,
-        )?;
-        self.emit(Op::Add(mean, distance), ANY)
     }
 }

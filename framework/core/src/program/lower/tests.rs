@@ -1,12 +1,13 @@
 //! Every rewriting against the oracle.
 
+mod properties;
+
 use std::collections::BTreeSet;
 
 use ndarray::Array2;
-use proptest::prelude::*;
 
 use super::*;
-use crate::program::{Column, Fit, Input, Interval, Op, Output, Party, ProgramBuilder, Public};
+use crate::program::{Column, Fit, Input, Interval, Op, Output, Party, ProgramBuilder};
 
 fn input(columns: usize, length: usize, bound: f64) -> Input {
     Input {
@@ -295,88 +296,6 @@ fn programs_survive_the_wire() {
         serde_json::from_str::<Program>(&bad).is_err(),
         "a value that does not exist"
     );
-}
-
-/// A random expression over three columns, by a list of choices.
-fn random_program(choices: &[(u8, u8, u8, i8)]) -> Program {
-    let mut b = ProgramBuilder::new("random");
-    let (_, mut values) = b.input(input(3, 16, 1.0)).unwrap();
-    for (kind, a, c, k) in choices {
-        let x = values[*a as usize % values.len()];
-        let y = values[*c as usize % values.len()];
-        let k = f64::from(*k) / 16.0;
-        let op = match kind % 9 {
-            0 => Op::Add(x, y),
-            1 => Op::Sub(x, y),
-            2 => Op::Mul(x, y),
-            3 => Op::Scale {
-                value: x,
-                by: k.into(),
-            },
-            4 => Op::Offset {
-                value: x,
-                by: k.into(),
-            },
-            5 => Op::Neg(x),
-            6 => Op::Shift {
-                value: x,
-                by: i64::from(*c) - 128,
-            },
-            7 => Op::WeightedSum {
-                terms: vec![(x, k.into()), (y, Public::from(vec![k; 16]))],
-                bias: (-k).into(),
-            },
-            _ => Op::Square(x),
-        };
-        // What overflows its range is refused by the builder, and left out.
-        if let Ok(value) = b.push(op) {
-            values.push(value);
-        }
-    }
-    let last = values[values.len() - 1];
-    b.output(output(vec![last, values[values.len() / 2]]))
-        .unwrap();
-    b.finish().unwrap()
-}
-
-proptest! {
-    #[test]
-    fn lowering_keeps_the_meaning(
-        choices in proptest::collection::vec(any::<(u8, u8, u8, i8)>(), 1..24),
-        numbers in proptest::collection::vec(-1.0..1.0_f64, 48),
-    ) {
-        let program = random_program(&choices);
-        let table = Array2::from_shape_vec((16, 3), numbers).unwrap();
-        let inputs = [table];
-        let expect = program.interpret(&inputs).unwrap();
-        match lower(&program, &arithmetic()) {
-            // An output that is a public constant has no ciphertext.
-            Err(refusal) => prop_assert_eq!(refusal.operation, "constant"),
-            Ok(lowered) => {
-                let got = lowered.simulate(&inputs).unwrap();
-                for (e, g) in expect[0].iter().zip(&got[0]) {
-                    prop_assert!((e - g).abs() <= 1e-9 * (1.0 + e.abs()), "{} vs {}", e, g);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn intervals_hold_every_value(
-        choices in proptest::collection::vec(any::<(u8, u8, u8, i8)>(), 1..24),
-        numbers in proptest::collection::vec(-1.0..1.0_f64, 48),
-    ) {
-        let program = random_program(&choices);
-        let table = Array2::from_shape_vec((16, 3), numbers).unwrap();
-        let values = program.interpret_values(&[table]).unwrap();
-        for (value, numbers) in program.values().iter().zip(&values) {
-            for x in numbers {
-                let r = value.range();
-                let room = 1e-9 * (1.0 + r.magnitude());
-                prop_assert!(r.low - room <= *x && *x <= r.high + room, "{x} outside {r}");
-            }
-        }
-    }
 }
 
 #[test]

@@ -1,0 +1,89 @@
+//! What an experiment asks of a data set.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::MissingPolicy;
+
+/// How rows are dealt to the training and the test part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SplitKind {
+    /// Shuffled by the seed.
+    #[default]
+    Random,
+    /// Shuffled by the seed, each class of the target dealt in equal shares.
+    Stratified,
+    /// The last rows are the test part.
+    Chronological,
+}
+
+/// What an experiment asks for, checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DatasetRequest {
+    /// A manifest's name, or the path of a file of the user's own.
+    pub source: DatasetSource,
+    /// Overrides of the manifest; each `None` leaves what the manifest says.
+    pub target: Option<String>,
+    /// Columns to leave out, besides the manifest's.
+    pub drop_columns: Vec<String>,
+    /// Columns to keep as text, besides the manifest's.
+    pub labels: Vec<String>,
+    /// What stands for a missing value.
+    pub missing_marker: Option<String>,
+    /// What to do about missing values.
+    pub missing: Option<MissingPolicy>,
+    /// Whether the larger classes are cut down to the smallest, before the split.
+    pub balance: bool,
+    /// The share of the test part; its rows are rounded down.
+    pub test_fraction: f64,
+    /// How rows are dealt.
+    pub split: Option<SplitKind>,
+    /// At most so many rows, the first; 0 for all.
+    pub limit: usize,
+    /// The seed of balancing and of the split.
+    pub seed: u64,
+    /// Folder of manifests beside the experiment.
+    pub manifests: Option<PathBuf>,
+}
+
+/// Where the data are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DatasetSource {
+    /// By a manifest.
+    Manifest(String),
+    /// A file.
+    File(PathBuf),
+}
+
+impl DatasetRequest {
+    /// The data of `source` with nothing changed, three tenths for testing.
+    pub fn new(source: DatasetSource, seed: u64) -> Self {
+        Self {
+            source,
+            target: None,
+            drop_columns: vec![],
+            labels: vec![],
+            missing_marker: None,
+            missing: None,
+            balance: false,
+            test_fraction: 0.3,
+            split: None,
+            limit: 0,
+            seed,
+            manifests: None,
+        }
+    }
+
+    /// Its name in tables.
+    pub fn name(&self) -> String {
+        match &self.source {
+            DatasetSource::Manifest(name) => name.clone(),
+            DatasetSource::File(path) => path
+                .file_stem()
+                .map_or_else(String::new, |s| s.to_string_lossy().into_owned()),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! How files are read, gaps dealt with, rows dealt to the parts.
+
+mod bad_input;
+mod known;
+
+use super::{Dataset, DatasetRequest, DatasetSource, MissingPolicy, Partition, SplitKind};
+
+fn nothing(_: &mut DatasetRequest) {}
+
+fn by_manifest(name: &str) -> DatasetRequest {
+    DatasetRequest::new(DatasetSource::Manifest(name.into()), 73)
+}
+
+/// Loads and divides a file of these bytes, its target `y`; the error as the user sees it.
+fn own(bytes: &[u8], change: impl Fn(&mut DatasetRequest)) -> Result<Partition, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("my.csv");
+    std::fs::write(&path, bytes).unwrap();
+    let mut request = DatasetRequest::new(DatasetSource::File(path), 73);
+    request.target = Some("y".into());
+    change(&mut request);
+    let data = Dataset::load(&request).map_err(|e| e.to_string())?;
+    data.partition().map_err(|e| e.to_string())
+}
+
+#[track_caller]
+fn refused(text: &str, change: impl Fn(&mut DatasetRequest), words: &[&str]) {
+    let problem = own(text.as_bytes(), change).unwrap_err();
+    for word in words.iter().chain(&["help:"]) {
+        assert!(problem.contains(word), "lacks {word:?}: {problem}");
+    }
+}
+
+#[track_caller]
+fn rows(text: &str, change: impl Fn(&mut DatasetRequest), train: usize, test: usize) {
+    let parts = own(text.as_bytes(), change).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(
+        (parts.train.rows.len(), parts.test.rows.len()),
+        (train, test)
+    );
+    assert!(
+        !parts
+            .train
+            .features
+            .iter()
+            .chain(&parts.test.features)
+            .any(|x| x.is_nan())
+    );
+}
+
+#[test]
+fn files_as_programs_write_them() {
+    let plain = "a,y\n1,0\n2,1\n3,0\n4,1\n";
+    let ways = [
+        plain.to_owned(),
+        plain.replace('\n', "\r\n"),
+        format!("\u{feff}{plain}"),
+        plain.trim_end().to_owned(),
+        plain.replace("1,0", "\"1\", 0"),
+        plain.replace("2,1", "\n2.0e0,1.0\n"),
+    ];
+    for text in ways {
+        rows(&text, nothing, 3, 1);
+    }
+}
+
+#[test]
+fn missing_values_are_dealt_with() {
+    let gap = "a,b,y\n1,1,0\n,1,1\n3,,1\n4,1,0\n5,1,1\n6,1,1\n";
+    let with = |missing| move |r: &mut DatasetRequest| r.missing = Some(missing);
+    refused(
+        gap,
+        nothing,
+        &[
+            "my.csv:3:",
+            "column `a`",
+            "2 values are missing",
+            "drop-rows",
+        ],
+    );
+    rows(gap, with(MissingPolicy::DropRows), 3, 1);
+    rows(gap, with(MissingPolicy::Median), 5, 1);
+    let without = |missing| {
+        move |r: &mut DatasetRequest| {
+            r.missing = Some(missing);
+            r.drop_columns = vec!["b".into()];
+        }
+    };
+    rows(gap, without(MissingPolicy::DropRows), 4, 1); // `b` is not used, its gap does not count
+    rows(gap, without(MissingPolicy::CompleteRows), 3, 1); // here it does
+    rows(
+        &gap.replace(",,", ",-999,"),
+        |r| {
+            r.missing = Some(MissingPolicy::DropRows);
+            r.missing_marker = Some("-999.0".into());
+        },
+        3,
+        1,
+    );
+    let none = "a,b,y\n,1,0\n,2,1\nNA,3,1\n,4,0\n";
+    refused(
+        none,
+        with(MissingPolicy::DropRows),
+        &["every row has a missing value"],
+    );
+    refused(
+        none,
+        with(MissingPolicy::Median),
+        &["`a` has no value", "drop_columns = [\"a\"]"],
+    );
+}
+
+#[test]
+fn medians_are_the_training_parts() {
+    // In order: the test part is the last row, whose value must not move the median.
+    let text = "a,b,y\n1,0,0\n,0,1\n3,0,1\n99,0,1\n";
+    let parts = own(text.as_bytes(), |r| {
+        r.missing = Some(MissingPolicy::Median);
+        r.split = Some(SplitKind::Chronological);
+    })
+    .unwrap();
+    assert_eq!(parts.train.features.column(0).to_vec(), [1.0, 2.0, 3.0]);
+    assert_eq!(parts.test.rows, [3]);
+}
+
+/// `n` rows, every `k`th of class 1.
+fn classes(n: usize, k: usize) -> String {
+    let rows = (0..n).map(|i| format!("{i},{}\n", u8::from(i % k == 0)));
+    std::iter::once("a,y\n".to_owned()).chain(rows).collect()
+}
+
+#[test]
+fn test_parts_are_rounded_down_and_classes_kept() {
+    let with = |fraction, split| {
+        move |r: &mut DatasetRequest| {
+            r.test_fraction = fraction;
+            r.split = Some(split);
+        }
+    };
+    for split in [
+        SplitKind::Random,
+        SplitKind::Stratified,
+        SplitKind::Chronological,
+    ] {
+        for (fraction, test) in [(0.29, 29), (0.58, 58), (0.07, 7), (0.299, 29), (0.3, 30)] {
+            rows(&classes(100, 2), with(fraction, split), 100 - test, test);
+        }
+        refused(
+            &classes(10, 2),
+            with(0.05, split),
+            &["test part has no rows", "`test_fraction`"],
+        );
+        refused(&classes(1, 2), with(0.3, split), &["test part has no rows"]);
+        let parts = own(classes(100, 4).as_bytes(), with(0.2, split)).unwrap();
+        let again = own(classes(100, 4).as_bytes(), with(0.2, split)).unwrap();
+        assert_eq!(
+            (&parts.train.rows, &parts.test.rows),
+            (&again.train.rows, &again.test.rows)
+        );
+        let mut all = [parts.train.rows, parts.test.rows].concat();
+        all.sort_unstable();
+        assert_eq!(
+            all,
+            (0..100).collect::<Vec<_>>(),
+            "each row is in one part, once"
+        );
+        if split == SplitKind::Stratified {
+            assert_eq!(parts.test.target.sum(), 5.0);
+        }
+    }
+    let seeds = [1, 2].map(|seed| {
+        own(classes(99, 2).as_bytes(), |r| r.seed = seed)
+            .unwrap()
+            .test
+            .rows
+    });
+    assert_ne!(seeds[0], seeds[1]);
+}
+
+#[test]
+fn balance_needs_classes() {
+    let parts = own(classes(100, 5).as_bytes(), |r| r.balance = true).unwrap();
+    assert_eq!(parts.train.target.sum() + parts.test.target.sum(), 20.0);
+    assert_eq!(parts.train.rows.len() + parts.test.rows.len(), 40);
+    rows(&classes(100, 5), |r| r.limit = 10, 7, 3);
+    let squares: Vec<String> = (0..50).map(|i| format!("{i},{}", i * i)).collect();
+    let quantity = format!("a,y\n{}\n", squares.join("\n"));
+    refused(
+        &quantity,
+        |r| r.balance = true,
+        &["`balance`", "50 different values", "expected few"],
+    );
+    refused(
+        &quantity,
+        |r| r.split = Some(SplitKind::Stratified),
+        &["stratified", "50 different"],
+    );
+}

@@ -1,0 +1,312 @@
+//! Files that cannot be used: each error names the file, the line, what was found, and a way
+//! out.
+
+use super::{nothing, own, refused};
+use crate::dataset::{Dataset, DatasetRequest, DatasetSource, MissingPolicy, SplitKind};
+
+#[test]
+fn complaints_name_the_line_and_a_way_out() {
+    let ragged = "a,y\n1,0\n2\n3,0\n";
+    refused(
+        ragged,
+        nothing,
+        &["my.csv:3:", "found 1 fields", "expected 2"],
+    );
+    refused(&ragged.replace('\n', "\r\n"), nothing, &["my.csv:3:"]);
+    refused(
+        "a,y\n1,0\n\n\nx,1\n",
+        nothing,
+        &["my.csv:5:", "`a`", "found \"x\"", "`labels`"],
+    );
+    let quoted = "a,n,y\n1,\"u\nv\",0\nx,w,1\n";
+    refused(
+        quoted,
+        |r| r.labels = vec!["n".into()],
+        &["my.csv:4:", "found \"x\""],
+    );
+    refused(
+        "a,Gender,y\n1,Male,0\n",
+        nothing,
+        &["my.csv:2:", "`Gender`", "\"Male\"", "`labels`"],
+    );
+    refused(
+        "a,yy\n1,0\n",
+        nothing,
+        &["my.csv:1:", "no column `y`", "columns: a, yy"],
+    );
+    refused(
+        "a,a,y\n1,0,1\n",
+        nothing,
+        &["my.csv:1:", "two columns called `a`"],
+    );
+    refused("", nothing, &["my.csv", "empty"]);
+    refused(" \n\n", nothing, &["my.csv", "empty"]);
+    refused("a,y\n", nothing, &["my.csv:1:", "no rows"]);
+    refused(
+        "a,y\n1,0\nnan,1\n",
+        nothing,
+        &["my.csv:3:", "found \"nan\"", "finite"],
+    );
+    refused("a,y\n1,0\n-inf,1\n", nothing, &["my.csv:3:", "finite"]);
+    refused("a,y\n1,0\n1e999,1\n", nothing, &["my.csv:3:", "finite"]);
+    refused("a;y\n1,5;0\n", nothing, &["my.csv:1:", "no column `y`"]);
+    refused(
+        "a,y\n1,0\n2,\n",
+        nothing,
+        &["my.csv:3:", "the target `y` is missing"],
+    );
+    refused(
+        "a,y\n1,0\n",
+        |r| r.drop_columns = vec!["y".into()],
+        &["target `y`", "`drop_columns`"],
+    );
+    let problem = own(b"a,y\r\n1,0\r\n\xe9,1\r\n", nothing).unwrap_err();
+    assert!(
+        problem.contains("my.csv:3:") && problem.contains("not UTF-8"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn many_complaints_are_counted() {
+    let text = format!("a,y\n{}", "x,1\n".repeat(9));
+    refused(&text, nothing, &["my.csv:6:", "and 4 more"]);
+}
+
+type Change = fn(&mut DatasetRequest);
+
+/// What is wrong, and words of the error.
+const BAD: &[(&str, &[u8], Change, &[&str])] = &[
+    ("empty", b"", nothing, &["my.csv:", "is empty", "expected"]),
+    (
+        "a mark and nothing",
+        b"\xEF\xBB\xBF",
+        nothing,
+        &["is empty"],
+    ),
+    ("names only", b"a,y\r\n", nothing, &["my.csv:1:", "no rows"]),
+    (
+        "too many fields",
+        b"a,y\n1,0\n2,1,9\n",
+        nothing,
+        &["my.csv:3:", "found 3 fields", "expected 2"],
+    ),
+    (
+        "after a quoted field of two lines",
+        b"a,n,y\r\n1,\"u\r\nv\",0\r\n2,w\r\n",
+        |r| r.labels = vec!["n".into()],
+        &["my.csv:4:", "found 2 fields"],
+    ),
+    (
+        "a mark at the start moves no line",
+        b"\xEF\xBB\xBFa,y\n1,0\nx,1\n",
+        nothing,
+        &["my.csv:3:", "column `a`", "found \"x\""],
+    ),
+    (
+        "a quote that is not closed",
+        b"y,a\n1,0\n0,\"2\n1,3\n0,4\n1,5\n0,6\n1,7\n0,8\n1,9\n0,10\n1,11\n0,12\n1,13\n",
+        nothing,
+        &["my.csv:3:", "found \"2\\n1,3", "…"],
+    ),
+    (
+        "text in a column of numbers",
+        b"a,y\n1,0\n1;5,1\n",
+        nothing,
+        &["my.csv:3:", "found \"1;5\"", "expected a number"],
+    ),
+    (
+        "a decimal comma",
+        b"a,y\n\"1,5\",0\n",
+        nothing,
+        &["my.csv:2:", "found \"1,5\"", "expected a number"],
+    ),
+    (
+        "infinite",
+        b"a,y\n1,0\ninf,1\n",
+        nothing,
+        &["my.csv:3:", "finite"],
+    ),
+    (
+        "not a number",
+        b"a,y\n1,0\n2,NaN\n",
+        nothing,
+        &["my.csv:3:", "`y`", "finite"],
+    ),
+    (
+        "two columns of one name",
+        b"a,y,a\n1,0,1\n",
+        nothing,
+        &["my.csv:1:", "`a`", "expected each name once"],
+    ),
+    (
+        "not this target",
+        b"age,y\n1,0\n",
+        |r| r.target = Some("agee".into()),
+        &["my.csv:1:", "no column `agee`", "did you mean `age`"],
+    ),
+    (
+        "no target",
+        b"a,y\n1,0\n2,1\n3,0\n4,1\n",
+        |r| r.target = None,
+        &[
+            "my.csv",
+            "no target column",
+            "expected one",
+            "columns: a, y",
+        ],
+    ),
+    (
+        "the target alone",
+        b"y\n1\n0\n1\n",
+        nothing,
+        &["my.csv", "no numeric column", "expected at least one"],
+    ),
+    (
+        "one class only",
+        b"a,y\n1,1\n2,1\n3,1\n4,1\n",
+        |r| r.split = Some(SplitKind::Stratified),
+        &["my.csv", "found 1 different values", "two or more"],
+    ),
+    (
+        "one class only, balanced",
+        b"a,y\n1,1\n2,1\n3,1\n4,1\n",
+        |r| r.balance = true,
+        &["my.csv", "found 1 different values", "two or more"],
+    ),
+    (
+        "classes without a target",
+        b"a,b\n1,1\n2,1\n3,1\n4,1\n",
+        |r| (r.target, r.balance) = (None, true),
+        &["my.csv", "there is no target"],
+    ),
+    (
+        "a gap",
+        b"a,y\n1,1\n2,0\n,1\n4,1\n",
+        nothing,
+        &[
+            "my.csv:4:",
+            "`a`",
+            "missing",
+            "expected a number",
+            "drop-rows",
+        ],
+    ),
+    (
+        "a gap in the target",
+        b"a,y\n1,1\n2,\n",
+        |r| r.missing = Some(MissingPolicy::DropRows),
+        &["my.csv:3:", "the target `y` is missing"],
+    ),
+    (
+        "every row with a gap",
+        b"a,b,y\n,1,1\n2,,0\n",
+        |r| r.missing = Some(MissingPolicy::DropRows),
+        &["my.csv", "every row has a missing value"],
+    ),
+    (
+        "no row to test on",
+        b"a,y\n1,1\n2,0\n3,1\n",
+        nothing,
+        &["my.csv", "test part has no rows", "`test_fraction`"],
+    ),
+    (
+        "no row to train on",
+        b"a,y\n1,1\n2,0\n3,1\n",
+        |r| r.test_fraction = 7.0,
+        &["my.csv", "training part has no rows", "`test_fraction`"],
+    ),
+    (
+        "sixteen bits to a letter",
+        b"\xFF\xFEa\0,\0y\0\n\0",
+        nothing,
+        &["my.csv:1:", "not UTF-8", "save the file"],
+    ),
+    (
+        "zeros",
+        b"\0\0\0\0",
+        nothing,
+        &["my.csv:1:", "no column `y`"],
+    ),
+];
+
+#[test]
+fn every_bad_table_is_an_error() {
+    for (what, bytes, change, words) in BAD {
+        let problem = own(bytes, change).expect_err(what);
+        for word in words.iter().chain(&["help:"]) {
+            assert!(problem.contains(word), "{what}: lacks {word:?}: {problem}");
+        }
+    }
+}
+
+/// No bytes at all make it panic; found by cutting and changing a sound file.
+#[test]
+fn damaged_files_never_panic() {
+    let sound = b"a,\"n\",y\r\n1,\"u\",0\r\n2.5,v,1\r\n3,w,0\r\n4,x,1\r\n";
+    let change: Change = |r| r.labels = vec!["n".into()];
+    assert!(own(sound, change).is_ok());
+    for at in 0..sound.len() {
+        let _ = own(&sound[..at], change);
+        for byte in [b'"', b',', b'\n', b'\r', 0, 0xFF, b'e'] {
+            let mut damaged = sound.to_vec();
+            damaged[at] = byte;
+            let _ = own(&damaged, change);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_file_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in [folder.path().to_owned(), folder.path().join("gone.csv")] {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let request = DatasetRequest::new(DatasetSource::File(path), 1);
+        let problem = Dataset::load(&request).unwrap_err().to_string();
+        for word in [name.as_str(), "cannot be read", "expected a file", "help:"] {
+            assert!(problem.contains(word), "lacks {word:?}: {problem}");
+        }
+    }
+}
+
+/// Manifests are files of the user's too.
+#[test]
+fn bad_manifests_are_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = "title = \"t\"\nsource = \"s\"\nlicence = \"l\"\n";
+    let table: &[(&[u8], &[&str])] = &[
+        (b"", &["m.toml", "found neither", "either a `file`"]),
+        (
+            b"file = \"x.csv\"\nbuiltin = \"linfa:iris\"\n",
+            &["found both", "either a `file`"],
+        ),
+        (
+            b"file = \"x.csv\"\nheader = 1\n",
+            &["m.toml:5:", "integer `1`", "a boolean"],
+        ),
+        (
+            b"file = \"x.csv\"\ndelimiter = \"\xE2\x86\x92\"\n",
+            &["delimiter", "ASCII"],
+        ),
+        (
+            b"file = \"x.csv\"\nmissing = \"droprows\"\n",
+            &["m.toml:5:", "droprows", "drop-rows"],
+        ),
+        (b"file = \"x.csv\n", &["m.toml:4:"]),
+        (
+            b"builtin = \"linfa:irs\"\n",
+            &["found \"linfa:irs\"", "linfa:iris"],
+        ),
+        (b"file = \"\xE9.csv\"\n", &["m.toml:4:", "expected UTF-8"]),
+    ];
+    for (more, words) in table {
+        let text = [sound.as_bytes(), more].concat();
+        std::fs::write(folder.path().join("m.toml"), text).unwrap();
+        let mut request = super::by_manifest("m");
+        request.manifests = Some(folder.path().to_owned());
+        let problem = Dataset::load(&request).unwrap_err().to_string();
+        for word in words.iter().chain(&["help:"]) {
+            assert!(problem.contains(word), "lacks {word:?}: {problem}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The sections whose options a plugin declares: `[task]` and `[[scheme]]`.
+
+use toml::de::{DeTable, DeValue};
+
+use super::check::options;
+use super::parse::{Checker, describe};
+use super::{PluginChoice, sections};
+use crate::options::{OptionSpec, OptionValue};
+use crate::registry;
+use crate::source::Complaint;
+
+/// The options of a plugin's section, once its name is known.
+fn plugin(
+    checker: &mut Checker<'_>,
+    section: &str,
+    table: &DeTable<'_>,
+    offset: usize,
+    label: bool,
+    manifest: impl Fn(&str) -> Result<Vec<OptionSpec>, registry::UnknownPlugin>,
+) -> Option<(PluginChoice, usize)> {
+    let Some(name) = table.get("use") else {
+        let help = Some(format!("write `use = \"…\"` in {section}"));
+        checker.complain(offset, format!("{section} lacks `use`"), help);
+        return None;
+    };
+    let at = name.span().start;
+    let DeValue::String(name) = name.get_ref() else {
+        let found = describe(name.get_ref());
+        checker.complain(
+            at,
+            format!("`use` in {section}: found {found}, expected a name"),
+            Some("`list` shows the names; they are in quotes".into()),
+        );
+        return None;
+    };
+    let own = match manifest(name) {
+        Ok(own) => own,
+        Err(unknown) => {
+            let hint = unknown
+                .suggestion
+                .map(|s| format!("did you mean \"{s}\"? "))
+                .unwrap_or_default();
+            let help = format!("{hint}known: {}", unknown.known.join(", "));
+            checker.complain(
+                at,
+                format!("there is no {} \"{name}\"", unknown.what),
+                Some(help),
+            );
+            return None;
+        }
+    };
+    let shared = sections::plugin(label);
+    let specs: Vec<OptionSpec> = shared.iter().chain(&own).cloned().collect();
+    let mut given = checker.section(section, table, offset, &specs);
+    let label = match given.remove("label") {
+        Some((OptionValue::Text(label), at)) => {
+            if label.trim().is_empty() || label.chars().any(char::is_control) {
+                let message = format!("`label` in {section}: found {label:?}, expected a name");
+                checker.complain(at, message, Some("tables call the row so".into()));
+            }
+            label
+        }
+        _ => name.as_ref().to_owned(),
+    };
+    given.remove("use");
+    Some((
+        PluginChoice {
+            name: name.as_ref().to_owned(),
+            label,
+            options: options(&own, given),
+        },
+        at,
+    ))
+}
+
+pub(super) fn check_task(checker: &mut Checker<'_>, root: &DeTable<'_>) -> Option<PluginChoice> {
+    if !root.contains_key("task") {
+        let names: Vec<&str> = registry::tasks()
+            .iter()
+            .map(|t| t.manifest().name)
+            .collect();
+        let complaint = Complaint::new(checker.file, "there is no [task]");
+        checker
+            .complaints
+            .push(complaint.help(format!("tasks: {}", names.join(", "))));
+        return None;
+    }
+    let (table, offset) = checker.table(root, "task")?;
+    let find = |name: &str| registry::task(name).map(|t| t.manifest().options);
+    plugin(checker, "[task]", table, offset, false, find).map(|(choice, _)| choice)
+}
+
+pub(super) fn check_schemes(checker: &mut Checker<'_>, root: &DeTable<'_>) -> Vec<PluginChoice> {
+    let mut schemes: Vec<PluginChoice> = Vec::new();
+    let Some(value) = root.get("scheme") else {
+        let names: Vec<&str> = registry::schemes()
+            .iter()
+            .map(|s| s.manifest().name)
+            .collect();
+        let complaint = Complaint::new(checker.file, "there is no [[scheme]]");
+        checker
+            .complaints
+            .push(complaint.help(format!("schemes: {}", names.join(", "))));
+        return schemes;
+    };
+    let DeValue::Array(entries) = value.get_ref() else {
+        let help = Some("write it as [[scheme]], once for each scheme".into());
+        checker.complain(
+            value.span().start,
+            format!(
+                "`scheme`: found {}, expected a list of tables",
+                describe(value.get_ref())
+            ),
+            help,
+        );
+        return schemes;
+    };
+    if entries.is_empty() {
+        let help = "write it as [[scheme]], once for each scheme";
+        let message = "there is no [[scheme]]: found an empty list, expected at least one";
+        checker.complain(value.span().start, message.into(), Some(help.into()));
+    }
+    for entry in entries {
+        let offset = entry.span().start;
+        let DeValue::Table(table) = entry.get_ref() else {
+            let found = describe(entry.get_ref());
+            checker.complain(
+                offset,
+                format!("[[scheme]]: found {found}, expected a table"),
+                Some("write it as [[scheme]], once for each scheme".into()),
+            );
+            continue;
+        };
+        let find = |name: &str| registry::scheme(name).map(|s| s.manifest().options);
+        let Some((choice, at)) = plugin(checker, "[[scheme]]", table, offset, true, find) else {
+            continue;
+        };
+        if schemes.iter().any(|s| s.label == choice.label) {
+            let message = format!("two schemes are labelled \"{}\"", choice.label);
+            checker.complain(at, message, Some("give each its own `label`".into()));
+        }
+        schemes.push(choice);
+    }
+    schemes
+}
+
+/// Whether a scheme declares an option.
+pub(super) fn scheme_has(scheme: &str, option: &str) -> bool {
+    registry::scheme(scheme).is_ok_and(|s| s.manifest().options.iter().any(|o| o.name == option))
+}
