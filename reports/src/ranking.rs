@@ -1,8 +1,9 @@
 //! Who is faster: only among rows that can be compared, and with "tie" as an answer.
 //!
-//! Rows are ranked among those with the same security level, threads and matrix point (but for
-//! the scheme's own options). Rows without encryption, or with transport encryption only, are
-//! named as not ranked.
+//! Rows are ranked among those that meet the same demanded security level, with the same threads
+//! and matrix point (but for the scheme's own options); what a row has beyond the demand is said
+//! beside its name. Insecure rows are ranked among their like. Rows without encryption, or with
+//! transport encryption only, are named as not ranked.
 
 use std::fmt::Write as _;
 
@@ -16,7 +17,7 @@ use crate::units::{counted, significant};
 
 /// Rows that can be compared, and how they do.
 pub(crate) struct Group {
-    /// What they have in common: `128 bits, 2 threads, features = 10`.
+    /// What they have in common: `128 bits or more, 2 threads, features = 10`.
     pub(crate) title: String,
     /// What is ranked, and the ranking in words.
     pub(crate) lines: Vec<(&'static str, String)>,
@@ -81,11 +82,11 @@ pub(crate) fn rank(rows: &[Row]) -> Ranking {
 }
 
 fn title(row: &Row) -> String {
-    let bits = row.security_bits().unwrap_or_default();
-    let mark = if row.insecure() {
-        format!(" {INSECURE}")
+    let level = if row.insecure() {
+        let bits = row.security_bits().unwrap_or_default();
+        format!("{bits} bits {INSECURE}")
     } else {
-        String::new()
+        format!("{} bits or more", row.demanded_bits)
     };
     let threads = counted(row.threads, "thread", "threads");
     let mut point = String::new();
@@ -97,16 +98,25 @@ fn title(row: &Row) -> String {
             let _ = write!(point, ", {option} = {value}");
         }
     }
-    format!("{bits} bits{mark}, {threads}{point}")
+    format!("{level}, {threads}{point}")
 }
 
-/// The row's label with what the title does not tell: the scheme's own options.
+/// The row's label with what the title does not tell: the scheme's own options, and bits beyond
+/// the demand.
 fn name(row: &Row) -> String {
     let own = row.cell.point.iter().filter_map(|(key, value)| {
         let option = key.strip_prefix("scheme.")?;
         Some(format!("/{option}={value}"))
     });
-    std::iter::once(row.cell.label.clone()).chain(own).collect()
+    let mut name: String = std::iter::once(row.cell.label.clone()).chain(own).collect();
+    if let Some(bits) = row.security_bits()
+        && bits > row.demanded_bits
+        && !row.insecure()
+    {
+        // Writing to a string cannot fail.
+        let _ = write!(name, " ({bits} bits)");
+    }
+    name
 }
 
 /// The rows by median time, each compared with the first.

@@ -10,7 +10,7 @@ use crate::repository::Repository;
 use crate::system::System;
 use crate::{Failure, hexl, install};
 
-/// Builds the runner. With the examples, of which there are none, cargo counts the features that
+/// Builds the runner. With the examples (a small plugin for tests) cargo counts the features that
 /// tests ask of shared crates: without, `cargo xtask test` would build tfhe anew.
 pub(crate) const BUILD: [&str; 6] = [
     "build",
@@ -29,7 +29,7 @@ pub(crate) fn hand_over(verb: &str, arguments: Vec<OsString>) -> Result<ExitCode
     let runner = build(&repository, &System::here())?;
     let mut command = Command::new(&runner);
     command.arg(verb).args(arguments);
-    repository.pass_data_folder(&mut command);
+    repository.pass_places(&mut command);
     if takes_no_path(verb) {
         // It looks for manifests in `experiments/datasets`.
         command.current_dir(&repository.root);
@@ -86,7 +86,7 @@ fn given(arguments: &[OsString]) -> Given {
     while let Some(word) = words.next() {
         given.runs |= word == "--runs" || word.starts_with("--runs=");
         match word.as_ref() {
-            "--only" | "--runs" => drop(words.next()),
+            "--only" | "--plugin" | "--runs" => drop(words.next()),
             "--" => given.file |= words.next().is_some(),
             option if option.starts_with('-') => {}
             _ => given.file = true,

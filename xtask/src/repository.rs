@@ -48,14 +48,23 @@ impl Repository {
     pub(crate) fn cargo(&self) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(&self.root);
-        self.pass_data_folder(&mut command);
+        self.pass_places(&mut command);
         command
     }
 
-    /// Gives `HEXPERIMENT_DATA` to a command as an absolute path.
-    pub(crate) fn pass_data_folder(&self, command: &mut Command) {
+    /// Gives `HEXPERIMENT_DATA` and `HEXPERIMENT_PLUGINS` to a command as absolute paths.
+    pub(crate) fn pass_places(&self, command: &mut Command) {
         if let Some(folder) = data_folder() {
             command.env("HEXPERIMENT_DATA", absolute(&self.here, &folder));
+        }
+        if let Some(list) = env::var_os("HEXPERIMENT_PLUGINS") {
+            let plugins = env::split_paths(&list)
+                .filter(|path| !path.as_os_str().is_empty())
+                .map(|path| self.here.join(path));
+            // What cannot be joined again stays as it is, and the runner names it.
+            if let Ok(list) = env::join_paths(plugins) {
+                command.env("HEXPERIMENT_PLUGINS", list);
+            }
         }
     }
 

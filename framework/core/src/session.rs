@@ -159,11 +159,10 @@ impl<'a> Session<'a> {
                 tolerance,
             });
         let errors = &mut self.report.errors;
-        errors.max_abs = errors.max_abs.max(difference(finished, &shadow.exact));
-        errors.approximation = errors
-            .approximation
-            .max(difference(finished_simulation, &shadow.exact));
-        errors.noise = errors.noise.max(difference(finished, finished_simulation));
+        errors.max_abs = worse(errors.max_abs, difference(finished, &shadow.exact));
+        let approximation = difference(finished_simulation, &shadow.exact);
+        errors.approximation = worse(errors.approximation, approximation);
+        errors.noise = worse(errors.noise, difference(finished, finished_simulation));
         errors.violation = errors.violation.take().or(violation);
         self.magnitude = shadow
             .exact
@@ -304,6 +303,11 @@ fn worst(a: &Array2<f64>, b: &Array2<f64>) -> Option<((usize, usize), f64)> {
     a.indexed_iter()
         .map(|(at, x)| (at, (x - b[at]).abs()))
         .max_by(|(_, x), (_, y)| x.total_cmp(y))
+}
+
+/// The greater of two; NaN counts as the greatest.
+fn worse(a: f64, b: f64) -> f64 {
+    if a.total_cmp(&b).is_lt() { b } else { a }
 }
 
 fn difference(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
