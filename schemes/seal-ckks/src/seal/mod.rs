@@ -40,6 +40,18 @@ pub(crate) enum SealError {
     Load(String),
 }
 
+impl SealError {
+    /// Whether a sum or product of ciphertexts would show what it holds: all of its second
+    /// polynomial is 0. SEAL refuses to yield it.
+    pub(crate) fn is_transparent(&self) -> bool {
+        matches!(self, Self::Call { operation, code, .. }
+            if code & 0xFFFF_FFFF == 0x8013_1509 && TRANSPARENT.contains(operation))
+    }
+}
+
+/// Operations that fail with "invalid operation" for transparent results only.
+const TRANSPARENT: [&str; 3] = ["Evaluator_Add", "Evaluator_Sub", "Evaluator_MultiplyPlain"];
+
 /// Turns a result code into an error. Codes are positive in a 64-bit long: all but 0 are errors.
 pub(crate) fn check(operation: &'static str, code: HResult) -> Result<(), SealError> {
     let code = i64::from(code);
