@@ -7,7 +7,7 @@ use hexperiment_core::program::lower::Lowered;
 use hexperiment_core::program::{InputId, Op, OpKind, OutputId};
 use hexperiment_core::scheme::{
     CiphertextData, Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, KeySet, KeySizes,
-    OperationCounts, Parameters, SchemeError,
+    OperationCounts, Parameters, Refusal, SchemeError,
 };
 use hexperiment_core::security;
 use ndarray::{Array2, ArrayView2};
@@ -48,13 +48,30 @@ impl CkksCircuit {
         let scale_bits = request.options.integer("scale_bits").ok().map(|b| b as u32);
         let choice = choose(&Needs::of(&lowered), request.security, scale_bits)?;
         let layout = Layout::of(program, 1 << (choice.log_n - 1))?;
+        let tolerance = Noise::new(&lowered, &choice).tolerances();
+        for (tolerance, output) in tolerance.iter().zip(program.outputs()) {
+            let magnitudes = output
+                .values
+                .iter()
+                .map(|v| program.value(*v).range().magnitude());
+            if *tolerance > magnitudes.fold(0.0, f64::max).max(output.precision) {
+                return Err(Refusal::because(
+                    "precision",
+                    format!(
+                        "noise of up to {tolerance:.1e} would drown output `{}`: {} levels leave a scale of {} \
+                         bits; lower a degree, or widen `sign_margin` or `sign_error`",
+                        output.name, choice.depth, choice.scale_bits
+                    ),
+                )
+                .into());
+            }
+        }
         let context = seal::Context::new(
             1 << choice.log_n,
             &choice.prime_bits(),
             request.security.level(),
         )?;
         let scales = scales(&context, choice.scale_bits);
-        let tolerance = Noise::new(&lowered, &choice).tolerances();
         let bits: Vec<String> = choice
             .prime_bits()
             .iter()

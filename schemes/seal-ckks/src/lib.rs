@@ -12,6 +12,7 @@ mod noise;
 mod parameters;
 mod scheme;
 mod seal;
+mod trial;
 mod wire;
 
 pub use scheme::SealCkks;

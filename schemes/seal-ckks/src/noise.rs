@@ -4,38 +4,48 @@
 //! Independent Gaussian errors in the slots, propagated operation by operation as Costache,
 //! Curtis, Hales, Murphy, Ogilvie and Player do (*On the precision loss in approximate
 //! homomorphic encryption*, SAC 2023), every value taken at the largest magnitude of its range.
-//! An estimate, not a proof: the tolerance is a multiple of it.
+//! An estimate, not a proof: the tolerance is a multiple of it. In deep circuits those magnitudes
+//! multiply to far too much; there, [`crate::trial`] tries errors out.
 
 use hexperiment_core::program::lower::Lowered;
-use hexperiment_core::program::{Interval, Op, OutputId, Public, ValueId};
+use hexperiment_core::program::{Interval, Op, Public, Value, ValueId};
 
 use crate::parameters::Choice;
+use crate::trial;
 
 /// SEAL's standard deviation of fresh errors.
 const SIGMA: f64 = 3.2;
 /// A result this many standard deviations off is wrong. A Gaussian gets nowhere near; the rest is
 /// for errors that are not independent.
 const DEVIATIONS: f64 = 16.0;
+/// A result that is so many times further off than any in the trial is wrong.
+const TRIAL_MARGIN: f64 = 8.0;
+/// Circuits deeper than this are tried out.
+const SHALLOW: u32 = 4;
 /// Relative error of encoding and decoding in double precision (a transform of up to 2^16 points).
 const DOUBLE: f64 = 1.0 / (1_u64 << 48) as f64;
 
 /// Standard deviations of the errors in a program's values, in the values' own unit.
 pub(crate) struct Noise<'a> {
-    lowered: &'a Lowered,
+    pub(crate) lowered: &'a Lowered,
     degree: f64,
     scale: f64,
+    /// The key-switching prime, in units of the first prime.
     special: f64,
+    first: f64,
     levels: f64,
 }
 
 impl<'a> Noise<'a> {
     /// Of a program under a choice of ring and primes.
     pub(crate) fn new(lowered: &'a Lowered, choice: &Choice) -> Self {
+        let first = f64::from(choice.first_bits).exp2();
         Self {
             lowered,
             degree: f64::from(choice.log_n).exp2(),
             scale: f64::from(choice.scale_bits).exp2(),
-            special: f64::from(choice.special_bits).exp2(),
+            special: f64::from(choice.special_bits).exp2() / first,
+            first,
             levels: f64::from(choice.depth),
         }
     }
@@ -49,7 +59,7 @@ impl<'a> Noise<'a> {
     /// makes over the key-switching prime too and then divides by it.
     fn fresh(&self) -> f64 {
         let before = SIGMA * (4.0 * self.degree / 3.0 + 1.0).sqrt() * self.degree.sqrt();
-        (before / self.special / self.scale).hypot(self.rounding())
+        (before / (self.special * self.first) / self.scale).hypot(self.rounding())
     }
 
     /// Of encoding a vector of public numbers.
@@ -58,14 +68,18 @@ impl<'a> Noise<'a> {
     }
 
     /// Of switching keys: digits below their primes times key errors, divided by the
-    /// key-switching prime, which is as large as the first prime and at least 4 times the others.
+    /// key-switching prime.
+    ///
+    /// SEAL's digits lie in `[0, q)`, not about 0. Their mean, `q/2 (1 + X + ... + X^(N-1))`, is
+    /// `q / |1 - z|` at a root `z`, up to `q N / pi` for the root nearest to 1: there the error
+    /// is largest. The first prime is at least 4 times the others.
     fn key_switch(&self) -> f64 {
-        let digits = 1.0 + self.levels / 16.0;
-        let errors = SIGMA * (digits * self.degree / 12.0).sqrt() * self.degree.sqrt() / self.scale;
+        let digits = (1.0 + self.levels / 16.0).sqrt() * self.degree / std::f64::consts::PI;
+        let errors = SIGMA * self.degree.sqrt() * digits / self.special / self.scale;
         errors.hypot(self.rounding())
     }
 
-    /// Of a product with public numbers, besides what the value carries.
+    /// Of encoding the factors of a product.
     fn factor(&self, public: &Public, magnitude: f64) -> f64 {
         match public {
             Public::Scalar(x) if x.fract() == 0.0 => 0.0,
@@ -74,61 +88,102 @@ impl<'a> Noise<'a> {
         }
     }
 
-    /// The error of each value.
+    fn summand(&self, public: &Public) -> f64 {
+        if public.length().is_some() {
+            self.encoding()
+        } else {
+            0.0
+        }
+    }
+
+    fn size(&self, value: ValueId) -> f64 {
+        self.lowered.program().value(value).range().magnitude()
+    }
+
+    /// The lowest level of an operation's operands; `None` without operands.
+    fn level(&self, op: &Op) -> Option<u32> {
+        let operands = op.operands();
+        operands.iter().map(|v| self.lowered.level(*v)).max()
+    }
+
+    /// What bringing an operand down to its partner's level adds.
+    pub(crate) fn descent(&self, op: &Op, operand: ValueId) -> f64 {
+        if Some(self.lowered.level(operand)) < self.level(op) {
+            self.rounding()
+        } else {
+            0.0
+        }
+    }
+
+    /// What an operation adds itself.
+    pub(crate) fn own(&self, id: ValueId, value: &Value) -> f64 {
+        let error = match value.op() {
+            Op::Input { .. } | Op::Constant(_) => self.fresh().hypot(self.encoding()),
+            Op::Offset { by, .. } => self.summand(by),
+            Op::Scale { value, by } => self.factor(by, self.size(*value)),
+            Op::WeightedSum { terms, bias } => terms
+                .iter()
+                .map(|(v, w)| self.factor(w, self.size(*v)))
+                .fold(self.summand(bias), f64::hypot),
+            Op::Mul(..) | Op::Square(_) => self.key_switch() / self.scale,
+            Op::Shift { .. } => self.key_switch(),
+            _ => 0.0,
+        };
+        let rescaled = self
+            .level(value.op())
+            .is_some_and(|l| self.lowered.level(id) > l);
+        error.hypot(if rescaled { self.rounding() } else { 0.0 })
+    }
+
+    /// The error of each value, at the largest magnitudes of the ranges.
     fn values(&self) -> Vec<f64> {
         let program = self.lowered.program();
         let mut errors: Vec<f64> = Vec::with_capacity(program.values().len());
         for (id, value) in program.iter() {
-            let operands = value.op().operands();
-            let level = operands.iter().map(|v| self.lowered.level(*v)).max();
-            let of = |v: &ValueId| {
-                // Bringing an operand down costs a rounding.
-                let lowered = Some(self.lowered.level(*v)) < level;
-                errors[v.index()].hypot(if lowered { self.rounding() } else { 0.0 })
-            };
-            let size = |v: &ValueId| program.value(*v).range().magnitude();
+            let of = |v: &ValueId| errors[v.index()].hypot(self.descent(value.op(), *v));
+            let size = |v: &ValueId| self.size(*v);
             let largest = |p: &Public| p.range().map_or(0.0, Interval::magnitude);
-            let product = |v: &ValueId, w: &Public| (largest(w) * of(v)).hypot(self.factor(w, size(v)));
-            let rescale = if Some(self.lowered.level(id)) > level {
-                self.rounding()
-            } else {
-                0.0
-            };
-            let error = match value.op() {
-                Op::Input { .. } | Op::Constant(_) => self.fresh().hypot(self.encoding()),
+            let carried = match value.op() {
                 Op::Add(a, b) | Op::Sub(a, b) => of(a).hypot(of(b)),
-                Op::Offset { value, by } => {
-                    of(value).hypot(if by.length().is_some() { self.encoding() } else { 0.0 })
-                }
-                Op::Scale { value, by } => product(value, by),
-                Op::WeightedSum { terms, bias } => {
-                    let bias = if bias.length().is_some() { self.encoding() } else { 0.0 };
-                    terms.iter().map(|(v, w)| product(v, w)).fold(bias, f64::hypot)
-                }
-                // Keys are switched before the rescaling, which makes that error vanish.
-                Op::Mul(a, b) => (size(a) * of(b)).hypot(size(b) * of(a)).hypot(of(a) * of(b)),
+                Op::Scale { value, by } => largest(by) * of(value),
+                Op::WeightedSum { terms, .. } => terms
+                    .iter()
+                    .map(|(v, w)| largest(w) * of(v))
+                    .fold(0.0, f64::hypot),
+                Op::Mul(a, b) => (size(a) * of(b))
+                    .hypot(size(b) * of(a))
+                    .hypot(of(a) * of(b)),
                 Op::Square(a) => (2.0 * size(a) * of(a)).hypot(of(a) * of(a)),
-                Op::Shift { value, .. } => of(value).hypot(self.key_switch()),
                 op => op.operands().iter().map(of).fold(0.0, f64::max),
             };
-            errors.push(error.hypot(rescale));
+            errors.push(carried.hypot(self.own(id, value)));
         }
         errors
     }
 
     /// The largest error of each output that is not a failure.
     pub(crate) fn tolerances(&self) -> Vec<f64> {
+        let bounds = self.bounds();
+        if self.lowered.depth() <= SHALLOW {
+            return bounds;
+        }
+        let tried = trial::largest_errors(self);
+        bounds
+            .into_iter()
+            .zip(tried)
+            .map(|(bound, tried)| bound.min(TRIAL_MARGIN * tried))
+            .collect()
+    }
+
+    /// The tolerances at the largest magnitudes of the ranges.
+    pub(crate) fn bounds(&self) -> Vec<f64> {
         let program = self.lowered.program();
         let errors = self.values();
-        let of = |v: &ValueId| {
-            let rounded = DOUBLE * program.value(*v).range().magnitude();
-            DEVIATIONS * errors[v.index()] + rounded
-        };
-        (0..program.outputs().len())
-            .map(|i| {
-                let output = program.output(OutputId::from_index(i));
-                output.values.iter().map(of).fold(0.0, f64::max)
-            })
+        let of = |v: &ValueId| DEVIATIONS * errors[v.index()] + DOUBLE * self.size(*v);
+        program
+            .outputs()
+            .iter()
+            .map(|output| output.values.iter().map(of).fold(0.0, f64::max))
             .collect()
     }
 }

@@ -17,6 +17,11 @@ const LARGEST_PRIME: u32 = 60;
 /// Bits of the prime that only encryption uses, where no keys are switched: enough to divide the
 /// fresh error down to that of rounding.
 const ENCRYPTION_PRIME: u32 = 24;
+/// Bits that switching keys without a rescaling afterwards (rotations) takes away, if the
+/// key-switching prime is not so many larger than the first prime.
+const ROTATION_BITS: u32 = 8;
+/// The scale at which errors are tried out, where ranges ask for more.
+const TRIED_SCALE: u32 = 36;
 /// The rings that are tried.
 const LOG_N: std::ops::RangeInclusive<u32> = 12..=LARGEST_LOG_N;
 
@@ -29,8 +34,8 @@ pub(crate) struct Choice {
     pub(crate) scale_bits: u32,
     /// Bits of the prime that stays.
     pub(crate) first_bits: u32,
-    /// Bits of the key-switching prime: as large as the largest of the others, so that
-    /// switching adds little noise.
+    /// Bits of the key-switching prime: at least as large as the others, so that switching adds
+    /// little noise.
     pub(crate) special_bits: u32,
     /// Levels.
     pub(crate) depth: u32,
@@ -57,8 +62,10 @@ pub(crate) struct Needs {
     depth: u32,
     /// Bits above the scale that the last level must hold.
     headroom: u32,
-    /// Whether keys are switched: after products, for rotations.
-    switches: bool,
+    /// Whether keys are switched after products.
+    products: bool,
+    /// Whether keys are switched for rotations.
+    rotations: bool,
     /// log2 of the slots that the longest vector needs, where it must fit into one ciphertext.
     log_slots: u32,
     /// Bits of the scale with which the outputs' precision is kept, for each ring of [`LOG_N`].
@@ -74,13 +81,12 @@ impl Needs {
             .iter()
             .map(hexperiment_core::program::Value::length)
             .max();
+        let has = |f: &dyn Fn(&Op) -> bool| program.values().iter().any(|v| f(v.op()));
         let mut needs = Self {
             depth: lowered.depth(),
             headroom: headroom(lowered),
-            switches: program
-                .values()
-                .iter()
-                .any(|v| matches!(v.op(), Op::Mul(..) | Op::Square(_) | Op::Shift { .. })),
+            products: has(&|op| matches!(op, Op::Mul(..) | Op::Square(_))),
+            rotations: has(&|op| matches!(op, Op::Shift { .. })),
             log_slots: if shifts(program) {
                 longest.unwrap_or(1).next_power_of_two().ilog2()
             } else {
@@ -88,7 +94,9 @@ impl Needs {
             },
             wanted: vec![],
         };
-        needs.wanted = LOG_N.map(|log_n| needs.wanted_scale(lowered, log_n)).collect();
+        needs.wanted = LOG_N
+            .map(|log_n| needs.wanted_scale(lowered, log_n))
+            .collect();
         needs
     }
 
@@ -98,7 +106,9 @@ impl Needs {
             log_n,
             scale_bits,
             first_bits,
-            special_bits: if self.switches {
+            special_bits: if self.rotations {
+                (first_bits + ROTATION_BITS).min(LARGEST_PRIME)
+            } else if self.products {
                 first_bits
             } else {
                 ENCRYPTION_PRIME
@@ -113,12 +123,30 @@ impl Needs {
         let most = LARGEST_PRIME
             .saturating_sub(self.headroom)
             .max(SMALLEST_SCALE);
-        let keeps = |scale_bits: &u32| {
-            let tolerances = Noise::new(lowered, &self.with(log_n, *scale_bits)).tolerances();
+        let keeps = |tolerances: &[f64]| {
             let outputs = lowered.program().outputs();
-            tolerances.iter().zip(outputs).all(|(t, o)| *t <= o.precision)
+            tolerances
+                .iter()
+                .zip(outputs)
+                .all(|(t, o)| *t <= o.precision)
         };
-        (SMALLEST_SCALE..most).find(keeps).unwrap_or(most)
+        let noise = |scale_bits| {
+            let choice = self.with(log_n, scale_bits);
+            Noise::new(lowered, &choice)
+        };
+        let bounded = (SMALLEST_SCALE..most).find(|s| keeps(&noise(*s).bounds()));
+        let bounded = bounded.unwrap_or(most);
+        if bounded <= TRIED_SCALE {
+            return bounded;
+        }
+        // Errors are as the scale's inverse, as long as they are small beside the values.
+        let tried = noise(TRIED_SCALE).tolerances();
+        (SMALLEST_SCALE..bounded)
+            .find(|s| {
+                let factor = (f64::from(TRIED_SCALE) - f64::from(*s)).exp2();
+                keeps(&tried.iter().map(|t| t * factor).collect::<Vec<_>>())
+            })
+            .unwrap_or(bounded)
     }
 }
 
@@ -211,7 +239,8 @@ mod tests {
         Needs {
             depth,
             headroom,
-            switches: depth > 1,
+            products: depth > 1,
+            rotations: false,
             log_slots: 0,
             wanted: vec![scale_bits; LOG_N.count()],
         }

@@ -62,7 +62,9 @@ impl Scheme for SealCkks {
     }
 
     fn capabilities(&self, options: &Options) -> Result<Capabilities, SchemeError> {
-        use OpKind::{Add, Constant, Mul, Neg, Offset, Pick, Scale, Shift, Square, Sub, WeightedSum};
+        use OpKind::{
+            Add, Constant, Mul, Neg, Offset, Pick, Scale, Shift, Square, Sub, WeightedSum,
+        };
         let fit = match options.text("fit")? {
             "least-squares" => Fit::LeastSquares,
             _ => Fit::Chebyshev,

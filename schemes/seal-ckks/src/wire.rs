@@ -84,7 +84,9 @@ pub(crate) fn read(shared: &Arc<Shared>, bytes: &[u8]) -> Result<Sealed, SchemeE
         return Err(foreign("they have other parameters"));
     }
     let size = ciphertext_bytes(context, level);
-    let expected = columns.checked_mul(chunks).and_then(|n| n.checked_mul(size));
+    let expected = columns
+        .checked_mul(chunks)
+        .and_then(|n| n.checked_mul(size));
     if expected != Some(body.len()) || body.is_empty() {
         let found = body.len();
         return Err(foreign(format!(

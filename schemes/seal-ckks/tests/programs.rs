@@ -6,8 +6,8 @@ use std::time::Instant;
 use hexperiment_core::options::{OptionValue, Options};
 use hexperiment_core::program::lower::lower;
 use hexperiment_core::program::{
-    Column, Input, Interval, Output, OutputId, Party, Program, ProgramBuilder, Public, Relation,
-    ValueId, InputId,
+    Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder, Public,
+    Relation, ValueId,
 };
 use hexperiment_core::scheme::{Ciphertexts, Circuit, CompileRequest, Scheme};
 use hexperiment_core::security::SecurityDemand;
@@ -86,7 +86,10 @@ fn crossed(circuit: &dyn Circuit, ciphertexts: &Ciphertexts) -> Ciphertexts {
 
 fn worst(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
     assert_eq!(a.dim(), b.dim());
-    a.iter().zip(b).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max)
+    a.iter()
+        .zip(b)
+        .map(|(x, y)| (x - y).abs())
+        .fold(0.0, f64::max)
 }
 
 /// Runs a program encrypted. The result must be within the tolerance of the simulation, which must
@@ -97,7 +100,10 @@ fn check_within(name: &str, program: &Program, set: &[(&str, OptionValue)], slac
     let table = table(program, 11 + name.len() as u64);
     let keys = circuit.generate_keys().unwrap();
     let t0 = Instant::now();
-    let sealed = keys.encryptor.encrypt(InputId::from_index(0), table.view()).unwrap();
+    let sealed = keys
+        .encryptor
+        .encrypt(InputId::from_index(0), table.view())
+        .unwrap();
     let t1 = Instant::now();
     let held = crossed(&*circuit, &sealed);
     let t2 = Instant::now();
@@ -105,28 +111,47 @@ fn check_within(name: &str, program: &Program, set: &[(&str, OptionValue)], slac
     let t3 = Instant::now();
     let back = crossed(&*circuit, &results[0]);
     let t4 = Instant::now();
-    let got = keys.decryptor.decrypt(OutputId::from_index(0), &back).unwrap();
+    let got = keys
+        .decryptor
+        .decrypt(OutputId::from_index(0), &back)
+        .unwrap();
     let t5 = Instant::now();
     let p = circuit.parameters();
-    let simulated = circuit.simulate(std::slice::from_ref(&table)).unwrap().remove(0);
+    let simulated = circuit
+        .simulate(std::slice::from_ref(&table))
+        .unwrap()
+        .remove(0);
     let exact = program.interpret(&[table]).unwrap().remove(0);
     let (noise, tolerance) = (worst(&got, &simulated), p.noise_tolerance[0]);
     let ms = |a: Instant, b: Instant| (b - a).as_secs_f64() * 1e3;
     println!(
         "{name}: noise {noise:.2e}, tolerance {tolerance:.2e} ({:.0}x), to oracle {:.2e}; enc {:.2} eval {:.2} dec {:.2} up {:.2} down {:.2} ms; bytes {} {} keys {:?}; {:?}",
-        tolerance / noise, worst(&got, &exact),
-        ms(t0, t1), ms(t2, t3), ms(t4, t5), ms(t1, t2), ms(t3, t4),
-        sealed.to_bytes().unwrap().len(), results[0].to_bytes().unwrap().len(), keys.sizes,
+        tolerance / noise,
+        worst(&got, &exact),
+        ms(t0, t1),
+        ms(t2, t3),
+        ms(t4, t5),
+        ms(t1, t2),
+        ms(t3, t4),
+        sealed.to_bytes().unwrap().len(),
+        results[0].to_bytes().unwrap().len(),
+        keys.sizes,
         p.chosen.iter().map(|(_, v)| v.as_str()).collect::<Vec<_>>(),
     );
-    assert!(noise <= tolerance, "{name}: off by {noise:e}, tolerance {tolerance:e}");
-    assert!(tolerance <= slack * noise, "{name}: tolerance {tolerance:e}, seen {noise:e}");
+    assert!(
+        noise <= tolerance,
+        "{name}: off by {noise:e}, tolerance {tolerance:e}"
+    );
+    assert!(
+        tolerance <= slack * noise,
+        "{name}: tolerance {tolerance:e}, seen {noise:e}"
+    );
     worst(&got, &exact)
 }
 
 #[track_caller]
 fn check(name: &str, program: &Program, set: &[(&str, OptionValue)]) -> f64 {
-    check_within(name, program, set, 1e4)
+    check_within(name, program, set, 1e3)
 }
 
 fn weights(count: usize) -> Vec<Public> {
@@ -147,14 +172,19 @@ fn linear() {
     let p = program(334, 9, 1.0, 1e-8, logit);
     assert!(check("precise logit", &p, &[]) < 1e-8);
     let p = program(334, 3, 1.0, 1e-4, |b, x| {
-        let terms = vec![(x[0], 2.0.into()), (x[1], (-3.0).into()), (x[2], 1.0.into())];
+        let terms = vec![
+            (x[0], 2.0.into()),
+            (x[1], (-3.0).into()),
+            (x[2], 1.0.into()),
+        ];
         b.weighted_sum(terms, 0.25).unwrap()
     });
     check("whole weights", &p, &[]);
     let p = program(5000, 2, 1.0, 1e-4, |b, x| {
         let mask: Vec<f64> = (0..5000).map(|i| f64::from(i < 1000)).collect();
         let ramp: Vec<f64> = (0..5000).map(|i| f64::from(i) / 5000.0 - 0.5).collect();
-        b.weighted_sum(vec![(x[0], mask.into()), (x[1], ramp.clone().into())], ramp).unwrap()
+        b.weighted_sum(vec![(x[0], mask.into()), (x[1], ramp.clone().into())], ramp)
+            .unwrap()
     });
     check("vector weights, several ciphertexts", &p, &[]);
     let p = program(334, 2, 1.0, 1e-4, |b, x| b.sub(x[0], x[1]).unwrap());
@@ -187,7 +217,8 @@ fn weights_that_vanish() {
     });
     check("a difference that is 0", &p, &[]);
     let p = program(50, 1, 1.0, 1e-4, |b, x| {
-        b.weighted_sum(vec![(x[0], 3.0.into()), (x[0], (-3.0).into())], 0.5).unwrap()
+        b.weighted_sum(vec![(x[0], 3.0.into()), (x[0], (-3.0).into())], 0.5)
+            .unwrap()
     });
     check("whole weights that cancel", &p, &[]);
     let p = program(50, 1, 1.0, 1e-4, |b, x| b.sub(x[0], x[0]).unwrap());
@@ -201,8 +232,19 @@ fn sigmoids() {
             let z = logit(b, x);
             b.sigmoid(z).unwrap()
         });
-        let error = check(&format!("sigmoid {degree}"), &p, &[("sigmoid_degree", OptionValue::Integer(degree))]);
-        let bound = [(1, 0.2), (3, 0.08), (5, 0.03), (7, 0.015), (15, 1.5e-3), (27, 1e-3)];
+        let error = check(
+            &format!("sigmoid {degree}"),
+            &p,
+            &[("sigmoid_degree", OptionValue::Integer(degree))],
+        );
+        let bound = [
+            (1, 0.2),
+            (3, 0.08),
+            (5, 0.03),
+            (7, 0.015),
+            (15, 1.5e-3),
+            (27, 1e-3),
+        ];
         let bound = bound.iter().find(|(d, _)| *d == degree).unwrap().1;
         assert!(error < bound, "degree {degree}: {error:e}");
     }
@@ -254,10 +296,15 @@ fn moving_elements() {
 
 #[test]
 fn comparisons() {
-    let coarse = [("sign_margin", OptionValue::Number(0.125)), ("sign_error", OptionValue::Number(0.01))];
-    let p = program(334, 2, 1.0, 1e-2, |b, x| b.compare(x[0], Relation::Greater, x[1]).unwrap());
-    check_within("compare, coarse", &p, &coarse, 1e9);
+    let coarse = [
+        ("sign_margin", OptionValue::Number(0.125)),
+        ("sign_error", OptionValue::Number(0.01)),
+    ];
+    let p = program(334, 2, 1.0, 1e-2, |b, x| {
+        b.compare(x[0], Relation::Greater, x[1]).unwrap()
+    });
+    check_within("compare, coarse", &p, &coarse, 1e4);
     let p = program(334, 2, 1.0, 1e-2, |b, x| b.max(x[0], x[1]).unwrap());
-    assert!(check_within("max, coarse", &p, &coarse, 1e9) < 0.1);
-    check_within("max", &p, &[], 1e9);
+    assert!(check_within("max, coarse", &p, &coarse, 1e4) < 0.1);
+    check_within("max", &p, &[], 1e3);
 }

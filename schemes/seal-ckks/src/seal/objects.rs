@@ -131,10 +131,7 @@ impl Ciphertext {
         if residues.len() != 2 * primes.len() * context.degree() {
             return Err(SealError::Load(format!("{} residues", residues.len())));
         }
-        for (of_prime, prime) in residues
-            .chunks(context.degree())
-            .zip(primes.iter().cycle())
-        {
+        for (of_prime, prime) in residues.chunks(context.degree()).zip(primes.iter().cycle()) {
             if of_prime.iter().any(|r| r >= prime) {
                 return Err(SealError::Load("a residue above its prime".into()));
             }
@@ -143,12 +140,7 @@ impl Ciphertext {
         let mut parms = context.levels()[level];
         // SAFETY: all handles are live, an identifier has four words.
         check("Ciphertext_Resize", unsafe {
-            ffi::Ciphertext_Resize1(
-                ciphertext.object,
-                context.raw.object,
-                parms.as_mut_ptr(),
-                2,
-            )
+            ffi::Ciphertext_Resize1(ciphertext.object, context.raw.object, parms.as_mut_ptr(), 2)
         })?;
         for (index, residue) in residues.iter().enumerate() {
             // SAFETY: the ciphertext is live and ours alone; SEAL checks the index.

@@ -131,7 +131,10 @@ fn residues_are_all_of_a_ciphertext() {
     assert!(back(&wild).is_err(), "a residue as large as its prime");
     assert!(back(&residues[1..]).is_err(), "one too few");
     let other = Context::new(8192, &[60, 30, 60], 128).unwrap();
-    assert!(kit.encrypt(&x).residues(&other).is_err(), "other parameters");
+    assert!(
+        kit.encrypt(&x).residues(&other).is_err(),
+        "other parameters"
+    );
 }
 
 #[test]
