@@ -1,1 +1,4 @@
 //! Tests across crates: scheme conformance, experiments end to end, golden reports, bad input.
+#![expect(clippy::panic, reason = "a test fails by panicking")]
+
+pub mod conformance;
