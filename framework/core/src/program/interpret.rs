@@ -74,6 +74,7 @@ impl Program {
     /// As [`Program::interpret`], for tables whose numbers may lie outside their ranges, as
     /// what was decrypted may; of the wrong number or shape they are an error still.
     pub fn interpret_any(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, ProgramError> {
+        self.check_count(inputs)?;
         for (input, table) in self.inputs.iter().zip(inputs) {
             input.check_shape(table.view())?;
         }
@@ -93,11 +94,16 @@ impl Program {
             .collect()
     }
 
-    fn check_inputs(&self, inputs: &[Array2<f64>]) -> Result<(), ProgramError> {
-        if inputs.len() != self.inputs.len() {
-            let (expected, found) = (self.inputs.len(), inputs.len());
-            return Err(ProgramError::InputCount { expected, found });
+    fn check_count(&self, inputs: &[Array2<f64>]) -> Result<(), ProgramError> {
+        if inputs.len() == self.inputs.len() {
+            return Ok(());
         }
+        let (expected, found) = (self.inputs.len(), inputs.len());
+        Err(ProgramError::InputCount { expected, found })
+    }
+
+    fn check_inputs(&self, inputs: &[Array2<f64>]) -> Result<(), ProgramError> {
+        self.check_count(inputs)?;
         self.inputs
             .iter()
             .zip(inputs)
