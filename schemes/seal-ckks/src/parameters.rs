@@ -189,6 +189,13 @@ pub(crate) fn choose(
     scale_bits: Option<u32>,
 ) -> Result<Choice, Refusal> {
     let level = demand.level();
+    if demand.bits > level {
+        let reason = format!(
+            "{} bits demanded; the bounds for ring-LWE end at {level}",
+            demand.bits
+        );
+        return Err(Refusal::because("security", reason));
+    }
     let fits = |choice: &Choice| {
         choice.first_bits <= LARGEST_PRIME
             && rlwe_max_log_qp(choice.log_n, level).is_some_and(|bound| choice.log_qp() <= bound)
@@ -263,6 +270,11 @@ mod tests {
             insecure: false,
         };
         let high = choose(&needs(3, 6, 36), demand, None).unwrap();
+        let beyond = SecurityDemand {
+            bits: 257,
+            ..demand
+        };
+        assert!(choose(&needs(3, 6, 36), beyond, None).is_err());
         assert!(high.log_n > choose(&needs(3, 6, 36), DEMAND, None).unwrap().log_n);
     }
 

@@ -41,7 +41,10 @@ pub fn garbage_is_refused(subject: &Subject) {
     let sent = sent(subject, "garbage");
     let refused = |what: &str, bytes: &[u8]| {
         let loaded = sent.ready.circuit.load(bytes);
-        assert!(matches!(loaded, Err(SchemeError::Foreign(_))), "{what}: {loaded:?}");
+        assert!(
+            matches!(loaded, Err(SchemeError::Foreign(_))),
+            "{what}: {loaded:?}"
+        );
     };
     refused("nothing", &[]);
     let mut random = ChaCha8Rng::seed_from_u64(0xBAD);
@@ -53,7 +56,23 @@ pub fn garbage_is_refused(subject: &Subject) {
     }
     for bytes in [&sent.input, &sent.output] {
         let n = bytes.len();
-        for cut in [1, 4, 7, 8, 15, 16, 31, 47, 48, 63, 64, n / 3, n / 2, n - 8, n - 1] {
+        for cut in [
+            1,
+            4,
+            7,
+            8,
+            15,
+            16,
+            31,
+            47,
+            48,
+            63,
+            64,
+            n / 3,
+            n / 2,
+            n - 8,
+            n - 1,
+        ] {
             refused(&format!("{cut} of {n} bytes"), &bytes[..cut.min(n - 1)]);
         }
         refused("a byte too many", &[bytes, &[0][..]].concat());
@@ -116,7 +135,12 @@ pub fn other_circuits_are_refused(subject: &Subject) {
     let ranges = [Interval::symmetric(3.0); 5];
     let precision = 6.0 * subject.profile.precision;
     let length = 7.min(subject.profile.max_length);
-    let other = subject.ready(cases::identity("another circuit", length, &ranges, precision));
+    let other = subject.ready(cases::identity(
+        "another circuit",
+        length,
+        &ranges,
+        precision,
+    ));
     let tables = cases::tables(&other.program, Draw::Real, 0);
     let foreign = other.encrypt(&tables).unwrap_or_else(|e| panic!("{e}"));
     let results = other.keys.evaluator.evaluate(&foreign);

@@ -47,9 +47,12 @@ fn is_bits(program: &Program) -> bool {
 
 pub(super) fn tables(program: &Program, draw: Draw, round: u64) -> Vec<Array2<f64>> {
     // FNV-1a: every case has numbers of its own.
-    let seed = program.name().bytes().fold(0xCBF2_9CE4_8422_2325 ^ round, |h, b| {
-        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3)
-    });
+    let seed = program
+        .name()
+        .bytes()
+        .fold(0xCBF2_9CE4_8422_2325 ^ round, |h, b| {
+            (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3)
+        });
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let inputs = program.inputs().iter();
     inputs
@@ -134,10 +137,16 @@ pub(super) fn identity(name: &str, length: usize, ranges: &[Interval], precision
 /// What every scheme has: a weighted sum of three columns.
 pub(super) fn linear(name: &str, length: usize, share: f64) -> Program {
     let precision = 8.0 * share;
-    program(name, length, &[REALS; 3], (precision, 2.0 * precision), |b, x| {
-        let weights = [0.75, -0.5, 0.25].map(Public::Scalar);
-        b.weighted_sum(x.iter().copied().zip(weights).collect(), 0.5)
-    })
+    program(
+        name,
+        length,
+        &[REALS; 3],
+        (precision, 2.0 * precision),
+        |b, x| {
+            let weights = [0.75, -0.5, 0.25].map(Public::Scalar);
+            b.weighted_sum(x.iter().copied().zip(weights).collect(), 0.5)
+        },
+    )
 }
 
 const REALS: Interval = Interval {
@@ -185,7 +194,10 @@ impl Maker {
 /// Programs whose point is one operation of this kind, on `length` elements, a power of two.
 /// `share` is the precision of inputs as a share of their range. Exhaustive: a new kind of
 /// operation does not compile without a case.
-#[expect(clippy::too_many_lines, reason = "some lines for each operation, in one place")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "some lines for each operation, in one place"
+)]
 pub(super) fn cases(kind: OpKind, length: usize, share: f64) -> Vec<Case> {
     let mut make = Maker {
         length,
@@ -200,10 +212,12 @@ pub(super) fn cases(kind: OpKind, length: usize, share: f64) -> Vec<Case> {
     let pair = [WHOLES; 2];
     match kind {
         OpKind::Input => make.real("the second column", 1.0, &|_, x| Ok(x[1])),
-        OpKind::Constant => make.real("public numbers only", 1.0, &|b, _| b.constant(match ramp() {
-            Public::Vector(numbers) => numbers.to_vec(),
-            Public::Scalar(number) => vec![number],
-        })),
+        OpKind::Constant => make.real("public numbers only", 1.0, &|b, _| {
+            b.constant(match ramp() {
+                Public::Vector(numbers) => numbers.to_vec(),
+                Public::Scalar(number) => vec![number],
+            })
+        }),
         OpKind::Add => make.real("x + y", 2.0, &|b, x| b.add(x[0], x[1])),
         OpKind::Sub => make.real("x - y", 2.0, &|b, x| b.sub(x[0], x[1])),
         OpKind::Neg => make.real("-x", 1.0, &|b, x| b.neg(x[0])),

@@ -47,7 +47,10 @@ fn ready(subject: &Subject, name: &str) -> (Ready, Vec<Array2<f64>>) {
 
 fn difference(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
     let differences = a.iter().zip(b).map(|(x, y)| (x - y).abs());
-    differences.fold(0.0, |m: f64, d| if d.is_nan() { f64::INFINITY } else { m.max(d) })
+    differences.fold(
+        0.0,
+        |m: f64, d| if d.is_nan() { f64::INFINITY } else { m.max(d) },
+    )
 }
 
 /// What one key set encrypts, another does not decrypt.
@@ -56,7 +59,10 @@ pub fn keys_are_separate(subject: &Subject) {
     if !ready.encrypted() {
         return;
     }
-    let others = ready.circuit.generate_keys().unwrap_or_else(|e| panic!("{e}"));
+    let others = ready
+        .circuit
+        .generate_keys()
+        .unwrap_or_else(|e| panic!("{e}"));
     let sealed = ready.encrypt(&tables).unwrap_or_else(|e| panic!("{e}"));
     let results = ready.keys.evaluator.evaluate(&sealed);
     let results = results.unwrap_or_else(|e| panic!("{e}"));
@@ -66,7 +72,11 @@ pub fn keys_are_separate(subject: &Subject) {
     if let Ok(wrong) = others.decryptor.decrypt(output, &results[0]) {
         let precision = ready.program.output(output).precision;
         let far = difference(&wrong, &right[0]) > 4.0 * precision;
-        assert!(far, "another key decrypted the message: {wrong} for {}", right[0]);
+        assert!(
+            far,
+            "another key decrypted the message: {wrong} for {}",
+            right[0]
+        );
     }
 }
 
@@ -83,7 +93,11 @@ pub fn encryption_is_randomised(subject: &Subject) {
     if ready.encrypted() {
         assert_eq!(one.len(), two.len(), "sizes tell one message from another");
         let equal = one.iter().zip(&two).filter(|(a, b)| a == b).count();
-        assert!(2 * equal < one.len(), "{equal} of {} bytes are equal", one.len());
+        assert!(
+            2 * equal < one.len(),
+            "{equal} of {} bytes are equal",
+            one.len()
+        );
     }
     for bytes in [one, two] {
         let run = || {
@@ -104,7 +118,11 @@ pub fn nothing_shows_in_ciphertexts(subject: &Subject) {
         .iter()
         .any(|x| bytes.windows(8).any(|w| w == x.to_le_bytes()));
     // The search itself is sound where nothing is encrypted.
-    assert_eq!(shows, !ready.encrypted(), "a number in clear among the bytes");
+    assert_eq!(
+        shows,
+        !ready.encrypted(),
+        "a number in clear among the bytes"
+    );
 }
 
 /// Threads evaluate with the same keys, each its own table.

@@ -20,7 +20,13 @@ pub fn round_trips(subject: &Subject) {
             continue;
         }
         tried.push((length, i % ranges.len()));
-        let ranges = [Interval { low, high }, Interval { low, high: 2.0 * high }];
+        let ranges = [
+            Interval { low, high },
+            Interval {
+                low,
+                high: 2.0 * high,
+            },
+        ];
         let precision = (high - low) * subject.profile.precision * f64::from(1 << (i % 3));
         let name = format!("identity on {length} of [{low}, {high}]");
         let ready = subject.ready(cases::identity(&name, length, &ranges, precision));
@@ -32,7 +38,10 @@ pub fn round_trips(subject: &Subject) {
 
 /// Every operation that the scheme says it has gives what the oracle gives.
 pub fn every_native_operation_is_the_oracles(subject: &Subject) {
-    for kind in [OpKind::Input].into_iter().chain(subject.capabilities().native) {
+    for kind in [OpKind::Input]
+        .into_iter()
+        .chain(subject.capabilities().native)
+    {
         let mut ran = 0;
         for case in cases::cases(kind, subject.short(), subject.profile.precision) {
             let name = case.program.name().to_owned();
@@ -50,14 +59,20 @@ pub fn every_native_operation_is_the_oracles(subject: &Subject) {
             }
             ran += 1;
         }
-        assert!(ran > 0, "{kind} is native, and every case of it was refused");
+        assert!(
+            ran > 0,
+            "{kind} is native, and every case of it was refused"
+        );
     }
 }
 
 /// Every other operation is rewritten into a program that works, or refused with a reason.
 pub fn missing_operations_are_rewritten_or_refused(subject: &Subject) {
     let native = subject.capabilities().native;
-    for kind in OpKind::COMPUTING.into_iter().filter(|k| !native.contains(k)) {
+    for kind in OpKind::COMPUTING
+        .into_iter()
+        .filter(|k| !native.contains(k))
+    {
         // One relation of the five costs what all do.
         let cases = cases::cases(kind, subject.short(), subject.profile.precision);
         for case in cases.into_iter().take(2).map(cases::Case::untied) {
@@ -65,7 +80,12 @@ pub fn missing_operations_are_rewritten_or_refused(subject: &Subject) {
             match subject.try_ready(case.program.clone()) {
                 Ok(ready) => {
                     assert!(
-                        ready.lowered.program().counts().keys().all(|k| native.contains(k)),
+                        ready
+                            .lowered
+                            .program()
+                            .counts()
+                            .keys()
+                            .all(|k| native.contains(k)),
                         "{name}: lowered to operations that the scheme does not have"
                     );
                     // Polynomials in the place of functions.
@@ -80,6 +100,12 @@ pub fn missing_operations_are_rewritten_or_refused(subject: &Subject) {
 
 #[track_caller]
 pub(super) fn check_refusal(name: &str, refusal: &Refusal) {
-    assert!(!refusal.operation.trim().is_empty(), "{name}: what is refused?");
-    assert!(refusal.reason.trim().len() >= 10, "{name}: {refusal}: no reason");
+    assert!(
+        !refusal.operation.trim().is_empty(),
+        "{name}: what is refused?"
+    );
+    assert!(
+        refusal.reason.trim().len() >= 10,
+        "{name}: {refusal}: no reason"
+    );
 }

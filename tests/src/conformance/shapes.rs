@@ -13,7 +13,11 @@ use super::subject::Ready;
 const LENGTH: usize = 4;
 
 fn ready(subject: &Subject, name: &str) -> (Ready, Array2<f64>) {
-    let ready = subject.ready(cases::linear(name, LENGTH.min(subject.profile.max_length), subject.profile.precision));
+    let ready = subject.ready(cases::linear(
+        name,
+        LENGTH.min(subject.profile.max_length),
+        subject.profile.precision,
+    ));
     let table = cases::tables(&ready.program, Draw::Real, 0).remove(0);
     (ready, table)
 }
@@ -60,7 +64,11 @@ pub fn inputs_are_checked(subject: &Subject) {
     let sealed = sealed.unwrap_or_else(|e| panic!("a slice: {e}"));
     let results = ready.keys.evaluator.evaluate(&[sealed]);
     let got = results.and_then(|r| ready.decrypt(&r));
-    ready.compare(&[table], &got.unwrap_or_else(|e| panic!("a slice: {e}")), 0.0);
+    ready.compare(
+        &[table],
+        &got.unwrap_or_else(|e| panic!("a slice: {e}")),
+        0.0,
+    );
 }
 
 /// Wrong numbers of inputs are not evaluated; ciphertexts of another input's or output's shape
@@ -70,13 +78,22 @@ pub fn results_are_checked(subject: &Subject) {
     let sealed = ready.encrypt(&[table]).unwrap_or_else(|e| panic!("{e}"));
     let evaluate = |inputs: &[Ciphertexts]| ready.keys.evaluator.evaluate(inputs).is_err();
     assert!(evaluate(&[]), "no inputs");
-    assert!(evaluate(&[sealed[0].clone(), sealed[0].clone()]), "two inputs");
+    assert!(
+        evaluate(&[sealed[0].clone(), sealed[0].clone()]),
+        "two inputs"
+    );
     let results = ready.keys.evaluator.evaluate(&sealed);
     let results = results.unwrap_or_else(|e| panic!("{e}"));
-    assert!(evaluate(&results), "a result of one column as an input of three");
+    assert!(
+        evaluate(&results),
+        "a result of one column as an input of three"
+    );
     let output = OutputId::from_index(0);
     let wrong = ready.keys.decryptor.decrypt(output, &sealed[0]);
-    assert!(wrong.is_err(), "an input of three columns as an output of one");
+    assert!(
+        wrong.is_err(),
+        "an input of three columns as an output of one"
+    );
 }
 
 struct Stranger;
@@ -100,10 +117,25 @@ impl CiphertextData for Stranger {
 pub fn other_schemes_are_foreign(subject: &Subject) {
     let (ready, _) = ready(subject, "strangers");
     let stranger = Ciphertexts::new(Stranger);
-    let evaluated = ready.keys.evaluator.evaluate(std::slice::from_ref(&stranger));
-    assert!(matches!(evaluated, Err(SchemeError::Foreign(_))), "{evaluated:?}");
-    let decrypted = ready.keys.decryptor.decrypt(OutputId::from_index(0), &stranger);
-    assert!(matches!(decrypted, Err(SchemeError::Foreign(_))), "{decrypted:?}");
+    let evaluated = ready
+        .keys
+        .evaluator
+        .evaluate(std::slice::from_ref(&stranger));
+    assert!(
+        matches!(evaluated, Err(SchemeError::Foreign(_))),
+        "{evaluated:?}"
+    );
+    let decrypted = ready
+        .keys
+        .decryptor
+        .decrypt(OutputId::from_index(0), &stranger);
+    assert!(
+        matches!(decrypted, Err(SchemeError::Foreign(_))),
+        "{decrypted:?}"
+    );
     let crossed = ready.cross(&stranger);
-    assert!(matches!(crossed, Err(SchemeError::Foreign(_))), "{crossed:?}");
+    assert!(
+        matches!(crossed, Err(SchemeError::Foreign(_))),
+        "{crossed:?}"
+    );
 }

@@ -41,9 +41,13 @@ pub fn deep_programs_are_refused_or_satisfied(subject: &Subject) {
     let name = "sixty squares";
     let range = [Interval::symmetric(1.0)];
     let precision = 2.0 * subject.profile.precision;
-    let program = cases::program(name, subject.short(), &range, (precision, precision), |b, x| {
-        (0..60).try_fold(x[0], |y, _| b.square(y))
-    });
+    let program = cases::program(
+        name,
+        subject.short(),
+        &range,
+        (precision, precision),
+        |b, x| (0..60).try_fold(x[0], |y, _| b.square(y)),
+    );
     let demand = SecurityDemand {
         bits: 128,
         insecure: false,
@@ -80,11 +84,21 @@ pub fn statements_are_complete(subject: &Subject) {
         "an operation is native and missing"
     );
     let length = subject.short();
-    let ready = subject.ready(cases::linear("statements", length, subject.profile.precision));
+    let ready = subject.ready(cases::linear(
+        "statements",
+        length,
+        subject.profile.precision,
+    ));
     let parameters = ready.circuit.parameters();
     assert!(!parameters.chosen.is_empty(), "no parameters are named");
-    assert!(!parameters.server_sees.is_empty(), "what does the server see?");
-    assert!(!parameters.security.basis.is_empty(), "a level without its basis");
+    assert!(
+        !parameters.server_sees.is_empty(),
+        "what does the server see?"
+    );
+    assert!(
+        !parameters.security.basis.is_empty(),
+        "a level without its basis"
+    );
     for tolerance in &parameters.noise_tolerance {
         // Beside results of up to 6.5: a bound that could fail.
         assert!((0.0..1.0).contains(tolerance), "tolerance {tolerance}");
@@ -92,6 +106,10 @@ pub fn statements_are_complete(subject: &Subject) {
     if ready.encrypted() {
         assert!(ready.keys.sizes.total() > 0, "keys without a size");
     } else {
-        assert_eq!(ready.keys.sizes.total(), 0, "keys where nothing is encrypted");
+        assert_eq!(
+            ready.keys.sizes.total(),
+            0,
+            "keys where nothing is encrypted"
+        );
     }
 }

@@ -4,9 +4,7 @@ use hexperiment_core::options::{OptionValue, Options};
 use hexperiment_core::program::lower::{Capabilities, Lowered, lower};
 use hexperiment_core::program::{InputId, OutputId, Program};
 use hexperiment_core::registry;
-use hexperiment_core::scheme::{
-    Ciphertexts, Circuit, CompileRequest, KeySet, Scheme, SchemeError,
-};
+use hexperiment_core::scheme::{Ciphertexts, Circuit, CompileRequest, KeySet, Scheme, SchemeError};
 use hexperiment_core::security::{Protection, SecurityDemand};
 use ndarray::Array2;
 
@@ -53,7 +51,10 @@ impl Subject {
             let spec = specs.iter().find(|s| s.name == *key);
             let spec = spec.unwrap_or_else(|| panic!("{name} has no option {key}"));
             let value = spec.kind.check(value.clone());
-            ((*key).to_owned(), value.unwrap_or_else(|e| panic!("{key}: {e}")))
+            (
+                (*key).to_owned(),
+                value.unwrap_or_else(|e| panic!("{key}: {e}")),
+            )
         });
         Self {
             scheme,
@@ -183,17 +184,35 @@ impl Ready {
         assert_eq!(tolerances.len(), exact.len(), "{name}: tolerances");
         for (i, output) in self.program.outputs().iter().enumerate() {
             let label = format!("{name}, output {}", output.name);
-            within(&label, "its simulation", &got[i], &simulated[i], tolerances[i]);
+            within(
+                &label,
+                "its simulation",
+                &got[i],
+                &simulated[i],
+                tolerances[i],
+            );
             let finish = |table: &Array2<f64>| {
                 let finished = self.lowered.finish_one(OutputId::from_index(i), table);
                 finished.unwrap_or_else(|e| panic!("{label}: the client's part: {e}"))
             };
             let largest = exact[i].iter().fold(0.0_f64, |m, x| m.max(x.abs()));
             let bound = output.precision + approximation * largest;
-            within(&label, "the oracle, simulated", &finish(&simulated[i]), &exact[i], bound);
+            within(
+                &label,
+                "the oracle, simulated",
+                &finish(&simulated[i]),
+                &exact[i],
+                bound,
+            );
             // A client's function may magnify noise, but no more than it magnifies the values.
             if self.lowered.client(OutputId::from_index(i)).is_none() {
-                within(&label, "the oracle", &got[i], &exact[i], bound + tolerances[i]);
+                within(
+                    &label,
+                    "the oracle",
+                    &got[i],
+                    &exact[i],
+                    bound + tolerances[i],
+                );
             }
         }
     }
