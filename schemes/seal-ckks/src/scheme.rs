@@ -48,7 +48,7 @@ impl Scheme for SealCkks {
                 OptionSpec::number(
                     "sign_margin",
                     1e-6..=0.5,
-                    0.0078125,
+                    1.0 / 128.0,
                     "Comparisons: operands nearer to 0 than this share of their range may come out undecided.",
                 ),
                 OptionSpec::number(

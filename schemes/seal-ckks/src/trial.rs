@@ -5,7 +5,7 @@
 //! here. Inputs are drawn from their whole ranges, and near where functions are steep: operands
 //! that nearly agree, and values near 0.
 
-use hexperiment_core::program::{Input, Op, apply};
+use hexperiment_core::program::{Input, Op, Value, apply};
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -22,7 +22,7 @@ pub(crate) fn largest_errors(noise: &Noise<'_>) -> Vec<f64> {
     let program = noise.lowered.program();
     let mut random = ChaCha8Rng::seed_from_u64(0x5EED);
     let mut largest = vec![0.0_f64; program.outputs().len()];
-    let shortest = program.values().iter().map(|v| v.length()).min();
+    let shortest = program.values().iter().map(Value::length).min();
     let rounds = ELEMENTS.div_ceil(shortest.unwrap_or(1)).clamp(3, ROUNDS);
     for round in 0..rounds {
         let inputs: Vec<_> = program

@@ -57,7 +57,9 @@ pub(crate) fn write(sealed: &Sealed, bytes: &mut Vec<u8>) -> Result<(), SchemeEr
         .par_iter()
         .map(|c| pack(context, sealed.level, &c.residues(context)?))
         .collect::<Result<Vec<_>, _>>()?;
-    packed.into_iter().for_each(|p| bytes.extend(p));
+    for ciphertext in packed {
+        bytes.extend(ciphertext);
+    }
     Ok(())
 }
 

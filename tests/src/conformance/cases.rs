@@ -194,10 +194,6 @@ impl Maker {
 /// Programs whose point is one operation of this kind, on `length` elements, a power of two.
 /// `share` is the precision of inputs as a share of their range. Exhaustive: a new kind of
 /// operation does not compile without a case.
-#[expect(
-    clippy::too_many_lines,
-    reason = "some lines for each operation, in one place"
-)]
 pub(super) fn cases(kind: OpKind, length: usize, share: f64) -> Vec<Case> {
     let mut make = Maker {
         length,

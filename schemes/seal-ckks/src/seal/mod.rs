@@ -54,6 +54,10 @@ const TRANSPARENT: [&str; 3] = ["Evaluator_Add", "Evaluator_Sub", "Evaluator_Mul
 
 /// Turns a result code into an error. Codes are positive in a 64-bit long: all but 0 are errors.
 pub(crate) fn check(operation: &'static str, code: HResult) -> Result<(), SealError> {
+    #[allow(
+        clippy::useless_conversion,
+        reason = "a C long has 32 bits on other systems"
+    )]
     let code = i64::from(code);
     let meaning = match code & 0xFFFF_FFFF {
         0 => return Ok(()),
