@@ -157,9 +157,12 @@ impl Decryptor for FaultyRole<Box<dyn Decryptor>> {
     }
 }
 
+/// A check of the suite, by name.
+type Check = (&'static str, fn(&Subject));
+
 /// The check must fail for the faulty scheme; for the plaintext one it must not.
 #[track_caller]
-fn check(name: &str, found_by: &[(&str, fn(&Subject))]) {
+fn check(name: &str, found_by: &[Check]) {
     for (check, run) in found_by {
         run(&Subject::new("plaintext", Profile::default()));
         let found = std::panic::catch_unwind(|| run(&Subject::new(name, Profile::default())));

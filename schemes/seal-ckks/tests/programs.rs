@@ -239,7 +239,8 @@ fn products_and_depth() {
     let p = program(334, 1, 1.0, 1e-6, |b, x| {
         (0..8).fold(x[0], |y, _| b.square(y).unwrap())
     });
-    assert!(check("depth 8", &p, &[]) < 2.0_f64.powi(-20));
+    // Few numbers are so near to 1 that the eighth square keeps their errors.
+    assert!(check_within("depth 8", &p, &[], 1e5) < 2.0_f64.powi(-20));
     let p = program(334, 2, 1.0, 1e-4, |b, x| {
         let deep = (0..5).fold(x[0], |y, _| b.mul(y, x[1]).unwrap());
         let terms = vec![(deep, 0.5.into()), (x[0], 0.25.into()), (x[1], 2.0.into())];
