@@ -73,9 +73,9 @@ impl Circuit for ClearCircuit {
 
     fn generate_keys(&self) -> Result<KeySet, SchemeError> {
         Ok(KeySet {
-            encryptor: Box::new(Clear),
-            evaluator: Box::new(ClearEvaluator(self.lowered.clone())),
-            decryptor: Box::new(Clear),
+            encryptor: Box::new(Clear(self.lowered.clone())),
+            evaluator: Box::new(Clear(self.lowered.clone())),
+            decryptor: Box::new(Clear(self.lowered.clone())),
             sizes: KeySizes::default(),
         })
     }
@@ -132,23 +132,41 @@ impl CiphertextData for Table {
     }
 }
 
-struct Clear;
+/// All three roles: nothing is secret.
+struct Clear(Lowered);
 
 impl Encryptor for Clear {
-    fn encrypt(&self, _: InputId, table: ArrayView2<'_, f64>) -> Result<Ciphertexts, SchemeError> {
+    fn encrypt(
+        &self,
+        input: InputId,
+        table: ArrayView2<'_, f64>,
+    ) -> Result<Ciphertexts, SchemeError> {
+        self.0.program().input(input).check(table)?;
         Ok(Ciphertexts::new(Table(table.to_owned())))
     }
 }
 
 impl Decryptor for Clear {
-    fn decrypt(&self, _: OutputId, ciphertexts: &Ciphertexts) -> Result<Array2<f64>, SchemeError> {
-        Ok(ciphertexts.downcast::<Table>()?.0.clone())
+    fn decrypt(
+        &self,
+        output: OutputId,
+        ciphertexts: &Ciphertexts,
+    ) -> Result<Array2<f64>, SchemeError> {
+        let table = &ciphertexts.downcast::<Table>()?.0;
+        let program = self.0.program();
+        let values = &program.output(output).values;
+        let expected = (program.value(values[0]).length(), values.len());
+        if table.dim() == expected {
+            return Ok(table.clone());
+        }
+        let found = table.dim();
+        Err(SchemeError::Foreign(format!(
+            "a table of {found:?}, expected {expected:?}"
+        )))
     }
 }
 
-struct ClearEvaluator(Lowered);
-
-impl Evaluator for ClearEvaluator {
+impl Evaluator for Clear {
     fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
         let tables = inputs
             .iter()

@@ -7,7 +7,7 @@ use hexperiment_core::program::lower::Lowered;
 use hexperiment_core::program::{InputId, Op, OpKind, OutputId};
 use hexperiment_core::scheme::{
     CiphertextData, Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, KeySet, KeySizes,
-    OperationCounts, Parameters, SchemeError,
+    OperationCounts, Parameters, Refusal, SchemeError,
 };
 use hexperiment_core::security;
 use ndarray::{Array2, ArrayView2};
@@ -18,6 +18,7 @@ use crate::layout::Layout;
 use crate::noise::Noise;
 use crate::parameters::{Needs, choose};
 use crate::seal;
+use crate::wire;
 
 /// What every role of one circuit shares: nothing secret.
 pub(crate) struct Shared {
@@ -47,13 +48,30 @@ impl CkksCircuit {
         let scale_bits = request.options.integer("scale_bits").ok().map(|b| b as u32);
         let choice = choose(&Needs::of(&lowered), request.security, scale_bits)?;
         let layout = Layout::of(program, 1 << (choice.log_n - 1))?;
+        let tolerance = Noise::new(&lowered, &choice).tolerances();
+        for (tolerance, output) in tolerance.iter().zip(program.outputs()) {
+            let magnitudes = output
+                .values
+                .iter()
+                .map(|v| program.value(*v).range().magnitude());
+            if *tolerance > magnitudes.fold(0.0, f64::max).max(output.precision) {
+                return Err(Refusal::because(
+                    "precision",
+                    format!(
+                        "noise of up to {tolerance:.1e} would drown output `{}`: {} levels leave a scale of {} \
+                         bits; lower a degree, or widen `sign_margin` or `sign_error`",
+                        output.name, choice.depth, choice.scale_bits
+                    ),
+                )
+                .into());
+            }
+        }
         let context = seal::Context::new(
             1 << choice.log_n,
             &choice.prime_bits(),
             request.security.level(),
         )?;
         let scales = scales(&context, choice.scale_bits);
-        let tolerance = Noise::new(program, context.degree(), scales[0]).tolerances();
         let bits: Vec<String> = choice
             .prime_bits()
             .iter()
@@ -155,13 +173,15 @@ impl Circuit for CkksCircuit {
             bootstrapping: None,
         };
         let secret = generator.secret_key()?;
+        let encryptor = Arc::new(seal::Encryptor::new(&shared.context, &public)?);
         Ok(KeySet {
             encryptor: Box::new(CkksEncryptor {
-                seal: seal::Encryptor::new(&shared.context, &public)?,
+                seal: Arc::clone(&encryptor),
                 shared: Arc::clone(shared),
             }),
             evaluator: Box::new(CkksEvaluator::new(
                 Arc::clone(shared),
+                encryptor,
                 relinearization,
                 galois,
             )?),
@@ -174,56 +194,21 @@ impl Circuit for CkksCircuit {
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {
-        let foreign = |what: &str| SchemeError::Foreign(what.to_owned());
-        let mut rest = bytes;
-        let word = |rest: &mut &[u8]| -> Result<usize, SchemeError> {
-            let (head, tail) = rest
-                .split_first_chunk::<8>()
-                .ok_or_else(|| foreign("truncated"))?;
-            *rest = tail;
-            usize::try_from(u64::from_le_bytes(*head))
-                .map_err(|_| foreign("a size beyond this machine"))
-        };
-        let columns = word(&mut rest)?;
-        let chunks = word(&mut rest)?;
-        let mut streams = Vec::new();
-        while !rest.is_empty() {
-            let size = word(&mut rest)?;
-            let stream = rest.get(..size).ok_or_else(|| foreign("truncated"))?;
-            streams.push(stream);
-            rest = &rest[size..];
-        }
-        if columns.checked_mul(chunks) != Some(streams.len()) || streams.is_empty() {
-            return Err(foreign(
-                "the number of ciphertexts is not the one announced",
-            ));
-        }
-        let vectors = streams
-            .par_iter()
-            .map(|stream| seal::Ciphertext::from_bytes(&self.shared.context, stream).map(Arc::new))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|e| SchemeError::Foreign(e.to_string()))?;
-        let columns = vectors.chunks(chunks).map(<[_]>::to_vec).collect();
-        Ok(Ciphertexts::new(Sealed { columns }))
+        Ok(Ciphertexts::new(wire::read(&self.shared, bytes)?))
     }
 }
 
 /// Encrypted vectors: for each column, the ciphertexts of its chunks.
 pub(crate) struct Sealed {
+    pub(crate) shared: Arc<Shared>,
+    /// The place in the context's levels.
+    pub(crate) level: usize,
     pub(crate) columns: Vec<Vec<Arc<seal::Ciphertext>>>,
 }
 
 impl CiphertextData for Sealed {
     fn write(&self, bytes: &mut Vec<u8>) -> Result<(), SchemeError> {
-        let chunks = self.columns.first().map_or(0, Vec::len);
-        bytes.extend((self.columns.len() as u64).to_le_bytes());
-        bytes.extend((chunks as u64).to_le_bytes());
-        for ciphertext in self.columns.iter().flatten() {
-            let stream = ciphertext.to_bytes()?;
-            bytes.extend((stream.len() as u64).to_le_bytes());
-            bytes.extend(stream);
-        }
-        Ok(())
+        wire::write(self, bytes)
     }
 
     fn count(&self) -> usize {
@@ -237,7 +222,7 @@ impl CiphertextData for Sealed {
 
 struct CkksEncryptor {
     shared: Arc<Shared>,
-    seal: seal::Encryptor,
+    seal: Arc<seal::Encryptor>,
 }
 
 impl Encryptor for CkksEncryptor {
@@ -265,7 +250,11 @@ impl Encryptor for CkksEncryptor {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let columns = ciphertexts.chunks(chunks).map(<[_]>::to_vec).collect();
-        Ok(Ciphertexts::new(Sealed { columns }))
+        Ok(Ciphertexts::new(Sealed {
+            shared: Arc::clone(shared),
+            level: 0,
+            columns,
+        }))
     }
 }
 

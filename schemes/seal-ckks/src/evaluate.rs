@@ -36,10 +36,12 @@ fn rotation(program: &Program, layout: &Layout, id: ValueId) -> Option<i32> {
     i32::try_from(by * layout.stride(id.index()) as i64).ok()
 }
 
-/// The server's role: the context and evaluation keys.
+/// The server's role: the context, evaluation keys, and the public key, under which it encrypts
+/// public numbers where an operation needs a ciphertext.
 pub(crate) struct CkksEvaluator {
     shared: Arc<Shared>,
     seal: seal::Evaluator,
+    public: Arc<seal::Encryptor>,
     relinearization: Option<seal::SwitchKeys>,
     galois: Option<seal::SwitchKeys>,
 }
@@ -56,6 +58,7 @@ type Chunk = Result<Ciphertext, SchemeError>;
 impl CkksEvaluator {
     pub(crate) fn new(
         shared: Arc<Shared>,
+        public: Arc<seal::Encryptor>,
         relinearization: Option<seal::SwitchKeys>,
         galois: Option<seal::SwitchKeys>,
     ) -> Result<Self, SchemeError> {
@@ -63,6 +66,7 @@ impl CkksEvaluator {
         Ok(Self {
             shared,
             seal,
+            public,
             relinearization,
             galois,
         })
@@ -163,20 +167,20 @@ impl CkksEvaluator {
                     continue;
                 }
                 let plain = self.encode(&weight, level, scale)?;
-                let product = self.seal.multiply_plain(&vector.chunks[chunk], &plain)?;
-                sum = Some(match sum {
-                    None => product,
-                    Some(sum) => self.seal.add(&sum, &product)?,
-                });
+                let product = self.seal.multiply_plain(&vector.chunks[chunk], &plain);
+                // A weight below the scale's resolution is 0 too.
+                let Some(product) = unless_transparent(product)? else {
+                    continue;
+                };
+                sum = match sum {
+                    None => Some(product),
+                    Some(sum) => unless_transparent(self.seal.add(&sum, &product))?,
+                };
             }
             let sum = match sum {
-                Some(sum) => sum,
-                None => self.nearly_zero(&vectors[0].chunks[chunk], level, scale)?,
-            };
-            let sum = if whole {
-                sum
-            } else {
-                self.rescaled(&sum, result)?
+                None => self.encrypt(&Slots::Same(0.0), result)?,
+                Some(sum) if whole => sum,
+                Some(sum) => self.rescaled(&sum, result)?,
             };
             let bias = place(bias, chunk);
             if bias.is_zero() {
@@ -187,17 +191,10 @@ impl CkksEvaluator {
         })
     }
 
-    /// An encryption of zero up to noise, where all weights of a chunk are 0: SEAL refuses the
-    /// product with 0, whose result would be no ciphertext at all. The smallest weight that the
-    /// scale can hold changes the result by less than its noise.
-    fn nearly_zero(&self, ciphertext: &Ciphertext, level: usize, scale: f64) -> Chunk {
-        let least = self.encode(&Slots::Same(1.0 / scale), level, scale)?;
-        let product = self.seal.multiply_plain(ciphertext, &least)?;
-        if scale > 1.0 {
-            Ok(product)
-        } else {
-            Ok(self.seal.sub(&product, ciphertext)?)
-        }
+    /// Public numbers as a ciphertext of `level`.
+    fn encrypt(&self, slots: &Slots, level: usize) -> Chunk {
+        let plain = self.encode(slots, level, self.shared.scales[level])?;
+        Ok(self.public.encrypt(&plain)?)
     }
 
     fn relinearized(&self, product: &Ciphertext, level: usize) -> Chunk {
@@ -212,16 +209,28 @@ impl CkksEvaluator {
         let value = program.value(id);
         let get = |v: &ValueId| values[v.index()].as_ref().ok_or_else(|| missing_value(*v));
         match value.op() {
+            Op::Constant(by) => {
+                let stride = shared.layout.stride(id.index());
+                let chunks = shared.layout.chunks(value.length() * stride);
+                Self::each(0, chunks, |k| {
+                    let slots = shared.layout.place_public(by, stride, value.length(), k);
+                    self.encrypt(&slots, 0)
+                })
+            }
             Op::Add(a, b) | Op::Sub(a, b) => {
                 let minus = matches!(value.op(), Op::Sub(..));
                 let v = self.aligned(&[get(a)?, get(b)?])?;
                 Self::each(v[0].level, v[0].chunks.len(), |k| {
                     let (a, b) = (&v[0].chunks[k], &v[1].chunks[k]);
-                    Ok(if minus {
-                        self.seal.sub(a, b)?
+                    let sum = if minus {
+                        self.seal.sub(a, b)
                     } else {
-                        self.seal.add(a, b)?
-                    })
+                        self.seal.add(a, b)
+                    };
+                    match unless_transparent(sum)? {
+                        Some(sum) => Ok(sum),
+                        None => self.encrypt(&Slots::Same(0.0), v[0].level),
+                    }
                 })
             }
             Op::Neg(a) => {
@@ -287,6 +296,17 @@ impl CkksEvaluator {
     }
 }
 
+/// The result of an operation, if it is a ciphertext: `None` is 0 for all to see, as of `x - x`.
+fn unless_transparent(
+    result: Result<Ciphertext, seal::SealError>,
+) -> Result<Option<Ciphertext>, SchemeError> {
+    match result {
+        Ok(ciphertext) => Ok(Some(ciphertext)),
+        Err(error) if error.is_transparent() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn missing_key(which: &str) -> SchemeError {
     SchemeError::Library {
         library: "seal-ckks",
@@ -323,6 +343,12 @@ impl Evaluator for CkksEvaluator {
                     declared.name
                 )));
             }
+            if given.level != 0 {
+                return Err(SchemeError::Foreign(format!(
+                    "input `{}` is a result: its levels are spent",
+                    declared.name
+                )));
+            }
         }
         let mut left = program.uses();
         let mut values: Vec<Option<Vector>> = Vec::with_capacity(program.values().len());
@@ -330,11 +356,7 @@ impl Evaluator for CkksEvaluator {
             let result = match value.op() {
                 Op::Input { input, column } => {
                     let chunks = sealed[input.index()].columns[*column].clone();
-                    let id = chunks[0].parms_id()?;
-                    let level = shared.context.levels().iter().position(|l| *l == id);
-                    let level =
-                        level.ok_or_else(|| SchemeError::Foreign("it is at no level".into()))?;
-                    Vector { chunks, level }
+                    Vector { chunks, level: 0 }
                 }
                 _ => self.apply(id, &values)?,
             };
@@ -367,7 +389,11 @@ impl Evaluator for CkksEvaluator {
                             .collect::<Result<Vec<_>, SchemeError>>()
                     })
                     .collect::<Result<Vec<_>, _>>()?;
-                Ok(Ciphertexts::new(Sealed { columns }))
+                Ok(Ciphertexts::new(Sealed {
+                    shared: Arc::clone(shared),
+                    level: self.last(),
+                    columns,
+                }))
             })
             .collect()
     }

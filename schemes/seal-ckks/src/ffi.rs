@@ -146,21 +146,15 @@ unsafe extern "C-unwind" {
     pub(crate) fn Ciphertext_SetScale(this: Object, scale: f64) -> HResult;
     pub(crate) fn Ciphertext_ParmsId(this: Object, id: *mut u64) -> HResult;
     pub(crate) fn Ciphertext_Size(this: Object, size: *mut u64) -> HResult;
-    pub(crate) fn Ciphertext_SaveSize(this: Object, mode: u8, size: *mut i64) -> HResult;
-    pub(crate) fn Ciphertext_Save(
-        this: Object,
-        out: *mut u8,
-        size: u64,
-        mode: u8,
-        written: *mut i64,
-    ) -> HResult;
-    pub(crate) fn Ciphertext_Load(
+    pub(crate) fn Ciphertext_Resize1(
         this: Object,
         context: Object,
-        from: *mut u8,
+        parms: *mut u64,
         size: u64,
-        read: *mut i64,
     ) -> HResult;
+    pub(crate) fn Ciphertext_SetIsNTTForm(this: Object, is_ntt_form: bool) -> HResult;
+    pub(crate) fn Ciphertext_GetDataAt1(this: Object, index: u64, data: *mut u64) -> HResult;
+    pub(crate) fn Ciphertext_SetDataAt(this: Object, index: u64, data: u64) -> HResult;
 
     pub(crate) fn Evaluator_Create(context: Object, out: *mut Object) -> HResult;
     pub(crate) fn Evaluator_Destroy(this: Object) -> HResult;

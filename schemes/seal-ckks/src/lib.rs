@@ -12,6 +12,8 @@ mod noise;
 mod parameters;
 mod scheme;
 mod seal;
+mod trial;
+mod wire;
 
 pub use scheme::SealCkks;
 

@@ -1,106 +1,189 @@
-//! Estimating the noise of a circuit, for the tolerance of its results.
+//! Estimating the noise of a circuit: for the choice of the scale, and for the tolerance of
+//! results.
 //!
 //! Independent Gaussian errors in the slots, propagated operation by operation as Costache,
 //! Curtis, Hales, Murphy, Ogilvie and Player do (*On the precision loss in approximate
-//! homomorphic encryption*, SAC 2023). An estimate, not a proof: the tolerance is a wide multiple
-//! of it.
+//! homomorphic encryption*, SAC 2023), every value taken at the largest magnitude of its range.
+//! An estimate, not a proof: the tolerance is a multiple of it. In deep circuits those magnitudes
+//! multiply to far too much; there, [`crate::trial`] tries errors out.
 
-use hexperiment_core::program::{Interval, Op, OutputId, Program, Public, ValueId};
+use hexperiment_core::program::lower::Lowered;
+use hexperiment_core::program::{Interval, Op, Public, Value, ValueId};
+
+use crate::parameters::Choice;
+use crate::trial;
 
 /// SEAL's standard deviation of fresh errors.
 const SIGMA: f64 = 3.2;
-/// A result this many standard deviations off is wrong.
-const DEVIATIONS: f64 = 64.0;
+/// A result this many standard deviations off is wrong. A Gaussian gets nowhere near; the rest is
+/// for errors that are not independent.
+const DEVIATIONS: f64 = 16.0;
+/// A result that is so many times further off than any in the trial is wrong.
+const TRIAL_MARGIN: f64 = 8.0;
+/// Circuits deeper than this are tried out.
+const SHALLOW: u32 = 4;
+/// Relative error of encoding and decoding in double precision (a transform of up to 2^16 points).
+const DOUBLE: f64 = 1.0 / (1_u64 << 48) as f64;
 
 /// Standard deviations of the errors in a program's values, in the values' own unit.
 pub(crate) struct Noise<'a> {
-    program: &'a Program,
+    pub(crate) lowered: &'a Lowered,
     degree: f64,
     scale: f64,
+    /// The key-switching prime, in units of the first prime.
+    special: f64,
+    first: f64,
+    levels: f64,
 }
 
 impl<'a> Noise<'a> {
-    /// For a ring of `degree`, where numbers are encoded at about `scale`.
-    pub(crate) fn new(program: &'a Program, degree: usize, scale: f64) -> Self {
+    /// Of a program under a choice of ring and primes.
+    pub(crate) fn new(lowered: &'a Lowered, choice: &Choice) -> Self {
+        let first = f64::from(choice.first_bits).exp2();
         Self {
-            program,
-            degree: degree as f64,
-            scale,
+            lowered,
+            degree: f64::from(choice.log_n).exp2(),
+            scale: f64::from(choice.scale_bits).exp2(),
+            special: f64::from(choice.special_bits).exp2() / first,
+            first,
+            levels: f64::from(choice.depth),
         }
     }
 
-    /// Of a fresh public-key encryption: `v e0 + e1 + s e2` with ternary `v` and `s`.
-    fn fresh(&self) -> f64 {
-        SIGMA * (4.0 * self.degree / 3.0 + 1.0).sqrt() * self.degree.sqrt() / self.scale
-    }
-
-    /// Of rounding a ciphertext: `(t0 + t1 s) / scale`, uniform `t`. Key switching by a prime as
-    /// large as the others adds about the same.
+    /// Of rounding a ciphertext after a division: `(t0 + t1 s) / scale`, uniform `t`.
     fn rounding(&self) -> f64 {
         ((1.0 + 2.0 * self.degree / 3.0) / 12.0).sqrt() * self.degree.sqrt() / self.scale
     }
 
-    /// Of rounding an encoded vector.
+    /// Of a fresh public-key encryption: `v e0 + e1 + s e2` with ternary `v` and `s`, which SEAL
+    /// makes over the key-switching prime too and then divides by it.
+    fn fresh(&self) -> f64 {
+        let before = SIGMA * (4.0 * self.degree / 3.0 + 1.0).sqrt() * self.degree.sqrt();
+        (before / (self.special * self.first) / self.scale).hypot(self.rounding())
+    }
+
+    /// Of encoding a vector of public numbers.
     fn encoding(&self) -> f64 {
         (self.degree / 12.0).sqrt() / self.scale
     }
 
+    /// Of switching keys: digits below their primes times key errors, divided by the
+    /// key-switching prime.
+    ///
+    /// SEAL's digits lie in `[0, q)`, not about 0. Their mean, `q/2 (1 + X + ... + X^(N-1))`, is
+    /// `q / |1 - z|` at a root `z`, up to `q N / pi` for the root nearest to 1: there the error
+    /// is largest. The first prime is at least 4 times the others.
     fn key_switch(&self) -> f64 {
-        // Digit decomposition sums some terms of the size of the special prime.
-        4.0 * self.rounding()
+        let digits = (1.0 + self.levels / 16.0).sqrt() * self.degree / std::f64::consts::PI;
+        let errors = SIGMA * self.degree.sqrt() * digits / self.special / self.scale;
+        errors.hypot(self.rounding())
     }
 
-    /// The error of each value.
+    /// Of encoding the factors of a product.
+    fn factor(&self, public: &Public, magnitude: f64) -> f64 {
+        match public {
+            Public::Scalar(x) if x.fract() == 0.0 => 0.0,
+            Public::Scalar(_) => 0.5 * magnitude / self.scale,
+            Public::Vector(_) => magnitude * self.encoding(),
+        }
+    }
+
+    fn summand(&self, public: &Public) -> f64 {
+        if public.length().is_some() {
+            self.encoding()
+        } else {
+            0.0
+        }
+    }
+
+    fn size(&self, value: ValueId) -> f64 {
+        self.lowered.program().value(value).range().magnitude()
+    }
+
+    /// The lowest level of an operation's operands; `None` without operands.
+    fn level(&self, op: &Op) -> Option<u32> {
+        let operands = op.operands();
+        operands.iter().map(|v| self.lowered.level(*v)).max()
+    }
+
+    /// What bringing an operand down to its partner's level adds.
+    pub(crate) fn descent(&self, op: &Op, operand: ValueId) -> f64 {
+        if Some(self.lowered.level(operand)) < self.level(op) {
+            self.rounding()
+        } else {
+            0.0
+        }
+    }
+
+    /// What an operation adds itself.
+    pub(crate) fn own(&self, id: ValueId, value: &Value) -> f64 {
+        let error = match value.op() {
+            Op::Input { .. } | Op::Constant(_) => self.fresh().hypot(self.encoding()),
+            Op::Offset { by, .. } => self.summand(by),
+            Op::Scale { value, by } => self.factor(by, self.size(*value)),
+            Op::WeightedSum { terms, bias } => terms
+                .iter()
+                .map(|(v, w)| self.factor(w, self.size(*v)))
+                .fold(self.summand(bias), f64::hypot),
+            Op::Mul(..) | Op::Square(_) => self.key_switch() / self.scale,
+            Op::Shift { .. } => self.key_switch(),
+            _ => 0.0,
+        };
+        let rescaled = self
+            .level(value.op())
+            .is_some_and(|l| self.lowered.level(id) > l);
+        error.hypot(if rescaled { self.rounding() } else { 0.0 })
+    }
+
+    /// The error of each value, at the largest magnitudes of the ranges.
     fn values(&self) -> Vec<f64> {
-        let mut errors: Vec<f64> = Vec::new();
-        for value in self.program.values() {
-            let of = |v: &ValueId| errors[v.index()];
-            let size = |v: &ValueId| self.program.value(*v).range().magnitude();
+        let program = self.lowered.program();
+        let mut errors: Vec<f64> = Vec::with_capacity(program.values().len());
+        for (id, value) in program.iter() {
+            let of = |v: &ValueId| errors[v.index()].hypot(self.descent(value.op(), *v));
+            let size = |v: &ValueId| self.size(*v);
             let largest = |p: &Public| p.range().map_or(0.0, Interval::magnitude);
-            let error = match value.op() {
-                Op::Input { .. } => self.fresh(),
+            let carried = match value.op() {
                 Op::Add(a, b) | Op::Sub(a, b) => of(a).hypot(of(b)),
-                Op::Scale { value, by } => (largest(by) * of(value))
-                    .hypot(size(value) * self.encoding())
-                    .hypot(self.rounding()),
+                Op::Scale { value, by } => largest(by) * of(value),
                 Op::WeightedSum { terms, .. } => terms
                     .iter()
-                    .map(|(v, w)| (largest(w) * of(v)).hypot(size(v) * self.encoding()))
-                    .fold(self.rounding(), f64::hypot),
+                    .map(|(v, w)| largest(w) * of(v))
+                    .fold(0.0, f64::hypot),
                 Op::Mul(a, b) => (size(a) * of(b))
                     .hypot(size(b) * of(a))
-                    .hypot(of(a) * of(b))
-                    .hypot(self.key_switch()),
-                Op::Square(a) => (2.0 * size(a) * of(a))
-                    .hypot(of(a) * of(a))
-                    .hypot(self.key_switch()),
-                Op::Shift { value, .. } => of(value).hypot(self.key_switch()),
-                Op::Constant(_) => 0.0,
+                    .hypot(of(a) * of(b)),
+                Op::Square(a) => (2.0 * size(a) * of(a)).hypot(of(a) * of(a)),
                 op => op.operands().iter().map(of).fold(0.0, f64::max),
             };
-            // Bringing an operand down a level costs a rounding.
-            errors.push(
-                error
-                    .hypot(self.rounding())
-                    .hypot(self.encoding() * value.range().magnitude()),
-            );
+            errors.push(carried.hypot(self.own(id, value)));
         }
         errors
     }
 
     /// The largest error of each output that is not a failure.
     pub(crate) fn tolerances(&self) -> Vec<f64> {
+        let bounds = self.bounds();
+        if self.lowered.depth() <= SHALLOW {
+            return bounds;
+        }
+        let tried = trial::largest_errors(self);
+        bounds
+            .into_iter()
+            .zip(tried)
+            .map(|(bound, tried)| bound.min(TRIAL_MARGIN * tried))
+            .collect()
+    }
+
+    /// The tolerances at the largest magnitudes of the ranges.
+    pub(crate) fn bounds(&self) -> Vec<f64> {
+        let program = self.lowered.program();
         let errors = self.values();
-        (0..self.program.outputs().len())
-            .map(|i| {
-                let output = self.program.output(OutputId::from_index(i));
-                DEVIATIONS
-                    * output
-                        .values
-                        .iter()
-                        .map(|v| errors[v.index()])
-                        .fold(0.0, f64::max)
-            })
+        let of = |v: &ValueId| DEVIATIONS * errors[v.index()] + DOUBLE * self.size(*v);
+        program
+            .outputs()
+            .iter()
+            .map(|output| output.values.iter().map(of).fold(0.0, f64::max))
             .collect()
     }
 }

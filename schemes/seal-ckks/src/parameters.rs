@@ -5,12 +5,25 @@ use hexperiment_core::program::{Op, Program};
 use hexperiment_core::scheme::Refusal;
 use hexperiment_core::security::{SecurityDemand, rlwe_max_log_qp};
 
+use crate::noise::Noise;
+
 /// The largest ring that SEAL has bounds for.
 const LARGEST_LOG_N: u32 = 15;
 /// The smallest scale: below it, few bits are left above the noise.
 const SMALLEST_SCALE: u32 = 25;
 /// SEAL's primes have at most 60 bits.
 const LARGEST_PRIME: u32 = 60;
+
+/// Bits of the prime that only encryption uses, where no keys are switched: enough to divide the
+/// fresh error down to that of rounding.
+const ENCRYPTION_PRIME: u32 = 24;
+/// Bits that switching keys without a rescaling afterwards (rotations) takes away, if the
+/// key-switching prime is not so many larger than the first prime.
+const ROTATION_BITS: u32 = 8;
+/// The scale at which errors are tried out, where ranges ask for more.
+const TRIED_SCALE: u32 = 36;
+/// The rings that are tried.
+const LOG_N: std::ops::RangeInclusive<u32> = 12..=LARGEST_LOG_N;
 
 /// A choice of ring and primes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,23 +34,20 @@ pub(crate) struct Choice {
     pub(crate) scale_bits: u32,
     /// Bits of the prime that stays.
     pub(crate) first_bits: u32,
+    /// Bits of the key-switching prime: at least as large as the others, so that switching adds
+    /// little noise.
+    pub(crate) special_bits: u32,
     /// Levels.
     pub(crate) depth: u32,
 }
 
 impl Choice {
-    /// Bits of the key-switching prime: as large as the largest of the others, so that
-    /// switching adds little noise.
-    fn special_bits(&self) -> u32 {
-        self.first_bits.max(self.scale_bits)
-    }
-
     /// Bits of all primes: the first, one for each level, the key-switching prime.
     pub(crate) fn prime_bits(&self) -> Vec<u32> {
         let levels = std::iter::repeat_n(self.scale_bits, self.depth as usize);
         std::iter::once(self.first_bits)
             .chain(levels)
-            .chain([self.special_bits()])
+            .chain([self.special_bits])
             .collect()
     }
 
@@ -52,36 +62,91 @@ pub(crate) struct Needs {
     depth: u32,
     /// Bits above the scale that the last level must hold.
     headroom: u32,
-    /// Bits of precision below 1 that outputs ask for.
-    precision: u32,
+    /// Whether keys are switched after products.
+    products: bool,
+    /// Whether keys are switched for rotations.
+    rotations: bool,
     /// log2 of the slots that the longest vector needs, where it must fit into one ciphertext.
     log_slots: u32,
+    /// Bits of the scale with which the outputs' precision is kept, for each ring of [`LOG_N`].
+    wanted: Vec<u32>,
 }
 
 impl Needs {
-    /// Of a program; `scale` bits stand for each level.
+    /// Of a program.
     pub(crate) fn of(lowered: &Lowered) -> Self {
         let program = lowered.program();
-        let finest = program
-            .outputs()
-            .iter()
-            .map(|o| o.precision)
-            .fold(1.0, f64::min);
         let longest = program
             .values()
             .iter()
             .map(hexperiment_core::program::Value::length)
             .max();
-        Self {
+        let has = |f: &dyn Fn(&Op) -> bool| program.values().iter().any(|v| f(v.op()));
+        let mut needs = Self {
             depth: lowered.depth(),
             headroom: headroom(lowered),
-            precision: (-finest.log2()).ceil().max(0.0) as u32,
+            products: has(&|op| matches!(op, Op::Mul(..) | Op::Square(_))),
+            rotations: has(&|op| matches!(op, Op::Shift { .. })),
             log_slots: if shifts(program) {
                 longest.unwrap_or(1).next_power_of_two().ilog2()
             } else {
                 0
             },
+            wanted: vec![],
+        };
+        needs.wanted = LOG_N
+            .map(|log_n| needs.wanted_scale(lowered, log_n))
+            .collect();
+        needs
+    }
+
+    fn with(&self, log_n: u32, scale_bits: u32) -> Choice {
+        let first_bits = scale_bits + self.headroom;
+        Choice {
+            log_n,
+            scale_bits,
+            first_bits,
+            special_bits: if self.rotations {
+                (first_bits + ROTATION_BITS).min(LARGEST_PRIME)
+            } else if self.products {
+                first_bits
+            } else {
+                ENCRYPTION_PRIME
+            },
+            depth: self.depth,
         }
+    }
+
+    /// The smallest scale with which every output's tolerance is within its precision, or the
+    /// largest there is room for in a prime.
+    fn wanted_scale(&self, lowered: &Lowered, log_n: u32) -> u32 {
+        let most = LARGEST_PRIME
+            .saturating_sub(self.headroom)
+            .max(SMALLEST_SCALE);
+        let keeps = |tolerances: &[f64]| {
+            let outputs = lowered.program().outputs();
+            tolerances
+                .iter()
+                .zip(outputs)
+                .all(|(t, o)| *t <= o.precision)
+        };
+        let noise = |scale_bits| {
+            let choice = self.with(log_n, scale_bits);
+            Noise::new(lowered, &choice)
+        };
+        let bounded = (SMALLEST_SCALE..most).find(|s| keeps(&noise(*s).bounds()));
+        let bounded = bounded.unwrap_or(most);
+        if bounded <= TRIED_SCALE {
+            return bounded;
+        }
+        // Errors are as the scale's inverse, as long as they are small beside the values.
+        let tried = noise(TRIED_SCALE).tolerances();
+        (SMALLEST_SCALE..bounded)
+            .find(|s| {
+                let factor = (f64::from(TRIED_SCALE) - f64::from(*s)).exp2();
+                keeps(&tried.iter().map(|t| t * factor).collect::<Vec<_>>())
+            })
+            .unwrap_or(bounded)
     }
 }
 
@@ -124,30 +189,27 @@ pub(crate) fn choose(
     scale_bits: Option<u32>,
 ) -> Result<Choice, Refusal> {
     let level = demand.level();
-    let smallest = (needs.log_slots + 1).max(12);
+    if demand.bits > level {
+        let reason = format!(
+            "{} bits demanded; the bounds for ring-LWE end at {level}",
+            demand.bits
+        );
+        return Err(Refusal::because("security", reason));
+    }
     let fits = |choice: &Choice| {
         choice.first_bits <= LARGEST_PRIME
             && rlwe_max_log_qp(choice.log_n, level).is_some_and(|bound| choice.log_qp() <= bound)
     };
-    let with = |log_n: u32, scale_bits: u32| Choice {
-        log_n,
-        scale_bits,
-        first_bits: scale_bits + needs.headroom,
-        depth: needs.depth,
-    };
-    for log_n in smallest..=LARGEST_LOG_N {
-        // Fresh noise reaches about 2^(log_n + 2) in the slots; each level adds some.
-        let wanted = needs.precision + log_n + 3 + needs.depth.next_power_of_two().ilog2();
-        let most = LARGEST_PRIME.saturating_sub(needs.headroom);
-        let wanted = scale_bits.unwrap_or(wanted.clamp(30, most.max(30)));
-        if fits(&with(log_n, wanted)) {
-            return Ok(with(log_n, wanted));
+    for (log_n, wanted) in LOG_N.zip(&needs.wanted) {
+        let choice = needs.with(log_n, scale_bits.unwrap_or(*wanted));
+        if log_n > needs.log_slots && fits(&choice) {
+            return Ok(choice);
         }
     }
-    if scale_bits.is_none() {
+    if scale_bits.is_none() && needs.log_slots < LARGEST_LOG_N {
         let largest = (SMALLEST_SCALE..LARGEST_PRIME)
             .rev()
-            .map(|s| with(LARGEST_LOG_N, s))
+            .map(|s| needs.with(LARGEST_LOG_N, s))
             .find(fits);
         if let Some(choice) = largest {
             return Ok(choice);
@@ -156,7 +218,7 @@ pub(crate) fn choose(
     let room = (0..needs.depth).rev().find(|depth| {
         fits(&Choice {
             depth: *depth,
-            ..with(LARGEST_LOG_N, scale_bits.unwrap_or(30))
+            ..needs.with(LARGEST_LOG_N, scale_bits.unwrap_or(SMALLEST_SCALE))
         })
     });
     let room = room.map_or("none".to_owned(), |d| d.to_string());
@@ -180,19 +242,21 @@ mod tests {
         insecure: false,
     };
 
-    fn needs(depth: u32, headroom: u32, precision: u32) -> Needs {
+    fn needs(depth: u32, headroom: u32, scale_bits: u32) -> Needs {
         Needs {
             depth,
             headroom,
-            precision,
+            products: depth > 1,
+            rotations: false,
             log_slots: 0,
+            wanted: vec![scale_bits; LOG_N.count()],
         }
     }
 
     #[test]
     fn the_smallest_ring_is_taken() {
-        for (depth, expect) in [(1, 13), (3, 13), (6, 14), (15, 15)] {
-            let choice = choose(&needs(depth, 6, 20), DEMAND, None).unwrap();
+        for (depth, expect) in [(1, 12), (3, 13), (6, 14), (15, 15)] {
+            let choice = choose(&needs(depth, 6, 36), DEMAND, None).unwrap();
             assert_eq!(choice.log_n, expect, "depth {depth}: {choice:?}");
             let bound = rlwe_max_log_qp(choice.log_n, 128).unwrap();
             assert!(choice.log_qp() <= bound);
@@ -205,14 +269,19 @@ mod tests {
             bits: 256,
             insecure: false,
         };
-        let high = choose(&needs(3, 6, 20), demand, None).unwrap();
-        assert!(high.log_n > choose(&needs(3, 6, 20), DEMAND, None).unwrap().log_n);
+        let high = choose(&needs(3, 6, 36), demand, None).unwrap();
+        let beyond = SecurityDemand {
+            bits: 257,
+            ..demand
+        };
+        assert!(choose(&needs(3, 6, 36), beyond, None).is_err());
+        assert!(high.log_n > choose(&needs(3, 6, 36), DEMAND, None).unwrap().log_n);
     }
 
     #[test]
     fn what_does_not_fit_says_how_much_would() {
-        let refusal = choose(&needs(40, 6, 20), DEMAND, None).unwrap_err();
-        assert!(refusal.reason.contains("so many do: 26"), "{refusal}");
-        assert!(choose(&needs(1, 45, 20), DEMAND, None).is_err());
+        let refusal = choose(&needs(40, 6, 36), DEMAND, None).unwrap_err();
+        assert!(refusal.reason.contains("so many do: 32"), "{refusal}");
+        assert!(choose(&needs(1, 45, 36), DEMAND, None).is_err());
     }
 }

@@ -48,7 +48,7 @@ impl Scheme for SealCkks {
                 OptionSpec::number(
                     "sign_margin",
                     1e-6..=0.5,
-                    0.0078125,
+                    1.0 / 128.0,
                     "Comparisons: operands nearer to 0 than this share of their range may come out undecided.",
                 ),
                 OptionSpec::number(
@@ -62,7 +62,9 @@ impl Scheme for SealCkks {
     }
 
     fn capabilities(&self, options: &Options) -> Result<Capabilities, SchemeError> {
-        use OpKind::{Add, Mul, Neg, Offset, Pick, Scale, Shift, Square, Sub, WeightedSum};
+        use OpKind::{
+            Add, Constant, Mul, Neg, Offset, Pick, Scale, Shift, Square, Sub, WeightedSum,
+        };
         let fit = match options.text("fit")? {
             "least-squares" => Fit::LeastSquares,
             _ => Fit::Chebyshev,
@@ -70,6 +72,7 @@ impl Scheme for SealCkks {
         Ok(Capabilities {
             native: [
                 Add,
+                Constant,
                 Mul,
                 Neg,
                 Offset,

@@ -107,6 +107,17 @@ impl Context {
     pub(crate) fn levels(&self) -> &[ParmsId] {
         &self.levels
     }
+
+    /// The place of a level in [`Context::levels`].
+    pub(crate) fn level(&self, id: ParmsId) -> Result<usize, SealError> {
+        let found = self.levels.iter().position(|l| *l == id);
+        found.ok_or_else(|| SealError::Load("a ciphertext of other parameters".into()))
+    }
+
+    /// The primes that a level has left.
+    pub(crate) fn level_primes(&self, level: usize) -> &[u64] {
+        &self.primes[..self.levels.len() - level]
+    }
 }
 
 fn refusal(context: &RawContext) -> Result<String, SealError> {

@@ -40,8 +40,24 @@ pub(crate) enum SealError {
     Load(String),
 }
 
+impl SealError {
+    /// Whether a sum or product of ciphertexts would show what it holds: all of its second
+    /// polynomial is 0. SEAL refuses to yield it.
+    pub(crate) fn is_transparent(&self) -> bool {
+        matches!(self, Self::Call { operation, code, .. }
+            if code & 0xFFFF_FFFF == 0x8013_1509 && TRANSPARENT.contains(operation))
+    }
+}
+
+/// Operations that fail with "invalid operation" for transparent results only.
+const TRANSPARENT: [&str; 3] = ["Evaluator_Add", "Evaluator_Sub", "Evaluator_MultiplyPlain"];
+
 /// Turns a result code into an error. Codes are positive in a 64-bit long: all but 0 are errors.
 pub(crate) fn check(operation: &'static str, code: HResult) -> Result<(), SealError> {
+    #[allow(
+        clippy::useless_conversion,
+        reason = "a C long has 32 bits on other systems"
+    )]
     let code = i64::from(code);
     let meaning = match code & 0xFFFF_FFFF {
         0 => return Ok(()),

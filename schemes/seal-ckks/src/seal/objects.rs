@@ -3,7 +3,7 @@
 use std::ptr::null_mut;
 
 use super::keys::{PublicKey, SecretKey, SwitchKeys};
-use super::{Context, ParmsId, SealError, check, create, handle, save};
+use super::{Context, ParmsId, SealError, check, create, handle};
 use crate::ffi;
 
 handle!(
@@ -100,47 +100,62 @@ impl Ciphertext {
         Ok(size)
     }
 
-    /// The serialized form, uncompressed.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, SealError> {
-        save(
-            "Ciphertext_Save",
-            // SAFETY: the ciphertext is live; `save` passes a buffer of the length it names.
-            |size| unsafe { ffi::Ciphertext_SaveSize(self.object, 0, size) },
-            // SAFETY: as above.
-            |out, size, written| unsafe {
-                ffi::Ciphertext_Save(self.object, out, size, 0, written)
-            },
-        )
+    /// The residues: for each of the two polynomials and each prime of the level, one for each
+    /// coefficient.
+    pub(crate) fn residues(&self, context: &Context) -> Result<Vec<u64>, SealError> {
+        let level = context.level(self.parms_id()?)?;
+        if self.size()? != 2 {
+            return Err(SealError::Load("a ciphertext has two polynomials".into()));
+        }
+        let count = 2 * context.level_primes(level).len() * context.degree();
+        (0..count as u64)
+            .map(|index| {
+                let mut residue = 0;
+                // SAFETY: the ciphertext is live, the pointer valid; SEAL checks the index.
+                check("Ciphertext_GetDataAt", unsafe {
+                    ffi::Ciphertext_GetDataAt1(self.object, index, &raw mut residue)
+                })?;
+                Ok(residue)
+            })
+            .collect()
     }
 
-    /// Reads what [`Ciphertext::to_bytes`] wrote; SEAL checks the header, the parameters and that
-    /// every coefficient is below its prime.
-    pub(crate) fn from_bytes(context: &Context, bytes: &[u8]) -> Result<Self, SealError> {
-        // SEAL reads from a pointer that it does not write to, though it is not const.
-        let mut copy = bytes.to_vec();
+    /// The ciphertext with these [`Ciphertext::residues`] at `level`, where numbers have `scale`.
+    pub(crate) fn from_residues(
+        context: &Context,
+        level: usize,
+        scale: f64,
+        residues: &[u64],
+    ) -> Result<Self, SealError> {
+        let primes = context.level_primes(level);
+        if residues.len() != 2 * primes.len() * context.degree() {
+            return Err(SealError::Load(format!("{} residues", residues.len())));
+        }
+        for (of_prime, prime) in residues.chunks(context.degree()).zip(primes.iter().cycle()) {
+            if of_prime.iter().any(|r| r >= prime) {
+                return Err(SealError::Load("a residue above its prime".into()));
+            }
+        }
         let ciphertext = Self::empty()?;
-        let mut read = 0_i64;
-        // SAFETY: both handles are live, the buffer has the length given.
-        check("Ciphertext_Load", unsafe {
-            ffi::Ciphertext_Load(
-                ciphertext.object,
-                context.raw.object,
-                copy.as_mut_ptr(),
-                copy.len() as u64,
-                &raw mut read,
-            )
+        let mut parms = context.levels()[level];
+        // SAFETY: all handles are live, an identifier has four words.
+        check("Ciphertext_Resize", unsafe {
+            ffi::Ciphertext_Resize1(ciphertext.object, context.raw.object, parms.as_mut_ptr(), 2)
         })?;
-        if usize::try_from(read) != Ok(bytes.len()) {
-            return Err(SealError::Load(format!(
-                "{read} of {} bytes were a ciphertext",
-                bytes.len()
-            )));
+        for (index, residue) in residues.iter().enumerate() {
+            // SAFETY: the ciphertext is live and ours alone; SEAL checks the index.
+            check("Ciphertext_SetDataAt", unsafe {
+                ffi::Ciphertext_SetDataAt(ciphertext.object, index as u64, *residue)
+            })?;
         }
-        if ciphertext.size()? != 2 {
-            return Err(SealError::Load(
-                "a ciphertext of two polynomials was expected".into(),
-            ));
-        }
+        // SAFETY: the ciphertext is live and ours alone.
+        check("Ciphertext_SetIsNTTForm", unsafe {
+            ffi::Ciphertext_SetIsNTTForm(ciphertext.object, true)
+        })?;
+        // SAFETY: as above.
+        check("Ciphertext_SetScale", unsafe {
+            ffi::Ciphertext_SetScale(ciphertext.object, scale)
+        })?;
         Ok(ciphertext)
     }
 }

@@ -1,0 +1,288 @@
+//! Programs through the scheme's traits, against the oracle.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use hexperiment_core::options::{OptionValue, Options};
+use hexperiment_core::program::lower::lower;
+use hexperiment_core::program::{
+    Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder, Public,
+    Relation, ValueId,
+};
+use hexperiment_core::scheme::{Ciphertexts, Circuit, CompileRequest, Scheme};
+use hexperiment_core::security::SecurityDemand;
+use ndarray::Array2;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use scheme_seal_ckks::SealCkks;
+
+fn input(length: usize, columns: usize, bound: f64) -> Input {
+    Input {
+        name: "x".into(),
+        owner: Party::Client(0),
+        length,
+        columns: (0..columns)
+            .map(|i| Column {
+                name: format!("x{i}"),
+                range: Interval::symmetric(bound),
+            })
+            .collect(),
+        precision: 1e-6,
+    }
+}
+
+/// A program of one input and one output of one value.
+fn program(
+    length: usize,
+    columns: usize,
+    bound: f64,
+    precision: f64,
+    body: impl FnOnce(&mut ProgramBuilder, &[ValueId]) -> ValueId,
+) -> Program {
+    let mut b = ProgramBuilder::new("test");
+    let (_, x) = b.input(input(length, columns, bound)).unwrap();
+    let y = body(&mut b, &x);
+    b.output(Output {
+        name: "y".into(),
+        values: vec![y],
+        precision,
+    })
+    .unwrap();
+    b.finish().unwrap()
+}
+
+fn table(program: &Program, seed: u64) -> Array2<f64> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let declared = &program.inputs()[0];
+    let range = declared.columns[0].range;
+    Array2::from_shape_fn((declared.length, declared.columns.len()), |_| {
+        random.random_range(range.low..=range.high)
+    })
+}
+
+fn options(set: &[(&str, OptionValue)]) -> Options {
+    let given = set.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
+    Options::with_defaults(&SealCkks.manifest().options, given)
+}
+
+fn compile(program: &Program, options: &Options) -> Box<dyn Circuit> {
+    let lowered = lower(program, &SealCkks.capabilities(options).unwrap()).unwrap();
+    SealCkks
+        .compile(CompileRequest {
+            lowered: &lowered,
+            options,
+            security: SecurityDemand {
+                bits: 128,
+                insecure: false,
+            },
+            threads: 2,
+        })
+        .unwrap()
+}
+
+fn crossed(circuit: &dyn Circuit, ciphertexts: &Ciphertexts) -> Ciphertexts {
+    circuit.load(&ciphertexts.to_bytes().unwrap()).unwrap()
+}
+
+fn worst(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
+    assert_eq!(a.dim(), b.dim());
+    a.iter()
+        .zip(b)
+        .map(|(x, y)| (x - y).abs())
+        .fold(0.0, f64::max)
+}
+
+/// Runs a program encrypted, and returns the error against the oracle. The result must be within
+/// the tolerance of the simulation, and the tolerance at most `slack` times what was seen.
+#[track_caller]
+fn check_within(name: &str, program: &Program, set: &[(&str, OptionValue)], slack: f64) -> f64 {
+    let circuit = compile(program, &options(set));
+    let table = table(program, 11 + name.len() as u64);
+    let keys = circuit.generate_keys().unwrap();
+    let sealed = keys
+        .encryptor
+        .encrypt(InputId::from_index(0), table.view())
+        .unwrap();
+    let results = keys
+        .evaluator
+        .evaluate(&[crossed(&*circuit, &sealed)])
+        .unwrap();
+    let back = crossed(&*circuit, &results[0]);
+    let got = keys
+        .decryptor
+        .decrypt(OutputId::from_index(0), &back)
+        .unwrap();
+    let simulated = circuit.simulate(std::slice::from_ref(&table)).unwrap();
+    let exact = program.interpret(&[table]).unwrap();
+    let noise = worst(&got, &simulated[0]);
+    let tolerance = circuit.parameters().noise_tolerance[0];
+    println!("{name}: noise {noise:.2e}, tolerance {tolerance:.2e}");
+    assert!(
+        noise <= tolerance,
+        "{name}: off by {noise:e}, tolerance {tolerance:e}"
+    );
+    assert!(
+        tolerance <= slack * noise,
+        "{name}: tolerance {tolerance:e}, seen {noise:e}"
+    );
+    worst(&got, &exact[0])
+}
+
+#[track_caller]
+fn check(name: &str, program: &Program, set: &[(&str, OptionValue)]) -> f64 {
+    check_within(name, program, set, 1e3)
+}
+
+fn weights(count: usize) -> Vec<Public> {
+    (0..count)
+        .map(|i| Public::Scalar(0.83 - 0.19 * i as f64))
+        .collect()
+}
+
+fn logit(b: &mut ProgramBuilder, x: &[ValueId]) -> ValueId {
+    let terms = x.iter().copied().zip(weights(x.len())).collect();
+    b.weighted_sum(terms, -0.7).unwrap()
+}
+
+#[test]
+fn linear() {
+    let p = program(334, 9, 4.0, 1e-4, logit);
+    assert!(check("logit", &p, &[]) < 1e-4);
+    let p = program(334, 9, 1.0, 1e-8, logit);
+    assert!(check("precise logit", &p, &[]) < 1e-8);
+    let p = program(334, 3, 1.0, 1e-4, |b, x| {
+        let terms = vec![
+            (x[0], 2.0.into()),
+            (x[1], (-3.0).into()),
+            (x[2], 1.0.into()),
+        ];
+        b.weighted_sum(terms, 0.25).unwrap()
+    });
+    check("whole weights", &p, &[]);
+    let p = program(5000, 2, 1.0, 1e-4, |b, x| {
+        let mask: Vec<f64> = (0..5000).map(|i| f64::from(i < 1000)).collect();
+        let ramp: Vec<f64> = (0..5000).map(|i| f64::from(i) / 5000.0 - 0.5).collect();
+        b.weighted_sum(vec![(x[0], mask.into()), (x[1], ramp.clone().into())], ramp)
+            .unwrap()
+    });
+    check("vector weights, several ciphertexts", &p, &[]);
+    let p = program(334, 2, 1.0, 1e-4, |b, x| b.sub(x[0], x[1]).unwrap());
+    check("difference", &p, &[]);
+}
+
+#[test]
+fn weights_that_vanish() {
+    for (name, weights) in [
+        ("all zero", [0.0, 0.0]),
+        ("one zero", [0.0, 0.5]),
+        ("below the scale's resolution", [1e-30, 0.5]),
+        ("all below it", [1e-30, -1e-31]),
+    ] {
+        let p = program(50, 2, 1.0, 1e-4, |b, x| {
+            let terms = vec![(x[0], weights[0].into()), (x[1], weights[1].into())];
+            b.weighted_sum(terms, 0.25).unwrap()
+        });
+        check(name, &p, &[]);
+    }
+    let p = program(5000, 1, 1.0, 1e-4, |b, x| {
+        let mask: Vec<f64> = (0..5000).map(|i| f64::from(i < 7)).collect();
+        b.scale(x[0], mask).unwrap()
+    });
+    check("a mask that leaves a ciphertext empty", &p, &[]);
+    let p = program(50, 1, 1.0, 1e-4, |b, x| {
+        let (twice, half) = (b.scale(x[0], 2.0).unwrap(), b.scale(x[0], 2.5).unwrap());
+        let half = b.scale(half, 0.8).unwrap();
+        b.sub(twice, half).unwrap()
+    });
+    check("a difference that is 0", &p, &[]);
+    let p = program(50, 1, 1.0, 1e-4, |b, x| {
+        b.weighted_sum(vec![(x[0], 3.0.into()), (x[0], (-3.0).into())], 0.5)
+            .unwrap()
+    });
+    check("whole weights that cancel", &p, &[]);
+    let p = program(50, 1, 1.0, 1e-4, |b, x| b.sub(x[0], x[0]).unwrap());
+    check("a value less itself", &p, &[]);
+}
+
+#[test]
+fn sigmoids() {
+    for degree in [1, 3, 5, 7, 15, 27] {
+        let p = program(334, 9, 1.0, 1e-3, |b, x| {
+            let z = logit(b, x);
+            b.sigmoid(z).unwrap()
+        });
+        let error = check(
+            &format!("sigmoid {degree}"),
+            &p,
+            &[("sigmoid_degree", OptionValue::Integer(degree))],
+        );
+        let bound = [
+            (1, 0.2),
+            (3, 0.08),
+            (5, 0.03),
+            (7, 0.015),
+            (15, 1.5e-3),
+            (27, 1e-3),
+        ];
+        let bound = bound.iter().find(|(d, _)| *d == degree).unwrap().1;
+        assert!(error < bound, "degree {degree}: {error:e}");
+    }
+}
+
+#[test]
+fn products_and_depth() {
+    let p = program(334, 2, 2.0, 1e-4, |b, x| b.mul(x[0], x[1]).unwrap());
+    check("mul", &p, &[]);
+    let p = program(5000, 2, 1.0, 1e-4, |b, x| {
+        let y = b.square(x[0]).unwrap();
+        b.add(y, x[1]).unwrap()
+    });
+    check("square and an operand brought down", &p, &[]);
+    let p = program(334, 1, 1.0, 1e-6, |b, x| {
+        (0..8).fold(x[0], |y, _| b.square(y).unwrap())
+    });
+    // Few numbers are so near to 1 that the eighth square keeps their errors.
+    assert!(check_within("depth 8", &p, &[], 1e5) < 2.0_f64.powi(-20));
+    let p = program(334, 2, 1.0, 1e-4, |b, x| {
+        let deep = (0..5).fold(x[0], |y, _| b.mul(y, x[1]).unwrap());
+        let terms = vec![(deep, 0.5.into()), (x[0], 0.25.into()), (x[1], 2.0.into())];
+        b.weighted_sum(terms, 1.5).unwrap()
+    });
+    check("levels that differ", &p, &[]);
+}
+
+#[test]
+fn moving_elements() {
+    for by in [1, -3, 200, 256] {
+        let p = program(512, 1, 1.0, 1e-4, |b, x| {
+            let y = b.shift(x[0], by).unwrap();
+            b.add(y, x[0]).unwrap()
+        });
+        check(&format!("shift {by}"), &p, &[]);
+    }
+    for group in [2, 16, 512] {
+        let p = program(512, 1, 1.0, 1e-3, |b, x| b.sum(x[0], group).unwrap());
+        check(&format!("sum {group}"), &p, &[]);
+    }
+    let p = program(512, 1, 1.0, 1e-3, |b, x| {
+        let y = b.pick(x[0], 4).unwrap();
+        let ramp: Vec<f64> = (0..128).map(|i| f64::from(i) / 64.0).collect();
+        let y = b.scale(y, ramp.clone()).unwrap();
+        let y = b.offset(y, ramp).unwrap();
+        b.square(y).unwrap()
+    });
+    check("pick, then public vectors", &p, &[]);
+}
+
+#[test]
+fn comparisons() {
+    let coarse = [
+        ("sign_margin", OptionValue::Number(0.125)),
+        ("sign_error", OptionValue::Number(0.01)),
+    ];
+    let p = program(334, 2, 1.0, 1e-2, |b, x| {
+        b.compare(x[0], Relation::Greater, x[1]).unwrap()
+    });
+    check_within("compare, coarse", &p, &coarse, 1e4);
+    let p = program(334, 2, 1.0, 1e-2, |b, x| b.max(x[0], x[1]).unwrap());
+    assert!(check_within("max, coarse", &p, &coarse, 1e4) < 0.1);
+    check_within("max", &p, &[], 1e3);
+}

@@ -1,0 +1,142 @@
+//! Who can do what: key separation, randomised encryption, keys shared by threads.
+//!
+//! That an evaluator cannot decrypt is a matter of types. Evaluating compiles:
+//!
+//! ```
+//! use hexperiment_core::scheme::{Ciphertexts, Evaluator, SchemeError};
+//!
+//! fn server(role: &dyn Evaluator, held: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
+//!     role.evaluate(held)
+//! }
+//! ```
+//!
+//! and decrypting does not:
+//!
+//! ```compile_fail
+//! use hexperiment_core::program::OutputId;
+//! use hexperiment_core::scheme::{Ciphertexts, Evaluator};
+//!
+//! fn server(role: &dyn Evaluator, held: &[Ciphertexts]) {
+//!     let _ = role.decrypt(OutputId::from_index(0), &held[0]);
+//! }
+//! ```
+//!
+//! nor can an evaluator be taken for a decryptor:
+//!
+//! ```compile_fail
+//! use hexperiment_core::scheme::{Decryptor, Evaluator};
+//!
+//! fn server(role: Box<dyn Evaluator>) -> Box<dyn Decryptor> {
+//!     role
+//! }
+//! ```
+
+use hexperiment_core::program::{InputId, OutputId};
+use ndarray::Array2;
+
+use super::Subject;
+use super::cases::{self, Draw};
+use super::subject::Ready;
+
+fn ready(subject: &Subject, name: &str) -> (Ready, Vec<Array2<f64>>) {
+    let length = subject.short();
+    let ready = subject.ready(cases::linear(name, length, subject.profile.precision));
+    let tables = cases::tables(&ready.program, Draw::Real, 0);
+    (ready, tables)
+}
+
+fn difference(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
+    let differences = a.iter().zip(b).map(|(x, y)| (x - y).abs());
+    differences.fold(
+        0.0,
+        |m: f64, d| if d.is_nan() { f64::INFINITY } else { m.max(d) },
+    )
+}
+
+/// What one key set encrypts, another does not decrypt.
+pub fn keys_are_separate(subject: &Subject) {
+    let (ready, tables) = ready(subject, "key separation");
+    if !ready.encrypted() {
+        return;
+    }
+    let others = ready
+        .circuit
+        .generate_keys()
+        .unwrap_or_else(|e| panic!("{e}"));
+    let sealed = ready.encrypt(&tables).unwrap_or_else(|e| panic!("{e}"));
+    let results = ready.keys.evaluator.evaluate(&sealed);
+    let results = results.unwrap_or_else(|e| panic!("{e}"));
+    let right = ready.decrypt(&results).unwrap_or_else(|e| panic!("{e}"));
+    ready.compare(&tables, &right, 0.0);
+    let output = OutputId::from_index(0);
+    if let Ok(wrong) = others.decryptor.decrypt(output, &results[0]) {
+        let precision = ready.program.output(output).precision;
+        let far = difference(&wrong, &right[0]) > 4.0 * precision;
+        assert!(
+            far,
+            "another key decrypted the message: {wrong} for {}",
+            right[0]
+        );
+    }
+}
+
+/// Two encryptions of one table differ, and both are of it.
+pub fn encryption_is_randomised(subject: &Subject) {
+    let (ready, tables) = ready(subject, "randomised encryption");
+    let encrypt = || {
+        let input = InputId::from_index(0);
+        let sealed = ready.keys.encryptor.encrypt(input, tables[0].view());
+        let bytes = sealed.and_then(|c| c.to_bytes());
+        bytes.unwrap_or_else(|e| panic!("{e}"))
+    };
+    let (one, two) = (encrypt(), encrypt());
+    if ready.encrypted() {
+        assert_eq!(one.len(), two.len(), "sizes tell one message from another");
+        let equal = one.iter().zip(&two).filter(|(a, b)| a == b).count();
+        assert!(
+            2 * equal < one.len(),
+            "{equal} of {} bytes are equal",
+            one.len()
+        );
+    }
+    for bytes in [one, two] {
+        let run = || {
+            let sealed = ready.circuit.load(&bytes)?;
+            ready.decrypt(&ready.keys.evaluator.evaluate(&[sealed])?)
+        };
+        let got = run().unwrap_or_else(|e| panic!("{e}"));
+        ready.compare(&tables, &got, 0.0);
+    }
+}
+
+/// The numbers do not lie open in what is sent.
+pub fn nothing_shows_in_ciphertexts(subject: &Subject) {
+    let (ready, tables) = ready(subject, "what is sent");
+    let sealed = ready.encrypt(&tables).unwrap_or_else(|e| panic!("{e}"));
+    let bytes = sealed[0].to_bytes().unwrap_or_else(|e| panic!("{e}"));
+    let shows = tables[0]
+        .iter()
+        .any(|x| bytes.windows(8).any(|w| w == x.to_le_bytes()));
+    // The search itself is sound where nothing is encrypted.
+    assert_eq!(
+        shows,
+        !ready.encrypted(),
+        "a number in clear among the bytes"
+    );
+}
+
+/// Threads evaluate with the same keys, each its own table.
+pub fn threads_share_keys(subject: &Subject) {
+    let (ready, _) = ready(subject, "threads");
+    std::thread::scope(|scope| {
+        for thread in 0..2_u64 {
+            let ready = &ready;
+            scope.spawn(move || {
+                for round in 0..2 {
+                    let round = 100 * (thread + 1) + round;
+                    ready.check(&cases::tables(&ready.program, Draw::Real, round), 0.0);
+                }
+            });
+        }
+    });
+}

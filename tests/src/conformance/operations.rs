@@ -1,0 +1,111 @@
+//! Operations against the oracle.
+
+use hexperiment_core::program::{Interval, OpKind};
+use hexperiment_core::scheme::{Refusal, SchemeError};
+
+use super::Subject;
+use super::cases::{self, Draw};
+
+/// Rounds of fresh numbers for each case.
+const ROUNDS: u64 = 2;
+
+/// What is encrypted comes back, at several lengths, ranges and precisions.
+pub fn round_trips(subject: &Subject) {
+    let ranges = [(-1.0, 1.0), (0.0, 1.0), (-1000.0, 1000.0), (5.0, 6.5)];
+    let lengths = [1, 2, 7, 334, 5000].map(|n: usize| n.min(subject.profile.max_length));
+    let mut tried = vec![];
+    for (i, length) in lengths.into_iter().enumerate() {
+        let (low, high) = ranges[i % ranges.len()];
+        if tried.contains(&(length, i % ranges.len())) {
+            continue;
+        }
+        tried.push((length, i % ranges.len()));
+        let ranges = [
+            Interval { low, high },
+            Interval {
+                low,
+                high: 2.0 * high,
+            },
+        ];
+        let precision = (high - low) * subject.profile.precision * f64::from(1 << (i % 3));
+        let name = format!("identity on {length} of [{low}, {high}]");
+        let ready = subject.ready(cases::identity(&name, length, &ranges, precision));
+        for round in 0..ROUNDS {
+            ready.check(&cases::tables(&ready.program, Draw::Real, round), 0.0);
+        }
+    }
+}
+
+/// Every operation that the scheme says it has gives what the oracle gives.
+pub fn every_native_operation_is_the_oracles(subject: &Subject) {
+    for kind in [OpKind::Input]
+        .into_iter()
+        .chain(subject.capabilities().native)
+    {
+        let mut ran = 0;
+        for case in cases::cases(kind, subject.short(), subject.profile.precision) {
+            let name = case.program.name().to_owned();
+            let ready = match subject.try_ready(case.program.clone()) {
+                Ok(ready) => ready,
+                // A variant may be beyond the scheme; the operation itself may not.
+                Err(SchemeError::Refused(refusal)) => {
+                    check_refusal(&name, &refusal);
+                    continue;
+                }
+                Err(error) => panic!("{kind}, {name}: {error}"),
+            };
+            for round in 0..ROUNDS {
+                ready.check(&case.tables(round), 0.0);
+            }
+            ran += 1;
+        }
+        assert!(
+            ran > 0,
+            "{kind} is native, and every case of it was refused"
+        );
+    }
+}
+
+/// Every other operation is rewritten into a program that works, or refused with a reason.
+pub fn missing_operations_are_rewritten_or_refused(subject: &Subject) {
+    let native = subject.capabilities().native;
+    for kind in OpKind::COMPUTING
+        .into_iter()
+        .filter(|k| !native.contains(k))
+    {
+        // One relation of the five costs what all do.
+        let cases = cases::cases(kind, subject.short(), subject.profile.precision);
+        for case in cases.into_iter().take(2).map(cases::Case::untied) {
+            let name = case.program.name().to_owned();
+            match subject.try_ready(case.program.clone()) {
+                Ok(ready) => {
+                    assert!(
+                        ready
+                            .lowered
+                            .program()
+                            .counts()
+                            .keys()
+                            .all(|k| native.contains(k)),
+                        "{name}: lowered to operations that the scheme does not have"
+                    );
+                    // Polynomials in the place of functions.
+                    ready.check(&case.tables(0), 0.05);
+                }
+                Err(SchemeError::Refused(refusal)) => check_refusal(&name, &refusal),
+                Err(error) => panic!("{kind}, {name}: {error}"),
+            }
+        }
+    }
+}
+
+#[track_caller]
+pub(super) fn check_refusal(name: &str, refusal: &Refusal) {
+    assert!(
+        !refusal.operation.trim().is_empty(),
+        "{name}: what is refused?"
+    );
+    assert!(
+        refusal.reason.trim().len() >= 10,
+        "{name}: {refusal}: no reason"
+    );
+}

@@ -1,0 +1,115 @@
+//! What a scheme says of itself and of its circuits.
+
+use hexperiment_core::program::Interval;
+use hexperiment_core::scheme::SchemeError;
+use hexperiment_core::security::{Protection, SecurityDemand};
+
+use super::Subject;
+use super::cases;
+use super::operations::check_refusal;
+
+/// A level that is demanded is kept or refused.
+pub fn security_is_what_was_demanded(subject: &Subject) {
+    let length = subject.short();
+    let program = cases::linear("security", length, subject.profile.precision);
+    for bits in [128, 192, 256, 300] {
+        let demand = SecurityDemand {
+            bits,
+            insecure: false,
+        };
+        match subject.compile(&program, demand) {
+            Ok((_, circuit)) => {
+                let security = &circuit.parameters().security;
+                if security.protection == Protection::Encrypted {
+                    assert!(security.bits >= bits, "{bits} bits demanded: {security:?}");
+                } else {
+                    assert_eq!(security.bits, 0, "what is not encrypted has no level");
+                }
+            }
+            Err(SchemeError::Refused(refusal)) => {
+                assert!(bits > 128, "128 bits are refused: {refusal}");
+                check_refusal("security", &refusal);
+            }
+            Err(error) => panic!("{bits} bits: {error}"),
+        }
+    }
+}
+
+/// A program of more levels than there are parameters for is refused, unless the scheme has no
+/// such bound.
+pub fn deep_programs_are_refused_or_satisfied(subject: &Subject) {
+    let name = "sixty squares";
+    let range = [Interval::symmetric(1.0)];
+    let precision = 2.0 * subject.profile.precision;
+    let program = cases::program(
+        name,
+        subject.short(),
+        &range,
+        (precision, precision),
+        |b, x| (0..60).try_fold(x[0], |y, _| b.square(y)),
+    );
+    let demand = SecurityDemand {
+        bits: 128,
+        insecure: false,
+    };
+    match subject.compile(&program, demand) {
+        Ok((_, circuit)) => {
+            let security = &circuit.parameters().security;
+            let enough = security.protection != Protection::Encrypted || security.bits >= 128;
+            assert!(enough, "{security:?}");
+        }
+        Err(SchemeError::Refused(refusal)) => check_refusal(name, &refusal),
+        Err(error) => panic!("{name}: {error}"),
+    }
+}
+
+/// The manifest and the parameters say all that reports need.
+pub fn statements_are_complete(subject: &Subject) {
+    let manifest = subject.scheme.manifest();
+    assert!(!manifest.doc.is_empty() && !manifest.library.is_empty());
+    for (i, option) in manifest.options.iter().enumerate() {
+        let name = option.name;
+        assert!(!option.doc.is_empty(), "option {name} has no doc");
+        let twice = manifest.options[..i].iter().any(|o| o.name == name);
+        assert!(!twice, "option {name} is declared twice");
+        if let Some(default) = &option.default {
+            let checked = option.kind.check(default.clone());
+            assert!(checked.is_ok(), "option {name}: its default: {checked:?}");
+        }
+    }
+    let capabilities = subject.capabilities();
+    let explained = |k| !capabilities.missing.contains_key(&k);
+    assert!(
+        capabilities.native.iter().all(|k| explained(*k)),
+        "an operation is native and missing"
+    );
+    let length = subject.short();
+    let ready = subject.ready(cases::linear(
+        "statements",
+        length,
+        subject.profile.precision,
+    ));
+    let parameters = ready.circuit.parameters();
+    assert!(!parameters.chosen.is_empty(), "no parameters are named");
+    assert!(
+        !parameters.server_sees.is_empty(),
+        "what does the server see?"
+    );
+    assert!(
+        !parameters.security.basis.is_empty(),
+        "a level without its basis"
+    );
+    for tolerance in &parameters.noise_tolerance {
+        // Beside results of up to 6.5: a bound that could fail.
+        assert!((0.0..1.0).contains(tolerance), "tolerance {tolerance}");
+    }
+    if ready.encrypted() {
+        assert!(ready.keys.sizes.total() > 0, "keys without a size");
+    } else {
+        assert_eq!(
+            ready.keys.sizes.total(),
+            0,
+            "keys where nothing is encrypted"
+        );
+    }
+}

@@ -1,0 +1,232 @@
+//! The scheme under test, and programs made ready on it.
+
+use hexperiment_core::options::{OptionValue, Options};
+use hexperiment_core::program::lower::{Capabilities, Lowered, lower};
+use hexperiment_core::program::{InputId, OutputId, Program};
+use hexperiment_core::registry;
+use hexperiment_core::scheme::{Ciphertexts, Circuit, CompileRequest, KeySet, Scheme, SchemeError};
+use hexperiment_core::security::{Protection, SecurityDemand};
+use ndarray::Array2;
+
+/// How large the cases may be, where a scheme is slow or coarse.
+#[derive(Clone, Copy, Debug)]
+pub struct Profile {
+    /// Rows at most.
+    pub max_length: usize,
+    /// The finest precision of inputs, as a share of their range's width.
+    pub precision: f64,
+    /// Settings that make the scheme cheaper: the cases are few and easy.
+    pub options: &'static [(&'static str, OptionValue)],
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self {
+            max_length: 5000,
+            precision: 1e-4,
+            options: &[],
+        }
+    }
+}
+
+/// The level that cases are compiled at.
+pub(super) const DEMAND: SecurityDemand = SecurityDemand {
+    bits: 128,
+    insecure: false,
+};
+
+/// A scheme under test.
+pub struct Subject {
+    pub(super) scheme: &'static dyn Scheme,
+    pub(super) profile: Profile,
+    pub(super) options: Options,
+}
+
+impl Subject {
+    /// The registered scheme of this name; its options must be ones that it declares.
+    pub fn new(name: &str, profile: Profile) -> Self {
+        let scheme = registry::scheme(name).unwrap_or_else(|e| panic!("{e}"));
+        let specs = scheme.manifest().options;
+        let given = profile.options.iter().map(|(key, value)| {
+            let spec = specs.iter().find(|s| s.name == *key);
+            let spec = spec.unwrap_or_else(|| panic!("{name} has no option {key}"));
+            let value = spec.kind.check(value.clone());
+            (
+                (*key).to_owned(),
+                value.unwrap_or_else(|e| panic!("{key}: {e}")),
+            )
+        });
+        Self {
+            scheme,
+            profile,
+            options: Options::with_defaults(&specs, given),
+        }
+    }
+
+    pub(super) fn capabilities(&self) -> Capabilities {
+        self.scheme
+            .capabilities(&self.options)
+            .unwrap_or_else(|e| panic!("capabilities: {e}"))
+    }
+
+    /// A length that moving elements allows for everywhere: a power of two.
+    pub(super) fn short(&self) -> usize {
+        let most = self.profile.max_length.clamp(1, 16);
+        1 << most.ilog2()
+    }
+
+    /// Lowers and compiles; a refusal of either is `Refused`.
+    pub(super) fn compile(
+        &self,
+        program: &Program,
+        security: SecurityDemand,
+    ) -> Result<(Lowered, Box<dyn Circuit>), SchemeError> {
+        let lowered = lower(program, &self.capabilities())?;
+        let circuit = self.scheme.compile(CompileRequest {
+            lowered: &lowered,
+            options: &self.options,
+            security,
+            threads: 2,
+        })?;
+        Ok((lowered, circuit))
+    }
+
+    /// Compiles and makes keys.
+    pub(super) fn try_ready(&self, program: Program) -> Result<Ready, SchemeError> {
+        let (lowered, circuit) = self.compile(&program, DEMAND)?;
+        let keys = circuit.generate_keys()?;
+        Ok(Ready {
+            program,
+            lowered,
+            circuit,
+            keys,
+        })
+    }
+
+    /// As [`Subject::try_ready`], for what every scheme must have.
+    #[track_caller]
+    pub(super) fn ready(&self, program: Program) -> Ready {
+        let name = program.name().to_owned();
+        self.try_ready(program)
+            .unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+}
+
+/// A program with its circuit and keys.
+pub(super) struct Ready {
+    pub(super) program: Program,
+    pub(super) lowered: Lowered,
+    pub(super) circuit: Box<dyn Circuit>,
+    pub(super) keys: KeySet,
+}
+
+impl Ready {
+    pub(super) fn encrypted(&self) -> bool {
+        self.circuit.parameters().security.protection == Protection::Encrypted
+    }
+
+    /// Encrypts one table for each input, and takes it to the other party.
+    pub(super) fn encrypt(&self, tables: &[Array2<f64>]) -> Result<Vec<Ciphertexts>, SchemeError> {
+        tables
+            .iter()
+            .enumerate()
+            .map(|(i, table)| {
+                let sealed = self
+                    .keys
+                    .encryptor
+                    .encrypt(InputId::from_index(i), table.view())?;
+                self.cross(&sealed)
+            })
+            .collect()
+    }
+
+    /// Takes ciphertexts to the other party, as bytes.
+    pub(super) fn cross(&self, ciphertexts: &Ciphertexts) -> Result<Ciphertexts, SchemeError> {
+        self.circuit.load(&ciphertexts.to_bytes()?)
+    }
+
+    /// Decrypts every output, after it has crossed back.
+    pub(super) fn decrypt(&self, results: &[Ciphertexts]) -> Result<Vec<Array2<f64>>, SchemeError> {
+        assert_eq!(results.len(), self.program.outputs().len(), "outputs");
+        results
+            .iter()
+            .enumerate()
+            .map(|(i, result)| {
+                let output = OutputId::from_index(i);
+                self.keys.decryptor.decrypt(output, &self.cross(result)?)
+            })
+            .collect()
+    }
+
+    pub(super) fn run(&self, tables: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, SchemeError> {
+        let held = self.encrypt(tables)?;
+        self.decrypt(&self.keys.evaluator.evaluate(&held)?)
+    }
+
+    /// Runs, and compares: what was decrypted with the circuit's own arithmetic in clear, within
+    /// the tolerance that the circuit states; that arithmetic with the oracle, within each
+    /// output's precision and `approximation` (a share of the output's largest value).
+    #[track_caller]
+    pub(super) fn check(&self, tables: &[Array2<f64>], approximation: f64) {
+        let name = self.program.name();
+        let got = self.run(tables).unwrap_or_else(|e| panic!("{name}: {e}"));
+        self.compare(tables, &got, approximation);
+    }
+
+    #[track_caller]
+    pub(super) fn compare(&self, tables: &[Array2<f64>], got: &[Array2<f64>], approximation: f64) {
+        let name = self.program.name();
+        let simulated = self.circuit.simulate(tables);
+        let simulated = simulated.unwrap_or_else(|e| panic!("{name}: simulate: {e}"));
+        let exact = self.program.interpret(tables);
+        let exact = exact.unwrap_or_else(|e| panic!("{name}: oracle: {e}"));
+        let tolerances = &self.circuit.parameters().noise_tolerance;
+        assert_eq!(tolerances.len(), exact.len(), "{name}: tolerances");
+        for (i, output) in self.program.outputs().iter().enumerate() {
+            let label = format!("{name}, output {}", output.name);
+            within(
+                &label,
+                "its simulation",
+                &got[i],
+                &simulated[i],
+                tolerances[i],
+            );
+            let finish = |table: &Array2<f64>| {
+                let finished = self.lowered.finish_one(OutputId::from_index(i), table);
+                finished.unwrap_or_else(|e| panic!("{label}: the client's part: {e}"))
+            };
+            let largest = exact[i].iter().fold(0.0_f64, |m, x| m.max(x.abs()));
+            let bound = output.precision + approximation * largest;
+            within(
+                &label,
+                "the oracle, simulated",
+                &finish(&simulated[i]),
+                &exact[i],
+                bound,
+            );
+            // A client's function may magnify noise, but no more than it magnifies the values.
+            if self.lowered.client(OutputId::from_index(i)).is_none() {
+                within(
+                    &label,
+                    "the oracle",
+                    &got[i],
+                    &exact[i],
+                    bound + tolerances[i],
+                );
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn within(label: &str, what: &str, got: &Array2<f64>, expect: &Array2<f64>, bound: f64) {
+    assert_eq!(got.dim(), expect.dim(), "{label}: the shape");
+    for ((row, column), x) in got.indexed_iter() {
+        let y = expect[[row, column]];
+        assert!(
+            (x - y).abs() <= bound + 1e-12 * y.abs(),
+            "{label}: row {row}, column {column}: got {x}, {what} {y}, which differ by {:e}, more than {bound:e}",
+            (x - y).abs()
+        );
+    }
+}

@@ -1,0 +1,191 @@
+//! The conformance suite fails where it must: schemes with one fault each, which the check for it
+//! has to find.
+
+use hexperiment_core::inventory;
+use hexperiment_core::options::Options;
+use hexperiment_core::program::lower::Capabilities;
+use hexperiment_core::program::{InputId, OpKind, OutputId};
+use hexperiment_core::registry::SchemePlugin;
+use hexperiment_core::scheme::{
+    Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, KeySet, Parameters, Scheme,
+    SchemeError, SchemeManifest,
+};
+use hexperiment_core::security::Protection;
+use hexperiment_tests::conformance::{self, Profile, Subject};
+use ndarray::{Array2, ArrayView2};
+
+/// What is wrong with a scheme that is otherwise the plaintext one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// Results are a little off.
+    Inexact,
+    /// Values out of range are encrypted.
+    Lax,
+    /// Claims to encrypt, and does not.
+    Open,
+    /// Claims to encrypt, at fewer bits than demanded.
+    Weak,
+    /// Any error is within its tolerance.
+    Tolerant,
+    /// Reads the rest of truncated bytes as zeros.
+    Trusting,
+    /// Says that it has an operation, and refuses it.
+    Boastful,
+}
+
+struct Faulty(&'static str, Fault);
+
+macro_rules! faulty {
+    ($($name:literal: $fault:ident),*) => {$(
+        inventory::submit! { SchemePlugin(&Faulty($name, Fault::$fault)) }
+    )*};
+}
+faulty!("inexact": Inexact, "lax": Lax, "open": Open, "weak": Weak, "tolerant": Tolerant,
+    "trusting": Trusting, "boastful": Boastful);
+
+fn clear() -> &'static dyn Scheme {
+    &scheme_plaintext::Plaintext
+}
+
+impl Scheme for Faulty {
+    fn manifest(&self) -> SchemeManifest {
+        SchemeManifest {
+            name: self.0,
+            ..clear().manifest()
+        }
+    }
+
+    fn capabilities(&self, options: &Options) -> Result<Capabilities, SchemeError> {
+        clear().capabilities(options)
+    }
+
+    fn compile(&self, request: CompileRequest<'_>) -> Result<Box<dyn Circuit>, SchemeError> {
+        let counts = request.lowered.program().counts();
+        if self.1 == Fault::Boastful && counts.contains_key(&OpKind::Lookup) {
+            return Err(
+                hexperiment_core::scheme::Refusal::of(OpKind::Lookup, "not today, thanks").into(),
+            );
+        }
+        let circuit = clear().compile(request)?;
+        let mut parameters = circuit.parameters().clone();
+        match self.1 {
+            Fault::Open | Fault::Weak => {
+                parameters.security.protection = Protection::Encrypted;
+                parameters.security.bits = if self.1 == Fault::Weak { 112 } else { 256 };
+            }
+            Fault::Tolerant => parameters.noise_tolerance.fill(1e9),
+            _ => {}
+        }
+        Ok(Box::new(FaultyCircuit {
+            circuit,
+            parameters,
+            fault: self.1,
+        }))
+    }
+}
+
+struct FaultyCircuit {
+    circuit: Box<dyn Circuit>,
+    parameters: Parameters,
+    fault: Fault,
+}
+
+impl Circuit for FaultyCircuit {
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, SchemeError> {
+        self.circuit.simulate(inputs)
+    }
+
+    fn generate_keys(&self) -> Result<KeySet, SchemeError> {
+        let keys = self.circuit.generate_keys()?;
+        Ok(KeySet {
+            encryptor: Box::new(FaultyRole(keys.encryptor, self.fault)),
+            evaluator: keys.evaluator,
+            decryptor: Box::new(FaultyRole(keys.decryptor, self.fault)),
+            sizes: keys.sizes,
+        })
+    }
+
+    fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {
+        let mut bytes = bytes.to_vec();
+        if self.fault == Fault::Trusting {
+            while self.circuit.load(&bytes).is_err() && bytes.len() < 1000 {
+                bytes.push(0);
+            }
+        }
+        self.circuit.load(&bytes)
+    }
+}
+
+struct FaultyRole<T>(T, Fault);
+
+impl Encryptor for FaultyRole<Box<dyn Encryptor>> {
+    fn encrypt(
+        &self,
+        input: InputId,
+        table: ArrayView2<'_, f64>,
+    ) -> Result<Ciphertexts, SchemeError> {
+        if self.1 == Fault::Lax {
+            let held = table.mapv(|x| {
+                if x.is_finite() {
+                    x.clamp(-4.0, 4.0)
+                } else {
+                    0.0
+                }
+            });
+            return self.0.encrypt(input, held.view());
+        }
+        self.0.encrypt(input, table)
+    }
+}
+
+impl Decryptor for FaultyRole<Box<dyn Decryptor>> {
+    fn decrypt(
+        &self,
+        output: OutputId,
+        ciphertexts: &Ciphertexts,
+    ) -> Result<Array2<f64>, SchemeError> {
+        let table = self.0.decrypt(output, ciphertexts)?;
+        Ok(if self.1 == Fault::Inexact {
+            table + 1e-6
+        } else {
+            table
+        })
+    }
+}
+
+/// A check of the suite, by name.
+type Check = (&'static str, fn(&Subject));
+
+/// The check must fail for the faulty scheme; for the plaintext one it must not.
+#[track_caller]
+fn check(name: &str, found_by: &[Check]) {
+    for (check, run) in found_by {
+        run(&Subject::new("plaintext", Profile::default()));
+        let found = std::panic::catch_unwind(|| run(&Subject::new(name, Profile::default())));
+        assert!(found.is_err(), "{check} passes a scheme that is {name}");
+    }
+}
+
+macro_rules! finds {
+    ($test:ident, $name:literal: $($check:ident),*) => {
+        #[test]
+        fn $test() {
+            check($name, &[$((stringify!($check), conformance::$check)),*]);
+        }
+    };
+}
+
+finds!(inexact_results, "inexact": round_trips, every_native_operation_is_the_oracles,
+    threads_share_keys, encryption_is_randomised);
+finds!(lax_inputs, "lax": inputs_are_checked);
+finds!(open_ciphertexts, "open": keys_are_separate, encryption_is_randomised,
+    nothing_shows_in_ciphertexts, statements_are_complete);
+finds!(weak_parameters, "weak": security_is_what_was_demanded,
+    deep_programs_are_refused_or_satisfied);
+finds!(tolerant_checks, "tolerant": statements_are_complete);
+finds!(trusting_loads, "trusting": garbage_is_refused);
+finds!(boasts, "boastful": every_native_operation_is_the_oracles);
