@@ -215,7 +215,10 @@ fn a_matrix_with_weak_cells_and_rounds() {
         text.contains("interactive: the client decrypts 2 times"),
         "{text}"
     );
-    assert!(text.contains("  paillier (client: sigmoid) is alone"), "{text}");
+    assert!(
+        text.contains("  paillier (client: sigmoid) is alone"),
+        "{text}"
+    );
 }
 
 #[test]
