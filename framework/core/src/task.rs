@@ -20,6 +20,10 @@ pub struct TaskManifest {
     pub doc: &'static str,
     /// What it can be told.
     pub options: Vec<OptionSpec>,
+    /// The metrics that it may report, by name: an expectation about another one is refused
+    /// before the run. Empty if the names depend on the data; expectations are then held against
+    /// the results only.
+    pub metrics: Vec<&'static str>,
 }
 
 /// Why a task cannot go on.

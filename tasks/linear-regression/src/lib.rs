@@ -43,6 +43,7 @@ impl Task for LinearRegression {
                   in clear on the training part (linfa-linear). The vector axis is the samples; \
                   the model is public to the server; predictions are in the target's unit.",
             options,
+            metrics: metrics::REGRESSION.to_vec(),
         }
     }
 

@@ -121,7 +121,7 @@ fn check_binary(target: &Array1<f64>, part: &str) -> Result<(), TaskError> {
                 "the target has the values {}; expected 0 and 1",
                 shown.join(", ")
             ),
-            "choose a binary target, or a manifest with `target_above`",
+            "choose a binary target, or name the value that counts as 1 under [dataset], as in `positive = \"1\"`",
         ));
     }
     if values.len() < 2 {

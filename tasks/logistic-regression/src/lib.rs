@@ -7,6 +7,7 @@ mod train;
 
 use hexperiment_core::inventory;
 use hexperiment_core::linear_model::Settings;
+use hexperiment_core::metrics;
 use hexperiment_core::options::{OptionKind, OptionSpec};
 use hexperiment_core::registry::TaskPlugin;
 use hexperiment_core::task::{PrepareRequest, Prepared, Task, TaskError, TaskManifest};
@@ -84,6 +85,7 @@ impl Task for LogisticRegression {
                   the training part (linfa-logistic). The vector axis is the samples: each \
                   feature is one vector, the model is public to the server.",
             options,
+            metrics: metrics::BINARY.to_vec(),
         }
     }
 

@@ -11,6 +11,8 @@ pub(super) struct Layout<'a> {
     pub(super) delimiter: char,
     pub(super) header: bool,
     pub(super) target: Option<&'a str>,
+    /// The target's value that counts as 1; without it the target is a number.
+    pub(super) positive: Option<&'a str>,
     pub(super) labels: &'a [String],
     pub(super) drop: &'a [String],
     pub(super) missing_marker: Option<&'a str>,
@@ -59,10 +61,9 @@ pub(super) fn read(
         (0..first.len()).map(|i| format!("c{i}")).collect()
     };
     check_names(file, &names, layout).map_err(one)?;
-    let kinds: Vec<Kind> = names.iter().map(|n| kind(n, layout)).collect();
 
     let mut columns = Columns::default();
-    let mut cells: Vec<Cells> = kinds.iter().map(|k| Cells::new(*k)).collect();
+    let mut cells: Vec<Cells> = names.iter().map(|n| Cells::of(n, layout)).collect();
     let mut complaints = Vec::new();
     let mut lines = Lines {
         bytes,
@@ -96,13 +97,20 @@ pub(super) fn read(
                 columns.gaps_left_out.insert(columns.lines.len() - 1);
             }
             if let Err(problem) = cell.push(field, layout.missing_marker) {
+                let help = if layout.target == Some(name) {
+                    "correct the field; or name the value that counts as 1 under [dataset], as in \
+                     `positive = \"yes\"`, for a target of classes"
+                        .to_owned()
+                } else {
+                    format!(
+                        "correct the field, or name `{name}` in `drop_columns` (not read) or in \
+                         `labels` (kept as text), or give its `missing_marker`"
+                    )
+                };
                 complaints.push(
                     Complaint::new(file, format!("column `{name}`: {problem}"))
                         .at_line(line)
-                        .help(format!(
-                            "correct the field, or name `{name}` in `drop_columns` (not read) or in \
-                             `labels` (kept as text), or give its `missing_marker`"
-                        )),
+                        .help(help),
                 );
             }
         }
@@ -124,6 +132,10 @@ pub(super) fn read(
     for (name, cell) in names.into_iter().zip(cells) {
         match cell {
             Cells::Numbers(xs) => columns.numbers.push((name, xs)),
+            Cells::Classes(classes) => {
+                let values = classes.values(file, &name).map_err(one)?;
+                columns.numbers.push((name, values));
+            }
             Cells::Texts(xs) => columns.texts.push((name, xs)),
             Cells::Dropped => {}
         }
@@ -164,31 +176,35 @@ impl Lines<'_> {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Kind {
-    Number,
-    Text,
-    Dropped,
-}
-
-enum Cells {
+enum Cells<'a> {
     Numbers(Vec<f64>),
+    Classes(Classes<'a>),
     Texts(Vec<String>),
     Dropped,
 }
 
-impl Cells {
-    fn new(kind: Kind) -> Self {
-        match kind {
-            Kind::Number => Self::Numbers(vec![]),
-            Kind::Text => Self::Texts(vec![]),
-            Kind::Dropped => Self::Dropped,
+impl<'a> Cells<'a> {
+    /// For the column called `name`.
+    fn of(name: &str, layout: &Layout<'a>) -> Self {
+        let among = |names: &[String]| names.iter().any(|n| n == name);
+        if among(layout.labels) {
+            Self::Texts(vec![])
+        } else if among(layout.drop) {
+            Self::Dropped
+        } else {
+            match layout.positive {
+                Some(positive) if layout.target == Some(name) => {
+                    Self::Classes(Classes::new(positive))
+                }
+                _ => Self::Numbers(vec![]),
+            }
         }
     }
 
     fn push(&mut self, field: &str, marker: Option<&str>) -> Result<(), String> {
         match self {
             Self::Numbers(xs) => xs.push(number(field, marker)?),
+            Self::Classes(classes) => classes.push(field, marker),
             Self::Texts(xs) => xs.push(field.to_owned()),
             Self::Dropped => {}
         }
@@ -196,9 +212,58 @@ impl Cells {
     }
 }
 
+/// A target of classes: 1 where it is `positive`, else 0, NaN where it is missing.
+pub(super) struct Classes<'a> {
+    positive: &'a str,
+    values: Vec<f64>,
+    /// Some of the other classes, for complaints.
+    others: BTreeSet<String>,
+}
+
+impl<'a> Classes<'a> {
+    pub(super) fn new(positive: &'a str) -> Self {
+        Self {
+            positive,
+            values: vec![],
+            others: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, field: &str, marker: Option<&str>) {
+        self.values.push(if is_missing(field, marker) {
+            f64::NAN
+        } else if same(field, self.positive) {
+            1.0
+        } else {
+            if self.others.len() < SHOWN {
+                self.others.insert(shown(field));
+            }
+            0.0
+        });
+    }
+
+    /// The values, of which one at least must be positive.
+    pub(super) fn values(self, file: &Path, name: &str) -> Result<Vec<f64>, Complaint> {
+        if self.values.contains(&1.0) {
+            return Ok(self.values);
+        }
+        let others: Vec<String> = self.others.into_iter().collect();
+        let problem = format!(
+            "column `{name}`: no row is {:?}, which `positive` names; found {}",
+            self.positive,
+            others.join(", ")
+        );
+        Err(Complaint::new(file, problem).help("name one of the values that are there"))
+    }
+}
+
+/// Whether two fields are the same text or the same number.
+fn same(a: &str, b: &str) -> bool {
+    a == b || b.parse::<f64>().is_ok_and(|b| a.parse() == Ok(b))
+}
+
 fn is_missing(field: &str, marker: Option<&str>) -> bool {
-    let equal = |m: &str| m.parse::<f64>().is_ok_and(|m| field.parse() == Ok(m));
-    field.is_empty() || field == "NA" || marker.is_some_and(|m| m == field || equal(m))
+    field.is_empty() || field == "NA" || marker.is_some_and(|m| same(field, m))
 }
 
 /// A number, NaN where the field marks a missing one.
@@ -226,17 +291,6 @@ fn shown(field: &str) -> String {
     }
 }
 
-fn kind(name: &str, layout: &Layout<'_>) -> Kind {
-    let among = |names: &[String]| names.iter().any(|n| n == name);
-    if among(layout.labels) {
-        Kind::Text
-    } else if among(layout.drop) {
-        Kind::Dropped
-    } else {
-        Kind::Number
-    }
-}
-
 /// Complains of a name twice, and of a wanted column that is not there.
 pub(super) fn check_names(
     file: &Path,
@@ -257,6 +311,19 @@ pub(super) fn check_names(
         .chain(layout.labels.iter().chain(layout.drop).map(String::as_str));
     for name in wanted {
         if !names.iter().any(|n| n == name) {
+            // One name that holds another delimiter: the file is cut at the wrong character.
+            if let ([whole], Some(found)) = (names, delimiter_in(names, layout.delimiter)) {
+                let problem = format!(
+                    "there is no column `{name}`: the first line has no {:?}, expected between fields",
+                    layout.delimiter
+                );
+                return Err(Complaint::new(file, problem).at_line(1).help(format!(
+                    "if fields are cut at {found:?}, write `delimiter = {:?}` under [dataset]; the \
+                     line is {}",
+                    found.to_string(),
+                    shown(whole)
+                )));
+            }
             let known = names.iter().map(String::as_str);
             let hint = suggest(name, known.clone())
                 .map(|s| format!("did you mean `{s}`? "))
@@ -268,6 +335,15 @@ pub(super) fn check_names(
         }
     }
     Ok(())
+}
+
+/// A usual delimiter, other than the one that was expected, in a first line that was not cut.
+fn delimiter_in(names: &[String], expected: char) -> Option<char> {
+    let [name] = names else { return None };
+    let usual = [';', '\t', '|', ','];
+    usual
+        .into_iter()
+        .find(|c| *c != expected && name.contains(*c))
 }
 
 fn csv_error(file: &Path, bytes: &[u8], error: &csv::Error) -> Complaint {

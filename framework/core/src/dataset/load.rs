@@ -113,9 +113,10 @@ fn read(request: &DatasetRequest, manifest: &Manifest) -> Result<Tables, Complai
     let labels = [manifest.labels.as_slice(), &request.labels].concat();
     let drop = [manifest.drop.as_slice(), &request.drop_columns].concat();
     let layout = Layout {
-        delimiter: manifest.delimiter,
+        delimiter: request.delimiter.unwrap_or(manifest.delimiter),
         header: manifest.header,
         target: request.target.as_deref().or(manifest.target.as_deref()),
+        positive: request.positive.as_deref(),
         labels: &labels,
         drop: &drop,
         missing_marker: request
@@ -132,9 +133,10 @@ fn read(request: &DatasetRequest, manifest: &Manifest) -> Result<Tables, Complai
             let (bytes, _) = read_verified(&path, manifest.target_sha256.as_deref(), how)?;
             let text = ["c1".to_owned()];
             let layout = Layout {
-                delimiter: manifest.delimiter,
+                delimiter: request.delimiter.unwrap_or(manifest.delimiter),
                 header: false,
-                target: None,
+                target: request.positive.as_ref().map(|_| "c0"),
+                positive: request.positive.as_deref(),
                 labels: &text,
                 drop: &[],
                 missing_marker: None,
@@ -162,11 +164,33 @@ fn check_embedded(
         delimiter: manifest.delimiter,
         header: true,
         target: request.target.as_deref().or(manifest.target.as_deref()),
+        positive: None,
         labels: &request.labels,
         drop: &request.drop_columns,
         missing_marker: None,
     };
     csv_table::check_names(place, &names, &layout)
+}
+
+/// Makes classes of an embedded target, as is done to a file while it is read.
+fn classes_of_embedded(
+    request: &DatasetRequest,
+    manifest: &Manifest,
+    columns: &mut Columns,
+    place: &Path,
+) -> Result<(), Complaint> {
+    let target = request.target.as_ref().or(manifest.target.as_ref());
+    let (Some(positive), Some(target)) = (&request.positive, target) else {
+        return Ok(());
+    };
+    for (_, values) in columns.numbers.iter_mut().filter(|(n, _)| n == target) {
+        let mut classes = csv_table::Classes::new(positive);
+        for value in values.iter() {
+            classes.push(&value.to_string(), None);
+        }
+        *values = classes.values(place, target)?;
+    }
+    Ok(())
 }
 
 /// Keeps columns as text, or not at all, as is done to a file while it is read.
@@ -219,8 +243,9 @@ fn take_target(
             .at_line(lines.get(row).copied().unwrap_or(row + 1))
             .help("remove the row, or choose another target"));
     }
-    // The threshold is the manifest's target's; another column has none.
-    let usual = request.target.is_none() || request.target == manifest.target;
+    // The threshold is the manifest's target's; another column has none, nor have classes.
+    let usual = (request.target.is_none() || request.target == manifest.target)
+        && request.positive.is_none();
     if let (Some(threshold), true) = (manifest.target_above, usual) {
         for x in &mut values {
             *x = f64::from(u8::from(*x > threshold));
@@ -243,6 +268,7 @@ fn assemble(
         .unwrap_or_else(|| request.name().into());
     if manifest.builtin.is_some() {
         check_embedded(request, manifest, &columns, &place)?;
+        classes_of_embedded(request, manifest, &mut columns, &place)?;
         leave_out(request, &mut columns);
     }
     let target = take_target(

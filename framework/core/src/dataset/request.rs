@@ -30,6 +30,10 @@ pub struct DatasetRequest {
     pub drop_columns: Vec<String>,
     /// Columns to keep as text, besides the manifest's.
     pub labels: Vec<String>,
+    /// The value of the target that counts as 1, all others as 0; the target is then read as text.
+    pub positive: Option<String>,
+    /// The character between fields.
+    pub delimiter: Option<char>,
     /// What stands for a missing value.
     pub missing_marker: Option<String>,
     /// What to do about missing values.
@@ -66,6 +70,8 @@ impl DatasetRequest {
             target: None,
             drop_columns: vec![],
             labels: vec![],
+            positive: None,
+            delimiter: None,
             missing_marker: None,
             missing: None,
             balance: false,

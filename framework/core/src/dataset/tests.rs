@@ -110,6 +110,50 @@ fn missing_values_are_dealt_with() {
     );
 }
 
+/// The target of all rows, 1 where it is `positive`.
+#[track_caller]
+fn classes_of(text: &str, delimiter: Option<char>, positive: &str, want: [f64; 4]) {
+    let parts = own(text.as_bytes(), |r| {
+        r.split = Some(SplitKind::Chronological);
+        r.delimiter = delimiter;
+        r.positive = Some(positive.into());
+    })
+    .unwrap();
+    let all = [parts.train.target.to_vec(), parts.test.target.to_vec()].concat();
+    assert_eq!(all, want, "{text}");
+}
+
+#[test]
+fn a_target_may_be_of_classes() {
+    let words = "a;y\n1;yes\n2;no\n3;\"perhaps\"\n4;yes\n";
+    classes_of(words, Some(';'), "yes", [1.0, 0.0, 0.0, 1.0]);
+    classes_of(words, Some(';'), "perhaps", [0.0, 0.0, 1.0, 0.0]);
+    let numbers = "a,y\n1,-1\n2,1.0\n3,1\n4,-1\n";
+    classes_of(numbers, None, "1", [0.0, 1.0, 1.0, 0.0]);
+}
+
+#[test]
+fn an_embedded_target_may_be_of_classes() {
+    let positives = |change: fn(&mut DatasetRequest)| {
+        let mut request = by_manifest("iris-virginica");
+        change(&mut request);
+        let target = Dataset::load(&request).unwrap().target.unwrap();
+        target.values.sum()
+    };
+    // 50 of each species, 0 to 2; the manifest's own target is whether it is the last.
+    assert_eq!(positives(|_| {}), 50.0);
+    assert_eq!(positives(|r| r.positive = Some("0".into())), 50.0);
+    let problem = {
+        let mut request = by_manifest("iris-virginica");
+        request.positive = Some("7".into());
+        Dataset::load(&request).unwrap_err().to_string()
+    };
+    assert!(
+        problem.contains("no row is \"7\"") && problem.contains("\"0\", \"1\", \"2\""),
+        "{problem}"
+    );
+}
+
 #[test]
 fn medians_are_the_training_parts() {
     // In order: the test part is the last row, whose value must not move the median.

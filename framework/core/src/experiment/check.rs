@@ -12,6 +12,7 @@ use super::rules::{BOTH, KEEP_ONE, check_dataset, check_name, check_run};
 use super::{Experiment, expect, sections};
 use crate::dataset::manifest::{self, Manifest};
 use crate::options::{OptionSpec, OptionValue, Options, suggest};
+use crate::registry;
 use crate::source::{Complaint, Complaints};
 
 const SECTIONS: [&str; 7] = [
@@ -77,7 +78,11 @@ pub(super) fn check(text: &str, file: &Path) -> Result<Experiment, Complaints> {
     }
     let labels: Vec<String> = schemes.iter().map(|s| s.label.clone()).collect();
     let expectations = match checker.table(root, "expect") {
-        Some((table, _)) => expect::expectations(&mut checker, table, &labels),
+        Some((table, _)) => {
+            let known = task.as_ref().and_then(|t| registry::task(&t.name).ok());
+            let metrics = known.map_or(vec![], |t| t.manifest().metrics);
+            expect::expectations(&mut checker, table, &labels, &metrics)
+        }
         None => vec![],
     };
     let (Some(task), true) = (task, checker.complaints.is_empty()) else {

@@ -6,6 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::parse::{Checker, describe};
 use crate::options::{OptionValue, suggest};
 use crate::record::Status;
+use crate::summary::COLUMNS;
 
 /// One expectation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,7 @@ pub(super) fn expectations(
     checker: &mut Checker<'_>,
     table: &DeTable<'_>,
     labels: &[String],
+    metrics: &[&'static str],
 ) -> Vec<Expectation> {
     let mut all = Vec::new();
     for (key, value) in table {
@@ -60,7 +62,7 @@ pub(super) fn expectations(
                             label,
                             key.get_ref(),
                             value.get_ref(),
-                            place,
+                            (place, metrics),
                         ));
                     }
                 } else {
@@ -75,7 +77,10 @@ pub(super) fn expectations(
                     );
                 }
             }
-            bound => all.extend(expectation(checker, None, name, bound, value.span().start)),
+            bound => {
+                let place = (value.span().start, metrics);
+                all.extend(expectation(checker, None, name, bound, place));
+            }
         }
     }
     all
@@ -83,6 +88,36 @@ pub(super) fn expectations(
 
 const BOUNDS: &str = "write `auc_loss = { max = 0.005 }`, `security_bits = { min = 128 }` or \
                       `status = \"refused\"`";
+
+/// The columns of `summary.csv` that hold words.
+const WORDS: [&str; 9] = [
+    "experiment",
+    "scheme",
+    "label",
+    "task",
+    "dataset",
+    "status",
+    "reason",
+    "metric",
+    "server_sees",
+];
+
+/// The columns of `summary.csv` that hold numbers.
+fn numbers() -> impl Iterator<Item = &'static str> {
+    COLUMNS.into_iter().filter(|c| !WORDS.contains(c))
+}
+
+/// Whether a row can have such a number; any may be a metric where a task does not say.
+fn is_quantity(key: &str, metrics: &[&str]) -> bool {
+    let name = key
+        .strip_suffix("_loss")
+        .or_else(|| key.strip_suffix("_change"))
+        .unwrap_or(key);
+    metrics.is_empty()
+        || metrics.contains(&name)
+        || metrics.contains(&key)
+        || numbers().any(|column| column == key)
+}
 
 fn is_bound(table: &DeTable<'_>) -> bool {
     !table.is_empty()
@@ -96,7 +131,7 @@ fn expectation(
     label: Option<String>,
     key: &str,
     value: &DeValue<'_>,
-    offset: usize,
+    (offset, metrics): (usize, &[&'static str]),
 ) -> Option<Expectation> {
     let mut expectation = Expectation {
         label,
@@ -108,6 +143,20 @@ fn expectation(
     let help = BOUNDS;
     match value {
         DeValue::Table(table) if is_bound(table) && key != "status" => {
+            if !is_quantity(key, metrics) {
+                let known = metrics.iter().copied().chain(numbers());
+                let hint = suggest(key, known)
+                    .map(|s| format!("did you mean `{s}`? "))
+                    .unwrap_or_default();
+                let message = format!("[expect] names no column of numbers and no metric: `{key}`");
+                let help = format!(
+                    "{hint}metrics: {}, also with `_loss` or `_change`; columns: {}",
+                    metrics.join(", "),
+                    numbers().collect::<Vec<_>>().join(", ")
+                );
+                checker.complain(offset, message, Some(help));
+                return None;
+            }
             for (bound, number) in table {
                 let place = number.span().start;
                 let found = super::parse::option_value(number.get_ref());

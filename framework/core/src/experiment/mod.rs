@@ -277,6 +277,8 @@ impl Experiment {
             target: text("target"),
             drop_columns: list("drop_columns"),
             labels: list("labels"),
+            positive: text("positive"),
+            delimiter: text("delimiter").and_then(|text| text.chars().next()),
             missing_marker: text("missing_marker"),
             missing: named("missing").and_then(|v| serde_json::from_value::<MissingPolicy>(v).ok()),
             balance: options.flag("balance").unwrap_or(false),

@@ -108,11 +108,14 @@ impl Checker<'_> {
     }
 }
 
-/// The kind of a value, for messages.
+/// What a value is, for messages that say `found …`.
 pub(super) fn describe(value: &DeValue<'_>) -> String {
     match option_value(value) {
         Ok(value) => value.to_string(),
-        Err(problem) => problem,
+        Err(problem) => problem
+            .strip_prefix("found ")
+            .unwrap_or(&problem)
+            .to_owned(),
     }
 }
 

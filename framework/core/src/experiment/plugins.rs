@@ -56,7 +56,8 @@ fn plugin(
         Some((OptionValue::Text(label), at)) => {
             if label.trim().is_empty() || label.chars().any(char::is_control) {
                 let message = format!("`label` in {section}: found {label:?}, expected a name");
-                checker.complain(at, message, Some("tables call the row so".into()));
+                let help = "tables call the row so: one line with something to read in it";
+                checker.complain(at, message, Some(help.into()));
             }
             label
         }

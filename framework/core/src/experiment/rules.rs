@@ -23,6 +23,15 @@ pub(super) fn check_name(checker: &mut Checker<'_>, about: &Given) {
             );
         }
     }
+    for key in ["question", "caveats"] {
+        if let Some((OptionValue::Text(text), offset)) = about.get(key)
+            && text.trim().is_empty()
+        {
+            let message = format!("`{key}` in [experiment]: found {text:?}, expected a sentence");
+            let help = "a table is read by people who did not plan it: tell them";
+            checker.complain(*offset, message, Some(help.into()));
+        }
+    }
 }
 
 pub(super) fn check_dataset(checker: &mut Checker<'_>, dataset: &Given, section: Option<usize>) {
@@ -74,6 +83,18 @@ pub(super) fn check_dataset_value(
                 }
             }
         }
+        ("delimiter", OptionValue::Text(text)) => {
+            let mut characters = text.chars();
+            let one = characters.next().filter(|_| characters.next().is_none());
+            // A quote or the end of a line has another meaning in such a file.
+            if !one.is_some_and(|c| c.is_ascii() && !matches!(c, '"' | '\n' | '\r')) {
+                let message = format!(
+                    "`delimiter` in [dataset]: found {text:?}, expected one ASCII character"
+                );
+                let help = r#"write it as ";", "\t" or "|""#;
+                checker.complain(at, message, Some(help.into()));
+            }
+        }
         ("test_fraction", OptionValue::Number(x)) if *x <= 0.0 || *x >= 1.0 => {
             let message = format!(
                 "`test_fraction` in [dataset]: found {x}, expected more than 0 and less than 1"
@@ -107,7 +128,7 @@ pub(super) fn check_run(checker: &mut Checker<'_>, run: &Given) -> (Duration, Op
             Some(limit) => time_limit = limit,
             None => checker.complain(
                 *at,
-                format!("`time_limit` in [run]: found \"{text}\", expected a time"),
+                format!("`time_limit` in [run]: found \"{text}\", expected a time of more than 0"),
                 Some("write it as \"90s\", \"5m\" or \"1h\"".into()),
             ),
         }
@@ -119,7 +140,10 @@ pub(super) fn check_run(checker: &mut Checker<'_>, run: &Given) -> (Duration, Op
             checker.complain(
                 *at,
                 format!("`memory_limit` in [run]: found \"{text}\", expected a size"),
-                Some("write it as \"512MiB\" or \"8GiB\"".into()),
+                Some(
+                    "write it as \"512MiB\" or \"8GiB\"; units are B, kB, MB, GB, KiB, MiB, GiB"
+                        .into(),
+                ),
             );
         }
     }

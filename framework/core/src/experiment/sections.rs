@@ -30,6 +30,18 @@ pub fn dataset() -> Vec<OptionSpec> {
             Text,
             "The column to predict; overrides the manifest's.",
         ),
+        OptionSpec::new(
+            "positive",
+            Text,
+            "The value of the target that counts as 1, all others as 0; for targets that are not \
+             numbers, or of several classes.",
+        ),
+        OptionSpec::new(
+            "delimiter",
+            Text,
+            "The character between fields, as \";\" or \"\\t\"; overrides the manifest's. A comma for \
+             a file of your own.",
+        ),
         OptionSpec::new("drop_columns", TextList, "Columns to leave out."),
         OptionSpec::new(
             "labels",

@@ -56,6 +56,7 @@ impl Task for TwoOptions {
             name: "try-task",
             doc: "For tests.",
             options,
+            metrics: vec!["auc", "f1"],
         }
     }
 
@@ -139,7 +140,7 @@ fn defaults_are_filled_in() {
 #[test]
 fn what_is_given_arrives() {
     let data = "[dataset]\npath = \"my.csv\"\ntarget = \"t\"\ndrop_columns = [\"a\", \"b\"]\nlabels = [\"l\"]\n\
-                missing = \"drop-rows\"\nmissing_marker = \"-9\"\nbalance = true\ntest_fraction = 0.25\n\
+                missing = \"drop-rows\"\nmissing_marker = \"-9\"\npositive = \"yes\"\ndelimiter = \";\"\nbalance = true\ntest_fraction = 0.25\n\
                 split = \"chronological\"\nlimit = 7\n";
     let run = "[run]\nsecurity_bits = 192\nrepetitions = 3\nwarmup = 0\nthreads = 2\ntime_limit = \"90s\"\n\
                memory_limit = \"8GiB\"\nseed = 5\n";
@@ -159,6 +160,10 @@ fn what_is_given_arrives() {
     assert_eq!(
         (data.target.as_deref(), data.missing_marker.as_deref()),
         (Some("t"), Some("-9"))
+    );
+    assert_eq!(
+        (data.positive.as_deref(), data.delimiter),
+        (Some("yes"), Some(';'))
     );
     assert_eq!(
         (data.drop_columns.join(","), data.labels.join(",")),

@@ -158,6 +158,25 @@ pub fn alarm_threshold(scores: &[f64], rate: f64) -> Option<f64> {
         .map(|above| 0.5 * (falling[above - 1] + falling[above]))
 }
 
+/// The names of what [`binary`] measures.
+pub const BINARY: [&str; 15] = [
+    "auc",
+    "auprc",
+    "balanced_accuracy",
+    "accuracy",
+    "recall",
+    "precision",
+    "specificity",
+    "f1",
+    "mcc",
+    "alarm_rate",
+    "tp",
+    "fp",
+    "tn",
+    "fn",
+    "agreement",
+];
+
 /// All measures of a binary classifier, each beside the plaintext model's: AUC first. One that is
 /// undefined, such as AUC where the labels are of one class, is left out.
 ///
@@ -203,6 +222,13 @@ mod tests {
     #[track_caller]
     fn near(got: f64, want: f64) {
         assert!((got - want).abs() < 1e-12, "got {got}, want {want}");
+    }
+
+    #[test]
+    fn all_have_their_names() {
+        let metrics = binary(&[0.1, 0.9], &[0.1, 0.9], &[0.0, 1.0], 0.5);
+        let names: Vec<&str> = metrics.iter().map(|m| m.name.as_str()).collect();
+        assert_eq!(names, BINARY);
     }
 
     #[test]

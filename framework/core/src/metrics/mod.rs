@@ -7,9 +7,9 @@ mod binary;
 mod multiclass;
 mod regression;
 
-pub use binary::{Confusion, alarm_threshold, auc, average_precision, binary};
+pub use binary::{BINARY, Confusion, alarm_threshold, auc, average_precision, binary};
 pub use multiclass::{ConfusionMatrix, multiclass};
-pub use regression::regression;
+pub use regression::{REGRESSION, regression};
 
 use crate::task::Metric;
 

@@ -3,6 +3,9 @@
 use super::{metric, ratio};
 use crate::task::Metric;
 
+/// The names of what [`regression`] measures.
+pub const REGRESSION: [&str; 4] = ["r2", "mae", "rmse", "largest_residual"];
+
 /// All measures of a regression, each beside the plaintext model's: R2 first. R2 is left out
 /// where the truth does not vary.
 pub fn regression(predicted: &[f64], plain: &[f64], truth: &[f64]) -> Vec<Metric> {
@@ -40,6 +43,7 @@ mod tests {
     fn check(predicted: &[f64], truth: &[f64], expect: &[(&str, f64)]) {
         let metrics = regression(predicted, truth, truth);
         let names: Vec<&str> = metrics.iter().map(|m| m.name.as_str()).collect();
+        assert!(names.iter().all(|n| REGRESSION.contains(n)), "{names:?}");
         assert_eq!(names, expect.iter().map(|(n, _)| *n).collect::<Vec<_>>());
         for (metric, (name, value)) in metrics.iter().zip(expect) {
             assert!(

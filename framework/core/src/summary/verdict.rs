@@ -53,15 +53,19 @@ impl Verdict {
     /// What was found, the unexpected first.
     pub fn found(&self) -> String {
         let (good, bad): (Vec<_>, Vec<_>) = self.findings.iter().partition(|f| f.passed);
-        let word = |f: &Finding| match f.label.as_str() {
-            "" => f.found.clone(),
-            label => format!("{label}: {}", f.found),
+        // Neighbours of whom the same was found share it.
+        let mut groups: Vec<(Vec<&str>, &str)> = Vec::new();
+        for finding in bad.into_iter().chain(good) {
+            match groups.last_mut() {
+                Some((labels, found)) if *found == finding.found => labels.push(&finding.label),
+                _ => groups.push((vec![&finding.label], &finding.found)),
+            }
+        }
+        let word = |(labels, found): (Vec<&str>, &str)| match labels.join(", ").as_str() {
+            "" => found.to_owned(),
+            labels => format!("{labels}: {found}"),
         };
-        bad.into_iter()
-            .chain(good)
-            .map(word)
-            .collect::<Vec<_>>()
-            .join("; ")
+        groups.into_iter().map(word).collect::<Vec<_>>().join("; ")
     }
 }
 

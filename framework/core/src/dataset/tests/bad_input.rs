@@ -49,7 +49,36 @@ fn complaints_name_the_line_and_a_way_out() {
     );
     refused("a,y\n1,0\n-inf,1\n", nothing, &["my.csv:3:", "finite"]);
     refused("a,y\n1,0\n1e999,1\n", nothing, &["my.csv:3:", "finite"]);
-    refused("a;y\n1,5;0\n", nothing, &["my.csv:1:", "no column `y`"]);
+    refused(
+        "a;y\n1,5;0\n",
+        nothing,
+        &["my.csv:1:", "no column `y`", "`delimiter = \";\"`"],
+    );
+    refused(
+        "a\ty\n1\t0\n",
+        nothing,
+        &["my.csv:1:", "no column `y`", "`delimiter = \"\\t\"`"],
+    );
+    refused(
+        "a,y\n1,no\n",
+        nothing,
+        &["my.csv:2:", "found \"no\"", "`positive = \"yes\"`"],
+    );
+    refused(
+        "a,y\n1,no\n2,perhaps\n",
+        |r| r.positive = Some("yes".into()),
+        &[
+            "my.csv",
+            "`y`",
+            "no row is \"yes\"",
+            "found \"no\", \"perhaps\"",
+        ],
+    );
+    refused(
+        "a,y\n1,no\n2,\n3,yes\n",
+        |r| r.positive = Some("yes".into()),
+        &["my.csv:3:", "the target `y` is missing"],
+    );
     refused(
         "a,y\n1,0\n2,\n",
         nothing,

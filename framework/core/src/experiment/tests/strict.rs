@@ -63,6 +63,19 @@ fn a_slip_in_an_expectation_is_named_as_one() {
     );
     refused(&with("auc_loss = {}"), &["e.toml:12", "expected bounds"]);
     refused(
+        &with("auc_los = { max = 0.005 }"),
+        &["e.toml:12", "`auc_los`", "metrics: auc, f1", "evaluate_ms"],
+    );
+    refused(
+        &with("acu = { min = 0.5 }"),
+        &["e.toml:12", "`acu`", "did you mean `auc`?"],
+    );
+    refused(
+        &with("reason = { min = 0.5 }"),
+        &["e.toml:12", "no column of numbers"],
+    );
+    parse(&with("f1_change = { max = 0.1 }\nkey_bytes = { max = 9 }"));
+    refused(
         &with("auc = { min = 0.9, max = 0.1 }"),
         &["e.toml:12", "min", "more than"],
     );
