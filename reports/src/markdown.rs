@@ -45,7 +45,7 @@ pub fn markdown(records: &Records, rows: &[Row], verdicts: &[Verdict]) -> String
             .map(|(label, why)| (label, why.to_owned()))
             .collect(),
     );
-    page.pairs("Notes", remarks(rows));
+    page.pairs("Notes", remarks(rows, run.provenance.cores));
     if !run.caveats.trim().is_empty() {
         page.heading("Caveats");
         page.paragraph(&run.caveats);

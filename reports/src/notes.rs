@@ -5,7 +5,7 @@ use hexperiment_core::security::Protection;
 use hexperiment_core::summary::Row;
 
 use crate::overview::INSECURE;
-use crate::units::bytes;
+use crate::units::{bytes, counted};
 
 /// Repetitions from which on an interval is a bootstrap's (see [`Estimate`]).
 ///
@@ -71,17 +71,22 @@ pub(crate) fn ends(rows: &[Row]) -> Vec<(String, String)> {
         .map(|row| {
             (
                 row.name().to_owned(),
-                format!("{}: {}", row.status, row.reason),
+                format!("{}: {}", row.status, in_one_line(&row.reason)),
             )
         })
         .collect()
 }
 
+/// A complaint has its way out on a line of its own; here both follow one another.
+fn in_one_line(reason: &str) -> String {
+    reason.replace("\n  help: ", "; help: ")
+}
+
 /// What a reader must know about rows: labels, and the note. Rows with the same note share it.
-pub(crate) fn remarks(rows: &[Row]) -> Vec<(String, String)> {
+pub(crate) fn remarks(rows: &[Row], processors: usize) -> Vec<(String, String)> {
     let mut all: Vec<(String, Vec<&str>)> = Vec::new();
     for row in rows {
-        for note in of(row) {
+        for note in of(row).into_iter().chain(crowded(row, processors)) {
             match all.iter_mut().find(|(text, _)| *text == note) {
                 Some((_, labels)) => labels.push(row.name()),
                 None => all.push((note, vec![row.name()])),
@@ -91,9 +96,35 @@ pub(crate) fn remarks(rows: &[Row]) -> Vec<(String, String)> {
     all.into_iter()
         .map(|(note, labels)| match labels.len() {
             n if n == rows.len() && n > 1 => ("all".into(), note),
-            _ => (labels.join(", "), note),
+            _ => (
+                shared(rows, &labels).unwrap_or_else(|| labels.join(", ")),
+                note,
+            ),
         })
         .collect()
+}
+
+/// `all at features = 3`: what rows have in common, if they are all those of one value.
+fn shared(rows: &[Row], names: &[&str]) -> Option<String> {
+    let first = rows.iter().find(|row| row.name() == names[0])?;
+    (names.len() > 1).then_some(())?;
+    first.cell.point.iter().find_map(|(key, value)| {
+        let has = |row: &&Row| row.cell.point.get(key) == Some(value);
+        let all: Vec<&str> = rows.iter().filter(has).map(Row::name).collect();
+        let option = key.rsplit('.').next().unwrap_or(key);
+        (all == names).then(|| format!("all at {option} = {value}"))
+    })
+}
+
+fn crowded(row: &Row, processors: usize) -> Option<String> {
+    let too_many = row.measured.is_some() && processors > 0 && row.threads > processors;
+    too_many.then(|| {
+        format!(
+            "{} threads on {}: times are not those of so many threads",
+            row.threads,
+            counted(processors, "processor", "processors")
+        )
+    })
 }
 
 fn of(row: &Row) -> Vec<String> {

@@ -109,8 +109,11 @@ pub(crate) fn client_part(row: &Row) -> Option<String> {
 pub(crate) fn number(value: f64) -> String {
     if value == 0.0 || (0.001..10_000.0).contains(&value.abs()) {
         let text = format!("{value:.4}");
-        text.strip_suffix(".0000")
-            .map_or(text.clone(), str::to_owned)
+        // What is only near a whole number must not look like one.
+        match text.strip_suffix(".0000") {
+            Some(whole) if value.fract() == 0.0 => whole.to_owned(),
+            _ => text,
+        }
     } else {
         significant(value, 4)
     }

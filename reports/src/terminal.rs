@@ -60,7 +60,7 @@ pub fn terminal(records: &Records, rows: &[Row], verdicts: &[Verdict]) -> String
             .map(|(label, why)| (label, why.to_owned()))
             .collect(),
     );
-    list(&mut text, "Notes", remarks(rows));
+    list(&mut text, "Notes", remarks(rows, run.provenance.cores));
     if !run.caveats.trim().is_empty() {
         text.gap();
         text.item("Caveats: ", &run.caveats);

@@ -117,7 +117,10 @@ pub(crate) fn serve() -> ExitCode {
         .build_global()
     {
         return tell(&FromCell::Failed {
-            reason: format!("threads: {e}"),
+            reason: match memory_limit {
+                Some(_) => format!("threads: {e}; raise `memory_limit` in [run]"),
+                None => format!("threads: {e}; take fewer `threads` in [run]"),
+            },
         });
     }
     match repeat(&plan, next) {

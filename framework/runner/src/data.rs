@@ -4,10 +4,12 @@ use std::process::ExitCode;
 
 use hexperiment_core::dataset::{manifest, verify};
 
+use crate::out::{say, tell};
+
 /// Looks at the data sets called `names`, or at all.
 pub(crate) fn data(fetch: bool, names: &[String]) -> ExitCode {
     if !fetch && std::env::var_os("HEXPERIMENT_DATA").is_none() {
-        eprintln!("note: HEXPERIMENT_DATA is not set; only the user's cache is looked at");
+        tell!("note: HEXPERIMENT_DATA is not set; only the user's cache is looked at");
     }
     let names = if names.is_empty() {
         manifest::names(None)
@@ -34,11 +36,11 @@ pub(crate) fn data(fetch: bool, names: &[String]) -> ExitCode {
             verify(name, &m).map(|path| format!("{} ({sum})", path.display()))
         });
         match outcome {
-            Ok(place) => println!("{name:<18} {place}"),
+            Ok(place) => say!("{name:<18} {place}"),
             Err(complaint) => {
                 missing += 1;
-                println!("{name:<18} MISSING");
-                eprintln!("{complaint}");
+                say!("{name:<18} MISSING");
+                tell!("{complaint}");
             }
         }
     }

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use hexperiment_core::dataset::Dataset;
 use hexperiment_core::experiment::{CellPlan, Experiment};
+use hexperiment_core::security::{Protection, Security};
 use hexperiment_core::source::Complaints;
 
 use crate::cell::{Compiled, Stop, compile};
+use crate::out::{say, tell};
 
 /// Data sets that were read, by what was asked for.
 #[derive(Default)]
@@ -38,7 +40,8 @@ pub(crate) fn cells(experiment: &Experiment, only: Option<&str>) -> Result<Vec<C
         .collect();
     if chosen.is_empty() {
         return Err(format!(
-            "there is no cell `{only}`; cells: {}",
+            "{}: there is no cell `{only}`\n  help: cells: {}",
+            experiment.file().display(),
             ids.join(", ")
         ));
     }
@@ -48,20 +51,32 @@ pub(crate) fn cells(experiment: &Experiment, only: Option<&str>) -> Result<Vec<C
 /// Prints what each cell would do.
 pub(crate) fn explain(files: &[PathBuf], only: Option<&str>) -> ExitCode {
     each(files, only, |plan, outcome| {
-        println!(
+        say!(
             "== {} ({} on {}, data {})",
-            plan.cell.id, plan.cell.task, plan.cell.scheme, plan.cell.dataset
+            plan.cell.id,
+            plan.cell.task,
+            plan.cell.scheme,
+            plan.cell.dataset
         );
         match outcome {
             Ok(compiled) => print(&compiled),
-            Err(Stop::Refused(reason)) => println!("refused: {reason}\n"),
+            Err(Stop::Refused(reason)) => say!("refused: {reason}\n"),
             Err(Stop::Failed(reason)) => {
-                println!("failed: {reason}\n");
+                say!("failed: {reason}\n");
                 return false;
             }
         }
         true
     })
+}
+
+/// The level in words: 0 bits would sound like a weak encryption.
+pub(crate) fn level(security: &Security) -> String {
+    match security.protection {
+        Protection::None => "not encrypted".into(),
+        Protection::TransportOnly => format!("{} bits in transport only", security.bits),
+        Protection::Encrypted => format!("{} bits", security.bits),
+    }
 }
 
 /// Checks each cell.
@@ -71,16 +86,16 @@ pub(crate) fn check(files: &[PathBuf]) -> ExitCode {
         match outcome {
             Ok(c) => {
                 let security = &c.circuit.parameters().security;
-                println!(
-                    "  {id}: fine; {} samples, {} bits",
+                say!(
+                    "  {id}: fine; {} samples, {}",
                     c.prepared.samples(),
-                    security.bits
+                    level(security)
                 );
             }
-            Err(Stop::Refused(reason)) => println!("  {id}: refuses; {reason}"),
+            Err(Stop::Refused(reason)) => say!("  {id}: refuses; {reason}"),
             Err(Stop::Failed(reason)) => {
-                println!("  {id}: fails");
-                eprintln!("error: {id}: {reason}");
+                say!("  {id}: fails");
+                tell!("error: {id}: {reason}");
                 return false;
             }
         }
@@ -98,7 +113,7 @@ fn each(
         match one(file, only, &mut show) {
             Ok(all) => fine &= all,
             Err(problem) => {
-                eprintln!("error: {problem}");
+                tell!("error: {problem}");
                 fine = false;
             }
         }
@@ -116,7 +131,7 @@ fn one(
     show: &mut impl FnMut(&CellPlan, Result<Compiled, Stop>) -> bool,
 ) -> Result<bool, String> {
     let experiment = Experiment::load(file).map_err(|e| e.to_string())?;
-    println!("{}: {}", file.display(), experiment.question());
+    say!("{}: {}", file.display(), experiment.question());
     let mut loaded = Loaded::default();
     let mut fine = true;
     for plan in cells(&experiment, only)? {
@@ -130,34 +145,38 @@ fn print(compiled: &Compiled) {
     let Compiled {
         lowered, circuit, ..
     } = compiled;
-    println!("as the task states it:\n{}", lowered.original());
-    println!(
+    say!("as the task states it:\n{}", lowered.original());
+    say!(
         "as the scheme evaluates it:\n{}",
         lowered.program().listing(Some(lowered.levels()))
     );
     for note in lowered.notes() {
-        println!("  note: {note}");
+        say!("  note: {note}");
     }
     let p = circuit.parameters();
-    println!("parameters:");
-    println!("  security: {} bits; {}", p.security.bits, p.security.basis);
+    say!("parameters:");
+    say!("  security: {}; {}", level(&p.security), p.security.basis);
     for (name, value) in &p.chosen {
-        println!("  {name}: {value}");
+        say!("  {name}: {value}");
     }
-    println!("  depth: {}", p.depth);
+    say!("  depth: {}", p.depth);
     let c = &p.counts;
-    println!(
+    say!(
         "  counts: {} additions, {} plaintext multiplications, {} multiplications, {} rotations, {} bootstraps",
-        c.additions, c.plain_multiplications, c.multiplications, c.rotations, c.bootstraps
+        c.additions,
+        c.plain_multiplications,
+        c.multiplications,
+        c.rotations,
+        c.bootstraps
     );
     if let Some(quantisation) = &p.quantisation {
-        println!("  quantisation: {quantisation}");
+        say!("  quantisation: {quantisation}");
     }
-    println!("  the server sees: {}", p.server_sees);
+    say!("  the server sees: {}", p.server_sees);
     let tolerances: Vec<String> = p
         .noise_tolerance
         .iter()
         .map(|t| format!("{t:.3e}"))
         .collect();
-    println!("  noise tolerance: {}\n", tolerances.join(", "));
+    say!("  noise tolerance: {}\n", tolerances.join(", "));
 }

@@ -1,11 +1,14 @@
 //! The folder of a run: `runs/<time>-<name>/`, with `runs/latest` pointing to the newest.
 
 use std::fs;
-use std::io;
+use std::io::{self, BufRead as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 const RECORDS: &str = "records.jsonl";
+
+/// Characters of a log's name, at most four bytes each: file systems take 255 bytes.
+const LONGEST: usize = 50;
 
 /// Where a run writes.
 #[derive(Clone, Debug)]
@@ -16,6 +19,20 @@ pub(crate) struct RunFolder {
 /// Now, in UTC, as in `2026-05-04T09:08:07Z`.
 pub(crate) fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+/// Whether a file of records is of the experiment `name`; one that cannot be read may be, so that
+/// its trouble is told.
+fn is_of(records: &Path, name: &str) -> bool {
+    let header = fs::File::open(records).and_then(|file| {
+        let mut line = String::new();
+        io::BufReader::new(file).read_line(&mut line)?;
+        Ok(line)
+    });
+    match header.map(|line| serde_json::from_str::<serde_json::Value>(&line)) {
+        Ok(Ok(run)) => run["experiment"] == name,
+        _ => true,
+    }
 }
 
 impl RunFolder {
@@ -51,19 +68,28 @@ impl RunFolder {
             .map(|entry| entry.path())
             .filter(|path| !path.is_symlink() && path.join(RECORDS).is_file())
             .filter(|path| {
-                // Digits, a hyphen, digits, the name, and maybe a number after it.
+                // Digits, a hyphen, digits, the name, and maybe a hyphen and a number after it.
                 let folder = path
                     .file_name()
                     .and_then(|n| n.to_str())
                     .unwrap_or_default();
                 folder.get(15..).is_some_and(|rest| {
+                    let again = |r: &str| {
+                        let number = r.strip_prefix('-').unwrap_or_default();
+                        !number.is_empty() && number.chars().all(|c| c.is_ascii_digit())
+                    };
                     rest.strip_prefix(suffix.as_str())
-                        .is_some_and(|r| r.is_empty() || r[1..].chars().all(|c| c.is_ascii_digit()))
+                        .is_some_and(|r| r.is_empty() || again(r))
                 })
             })
             .collect();
         found.sort();
-        found.pop().map(|path| Self { path })
+        // `name-2` may be the second run of `name` in a second, or an experiment of that name.
+        found
+            .into_iter()
+            .rev()
+            .find(|path| is_of(&path.join(RECORDS), name))
+            .map(|path| Self { path })
     }
 
     /// The folder.
@@ -76,8 +102,8 @@ impl RunFolder {
         self.path.join(RECORDS)
     }
 
-    /// What the process of a cell wrote to standard error.
-    pub(crate) fn log(&self, cell: &str) -> io::Result<PathBuf> {
+    /// What the process of a cell wrote to standard error; `index` is the cell's in the run.
+    pub(crate) fn log(&self, index: usize, cell: &str) -> io::Result<PathBuf> {
         let logs = self.path.join("logs");
         fs::create_dir_all(&logs)?;
         let name: String = cell
@@ -90,7 +116,18 @@ impl RunFolder {
                 }
             })
             .collect();
-        Ok(logs.join(name + ".log"))
+        // A file system has a longest name, and other cells may be called nearly so.
+        let same = name.chars().count() <= LONGEST
+            && cell
+                .chars()
+                .zip(name.chars())
+                .all(|(a, b)| a == b || a == '/');
+        let name: String = name.chars().take(LONGEST).collect();
+        Ok(logs.join(if same {
+            format!("{name}.log")
+        } else {
+            format!("{name}-{index}.log")
+        }))
     }
 
     /// Points `runs/latest` here, by a rename, so that it always points somewhere.
@@ -105,5 +142,84 @@ impl RunFolder {
     #[cfg(not(unix))]
     fn point_latest(&self, runs: &Path) -> io::Result<()> {
         fs::write(runs.join("latest"), self.path.display().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Makes folders of runs, the experiment's name in each, and looks for the newest of `chd`.
+    #[track_caller]
+    fn newest(folders: &[(&str, &str)], want: Option<&str>) {
+        let runs = tempfile::tempdir().unwrap();
+        for (folder, experiment) in folders {
+            let path = runs.path().join(folder);
+            fs::create_dir(&path).unwrap();
+            let header = format!("{{\"kind\":\"run\",\"experiment\":\"{experiment}\"}}\n");
+            fs::write(path.join(RECORDS), header).unwrap();
+        }
+        let found = RunFolder::newest(runs.path(), "chd");
+        let found = found.map(|f| f.path.file_name().unwrap().to_string_lossy().into_owned());
+        assert_eq!(found.as_deref(), want);
+    }
+
+    #[test]
+    fn a_run_is_found_by_its_experiment() {
+        newest(&[], None);
+        newest(
+            &[
+                ("20260101-000000-chd", "chd"),
+                ("20260102-000000-chd", "chd"),
+            ],
+            Some("20260102-000000-chd"),
+        );
+        newest(
+            &[
+                ("20260101-000000-chd", "chd"),
+                ("20260101-000000-chd-2", "chd"),
+            ],
+            Some("20260101-000000-chd-2"),
+        );
+        // Neighbours in name.
+        newest(
+            &[
+                ("20260101-000000-chd", "chd"),
+                ("20260102-000000-chd2", "chd2"),
+            ],
+            Some("20260101-000000-chd"),
+        );
+        newest(
+            &[
+                ("20260101-000000-chd", "chd"),
+                ("20260102-000000-chd-2", "chd-2"),
+            ],
+            Some("20260101-000000-chd"),
+        );
+        newest(
+            &[
+                ("20260102-000000-chdé", "x"),
+                ("20260102-000000-my-chd", "my-chd"),
+            ],
+            None,
+        );
+    }
+
+    #[test]
+    fn logs_of_different_cells_are_different_files() {
+        let runs = tempfile::tempdir().unwrap();
+        let folder = RunFolder {
+            path: runs.path().to_owned(),
+        };
+        let name = |index, cell: &str| {
+            let path = folder.log(index, cell).unwrap();
+            fs::write(&path, "").unwrap();
+            path.file_name().unwrap().to_string_lossy().into_owned()
+        };
+        assert_eq!(name(0, "paillier"), "paillier.log");
+        assert_eq!(name(1, "paillier/features=3"), "paillier_features=3.log");
+        assert_ne!(name(2, "a b"), name(3, "a*b"));
+        let long = "é".repeat(300);
+        assert_ne!(name(4, &(long.clone() + "a")), name(5, &(long + "b")));
     }
 }

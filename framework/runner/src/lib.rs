@@ -6,6 +6,7 @@ mod data;
 mod explain;
 mod folder;
 mod list;
+mod out;
 mod plugins;
 mod protocol;
 mod run;
@@ -14,6 +15,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use out::{say, tell};
 
 /// Which homomorphic-encryption scheme fits a private analysis, and what does it cost?
 #[derive(Parser)]
@@ -73,22 +76,22 @@ pub fn main() -> ExitCode {
     if let Err(problem) = plugins::register(arguments.plugins) {
         return bad_input(problem);
     }
-    match arguments.verb {
+    out::checked(match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Check { files } => explain::check(&files),
         Verb::Explain { files, only } => explain::explain(&files, only.as_deref()),
         Verb::List => list::list(),
         Verb::Data { what, names } => data::data(what == "fetch", &names),
         Verb::Schema => {
-            println!("{:#}", hexperiment_core::experiment::json_schema());
+            say!("{:#}", hexperiment_core::experiment::json_schema());
             ExitCode::SUCCESS
         }
         Verb::Cell => cell::serve(),
-    }
+    })
 }
 
 /// Prints what is wrong and says that it was the input.
 fn bad_input(problem: impl std::fmt::Display) -> ExitCode {
-    eprintln!("error: {problem}");
+    tell!("error: {problem}");
     ExitCode::from(BAD_INPUT)
 }

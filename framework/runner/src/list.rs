@@ -7,42 +7,44 @@ use hexperiment_core::experiment::sections;
 use hexperiment_core::options::OptionSpec;
 use hexperiment_core::registry;
 
+use crate::out::say;
+
 /// Prints all that an experiment can name.
 pub(crate) fn list() -> ExitCode {
-    println!("SCHEMES ([[scheme]] use = …)\n");
+    say!("SCHEMES ([[scheme]] use = …)\n");
     for scheme in registry::schemes() {
         let manifest = scheme.manifest();
         entry(manifest.name, manifest.doc, &manifest.options);
-        println!("    library: {}\n", manifest.library);
+        say!("    library: {}\n", manifest.library);
     }
-    println!("TASKS ([task] use = …)\n");
+    say!("TASKS ([task] use = …)\n");
     for task in registry::tasks() {
         let manifest = task.manifest();
         entry(manifest.name, manifest.doc, &manifest.options);
-        println!();
+        say!();
     }
-    println!("DATA SETS ([dataset] use = …)\n");
+    say!("DATA SETS ([dataset] use = …)\n");
     for name in manifest::names(None) {
         match manifest::find(&name, None) {
-            Ok(m) => println!("  {name:<18} {} [{}]", m.title, m.licence),
-            Err(complaint) => println!("  {name:<18} {complaint}"),
+            Ok(m) => say!("  {name:<18} {} [{}]", m.title, m.licence),
+            Err(complaint) => say!("  {name:<18} {complaint}"),
         }
     }
-    println!();
+    say!();
     for (title, specs) in [
         ("[dataset]", sections::dataset()),
         ("[run]", sections::run()),
     ] {
-        println!("  options of {title}:");
+        say!("  options of {title}:");
         options(&specs);
-        println!();
+        say!();
     }
     ExitCode::SUCCESS
 }
 
 fn entry(name: &str, doc: &str, specs: &[OptionSpec]) {
-    println!("  {name}");
-    println!("    {doc}");
+    say!("  {name}");
+    say!("    {doc}");
     options(specs);
 }
 
@@ -52,7 +54,7 @@ fn options(specs: &[OptionSpec]) {
             .default
             .as_ref()
             .map_or_else(|| "unset".to_owned(), ToString::to_string);
-        println!(
+        say!(
             "    {:<18} {default:<14} {} Takes {}.",
             spec.name,
             spec.doc,

@@ -15,8 +15,9 @@ use hexperiment_core::registry;
 use hexperiment_core::summary::{self, Finding, RecordWriter, Row};
 use sha2::Digest as _;
 
-use crate::explain::{Loaded, cells};
+use crate::explain::{Loaded, cells, level};
 use crate::folder::{RunFolder, now};
+use crate::out::{say, tell};
 use crate::protocol::{FromCell, ToCell};
 use process::{CellProcess, End};
 use progress::Progress;
@@ -55,7 +56,7 @@ pub(crate) fn run(arguments: &RunArguments) -> ExitCode {
             Ok(true) => 0,
             Ok(false) => UNEXPECTED,
             Err(problem) => {
-                eprintln!("error: {problem}");
+                tell!("error: {problem}");
                 crate::BAD_INPUT
             }
         });
@@ -89,8 +90,13 @@ fn one(arguments: &RunArguments, file: &Path) -> Result<bool, String> {
     let (folder, done) = if arguments.resume {
         resume(arguments, &experiment, &header)?
     } else {
-        let folder = RunFolder::create(&arguments.runs, experiment.name(), file)
-            .map_err(|e| format!("{}: {e}", arguments.runs.display()))?;
+        let folder = RunFolder::create(&arguments.runs, experiment.name(), file).map_err(|e| {
+            format!(
+                "{}: no folder for this run can be made: {e}\n  help: name a folder that can be \
+                     written by `--runs`",
+                arguments.runs.display()
+            )
+        })?;
         (folder, Done::default())
     };
     let mut writer = RecordWriter::open(&folder.records()).map_err(|e| e.to_string())?;
@@ -99,7 +105,7 @@ fn one(arguments: &RunArguments, file: &Path) -> Result<bool, String> {
             .append(&Line::Run(Box::new(header)))
             .map_err(|e| e.to_string())?;
     }
-    eprintln!(
+    tell!(
         "{}: {} cells, writing to {}",
         experiment.name(),
         plans.len(),
@@ -171,9 +177,10 @@ fn resume(
 ) -> Result<(RunFolder, Done), String> {
     let folder = RunFolder::newest(&arguments.runs, experiment.name()).ok_or_else(|| {
         format!(
-            "there is no run of `{}` in {} to resume; start one without --resume",
-            experiment.name(),
-            arguments.runs.display()
+            "{}: there is no run of `{}` to resume\n  help: start one without --resume, or name the \
+             folder of runs by `--runs`",
+            arguments.runs.display(),
+            experiment.name()
         )
     })?;
     let records = summary::read_records(&folder.records()).map_err(|e| e.to_string())?;
@@ -256,7 +263,10 @@ impl Runner<'_> {
         plan: &CellPlan,
         progress: &Progress,
     ) -> Result<bool, String> {
-        let log = self.folder.log(&plan.cell.id).map_err(|e| e.to_string())?;
+        let log = self
+            .folder
+            .log(index, &plan.cell.id)
+            .map_err(|e| format!("{}: no log can be made: {e}", self.folder.path().display()))?;
         let mut process = CellProcess::start(self.experiment.time_limit(), &log)
             .map_err(|e| format!("cannot start the process of `{}`: {e}", plan.cell.id))?;
         let message = ToCell::Prepare {
@@ -267,11 +277,11 @@ impl Runner<'_> {
             Ok(FromCell::Ready { setup }) => {
                 let millis = |t: hexperiment_core::record::Time| t.wall_ns as f64 / 1e6;
                 progress.line(&format!(
-                    "  {}: ready (compile {:.0} ms, keys {:.0} ms, {} bits)",
+                    "  {}: ready (compile {:.0} ms, keys {:.0} ms, {})",
                     plan.cell.id,
                     millis(setup.compile),
                     millis(setup.keygen),
-                    setup.parameters.security.bits
+                    level(&setup.parameters.security)
                 ));
                 self.append(&Line::Setup(setup))?;
                 self.alive.insert(index, process);
@@ -366,11 +376,11 @@ fn report(experiment: &Experiment, folder: &RunFolder) -> Result<bool, String> {
     let verdicts = summary::evaluate(&rows, &concerned(experiment, &records.run.cells));
     hexperiment_reports::write_all(folder.path(), &records, &rows, &verdicts)
         .map_err(|e| format!("{}: {e}", folder.path().display()))?;
-    println!(
+    say!(
         "{}",
         hexperiment_reports::terminal(&records, &rows, &verdicts)
     );
-    println!("written to {}", folder.path().display());
+    say!("written to {}", folder.path().display());
     // A failure may be what an experiment is about.
     let foreseen = |row: &Row| {
         verdicts.iter().any(|v| {
