@@ -338,9 +338,11 @@ fn provenance(page: &mut Page, records: &Records) {
             .iter()
             .map(|(name, version)| format!("{}: {}", escaped(name), escaped(version))),
     );
-    items.push(format!("data: {}", unknown(&p.data.source)));
-    items.push(format!("data licence: {}", unknown(&p.data.licence)));
-    items.push(format!("data SHA-256: {}", unknown(&p.data.sha256)));
+    for data in std::iter::once(&p.data).chain(&p.further_data) {
+        items.push(format!("data: {}", unknown(&data.source)));
+        items.push(format!("data licence: {}", unknown(&data.licence)));
+        items.push(format!("data SHA-256: {}", unknown(&data.sha256)));
+    }
     items.push(format!("fingerprint: {}", run.fingerprint));
     page.list(items.into_iter());
 }

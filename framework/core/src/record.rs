@@ -87,8 +87,11 @@ pub struct Provenance {
     pub threads: usize,
     /// Compiler, features, library versions by name.
     pub versions: BTreeMap<String, String>,
-    /// The data: source, licence, SHA-256.
+    /// The data: source, licence, SHA-256; of the first cell.
     pub data: crate::dataset::Provenance,
+    /// The other data of a run over several data sets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_data: Vec<crate::dataset::Provenance>,
 }
 
 /// Wall and processor time of a phase, in nanoseconds.
@@ -183,8 +186,8 @@ pub struct Errors {
     /// Largest difference of the decrypted values to the circuit's clear arithmetic.
     #[serde(with = "crate::number::single")]
     pub noise: f64,
-    /// `-log2(max_abs / the output's magnitude in clear)`; infinite errors-free runs are capped
-    /// at 53.
+    /// `-log2(max_abs / the output's magnitude in clear)`; at most 53, also for an error of
+    /// 0.
     #[serde(with = "crate::number::single")]
     pub precision_bits: f64,
     /// The worst value beyond its tolerance, if any: the run has failed.

@@ -97,20 +97,10 @@ pub(super) fn read(
                 columns.gaps_left_out.insert(columns.lines.len() - 1);
             }
             if let Err(problem) = cell.push(field, layout.missing_marker) {
-                let help = if layout.target == Some(name) {
-                    "correct the field; or name the value that counts as 1 under [dataset], as in \
-                     `positive = \"yes\"`, for a target of classes"
-                        .to_owned()
-                } else {
-                    format!(
-                        "correct the field, or name `{name}` in `drop_columns` (not read) or in \
-                         `labels` (kept as text), or give its `missing_marker`"
-                    )
-                };
                 complaints.push(
                     Complaint::new(file, format!("column `{name}`: {problem}"))
                         .at_line(line)
-                        .help(help),
+                        .help(way_out(name, layout)),
                 );
             }
         }
@@ -141,6 +131,19 @@ pub(super) fn read(
         }
     }
     Ok(columns)
+}
+
+/// What to do about a field of the column `name` that is no number.
+fn way_out(name: &str, layout: &Layout<'_>) -> String {
+    if layout.target == Some(name) {
+        return "correct the field; or name the value that counts as 1 under [dataset], as in \
+                `positive = \"yes\"`, for a target of classes"
+            .into();
+    }
+    format!(
+        "correct the field, or name `{name}` in `drop_columns` (not read) or in `labels` (kept as \
+         text), or give its `missing_marker`"
+    )
 }
 
 fn empty(file: &Path) -> Complaint {

@@ -41,6 +41,7 @@ pub fn provenance(threads: usize, versions: BTreeMap<String, String>) -> Provena
         threads,
         versions,
         data: crate::dataset::Provenance::default(),
+        further_data: vec![],
     }
 }
 

@@ -4,10 +4,12 @@ mod process;
 mod progress;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use hexperiment_core::dataset;
 use hexperiment_core::experiment::{CellPlan, Expectation, Experiment};
 use hexperiment_core::measure;
 use hexperiment_core::record::{Cell, Line, Run, SCHEMA, Status, Stopped};
@@ -69,24 +71,15 @@ fn one(arguments: &RunArguments, file: &Path) -> Result<bool, String> {
     let experiment = Experiment::load(file).map_err(|e| e.to_string())?;
     let plans = cells(&experiment, arguments.only.as_deref())?;
     let mut loaded = Loaded::default();
-    let mut sums = BTreeSet::new();
+    let mut data: Vec<dataset::Provenance> = Vec::new();
     for plan in &plans {
-        sums.insert(
-            loaded
-                .get(plan)
-                .map_err(|e| e.to_string())?
-                .provenance
-                .sha256
-                .clone(),
-        );
+        let provenance = &loaded.get(plan).map_err(|e| e.to_string())?.provenance;
+        if !data.contains(provenance) {
+            data.push(provenance.clone());
+        }
     }
-    let data = loaded
-        .get(&plans[0])
-        .map_err(|e| e.to_string())?
-        .provenance
-        .clone();
     drop(loaded);
-    let header = header(&experiment, &plans, &sums, data);
+    let header = header(&experiment, &plans, data);
     let (folder, done) = if arguments.resume {
         resume(arguments, &experiment, &header)?
     } else {
@@ -122,25 +115,21 @@ fn one(arguments: &RunArguments, file: &Path) -> Result<bool, String> {
     report(&experiment, &folder)
 }
 
-fn header(
-    experiment: &Experiment,
-    plans: &[CellPlan],
-    sums: &BTreeSet<String>,
-    data: hexperiment_core::dataset::Provenance,
-) -> Run {
+fn header(experiment: &Experiment, plans: &[CellPlan], mut data: Vec<dataset::Provenance>) -> Run {
     let resolved = experiment.resolved();
     let cells: Vec<Cell> = plans.iter().map(|p| p.cell.clone()).collect();
     let mut digest = sha2::Sha256::new();
     digest.update(resolved.to_string());
-    for text in sums.iter().chain(plans.iter().map(|p| &p.cell.id)) {
+    let sums: BTreeSet<&String> = data.iter().map(|d| &d.sha256).collect();
+    for text in sums.into_iter().chain(plans.iter().map(|p| &p.cell.id)) {
         digest.update(text);
         digest.update([0]);
     }
-    let fingerprint = digest
-        .finalize()
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let mut fingerprint = String::new();
+    for byte in digest.finalize() {
+        // Writing to a string cannot fail.
+        let _ = write!(fingerprint, "{byte:02x}");
+    }
     let versions = registry::schemes()
         .iter()
         .map(|s| s.manifest())
@@ -148,7 +137,8 @@ fn header(
         .collect();
     let threads = plans.iter().map(|p| p.threads).max().unwrap_or(1);
     let mut provenance = measure::provenance(threads, versions);
-    provenance.data = data;
+    provenance.further_data = data.split_off(data.len().min(1));
+    provenance.data = data.pop().unwrap_or_default();
     Run {
         schema: SCHEMA,
         experiment: experiment.name().into(),
