@@ -15,7 +15,7 @@ use hexperiment_core::registry;
 use hexperiment_core::summary::{self, Finding, RecordWriter, Row};
 use sha2::Digest as _;
 
-use crate::explain::{Loaded, cells};
+use crate::explain::{Loaded, cells, check_input};
 use crate::folder::{RunFolder, now};
 use crate::protocol::{FromCell, ToCell};
 use process::{CellProcess, End};
@@ -79,6 +79,7 @@ fn one(arguments: &RunArguments, file: &Path) -> Result<bool, String> {
                 .clone(),
         );
     }
+    check_input(file, &plans, &mut loaded)?;
     let data = loaded
         .get(&plans[0])
         .map_err(|e| e.to_string())?
