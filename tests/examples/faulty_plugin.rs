@@ -3,6 +3,7 @@
 //!
 //! Underneath it is the plaintext scheme, so that all that is not told to go wrong goes well.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -55,11 +56,22 @@ impl Fault {
                 std::thread::sleep(Duration::from_hours(1));
             },
             "hoard" => hoard(),
-            "slow" => std::thread::sleep(Duration::from_millis(60)),
+            "wait" => wait(),
             "chatter" => println!("{{\"is\": no message, though it looks like one"),
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// Waits as long as there is a file `gate` where the program was started, and says so by a file
+/// `waiting` beside it.
+fn wait() {
+    let gate = Path::new("gate");
+    while gate.exists() {
+        // Whoever waits for this to appear complains if it does not.
+        let _ = std::fs::write("waiting", "");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -82,7 +94,7 @@ impl Scheme for Faulty {
                     "fault",
                     &[
                         "none", "abort", "exit", "panic", "refuse", "error", "sleep", "hoard",
-                        "slow", "chatter", "wrong", "nan", "weak",
+                        "wait", "chatter", "wrong", "nan", "weak",
                     ],
                     "none",
                     "What goes wrong.",

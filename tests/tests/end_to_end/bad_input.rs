@@ -8,10 +8,23 @@ const SCHEME: &str = "[[scheme]]\nuse = \"plaintext\"";
 const OWN: &str = "path = \"my.csv\"\ntarget = \"y\"";
 const WINE: &str = "use = \"wine-quality\"";
 
-/// A file of nine rows in which nothing is wrong.
-const GOOD: &str = "a,b,y\n1,1,0\n2,4,1\n3,4,0\n4,1,1\n5,0,0\n6,1,1\n7,4,0\n8,4,1\n9,1,0\n";
+/// A file of twenty rows in which nothing is wrong; row i is on line i + 1.
+fn good() -> String {
+    let row = |i: usize| format!("{i},{},{}\n", i * i % 5, usize::from(i % 2 == 0));
+    let rows: String = (1..=20).map(row).collect();
+    format!("a,b,y\n{rows}")
+}
 
-/// Both verbs refuse `e.toml` in the same words, each of `words` among them, and leave no run.
+#[test]
+fn nothing_is_wrong() {
+    let place = Place::new();
+    place.write("my.csv", good());
+    place.write("e.toml", experiment(OWN, TASK, SCHEME));
+    let outcome = place.call(&["check", "e.toml"]);
+    outcome.ends_with(0).says(&["plaintext: fine; 6 samples"]);
+}
+
+/// Every verb refuses `e.toml` in the same words, each of `words` among them, and leave no run.
 #[track_caller]
 fn refused(place: &Place, words: &[&str]) {
     for verb in ["check", "explain", "run"] {
@@ -24,12 +37,12 @@ fn refused(place: &Place, words: &[&str]) {
     assert!(!place.path("runs").exists(), "something was run");
 }
 
-/// An experiment of 10 lines and one or two more; the sections begin on lines 1, 5 and then as
-/// `dataset` and `task` are long.
+/// A file whose keys of `[dataset]` begin on line 6; those of `[task]` come two lines behind their
+/// last, `more` one behind the last of these.
 #[track_caller]
 fn file(dataset: &str, task: &str, more: &str, words: &[&str]) {
     let place = Place::new();
-    place.write("my.csv", GOOD);
+    place.write("my.csv", good());
     place.write("e.toml", experiment(dataset, task, more));
     refused(&place, words);
 }
@@ -168,9 +181,9 @@ fn every_mistake_of_a_file_is_told() {
         &format!("{SCHEME}\n[run]\nrepetitions = 0\nthreads = \"all\""),
         &[
             "e.toml:8:",
-            "e.toml:10:",
-            "e.toml:14:",
+            "e.toml:11:",
             "e.toml:15:",
+            "e.toml:16:",
             "found \"all\"",
         ],
     );
@@ -309,7 +322,7 @@ fn tables_that_cannot_be_read() {
         &["my.csv:3:", "not UTF-8"],
     );
     data(
-        GOOD,
+        good(),
         "path = \"their.csv\"\ntarget = \"y\"",
         &[
             "their.csv: cannot be read",
@@ -318,7 +331,7 @@ fn tables_that_cannot_be_read() {
         ],
     );
     data(
-        GOOD,
+        good(),
         "path = \".\"\ntarget = \"y\"",
         &["cannot be read", "expected a file"],
     );
@@ -327,7 +340,7 @@ fn tables_that_cannot_be_read() {
 #[test]
 fn tables_that_do_not_fit() {
     data(
-        GOOD,
+        good(),
         "path = \"my.csv\"\ntarget = \"yy\"",
         &[
             "my.csv:1:",
@@ -337,7 +350,7 @@ fn tables_that_do_not_fit() {
         ],
     );
     data(
-        GOOD,
+        good(),
         "path = \"my.csv\"",
         &[
             "my.csv",
@@ -347,7 +360,7 @@ fn tables_that_do_not_fit() {
         ],
     );
     data(
-        GOOD,
+        good(),
         "path = \"my.csv\"\ntarget = \"a\"",
         &[
             "e.toml",
@@ -356,7 +369,7 @@ fn tables_that_do_not_fit() {
             "expected 0 and 1",
         ],
     );
-    let one_class = GOOD.replace(",0\n", ",1\n");
+    let one_class = good().replace(",0\n", ",1\n");
     data(
         &one_class,
         OWN,
@@ -364,7 +377,7 @@ fn tables_that_do_not_fit() {
             "e.toml",
             "my.csv",
             "one class only",
-            "each of its 7 targets is 1",
+            "each of its 14 targets is 1",
         ],
     );
     data(
@@ -373,22 +386,22 @@ fn tables_that_do_not_fit() {
         &["my.csv", "class"],
     );
     data(
-        GOOD,
+        good(),
         &format!("{OWN}\ntest_fraction = 0.01"),
         &[
             "my.csv",
             "the test part has no rows",
             "expected at least one",
-            "9 rows in all",
+            "20 rows in all",
         ],
     );
     data(
-        GOOD,
+        good(),
         &format!("{OWN}\nlimit = 1"),
         &["my.csv", "no rows", "expected at least one", "`limit`"],
     );
     data(
-        GOOD,
+        good(),
         &format!("{OWN}\ndrop_columns = [\"a\", \"b\"]"),
         &["my.csv", "no numeric column", "expected at least one"],
     );
@@ -420,7 +433,7 @@ fn gaps() {
         &["my.csv", "column `b` has no value at all", "drop_columns"],
     );
     data(
-        GOOD.replace("7,4,0", "7,4,"),
+        good().replace("7,4,0", "7,4,"),
         OWN,
         &["my.csv:8:", "target `y` is missing", "expected a number"],
     );
@@ -434,7 +447,7 @@ fn manifest(more: &str, words: &[&str]) {
     let place = Place::new();
     place.write("datasets/mine.toml", [MANIFEST, more].concat());
     place.write("e.toml", experiment("use = \"mine\"", TASK, SCHEME));
-    place.write("cache/hexperiment/data/theirs.csv", GOOD);
+    place.write("cache/hexperiment/data/theirs.csv", good());
     refused(&place, words);
 }
 
@@ -472,7 +485,7 @@ fn data_sets_with_a_manifest() {
 #[track_caller]
 fn arguments(arguments: &[&str], words: &[&str]) -> Outcome {
     let place = Place::new();
-    place.write("my.csv", GOOD);
+    place.write("my.csv", good());
     place.write("e.toml", experiment(OWN, TASK, SCHEME));
     let outcome = place.call(arguments);
     outcome.ends_with(2).says(words).does_not_panic();

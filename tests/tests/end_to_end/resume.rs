@@ -15,15 +15,18 @@ use crate::harness::{Outcome, Place, RunFolder, experiment, faulty_plugin};
 
 const REPETITIONS: usize = 4;
 
-/// Three cells, of which one takes its time, so that the run can be met in its middle.
-fn cells() -> String {
-    let schemes = "[[scheme]]\nuse = \"plaintext\"\n[[scheme]]\nuse = \"seal-ckks\"\n[[scheme]]\nuse = \
-                   \"faulty\"\nlabel = \"slow\"\nfault = \"slow\"\n";
+/// Three cells, of which one waits where `wait` says while there is a file `gate`, so that a run
+/// can be met in its middle.
+fn cells(wait: &str) -> String {
+    let schemes = format!(
+        "[[scheme]]\nuse = \"plaintext\"\n[[scheme]]\nuse = \"seal-ckks\"\n[[scheme]]\nuse = \
+         \"faulty\"\nlabel = \"waits\"\nfault = \"wait\"\n{wait}\n"
+    );
     let settings = format!("[run]\nrepetitions = {REPETITIONS}\nwarmup = 1\nthreads = 1\n");
     experiment(
         "use = \"wine-quality\"\nlimit = 200",
         "use = \"logistic-regression\"",
-        &[schemes, &settings].concat(),
+        &[schemes, settings].concat(),
     )
 }
 
@@ -36,23 +39,36 @@ fn call(place: &Place, arguments: &[&str]) -> Outcome {
     )
 }
 
+/// Starts the run of `e.toml`, and yields once a cell of it waits.
+#[track_caller]
 fn start(place: &Place) -> Child {
-    place
+    place.write("gate", "");
+    let mut run = place
         .program(["run", "e.toml"])
         .env("HEXPERIMENT_PLUGINS", faulty_plugin())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap()
+        .unwrap();
+    until("a cell waits", || {
+        assert!(run.try_wait().unwrap().is_none(), "the run has ended");
+        place.path("waiting").exists()
+    });
+    run
 }
 
-/// How many whole lines of a kind the newest run has written so far.
-fn written(place: &Place, kind: &str) -> usize {
-    let text = fs::read_to_string(place.path("runs/latest/records.jsonl")).unwrap_or_default();
-    let mark = format!("{{\"kind\":\"{kind}\"");
-    text.split_inclusive('\n')
-        .filter(|line| line.ends_with('\n') && line.starts_with(&mark))
-        .count()
+/// Kills a run as `kill -9` does. Its cells, of which one would wait for ever, end with it; then
+/// nothing waits any more.
+#[track_caller]
+fn kill(place: &Place, mut run: Child) {
+    let processes = children(run.id());
+    assert!(!processes.is_empty(), "a cell has a process of its own");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    until("the cells' processes are gone", || {
+        processes.iter().all(|pid| is_gone(*pid))
+    });
+    fs::remove_file(place.path("gate")).unwrap();
 }
 
 /// Waits for something that comes about soon; long enough for a machine that is busy.
@@ -64,7 +80,7 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
             began.elapsed() < Duration::from_secs(120),
             "waited in vain: {what}"
         );
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -118,53 +134,42 @@ fn lasting(folder: &RunFolder) -> BTreeMap<String, Vec<String>> {
     all
 }
 
-/// Kills a run once it has written `count` lines of a kind, tears its last line by `torn`, and
-/// lets it go on.
+/// Kills a run while a cell of it computes, tears its last line by `torn`, and lets it go on.
 #[track_caller]
-fn check(unkilled: &RunFolder, kind: &str, count: usize, torn: &str) {
+fn check(wait: &str, repetitions: std::ops::Range<usize>, torn: &str) {
     let place = Place::new();
-    place.write("e.toml", cells());
-    let mut run = start(&place);
-    until("records", || {
-        assert!(run.try_wait().unwrap().is_none(), "it ended by itself");
-        written(&place, kind) >= count
-    });
-    let processes = children(run.id());
-    assert!(!processes.is_empty(), "a cell has a process of its own");
-    run.kill().unwrap(); // SIGKILL
-    run.wait().unwrap();
-    until("the cells' processes are gone", || {
-        processes.iter().all(|pid| is_gone(*pid))
-    });
+    place.write("e.toml", cells(wait));
+    call(&place, &["run", "e.toml"]).ends_with(0);
+    let unkilled = place.latest();
+    assert_eq!(unkilled.repetitions().len(), 3 * REPETITIONS);
 
-    let records = place.latest().0.join("records.jsonl");
-    let mut before = fs::read(&records).unwrap();
-    let whole = before
-        .iter()
-        .rposition(|b| *b == b'\n')
-        .map_or(0, |at| at + 1);
-    before.truncate(whole);
-    let kept = place.latest().repetitions().len();
-    assert!(kept < 3 * REPETITIONS, "it was killed too late");
+    let place = Place::new();
+    place.write("e.toml", cells(wait));
+    let run = start(&place);
+    kill(&place, run);
+
+    let killed = place.latest();
+    let kept = killed.repetitions().len();
+    assert!(repetitions.contains(&kept), "{kept} repetitions were done");
+    let records = killed.0.join("records.jsonl");
+    let before = fs::read(&records).unwrap();
+    assert_eq!(before.last(), Some(&b'\n'));
     let mut file = OpenOptions::new().append(true).open(&records).unwrap();
     file.write_all(torn.as_bytes()).unwrap();
     drop(file);
 
     call(&place, &["run", "e.toml", "--resume"]).ends_with(0);
-    assert_eq!(
-        fs::read_dir(place.path("runs")).unwrap().count(),
-        2,
-        "a run, and `latest`"
-    );
+    let runs = fs::read_dir(place.path("runs")).unwrap().count();
+    assert_eq!(runs, 2, "the run, and `latest`");
     let folder = place.latest();
     let after = fs::read(&records).unwrap();
     assert!(
         after.starts_with(&before),
         "what was written before the kill has changed"
     );
-    // The same repetitions in the same order: the seed schedules both.
+    // The same repetitions in the same order: one seed schedules both.
     assert_eq!(folder.repetitions(), unkilled.repetitions());
-    assert_eq!(lasting(&folder), lasting(unkilled));
+    assert_eq!(lasting(&folder), lasting(&unkilled));
     for row in folder.summary().1 {
         assert_eq!(row["status"], "ok", "{row:?}");
     }
@@ -176,62 +181,50 @@ fn check(unkilled: &RunFolder, kind: &str, count: usize, torn: &str) {
 
 #[test]
 fn killed_runs_go_on() {
-    let place = Place::new();
-    place.write("e.toml", cells());
-    call(&place, &["run", "e.toml"]).ends_with(0);
-    let unkilled = place.latest();
-    assert_eq!(unkilled.repetitions().len(), 3 * REPETITIONS);
-    check(&unkilled, "setup", 1, "");
-    check(&unkilled, "setup", 3, "{");
+    // While keys are made, in the warm-up, in the first and in the last repetition.
+    check("at = \"keys\"", 0..1, "{");
+    check("", 0..1, "");
+    let half = "{\"kind\":\"repetition\",\"cell\":\"plaintext\",\"ind";
+    check("after = 1", 0..3, half);
+    let rounds = 3 * (REPETITIONS - 1);
+    let last = format!("after = {REPETITIONS}");
     check(
-        &unkilled,
-        "repetition",
-        1,
-        "{\"kind\":\"repetition\",\"cell\":\"plaintext\",\"ind",
-    );
-    check(
-        &unkilled,
-        "repetition",
-        7,
-        "{\"kind\":\"stopped\",\"cell\":\"plaintext\"}",
+        &last,
+        rounds..rounds + 3,
+        "{\"kind\":\"stopped\",\"cell\":\"seal\u{e9}",
     );
 }
 
 #[test]
 fn only_its_own_run_goes_on() {
     let place = Place::new();
-    place.write("e.toml", cells());
-    let mut run = start(&place);
-    until("records", || written(&place, "repetition") >= 1);
+    let cells = cells("after = 2");
+    place.write("e.toml", &cells);
+    let run = start(&place);
     // Two runs never write one file.
     call(&place, &["run", "e.toml", "--resume"])
         .ends_with(2)
         .says(&["another run is writing this file"]);
-    run.kill().unwrap();
-    run.wait().unwrap();
+    kill(&place, run);
     let records = place.latest().0.join("records.jsonl");
     let before = fs::read(&records).unwrap();
-    let changes: [(&str, &str); 4] = [
+    for (from, to) in [
         ("repetitions = 4", "repetitions = 5"),
-        ("seed", "seed"),
+        ("warmup = 1", "seed = 7\nwarmup = 1"),
         ("limit = 200", "limit = 201"),
         ("threads = 1", "threads = 2"),
-    ];
-    for (from, to) in changes {
-        let changed = if from == to {
-            format!("{}seed = 7\n", cells())
-        } else {
-            cells().replace(from, to)
-        };
-        assert_ne!(changed, cells());
+        ("after = 2", "after = 3"),
+    ] {
+        let changed = cells.replace(from, to);
+        assert_ne!(changed, cells);
         place.write("e.toml", changed);
         call(&place, &["run", "e.toml", "--resume"])
             .ends_with(2)
             .does_not_panic()
             .says(&["have changed since", "without --resume", "experiment.toml"]);
     }
-    place.write("e.toml", cells());
-    call(&place, &["run", "e.toml", "--resume", "--only", "slow"]).ends_with(2);
+    place.write("e.toml", &cells);
+    call(&place, &["run", "e.toml", "--resume", "--only", "waits"]).ends_with(2);
     assert_eq!(fs::read(&records).unwrap(), before);
     // The way out that it names works.
     let copy = place.latest().0.join("experiment.toml");
@@ -242,7 +235,7 @@ fn only_its_own_run_goes_on() {
 /// A file of records as a run of three cells leaves it, whole.
 #[track_caller]
 fn finished(place: &Place) -> PathBuf {
-    place.write("e.toml", cells());
+    place.write("e.toml", cells(""));
     call(place, &["run", "e.toml"]).ends_with(0);
     place.latest().0.join("records.jsonl")
 }
