@@ -46,9 +46,10 @@ pub(crate) fn check_input(
         }
         let data = loaded.get(plan).map_err(|e| e.to_string())?;
         let file = file.display();
-        let cell = match plan.cell.point.is_empty() {
-            true => String::new(),
-            false => format!("cell `{}`: ", plan.cell.id),
+        let cell = if plan.cell.point.is_empty() {
+            String::new()
+        } else {
+            format!("cell `{}`: ", plan.cell.id)
         };
         match prepare(plan, data) {
             Err(e @ TaskError::Data { .. }) => {

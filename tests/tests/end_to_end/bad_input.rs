@@ -10,7 +10,7 @@ const WINE: &str = "use = \"wine-quality\"";
 
 /// A file of twenty rows in which nothing is wrong; row i is on line i + 1.
 fn good() -> String {
-    let row = |i: usize| format!("{i},{},{}\n", i * i % 5, usize::from(i % 2 == 0));
+    let row = |i: usize| format!("{i},{},{}\n", i * i % 5, usize::from(i.is_multiple_of(2)));
     let rows: String = (1..=20).map(row).collect();
     format!("a,b,y\n{rows}")
 }
@@ -117,6 +117,10 @@ fn experiment_files() {
             "mean \"logit\"?",
         ],
     );
+}
+
+#[test]
+fn schemes_and_other_sections() {
     // An option that another scheme has.
     file(
         OWN,

@@ -111,7 +111,7 @@ fn product(path: &Path) -> String {
     let lines = code
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"));
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Adding a plugin touches its own folder and these three files, a line in each; what tests it
