@@ -87,8 +87,22 @@ fn line(row: &Row, names_metric: bool, footnotes: &Footnotes) -> Vec<String> {
             .map_or(String::new(), |s| bytes(s.keys.total())),
         bits(row),
         footnotes.of(row),
-        row.status.to_string(),
+        status(row),
     ]
+}
+
+/// How the row ended, and what its scheme left to the client.
+fn status(row: &Row) -> String {
+    match client_part(row) {
+        Some(part) => format!("{}, {part}", row.status),
+        None => row.status.to_string(),
+    }
+}
+
+/// What the client computes in clear, if anything: `client: step`.
+pub(crate) fn client_part(row: &Row) -> Option<String> {
+    let computes = &row.setup.as_ref()?.client_computes;
+    (!computes.is_empty()).then(|| format!("client: {}", computes.join(", ")))
 }
 
 /// A metric: four decimals are what a data set of some hundred rows can tell apart.

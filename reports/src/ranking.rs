@@ -12,7 +12,7 @@ use hexperiment_core::record::Status;
 use hexperiment_core::security::Protection;
 use hexperiment_core::summary::{Measured, Row};
 
-use crate::overview::INSECURE;
+use crate::overview::{INSECURE, client_part};
 use crate::units::{counted, significant};
 
 /// Rows that can be compared, and how they do.
@@ -101,8 +101,8 @@ fn title(row: &Row) -> String {
     format!("{level}, {threads}{point}")
 }
 
-/// The row's label with what the title does not tell: the scheme's own options, and bits beyond
-/// the demand.
+/// The row's label with what the title does not tell: the scheme's own options, bits beyond the
+/// demand, what is left to the client.
 fn name(row: &Row) -> String {
     let own = row.cell.point.iter().filter_map(|(key, value)| {
         let option = key.strip_prefix("scheme.")?;
@@ -115,6 +115,9 @@ fn name(row: &Row) -> String {
     {
         // Writing to a string cannot fail.
         let _ = write!(name, " ({bits} bits)");
+    }
+    if let Some(part) = client_part(row) {
+        let _ = write!(name, " ({part})");
     }
     name
 }

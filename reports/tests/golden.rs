@@ -121,7 +121,10 @@ fn schemes_that_are_all_well() {
         ],
     );
     assert!(text.contains("tfhe ties with seal-ckks"), "{text}");
-    assert!(text.contains("paillier takes 50.0 times that"), "{text}");
+    assert!(
+        text.contains("paillier (client: sigmoid) takes 50.0 times that"),
+        "{text}"
+    );
     assert!(
         text.contains("fernet: encrypted in transport only"),
         "{text}"
@@ -212,7 +215,10 @@ fn a_matrix_with_weak_cells_and_rounds() {
         text.contains("interactive: the client decrypts 2 times"),
         "{text}"
     );
-    assert!(text.contains("  paillier is alone"), "{text}");
+    assert!(
+        text.contains("  paillier (client: sigmoid) is alone"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -112,36 +112,39 @@ fn quantisation(program: &Program, plan: &Plan) -> String {
         PlannedKind::Column { grid, .. } => Some(*grid as i32 - s.scale),
         PlannedKind::Function { .. } => None,
     });
-    let mut words = match (steps.clone().min(), steps.max()) {
+    let mut parts = Vec::new();
+    match (steps.clone().min(), steps.max()) {
         (Some(least), Some(most)) if least == most => {
-            format!("inputs rounded to multiples of 2^{least}")
+            parts.push(format!("inputs rounded to multiples of 2^{least}"));
         }
         (Some(least), Some(most)) => {
-            format!("inputs rounded to multiples of 2^{least} to 2^{most}")
+            parts.push(format!(
+                "inputs rounded to multiples of 2^{least} to 2^{most}"
+            ));
         }
-        _ => "no inputs".to_owned(),
-    };
+        _ => {}
+    }
     if plan.levels > 0 {
-        words.push_str(&format!(
-            "; arguments of comparisons within {:.1e} by rounding",
-            plan.argument_rounding
+        let rounding = plan.argument_rounding;
+        parts.push(format!(
+            "arguments of comparisons within {rounding:.1e} by rounding"
         ));
     }
     for (output, columns) in program.outputs().iter().zip(&plan.outputs) {
+        let name = &output.name;
         let rounding = columns.iter().map(|c| c.rounding).fold(0.0, f64::max);
         let noise = columns.iter().map(|c| c.tolerance).fold(0.0, f64::max);
         let exact = columns.iter().all(|c| c.exact_grid.is_some());
-        words.push_str(&format!(
-            "; `{}` within {rounding:.1e} by rounding",
-            output.name
-        ));
-        words.push_str(&if exact {
-            ", exact under noise".to_owned()
+        parts.push(if exact {
+            format!("`{name}` exact under noise")
         } else {
-            format!(", {noise:.1e} by noise ({DEVIATIONS} deviations)")
+            format!(
+                "`{name}` within {rounding:.1e} by rounding, {noise:.1e} by noise ({DEVIATIONS} \
+                 deviations)"
+            )
         });
     }
-    words
+    parts.join("; ")
 }
 
 impl Circuit for TfheCircuit {

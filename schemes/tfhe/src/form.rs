@@ -269,10 +269,7 @@ impl Flattener<'_> {
                 let part = |g: usize| of.reindexed(value.length(), |i| i * group + g);
                 (1..*group).fold(part(0), |sum, g| sum.add(&part(g)))
             }
-            op @ (Op::Sigmoid(a) | Op::Relu(a) | Op::Abs(a)) => {
-                self.function(Function::Smooth(op.clone()), self.at(*a), value)
-            }
-            op @ Op::Polynomial { value: a, .. } => {
+            op @ (Op::Sigmoid(a) | Op::Relu(a) | Op::Abs(a) | Op::Polynomial { value: a, .. }) => {
                 self.function(Function::Smooth(op.clone()), self.at(*a), value)
             }
             Op::Step(a) => self.step(self.at(*a), false, value),

@@ -4,6 +4,7 @@ mod process;
 mod progress;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -131,16 +132,20 @@ fn header(
         digest.update(text);
         digest.update([0]);
     }
-    let fingerprint = digest
-        .finalize()
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    let versions = registry::schemes()
+    let versions: BTreeMap<String, String> = registry::schemes()
         .iter()
         .map(|s| s.manifest())
         .map(|m| (m.name.to_owned(), m.library))
         .collect();
+    // Repetitions under another library do not belong to the same run.
+    for library in versions.values() {
+        digest.update(library);
+        digest.update([0]);
+    }
+    let mut fingerprint = String::new();
+    for byte in digest.finalize() {
+        let _ = write!(fingerprint, "{byte:02x}"); // writing to a string cannot fail
+    }
     let threads = plans.iter().map(|p| p.threads).max().unwrap_or(1);
     let mut provenance = measure::provenance(threads, versions);
     provenance.data = data;
