@@ -107,8 +107,8 @@ fn plugins_that_panic_or_err() {
 
 #[test]
 fn cells_that_never_end() {
-    let limit = "time_limit = \"3s\"";
-    let words = ["still busy after 3s", "raise `time_limit`"];
+    let limit = "time_limit = \"6s\"";
+    let words = ["still busy after 6s", "raise `time_limit`"];
     check("fault = \"sleep\"\nafter = 1", limit, "timeout", &words, 1);
     check(
         "fault = \"sleep\"\nat = \"keys\"",
