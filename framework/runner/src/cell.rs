@@ -121,7 +121,10 @@ pub(crate) fn serve() -> ExitCode {
         .build_global()
     {
         return tell(&FromCell::Failed {
-            reason: format!("threads: {e}"),
+            reason: format!(
+                "{} threads cannot be started: {e}; take fewer `threads`, or more `memory_limit`",
+                plan.threads
+            ),
         });
     }
     match repeat(&plan, next) {

@@ -159,6 +159,9 @@ fn describe(status: ExitStatus) -> String {
             "was killed by signal 9 (by hand, or by the system for want of memory)".into()
         }
         (Some(6), _) => "aborted (signal 6; out of memory, or a failed check in a library)".into(),
+        (Some(11), _) => {
+            "was killed by signal 11 (a fault of a library, maybe for want of memory)".into()
+        }
         (Some(signal), _) => format!("was killed by signal {signal}"),
         (None, Some(code)) => format!("ended with code {code}"),
         (None, None) => "ended".into(),
