@@ -4,6 +4,7 @@
 //! Underneath it is the plaintext scheme, so that all that is not told to go wrong goes well.
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ impl Fault {
         match self.name.as_str() {
             "abort" => std::process::abort(),
             "exit" => std::process::exit(3),
+            "segfault" => signal("SEGV"),
+            "kill" => signal("KILL"),
             #[expect(clippy::panic, reason = "the tests want to see what becomes of it")]
             "panic" => panic!("it was told to panic"),
             "refuse" => return Err(Refusal::because("depth", "it was told to refuse").into()),
@@ -61,6 +64,16 @@ impl Fault {
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// Sends this process a signal, as a fault in a library or the system would.
+fn signal(name: &str) {
+    let command = format!("kill -{name} {}", std::process::id());
+    // Twice: the language's runtime takes the first fault for one that will come again. Where there
+    // is no shell the evaluation goes well, and the test complains.
+    for _ in 0..2 {
+        let _ = Command::new("sh").args(["-c", &command]).status();
     }
 }
 
@@ -93,8 +106,8 @@ impl Scheme for Faulty {
                 OptionSpec::choice(
                     "fault",
                     &[
-                        "none", "abort", "exit", "panic", "refuse", "error", "sleep", "hoard",
-                        "wait", "chatter", "wrong", "nan", "weak",
+                        "none", "abort", "exit", "segfault", "kill", "panic", "refuse", "error",
+                        "sleep", "hoard", "wait", "chatter", "wrong", "nan", "weak",
                     ],
                     "none",
                     "What goes wrong.",

@@ -81,6 +81,16 @@ fn processes_that_die() {
         check(&crashed(at), "", "crashed", &["aborted (signal 6"], 0);
     }
     check("fault = \"exit\"", "", "crashed", &["ended with code 3"], 0);
+    let words = ["killed by signal 11", "for want of memory"];
+    check("fault = \"segfault\"", "", "crashed", &words, 0);
+    let words = ["killed by signal 9", "for want of memory"];
+    check(
+        "fault = \"kill\"\nat = \"compile\"",
+        "",
+        "crashed",
+        &words,
+        0,
+    );
     let late = "fault = \"abort\"\nafter = 2";
     check(late, "", "crashed", &["aborted (signal 6"], 2);
 }
@@ -124,6 +134,16 @@ fn cells_that_hoard_memory() {
     let keys = "fault = \"hoard\"\nafter = 1";
     let words = ["aborted (signal 6; out of memory", "memory allocation of"];
     check(keys, "memory_limit = \"2GiB\"", "crashed", &words, 1);
+    // Too little to begin with.
+    let place = Place::new();
+    let settings = "[run]\nthreads = 2\nrepetitions = 1\nmemory_limit = \"10MiB\"";
+    run(&place, &format!("{PLAIN}\n{settings}")).ends_with(1);
+    let row = place.latest().row("plaintext");
+    assert!(
+        ["failed", "crashed"].contains(&row["status"].as_str()),
+        "{row:?}"
+    );
+    assert!(row["reason"].contains("memory"), "{row:?}");
 }
 
 #[test]
