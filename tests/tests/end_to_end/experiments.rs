@@ -191,6 +191,11 @@ fn chd_class() {
 }
 
 #[test]
+fn paillier_backends() {
+    check("paillier-backends", once);
+}
+
+#[test]
 fn salary_linear() {
     check("salary-linear", once);
 }
