@@ -53,16 +53,20 @@ pub(crate) struct Compiled {
     pub(crate) compile: hexperiment_core::record::Time,
 }
 
-/// Prepares the task in clear, then lowers and compiles its program.
-pub(crate) fn compile(plan: &CellPlan, data: &Dataset) -> Result<Compiled, Stop> {
-    let task = registry::task(&plan.cell.task).map_err(failed)?;
-    let scheme = registry::scheme(&plan.cell.scheme).map_err(failed)?;
-    let request = PrepareRequest {
+/// Prepares the task in clear.
+pub(crate) fn prepare(plan: &CellPlan, data: &Dataset) -> Result<Box<dyn Prepared>, TaskError> {
+    let task = registry::task(&plan.cell.task).map_err(|e| TaskError::Options(e.to_string()))?;
+    task.prepare(PrepareRequest {
         options: &plan.task_options,
         data,
         seed: plan.seed,
-    };
-    let prepared = task.prepare(request)?;
+    })
+}
+
+/// Prepares the task in clear, then lowers and compiles its program.
+pub(crate) fn compile(plan: &CellPlan, data: &Dataset) -> Result<Compiled, Stop> {
+    let scheme = registry::scheme(&plan.cell.scheme).map_err(failed)?;
+    let prepared = prepare(plan, data)?;
     let watch = Stopwatch::start();
     let capabilities = scheme.capabilities(&plan.scheme_options)?;
     let lowered = lower(prepared.program(), &capabilities).map_err(SchemeError::from)?;
@@ -117,10 +121,10 @@ pub(crate) fn serve() -> ExitCode {
         .build_global()
     {
         return tell(&FromCell::Failed {
-            reason: match memory_limit {
-                Some(_) => format!("threads: {e}; raise `memory_limit` in [run]"),
-                None => format!("threads: {e}; take fewer `threads` in [run]"),
-            },
+            reason: format!(
+                "{} threads cannot be started: {e}; take fewer `threads`, or more `memory_limit`",
+                plan.threads
+            ),
         });
     }
     match repeat(&plan, next) {

@@ -1,6 +1,6 @@
 //! `explain` and `check`: all that happens before a key is made.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,8 +8,9 @@ use hexperiment_core::dataset::Dataset;
 use hexperiment_core::experiment::{CellPlan, Experiment};
 use hexperiment_core::security::{Protection, Security};
 use hexperiment_core::source::Complaints;
+use hexperiment_core::task::TaskError;
 
-use crate::cell::{Compiled, Stop, compile};
+use crate::cell::{Compiled, Stop, compile, prepare};
 use crate::out::{say, tell};
 
 /// Data sets that were read, by what was asked for.
@@ -25,6 +26,47 @@ impl Loaded {
         }
         Ok(&self.0[&key])
     }
+}
+
+/// Whether the task can be had with its options and data: what is wrong with these is told once,
+/// before anything is run, and not by every cell. What goes wrong besides is a cell's own.
+pub(crate) fn check_input(
+    file: &Path,
+    plans: &[CellPlan],
+    loaded: &mut Loaded,
+) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    for plan in plans {
+        let asked = (
+            &plan.cell.task,
+            &plan.task_options,
+            &plan.dataset,
+            plan.seed,
+        );
+        if !seen.insert(format!("{asked:?}")) {
+            continue;
+        }
+        let data = loaded.get(plan).map_err(|e| e.to_string())?;
+        let file = file.display();
+        let cell = if plan.cell.point.is_empty() {
+            String::new()
+        } else {
+            format!("cell `{}`: ", plan.cell.id)
+        };
+        match prepare(plan, data) {
+            Err(e @ TaskError::Data { .. }) => {
+                return Err(format!("{file}: {cell}{}: {e}", data.place()));
+            }
+            Err(e @ TaskError::Options(_)) => {
+                return Err(format!(
+                    "{file}: {cell}[task]: {e}\n  help: `list` shows the options of `{}`",
+                    plan.cell.task
+                ));
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// The cells of an experiment, or the one called `only`.
@@ -63,6 +105,7 @@ pub(crate) fn explain(files: &[PathBuf], only: Option<&str>) -> ExitCode {
             Err(Stop::Refused(reason)) => say!("refused: {reason}\n"),
             Err(Stop::Failed(reason)) => {
                 say!("failed: {reason}\n");
+                tell!("error: {}: {reason}", plan.cell.id);
                 return false;
             }
         }
@@ -134,7 +177,9 @@ fn one(
     say!("{}: {}", file.display(), experiment.question());
     let mut loaded = Loaded::default();
     let mut fine = true;
-    for plan in cells(&experiment, only)? {
+    let plans = cells(&experiment, only)?;
+    check_input(file, &plans, &mut loaded)?;
+    for plan in plans {
         let data = loaded.get(&plan).map_err(|e| e.to_string())?;
         fine &= show(&plan, compile(&plan, data));
     }

@@ -1,8 +1,8 @@
 //! CKKS on Microsoft SEAL 4.0: approximate arithmetic on vectors of reals.
 //!
 //! Cheon, Kim, Kim and Song, *Homomorphic encryption for arithmetic of approximate numbers*,
-//! ASIACRYPT 2017; the RNS variant of Cheon et al., SAC 2018. Unsafe code lives in [`ffi`] and
-//! [`seal`] only.
+//! ASIACRYPT 2017; the RNS variant of Cheon et al., SAC 2018. Unsafe code lives in `ffi` and
+//! `seal` only.
 
 mod circuit;
 mod evaluate;

@@ -1,13 +1,13 @@
 //! TFHE on tfhe-rs: linear work without bootstrapping, functions by programmable bootstrapping.
 //!
 //! A program is flattened to *sources* (encrypted columns and results of bootstraps) and
-//! *linear forms* over them ([`form`]). A plan ([`plan`]) gives every source and every form a
+//! *linear forms* over them (`form`). A plan (`plan`) gives every source and every form a
 //! power-of-two scale on the 64-bit torus, turns weights into whole numbers, and computes the
-//! noise that arrives. Functions are evaluated by table ([`table`]): smooth ones by one
+//! noise that arrives. Functions are evaluated by table (`table`): smooth ones by one
 //! programmable bootstrap, whose resolution is that of the modulus switch; comparisons exactly,
 //! by a cascade of bootstraps that zoom in on zero.
 //!
-//! The same plan runs on clear numbers ([`clear`]) and on ciphertexts ([`evaluate`]), so what
+//! The same plan runs on clear numbers (`clear`) and on ciphertexts (`evaluate`), so what
 //! quantisation does is known exactly and apart from noise.
 
 mod circuit;

@@ -1,6 +1,6 @@
 //! What every scheme must do, written once.
 //!
-//! [`conformance!`](crate::conformance) makes one test of each check for one scheme. The checks
+//! [`conformance!`](macro@crate::conformance) makes one test of each check for one scheme. The checks
 //! know schemes by the traits of `hexperiment_core::scheme` only; a [`Profile`] says how large
 //! the cases may be, nothing else.
 

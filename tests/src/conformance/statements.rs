@@ -103,13 +103,7 @@ pub fn statements_are_complete(subject: &Subject) {
         // Beside results of up to 6.5: a bound that could fail.
         assert!((0.0..1.0).contains(tolerance), "tolerance {tolerance}");
     }
-    if ready.encrypted() {
-        assert!(ready.keys.sizes.total() > 0, "keys without a size");
-    } else {
-        assert_eq!(
-            ready.keys.sizes.total(),
-            0,
-            "keys where nothing is encrypted"
-        );
-    }
+    let sent = ready.keys.sizes.total() > 0;
+    let expected = ready.encrypted() && subject.profile.sums_take_keys;
+    assert_eq!(sent, expected, "whether keys are sent, by their sizes");
 }

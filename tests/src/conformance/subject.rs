@@ -17,6 +17,8 @@ pub struct Profile {
     pub precision: f64,
     /// Settings that make the scheme cheaper: the cases are few and easy.
     pub options: &'static [(&'static str, OptionValue)],
+    /// Whether a sum takes a key that is sent: a public one, or one for evaluation.
+    pub sums_take_keys: bool,
 }
 
 impl Default for Profile {
@@ -25,6 +27,7 @@ impl Default for Profile {
             max_length: 5000,
             precision: 1e-4,
             options: &[],
+            sums_take_keys: true,
         }
     }
 }

@@ -15,10 +15,7 @@ impl Dataset {
     pub fn partition(&self) -> Result<Partition, TaskError> {
         let Some(target) = &self.target else {
             return Err(TaskError::data(
-                format!(
-                    "{}: has no target column, expected one to predict",
-                    self.place()
-                ),
+                "has no target column, expected one to predict",
                 format!(
                     "name one: `target = \"column\"` under [dataset]; columns: {}",
                     self.columns.join(", ")
@@ -28,10 +25,7 @@ impl Dataset {
         for (rows, what) in [(&self.train, "training"), (&self.test, "test")] {
             if rows.is_empty() {
                 return Err(TaskError::data(
-                    format!(
-                        "{}: the {what} part has no rows, expected at least one",
-                        self.place()
-                    ),
+                    format!("the {what} part has no rows, expected at least one"),
                     format!(
                         "there are {} rows in all; change `test_fraction` or `limit`",
                         self.features.nrows()
@@ -67,7 +61,7 @@ impl Dataset {
     }
 
     /// The file it came from, for messages; the name of embedded data.
-    fn place(&self) -> String {
+    pub fn place(&self) -> String {
         match &self.provenance.file {
             Some(file) => file.display().to_string(),
             None => format!("data set `{}`", self.name),
@@ -109,8 +103,7 @@ impl Dataset {
         };
         Err(TaskError::data(
             format!(
-                "{}: {} values are missing, the first in row {row}, column `{}`",
-                self.place(),
+                "{} values are missing, the first in row {row}, column `{}`",
                 gaps.len(),
                 self.columns[*column]
             ),

@@ -75,8 +75,8 @@ pub(super) fn check_dataset_value(
     match (key, value) {
         ("use", OptionValue::Text(name)) => {
             if let Err(complaint) = manifest::find(name, checker.manifests().as_deref()) {
-                // A manifest that exists but is broken has its own file and line.
-                if complaint.line.is_some() {
+                // A manifest that exists but is broken has its own file.
+                if complaint.file.extension().is_some_and(|e| e == "toml") {
                     checker.complaints.push(complaint);
                 } else {
                     checker.complain(at, complaint.message, complaint.help);

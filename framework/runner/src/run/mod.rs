@@ -17,7 +17,7 @@ use hexperiment_core::registry;
 use hexperiment_core::summary::{self, Finding, RecordWriter, Row};
 use sha2::Digest as _;
 
-use crate::explain::{Loaded, cells, level};
+use crate::explain::{Loaded, cells, check_input, level};
 use crate::folder::{RunFolder, now};
 use crate::out::{say, tell};
 use crate::protocol::{FromCell, ToCell};
@@ -78,6 +78,7 @@ fn one(arguments: &RunArguments, file: &Path) -> Result<bool, String> {
             data.push(provenance.clone());
         }
     }
+    check_input(file, &plans, &mut loaded)?;
     drop(loaded);
     let header = header(&experiment, &plans, data);
     let (folder, done) = if arguments.resume {
@@ -125,16 +126,20 @@ fn header(experiment: &Experiment, plans: &[CellPlan], mut data: Vec<dataset::Pr
         digest.update(text);
         digest.update([0]);
     }
-    let mut fingerprint = String::new();
-    for byte in digest.finalize() {
-        // Writing to a string cannot fail.
-        let _ = write!(fingerprint, "{byte:02x}");
-    }
-    let versions = registry::schemes()
+    let versions: BTreeMap<String, String> = registry::schemes()
         .iter()
         .map(|s| s.manifest())
         .map(|m| (m.name.to_owned(), m.library))
         .collect();
+    // Repetitions under another library do not belong to the same run.
+    for library in versions.values() {
+        digest.update(library);
+        digest.update([0]);
+    }
+    let mut fingerprint = String::new();
+    for byte in digest.finalize() {
+        let _ = write!(fingerprint, "{byte:02x}"); // writing to a string cannot fail
+    }
     let threads = plans.iter().map(|p| p.threads).max().unwrap_or(1);
     let mut provenance = measure::provenance(threads, versions);
     provenance.further_data = data.split_off(data.len().min(1));

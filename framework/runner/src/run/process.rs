@@ -128,18 +128,21 @@ impl CellProcess {
                     .nth(1)
                     .map(|m| format!("{l} {m}"))
             })
-            .or_else(|| {
-                words
-                    .lines()
-                    .rev()
-                    .find(|l| !l.trim().is_empty())
-                    .map(str::to_owned)
-            });
+            .or_else(|| last_words(&words));
         End::crashed(match last {
             Some(words) => format!("the process {how}: {words}"),
             None => format!("the process {how}"),
         })
     }
+}
+
+/// The line of a log that says most of the end: the one about memory, or the last.
+fn last_words(log: &str) -> Option<String> {
+    // What the language's runtime adds about backtraces comes last, and says nothing.
+    let adds = |line: &&str| line.starts_with("note: ") || line.starts_with("skipping backtrace");
+    let lines = || log.lines().filter(|l| !l.trim().is_empty() && !adds(l));
+    let memory = lines().find(|line| line.starts_with("memory allocation of "));
+    memory.or_else(|| lines().next_back()).map(str::to_owned)
 }
 
 impl Drop for CellProcess {
@@ -156,6 +159,9 @@ fn describe(status: ExitStatus) -> String {
             "was killed by signal 9 (by hand, or by the system for want of memory)".into()
         }
         (Some(6), _) => "aborted (signal 6; out of memory, or a failed check in a library)".into(),
+        (Some(11), _) => {
+            "was killed by signal 11 (a fault of a library, maybe for want of memory)".into()
+        }
         (Some(signal), _) => format!("was killed by signal {signal}"),
         (None, Some(code)) => format!("ended with code {code}"),
         (None, None) => "ended".into(),

@@ -1,0 +1,225 @@
+//! A scheme from outside the tree that goes wrong as it is told to: what the runner makes of a
+//! plugin that dies, hangs, hoards memory, lies about its security or returns wrong numbers.
+//!
+//! Underneath it is the plaintext scheme, so that all that is not told to go wrong goes well.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use hexperiment_core::options::{OptionSpec, Options};
+use hexperiment_core::program::OutputId;
+use hexperiment_core::program::lower::Capabilities;
+use hexperiment_core::scheme::{
+    Ciphertexts, Circuit, CompileRequest, Decryptor, Evaluator, KeySet, Parameters, Refusal,
+    Scheme, SchemeError, SchemeManifest,
+};
+use hexperiment_core::security::{Protection, Security};
+use ndarray::Array2;
+use scheme_plaintext::Plaintext;
+
+hexperiment_plugin_abi::export_scheme!(Faulty);
+
+struct Faulty;
+
+/// What goes wrong, and when.
+#[derive(Clone)]
+struct Fault {
+    name: String,
+    at: String,
+    /// Evaluations that go well before.
+    after: i64,
+}
+
+impl Fault {
+    fn read(options: &Options) -> Result<Self, SchemeError> {
+        Ok(Self {
+            name: options.text("fault")?.to_owned(),
+            at: options.text("at")?.to_owned(),
+            after: options.integer("after")?,
+        })
+    }
+
+    /// Goes wrong, if it is to do so here.
+    fn strike(&self, here: &str) -> Result<(), SchemeError> {
+        if self.at != here {
+            return Ok(());
+        }
+        match self.name.as_str() {
+            "abort" => std::process::abort(),
+            "exit" => std::process::exit(3),
+            "segfault" => signal("SEGV"),
+            "kill" => signal("KILL"),
+            #[expect(clippy::panic, reason = "the tests want to see what becomes of it")]
+            "panic" => panic!("it was told to panic"),
+            "refuse" => return Err(Refusal::because("depth", "it was told to refuse").into()),
+            "error" => return Err(SchemeError::Foreign("it was told to err".into())),
+            "sleep" => loop {
+                std::thread::sleep(Duration::from_hours(1));
+            },
+            "hoard" => hoard(),
+            "wait" => wait(),
+            "chatter" => println!("{{\"is\": no message, though it looks like one"),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Sends this process a signal, as a fault in a library or the system would.
+fn signal(name: &str) {
+    let command = format!("kill -{name} {}", std::process::id());
+    // Twice: the language's runtime takes the first fault for one that will come again. Where there
+    // is no shell the evaluation goes well, and the test complains.
+    for _ in 0..2 {
+        let _ = Command::new("sh").args(["-c", &command]).status();
+    }
+}
+
+/// Waits as long as there is a file `gate` where the program was started, and says so by a file
+/// `waiting` beside it.
+fn wait() {
+    let gate = Path::new("gate");
+    while gate.exists() {
+        // Whoever waits for this to appear complains if it does not.
+        let _ = std::fs::write("waiting", "");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Asks for memory until there is none.
+fn hoard() -> ! {
+    let mut all: Vec<Vec<u8>> = Vec::new();
+    loop {
+        all.push(Vec::with_capacity(64 << 20));
+        std::hint::black_box(&all);
+    }
+}
+
+impl Scheme for Faulty {
+    fn manifest(&self) -> SchemeManifest {
+        SchemeManifest {
+            name: "faulty",
+            doc: "Goes wrong as it is told to.",
+            options: vec![
+                OptionSpec::choice(
+                    "fault",
+                    &[
+                        "none", "abort", "exit", "segfault", "kill", "panic", "refuse", "error",
+                        "sleep", "hoard", "wait", "chatter", "wrong", "nan", "weak",
+                    ],
+                    "none",
+                    "What goes wrong.",
+                ),
+                OptionSpec::choice(
+                    "at",
+                    &["compile", "keys", "evaluate"],
+                    "evaluate",
+                    "When it does.",
+                ),
+                OptionSpec::integer("after", 0..=1000, 0, "Evaluations that go well before."),
+            ],
+            ..Plaintext.manifest()
+        }
+    }
+
+    fn capabilities(&self, options: &Options) -> Result<Capabilities, SchemeError> {
+        Plaintext.capabilities(options)
+    }
+
+    fn compile(&self, request: CompileRequest<'_>) -> Result<Box<dyn Circuit>, SchemeError> {
+        let fault = Fault::read(request.options)?;
+        fault.strike("compile")?;
+        let inner = Plaintext.compile(request)?;
+        let mut parameters = inner.parameters().clone();
+        if fault.name == "weak" {
+            parameters.security = Security {
+                protection: Protection::Encrypted,
+                bits: 80,
+                basis: "it was told to be weak".into(),
+            };
+        }
+        Ok(Box::new(FaultyCircuit {
+            inner,
+            parameters,
+            fault,
+        }))
+    }
+}
+
+struct FaultyCircuit {
+    inner: Box<dyn Circuit>,
+    parameters: Parameters,
+    fault: Fault,
+}
+
+impl Circuit for FaultyCircuit {
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, SchemeError> {
+        self.inner.simulate(inputs)
+    }
+
+    fn generate_keys(&self) -> Result<KeySet, SchemeError> {
+        self.fault.strike("keys")?;
+        let keys = self.inner.generate_keys()?;
+        Ok(KeySet {
+            evaluator: Box::new(FaultyEvaluator {
+                inner: keys.evaluator,
+                fault: self.fault.clone(),
+                evaluations: AtomicI64::new(0),
+            }),
+            decryptor: Box::new(FaultyDecryptor {
+                inner: keys.decryptor,
+                fault: self.fault.clone(),
+                decryptions: AtomicI64::new(0),
+            }),
+            ..keys
+        })
+    }
+
+    fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {
+        self.inner.load(bytes)
+    }
+}
+
+struct FaultyEvaluator {
+    inner: Box<dyn Evaluator>,
+    fault: Fault,
+    evaluations: AtomicI64,
+}
+
+impl Evaluator for FaultyEvaluator {
+    fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
+        if self.evaluations.fetch_add(1, Ordering::Relaxed) >= self.fault.after {
+            self.fault.strike("evaluate")?;
+        }
+        self.inner.evaluate(inputs)
+    }
+}
+
+struct FaultyDecryptor {
+    inner: Box<dyn Decryptor>,
+    fault: Fault,
+    decryptions: AtomicI64,
+}
+
+impl Decryptor for FaultyDecryptor {
+    fn decrypt(
+        &self,
+        output: OutputId,
+        ciphertexts: &Ciphertexts,
+    ) -> Result<Array2<f64>, SchemeError> {
+        let mut table = self.inner.decrypt(output, ciphertexts)?;
+        let strikes = self.decryptions.fetch_add(1, Ordering::Relaxed) >= self.fault.after;
+        match self.fault.name.as_str() {
+            "wrong" if strikes => table[[3, 0]] += 1.0,
+            "nan" if strikes => table[[3, 0]] = f64::NAN,
+            _ => {}
+        }
+        Ok(table)
+    }
+}

@@ -1,0 +1,250 @@
+//! Every experiment of the project, from its file to its tables. The quickstart runs as it is, the
+//! others with one repetition and no warm-up: what they expect is about values, and holds all the
+//! same.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use toml::{Table, Value};
+
+use crate::harness::{Outcome, Place, Row, note, repository, text_of};
+
+/// The columns of `summary.csv`, as they were agreed: other programs read them.
+const COLUMNS: &str = "experiment, scheme, label, task, dataset, status, reason, samples, metric, \
+    value, plaintext_value, max_abs_error, approximation_error, noise_error, precision_bits, \
+    compile_ms, keygen_ms, encrypt_ms, evaluate_ms, decrypt_ms, evaluate_ms_low, evaluate_ms_high, \
+    total_ms_per_sample, ciphertext_bytes, result_bytes, key_bytes, expansion, rounds, server_sees, \
+    security_bits, peak_rss_bytes, threads";
+
+/// Those that hold words; the others hold numbers.
+const WORDS: [&str; 8] = [
+    "experiment",
+    "scheme",
+    "label",
+    "task",
+    "dataset",
+    "status",
+    "metric",
+    "server_sees",
+];
+
+fn parsed(path: &str) -> Table {
+    text_of(path)
+        .parse()
+        .unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// Whether an experiment's data are embedded.
+fn needs_no_file(experiment: &Table) -> bool {
+    let name = experiment["dataset"]["use"].as_str().unwrap();
+    parsed(&format!("experiments/datasets/{name}.toml")).contains_key("builtin")
+}
+
+fn set(table: &mut Table, section: &str, key: &str, value: impl Into<Value>) {
+    let section = table[section].as_table_mut().unwrap();
+    section.insert(key.into(), value.into());
+}
+
+/// How many cells a file makes: schemes times the matrix.
+fn cells(experiment: &Table) -> usize {
+    let schemes = experiment["scheme"].as_array().unwrap().len();
+    let matrix = experiment.get("matrix").and_then(Value::as_table);
+    let lists = matrix.into_iter().flat_map(Table::values);
+    lists.fold(schemes, |n, list| n * list.as_array().unwrap().len())
+}
+
+/// A row that is well has a number in every column for one.
+#[track_caller]
+fn check_row(row: &Row, columns: &[String]) {
+    assert_eq!(
+        (row["status"].as_str(), row["reason"].as_str()),
+        ("ok", ""),
+        "{row:?}"
+    );
+    for column in columns.iter().filter(|c| *c != "reason") {
+        let field = &row[column];
+        if WORDS.contains(&column.as_str()) {
+            assert!(!field.trim().is_empty(), "{column} is blank: {row:?}");
+        } else {
+            let number: f64 = field
+                .parse()
+                .unwrap_or_else(|_| panic!("{column} is no number but {field:?}: {row:?}"));
+            assert!(
+                number.is_finite() && number >= 0.0,
+                "{column} is {number}: {row:?}"
+            );
+        }
+    }
+    let number = |column: &str| row[column].parse::<f64>().unwrap();
+    assert!(number("samples") > 0.0 && number("rounds") >= 1.0 && number("threads") >= 1.0);
+    assert!(number("ciphertext_bytes") > 0.0 && number("result_bytes") > 0.0);
+    assert!(number("evaluate_ms_low") <= number("evaluate_ms"));
+    assert!(number("evaluate_ms") <= number("evaluate_ms_high"));
+    let encrypts = row["scheme"] != "plaintext";
+    let secure = number("security_bits") >= 128.0;
+    assert_eq!(secure, encrypts, "{row:?}");
+    assert_eq!(
+        number("key_bytes") > 0.0 || row["scheme"] == "tfhe",
+        encrypts,
+        "{row:?}"
+    );
+}
+
+/// Runs a file of `experiments/`, changed by `change`; all that a run leaves is there and whole.
+#[track_caller]
+fn check(name: &str, change: impl Fn(&mut Table)) {
+    let path = format!("experiments/{name}.toml");
+    let mut experiment = parsed(&path);
+    let data = std::env::var_os("HEXPERIMENT_DATA");
+    if data.is_none() && !needs_no_file(&experiment) {
+        note(&format!("{name} is not run: HEXPERIMENT_DATA is not set"));
+        return;
+    }
+    for key in ["question", "caveats"] {
+        let words = experiment["experiment"][key].as_str().unwrap();
+        assert!(words.len() > 20, "{key} says nothing");
+    }
+    assert!(experiment.contains_key("expect"), "an experiment is a test");
+    let place = Place::new();
+    let call = |arguments: &[&str]| {
+        let mut program = place.program(arguments);
+        program.envs(data.iter().map(|folder| ("HEXPERIMENT_DATA", folder)));
+        Outcome::of(&mut program)
+    };
+    let original = repository().join(&path);
+    let checked = call(&["check", original.to_str().unwrap()]);
+    checked.ends_with(0).does_not_panic();
+    let fine = checked.out.matches(": fine; ").count();
+    assert_eq!(fine, cells(&experiment), "{checked}");
+
+    change(&mut experiment);
+    let file = format!("{name}.toml");
+    place.write(&file, experiment.to_string());
+    let outcome = call(&["run", &file]);
+    outcome.ends_with(0).does_not_panic();
+
+    let folder = place.latest();
+    let folder_name = folder.0.file_name().unwrap().to_str().unwrap();
+    assert!(folder_name.ends_with(&format!("-{name}")), "{folder_name}");
+    let (columns, rows) = folder.summary();
+    assert_eq!(columns.join(", "), COLUMNS);
+    assert_eq!(rows.len(), cells(&experiment));
+    let labels: BTreeSet<&String> = rows.iter().map(|row| &row["label"]).collect();
+    assert_eq!(
+        labels.len(),
+        rows.len(),
+        "a row is told from another by its label"
+    );
+    let markdown = folder.read("table.md");
+    for row in &rows {
+        check_row(row, &columns);
+        // A label of a matrix may be broken over lines.
+        let scheme = row["label"].split('/').next().unwrap();
+        assert!(
+            outcome.out.contains(scheme) && markdown.contains(scheme),
+            "{scheme}\n{outcome}"
+        );
+    }
+    outcome.says(&["ms per", "Caveats:", "Expectations: ", "written to runs/"]);
+    assert!(!outcome.out.contains("FAILED"), "{outcome}");
+    let repetitions = experiment["run"]["repetitions"].as_integer().unwrap();
+    assert_eq!(
+        folder.repetitions().len(),
+        rows.len() * repetitions as usize
+    );
+    assert_eq!(folder.read("experiment.toml"), experiment.to_string());
+    for expected in ["records.jsonl", "logs"] {
+        assert!(folder.0.join(expected).exists(), "{expected}");
+    }
+}
+
+fn once(experiment: &mut Table) {
+    set(experiment, "run", "repetitions", 1);
+    set(experiment, "run", "warmup", 0);
+    // Other tests compute at the same time.
+    set(experiment, "run", "time_limit", "30m");
+}
+
+#[test]
+fn quickstart_as_it_is() {
+    check("quickstart", |_| {});
+}
+
+#[test]
+fn chd_logistic() {
+    check("chd-logistic", once);
+}
+
+#[test]
+fn chd_logistic_all() {
+    check("chd-logistic-all", once);
+}
+
+#[test]
+fn chd_probability() {
+    check("chd-probability", once);
+}
+
+#[test]
+fn chd_class() {
+    check("chd-class", once);
+}
+
+#[test]
+fn paillier_backends() {
+    check("paillier-backends", once);
+}
+
+#[test]
+fn salary_linear() {
+    check("salary-linear", once);
+}
+
+#[test]
+fn secom_logistic() {
+    check("secom-logistic", once);
+}
+
+/// A file added to `experiments/` has to be added above.
+#[test]
+fn none_is_left_out() {
+    let tests = include_str!("experiments.rs");
+    for entry in fs::read_dir(repository().join("experiments")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            assert!(
+                tests.contains(&format!("check(\"{name}\"")),
+                "{name} is never run"
+            );
+        }
+    }
+}
+
+/// Every cell of a matrix can be run alone, by the name that `check` prints.
+#[test]
+fn cells_can_be_run_alone() {
+    let place = Place::new();
+    let mut experiment = parsed("experiments/quickstart.toml");
+    once(&mut experiment);
+    let matrix: Table = "\"task.features\" = [2, 3]".parse().unwrap();
+    experiment.insert("matrix".into(), matrix.into());
+    experiment.remove("expect");
+    place.write("e.toml", experiment.to_string());
+    let checked = place.call(&["check", "e.toml"]);
+    checked.ends_with(0);
+    let ids = checked
+        .out
+        .lines()
+        .filter_map(|l| Some(l.trim().split_once(": fine; ")?.0));
+    let ids: Vec<&str> = ids.collect();
+    assert_eq!(ids.len(), 8, "{checked}");
+    let alone = ids
+        .iter()
+        .find(|id| id.contains("seal-ckks") && id.contains('3'))
+        .unwrap();
+    place.call(&["run", "e.toml", "--only", alone]).ends_with(0);
+    let rows = place.latest().summary().1;
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0]["scheme"], "seal-ckks");
+}

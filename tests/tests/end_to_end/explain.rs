@@ -1,0 +1,155 @@
+//! What a cell would do, printed before it is done: the program before and after lowering, with
+//! ranges and levels, the parameters chosen, and what is counted.
+
+use crate::harness::{Outcome, Place, experiment};
+
+/// A program with a function, which every scheme has another way with.
+fn place() -> Place {
+    let schemes = ["plaintext", "paillier", "seal-ckks", "tfhe"]
+        .map(|name| format!("[[scheme]]\nuse = \"{name}\"\n"));
+    let place = Place::new();
+    place.write(
+        "e.toml",
+        experiment(
+            "use = \"wine-quality\"",
+            "use = \"logistic-regression\"\noutput = \"probability\"\nfeatures = 3",
+            &schemes.concat(),
+        ),
+    );
+    place
+}
+
+/// The part about one scheme: what the task states, what the scheme evaluates, the parameters.
+#[track_caller]
+fn parts<'a>(outcome: &'a Outcome, scheme: &str) -> [&'a str; 3] {
+    let head = format!("== {scheme} (");
+    let (_, from) = outcome.out.split_once(&head).expect(scheme);
+    let part = from.split("\n== ").next().unwrap();
+    let (before, rest) = part.split_once("as the scheme evaluates it:").unwrap();
+    let (after, parameters) = rest.split_once("parameters:").unwrap();
+    assert!(before.contains("as the task states it:"), "{before}");
+    [before, after, parameters]
+}
+
+#[track_caller]
+fn check(outcome: &Outcome, scheme: &str, lowered: &[&str], without: &[&str], chosen: &[&str]) {
+    let [before, after, parameters] = parts(outcome, scheme);
+    for word in [
+        "input samples.alcohol",
+        "479 x [",
+        "weighted-sum",
+        "= sigmoid %3",
+        "output probability = %4",
+    ] {
+        assert!(before.contains(word), "lacks {word:?}: {before}");
+    }
+    for word in lowered
+        .iter()
+        .chain(&["479 x [", "level 0", "output probability"])
+    {
+        assert!(after.contains(word), "lacks {word:?}: {after}");
+    }
+    for word in without {
+        assert!(!after.contains(word), "has {word:?}: {after}");
+    }
+    for word in chosen.iter().chain(&[
+        "security: ",
+        "depth: ",
+        " additions, ",
+        " plaintext multiplications, ",
+        " rotations, ",
+        " bootstraps",
+        "the server sees: ",
+        "noise tolerance: ",
+    ]) {
+        assert!(parameters.contains(word), "lacks {word:?}: {parameters}");
+    }
+}
+
+#[test]
+fn programs_before_and_after() {
+    let place = place();
+    let outcome = place.call(&["explain", "e.toml"]);
+    outcome.ends_with(0).does_not_panic();
+    check(
+        &outcome,
+        "plaintext",
+        &["= sigmoid %3"],
+        &[],
+        &["security: 0 bits"],
+    );
+    check(
+        &outcome,
+        "paillier",
+        &[
+            "output probability = %3",
+            "note: output `probability`: the client computes sigmoid",
+        ],
+        &["= sigmoid"],
+        &[
+            "security: 128 bits",
+            "modulus: 3072 bits",
+            "packing: ",
+            "fractional bits",
+            "backend: ",
+        ],
+    );
+    check(
+        &outcome,
+        "seal-ckks",
+        &[
+            "= square ",
+            "= mul ",
+            "level 4",
+            "note: sigmoid: polynomial of degree 7 on [",
+        ],
+        &["= sigmoid"],
+        &[
+            "ring degree N: ",
+            "log2(QP): ",
+            "prime bits",
+            "scale: 2^",
+            "depth: 4",
+            " 5 multiplications",
+        ],
+    );
+    check(
+        &outcome,
+        "tfhe",
+        &["= sigmoid %3"],
+        &[],
+        &[
+            "security: 128 bits",
+            "parameter set: ",
+            "LWE dimension: ",
+            "479 bootstraps",
+            "quantisation: ",
+        ],
+    );
+    assert!(!place.path("runs").exists(), "something was run");
+}
+
+#[test]
+fn run_can_explain_too() {
+    let place = place();
+    let explained = place.call(&["explain", "e.toml", "--only", "tfhe"]);
+    let run = place.call(&["run", "--explain", "e.toml", "--only", "tfhe"]);
+    run.ends_with(0);
+    assert_eq!(run.out, explained.out);
+    assert_eq!(run.out.matches("\n== ").count(), 1, "{run}");
+    assert!(!place.path("runs").exists(), "something was run");
+}
+
+/// A program that a scheme cannot have is explained by its refusal.
+#[test]
+fn refusals_are_explained() {
+    let place = Place::new();
+    let more = "[[scheme]]\nuse = \"tfhe\"\n[run]\nsecurity_bits = 256";
+    let task = "use = \"logistic-regression\"";
+    place.write("e.toml", experiment("use = \"wine-quality\"", task, more));
+    place.call(&["explain", "e.toml"]).ends_with(0).says(&[
+        "== tfhe (",
+        "refused: security: ",
+        "256 are demanded",
+    ]);
+}

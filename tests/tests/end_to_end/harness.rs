@@ -1,0 +1,228 @@
+//! A folder to run the program in, and what came of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The root of the repository.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// A file of the repository as text.
+#[track_caller]
+pub fn text_of(path: &str) -> String {
+    let path = repository().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The scheme with faults: cargo builds examples beside where it puts the programs.
+#[track_caller]
+pub fn faulty_plugin() -> PathBuf {
+    let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let library = Path::new(env!("CARGO_BIN_EXE_hexperiment-under-test"))
+        .with_file_name("examples")
+        .join(format!("{prefix}faulty_plugin{suffix}"));
+    assert!(
+        library.exists(),
+        "{} is missing: `cargo test` builds it, but not with `--test`; run `cargo build --examples` \
+         with the same options first",
+        library.display()
+    );
+    library
+}
+
+/// A folder of its own for one test, in which the program is started.
+pub struct Place(TempDir);
+
+impl Place {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Writes a file, and the folders above it.
+    #[track_caller]
+    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, contents).unwrap();
+    }
+
+    /// The program, with nothing of the surroundings that could matter: no data, no plugins, an
+    /// empty cache.
+    pub fn program(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hexperiment-under-test"));
+        command
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env_remove("HEXPERIMENT_DATA")
+            .env_remove("HEXPERIMENT_PLUGINS")
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program to its end.
+    #[track_caller]
+    pub fn call(&self, arguments: &[&str]) -> Outcome {
+        Outcome::of(&mut self.program(arguments))
+    }
+
+    /// The newest run.
+    #[track_caller]
+    pub fn latest(&self) -> RunFolder {
+        let path = self.path("runs/latest");
+        assert!(path.is_symlink(), "{} points nowhere", path.display());
+        RunFolder(fs::canonicalize(path).unwrap())
+    }
+}
+
+/// How a call of the program ended.
+#[derive(Debug)]
+pub struct Outcome {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Outcome {
+    #[track_caller]
+    pub fn of(command: &mut Command) -> Self {
+        Self::from(command.output().unwrap())
+    }
+
+    #[track_caller]
+    pub fn ends_with(&self, code: i32) -> &Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+
+    /// Every word is in what was printed.
+    #[track_caller]
+    pub fn says(&self, words: &[&str]) -> &Self {
+        for word in words {
+            let said = self.out.contains(word) || self.err.contains(word);
+            assert!(said, "lacks {word:?}\n{self}");
+        }
+        self
+    }
+
+    #[track_caller]
+    pub fn does_not_panic(&self) -> &Self {
+        let panicked = self.out.contains("panicked at") || self.err.contains("panicked at");
+        assert!(!panicked && self.code != Some(101), "{self}");
+        self
+    }
+}
+
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { code, out, err } = self;
+        write!(f, "code {code:?}\n--- out\n{out}\n--- err\n{err}")
+    }
+}
+
+/// What a run left.
+pub struct RunFolder(pub PathBuf);
+
+/// One row of `summary.csv`, by column.
+pub type Row = BTreeMap<String, String>;
+
+impl RunFolder {
+    #[track_caller]
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.0.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    /// The columns of `summary.csv`, and its rows.
+    #[track_caller]
+    pub fn summary(&self) -> (Vec<String>, Vec<Row>) {
+        let text = self.read("summary.csv");
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let columns: Vec<String> = reader
+            .headers()
+            .unwrap()
+            .iter()
+            .map(str::to_owned)
+            .collect();
+        let rows = reader.records().map(|record| {
+            let record = record.unwrap();
+            assert_eq!(record.len(), columns.len());
+            columns
+                .iter()
+                .cloned()
+                .zip(record.iter().map(str::to_owned))
+                .collect()
+        });
+        (columns.clone(), rows.collect())
+    }
+
+    /// The row of a label.
+    #[track_caller]
+    pub fn row(&self, label: &str) -> Row {
+        let rows = self.summary().1.into_iter();
+        let mut rows: Vec<Row> = rows.filter(|row| row["label"] == label).collect();
+        assert_eq!(rows.len(), 1, "rows labelled {label}");
+        rows.remove(0)
+    }
+
+    /// The lines of `records.jsonl`.
+    #[track_caller]
+    pub fn records(&self) -> Vec<Value> {
+        let text = self.read("records.jsonl");
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// The repetitions in the order of their lines, by cell and index; none may be there twice.
+    #[track_caller]
+    pub fn repetitions(&self) -> Vec<(String, u64)> {
+        let records = self.records();
+        let all: Vec<(String, u64)> = records
+            .iter()
+            .filter(|line| line["kind"] == "repetition")
+            .map(|line| {
+                let cell = line["cell"].as_str().unwrap().to_owned();
+                (cell, line["index"].as_u64().unwrap())
+            })
+            .collect();
+        let distinct: BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len(), "a repetition twice: {all:?}");
+        all
+    }
+}
+
+/// An experiment file: a data set and a task to begin with, then whatever else.
+pub fn experiment(dataset: &str, task: &str, more: &str) -> String {
+    format!(
+        "[experiment]\nname = \"trial\"\nquestion = \"Why?\"\ncaveats = \"None.\"\n\
+         [dataset]\n{dataset}\n[task]\n{task}\n{more}\n"
+    )
+}
+
+/// Says something even where the test passes: the test's own output is caught, this is not.
+pub fn note(words: &str) {
+    use std::io::Write as _;
+    // If nobody listens, nothing is lost but the note.
+    let _ = writeln!(std::io::stderr(), "note: {words}");
+}

@@ -1,0 +1,213 @@
+//! What `ARCHITECTURE.md` says of who may know whom, and of the files that a new plugin touches.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use crate::harness::{repository, text_of};
+
+/// The crates in a folder such as `schemes`, by the name of their own folder.
+#[track_caller]
+fn folders(of: &str) -> Vec<String> {
+    let entries = fs::read_dir(repository().join(of)).unwrap().flatten();
+    let mut names: Vec<String> = entries
+        .filter(|e| e.path().join("Cargo.toml").is_file())
+        .map(|e| e.file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert!(names.len() >= 2, "{of}: {names:?}");
+    names
+}
+
+/// Built-in plugins: kind, folder and crate.
+fn plugins() -> Vec<(&'static str, String, String)> {
+    let of = |kind: &'static str, folder: &str| {
+        let named = folders(folder).into_iter();
+        named.map(move |name| (kind, name.clone(), format!("{kind}-{name}")))
+    };
+    of("scheme", "schemes").chain(of("task", "tasks")).collect()
+}
+
+fn is_ours(dependency: &str) -> bool {
+    ["hexperiment-", "scheme-", "task-"]
+        .iter()
+        .any(|start| dependency.starts_with(start))
+}
+
+/// The crates of this project in a section of a `Cargo.toml`.
+#[track_caller]
+fn ours(folder: &str, section: &str) -> BTreeSet<String> {
+    let manifest: Table = text_of(&format!("{folder}/Cargo.toml")).parse().unwrap();
+    let section = manifest.get(section).and_then(Value::as_table);
+    let names = section.into_iter().flat_map(Table::keys);
+    names.filter(|name| is_ours(name)).cloned().collect()
+}
+
+#[track_caller]
+fn depends_on(folder: &str, expected: &[&str]) {
+    let expected: BTreeSet<String> = expected.iter().map(|&name| name.to_owned()).collect();
+    let found = ours(folder, "dependencies");
+    assert_eq!(found, expected, "{folder}");
+    assert!(ours(folder, "build-dependencies").is_empty(), "{folder}");
+    // Tests may also take the zero line to compute with.
+    let tests = ours(folder, "dev-dependencies");
+    let allowed = |name: &&String| *name == "scheme-plaintext";
+    assert!(
+        tests.iter().all(|name| allowed(&name)),
+        "{folder}: {tests:?}"
+    );
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let core = "hexperiment-core";
+    depends_on("framework/core", &[]);
+    depends_on("framework/plugin-abi", &[core]);
+    depends_on("reports", &[core]);
+    depends_on("xtask", &[]);
+    for scheme in folders("schemes") {
+        depends_on(&format!("schemes/{scheme}"), &[core]);
+    }
+    for task in folders("tasks") {
+        depends_on(&format!("tasks/{task}"), &[core]);
+    }
+    let plugins = plugins();
+    let mut all = vec![core, "hexperiment-plugin-abi", "hexperiment-reports"];
+    all.extend(plugins.iter().map(|(.., name)| name.as_str()));
+    depends_on("framework/runner", &all);
+}
+
+/// Files below a folder of the repository that people write.
+fn files(below: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![repository().join(below)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap().flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            let name = name.to_string_lossy();
+            if path.is_dir() {
+                let made = ["target", "runs", ".git"].contains(&name.as_ref());
+                if !made {
+                    folders.push(path);
+                }
+            } else if [".rs", ".toml", ".h", ".c"]
+                .iter()
+                .any(|end| name.ends_with(end))
+            {
+                found.push(path.strip_prefix(repository()).unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// A file without its comments, and without the tests at its end.
+fn product(path: &Path) -> String {
+    let text = fs::read_to_string(repository().join(path)).unwrap();
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    let lines = code
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Adding a plugin touches its own folder and these three files, a line in each; what tests it
+/// lies in `tests/`. Nothing else names the crate.
+#[test]
+fn a_plugin_is_named_in_three_files() {
+    let registry = "framework/runner/src/plugins.rs";
+    let [root, runner] = ["Cargo.toml", "framework/runner/Cargo.toml"].map(text_of);
+    let listed = text_of(registry);
+    for (kind, folder, name) in plugins() {
+        let place = format!("{name} = {{ path = \"{kind}s/{folder}\" }}\n");
+        assert_eq!(root.matches(&place).count(), 1, "{place}");
+        assert_eq!(
+            runner
+                .matches(&format!("\n{name}.workspace = true\n"))
+                .count(),
+            1,
+            "{name}"
+        );
+        let underscored = name.replace('-', "_");
+        assert_eq!(
+            listed
+                .matches(&format!("\nuse {underscored} as _;\n"))
+                .count(),
+            1,
+            "{name}"
+        );
+        if name == "scheme-plaintext" {
+            continue; // tests take it for the oracle
+        }
+        let own = PathBuf::from(format!("{kind}s/{folder}"));
+        for path in files("") {
+            let touched = ["Cargo.toml", "framework/runner/Cargo.toml", registry];
+            let may = touched.iter().any(|t| path == Path::new(t))
+                || path.starts_with(&own)
+                || path.starts_with("tests");
+            let text = if may { String::new() } else { product(&path) };
+            let named = text.contains(&name) || text.contains(&underscored);
+            assert!(!named, "{} names {name}", path.display());
+        }
+    }
+}
+
+/// No code of the framework, the reports or xtask knows a plugin's name; no scheme a task's, no
+/// task a scheme's.
+#[test]
+fn nobody_names_a_plugin() {
+    let named = |below: &str, kind: &str| {
+        for path in files(below) {
+            // `xtask` builds the libraries of some schemes, and says so.
+            if path.extension().is_none_or(|e| e != "rs") || path.ends_with("tests.rs") {
+                continue;
+            }
+            let in_tests = path.components().any(|c| c.as_os_str() == "tests");
+            let text = if in_tests {
+                String::new()
+            } else {
+                product(&path)
+            };
+            for (_, name, _) in plugins().iter().filter(|(k, ..)| *k == kind) {
+                let quoted = format!("\"{name}\"");
+                assert!(!text.contains(&quoted), "{} names {quoted}", path.display());
+            }
+        }
+    };
+    for below in ["framework", "reports", "xtask"] {
+        named(below, "scheme");
+        named(below, "task");
+    }
+    named("schemes", "task");
+    named("tasks", "scheme");
+}
+
+/// The documents give the same list.
+#[test]
+fn documents_name_the_files_to_touch() {
+    for document in ["README.md", "ARCHITECTURE.md"] {
+        let text = text_of(document);
+        for place in [
+            "schemes/<name>/",
+            "tasks/<name>/",
+            "[workspace.dependencies]",
+            "framework/runner/Cargo.toml",
+            "framework/runner/src/plugins.rs",
+            "tests/Cargo.toml",
+            "tests/tests/conformance.rs",
+            "experiments/datasets/<name>.toml",
+        ] {
+            assert!(text.contains(place), "{document} lacks {place}");
+        }
+    }
+    for (kind, name, _) in plugins() {
+        let map = text_of("ARCHITECTURE.md");
+        assert!(
+            map.contains(&format!("`{kind}s/{name}`")),
+            "the code map lacks {kind} {name}"
+        );
+    }
+}

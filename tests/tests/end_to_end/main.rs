@@ -1,0 +1,23 @@
+//! The program run as a user runs it: experiments from file to table, bad input, cells that go
+//! wrong, runs that are killed; and what the documents say, held against what is there.
+//!
+//! The program is `hexperiment-under-test`, this package's own: the runner's `main` and nothing
+//! else. Cells with faults come from `examples/faulty_plugin.rs`. `HEXPERIMENT_DATA` names the
+//! folder of data files; without it the experiments that need them are passed over, and said to be.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "clippy knows test functions, but not the functions that they share"
+)]
+
+mod bad_input;
+mod documents;
+mod experiments;
+mod explain;
+mod failures;
+mod golden;
+mod harness;
+mod layout;
+mod resume;

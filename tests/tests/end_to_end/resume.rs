@@ -1,0 +1,303 @@
+//! A run that is killed, and goes on: the records are those of a run that was not.
+
+#![cfg(target_os = "linux")]
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::harness::{Outcome, Place, RunFolder, experiment, faulty_plugin};
+
+const REPETITIONS: usize = 4;
+
+/// Three cells, of which one waits where `wait` says while there is a file `gate`, so that a run
+/// can be met in its middle.
+fn cells(wait: &str) -> String {
+    let schemes = format!(
+        "[[scheme]]\nuse = \"plaintext\"\n[[scheme]]\nuse = \"seal-ckks\"\n[[scheme]]\nuse = \
+         \"faulty\"\nlabel = \"waits\"\nfault = \"wait\"\n{wait}\n"
+    );
+    let settings = format!("[run]\nrepetitions = {REPETITIONS}\nwarmup = 1\nthreads = 1\n");
+    experiment(
+        "use = \"wine-quality\"\nlimit = 200",
+        "use = \"logistic-regression\"",
+        &[schemes, settings].concat(),
+    )
+}
+
+#[track_caller]
+fn call(place: &Place, arguments: &[&str]) -> Outcome {
+    Outcome::of(
+        place
+            .program(arguments)
+            .env("HEXPERIMENT_PLUGINS", faulty_plugin()),
+    )
+}
+
+/// Starts the run of `e.toml`, and yields once a cell of it waits.
+#[track_caller]
+fn start(place: &Place) -> Child {
+    place.write("gate", "");
+    let mut run = place
+        .program(["run", "e.toml"])
+        .env("HEXPERIMENT_PLUGINS", faulty_plugin())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("a cell waits", || {
+        assert!(run.try_wait().unwrap().is_none(), "the run has ended");
+        place.path("waiting").exists()
+    });
+    run
+}
+
+/// Kills a run as `kill -9` does. Its cells, of which one would wait for ever, end with it; then
+/// nothing waits any more.
+#[track_caller]
+fn kill(place: &Place, mut run: Child) {
+    let processes = children(run.id());
+    assert!(!processes.is_empty(), "a cell has a process of its own");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    until("the cells' processes are gone", || {
+        processes.iter().all(|pid| is_gone(*pid))
+    });
+    fs::remove_file(place.path("gate")).unwrap();
+}
+
+/// Waits for something that comes about soon; long enough for a machine that is busy.
+#[track_caller]
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(
+            began.elapsed() < Duration::from_mins(2),
+            "waited in vain: {what}"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The processes whose parent is `parent`.
+fn children(parent: u32) -> Vec<u32> {
+    let stat = |pid: u32| fs::read_to_string(format!("/proc/{pid}/stat")).ok();
+    let all = fs::read_dir("/proc").unwrap().flatten();
+    all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid| stat(*pid).and_then(|s| field(&s, 1)?.parse().ok()) == Some(parent))
+        .collect()
+}
+
+/// A field of `/proc/<pid>/stat` behind the name: 0 is the state, 1 the parent.
+fn field(stat: &str, index: usize) -> Option<&str> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(index)
+}
+
+/// Whether a process computes no more: gone, or dead and not yet waited for.
+fn is_gone(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| {
+        matches!(field(&stat, 0), Some("Z" | "X") | None)
+    })
+}
+
+/// What a record says that does not differ between two runs.
+fn lasting(folder: &RunFolder) -> BTreeMap<String, Vec<String>> {
+    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in folder.records() {
+        let of =
+            |keys: &[&str]| -> Vec<String> { keys.iter().map(|k| line[*k].to_string()).collect() };
+        match line["kind"].as_str().unwrap() {
+            "run" => all.insert("run".into(), of(&["fingerprint", "cells", "resolved"])),
+            // Ciphertexts' noise differs; the traffic and what was scored does not.
+            "repetition" => {
+                let quality = &line["quality"];
+                let metrics = if line["cell"] == "seal-ckks" {
+                    &quality["samples"]
+                } else {
+                    quality
+                };
+                let upload = &line["traffic"]["upload_ciphertexts"];
+                all.insert(
+                    format!("{} {}", line["cell"], line["index"]),
+                    vec![metrics.to_string(), upload.to_string()],
+                )
+            }
+            _ => None,
+        };
+    }
+    all
+}
+
+/// Kills a run while a cell of it computes, tears its last line by `torn`, and lets it go on.
+#[track_caller]
+fn check(wait: &str, repetitions: std::ops::Range<usize>, torn: &str) {
+    let place = Place::new();
+    place.write("e.toml", cells(wait));
+    call(&place, &["run", "e.toml"]).ends_with(0);
+    let unkilled = place.latest();
+    assert_eq!(unkilled.repetitions().len(), 3 * REPETITIONS);
+
+    let place = Place::new();
+    place.write("e.toml", cells(wait));
+    let run = start(&place);
+    kill(&place, run);
+
+    let killed = place.latest();
+    let kept = killed.repetitions().len();
+    assert!(repetitions.contains(&kept), "{kept} repetitions were done");
+    let records = killed.0.join("records.jsonl");
+    let before = fs::read(&records).unwrap();
+    assert_eq!(before.last(), Some(&b'\n'));
+    let mut file = OpenOptions::new().append(true).open(&records).unwrap();
+    file.write_all(torn.as_bytes()).unwrap();
+    drop(file);
+
+    call(&place, &["run", "e.toml", "--resume"]).ends_with(0);
+    let runs = fs::read_dir(place.path("runs")).unwrap().count();
+    assert_eq!(runs, 2, "the run, and `latest`");
+    let folder = place.latest();
+    let after = fs::read(&records).unwrap();
+    assert!(
+        after.starts_with(&before),
+        "what was written before the kill has changed"
+    );
+    // The same repetitions in the same order: one seed schedules both.
+    assert_eq!(folder.repetitions(), unkilled.repetitions());
+    assert_eq!(lasting(&folder), lasting(&unkilled));
+    for row in folder.summary().1 {
+        assert_eq!(row["status"], "ok", "{row:?}");
+    }
+
+    // A run that is finished stays as it is.
+    call(&place, &["run", "e.toml", "--resume"]).ends_with(0);
+    assert_eq!(fs::read(&records).unwrap(), after);
+}
+
+#[test]
+fn killed_runs_go_on() {
+    // While keys are made, in the warm-up, in the first and in the last repetition.
+    check("at = \"keys\"", 0..1, "{");
+    check("", 0..1, "");
+    let half = "{\"kind\":\"repetition\",\"cell\":\"plaintext\",\"ind";
+    check("after = 1", 0..3, half);
+    let rounds = 3 * (REPETITIONS - 1);
+    let last = format!("after = {REPETITIONS}");
+    check(
+        &last,
+        rounds..rounds + 3,
+        "{\"kind\":\"stopped\",\"cell\":\"seal\u{e9}",
+    );
+}
+
+#[test]
+fn only_its_own_run_goes_on() {
+    let place = Place::new();
+    let cells = cells("after = 2");
+    place.write("e.toml", &cells);
+    let run = start(&place);
+    // Two runs never write one file.
+    call(&place, &["run", "e.toml", "--resume"])
+        .ends_with(2)
+        .says(&["another run is writing this file"]);
+    kill(&place, run);
+    let records = place.latest().0.join("records.jsonl");
+    let before = fs::read(&records).unwrap();
+    for (from, to) in [
+        ("repetitions = 4", "repetitions = 5"),
+        ("warmup = 1", "seed = 7\nwarmup = 1"),
+        ("limit = 200", "limit = 201"),
+        ("threads = 1", "threads = 2"),
+        ("after = 2", "after = 3"),
+    ] {
+        let changed = cells.replace(from, to);
+        assert_ne!(changed, cells);
+        place.write("e.toml", changed);
+        call(&place, &["run", "e.toml", "--resume"])
+            .ends_with(2)
+            .does_not_panic()
+            .says(&["have changed since", "without --resume", "experiment.toml"]);
+    }
+    place.write("e.toml", &cells);
+    call(&place, &["run", "e.toml", "--resume", "--only", "waits"]).ends_with(2);
+    assert_eq!(fs::read(&records).unwrap(), before);
+    // The way out that it names works.
+    let copy = place.latest().0.join("experiment.toml");
+    call(&place, &["run", copy.to_str().unwrap(), "--resume"]).ends_with(0);
+    assert_eq!(place.latest().repetitions().len(), 3 * REPETITIONS);
+}
+
+/// A file of records as a run of three cells leaves it, whole.
+#[track_caller]
+fn finished(place: &Place) -> PathBuf {
+    place.write("e.toml", cells(""));
+    call(place, &["run", "e.toml"]).ends_with(0);
+    place.latest().0.join("records.jsonl")
+}
+
+#[track_caller]
+fn damaged(place: &Place, records: &Path, contents: &str, words: &[&str]) {
+    fs::write(records, contents).unwrap();
+    call(place, &["run", "e.toml", "--resume"])
+        .ends_with(2)
+        .does_not_panic()
+        .says(words);
+    assert_eq!(fs::read_to_string(records).unwrap(), contents);
+}
+
+#[test]
+fn damaged_records_are_refused() {
+    let place = Place::new();
+    let records = finished(&place);
+    let whole = fs::read_to_string(&records).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    let joined = |lines: &[&str]| lines.join("\n") + "\n";
+    damaged(
+        &place,
+        &records,
+        &joined(&lines[1..]),
+        &["records.jsonl:1:", "expected `run`"],
+    );
+    let mut torn = lines.clone();
+    torn[2] = &torn[2][..40];
+    damaged(
+        &place,
+        &records,
+        &joined(&torn),
+        &["records.jsonl:3:", "expected a record"],
+    );
+    let mut header: Value = serde_json::from_str(lines[0]).unwrap();
+    header["schema"] = 999.into();
+    let header = header.to_string();
+    let mut newer = lines.clone();
+    newer[0] = &header;
+    damaged(
+        &place,
+        &records,
+        &joined(&newer),
+        &["records.jsonl:1:", "schema 999", "expected 1"],
+    );
+}
+
+/// What has died stays dead: a cell that crashed is not tried again by `--resume`.
+#[test]
+fn cells_that_stopped_stay_so() {
+    let place = Place::new();
+    let more = "[[scheme]]\nuse = \"faulty\"\nfault = \"abort\"\nafter = 1\n[run]\nrepetitions = 3\nwarmup = 0\n";
+    let wine = "use = \"wine-quality\"\nlimit = 200";
+    place.write(
+        "e.toml",
+        experiment(wine, "use = \"logistic-regression\"", more),
+    );
+    call(&place, &["run", "e.toml"]).ends_with(1);
+    let records = place.latest().0.join("records.jsonl");
+    let before = fs::read(&records).unwrap();
+    call(&place, &["run", "e.toml", "--resume"]).ends_with(1);
+    assert_eq!(fs::read(&records).unwrap(), before);
+    assert_eq!(place.latest().row("faulty")["status"], "crashed");
+}
