@@ -17,6 +17,7 @@ use tfhe::core_crypto::prelude::{
 use tfhe::core_crypto::seeders::new_seeder;
 
 use crate::parameters::{N, PARAMETERS, SIZE, SWITCHED_LOG};
+use crate::table::HALF_CELL;
 
 /// Ciphertexts' modulus: 2^64.
 pub(crate) fn modulus() -> CiphertextModulus<u64> {
@@ -95,13 +96,17 @@ pub(crate) fn generate(with_server: bool) -> (SecretKey, Option<(ServerKey, u64)
 
 impl ServerKey {
     /// One programmable bootstrap: key switch, modulus switch, blind rotation, extraction
-    /// (Chillotti et al., *TFHE*, J. Cryptology 2020, algorithm 9, the key switch first).
+    /// (Chillotti et al., *TFHE*, J. Cryptology 2020, algorithm 9, the key switch first). Reads
+    /// the cell nearest to the phase.
     /// `ciphertext` and the result have [`SIZE`] words; `cells` are the table's [`N`] entries.
     pub(crate) fn bootstrap(&self, ciphertext: &[u64], cells: &[u64]) -> Vec<u64> {
         let ciphertext = LweCiphertext::from_container(ciphertext, modulus());
         let lwe_size = PARAMETERS.lwe_dimension.to_lwe_size();
         let mut small = LweCiphertext::new(0u64, lwe_size, modulus());
         keyswitch_lwe_ciphertext(&self.key_switching, &ciphertext, &mut small);
+        // The library takes half a cell off, which suits its own tables.
+        let body = small.get_mut_body().data;
+        *body = body.wrapping_add(HALF_CELL);
         let switched =
             lwe_ciphertext_centered_binary_modulus_switch::<u64, usize, _>(small, SWITCHED_LOG);
         let mut accumulator = vec![0u64; 2 * N];
