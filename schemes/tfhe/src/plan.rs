@@ -566,8 +566,7 @@ impl Planner<'_> {
             let spread = (arrival.deviation.powi(2) + self.noise.before_rotation).sqrt();
             let to_turns = f64::from(scale - 64).exp2();
             let doubt = DEVIATIONS * spread + (arrival.blur + arrival.rounding) * to_turns;
-            // NaN is refused, too.
-            if !(doubt < 0.25) {
+            if doubt.is_nan() || doubt >= 0.25 {
                 return Err(Refusal::of(
                     op.kind(),
                     "noise and rounding drown its argument; use smaller weights or fewer summands \
@@ -626,7 +625,7 @@ impl Planner<'_> {
         })?;
         // Only coarse comparisons round by so much that the range overflows the cascade's.
         let reach = (magnitude + arrival.rounding) * f64::from(scale - 64).exp2();
-        if !(reach <= margins.reach) {
+        if reach.is_nan() || reach > margins.reach {
             return Err(Refusal::because(
                 "step",
                 format!(
@@ -727,8 +726,8 @@ impl Planner<'_> {
             None => DEVIATIONS * deviation * words * f64::from(-scale).exp2() + arrival.blur,
         };
         let extent = form.range.magnitude() + arrival.rounding + tolerance;
-        // Beyond half a turn the result would wrap around. NaN is refused, too.
-        if !(extent * f64::from(scale - 64).exp2() < 0.5) {
+        // Beyond half a turn the result would wrap around.
+        if extent.is_nan() || extent * f64::from(scale - 64).exp2() >= 0.5 {
             return Err(Refusal::because(
                 "precision",
                 format!(

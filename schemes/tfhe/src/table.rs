@@ -186,8 +186,12 @@ impl Table {
         let half_grid = f64::from(grid as i32 - 65).exp2();
         let last_factor = factor.pow(count - 1) as f64;
         let margins = Margins {
-            // Odd multiples of half the grid within half a turn are half the grid away from it.
-            reach: if count > 1 { MOST_REACH } else { 0.5 } - half_grid,
+            reach: if count > 1 {
+                MOST_REACH - half_grid
+            } else {
+                // Odd multiples of half the grid are half the grid away from half a turn.
+                0.499
+            },
             inner: (count > 1).then_some(margin),
             last: last_factor * half_grid,
             last_factor,

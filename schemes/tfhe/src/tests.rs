@@ -183,7 +183,14 @@ fn steps_are_exact() {
 #[test]
 fn steps_hold_at_the_ends_of_the_range() {
     // Ranges that fill the phases as far as they are let.
-    for (bits, high) in [(5, 13.9), (6, 13.9), (7, 13.9), (9, 6.99), (10, 13.9), (20, 13.9)] {
+    for (bits, high) in [
+        (5, 13.9),
+        (6, 13.9),
+        (7, 13.9),
+        (9, 6.99),
+        (10, 13.9),
+        (20, 13.9),
+    ] {
         let ranges = [(-high, high)];
         let program = program(8, &ranges, 1e-9, |b, x| vec![b.step(x[0]).unwrap()]);
         let shares = [1.0, -1.0, 0.9, -0.9, 0.75, -0.75, 0.6, -0.6];

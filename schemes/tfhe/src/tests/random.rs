@@ -119,7 +119,7 @@ fn slack(program: &Program) -> f64 {
 
 #[test]
 fn sums_stay_within_the_rounding_that_plans_tell() {
-    let mut made = 0;
+    let (mut wanted, mut made) = (0, 0);
     for seed in 0..600 {
         let mut random = Random(seed);
         let ranges = ranges(&mut random, [3.0, 20.0, 40.0][seed as usize % 3]);
@@ -130,7 +130,10 @@ fn sums_stay_within_the_rounding_that_plans_tell() {
             Some(vec![sum, other])
         });
         let Some(program) = program else { continue };
-        let plan = planned(&program, 20).unwrap();
+        wanted += 1;
+        let Ok(plan) = planned(&program, 20) else {
+            continue;
+        };
         made += 1;
         let inputs = [table(&mut random, &ranges)];
         let exact = program.interpret(&inputs).unwrap();
@@ -145,12 +148,13 @@ fn sums_stay_within_the_rounding_that_plans_tell() {
             }
         }
     }
-    assert!(made >= 400, "{made}");
+    // Refused: outputs that drown beside far larger ones of the same column.
+    assert!(10 * made >= 9 * wanted, "{made} of {wanted}");
 }
 
 #[test]
 fn steps_agree_beyond_the_rounding_that_plans_tell() {
-    let mut made = 0;
+    let (mut wanted, mut made) = (0, 0);
     for seed in 0..900 {
         let mut random = Random(seed);
         let bits = 5 + (seed % 16) as u32;
@@ -166,7 +170,10 @@ fn steps_agree_beyond_the_rounding_that_plans_tell() {
             Some(vec![argument, step, sign])
         });
         let Some(program) = program else { continue };
-        let plan = planned(&program, bits).unwrap();
+        wanted += 1;
+        let Ok(plan) = planned(&program, bits) else {
+            continue;
+        };
         made += 1;
         let inputs = [table(&mut random, &ranges)];
         let exact = program.interpret(&inputs).unwrap();
@@ -186,7 +193,8 @@ fn steps_agree_beyond_the_rounding_that_plans_tell() {
             }
         }
     }
-    assert!(made >= 500, "{made}");
+    // Refused: few bits, many summands.
+    assert!(10 * made >= 8 * wanted, "{made} of {wanted}");
 }
 
 #[test]
@@ -203,10 +211,20 @@ fn whole_numbers_compare_exactly() {
             let threshold = (low + high + 1.0) / 2.0 + 0.25 * f64::from(quarter);
             let ranges = [Interval::new(low, high)];
             let program = program(&ranges, 0.5, |b, x| {
-                let by = b.push(Op::Scale { value: x[0], by: 0.0.into() }).unwrap();
+                let by = b
+                    .push(Op::Scale {
+                        value: x[0],
+                        by: 0.0.into(),
+                    })
+                    .unwrap();
                 let right = b.offset(by, threshold).unwrap();
                 let compared = relations.map(|relation| {
-                    b.push(Op::Compare { left: x[0], relation, right }).unwrap()
+                    b.push(Op::Compare {
+                        left: x[0],
+                        relation,
+                        right,
+                    })
+                    .unwrap()
                 });
                 let mut all = compared.to_vec();
                 let moved = b.offset(x[0], -threshold).unwrap();
@@ -233,14 +251,21 @@ fn tables_are_exact_and_may_be_compared() {
         let count = 1 + random.below(16) as usize;
         let entries: Vec<f64> = match seed % 3 {
             0 => (0..count).map(|_| (random.real() * 9.0).round()).collect(),
-            1 => (0..count).map(|_| (random.real() * 9.0).round() / 4.0).collect(),
-            _ => (0..count).map(|_| (random.real() * 9.0).round() * 65536.0).collect(),
+            1 => (0..count)
+                .map(|_| (random.real() * 9.0).round() / 4.0)
+                .collect(),
+            _ => (0..count)
+                .map(|_| (random.real() * 9.0).round() * 65536.0)
+                .collect(),
         };
         let table = LookupTable {
             first,
             entries: entries.into(),
         };
-        let ranges = [Interval::new(first as f64, first as f64 + count as f64 - 1.0)];
+        let ranges = [Interval::new(
+            first as f64,
+            first as f64 + count as f64 - 1.0,
+        )];
         let threshold = 0.3 * random.real() * [1.0, 1.0, 65536.0][seed as usize % 3];
         let program = program(&ranges, 0.25, |b, x| {
             let looked = b.push(Op::Lookup { value: x[0], table }).unwrap();
