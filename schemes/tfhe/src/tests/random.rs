@@ -91,7 +91,7 @@ fn program(
 }
 
 fn ranges(random: &mut Random, most: f64) -> Vec<Interval> {
-    (0..1 + random.below(4))
+    (0..=random.below(4))
         .map(|_| {
             let centre = random.wide(most);
             let half = match random.below(8) {
