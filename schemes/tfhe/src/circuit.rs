@@ -249,7 +249,7 @@ fn encrypt_column(secret: &SecretKey, phases: Vec<u64>) -> Seeded {
     );
     let plaintexts = PlaintextList::from_container(phases);
     encrypt_seeded_lwe_ciphertext_list(
-        secret,
+        secret.get(),
         &mut list,
         &plaintexts,
         PARAMETERS.glwe_noise_distribution,
@@ -298,7 +298,10 @@ impl Decryptor for TfheDecryptor {
                 .par_chunks_exact(SIZE)
                 .map(|words| {
                     let ciphertext = LweCiphertext::from_container(words, modulus());
-                    decode(decrypt_lwe_ciphertext(&self.secret, &ciphertext).0, planned)
+                    decode(
+                        decrypt_lwe_ciphertext(self.secret.get(), &ciphertext).0,
+                        planned,
+                    )
                 })
                 .collect();
             cells.assign(&ndarray::ArrayView1::from(&numbers));

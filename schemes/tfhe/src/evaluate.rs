@@ -163,11 +163,10 @@ fn affine(ciphertext: &[u64], factor: u64, offset: u64) -> Vec<u64> {
 fn look_up(key: &ServerKey, table: &Table, ciphertext: &[u64]) -> Vec<u64> {
     match table {
         Table::Cells { shift, cells } => key.bootstrap(&affine(ciphertext, 1, *shift), cells),
-        Table::Step { shift, levels, one } => {
-            let argument = affine(ciphertext, 1, *shift);
+        Table::Step { levels, one } => {
             let mut votes = vec![0u64; SIZE];
             for level in levels {
-                let zoomed = affine(&argument, level.factor, level.offset);
+                let zoomed = affine(ciphertext, level.factor, level.offset);
                 let vote = key.bootstrap(&zoomed, &level.cells);
                 for (sum, x) in votes.iter_mut().zip(vote) {
                     *sum = sum.wrapping_add(x);
@@ -178,7 +177,7 @@ fn look_up(key: &ServerKey, table: &Table, ciphertext: &[u64]) -> Vec<u64> {
                 votes
             } else {
                 let sign = [one / 2; crate::parameters::N];
-                key.bootstrap(&affine(&votes, 1, HALF_CELL), &sign)
+                key.bootstrap(&affine(&votes, 1, HALF_CELL.wrapping_neg()), &sign)
             };
             affine(&decided, 1, one / 2)
         }

@@ -17,14 +17,30 @@ use tfhe::core_crypto::prelude::{
 use tfhe::core_crypto::seeders::new_seeder;
 
 use crate::parameters::{N, PARAMETERS, SIZE, SWITCHED_LOG};
+use crate::table::HALF_CELL;
 
 /// Ciphertexts' modulus: 2^64.
 pub(crate) fn modulus() -> CiphertextModulus<u64> {
     CiphertextModulus::new_native()
 }
 
-/// The key that encrypts and decrypts. tfhe-rs wipes it when it is dropped.
-pub(crate) type SecretKey = LweSecretKeyOwned<u64>;
+/// A secret key, wiped when it is dropped: tfhe-rs does not.
+pub(crate) struct SecretKey(LweSecretKeyOwned<u64>);
+
+impl SecretKey {
+    /// For the library.
+    pub(crate) fn get(&self) -> &LweSecretKeyOwned<u64> {
+        &self.0
+    }
+}
+
+impl Drop for SecretKey {
+    fn drop(&mut self) {
+        self.0.as_mut().fill(0);
+        // Keeps the fill from being optimised away.
+        std::hint::black_box(&self.0);
+    }
+}
 
 /// What a server needs to bootstrap.
 pub(crate) struct ServerKey {
@@ -50,12 +66,14 @@ pub(crate) fn generate(with_server: bool) -> (SecretKey, Option<(ServerKey, u64)
             &mut secrets,
         );
     if !with_server {
-        return (ring.into_lwe_secret_key(), None);
+        return (SecretKey(ring.into_lwe_secret_key()), None);
     }
-    let small: LweSecretKeyOwned<u64> =
-        allocate_and_generate_new_binary_lwe_secret_key(p.lwe_dimension, &mut secrets);
+    let small = SecretKey(allocate_and_generate_new_binary_lwe_secret_key(
+        p.lwe_dimension,
+        &mut secrets,
+    ));
     let bootstrapping = par_allocate_and_generate_new_seeded_lwe_bootstrap_key(
-        &small,
+        small.get(),
         &ring,
         p.pbs_base_log,
         p.pbs_level,
@@ -63,10 +81,10 @@ pub(crate) fn generate(with_server: bool) -> (SecretKey, Option<(ServerKey, u64)
         modulus(),
         seeder.as_mut(),
     );
-    let big = ring.into_lwe_secret_key();
+    let big = SecretKey(ring.into_lwe_secret_key());
     let key_switching = allocate_and_generate_new_seeded_lwe_keyswitch_key(
-        &big,
-        &small,
+        big.get(),
+        small.get(),
         p.ks_base_log,
         p.ks_level,
         p.lwe_noise_distribution,
@@ -95,13 +113,17 @@ pub(crate) fn generate(with_server: bool) -> (SecretKey, Option<(ServerKey, u64)
 
 impl ServerKey {
     /// One programmable bootstrap: key switch, modulus switch, blind rotation, extraction
-    /// (Chillotti et al., *TFHE*, J. Cryptology 2020, algorithm 9, the key switch first).
+    /// (Chillotti et al., *TFHE*, J. Cryptology 2020, algorithm 9, the key switch first). Reads
+    /// the cell nearest to the phase.
     /// `ciphertext` and the result have [`SIZE`] words; `cells` are the table's [`N`] entries.
     pub(crate) fn bootstrap(&self, ciphertext: &[u64], cells: &[u64]) -> Vec<u64> {
         let ciphertext = LweCiphertext::from_container(ciphertext, modulus());
         let lwe_size = PARAMETERS.lwe_dimension.to_lwe_size();
         let mut small = LweCiphertext::new(0u64, lwe_size, modulus());
         keyswitch_lwe_ciphertext(&self.key_switching, &ciphertext, &mut small);
+        // The library takes half a cell off, which suits its own tables.
+        let body = small.get_mut_body().data;
+        *body = body.wrapping_add(HALF_CELL);
         let switched =
             lwe_ciphertext_centered_binary_modulus_switch::<u64, usize, _>(small, SWITCHED_LOG);
         let mut accumulator = vec![0u64; 2 * N];

@@ -15,15 +15,21 @@ use crate::form::{Flat, Form, Function, Gather, Source, TABLE_ENTRIES};
 use crate::parameters::{DEVIATIONS, N, Noise, log2_failure};
 use crate::table::{Table, sensitivity, to_phase};
 
-/// The share of half a turn that arguments of bootstraps use: `1 - 2^-4` is the most that the
-/// cascade's proof allows, and rounding takes a little.
+/// The share of half a turn that arguments of smooth tables use; rounding takes a little.
 const FILL: f64 = 0.93;
 
-/// What the cascade's proof allows, in turns: half a turn less `2^-5`.
-const MOST_REACH: f64 = 0.5 - 0.031_25;
+/// The share of half a turn that arguments of steps use: a cascade allows `1 - 2^-4`, and half
+/// the grid and rounding take some.
+const STEP_FILL: f64 = 0.875;
 
-/// Integral weights are sought up to so many binary places.
-const MOST_PLACES: i32 = 12;
+/// Biases of comparisons so near to the grid lie on it: doubles are no more precise.
+const ON_GRID: u64 = 1 << 16;
+
+/// Bits of the largest weight that are tried.
+const WEIGHT_BITS: std::ops::RangeInclusive<i32> = 0..=44;
+
+/// Binary places up to which whole weights are sought; negative ones are powers of two.
+const WHOLE_PLACES: std::ops::RangeInclusive<i32> = -60..=12;
 
 /// A number for all elements, or one for each.
 #[derive(Clone, Debug)]
@@ -228,7 +234,7 @@ pub(crate) fn plan(flat: &Flat, comparison_bits: u32) -> Result<Plan, Refusal> {
         .outputs
         .iter()
         .map(|columns| columns.iter().map(|f| planner.output(f)).collect())
-        .collect();
+        .collect::<Result<_, _>>()?;
     Ok(Plan {
         sources,
         outputs,
@@ -274,15 +280,20 @@ fn room(magnitude: f64) -> i32 {
 
 impl Planner<'_> {
     /// The scale that a form's result must have.
-    fn form_scale(form: &Form, used: Use) -> i32 {
-        let fit = |extent: f64| {
-            let extent = extent.max(1e-30);
-            ((63f64.exp2() * FILL / extent).log2().floor() as i32).min(900)
+    fn form_scale(&self, form: &Form, used: Use) -> i32 {
+        // Ranges may be known to be narrower than their terms, which must have room, too.
+        let terms = form.terms.iter();
+        let largest = terms
+            .map(|t| magnitude(&t.weight) * self.known[t.source].half_width)
+            .fold(0.0, f64::max);
+        let fit = |extent: f64, fill: f64| {
+            let extent = extent.max(f64::MIN_POSITIVE);
+            (63.0 + fill.log2() - extent.log2()).floor().min(900.0) as i32
         };
         match used {
-            Use::Output => room(form.range.magnitude()),
-            Use::Step => fit(form.range.magnitude()),
-            Use::Smooth => fit(form.range.width()),
+            Use::Output => room(form.range.magnitude().max(largest)),
+            Use::Step => fit(form.range.magnitude().max(largest), STEP_FILL),
+            Use::Smooth => fit(form.range.width().max(largest), FILL),
             Use::Lookup(entries) => 63 - entries.next_power_of_two().ilog2() as i32,
         }
     }
@@ -313,7 +324,7 @@ impl Planner<'_> {
                     ),
                 ));
             }
-            let scale = Self::form_scale(form, used);
+            let scale = self.form_scale(form, used);
             let below = scale - self.weight_places(form, used, scale);
             for term in &form.terms {
                 scales[term.source] = scales[term.source].min(below);
@@ -343,52 +354,87 @@ impl Planner<'_> {
     /// The grids of a comparison's sources: as fine as comparisons resolve, or as fine as the
     /// inputs' precision asks where the weights are whole.
     fn input_grid(&self, form: &Form) -> Vec<u32> {
-        let finest = 64 - self.comparison_bits;
-        let places = integral_places(form);
+        let scale = self.form_scale(form, Use::Step);
+        let places = self.weight_places(form, Use::Step, scale);
+        let whole = integral_places(form) == Some(places);
         let grids = form.terms.iter().map(|term| {
             let known = &self.known[term.source];
-            match places {
-                Some(_) if known.precision > 0.0 => {
-                    let step = (2.0 * known.precision).log2().floor() as i32;
-                    (known.scale + step).clamp(finest as i32, 62) as u32
-                }
-                _ => finest,
-            }
+            // Where another form took the scale down, weights make up for it.
+            let taken = (scale - places - known.scale).max(0);
+            let finest = (64 - self.comparison_bits as i32 - taken).max(0);
+            let enough = if whole && known.precision > 0.0 {
+                known.scale + (2.0 * known.precision).log2().floor() as i32
+            } else {
+                0
+            };
+            enough.clamp(finest, 62) as u32
         });
         grids.collect()
     }
 
     /// Binary places of a form's weights.
     fn weight_places(&self, form: &Form, used: Use, scale: i32) -> i32 {
-        if let Some(places) = integral_places(form) {
+        let integral = integral_places(form);
+        if let (Use::Lookup(_), Some(places)) = (used, integral) {
             return places;
         }
         let error = |places: i32| {
             let source_unit = f64::from(places - scale).exp2();
-            let grid = match used {
-                Use::Step => f64::from(64 - self.comparison_bits as i32).exp2(),
-                _ => 1.0,
-            };
+            let finest = f64::from(64 - self.comparison_bits as i32).exp2();
             let mut weights = 0.0;
             let mut inputs = 0.0;
             let mut noise = 0.0;
             for term in &form.terms {
                 let known = &self.known[term.source];
                 let weight = magnitude(&term.weight);
-                weights += 0.5 * f64::from(-places).exp2() * known.half_width;
-                inputs += 0.5 * weight * grid * source_unit;
+                if integral.is_none_or(|exact| places < exact) {
+                    weights += 0.5 * f64::from(-places).exp2() * known.half_width;
+                }
+                let is_column = matches!(self.flat.sources[term.source], Source::Column { .. });
+                let step = match used {
+                    // Under whole weights, what the input's precision allows is no error.
+                    Use::Step
+                        if is_column
+                            && integral == Some(places)
+                            && finest * source_unit <= 2.0 * known.precision =>
+                    {
+                        0.0
+                    }
+                    Use::Step if is_column => finest * source_unit,
+                    _ => source_unit,
+                };
+                inputs += 0.5 * weight * step;
                 noise += (weight * known.deviation * 64f64.exp2() * source_unit).powi(2);
             }
             weights + inputs + DEVIATIONS * noise.sqrt()
         };
-        (1..=40)
+        let weights = form.terms.iter().map(|t| magnitude(&t.weight));
+        let largest = weights.fold(0.0, f64::max);
+        let first = if largest > 0.0 {
+            -largest.log2().ceil() as i32
+        } else {
+            0
+        };
+        let best = WEIGHT_BITS
+            .map(|bits| first + bits)
             .min_by(|a, b| error(*a).total_cmp(&error(*b)))
-            .unwrap_or(1)
+            .unwrap_or(1);
+        // Exact weights keep whole numbers whole, unless they are so wide that they cost more.
+        integral
+            .filter(|exact| error(*exact) <= 2.0 * error(best))
+            .unwrap_or(best)
     }
 
     /// Turns a form into whole numbers. Also: its noise, in turns; its blur and its rounding, in
     /// units of its value; its grid.
-    fn whole(&self, form: &Form, scale: i32, centre: f64) -> (WholeForm, Arrival) {
+    /// Weights are rounded to `places`, or as fine as the sources' scales let them.
+    fn whole(
+        &self,
+        form: &Form,
+        scale: i32,
+        centre: f64,
+        places: Option<i32>,
+    ) -> (WholeForm, Arrival) {
         let mut arrival = Arrival {
             deviation: 0.0,
             blur: 0.0,
@@ -404,12 +450,13 @@ impl Planner<'_> {
             let known = &self.known[term.source];
             let lift = scale - known.scale;
             bias = bias.zip(&term.weight, |b, w| b + w * known.centre);
-            let weight = Words::from(&term.weight, |w| to_phase(w, lift));
-            let largest = weight
-                .values()
-                .iter()
-                .map(|w| w.cast_signed().unsigned_abs() as f64)
-                .fold(0.0, f64::max);
+            let kept = places.map_or(lift, |p| p.min(lift));
+            let weight = Words::from(&term.weight, |w| {
+                let shift = u32::try_from(lift - kept).unwrap_or(0);
+                to_phase(w, kept).checked_shl(shift).unwrap_or(0)
+            });
+            // Of the real weights: what wraps is noticed by the noise that it brings.
+            let largest = (magnitude(&term.weight) * f64::from(lift).exp2()).round();
             *by_source.entry(term.source).or_default() += largest;
             for (w, real) in weight.values().iter().zip(term.weight.values()) {
                 let whole = w.cast_signed() as f64 * f64::from(-lift).exp2();
@@ -481,23 +528,23 @@ impl Planner<'_> {
         function: &Function,
         operand: &Form,
     ) -> Result<PlannedKind, Refusal> {
-        let scale = Self::form_scale(operand, used_by(function, operand));
+        let scale = self.form_scale(operand, used_by(function, operand));
         match function {
-            Function::Smooth(op) => Ok(self.smooth(index, op, operand, scale)),
+            Function::Smooth(op) => self.smooth(index, op, operand, scale),
             Function::Lookup(table) => {
                 let first = operand.range.low.round();
                 // The argument is whole; whole weights of whole inputs leave nothing to round.
-                let whole = integral_places(operand) == Some(0);
-                let (operand, arrival) = self.whole(operand, scale, first);
+                let whole = integral_places(operand).is_some_and(|places| places <= 0);
+                let (operand, arrival) = self.whole(operand, scale, first, None);
                 let half_box = f64::from(scale - 65).exp2();
                 let rounding = if whole { 0.0 } else { arrival.rounding };
                 let error = (arrival.blur + rounding) * f64::from(scale - 64).exp2();
                 self.require("lookup", half_box - error, arrival.deviation, 0.0)?;
-                let result = self.known[index].scale;
-                if table.entries.iter().all(|e| e.fract() == 0.0) {
-                    self.known[index].grid = result.clamp(0, 62) as u32;
+                let known = &mut self.known[index];
+                if let Some(places) = places_of(table.entries.iter()) {
+                    known.grid = (known.scale - places).clamp(0, 62) as u32;
                 }
-                let table = Table::lookup(table, first, scale as u32, result);
+                let table = Table::lookup(table, first, scale as u32, known.scale);
                 Ok(PlannedKind::Function { operand, table })
             }
             Function::Step { at_zero } => self.step(index, operand, scale, *at_zero),
@@ -510,14 +557,22 @@ impl Planner<'_> {
         op: &hexperiment_core::program::Op,
         operand: &Form,
         scale: i32,
-    ) -> PlannedKind {
+    ) -> Result<PlannedKind, Refusal> {
         let range: Interval = operand.range;
-        let (operand, arrival) = self.whole(operand, scale, range.centre());
+        let (operand, arrival) = self.whole(operand, scale, range.centre(), None);
         let result = self.known[index].scale;
         let table = Table::smooth(op, range, scale, result);
         if let Table::Cells { cells, .. } = &table {
             let spread = (arrival.deviation.powi(2) + self.noise.before_rotation).sqrt();
             let to_turns = f64::from(scale - 64).exp2();
+            let doubt = DEVIATIONS * spread + (arrival.blur + arrival.rounding) * to_turns;
+            if doubt.is_nan() || doubt >= 0.25 {
+                return Err(Refusal::of(
+                    op.kind(),
+                    "noise and rounding drown its argument; use smaller weights or fewer summands \
+                     before it",
+                ));
+            }
             let cell = (2 * N) as f64;
             let reach = |turns: f64| (turns * cell).ceil() as usize;
             let extent = 0.5 * range.width() * to_turns * cell;
@@ -533,7 +588,7 @@ impl Planner<'_> {
             let rounding = reach(arrival.rounding * to_turns) + 1;
             self.known[index].rounding = sensitivity(cells, rounding, from, to) * unit;
         }
-        PlannedKind::Function { operand, table }
+        Ok(PlannedKind::Function { operand, table })
     }
 
     fn step(
@@ -544,31 +599,42 @@ impl Planner<'_> {
         at_zero: bool,
     ) -> Result<PlannedKind, Refusal> {
         let magnitude = operand.range.magnitude();
-        let (mut operand, arrival) = self.whole(operand, scale, 0.0);
-        // Only coarse comparisons round by so much that the range overflows the cascade's.
-        let reach = (magnitude + arrival.rounding) * f64::from(scale - 64).exp2();
-        if reach > MOST_REACH {
+        let places = self.weight_places(operand, Use::Step, scale);
+        let (mut operand, arrival) = self.whole(operand, scale, 0.0, Some(places));
+        let finest = 64 - self.comparison_bits;
+        if arrival.grid < finest && !operand.terms.is_empty() {
             return Err(Refusal::because(
                 "step",
                 format!(
-                    "comparisons of {} bits round too much here; raise `comparison_bits`",
+                    "its argument holds results of tables that {} bits do not resolve exactly: a \
+                     smooth function's, or a sum of wide whole numbers; compare before them",
                     self.comparison_bits
                 ),
             ));
         }
-        let grid = arrival.grid.clamp(64 - self.comparison_bits, 62);
-        let on_grid = |phase: u64| {
-            let half = 1u64 << (grid - 1);
-            phase.wrapping_add(half) >> grid << grid
-        };
+        let grid = arrival.grid.clamp(finest, 62);
         operand.bias = match operand.bias {
-            Words::Scalar(b) => Words::Scalar(on_grid(b)),
-            Words::Vector(bs) => Words::Vector(bs.into_iter().map(on_grid).collect()),
+            Words::Scalar(b) => Words::Scalar(between(b, grid, at_zero)),
+            Words::Vector(bs) => {
+                Words::Vector(bs.into_iter().map(|b| between(b, grid, at_zero)).collect())
+            }
         };
         let result = self.known[index].scale.clamp(1, 62) as u32;
-        let (table, margins) = Table::step(grid, at_zero, result).ok_or_else(|| {
+        let (table, margins) = Table::step(grid, result).ok_or_else(|| {
             Refusal::because("step", format!("a comparison of {} bits", 64 - grid))
         })?;
+        // Only coarse comparisons round by so much that the range overflows the cascade's.
+        let reach = (magnitude + arrival.rounding) * f64::from(scale - 64).exp2();
+        if reach.is_nan() || reach > margins.reach {
+            return Err(Refusal::because(
+                "step",
+                format!(
+                    "comparisons of {} bits round too much here; raise `comparison_bits`, or use \
+                     weights of fewer digits",
+                    self.comparison_bits
+                ),
+            ));
+        }
         let blur = arrival.blur * f64::from(scale - 64).exp2();
         let noisy = arrival.deviation;
         if let Some(inner) = margins.inner {
@@ -623,9 +689,9 @@ impl Planner<'_> {
         ))
     }
 
-    fn output(&self, form: &Form) -> PlannedOutput {
-        let scale = Self::form_scale(form, Use::Output);
-        let (whole, arrival) = self.whole(form, scale, 0.0);
+    fn output(&self, form: &Form) -> Result<PlannedOutput, Refusal> {
+        let scale = self.form_scale(form, Use::Output);
+        let (whole, arrival) = self.whole(form, scale, 0.0, None);
         let words = 64f64.exp2();
         let sent_noise = |bits: u32| {
             // Each word of a ciphertext rounded: every secret bit may let one through.
@@ -659,13 +725,44 @@ impl Planner<'_> {
             Some(_) => 0.0,
             None => DEVIATIONS * deviation * words * f64::from(-scale).exp2() + arrival.blur,
         };
-        PlannedOutput {
+        let extent = form.range.magnitude() + arrival.rounding + tolerance;
+        // Beyond half a turn the result would wrap around.
+        if extent.is_nan() || extent * f64::from(scale - 64).exp2() >= 0.5 {
+            return Err(Refusal::because(
+                "precision",
+                format!(
+                    "rounding by {:.1e} and noise of {tolerance:.1e} would drown an output of at \
+                     most {:.1e}; use smaller weights, or raise `comparison_bits`",
+                    arrival.rounding,
+                    form.range.magnitude()
+                ),
+            ));
+        }
+        Ok(PlannedOutput {
             form: whole,
             exact_grid,
             sent_bits,
             tolerance,
             rounding: arrival.rounding,
+        })
+    }
+}
+
+/// The bias with which multiples of `2^grid` become odd multiples of half the grid of the sign
+/// that the comparison has: exactly, wherever the bias lies.
+fn between(bias: u64, grid: u32, at_zero: bool) -> u64 {
+    let half = 1u64 << (grid - 1);
+    let below = |phase: u64| phase >> grid << grid;
+    let near = below(bias.wrapping_add(ON_GRID));
+    // On the grid, zero itself can occur, and goes where the comparison says.
+    if bias.wrapping_sub(near).cast_signed().unsigned_abs() <= ON_GRID {
+        if at_zero {
+            near.wrapping_add(half)
+        } else {
+            near.wrapping_sub(half)
         }
+    } else {
+        below(bias).wrapping_add(half)
     }
 }
 
@@ -701,10 +798,15 @@ fn magnitude(public: &Public) -> f64 {
 
 /// The fewest binary places that hold every weight of a form exactly, if there are few.
 fn integral_places(form: &Form) -> Option<i32> {
-    (0..=MOST_PLACES).find(|places| {
+    let weights = form.terms.iter().flat_map(|t| t.weight.values());
+    places_of(weights)
+}
+
+fn places_of<'a>(numbers: impl IntoIterator<Item = &'a f64>) -> Option<i32> {
+    let numbers: Vec<f64> = numbers.into_iter().copied().collect();
+    let mut places = WHOLE_PLACES;
+    places.find(|places| {
         let lift = f64::from(*places).exp2();
-        form.terms
-            .iter()
-            .all(|t| t.weight.map(|w| w * lift).is_integral())
+        numbers.iter().all(|x| (x * lift).fract() == 0.0)
     })
 }

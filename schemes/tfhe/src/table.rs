@@ -33,8 +33,14 @@ pub(crate) const HALF_CELL: u64 = 1 << (CELL_LOG - 1);
 /// zero and from half a turn.
 const MOST_LEVELS: u32 = 5;
 
-/// The largest factor between levels that leaves `t >= 2^-6`.
+/// The largest factor between levels that leaves `delta + t` room for both to be [`DEAD`].
 const MOST_FACTOR: u64 = 15;
+
+/// Half the width of the zero zone, in cells: 2^-6 of a turn.
+const DEAD: usize = 2 * N / 64;
+
+/// The largest phase that is `2 DEAD` away from half a turn, in turns.
+const MOST_REACH: f64 = 0.5 - 0.031_25;
 
 /// How a function is evaluated on a phase.
 #[derive(Clone, Debug)]
@@ -46,10 +52,8 @@ pub(crate) enum Table {
         /// Results by cell, as phases.
         cells: Arc<[u64]>,
     },
-    /// By a cascade.
+    /// By a cascade. The phase is an odd multiple of half the grid.
     Step {
-        /// Added to the phase first: half the grid, up or down.
-        shift: u64,
         /// The levels.
         levels: Vec<Level>,
         /// The phase of the result 1.
@@ -62,7 +66,8 @@ pub(crate) enum Table {
 pub(crate) struct Level {
     /// What the phase is multiplied by.
     pub(crate) factor: u64,
-    /// Added after that: half a cell where the sign is read, so that the decision is at zero.
+    /// Added after that: half a cell downwards where the sign is read, so that the decision is at
+    /// zero.
     pub(crate) offset: u64,
     /// Results by cell.
     pub(crate) cells: Arc<[u64]>,
@@ -90,8 +95,8 @@ impl Table {
                     cells[place - N].wrapping_neg()
                 }
             }
-            Self::Step { shift, one, .. } => {
-                if phase.wrapping_add(*shift).cast_signed() > 0 {
+            Self::Step { one, .. } => {
+                if phase.cast_signed() > 0 {
                     *one
                 } else {
                     0
@@ -121,7 +126,7 @@ impl Table {
     }
 
     /// A table of `count` whole numbers from `first` on, whose argument `x` has phase
-    /// `(x - first) 2^scale`; at most half a turn in all.
+    /// `(x - first) 2^scale`; at most half a turn in all. Results have phases at `result_scale`.
     pub(crate) fn lookup(table: &LookupTable, first: f64, scale: u32, result_scale: i32) -> Self {
         let cells = (0..N).map(|i| {
             let x = first + ((i as u64) << CELL_LOG >> scale) as f64;
@@ -136,7 +141,7 @@ impl Table {
 
     /// A step, and how far from a wrong decision each of its bootstraps stays, in turns: the
     /// levels (with what the argument's noise is multiplied by), and the last sum.
-    pub(crate) fn step(grid: u32, at_zero: bool, result_scale: u32) -> Option<(Self, Margins)> {
+    pub(crate) fn step(grid: u32, result_scale: u32) -> Option<(Self, Margins)> {
         let bits = 64 - grid;
         let (count, factor) = (1..=MOST_LEVELS).find_map(|count| {
             let factor = if count == 1 {
@@ -146,10 +151,8 @@ impl Table {
             };
             (count > 1 || bits <= 5).then_some((count, factor))
         })?;
-        // A quarter of 1 / (r + 1), rounded to whole cells.
-        let margin = 0.25 / (factor as f64 + 1.0);
-        let dead = (margin * (2 * N) as f64).floor() as usize;
-        let margin = (dead as f64 - 0.5) / (2 * N) as f64;
+        // (r + 1) (delta + t) <= 1/2 with both of this size.
+        let margin = (DEAD as f64 - 0.5) / (2 * N) as f64;
         let one = 1u64 << result_scale;
         let amplitude = |level: u32| match count {
             1 => one / 2,
@@ -159,7 +162,7 @@ impl Table {
             let last = level + 1 == count;
             (0..N)
                 .map(|i| {
-                    if last || (dead..=N - dead).contains(&i) {
+                    if last || (DEAD..=N - DEAD).contains(&i) {
                         amplitude(level)
                     } else {
                         0
@@ -169,22 +172,26 @@ impl Table {
         };
         let levels = (0..count).map(|level| Level {
             factor: factor.pow(level),
-            offset: if level + 1 == count { HALF_CELL } else { 0 },
+            offset: if level + 1 == count {
+                HALF_CELL.wrapping_neg()
+            } else {
+                0
+            },
             cells: cells(level),
         });
-        let half_grid = 1u64 << (grid - 1);
         let table = Self::Step {
-            shift: if at_zero {
-                half_grid
-            } else {
-                half_grid.wrapping_neg()
-            },
             levels: levels.collect(),
             one,
         };
         let half_grid = f64::from(grid as i32 - 65).exp2();
         let last_factor = factor.pow(count - 1) as f64;
         let margins = Margins {
+            reach: if count > 1 {
+                MOST_REACH - half_grid
+            } else {
+                // Odd multiples of half the grid are half the grid away from half a turn.
+                0.499
+            },
             inner: (count > 1).then_some(margin),
             last: last_factor * half_grid,
             last_factor,
@@ -198,6 +205,8 @@ impl Table {
 /// Distances, in turns, at which a step would be decided wrongly.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Margins {
+    /// The largest argument, before it is moved by half the grid.
+    pub(crate) reach: f64,
     /// Levels before the last.
     pub(crate) inner: Option<f64>,
     /// The last level.

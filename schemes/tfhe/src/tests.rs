@@ -11,6 +11,10 @@ use hexperiment_core::security::SecurityDemand;
 use ndarray::Array2;
 
 use crate::Tfhe;
+use crate::parameters::{N, SIZE};
+use crate::table::HALF_CELL;
+
+mod random;
 
 fn options(bits: i64) -> Options {
     let spec = Tfhe.manifest().options;
@@ -173,6 +177,48 @@ fn steps_are_exact() {
         let (circuit, error) = check(&program, bits, &inputs);
         assert!(circuit.parameters().noise_tolerance[0] == 0.0);
         assert!(error == 0.0 || bits < 20, "{bits} bits: {error}");
+    }
+}
+
+#[test]
+fn steps_hold_at_the_ends_of_the_range() {
+    // Ranges that fill the phases as far as they are let.
+    for (bits, high) in [
+        (5, 13.9),
+        (6, 13.9),
+        (7, 13.9),
+        (9, 6.99),
+        (10, 13.9),
+        (20, 13.9),
+    ] {
+        let ranges = [(-high, high)];
+        let program = program(8, &ranges, 1e-9, |b, x| vec![b.step(x[0]).unwrap()]);
+        let shares = [1.0, -1.0, 0.9, -0.9, 0.75, -0.75, 0.6, -0.6];
+        let inputs = Array2::from_shape_fn((8, 1), |(i, _)| shares[i] * high);
+        let (_, error) = check(&program, bits, &inputs);
+        assert!(error == 0.0, "{bits} bits: {error}");
+    }
+}
+
+#[test]
+fn bootstraps_read_the_nearest_cell() {
+    let (_, server) = crate::keys::generate(true);
+    let (server, _) = server.unwrap();
+    let cells: Vec<u64> = (1..=N as u64).collect();
+    let first = cells[0];
+    let cases = [
+        (0, first),
+        (HALF_CELL - 1, first),
+        (HALF_CELL, cells[1]),
+        (HALF_CELL.wrapping_neg(), first),
+        (HALF_CELL.wrapping_neg() - 1, cells[N - 1].wrapping_neg()),
+    ];
+    for (phase, expected) in cases {
+        // Without a mask there is no noise.
+        let mut ciphertext = vec![0; SIZE];
+        ciphertext[SIZE - 1] = phase;
+        let result = server.bootstrap(&ciphertext, &cells);
+        assert_eq!(result[SIZE - 1], expected, "{phase:x}");
     }
 }
 

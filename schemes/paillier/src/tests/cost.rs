@@ -68,3 +68,13 @@ fn cost_at_full_size() {
         &[("backend", Text("paillier-rs".into()))],
     );
 }
+
+#[test]
+#[ignore = "takes minutes and prints times"]
+fn cost_of_keys_for_192_bits() {
+    for _ in 0..5 {
+        let start = Instant::now();
+        crate::backend::Backend::Gmp.generate(7680).unwrap();
+        println!("keys of 7680 bits: {:?}", start.elapsed());
+    }
+}
