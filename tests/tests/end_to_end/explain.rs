@@ -76,7 +76,7 @@ fn programs_before_and_after() {
         "plaintext",
         &["= sigmoid %3"],
         &[],
-        &["security: 0 bits"],
+        &["security: not encrypted"],
     );
     check(
         &outcome,
