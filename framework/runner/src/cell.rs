@@ -87,7 +87,7 @@ fn demand(plan: &CellPlan, circuit: &dyn Circuit) -> Result<(), Stop> {
     use hexperiment_core::security::Protection;
     let security = &circuit.parameters().security;
     let weak = security.bits < plan.security.bits;
-    if security.protection == Protection::Encrypted && weak && !plan.security.insecure {
+    if security.protection != Protection::None && weak && !plan.security.insecure {
         return Err(Stop::Refused(format!(
             "security: {} bits, {} demanded ({}); choose stronger parameters, or `insecure = true` to \
              compare them all the same",
