@@ -11,6 +11,7 @@ use hexperiment_core::program::lower::{Lowered, lower};
 use hexperiment_core::record::{Repetition, Setup};
 use hexperiment_core::registry;
 use hexperiment_core::scheme::{Circuit, CompileRequest, KeySet, SchemeError};
+use hexperiment_core::security::{Protection, Security};
 use hexperiment_core::session::{Session, SessionError};
 use hexperiment_core::task::{PrepareRequest, Prepared, TaskError};
 
@@ -82,9 +83,17 @@ pub(crate) fn compile(plan: &CellPlan, data: &Dataset) -> Result<Compiled, Stop>
     })
 }
 
+/// `128 bits`, and whether they are the channel's only.
+pub(crate) fn level(security: &Security) -> String {
+    let only = match security.protection {
+        Protection::TransportOnly => ", in transport only",
+        Protection::None | Protection::Encrypted => "",
+    };
+    format!("{} bits{only}", security.bits)
+}
+
 /// Holds every encrypting scheme to the level demanded, whatever it chose.
 fn demand(plan: &CellPlan, circuit: &dyn Circuit) -> Result<(), Stop> {
-    use hexperiment_core::security::Protection;
     let security = &circuit.parameters().security;
     let weak = security.bits < plan.security.bits;
     if security.protection != Protection::None && weak && !plan.security.insecure {

@@ -8,7 +8,7 @@ use hexperiment_core::dataset::Dataset;
 use hexperiment_core::experiment::{CellPlan, Experiment};
 use hexperiment_core::source::Complaints;
 
-use crate::cell::{Compiled, Stop, compile};
+use crate::cell::{Compiled, Stop, compile, level};
 
 /// Data sets that were read, by what was asked for.
 #[derive(Default)]
@@ -70,11 +70,10 @@ pub(crate) fn check(files: &[PathBuf]) -> ExitCode {
         let id = &plan.cell.id;
         match outcome {
             Ok(c) => {
-                let security = &c.circuit.parameters().security;
                 println!(
-                    "  {id}: fine; {} samples, {} bits",
+                    "  {id}: fine; {} samples, {}",
                     c.prepared.samples(),
-                    security.bits
+                    level(&c.circuit.parameters().security)
                 );
             }
             Err(Stop::Refused(reason)) => println!("  {id}: refuses; {reason}"),

@@ -16,6 +16,7 @@ use hexperiment_core::registry;
 use hexperiment_core::summary::{self, Finding, RecordWriter, Row};
 use sha2::Digest as _;
 
+use crate::cell::level;
 use crate::explain::{Loaded, cells};
 use crate::folder::{RunFolder, now};
 use crate::protocol::{FromCell, ToCell};
@@ -272,11 +273,11 @@ impl Runner<'_> {
             Ok(FromCell::Ready { setup }) => {
                 let millis = |t: hexperiment_core::record::Time| t.wall_ns as f64 / 1e6;
                 progress.line(&format!(
-                    "  {}: ready (compile {:.0} ms, keys {:.0} ms, {} bits)",
+                    "  {}: ready (compile {:.0} ms, keys {:.0} ms, {})",
                     plan.cell.id,
                     millis(setup.compile),
                     millis(setup.keygen),
-                    setup.parameters.security.bits
+                    level(&setup.parameters.security)
                 ));
                 self.append(&Line::Setup(setup))?;
                 self.alive.insert(index, process);
