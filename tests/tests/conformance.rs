@@ -5,7 +5,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use hexperiment_core::options::OptionValue;
 use hexperiment_tests::conformance;
 use hexperiment_tests::conformance::Profile;
-use {scheme_paillier as _, scheme_plaintext as _, scheme_seal_ckks as _, scheme_tfhe as _};
+use {
+    scheme_fernet as _, scheme_paillier as _, scheme_plaintext as _, scheme_seal_ckks as _,
+    scheme_tfhe as _,
+};
 
 /// Refuses what no case needs: a size taken from hostile bytes ends the tests here, where the
 /// system might grant it as long as it is not touched.
@@ -33,6 +36,24 @@ unsafe impl GlobalAlloc for Bounded {
 static ALLOCATOR: Bounded = Bounded;
 
 conformance!(plaintext);
+conformance!(
+    fernet,
+    "fernet",
+    Profile {
+        // One key that both sides share beforehand: none is sent.
+        sums_take_keys: false,
+        ..Profile::default()
+    }
+);
+conformance!(
+    fernet_tables,
+    "fernet",
+    Profile {
+        options: Vec::leak(vec![("per", OptionValue::Text("table".into()))]),
+        sums_take_keys: false,
+        ..Profile::default()
+    }
+);
 conformance!(
     seal_ckks,
     "seal-ckks",

@@ -182,7 +182,8 @@ impl KeySizes {
 pub struct KeySet {
     /// The data owner's: encrypts.
     pub encryptor: Box<dyn Encryptor>,
-    /// The server's: evaluates, and can decrypt nothing.
+    /// The server's: evaluates, and can decrypt nothing, unless the protection is
+    /// [`Protection::TransportOnly`](crate::security::Protection::TransportOnly).
     pub evaluator: Box<dyn Evaluator>,
     /// The key owner's: decrypts.
     pub decryptor: Box<dyn Decryptor>,
@@ -222,7 +223,8 @@ pub trait Encryptor: Send + Sync {
     ) -> Result<Ciphertexts, SchemeError>;
 }
 
-/// Evaluates; never holds a secret key.
+/// Evaluates; holds no secret key, unless the protection is
+/// [`Protection::TransportOnly`](crate::security::Protection::TransportOnly): that server decrypts.
 pub trait Evaluator: Send + Sync {
     /// Evaluates the circuit: ciphertexts for each input in order, then for each output.
     fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError>;

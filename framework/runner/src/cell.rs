@@ -11,6 +11,7 @@ use hexperiment_core::program::lower::{Lowered, lower};
 use hexperiment_core::record::{Repetition, Setup};
 use hexperiment_core::registry;
 use hexperiment_core::scheme::{Circuit, CompileRequest, KeySet, SchemeError};
+use hexperiment_core::security::Protection;
 use hexperiment_core::session::{Session, SessionError};
 use hexperiment_core::task::{PrepareRequest, Prepared, TaskError};
 
@@ -88,10 +89,9 @@ pub(crate) fn compile(plan: &CellPlan, data: &Dataset) -> Result<Compiled, Stop>
 
 /// Holds every encrypting scheme to the level demanded, whatever it chose.
 fn demand(plan: &CellPlan, circuit: &dyn Circuit) -> Result<(), Stop> {
-    use hexperiment_core::security::Protection;
     let security = &circuit.parameters().security;
     let weak = security.bits < plan.security.bits;
-    if security.protection == Protection::Encrypted && weak && !plan.security.insecure {
+    if security.protection != Protection::None && weak && !plan.security.insecure {
         return Err(Stop::Refused(format!(
             "security: {} bits, {} demanded ({}); choose stronger parameters, or `insecure = true` to \
              compare them all the same",

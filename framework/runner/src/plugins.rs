@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use hexperiment_plugin_abi::{self as plugin_abi, LoadError};
 
+use scheme_fernet as _;
 use scheme_paillier as _;
 use scheme_plaintext as _;
 use scheme_seal_ckks as _;

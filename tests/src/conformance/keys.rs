@@ -1,6 +1,6 @@
 //! Who can do what: key separation, randomised encryption, keys shared by threads.
 //!
-//! That an evaluator cannot decrypt is a matter of types. Evaluating compiles:
+//! That an evaluator cannot be made to decrypt is a matter of types. Evaluating compiles:
 //!
 //! ```
 //! use hexperiment_core::scheme::{Ciphertexts, Evaluator, SchemeError};

@@ -1,0 +1,124 @@
+//! A program with its shared key: client, server, client.
+
+use std::sync::Arc;
+
+use fernet::Fernet;
+use hexperiment_core::program::lower::Lowered;
+use hexperiment_core::program::{InputId, OutputId};
+use hexperiment_core::scheme::{
+    Ciphertexts, Circuit, Decryptor, Encryptor, Evaluator, KeySet, KeySizes, Parameters,
+    SchemeError,
+};
+use ndarray::{Array2, ArrayView2};
+use zeroize::Zeroizing;
+
+use crate::layout::{Held, Layout, Per};
+use crate::tokens::Tokens;
+
+pub(crate) struct FernetCircuit {
+    pub(crate) lowered: Arc<Lowered>,
+    pub(crate) per: Per,
+    pub(crate) parameters: Parameters,
+}
+
+impl Circuit for FernetCircuit {
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, SchemeError> {
+        Ok(self.lowered.simulate(inputs)?)
+    }
+
+    /// One key from the operating system's randomness, for all three roles. No size is reported:
+    /// those are of keys that a client sends, and this one must never be sent in clear.
+    fn generate_keys(&self) -> Result<KeySet, SchemeError> {
+        let text = Zeroizing::new(Fernet::generate_key());
+        let key = Fernet::new(&text).ok_or_else(|| SchemeError::Library {
+            library: "fernet",
+            operation: "Fernet::new".into(),
+            message: "it does not take the key that it made".into(),
+        })?;
+        let party = Arc::new(Party {
+            key,
+            lowered: Arc::clone(&self.lowered),
+            per: self.per,
+        });
+        Ok(KeySet {
+            encryptor: Box::new(Role(Arc::clone(&party))),
+            evaluator: Box::new(Role(Arc::clone(&party))),
+            decryptor: Box::new(Role(party)),
+            sizes: KeySizes::default(),
+        })
+    }
+
+    fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {
+        let program = self.lowered.program();
+        let tokens = Tokens::read(bytes, |held| Layout::of(program, held, self.per))?;
+        Ok(Ciphertexts::new(tokens))
+    }
+}
+
+/// What whoever holds the key knows; it is the same on both sides.
+struct Party {
+    key: Fernet,
+    lowered: Arc<Lowered>,
+    per: Per,
+}
+
+impl Party {
+    fn layout(&self, held: Held) -> Result<Layout, SchemeError> {
+        Layout::of(self.lowered.program(), held, self.per)
+            .ok_or_else(|| SchemeError::Foreign(format!("the program has no {held}")))
+    }
+
+    fn seal(&self, held: Held, table: ArrayView2<'_, f64>) -> Result<Ciphertexts, SchemeError> {
+        let tokens = Tokens::seal(&self.key, held, self.layout(held)?, table)?;
+        Ok(Ciphertexts::new(tokens))
+    }
+
+    fn open(&self, held: Held, ciphertexts: &Ciphertexts) -> Result<Array2<f64>, SchemeError> {
+        let tokens = ciphertexts.downcast::<Tokens>()?;
+        tokens.open(&self.key, held, self.layout(held)?)
+    }
+}
+
+/// Any of the three: with one shared key they differ in what they do with it, not in what they
+/// could do.
+struct Role(Arc<Party>);
+
+impl Encryptor for Role {
+    fn encrypt(
+        &self,
+        input: InputId,
+        table: ArrayView2<'_, f64>,
+    ) -> Result<Ciphertexts, SchemeError> {
+        self.0.lowered.program().input(input).check(table)?;
+        self.0.seal(Held::Input(input.index()), table)
+    }
+}
+
+impl Evaluator for Role {
+    /// Decrypts, computes in clear, encrypts.
+    fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
+        let inputs = inputs.iter().enumerate();
+        let tables = inputs
+            .map(|(i, ciphertexts)| self.0.open(Held::Input(i), ciphertexts))
+            .collect::<Result<Vec<_>, _>>()?;
+        let results = self.0.lowered.simulate(&tables)?;
+        let results = results.iter().enumerate();
+        results
+            .map(|(i, table)| self.0.seal(Held::Output(i), table.view()))
+            .collect()
+    }
+}
+
+impl Decryptor for Role {
+    fn decrypt(
+        &self,
+        output: OutputId,
+        ciphertexts: &Ciphertexts,
+    ) -> Result<Array2<f64>, SchemeError> {
+        self.0.open(Held::Output(output.index()), ciphertexts)
+    }
+}

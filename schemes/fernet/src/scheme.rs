@@ -1,0 +1,142 @@
+//! The plugin: everything natively, since the server computes in clear.
+
+use std::sync::Arc;
+
+use hexperiment_core::inventory;
+use hexperiment_core::options::{OptionSpec, Options};
+use hexperiment_core::program::Program;
+use hexperiment_core::program::lower::Capabilities;
+use hexperiment_core::registry::SchemePlugin;
+use hexperiment_core::scheme::{
+    Circuit, CompileRequest, OperationCounts, Parameters, Refusal, Scheme, SchemeError,
+    SchemeManifest,
+};
+use hexperiment_core::security::{Protection, Security};
+
+use crate::circuit::FernetCircuit;
+use crate::layout::{Held, Layout, Per};
+
+inventory::submit! { SchemePlugin(&Fernet) }
+
+/// AES-128, and HMAC-SHA256 under a key of as many bits.
+const BITS: u32 = 128;
+
+/// Encrypted on the way; the server decrypts.
+pub struct Fernet;
+
+impl Scheme for Fernet {
+    fn manifest(&self) -> SchemeManifest {
+        SchemeManifest {
+            name: "fernet",
+            doc: "Transport encryption only, as many devices use it: Fernet tokens (AES-128-CBC and \
+                  HMAC-SHA256) to a server that holds the key, decrypts, and computes in clear. A \
+                  baseline of cost; nothing is hidden from the server.",
+            library: "fernet 0.2 (RustCrypto)".into(),
+            options: vec![OptionSpec::choice(
+                "per",
+                &["row", "table"],
+                "row",
+                "What one token holds: a row, as devices send one reading after the other, or a \
+                 whole table.",
+            )],
+        }
+    }
+
+    fn capabilities(&self, _: &Options) -> Result<Capabilities, SchemeError> {
+        Ok(Capabilities::everything())
+    }
+
+    fn compile(&self, request: CompileRequest<'_>) -> Result<Box<dyn Circuit>, SchemeError> {
+        let demand = request.security;
+        if demand.bits > BITS && !demand.insecure {
+            return Err(Refusal::because(
+                "security",
+                format!(
+                    "Fernet is AES-128 by its specification, {BITS} bits, and {} are demanded; there \
+                     is no larger variant",
+                    demand.bits
+                ),
+            )
+            .into());
+        }
+        let per = match request.options.text("per")? {
+            "table" => Per::Table,
+            _ => Per::Row,
+        };
+        let lowered = Arc::new(request.lowered.clone());
+        let program = lowered.program();
+        let parameters = Parameters {
+            security: Security {
+                protection: Protection::TransportOnly,
+                bits: BITS,
+                basis:
+                    "transport only: the server decrypts. On the way AES-128-CBC and HMAC-SHA256, \
+                        each under a key of 128 bits (NIST SP 800-57 part 1 rev. 5, tables 2 and 3)"
+                        .into(),
+            },
+            chosen: chosen(program, per)?,
+            depth: 0,
+            counts: OperationCounts::default(),
+            server_sees: "everything: inputs, results and all between, for it holds the key and \
+                          decrypts. Others see sizes, and in each token the second it was made in"
+                .into(),
+            quantisation: None,
+            noise_tolerance: vec![0.0; program.outputs().len()],
+        };
+        Ok(Box::new(FernetCircuit {
+            lowered,
+            per,
+            parameters,
+        }))
+    }
+}
+
+fn chosen(program: &Program, per: Per) -> Result<Vec<(String, String)>, SchemeError> {
+    let mut chosen = vec![
+        (
+            "arithmetic".into(),
+            "IEEE 754 double precision, in clear on the server".into(),
+        ),
+        (
+            "key".into(),
+            "32 bytes that client and server share beforehand; not among the bytes of keys, for \
+             Fernet has no way of sending it"
+                .into(),
+        ),
+        (
+            "token".into(),
+            "AES-128-CBC, HMAC-SHA256, time stamp in clear and of any age, base64".into(),
+        ),
+    ];
+    let inputs = program.inputs().iter().map(|i| &i.name);
+    let outputs = program.outputs().iter().map(|o| &o.name);
+    let inputs = inputs
+        .enumerate()
+        .map(|(i, name)| ("input", name, Held::Input(i)));
+    let outputs = outputs
+        .enumerate()
+        .map(|(i, name)| ("output", name, Held::Output(i)));
+    for (role, name, held) in inputs.chain(outputs) {
+        let Some(layout) = Layout::of(program, held, per) else {
+            continue;
+        };
+        // The row's number is a word in each token; the library counts bytes in usize.
+        if u32::try_from(layout.rows).is_err() || u32::try_from(layout.token_bytes()).is_err() {
+            return Err(Refusal::because(
+                "size",
+                format!("{role} `{name}`: tables of 2^32 rows or bytes in a token are too large"),
+            )
+            .into());
+        }
+        chosen.push((
+            format!("tokens of {role} `{name}`"),
+            format!(
+                "{} of {} characters, for {} bytes of numbers each",
+                layout.tokens(),
+                layout.token_bytes(),
+                8 * layout.numbers()
+            ),
+        ));
+    }
+    Ok(chosen)
+}
