@@ -8,7 +8,7 @@ use hexperiment_core::dataset::Dataset;
 use hexperiment_core::experiment::{CellPlan, Experiment};
 use hexperiment_core::source::Complaints;
 
-use crate::cell::{Compiled, Stop, compile};
+use crate::cell::{Compiled, Stop, compile, parameters};
 
 /// Data sets that were read, by what was asked for.
 #[derive(Default)]
@@ -128,7 +128,10 @@ fn one(
 
 fn print(compiled: &Compiled) {
     let Compiled {
-        lowered, circuit, ..
+        prepared,
+        lowered,
+        circuit,
+        ..
     } = compiled;
     println!("as the task states it:\n{}", lowered.original());
     println!(
@@ -138,7 +141,7 @@ fn print(compiled: &Compiled) {
     for note in lowered.notes() {
         println!("  note: {note}");
     }
-    let p = circuit.parameters();
+    let p = parameters(circuit.as_ref(), prepared.as_ref());
     println!("parameters:");
     println!("  security: {} bits; {}", p.security.bits, p.security.basis);
     for (name, value) in &p.chosen {

@@ -1,0 +1,127 @@
+//! Interpolation: the gaps of encrypted series are filled from their nearest valid neighbours,
+//! linearly in time; at an edge by the nearest value.
+//!
+//! Where gaps are is public: the weights that the server multiplies by tell it. The values are
+//! not.
+
+pub mod gaps;
+mod layout;
+mod quality;
+mod series;
+mod steps;
+
+use hexperiment_core::inventory;
+use hexperiment_core::options::OptionSpec;
+use hexperiment_core::program::Program;
+use hexperiment_core::registry::TaskPlugin;
+use hexperiment_core::session::Session;
+use hexperiment_core::task::{
+    Outcome, PrepareRequest, Prepared, Quality, Task, TaskError, TaskManifest,
+};
+
+use crate::layout::{Layout, Settings};
+use crate::quality::Measure;
+use crate::series::Series;
+
+inventory::submit! { TaskPlugin(&Interpolation) }
+
+/// The task.
+pub struct Interpolation;
+
+impl Task for Interpolation {
+    fn manifest(&self) -> TaskManifest {
+        TaskManifest {
+            name: "interpolation",
+            doc: "Fills the gaps of encrypted series linearly between the nearest valid values, at \
+                  the edges by the nearest one. Rows are points in time, in the data's order; all \
+                  are used, none is split off. Values are in standard deviations of their column. \
+                  The positions of the gaps are public.",
+            options: vec![
+                OptionSpec::integer(
+                    "segments",
+                    0..=1_000_000,
+                    0,
+                    "Each series is cut into so many segments that lie beside each other in the \
+                     vectors; 0 for as many as make vectors of about 4096 elements. More make \
+                     fewer and longer vectors, and repeat more values where segments overlap.",
+                ),
+                OptionSpec::choice(
+                    "division",
+                    &["client", "server"],
+                    "client",
+                    "Who divides by a gap's length plus 1: the client after decryption, so that \
+                     the server's weights are whole numbers and exact; or the server, whose \
+                     weights are then fractions.",
+                ),
+                OptionSpec::number(
+                    "hidden_share",
+                    0.0..=0.9,
+                    0.05,
+                    "The share of the valid values that is hidden at random by the seed, filled \
+                     like the gaps and compared with the truth.",
+                ),
+                OptionSpec::number(
+                    "precision",
+                    1e-12..=1.0,
+                    1e-6,
+                    "Error wanted on filled values, in standard deviations of their column.",
+                ),
+            ],
+        }
+    }
+
+    fn prepare(&self, request: PrepareRequest<'_>) -> Result<Box<dyn Prepared>, TaskError> {
+        let options = request.options;
+        let series = Series::new(request.data, options.number("hidden_share")?, request.seed)?;
+        let settings = Settings {
+            precision: options.number("precision")?,
+            client_divides: options.text("division")? == "client",
+        };
+        let segments = options.integer("segments")? as usize;
+        Ok(Box::new(Filling {
+            layout: steps::lay_out(&series, settings, segments)?,
+            measure: Measure::new(&series),
+            settings,
+        }))
+    }
+}
+
+/// Series laid out, and what the results are measured by.
+struct Filling {
+    layout: Layout,
+    measure: Measure,
+    settings: Settings,
+}
+
+impl Prepared for Filling {
+    fn program(&self) -> &Program {
+        &self.layout.program
+    }
+
+    fn samples(&self) -> usize {
+        self.measure.count()
+    }
+
+    fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
+        self.layout.run(session)
+    }
+
+    fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError> {
+        let mut quality = self.measure.score(&self.layout.read(outcome));
+        quality.notes.push(self.layout.note.clone());
+        Ok(quality)
+    }
+
+    fn server_sees(&self) -> Option<String> {
+        Some(
+            "where values are missing or hidden, and a power of two that bounds the standardised \
+             values"
+                .into(),
+        )
+    }
+
+    fn client_computes(&self) -> Vec<String> {
+        let divides = self.settings.client_divides;
+        divides.then(|| "division".into()).into_iter().collect()
+    }
+}
