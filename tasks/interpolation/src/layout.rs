@@ -1,8 +1,7 @@
 //! How series lie in vectors, and the program on them.
 
 use hexperiment_core::program::{
-    Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder, Public,
-    ValueId,
+    Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder, ValueId,
 };
 use hexperiment_core::session::Session;
 use hexperiment_core::task::{Outcome, TaskError};

@@ -1,11 +1,12 @@
 //! Interpolation: the gaps of encrypted series are filled from their nearest valid neighbours,
 //! linearly in time; at an edge by the nearest value.
 //!
-//! Where gaps are is public: the weights that the server multiplies by tell it. The values are
-//! not.
+//! The server multiplies by public weights, which tell it where gaps are, or, where the client
+//! gathers each gap's neighbours, only how many there are. It never sees a value.
 
 pub mod gaps;
 mod layout;
+mod pairs;
 mod quality;
 mod series;
 mod steps;
@@ -35,13 +36,23 @@ impl Task for Interpolation {
             doc: "Fills the gaps of encrypted series linearly between the nearest valid values, at \
                   the edges by the nearest one. Rows are points in time, in the data's order; all \
                   are used, none is split off. Values are in standard deviations of their column. \
-                  The positions of the gaps are public.",
+                  What is public: the positions of the gaps, or with `layout = \"pairs\"` their \
+                  number.",
             options: vec![
+                OptionSpec::choice(
+                    "layout",
+                    &["steps", "pairs"],
+                    "steps",
+                    "`steps`: all steps of time are encrypted once, an element for each sensor and \
+                     segment, and the server, told where gaps are, fills them. `pairs`: the client \
+                     gathers the two neighbours of each gap, so that the server needs no positions \
+                     and one weight serves many, but has nothing else of the series.",
+                ),
                 OptionSpec::integer(
                     "segments",
                     0..=1_000_000,
                     0,
-                    "Each series is cut into so many segments that lie beside each other in the \
+                    "Layout `steps`: each series is cut into so many segments that lie beside each other in the \
                      vectors; 0 for as many as make vectors of about 4096 elements. More make \
                      fewer and longer vectors, and repeat more values where segments overlap.",
                 ),
@@ -78,17 +89,35 @@ impl Task for Interpolation {
             client_divides: options.text("division")? == "client",
         };
         let segments = options.integer("segments")? as usize;
+        let pairs = options.text("layout")? == "pairs";
+        if pairs && segments > 0 {
+            return Err(TaskError::Options(format!(
+                "`segments = {segments}` is for `layout = \"steps\"`; `pairs` has none: leave it out"
+            )));
+        }
+        let (layout, server_sees) = if pairs {
+            (pairs::lay_out(&series, settings)?, PAIRS_SHOW)
+        } else {
+            (steps::lay_out(&series, settings, segments)?, STEPS_SHOW)
+        };
         Ok(Box::new(Filling {
-            layout: steps::lay_out(&series, settings, segments)?,
+            layout,
+            server_sees,
             measure: Measure::new(&series),
             settings,
         }))
     }
 }
 
+const STEPS_SHOW: &str = "where values are missing or hidden; a power of two that bounds the \
+                          standardised values";
+const PAIRS_SHOW: &str = "how many values are missing or hidden at which distances from their \
+                          neighbours, not where; a power of two that bounds the standardised values";
+
 /// Series laid out, and what the results are measured by.
 struct Filling {
     layout: Layout,
+    server_sees: &'static str,
     measure: Measure,
     settings: Settings,
 }
@@ -113,11 +142,7 @@ impl Prepared for Filling {
     }
 
     fn server_sees(&self) -> Option<String> {
-        Some(
-            "where values are missing or hidden, and a power of two that bounds the standardised \
-             values"
-                .into(),
-        )
+        Some(self.server_sees.into())
     }
 
     fn client_computes(&self) -> Vec<String> {
