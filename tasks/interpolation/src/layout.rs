@@ -91,7 +91,7 @@ impl Draft {
     ) -> Result<Vec<ValueId>, TaskError> {
         let range = Interval::symmetric(self.bound);
         let columns = names.into_iter().map(|name| Column { name, range });
-        let (_, values) = self.builder.input(Input {
+        let input = Input {
             name,
             owner: Party::Client(0),
             length: table.nrows(),
@@ -99,7 +99,17 @@ impl Draft {
             // A mean of two values errs no more than they do: the other half of the error that is
             // wanted is left to weights and noise.
             precision: self.settings.precision / 2.0,
-        })?;
+        };
+        self.raw_input(input, table)
+    }
+
+    /// Declares `table` as an input that is not of series.
+    pub(crate) fn raw_input(
+        &mut self,
+        input: Input,
+        table: Array2<f64>,
+    ) -> Result<Vec<ValueId>, TaskError> {
+        let (_, values) = self.builder.input(input)?;
         self.inputs.push(table);
         Ok(values)
     }

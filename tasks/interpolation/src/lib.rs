@@ -1,18 +1,20 @@
 //! Interpolation: the gaps of encrypted series are filled from their nearest valid neighbours,
 //! linearly in time; at an edge by the nearest value.
 //!
-//! The server multiplies by public weights, which tell it where gaps are, or, where the client
-//! gathers each gap's neighbours, only how many there are. It never sees a value.
+//! The server multiplies by public weights, which tell it where gaps are; or, where the client
+//! gathers each gap's neighbours, only how many there are; or it gets their positions encrypted.
+//! It never sees a value.
 
 pub mod gaps;
 mod layout;
+mod masked;
 mod pairs;
 mod quality;
 mod series;
 mod steps;
 
 use hexperiment_core::inventory;
-use hexperiment_core::options::OptionSpec;
+use hexperiment_core::options::{OptionSpec, Options};
 use hexperiment_core::program::Program;
 use hexperiment_core::registry::TaskPlugin;
 use hexperiment_core::session::Session;
@@ -36,8 +38,8 @@ impl Task for Interpolation {
             doc: "Fills the gaps of encrypted series linearly between the nearest valid values, at \
                   the edges by the nearest one. Rows are points in time, in the data's order; all \
                   are used, none is split off. Values are in standard deviations of their column. \
-                  What is public: the positions of the gaps, or with `layout = \"pairs\"` their \
-                  number.",
+                  The positions of the gaps are public, unless `layout = \"pairs\"` leaves their \
+                  number only, or `mask = \"encrypted\"` hides them.",
             options: vec![
                 OptionSpec::choice(
                     "layout",
@@ -48,12 +50,27 @@ impl Task for Interpolation {
                      gathers the two neighbours of each gap, so that the server needs no positions \
                      and one weight serves many, but has nothing else of the series.",
                 ),
+                OptionSpec::choice(
+                    "mask",
+                    &["public", "encrypted"],
+                    "public",
+                    "Layout `steps`: whether the server is told where gaps are, or gets an \
+                     encrypted bit beside each value, which takes products of ciphertexts.",
+                ),
+                OptionSpec::integer(
+                    "longest_gap",
+                    0..=masked::LONGEST as i64,
+                    0,
+                    "Encrypted mask: the longest gap that is foreseen, which the server learns; 0 \
+                     for the longest that there is. The cost grows with its square.",
+                ),
                 OptionSpec::integer(
                     "segments",
                     0..=1_000_000,
                     0,
                     "Layout `steps`: each series is cut into so many segments that lie beside each other in the \
-                     vectors; 0 for as many as make vectors of about 4096 elements. More make \
+                     vectors; 0 for as many as make vectors of about 4096 elements, or of 8192 \
+                     with an encrypted mask. More make \
                      fewer and longer vectors, and repeat more values where segments overlap.",
                 ),
                 OptionSpec::choice(
@@ -88,18 +105,7 @@ impl Task for Interpolation {
             precision: options.number("precision")?,
             client_divides: options.text("division")? == "client",
         };
-        let segments = options.integer("segments")? as usize;
-        let pairs = options.text("layout")? == "pairs";
-        if pairs && segments > 0 {
-            return Err(TaskError::Options(format!(
-                "`segments = {segments}` is for `layout = \"steps\"`; `pairs` has none: leave it out"
-            )));
-        }
-        let (layout, server_sees) = if pairs {
-            (pairs::lay_out(&series, settings)?, PAIRS_SHOW)
-        } else {
-            (steps::lay_out(&series, settings, segments)?, STEPS_SHOW)
-        };
+        let (layout, server_sees) = lay_out(&series, settings, options)?;
         Ok(Box::new(Filling {
             layout,
             server_sees,
@@ -109,10 +115,56 @@ impl Task for Interpolation {
     }
 }
 
+/// The layout that the options ask for, and what it shows to the server.
+fn lay_out(
+    series: &Series,
+    settings: Settings,
+    options: &Options,
+) -> Result<(Layout, &'static str), TaskError> {
+    let segments = options.integer("segments")? as usize;
+    let longest = options.integer("longest_gap")? as usize;
+    let pairs = options.text("layout")? == "pairs";
+    let masked = options.text("mask")? == "encrypted";
+    let idle = |what: String, needs: &str| {
+        TaskError::Options(format!(
+            "{what} has no meaning without {needs}: leave it out, or say that, under [task]"
+        ))
+    };
+    if pairs && masked {
+        return Err(idle(
+            "`mask = \"encrypted\"`".into(),
+            "`layout = \"steps\"`",
+        ));
+    }
+    if pairs && segments > 0 {
+        return Err(idle(
+            format!("`segments = {segments}`"),
+            "`layout = \"steps\"`",
+        ));
+    }
+    if !masked && longest > 0 {
+        return Err(idle(
+            format!("`longest_gap = {longest}`"),
+            "`mask = \"encrypted\"`",
+        ));
+    }
+    Ok(if pairs {
+        (pairs::lay_out(series, settings)?, PAIRS_SHOW)
+    } else if masked {
+        let layout = masked::lay_out(series, settings, segments, longest)?;
+        (layout, MASKED_SHOW)
+    } else {
+        (steps::lay_out(series, settings, segments)?, STEPS_SHOW)
+    })
+}
+
 const STEPS_SHOW: &str = "where values are missing or hidden; a power of two that bounds the \
                           standardised values";
 const PAIRS_SHOW: &str = "how many values are missing or hidden at which distances from their \
                           neighbours, not where; a power of two that bounds the standardised values";
+
+const MASKED_SHOW: &str = "how many values may be missing in a row, not where any is; a power of \
+                           two that bounds the standardised values";
 
 /// Series laid out, and what the results are measured by.
 struct Filling {

@@ -22,6 +22,8 @@ pub(crate) struct Hidden {
 /// Series side by side, one in each column; rows are points in time.
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
+    /// The columns' names.
+    pub(crate) names: Vec<String>,
     /// In standard deviations from the column's mean; 0 where missing or hidden.
     pub(crate) table: Array2<f64>,
     /// By column and row, those of hidden values included.
@@ -74,6 +76,7 @@ impl Series {
         let medians = medians.collect();
         table.mapv_inplace(|x| if x.is_nan() { 0.0 } else { x });
         Ok(Self {
+            names: data.columns.clone(),
             table,
             gaps,
             hidden,

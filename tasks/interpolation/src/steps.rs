@@ -34,17 +34,34 @@ impl Segments {
     /// Of `wanted` segments at most, 0 for as many as fill the usual length.
     pub(crate) fn new(table: &Array2<f64>, gaps: &[Gap], wanted: usize) -> Self {
         let (rows, sensors) = table.dim();
+        let longest = gaps.iter().map(|gap| gap.last() - gap.start()).max();
+        let longest = longest.unwrap_or(0);
+        let plain = Self::plain(rows, sensors, wanted, USUAL_LENGTH, longest);
+        Self {
+            rows: (plain.stride + longest).min(rows),
+            ..plain
+        }
+    }
+
+    /// Segments that do not overlap yet; without a number wanted, as many as fill vectors of
+    /// `usual` length and are not shorter than the `overlap`.
+    pub(crate) fn plain(
+        rows: usize,
+        sensors: usize,
+        wanted: usize,
+        usual: usize,
+        overlap: usize,
+    ) -> Self {
         let wanted = match wanted {
-            0 => USUAL_LENGTH / sensors.max(1),
+            0 => (usual / sensors.max(1)).min(rows / overlap.max(1)),
             wanted => wanted,
         };
         let stride = rows.div_ceil(wanted.clamp(1, rows));
-        let longest = gaps.iter().map(|gap| gap.last() - gap.start()).max();
         Self {
             // Rounding up may leave nothing to the last ones.
             count: rows.div_ceil(stride),
             stride,
-            rows: (stride + longest.unwrap_or(0)).min(rows),
+            rows: stride,
         }
     }
 
@@ -185,7 +202,8 @@ mod tests {
         check(10, &[5], 100, (10, 1, 3));
         // Five of 2 hold all nine, so that a sixth would be empty.
         check(9, &[5], 6, (5, 2, 4));
-        check(2000, &[5], 0, (2000, 1, 3));
+        // Vectors of 4096 would have segments shorter than what they share.
+        check(2000, &[5], 0, (1000, 2, 4));
         check(1567, &[1, 2], 22, (22, 72, 75));
         check(1, &[], 0, (1, 1, 1));
     }

@@ -6,7 +6,8 @@ use hexperiment_core::dataset::{
     Dataset, DatasetRequest, DatasetSource, MissingPolicy, Provenance,
 };
 use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::program::lower::lower;
+use hexperiment_core::program::OpKind;
+use hexperiment_core::program::lower::{Capabilities, lower};
 use hexperiment_core::registry;
 use hexperiment_core::scheme::CompileRequest;
 use hexperiment_core::security::SecurityDemand;
@@ -87,30 +88,49 @@ fn value(quality: &Quality, name: &str) -> f64 {
     quality.metric(name).unwrap().value
 }
 
+/// The most values in a row that are missing.
+fn longest(data: &Dataset) -> usize {
+    let gaps = find(data.features.view(), &data.columns).unwrap();
+    gaps.iter().map(|g| g.rows.len()).max().unwrap_or(0)
+}
+
 /// Every layout, number of segments and side of division gives what interpolation in clear does.
 #[track_caller]
 fn check(data: &Dataset, hidden_share: f64) {
     let missing = data.features.iter().filter(|x| x.is_nan()).count();
     let valid = data.features.len() - missing;
     for division in ["client", "server"] {
-        for (layout, segments) in [
-            ("steps", 0),
-            ("steps", 1),
-            ("steps", 2),
-            ("steps", 7),
-            ("steps", 1000),
-            ("pairs", 0),
+        for (layout, mask, segments) in [
+            ("steps", "public", 0),
+            ("steps", "public", 1),
+            ("steps", "public", 2),
+            ("steps", "public", 7),
+            ("steps", "public", 1000),
+            ("steps", "encrypted", 0),
+            ("steps", "encrypted", 1),
+            ("steps", "encrypted", 7),
+            ("pairs", "public", 0),
         ] {
             let given = [
                 text("division", division),
                 text("layout", layout),
+                text("mask", mask),
                 ("segments", OptionValue::Integer(segments)),
                 ("hidden_share", OptionValue::Number(hidden_share)),
             ];
-            let prepared = prepare(data, &given).unwrap();
+            let prepared = match prepare(data, &given) {
+                Err(error) if mask == "encrypted" && longest(data) > 12 => {
+                    assert!(error.to_string().contains("at most 12"), "{error}");
+                    continue;
+                }
+                prepared => prepared.unwrap(),
+            };
             let quality = run(prepared.as_ref());
             let error = value(&quality, "max_error");
-            assert!(error < 1e-13, "{division} {layout} {segments}: {error}");
+            assert!(
+                error < 1e-13,
+                "{division} {layout} {mask} {segments}: {error}"
+            );
             assert_eq!(value(&quality, "missing") as usize, missing);
             let hidden = value(&quality, "hidden") as usize;
             assert!(hidden as f64 <= (hidden_share * valid as f64).round());
@@ -119,7 +139,8 @@ fn check(data: &Dataset, hidden_share: f64) {
             let divides = usize::from(division == "client");
             assert_eq!(prepared.client_computes().len(), divides);
             let sees = prepared.server_sees().unwrap();
-            assert_eq!(sees.contains("not where"), layout == "pairs", "{sees}");
+            let secret = layout == "pairs" || mask == "encrypted";
+            assert_eq!(sees.contains("not where"), secret, "{sees}");
         }
     }
 }
@@ -170,6 +191,38 @@ fn filled_values_are_those_found_by_looking() {
         let table = waves(97, 4, |i, j| (i * i + 3 * j) % modulus < modulus / 2);
         check_naive(&table.features);
     }
+}
+
+/// More is foreseen than occurs, and schemes without products say so.
+#[test]
+fn an_encrypted_mask_takes_products() {
+    let data = waves(40, 2, |i, j| (i + 3 * j) % 5 == 0);
+    let mut products = Vec::new();
+    for longest in [1, 2, 3, 5] {
+        let given = [
+            text("mask", "encrypted"),
+            ("longest_gap", OptionValue::Integer(longest)),
+            ("segments", OptionValue::Integer(4)),
+            ("hidden_share", OptionValue::Number(0.0)),
+        ];
+        let prepared = prepare(&data, &given).unwrap();
+        let quality = run(prepared.as_ref());
+        assert!(value(&quality, "max_error") < 1e-13, "{longest}");
+        products.push(prepared.program().counts()[&OpKind::Mul]);
+        let additive = Capabilities {
+            native: [OpKind::Neg, OpKind::Offset, OpKind::WeightedSum].into(),
+            missing_otherwise: "additive",
+            ..Capabilities::everything()
+        };
+        let refusal = lower(prepared.program(), &additive).unwrap_err();
+        assert!(
+            refusal.to_string().starts_with("mul: additive"),
+            "{refusal}"
+        );
+    }
+    // Ten steps, two neighbours for each.
+    assert_eq!(products[0], 20);
+    assert!(products.is_sorted());
 }
 
 #[test]
@@ -223,6 +276,20 @@ fn bad_data_and_options_are_explained() {
         ("segments", OptionValue::Integer(3)),
     ];
     refused(&waves(20, 1, |i, _| i == 5), &given, "`segments = 3`");
+    let given = [text("layout", "pairs"), text("mask", "encrypted")];
+    refused(&waves(20, 1, |i, _| i == 5), &given, "`mask = ");
+    let given = [("longest_gap", OptionValue::Integer(2))];
+    refused(&waves(20, 1, |i, _| i == 5), &given, "`longest_gap = 2`");
+    let given = [
+        text("mask", "encrypted"),
+        ("longest_gap", OptionValue::Integer(2)),
+        ("hidden_share", OptionValue::Number(0.0)),
+    ];
+    let three = waves(20, 2, |i, j| j == 1 && (5..8).contains(&i));
+    refused(&three, &given, "column `s1`: 3 values in a row");
+    refused(&three, &given, "`longest_gap = 3`");
+    let many = waves(20, 2, |i, j| j == 1 && i > 3);
+    refused(&many, &given[..1], "`mask = \"public\"`");
 }
 
 /// Known facts of the real data, where they are at hand.
