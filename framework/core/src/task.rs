@@ -1,7 +1,8 @@
 //! Tasks: what is computed, and how well it went.
 //!
-//! Required: all three methods of [`Prepared`] and both of [`Task`]. Timed: only what the
-//! session does, never the task's own work in clear. Non-goal: a task knows no scheme.
+//! Required: the first four methods of [`Prepared`] and both of [`Task`]. Optional: what a task
+//! shows to the server and leaves to the client. Timed: only what the session does, never the
+//! task's own work in clear. Non-goal: a task knows no scheme.
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -140,4 +141,16 @@ pub trait Prepared: Send + Sync {
 
     /// Scores what came back, beside the same model in clear.
     fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError>;
+
+    /// What the program's public numbers tell the server about the data, if anything: positions
+    /// of gaps, statistics. It stands in the report behind what the scheme shows to the server.
+    fn server_sees(&self) -> Option<String> {
+        None
+    }
+
+    /// What the task has the client compute after decryption, a word for each step, besides what
+    /// a scheme leaves to the client: `division`.
+    fn client_computes(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

@@ -10,7 +10,7 @@ use hexperiment_core::measure::peak_rss_bytes;
 use hexperiment_core::program::lower::{Lowered, lower};
 use hexperiment_core::record::{Repetition, Setup};
 use hexperiment_core::registry;
-use hexperiment_core::scheme::{Circuit, CompileRequest, KeySet, SchemeError};
+use hexperiment_core::scheme::{Circuit, CompileRequest, KeySet, Parameters, SchemeError};
 use hexperiment_core::security::Protection;
 use hexperiment_core::session::{Session, SessionError};
 use hexperiment_core::task::{PrepareRequest, Prepared, TaskError};
@@ -150,9 +150,9 @@ fn repeat(plan: &CellPlan, mut next: impl FnMut() -> Option<ToCell>) -> Result<(
             cell: plan.cell.id.clone(),
             compile,
             keygen,
-            parameters: circuit.parameters().clone(),
+            parameters: parameters(circuit.as_ref(), prepared.as_ref()),
             keys: keys.sizes,
-            client_computes: lowered.client_computes(),
+            client_computes: [lowered.client_computes(), prepared.client_computes()].concat(),
             lowering: lowered.notes().to_vec(),
         }),
     });
@@ -170,6 +170,15 @@ fn repeat(plan: &CellPlan, mut next: impl FnMut() -> Option<ToCell>) -> Result<(
         });
     }
     Ok(())
+}
+
+/// The circuit's parameters, with what the task shows to the server.
+pub(crate) fn parameters(circuit: &dyn Circuit, prepared: &dyn Prepared) -> Parameters {
+    let mut parameters = circuit.parameters().clone();
+    if let Some(more) = prepared.server_sees() {
+        parameters.server_sees = format!("{}; {more}", parameters.server_sees);
+    }
+    parameters
 }
 
 fn once(

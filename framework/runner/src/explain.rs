@@ -10,7 +10,7 @@ use hexperiment_core::security::{Protection, Security};
 use hexperiment_core::source::Complaints;
 use hexperiment_core::task::TaskError;
 
-use crate::cell::{Compiled, Stop, compile, prepare};
+use crate::cell::{Compiled, Stop, compile, parameters, prepare};
 use crate::out::{say, tell};
 
 /// Data sets that were read, by what was asked for.
@@ -188,7 +188,10 @@ fn one(
 
 fn print(compiled: &Compiled) {
     let Compiled {
-        lowered, circuit, ..
+        prepared,
+        lowered,
+        circuit,
+        ..
     } = compiled;
     say!("as the task states it:\n{}", lowered.original());
     say!(
@@ -198,7 +201,7 @@ fn print(compiled: &Compiled) {
     for note in lowered.notes() {
         say!("  note: {note}");
     }
-    let p = circuit.parameters();
+    let p = parameters(circuit.as_ref(), prepared.as_ref());
     say!("parameters:");
     say!("  security: {}; {}", level(&p.security), p.security.basis);
     for (name, value) in &p.chosen {

@@ -208,6 +208,7 @@ fn lower_is_better(metric: &str) -> bool {
     let whole = [
         "mae",
         "mse",
+        "nrmse",
         "rmse",
         "mape",
         "largest_residual",

@@ -1,0 +1,158 @@
+//! How series lie in vectors, and the program on them.
+
+use hexperiment_core::program::{
+    Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder, ValueId,
+};
+use hexperiment_core::session::Session;
+use hexperiment_core::task::{Outcome, TaskError};
+use ndarray::Array2;
+
+/// How results are computed, whatever the layout.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Settings {
+    /// The error wanted on a filled value, in standard deviations.
+    pub(crate) precision: f64,
+    /// Weights are whole numbers and the client divides by their sum after decryption;
+    /// otherwise weights are fractions.
+    pub(crate) client_divides: bool,
+}
+
+/// Where a filled value is found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) output: usize,
+    pub(crate) row: usize,
+    pub(crate) column: usize,
+    /// What the client divides it by.
+    pub(crate) divisor: f64,
+}
+
+/// A program, the tables that are its inputs, and where its results are: for each fill, in order.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    pub(crate) program: Program,
+    pub(crate) inputs: Vec<Array2<f64>>,
+    pub(crate) places: Vec<Place>,
+    /// In words, for the report.
+    pub(crate) note: String,
+}
+
+impl Layout {
+    /// One round: the client encrypts, the server evaluates, the client decrypts.
+    pub(crate) fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
+        let mut sealed = Vec::with_capacity(self.inputs.len());
+        for (index, table) in self.inputs.iter().enumerate() {
+            let id = InputId::from_index(index);
+            sealed.push(session.client().encrypt(id, table.view())?);
+        }
+        let results = session
+            .server()
+            .evaluate(&sealed.iter().collect::<Vec<_>>())?;
+        let mut outputs = Vec::with_capacity(results.len());
+        for (index, result) in results.iter().enumerate() {
+            let id = OutputId::from_index(index);
+            outputs.push(session.client().decrypt(id, result)?);
+        }
+        Ok(Outcome { outputs })
+    }
+
+    /// The filled values, divided where that was left to the client.
+    pub(crate) fn read(&self, outcome: &Outcome) -> Vec<f64> {
+        let read = |p: &Place| outcome.outputs[p.output][[p.row, p.column]] / p.divisor;
+        self.places.iter().map(read).collect()
+    }
+}
+
+/// A program in the making, and the tables of its inputs.
+pub(crate) struct Draft {
+    pub(crate) builder: ProgramBuilder,
+    inputs: Vec<Array2<f64>>,
+    bound: f64,
+    settings: Settings,
+}
+
+impl Draft {
+    /// Of values between plus and minus `bound`.
+    pub(crate) fn new(bound: f64, settings: Settings) -> Self {
+        Self {
+            builder: ProgramBuilder::new("interpolation"),
+            inputs: Vec::new(),
+            bound,
+            settings,
+        }
+    }
+
+    /// Declares `table` as an input whose columns are called `names`.
+    pub(crate) fn input(
+        &mut self,
+        name: String,
+        names: Vec<String>,
+        table: Array2<f64>,
+    ) -> Result<Vec<ValueId>, TaskError> {
+        let range = Interval::symmetric(self.bound);
+        let columns = names.into_iter().map(|name| Column { name, range });
+        let input = Input {
+            name,
+            owner: Party::Client(0),
+            length: table.nrows(),
+            columns: columns.collect(),
+            // A mean of two values errs no more than they do: the other half of the error that is
+            // wanted is left to weights and noise.
+            precision: self.settings.precision / 2.0,
+        };
+        self.raw_input(input, table)
+    }
+
+    /// Declares `table` as an input that is not of series.
+    pub(crate) fn raw_input(
+        &mut self,
+        input: Input,
+        table: Array2<f64>,
+    ) -> Result<Vec<ValueId>, TaskError> {
+        let (_, values) = self.builder.input(input)?;
+        self.inputs.push(table);
+        Ok(values)
+    }
+
+    /// Declares an output whose results are divided by `least` or more.
+    pub(crate) fn output(
+        &mut self,
+        name: String,
+        values: Vec<ValueId>,
+        least: f64,
+    ) -> Result<(), TaskError> {
+        self.builder.output(Output {
+            name,
+            values,
+            precision: self.settings.precision * self.divisor(least),
+        })?;
+        Ok(())
+    }
+
+    /// A source's weight, of weights whose sum is `divisor`.
+    pub(crate) fn weight(&self, weight: u32, divisor: f64) -> f64 {
+        if self.settings.client_divides {
+            f64::from(weight)
+        } else {
+            f64::from(weight) / divisor
+        }
+    }
+
+    /// What the client divides by, of weights whose sum is `divisor`.
+    pub(crate) fn divisor(&self, divisor: f64) -> f64 {
+        if self.settings.client_divides {
+            divisor
+        } else {
+            1.0
+        }
+    }
+
+    pub(crate) fn finish(self, places: Vec<Place>, note: String) -> Result<Layout, TaskError> {
+        Ok(Layout {
+            program: self.builder.finish()?,
+            inputs: self.inputs,
+            places,
+            note,
+        })
+    }
+}

@@ -1,0 +1,261 @@
+//! The series that a run is about: values hidden, standardised, gaps found.
+
+use hexperiment_core::dataset::transform::median;
+use hexperiment_core::dataset::{Dataset, MissingPolicy};
+use hexperiment_core::task::TaskError;
+use ndarray::{Array2, ArrayView1};
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha20Rng;
+
+use crate::gaps::{Fill, Gap, find};
+
+/// A valid value that was hidden to be found again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Hidden {
+    pub(crate) row: usize,
+    pub(crate) column: usize,
+    /// In standard deviations of the column's remaining values.
+    pub(crate) truth: f64,
+}
+
+/// Series side by side, one in each column; rows are points in time.
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    /// The columns' names.
+    pub(crate) names: Vec<String>,
+    /// In standard deviations from the column's mean; 0 where missing or hidden.
+    pub(crate) table: Array2<f64>,
+    /// By column and row, those of hidden values included.
+    pub(crate) gaps: Vec<Gap>,
+    /// By column and row.
+    pub(crate) hidden: Vec<Hidden>,
+    /// Values that were missing from the start.
+    pub(crate) missing: usize,
+    /// Each column's median, in standard deviations from its mean.
+    pub(crate) medians: Vec<f64>,
+    /// Whether a column's remaining values are one and the same.
+    pub(crate) constant: Vec<bool>,
+}
+
+impl Series {
+    /// All rows of `data` in their order, a share of the valid values hidden by `seed`.
+    ///
+    /// Fails where another policy would fill gaps first or leave out rows, where a column has no
+    /// valid value, and where nothing is missing.
+    pub(crate) fn new(data: &Dataset, hidden_share: f64, seed: u64) -> Result<Self, TaskError> {
+        check_policy(data)?;
+        let mut table = data.features.clone();
+        let missing = table.iter().filter(|x| x.is_nan()).count();
+        let hidden = hide(&mut table, hidden_share, seed);
+        let gaps = find(table.view(), &data.columns)?;
+        if gaps.is_empty() {
+            return Err(TaskError::data(
+                format!(
+                    "none of the {} values is missing, expected a gap to fill",
+                    table.len()
+                ),
+                "hide some: `hidden_share = 0.05` under [task], with enough rows; or say what \
+                 stands for a missing value: `missing_marker` under [dataset]",
+            ));
+        }
+        let scales: Vec<Scale> = table.columns().into_iter().map(Scale::fit).collect();
+        let truths = hidden.into_iter().map(|(row, column, x)| Hidden {
+            row,
+            column,
+            truth: scales[column].apply(x),
+        });
+        let hidden = truths.collect();
+        for (mut column, scale) in table.columns_mut().into_iter().zip(&scales) {
+            column.mapv_inplace(|x| scale.apply(x));
+        }
+        let medians = table
+            .columns()
+            .into_iter()
+            .map(|c| median(c).unwrap_or(0.0));
+        let medians = medians.collect();
+        table.mapv_inplace(|x| if x.is_nan() { 0.0 } else { x });
+        Ok(Self {
+            names: data.columns.clone(),
+            table,
+            gaps,
+            hidden,
+            missing,
+            medians,
+            constant: scales.iter().map(|s| s.constant).collect(),
+        })
+    }
+
+    /// What fills each missing cell, by column and row.
+    pub(crate) fn fills(&self) -> impl Iterator<Item = Fill> {
+        self.gaps.iter().flat_map(Gap::fills)
+    }
+
+    /// A power of two that no magnitude exceeds: a bound that tells the server little.
+    pub(crate) fn bound(&self) -> f64 {
+        let most = self.table.iter().fold(1.0_f64, |m, x| m.max(x.abs()));
+        most.log2().ceil().exp2()
+    }
+}
+
+fn check_policy(data: &Dataset) -> Result<(), TaskError> {
+    let rows = data.features.nrows();
+    if data.train.len() + data.test.len() != rows {
+        return Err(TaskError::data(
+            "rows are left out, but a series needs all of its own to know what is next to what",
+            "take `balance` out of [dataset], and say `missing = \"keep\"` there",
+        ));
+    }
+    let gaps = data.features.iter().any(|x| x.is_nan());
+    match data.missing {
+        MissingPolicy::Keep => Ok(()),
+        _ if !gaps => Ok(()),
+        _ => Err(TaskError::data(
+            "the data set's gaps are to be filled or dropped in clear, but filling them is the \
+             task",
+            "say `missing = \"keep\"` under [dataset]",
+        )),
+    }
+}
+
+/// Hides a share of the valid values, rounded, but never the last of a column. Yields row, column
+/// and value, by column and row.
+fn hide(table: &mut Array2<f64>, share: f64, seed: u64) -> Vec<(usize, usize, f64)> {
+    let valid = table.indexed_iter().filter(|(_, x)| !x.is_nan());
+    let mut places: Vec<(usize, usize)> = valid.map(|(at, _)| at).collect();
+    let wanted = (places.len() as f64 * share).round() as usize;
+    places.shuffle(&mut ChaCha20Rng::seed_from_u64(seed));
+    let mut left: Vec<usize> = table
+        .columns()
+        .into_iter()
+        .map(|c| c.iter().filter(|x| !x.is_nan()).count())
+        .collect();
+    let mut hidden = Vec::with_capacity(wanted);
+    for (row, column) in places {
+        if hidden.len() == wanted {
+            break;
+        }
+        if left[column] > 1 {
+            left[column] -= 1;
+            let value = std::mem::replace(&mut table[[row, column]], f64::NAN);
+            hidden.push((row, column, value));
+        }
+    }
+    hidden.sort_unstable_by_key(|(row, column, _)| (*column, *row));
+    hidden
+}
+
+/// Mean and standard deviation of a column's valid values.
+struct Scale {
+    mean: f64,
+    deviation: f64,
+    constant: bool,
+}
+
+impl Scale {
+    fn fit(column: ArrayView1<'_, f64>) -> Self {
+        let valid = || column.iter().copied().filter(|x| !x.is_nan());
+        let count = valid().count().max(1) as f64;
+        let mean = valid().sum::<f64>() / count;
+        let deviation = (valid().map(|x| (x - mean).powi(2)).sum::<f64>() / count).sqrt();
+        // Rounding leaves a constant column a deviation of some units in the last place.
+        let constant = deviation <= 1e-12 * mean.abs();
+        Self {
+            mean,
+            deviation: if constant { 1.0 } else { deviation },
+            constant,
+        }
+    }
+
+    fn apply(&self, x: f64) -> f64 {
+        (x - self.mean) / self.deviation
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hexperiment_core::dataset::Provenance;
+    use ndarray::array;
+
+    const X: f64 = f64::NAN;
+
+    fn data(features: Array2<f64>) -> Dataset {
+        Dataset {
+            name: "made".into(),
+            columns: (0..features.ncols()).map(|i| format!("s{i}")).collect(),
+            train: (0..features.nrows()).collect(),
+            test: vec![],
+            features,
+            target: None,
+            labels: vec![],
+            missing: MissingPolicy::Keep,
+            provenance: Provenance::default(),
+        }
+    }
+
+    #[test]
+    fn values_are_standardised_by_those_that_are_there() {
+        let series = Series::new(
+            &data(array![[1.0, 7.1], [X, 7.1], [5.0, X], [3.0, 7.1]]),
+            0.0,
+            1,
+        )
+        .unwrap();
+        let deviation = (8.0_f64 / 3.0).sqrt();
+        let column = series.table.column(0).to_vec();
+        let expect = [-2.0 / deviation, 0.0, 2.0 / deviation, 0.0];
+        for (got, want) in column.iter().zip(expect) {
+            assert!((got - want).abs() < 1e-15, "{got} {want}");
+        }
+        assert_eq!(series.constant, [false, true]);
+        assert!(series.table.column(1).iter().all(|x| x.abs() < 1e-12));
+        assert_eq!((series.missing, series.fills().count()), (2, 2));
+        assert_eq!(series.bound(), 2.0);
+        assert!(series.medians[0].abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_share_is_hidden_by_the_seed_but_never_a_whole_column() {
+        let table = Array2::from_shape_fn((50, 4), |(i, j)| (i * (j + 1)) as f64);
+        let hide_all = |share, seed| {
+            let mut hidden = table.clone();
+            let places = hide(&mut hidden, share, seed);
+            assert_eq!(hidden.iter().filter(|x| x.is_nan()).count(), places.len());
+            for (row, column, value) in &places {
+                assert_eq!(*value, table[[*row, *column]]);
+                assert!(hidden[[*row, *column]].is_nan());
+            }
+            assert!(find(hidden.view(), &["", "", "", ""].map(String::from)).is_ok());
+            places
+        };
+        assert_eq!(hide_all(0.1, 1).len(), 20);
+        assert_eq!(hide_all(0.1, 1), hide_all(0.1, 1));
+        assert_ne!(hide_all(0.1, 1), hide_all(0.1, 2));
+        assert_eq!(hide_all(1.0, 1).len(), 196);
+        assert!(hide_all(0.0, 1).is_empty());
+    }
+
+    #[track_caller]
+    fn refused(data: &Dataset, share: f64, expect: &str) {
+        let error = Series::new(data, share, 1).unwrap_err().to_string();
+        assert!(error.contains(expect), "{error:?} lacks {expect:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_interpolated_is_explained() {
+        refused(&data(array![[1.0], [2.0]]), 0.0, "none of the 2 values");
+        // A single row has no value to spare.
+        refused(&data(array![[1.0, 2.0]]), 0.5, "none of the 2 values");
+        refused(&data(array![[1.0, X]]), 0.5, "column `s1`");
+        let mut median = data(array![[1.0], [X], [2.0]]);
+        median.missing = MissingPolicy::Median;
+        refused(&median, 0.0, "missing = \"keep\"");
+        median.test.clear();
+        median.train.pop();
+        refused(&median, 0.0, "rows are left out");
+        let mut whole = data(array![[1.0], [1.5], [2.0], [4.0]]);
+        whole.missing = MissingPolicy::Refuse;
+        assert_eq!(Series::new(&whole, 0.25, 1).unwrap().hidden.len(), 1);
+    }
+}
