@@ -17,7 +17,7 @@ use tfhe::core_crypto::seeders::new_seeder;
 
 use crate::clear::{self, decode, encode};
 use crate::evaluate::TfheEvaluator;
-use crate::form::flatten;
+use crate::flatten::flatten;
 use crate::keys::{self, SecretKey, modulus};
 use crate::parameters::{DEVIATIONS, N, NAME, PARAMETERS, SIZE, log2_failure, security};
 use crate::plan::{Plan, PlannedKind, plan};

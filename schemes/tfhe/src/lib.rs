@@ -1,7 +1,7 @@
 //! TFHE on tfhe-rs: linear work without bootstrapping, functions by programmable bootstrapping.
 //!
 //! A program is flattened to *sources* (encrypted columns and results of bootstraps) and
-//! *linear forms* over them (`form`). A plan (`plan`) gives every source and every form a
+//! *linear forms* over them (`flatten`, `form`). A plan (`plan`) gives every source and every form a
 //! power-of-two scale on the 64-bit torus, turns weights into whole numbers, and computes the
 //! noise that arrives. Functions are evaluated by table (`table`): smooth ones by one
 //! programmable bootstrap, whose resolution is that of the modulus switch; comparisons exactly,
@@ -13,6 +13,7 @@
 mod circuit;
 mod clear;
 mod evaluate;
+mod flatten;
 mod form;
 mod keys;
 mod parameters;

@@ -15,6 +15,7 @@ use crate::parameters::{N, SIZE};
 use crate::table::HALF_CELL;
 
 mod random;
+mod sharing;
 
 fn options(bits: i64) -> Options {
     let spec = Tfhe.manifest().options;
@@ -88,14 +89,7 @@ fn check(program: &Program, bits: i64, inputs: &Array2<f64>) -> (Box<dyn Circuit
         .encrypt(InputId::from_index(0), inputs.view())
         .unwrap();
     let sealed = circuit.load(&sealed.to_bytes().unwrap()).unwrap();
-    let start = std::time::Instant::now();
     let results = keys.evaluator.evaluate(&[sealed]).unwrap();
-    eprintln!(
-        "evaluate {} rows: {:?}, {} bootstraps",
-        inputs.nrows(),
-        start.elapsed(),
-        circuit.parameters().counts.bootstraps
-    );
     let bytes = results[0].to_bytes().unwrap();
     let results = circuit.load(&bytes).unwrap();
     let found = keys
@@ -106,20 +100,13 @@ fn check(program: &Program, bits: i64, inputs: &Array2<f64>) -> (Box<dyn Circuit
     let exact = &program.interpret(std::slice::from_ref(inputs)).unwrap()[0];
     let tolerance = circuit.parameters().noise_tolerance[0];
     let mut worst: f64 = 0.0;
-    let mut noise: f64 = 0.0;
     for ((x, y), z) in found.iter().zip(simulated).zip(exact) {
         assert!(
             (x - y).abs() <= tolerance,
             "decrypted {x}, simulated {y}, tolerance {tolerance}"
         );
-        noise = noise.max((x - y).abs());
         worst = worst.max((x - z).abs());
     }
-    eprintln!(
-        "error {worst:.3e}, noise {noise:.3e} of {tolerance:.3e}; {:?}; {}",
-        circuit.parameters().chosen,
-        circuit.parameters().quantisation.as_ref().unwrap()
-    );
     (circuit, worst)
 }
 

@@ -11,7 +11,7 @@ use ndarray::Array2;
 use super::options;
 use crate::Tfhe;
 use crate::clear::simulate;
-use crate::form::flatten;
+use crate::flatten::flatten;
 use crate::plan::{Plan, plan};
 
 const LENGTH: usize = 24;

@@ -1,0 +1,71 @@
+//! Outputs: what is rounded away on decryption, and how much of each word is sent.
+
+use hexperiment_core::scheme::Refusal;
+
+use super::scales::Use;
+use super::{PlannedOutput, Planner};
+use crate::form::Form;
+use crate::parameters::{DEVIATIONS, N};
+
+/// Words of a ciphertext, the body included.
+const SIZE_AND_BODY: f64 = (N + 1) as f64;
+
+impl Planner<'_> {
+    pub(super) fn output(&self, form: &Form) -> Result<PlannedOutput, Refusal> {
+        let scale = self.form_scale(form, Use::Output);
+        let (whole, arrival) = self.whole(form, scale, 0.0, None);
+        let words = 64f64.exp2();
+        let sent_noise = |bits: u32| {
+            // Each word of a ciphertext rounded: every secret bit may let one through.
+            let unit = f64::from(-(bits as i32)).exp2();
+            SIZE_AND_BODY * unit * unit / 12.0
+        };
+        let fits =
+            |deviation: f64, grid: u32| DEVIATIONS * deviation < f64::from(grid as i32 - 65).exp2();
+        let bias_on_grid = |grid: u32| {
+            whole
+                .bias
+                .values()
+                .iter()
+                .all(|b| b.trailing_zeros() >= grid)
+        };
+        let exact_grid = (arrival.blur == 0.0
+            && arrival.grid > 0
+            && fits(arrival.deviation, arrival.grid)
+            && bias_on_grid(arrival.grid))
+        .then_some(arrival.grid);
+        let enough = |bits: &u32| {
+            let added = sent_noise(*bits);
+            match exact_grid {
+                Some(grid) => fits((arrival.deviation.powi(2) + added).sqrt(), grid),
+                None => added <= 0.25 * arrival.deviation.powi(2),
+            }
+        };
+        let sent_bits = (2..8).map(|bytes| 8 * bytes).find(enough).unwrap_or(64);
+        let deviation = (arrival.deviation.powi(2) + sent_noise(sent_bits)).sqrt();
+        let tolerance = match exact_grid {
+            Some(_) => 0.0,
+            None => DEVIATIONS * deviation * words * f64::from(-scale).exp2() + arrival.blur,
+        };
+        let extent = form.range.magnitude() + arrival.rounding + tolerance;
+        // Beyond half a turn the result would wrap around.
+        if extent.is_nan() || extent * f64::from(scale - 64).exp2() >= 0.5 {
+            return Err(Refusal::because(
+                "precision",
+                format!(
+                    "rounding by {:.1e} and noise of {tolerance:.1e} would drown an output of at \
+                     most {:.1e}; use smaller weights, or raise `comparison_bits`",
+                    arrival.rounding,
+                    form.range.magnitude()
+                ),
+            ));
+        }
+        Ok(PlannedOutput {
+            form: whole,
+            exact_grid,
+            sent_bits,
+            tolerance,
+            rounding: arrival.rounding,
+        })
+    }
+}
