@@ -1,14 +1,14 @@
 //! The series that a run is about: values hidden, standardised, gaps found.
 
+use hexperiment_core::dataset::Dataset;
 use hexperiment_core::dataset::transform::median;
-use hexperiment_core::dataset::{Dataset, MissingPolicy};
 use hexperiment_core::task::TaskError;
 use ndarray::{Array2, ArrayView1};
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha20Rng;
 
-use crate::gaps::{Fill, Gap, find};
+use crate::gaps::{Fill, Gap, find, whole_series};
 
 /// A valid value that was hidden to be found again.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,7 +44,7 @@ impl Series {
     /// Fails where another policy would fill gaps first or leave out rows, where a column has no
     /// valid value, and where nothing is missing.
     pub(crate) fn new(data: &Dataset, hidden_share: f64, seed: u64) -> Result<Self, TaskError> {
-        check_policy(data)?;
+        whole_series(data)?;
         let mut table = data.features.clone();
         let missing = table.iter().filter(|x| x.is_nan()).count();
         let hidden = hide(&mut table, hidden_share, seed);
@@ -95,26 +95,6 @@ impl Series {
     pub(crate) fn bound(&self) -> f64 {
         let most = self.table.iter().fold(1.0_f64, |m, x| m.max(x.abs()));
         most.log2().ceil().exp2()
-    }
-}
-
-fn check_policy(data: &Dataset) -> Result<(), TaskError> {
-    let rows = data.features.nrows();
-    if data.train.len() + data.test.len() != rows {
-        return Err(TaskError::data(
-            "rows are left out, but a series needs all of its own to know what is next to what",
-            "take `balance` out of [dataset], and say `missing = \"keep\"` there",
-        ));
-    }
-    let gaps = data.features.iter().any(|x| x.is_nan());
-    match data.missing {
-        MissingPolicy::Keep => Ok(()),
-        _ if !gaps => Ok(()),
-        _ => Err(TaskError::data(
-            "the data set's gaps are to be filled or dropped in clear, but filling them is the \
-             task",
-            "say `missing = \"keep\"` under [dataset]",
-        )),
     }
 }
 
@@ -175,7 +155,7 @@ impl Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hexperiment_core::dataset::Provenance;
+    use hexperiment_core::dataset::{MissingPolicy, Provenance};
     use ndarray::array;
 
     const X: f64 = f64::NAN;

@@ -2,7 +2,9 @@
 
 use hexperiment_core::dataset::encode::EncodedTable;
 use hexperiment_core::dataset::transform;
-use hexperiment_core::linear_model::{Features, LinearModel, OneRound, Settings};
+use hexperiment_core::linear_model::{
+    Features, LinearModel, LogisticTraining, OneRound, Settings, sigmoid,
+};
 use hexperiment_core::metrics;
 use hexperiment_core::options::Options;
 use hexperiment_core::program::{Output, Program, ProgramBuilder};
@@ -11,7 +13,6 @@ use hexperiment_core::task::{Outcome, PrepareRequest, Prepared, Quality, TaskErr
 use ndarray::Array1;
 
 use crate::decision::Rule;
-use crate::train::{Training, sigmoid};
 
 /// What is computed under encryption.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,7 +69,7 @@ impl Inference {
         let settings = Settings::read(options)?;
         let Features { table, mut notes } =
             Features::prepare(&partition, settings, transform::rank_by_f)?;
-        let training = Training {
+        let training = LogisticTraining {
             alpha: options.number("alpha")?,
             balanced: options.text("class_weight")? == "balanced",
             max_iterations: options.integer("max_iterations")? as u64,

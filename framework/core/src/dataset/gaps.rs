@@ -1,9 +1,11 @@
-//! Gaps of series, and what fills them.
+//! Gaps of series, and what fills them: rows are points in time, in the data's order.
 
 use std::ops::Range;
 
-use hexperiment_core::task::TaskError;
 use ndarray::ArrayView2;
+
+use super::{Dataset, MissingPolicy};
+use crate::task::TaskError;
 
 /// A run of missing values in one column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +94,27 @@ impl Fill {
     pub fn value(&self, table: ArrayView2<'_, f64>) -> f64 {
         let term = |s: &Source| f64::from(s.weight) * table[[s.row, self.column]];
         self.sources.iter().map(term).sum::<f64>() / self.divisor()
+    }
+}
+
+/// Fails unless all rows are used and their gaps are left to the task.
+pub fn whole_series(data: &Dataset) -> Result<(), TaskError> {
+    let rows = data.features.nrows();
+    if data.train.len() + data.test.len() != rows {
+        return Err(TaskError::data(
+            "rows are left out, but a series needs all of its own to know what is next to what",
+            "take `balance` out of [dataset], and say `missing = \"keep\"` there",
+        ));
+    }
+    let gaps = data.features.iter().any(|x| x.is_nan());
+    match data.missing {
+        MissingPolicy::Keep => Ok(()),
+        _ if !gaps => Ok(()),
+        _ => Err(TaskError::data(
+            "the data set's gaps are to be filled or dropped in clear, but filling them is the \
+             task's",
+            "say `missing = \"keep\"` under [dataset]",
+        )),
     }
 }
 
