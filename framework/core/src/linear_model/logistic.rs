@@ -173,6 +173,39 @@ impl LogisticTraining {
     }
 }
 
+/// Fails unless a part's targets are 0 and 1, both of which occur: without, nothing can be learnt
+/// and most measures are undefined. `part` is its name for the message.
+pub fn check_binary(target: &Array1<f64>, part: &str) -> Result<(), TaskError> {
+    let mut values: Vec<f64> = target.to_vec();
+    values.sort_by(f64::total_cmp);
+    values.dedup();
+    if values.iter().any(|v| *v != 0.0 && *v != 1.0) {
+        let mut shown: Vec<String> = values.iter().take(6).map(ToString::to_string).collect();
+        if values.len() > shown.len() {
+            shown.push("…".into());
+        }
+        return Err(TaskError::data(
+            format!(
+                "the target has the values {}; expected 0 and 1",
+                shown.join(", ")
+            ),
+            "choose a binary target, or name the value that counts as 1 under [dataset], as in `positive = \"1\"`",
+        ));
+    }
+    if values.len() < 2 {
+        return Err(TaskError::data(
+            format!(
+                "the {part} part has one class only: each of its {} targets is {}",
+                target.len(),
+                values[0]
+            ),
+            "use more rows or another `test_fraction`, or deal each class to both parts with \
+             `split = \"stratified\"` under [dataset]",
+        ));
+    }
+    Ok(())
+}
+
 /// Whether every positive scores above every negative.
 fn separates(scores: &Array1<f64>, target: &Array1<f64>) -> bool {
     let each = || scores.iter().zip(target);
