@@ -9,6 +9,7 @@ mod plan;
 mod series;
 
 use hexperiment_core::dataset::Dataset;
+use hexperiment_core::dataset::gaps::{hide, whole_series};
 use hexperiment_core::inventory;
 use hexperiment_core::metrics;
 use hexperiment_core::options::{OptionKind, OptionSpec};
@@ -47,7 +48,17 @@ impl Task for AnomalyDetection {
     }
 
     fn prepare(&self, request: PrepareRequest<'_>) -> Result<Box<dyn Prepared>, TaskError> {
-        let plan = Plan::new(request)?;
+        let mut data = request.data.clone();
+        whole_series(&data)?;
+        let share = request.options.number("hidden_share")?;
+        let hidden = hide(&mut data.features, share, request.seed).len();
+        let data = &data;
+        let mut plan = Plan::new(PrepareRequest { data, ..request })?;
+        if hidden > 0 {
+            plan.notes.push(format!(
+                "{hidden} values were hidden by the seed, as gaps to fill"
+            ));
+        }
         let wanted = Wanted {
             series: &plan.series,
             detectors: &plan.detectors,
@@ -59,12 +70,7 @@ impl Task for AnomalyDetection {
         } else {
             (layout::series(&wanted)?, SERIES_SHOWS)
         };
-        Ok(Box::new(Detection::new(
-            plan,
-            layout,
-            server_sees,
-            request.data,
-        )))
+        Ok(Box::new(Detection::new(plan, layout, server_sees, data)))
     }
 }
 
@@ -78,6 +84,13 @@ fn options() -> Vec<OptionSpec> {
              told where they are, weights and shifts. `gathered`: the client also gathers the \
              neighbours of gaps, a vector for each weight that they have; nothing is shifted, and \
              the server learns which distances occur, not where.",
+        ),
+        OptionSpec::number(
+            "hidden_share",
+            0.0..=0.9,
+            0.0,
+            "The share of the valid values that is hidden at random by the seed: gaps for data \
+             that have none.",
         ),
         OptionSpec::integer(
             "features",
@@ -143,8 +156,8 @@ const MORE_METRICS: [&str; 3] = ["max_score_error", "gaps", "sensors"];
 
 const SERIES_SHOWS: &str =
     "the model, and where values are missing in the sensors that it looks at";
-const GATHERED_SHOWS: &str = "the model, and how far from their neighbours values of each of its sensors are missing, not \
-     where or how many";
+const GATHERED_SHOWS: &str = "the model, and how far from their neighbours values of each of \
+                             its sensors are missing, not where or how many";
 
 /// Series laid out, and what the results are measured by.
 struct Detection {
@@ -190,12 +203,13 @@ impl Detection {
 
     /// Every row's timestamp, score and flag.
     fn table(&self, margins: &[f64]) -> String {
-        let mut text = String::from("timestamp,score,flag,part\n");
-        for ((margin, time), part) in margins.iter().zip(&self.timestamps).zip(&self.part) {
+        let rows = margins.iter().zip(&self.timestamps).zip(&self.part);
+        let lines = rows.map(|((margin, time), part)| {
             let flag = u8::from(*margin > 0.0);
-            text += &format!("{},{margin:.6},{flag},{part}\n", field(time));
-        }
-        text
+            format!("{},{margin:.6},{flag},{part}\n", field(time))
+        });
+        let heading = std::iter::once("timestamp,score,flag,part\n".to_owned());
+        heading.chain(lines).collect()
     }
 }
 
@@ -235,14 +249,13 @@ impl Prepared for Detection {
                 .collect(),
         };
         let errors = margins.iter().zip(&self.clear).map(|(a, b)| (a - b).abs());
-        let counts = [self.gaps as f64, self.sensors as f64];
-        let values = [
-            errors.max_by(f64::total_cmp).unwrap_or(0.0),
-            counts[0],
-            counts[1],
+        let worst = errors.max_by(f64::total_cmp).unwrap_or(0.0);
+        let more = [
+            (worst, Some(0.0)),
+            (self.gaps as f64, None),
+            (self.sensors as f64, None),
         ];
-        let plaintext = [Some(0.0), None, None];
-        for ((name, value), plaintext) in MORE_METRICS.iter().zip(values).zip(plaintext) {
+        for (name, (value, plaintext)) in MORE_METRICS.iter().zip(more) {
             metrics.push(Metric {
                 name: (*name).into(),
                 value,

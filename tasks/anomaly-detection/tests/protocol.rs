@@ -202,6 +202,21 @@ fn a_detector_is_saved_and_scores_other_data() {
     );
 }
 
+/// Data without gaps get some.
+#[test]
+fn values_can_be_hidden() {
+    let mut whole = data(200);
+    whole
+        .features
+        .mapv_inplace(|x| if x.is_nan() { 0.0 } else { x });
+    let gaps = |share: f64| {
+        let (quality, _) = run(&whole, &[("hidden_share", OptionValue::Number(share))]).unwrap();
+        assert!(value(&quality, "max_score_error") < 1e-12);
+        value(&quality, "gaps")
+    };
+    assert_eq!((gaps(0.0), gaps(0.1)), (0.0, 80.0));
+}
+
 #[track_caller]
 fn refused(data: &Dataset, given: Given<'_>, expect: &str) {
     let error = run(data, given).unwrap_err().to_string();
@@ -235,7 +250,7 @@ fn bad_data_are_explained() {
     bad.test.clear();
     bad.train = (0..60).collect();
     refused(&bad, &[], "the test part has no rows");
-    refused(&data(3), &[], "one class only");
+    refused(&data(8), &[], "one class only");
 }
 
 /// SECOM, five folds, an alarm on a fifth: what the encrypted pipelines are held against.

@@ -4,11 +4,8 @@ use hexperiment_core::dataset::Dataset;
 use hexperiment_core::dataset::transform::median;
 use hexperiment_core::task::TaskError;
 use ndarray::{Array2, ArrayView1};
-use rand::SeedableRng as _;
-use rand::seq::SliceRandom as _;
-use rand_chacha::ChaCha20Rng;
 
-use crate::gaps::{Fill, Gap, find, whole_series};
+use crate::gaps::{Fill, Gap, find, hide, whole_series};
 
 /// A valid value that was hidden to be found again.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,33 +93,6 @@ impl Series {
         let most = self.table.iter().fold(1.0_f64, |m, x| m.max(x.abs()));
         most.log2().ceil().exp2()
     }
-}
-
-/// Hides a share of the valid values, rounded, but never the last of a column. Yields row, column
-/// and value, by column and row.
-fn hide(table: &mut Array2<f64>, share: f64, seed: u64) -> Vec<(usize, usize, f64)> {
-    let valid = table.indexed_iter().filter(|(_, x)| !x.is_nan());
-    let mut places: Vec<(usize, usize)> = valid.map(|(at, _)| at).collect();
-    let wanted = (places.len() as f64 * share).round() as usize;
-    places.shuffle(&mut ChaCha20Rng::seed_from_u64(seed));
-    let mut left: Vec<usize> = table
-        .columns()
-        .into_iter()
-        .map(|c| c.iter().filter(|x| !x.is_nan()).count())
-        .collect();
-    let mut hidden = Vec::with_capacity(wanted);
-    for (row, column) in places {
-        if hidden.len() == wanted {
-            break;
-        }
-        if left[column] > 1 {
-            left[column] -= 1;
-            let value = std::mem::replace(&mut table[[row, column]], f64::NAN);
-            hidden.push((row, column, value));
-        }
-    }
-    hidden.sort_unstable_by_key(|(row, column, _)| (*column, *row));
-    hidden
 }
 
 /// Mean and standard deviation of a column's valid values.
