@@ -245,6 +245,33 @@ fn wine_interpolation() {
     check("wine-interpolation", once);
 }
 
+/// Of the real series a part will do: what is expected of the whole is left out.
+fn part_of_secom(experiment: &mut Table) {
+    once(experiment);
+    set(experiment, "dataset", "limit", 250);
+    set(experiment, "task", "folds", 2);
+    set(experiment, "task", "features", 5);
+    let expect = experiment["expect"].as_table_mut().unwrap();
+    for whole in ["samples", "auc", "recall"] {
+        expect.remove(whole).unwrap();
+    }
+}
+
+#[test]
+fn secom_anomaly() {
+    check("secom-anomaly", part_of_secom);
+}
+
+#[test]
+fn secom_anomaly_gathered() {
+    check("secom-anomaly-gathered", part_of_secom);
+}
+
+#[test]
+fn wine_anomaly() {
+    check("wine-anomaly", once);
+}
+
 /// A file added to `experiments/` has to be added above.
 #[test]
 fn none_is_left_out() {
