@@ -40,7 +40,11 @@ fn file_name(index: usize, cell: &str) -> String {
             .zip(name.chars())
             .all(|(a, b)| a == b || a == '/');
     let name: String = name.chars().take(LONGEST).collect();
-    if same { name } else { format!("{name}-{index}") }
+    if same {
+        name
+    } else {
+        format!("{name}-{index}")
+    }
 }
 
 /// Whether a file of records is of the experiment `name`; one that cannot be read may be, so that

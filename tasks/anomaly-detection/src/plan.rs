@@ -7,7 +7,7 @@ use hexperiment_core::dataset::Dataset;
 use hexperiment_core::linear_model::{LogisticTraining, check_binary};
 use hexperiment_core::options::{OptionValue, Options};
 use hexperiment_core::task::{PrepareRequest, TaskError};
-use ndarray::Axis;
+use ndarray::{Array1, Axis};
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha20Rng;
@@ -70,26 +70,19 @@ impl Plan {
         // What is missing throughout cannot be learnt from, and is refused below.
         let units = Unit::fit_all(&data.features, learnt_from);
         let series = Series::new(data, &places, &units, training.clip)?;
+        let fit = |rows: &[usize]| training.fit(&series, &units, target, rows);
         let (fitted, fold_of) = if folds > 0 {
             check_binary(target, "whole")?;
-            let fold_of = deal(target.as_slice().unwrap_or_default(), folds, request.seed)?;
+            let fold_of = deal(&target.to_vec(), folds, request.seed)?;
             let others = |fold: usize| -> Vec<usize> {
                 let is_other = |row: &usize| fold_of[*row] != fold;
                 all.iter().copied().filter(is_other).collect()
             };
-            let fit = |fold| training.fit(&series, &units, target, &others(fold));
-            let fitted = (0..folds).map(fit).collect::<Result<Vec<Fitted>, _>>()?;
-            (fitted, fold_of)
+            let fitted = (0..folds).map(|fold| fit(&others(fold)));
+            (fitted.collect::<Result<Vec<Fitted>, _>>()?, fold_of)
         } else {
-            if data.test.is_empty() {
-                return Err(TaskError::data(
-                    "the test part has no rows, expected at least one",
-                    "set `test_fraction` under [dataset], or `folds = 5` under [task]",
-                ));
-            }
-            check_binary(&target.select(Axis(0), &data.test), "test")?;
-            let fitted = training.fit(&series, &units, target, &data.train)?;
-            (vec![fitted], vec![0; rows])
+            check_test(data, target)?;
+            (vec![fit(&data.train)?], vec![0; rows])
         };
         let mut notes: Vec<String> = fitted.iter().filter_map(|f| f.note.clone()).collect();
         notes.dedup();
@@ -107,7 +100,7 @@ impl Plan {
                 "each row is scored by the one of {folds} detectors whose training did not see \
                  it; `model.json` is one more, trained on all rows"
             ));
-            training.fit(&series, &units, target, &all)?.detector
+            fit(&all)?.detector
         } else {
             fitted[0].detector.clone()
         };
@@ -124,13 +117,18 @@ impl Plan {
             let name = |fold: &usize| format!("fold {}", fold + 1);
             fold_of.iter().map(name).collect()
         } else {
-            let mut part = vec!["train".to_owned(); rows];
-            data.test.iter().for_each(|row| part[*row] = "test".into());
             notes.push(format!(
                 "all {rows} rows are scored; measures are of the test part's {}",
                 data.test.len()
             ));
-            part
+            let name = |row: &usize| {
+                if data.test.contains(row) {
+                    "test"
+                } else {
+                    "train"
+                }
+            };
+            all.iter().map(|row| name(row).to_owned()).collect()
         };
         let spread = |f: Fitted| over_all(f, &places, &series.names, &units);
         Ok(Self {
@@ -194,6 +192,17 @@ impl Plan {
             notes,
         })
     }
+}
+
+/// Without both classes in the test part, most measures are undefined.
+fn check_test(data: &Dataset, target: &Array1<f64>) -> Result<(), TaskError> {
+    if data.test.is_empty() {
+        return Err(TaskError::data(
+            "the test part has no rows, expected at least one",
+            "set `test_fraction` under [dataset], or `folds = 5` under [task]",
+        ));
+    }
+    check_binary(&target.select(Axis(0), &data.test), "test")
 }
 
 fn training(options: &Options) -> Result<Training, TaskError> {
