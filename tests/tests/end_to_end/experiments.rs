@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use toml::{Table, Value};
 
@@ -161,6 +162,22 @@ fn check(name: &str, change: impl Fn(&mut Table)) {
     assert_eq!(folder.read("experiment.toml"), experiment.to_string());
     for expected in ["records.jsonl", "logs"] {
         assert!(folder.0.join(expected).exists(), "{expected}");
+    }
+    if experiment["task"]["use"].as_str() == Some("anomaly-detection") {
+        check_flags(&folder.0.join("artefacts"), ok, &rows[0]["samples"]);
+    }
+}
+
+/// Every cell that is well leaves a table with a line for each row, and a model.
+#[track_caller]
+fn check_flags(artefacts: &Path, cells: usize, rows: &str) {
+    let folders: Vec<_> = fs::read_dir(artefacts).unwrap().flatten().collect();
+    assert_eq!(folders.len(), cells);
+    for folder in folders {
+        let flags = fs::read_to_string(folder.path().join("anomalies.csv")).unwrap();
+        assert!(flags.starts_with("timestamp,score,flag,part\n"), "{flags}");
+        assert_eq!((flags.lines().count() - 1).to_string(), rows);
+        assert!(folder.path().join("model.json").is_file());
     }
 }
 
