@@ -1,7 +1,7 @@
 //! Tasks: what is computed, and how well it went.
 //!
 //! Required: the first four methods of [`Prepared`] and both of [`Task`]. Optional: what a task
-//! shows to the server and leaves to the client. Timed: only what the session does, never the
+//! shows to the server and leaves to the client, and the files that it leaves. Timed: only what the session does, never the
 //! task's own work in clear. Non-goal: a task knows no scheme.
 
 use ndarray::Array2;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
 use crate::options::{OptionError, OptionSpec, Options};
-use crate::program::{Program, ProgramError};
+use crate::program::{InputId, OutputId, Program, ProgramError};
 use crate::session::{Session, SessionError};
 
 /// What a task says about itself.
@@ -108,6 +108,39 @@ pub struct Outcome {
     pub outputs: Vec<Array2<f64>>,
 }
 
+impl Outcome {
+    /// What one round yields: the client encrypts `tables`, one for each input in order, the
+    /// server evaluates, and the client decrypts every output.
+    pub fn of_one_round(
+        session: &mut Session<'_>,
+        tables: &[Array2<f64>],
+    ) -> Result<Self, TaskError> {
+        let mut sealed = Vec::with_capacity(tables.len());
+        for (index, table) in tables.iter().enumerate() {
+            let id = InputId::from_index(index);
+            sealed.push(session.client().encrypt(id, table.view())?);
+        }
+        let results = session
+            .server()
+            .evaluate(&sealed.iter().collect::<Vec<_>>())?;
+        let mut outputs = Vec::with_capacity(results.len());
+        for (index, result) in results.iter().enumerate() {
+            let id = OutputId::from_index(index);
+            outputs.push(session.client().decrypt(id, result)?);
+        }
+        Ok(Self { outputs })
+    }
+}
+
+/// A file that a task leaves beside the tables: results for each row, a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artefact {
+    /// The file's name, without a folder.
+    pub name: String,
+    /// What stands in it.
+    pub bytes: Vec<u8>,
+}
+
 /// What a task is given.
 #[derive(Clone, Copy, Debug)]
 pub struct PrepareRequest<'a> {
@@ -152,5 +185,10 @@ pub trait Prepared: Send + Sync {
     /// a scheme leaves to the client: `division`.
     fn client_computes(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Files to keep of a run. Asked for once, of the last repetition; not timed.
+    fn artefacts(&self, _outcome: &Outcome) -> Result<Vec<Artefact>, TaskError> {
+        Ok(Vec::new())
     }
 }

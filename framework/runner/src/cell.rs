@@ -1,6 +1,7 @@
 //! The process of one cell: prepares, then repeats when told to.
 
 use std::io::{BufRead as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use hexperiment_core::clock::Stopwatch;
@@ -13,7 +14,7 @@ use hexperiment_core::registry;
 use hexperiment_core::scheme::{Circuit, CompileRequest, KeySet, Parameters, SchemeError};
 use hexperiment_core::security::Protection;
 use hexperiment_core::session::{Session, SessionError};
-use hexperiment_core::task::{PrepareRequest, Prepared, TaskError};
+use hexperiment_core::task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError};
 
 use crate::protocol::{FromCell, ToCell};
 
@@ -109,7 +110,12 @@ pub(crate) fn serve() -> ExitCode {
         let line = lines.next()?.ok()?;
         serde_json::from_str(&line).ok()
     };
-    let Some(ToCell::Prepare { plan, memory_limit }) = next() else {
+    let Some(ToCell::Prepare {
+        plan,
+        memory_limit,
+        artefacts,
+    }) = next()
+    else {
         return crate::bad_input("`cell` is for the program's own use; see `hexperiment help run`");
     };
     if let Some(bytes) = memory_limit {
@@ -127,14 +133,18 @@ pub(crate) fn serve() -> ExitCode {
             ),
         });
     }
-    match repeat(&plan, next) {
+    match repeat(&plan, &artefacts, next) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stop::Refused(reason)) => tell(&FromCell::Refused { reason }),
         Err(Stop::Failed(reason)) => tell(&FromCell::Failed { reason }),
     }
 }
 
-fn repeat(plan: &CellPlan, mut next: impl FnMut() -> Option<ToCell>) -> Result<(), Stop> {
+fn repeat(
+    plan: &CellPlan,
+    artefacts: &Path,
+    mut next: impl FnMut() -> Option<ToCell>,
+) -> Result<(), Stop> {
     let data = Dataset::load(&plan.dataset).map_err(failed)?;
     let Compiled {
         prepared,
@@ -156,8 +166,8 @@ fn repeat(plan: &CellPlan, mut next: impl FnMut() -> Option<ToCell>) -> Result<(
             lowering: lowered.notes().to_vec(),
         }),
     });
-    while let Some(ToCell::Repeat { index }) = next() {
-        let repetition = once(
+    while let Some(ToCell::Repeat { index, keep }) = next() {
+        let (repetition, outcome) = once(
             plan,
             prepared.as_ref(),
             circuit.as_ref(),
@@ -165,6 +175,9 @@ fn repeat(plan: &CellPlan, mut next: impl FnMut() -> Option<ToCell>) -> Result<(
             &keys,
             index,
         )?;
+        if keep {
+            write(artefacts, &prepared.artefacts(&outcome)?)?;
+        }
         tell(&FromCell::Done {
             repetition: Box::new(repetition),
         });
@@ -188,12 +201,12 @@ fn once(
     lowered: &Lowered,
     keys: &KeySet,
     index: u32,
-) -> Result<Repetition, Stop> {
+) -> Result<(Repetition, Outcome), Stop> {
     let mut session = Session::new(circuit, lowered, keys);
     let outcome = prepared.run(&mut session)?;
     let report = session.finish();
     let quality = prepared.score(&outcome)?;
-    Ok(Repetition {
+    let repetition = Repetition {
         cell: plan.cell.id.clone(),
         index,
         encrypt: report.encrypt,
@@ -204,7 +217,19 @@ fn once(
         errors: report.errors,
         quality,
         peak_rss_bytes: peak_rss_bytes(),
-    })
+    };
+    Ok((repetition, outcome))
+}
+
+/// Writes a task's files, if it has any, into a folder of the cell's own.
+fn write(folder: &Path, files: &[Artefact]) -> Result<(), Stop> {
+    for file in files {
+        let path = folder.join(&file.name);
+        std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::write(&path, &file.bytes))
+            .map_err(|e| failed(format!("{}: cannot be written: {e}", path.display())))?;
+    }
+    Ok(())
 }
 
 fn tell(message: &FromCell) -> ExitCode {

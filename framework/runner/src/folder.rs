@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 const RECORDS: &str = "records.jsonl";
 
-/// Characters of a log's name, at most four bytes each: file systems take 255 bytes.
+/// Characters of a name made from a cell's, at most four bytes each: file systems take 255 bytes.
 const LONGEST: usize = 50;
 
 /// Where a run writes.
@@ -19,6 +19,32 @@ pub(crate) struct RunFolder {
 /// Now, in UTC, as in `2026-05-04T09:08:07Z`.
 pub(crate) fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+/// A cell's name as a file's, different from those of the run's other cells.
+fn file_name(index: usize, cell: &str) -> String {
+    let name: String = cell
+        .chars()
+        .map(|c| {
+            if c.is_alphanumeric() || "-_=.".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    // A file system has a longest name, and other cells may be called nearly so.
+    let same = name.chars().count() <= LONGEST
+        && cell
+            .chars()
+            .zip(name.chars())
+            .all(|(a, b)| a == b || a == '/');
+    let name: String = name.chars().take(LONGEST).collect();
+    if same {
+        name
+    } else {
+        format!("{name}-{index}")
+    }
 }
 
 /// Whether a file of records is of the experiment `name`; one that cannot be read may be, so that
@@ -106,28 +132,12 @@ impl RunFolder {
     pub(crate) fn log(&self, index: usize, cell: &str) -> io::Result<PathBuf> {
         let logs = self.path.join("logs");
         fs::create_dir_all(&logs)?;
-        let name: String = cell
-            .chars()
-            .map(|c| {
-                if c.is_alphanumeric() || "-_=.".contains(c) {
-                    c
-                } else {
-                    '_'
-                }
-            })
-            .collect();
-        // A file system has a longest name, and other cells may be called nearly so.
-        let same = name.chars().count() <= LONGEST
-            && cell
-                .chars()
-                .zip(name.chars())
-                .all(|(a, b)| a == b || a == '/');
-        let name: String = name.chars().take(LONGEST).collect();
-        Ok(logs.join(if same {
-            format!("{name}.log")
-        } else {
-            format!("{name}-{index}.log")
-        }))
+        Ok(logs.join(format!("{}.log", file_name(index, cell))))
+    }
+
+    /// Where the files go that the task of a cell leaves; not made yet.
+    pub(crate) fn artefacts(&self, index: usize, cell: &str) -> PathBuf {
+        self.path.join("artefacts").join(file_name(index, cell))
     }
 
     /// Points `runs/latest` here, by a rename, so that it always points somewhere.
@@ -217,6 +227,8 @@ mod tests {
             path.file_name().unwrap().to_string_lossy().into_owned()
         };
         assert_eq!(name(0, "paillier"), "paillier.log");
+        let artefacts = folder.artefacts(1, "paillier/features=3");
+        assert!(artefacts.ends_with("artefacts/paillier_features=3"));
         assert_eq!(name(1, "paillier/features=3"), "paillier_features=3.log");
         assert_ne!(name(2, "a b"), name(3, "a*b"));
         let long = "é".repeat(300);

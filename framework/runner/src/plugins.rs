@@ -12,6 +12,7 @@ use scheme_paillier as _;
 use scheme_plaintext as _;
 use scheme_seal_ckks as _;
 use scheme_tfhe as _;
+use task_anomaly_detection as _;
 use task_interpolation as _;
 use task_linear_regression as _;
 use task_logistic_regression as _;

@@ -1,6 +1,8 @@
 //! What a run and the process of a cell say to each other: lines of JSON on standard input and
 //! output.
 
+use std::path::PathBuf;
+
 use hexperiment_core::experiment::CellPlan;
 use hexperiment_core::record::{Repetition, Setup};
 use serde::{Deserialize, Serialize};
@@ -15,11 +17,15 @@ pub(crate) enum ToCell {
         plan: Box<CellPlan>,
         /// Address space that the process may use, in bytes.
         memory_limit: Option<u64>,
+        /// Where the task's files go; made where there are any.
+        artefacts: PathBuf,
     },
     /// Run once; `index` is the repetition's number, warm-up counted from 0 too.
     Repeat {
         /// Its number.
         index: u32,
+        /// Whether the task's files are kept of this one.
+        keep: bool,
     },
 }
 

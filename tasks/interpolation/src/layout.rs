@@ -1,7 +1,7 @@
 //! How series lie in vectors, and the program on them.
 
 use hexperiment_core::program::{
-    Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder, ValueId,
+    Column, Input, Interval, Output, Party, Program, ProgramBuilder, ValueId,
 };
 use hexperiment_core::session::Session;
 use hexperiment_core::task::{Outcome, TaskError};
@@ -40,20 +40,7 @@ pub(crate) struct Layout {
 impl Layout {
     /// One round: the client encrypts, the server evaluates, the client decrypts.
     pub(crate) fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
-        let mut sealed = Vec::with_capacity(self.inputs.len());
-        for (index, table) in self.inputs.iter().enumerate() {
-            let id = InputId::from_index(index);
-            sealed.push(session.client().encrypt(id, table.view())?);
-        }
-        let results = session
-            .server()
-            .evaluate(&sealed.iter().collect::<Vec<_>>())?;
-        let mut outputs = Vec::with_capacity(results.len());
-        for (index, result) in results.iter().enumerate() {
-            let id = OutputId::from_index(index);
-            outputs.push(session.client().decrypt(id, result)?);
-        }
-        Ok(Outcome { outputs })
+        Outcome::of_one_round(session, &self.inputs)
     }
 
     /// The filled values, divided where that was left to the client.

@@ -5,7 +5,6 @@
 //! gathers each gap's neighbours, only how many there are; or it gets their positions encrypted.
 //! It never sees a value.
 
-pub mod gaps;
 mod layout;
 mod masked;
 mod pairs;
@@ -13,6 +12,7 @@ mod quality;
 mod series;
 mod steps;
 
+use hexperiment_core::dataset::gaps;
 use hexperiment_core::inventory;
 use hexperiment_core::options::{OptionSpec, Options};
 use hexperiment_core::program::Program;

@@ -1,14 +1,11 @@
 //! The series that a run is about: values hidden, standardised, gaps found.
 
+use hexperiment_core::dataset::Dataset;
 use hexperiment_core::dataset::transform::median;
-use hexperiment_core::dataset::{Dataset, MissingPolicy};
 use hexperiment_core::task::TaskError;
 use ndarray::{Array2, ArrayView1};
-use rand::SeedableRng as _;
-use rand::seq::SliceRandom as _;
-use rand_chacha::ChaCha20Rng;
 
-use crate::gaps::{Fill, Gap, find};
+use crate::gaps::{Fill, Gap, find, hide, whole_series};
 
 /// A valid value that was hidden to be found again.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,7 +41,7 @@ impl Series {
     /// Fails where another policy would fill gaps first or leave out rows, where a column has no
     /// valid value, and where nothing is missing.
     pub(crate) fn new(data: &Dataset, hidden_share: f64, seed: u64) -> Result<Self, TaskError> {
-        check_policy(data)?;
+        whole_series(data)?;
         let mut table = data.features.clone();
         let missing = table.iter().filter(|x| x.is_nan()).count();
         let hidden = hide(&mut table, hidden_share, seed);
@@ -98,53 +95,6 @@ impl Series {
     }
 }
 
-fn check_policy(data: &Dataset) -> Result<(), TaskError> {
-    let rows = data.features.nrows();
-    if data.train.len() + data.test.len() != rows {
-        return Err(TaskError::data(
-            "rows are left out, but a series needs all of its own to know what is next to what",
-            "take `balance` out of [dataset], and say `missing = \"keep\"` there",
-        ));
-    }
-    let gaps = data.features.iter().any(|x| x.is_nan());
-    match data.missing {
-        MissingPolicy::Keep => Ok(()),
-        _ if !gaps => Ok(()),
-        _ => Err(TaskError::data(
-            "the data set's gaps are to be filled or dropped in clear, but filling them is the \
-             task",
-            "say `missing = \"keep\"` under [dataset]",
-        )),
-    }
-}
-
-/// Hides a share of the valid values, rounded, but never the last of a column. Yields row, column
-/// and value, by column and row.
-fn hide(table: &mut Array2<f64>, share: f64, seed: u64) -> Vec<(usize, usize, f64)> {
-    let valid = table.indexed_iter().filter(|(_, x)| !x.is_nan());
-    let mut places: Vec<(usize, usize)> = valid.map(|(at, _)| at).collect();
-    let wanted = (places.len() as f64 * share).round() as usize;
-    places.shuffle(&mut ChaCha20Rng::seed_from_u64(seed));
-    let mut left: Vec<usize> = table
-        .columns()
-        .into_iter()
-        .map(|c| c.iter().filter(|x| !x.is_nan()).count())
-        .collect();
-    let mut hidden = Vec::with_capacity(wanted);
-    for (row, column) in places {
-        if hidden.len() == wanted {
-            break;
-        }
-        if left[column] > 1 {
-            left[column] -= 1;
-            let value = std::mem::replace(&mut table[[row, column]], f64::NAN);
-            hidden.push((row, column, value));
-        }
-    }
-    hidden.sort_unstable_by_key(|(row, column, _)| (*column, *row));
-    hidden
-}
-
 /// Mean and standard deviation of a column's valid values.
 struct Scale {
     mean: f64,
@@ -175,7 +125,7 @@ impl Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hexperiment_core::dataset::Provenance;
+    use hexperiment_core::dataset::{MissingPolicy, Provenance};
     use ndarray::array;
 
     const X: f64 = f64::NAN;

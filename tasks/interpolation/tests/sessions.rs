@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use hexperiment_core::dataset::gaps::{Gap, find};
 use hexperiment_core::dataset::{
     Dataset, DatasetRequest, DatasetSource, MissingPolicy, Provenance,
 };
@@ -16,7 +17,6 @@ use hexperiment_core::task::{PrepareRequest, Prepared, Quality, Task, TaskError}
 use ndarray::{Array2, ArrayView1, array};
 use scheme_plaintext as _;
 use task_interpolation::Interpolation;
-use task_interpolation::gaps::{Gap, find};
 
 const X: f64 = f64::NAN;
 

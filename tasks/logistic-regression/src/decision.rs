@@ -1,10 +1,9 @@
 //! Where a score becomes a decision.
 
+use hexperiment_core::linear_model::sigmoid;
 use hexperiment_core::metrics;
 use hexperiment_core::options::{OptionValue, Options};
 use hexperiment_core::task::TaskError;
-
-use crate::train::sigmoid;
 
 /// The rule by which samples are called positive.
 #[derive(Clone, Copy, Debug, PartialEq)]

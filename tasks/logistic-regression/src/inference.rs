@@ -2,16 +2,16 @@
 
 use hexperiment_core::dataset::encode::EncodedTable;
 use hexperiment_core::dataset::transform;
-use hexperiment_core::linear_model::{Features, LinearModel, OneRound, Settings};
+use hexperiment_core::linear_model::{
+    Features, LinearModel, LogisticTraining, OneRound, Settings, check_binary, sigmoid,
+};
 use hexperiment_core::metrics;
 use hexperiment_core::options::Options;
 use hexperiment_core::program::{Output, Program, ProgramBuilder};
 use hexperiment_core::session::Session;
 use hexperiment_core::task::{Outcome, PrepareRequest, Prepared, Quality, TaskError};
-use ndarray::Array1;
 
 use crate::decision::Rule;
-use crate::train::{Training, sigmoid};
 
 /// What is computed under encryption.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Inference {
         let settings = Settings::read(options)?;
         let Features { table, mut notes } =
             Features::prepare(&partition, settings, transform::rank_by_f)?;
-        let training = Training {
+        let training = LogisticTraining {
             alpha: options.number("alpha")?,
             balanced: options.text("class_weight")? == "balanced",
             max_iterations: options.integer("max_iterations")? as u64,
@@ -104,38 +104,6 @@ impl Inference {
             notes,
         })
     }
-}
-
-/// Both classes must occur, in the test part too: most measures are undefined without.
-fn check_binary(target: &Array1<f64>, part: &str) -> Result<(), TaskError> {
-    let mut values: Vec<f64> = target.to_vec();
-    values.sort_by(f64::total_cmp);
-    values.dedup();
-    if values.iter().any(|v| *v != 0.0 && *v != 1.0) {
-        let mut shown: Vec<String> = values.iter().take(6).map(ToString::to_string).collect();
-        if values.len() > shown.len() {
-            shown.push("…".into());
-        }
-        return Err(TaskError::data(
-            format!(
-                "the target has the values {}; expected 0 and 1",
-                shown.join(", ")
-            ),
-            "choose a binary target, or name the value that counts as 1 under [dataset], as in `positive = \"1\"`",
-        ));
-    }
-    if values.len() < 2 {
-        return Err(TaskError::data(
-            format!(
-                "the {part} part has one class only: each of its {} targets is {}",
-                target.len(),
-                values[0]
-            ),
-            "use more rows or another `test_fraction`, or deal each class to both parts with \
-             `split = \"stratified\"` under [dataset]",
-        ));
-    }
-    Ok(())
 }
 
 /// The program: a weighted sum, and what follows it.

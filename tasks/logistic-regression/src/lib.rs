@@ -3,7 +3,6 @@
 
 mod decision;
 mod inference;
-mod train;
 
 use hexperiment_core::inventory;
 use hexperiment_core::linear_model::Settings;
@@ -11,8 +10,6 @@ use hexperiment_core::metrics;
 use hexperiment_core::options::{OptionKind, OptionSpec};
 use hexperiment_core::registry::TaskPlugin;
 use hexperiment_core::task::{PrepareRequest, Prepared, Task, TaskError, TaskManifest};
-
-pub use train::{Trained, Training};
 
 inventory::submit! { TaskPlugin(&LogisticRegression) }
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use toml::{Table, Value};
 
@@ -162,6 +163,22 @@ fn check(name: &str, change: impl Fn(&mut Table)) {
     for expected in ["records.jsonl", "logs"] {
         assert!(folder.0.join(expected).exists(), "{expected}");
     }
+    if experiment["task"]["use"].as_str() == Some("anomaly-detection") {
+        check_flags(&folder.0.join("artefacts"), ok, &rows[0]["samples"]);
+    }
+}
+
+/// Every cell that is well leaves a table with a line for each row, and a model.
+#[track_caller]
+fn check_flags(artefacts: &Path, cells: usize, rows: &str) {
+    let folders: Vec<_> = fs::read_dir(artefacts).unwrap().flatten().collect();
+    assert_eq!(folders.len(), cells);
+    for folder in folders {
+        let flags = fs::read_to_string(folder.path().join("anomalies.csv")).unwrap();
+        assert!(flags.starts_with("timestamp,score,flag,part\n"), "{flags}");
+        assert_eq!((flags.lines().count() - 1).to_string(), rows);
+        assert!(folder.path().join("model.json").is_file());
+    }
 }
 
 fn once(experiment: &mut Table) {
@@ -243,6 +260,33 @@ fn secom_interpolation_masked() {
 #[test]
 fn wine_interpolation() {
     check("wine-interpolation", once);
+}
+
+/// Of the real series a part will do: what is expected of the whole is left out.
+fn part_of_secom(experiment: &mut Table) {
+    once(experiment);
+    set(experiment, "dataset", "limit", 250);
+    set(experiment, "task", "folds", 2);
+    set(experiment, "task", "features", 5);
+    let expect = experiment["expect"].as_table_mut().unwrap();
+    for whole in ["samples", "auc", "recall"] {
+        expect.remove(whole).unwrap();
+    }
+}
+
+#[test]
+fn secom_anomaly() {
+    check("secom-anomaly", part_of_secom);
+}
+
+#[test]
+fn secom_anomaly_gathered() {
+    check("secom-anomaly-gathered", part_of_secom);
+}
+
+#[test]
+fn wine_anomaly() {
+    check("wine-anomaly", once);
 }
 
 /// A file added to `experiments/` has to be added above.

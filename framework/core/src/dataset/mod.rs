@@ -3,6 +3,7 @@
 mod csv_table;
 mod embedded;
 pub mod encode;
+pub mod gaps;
 mod load;
 mod locate;
 pub mod manifest;

@@ -1,13 +1,16 @@
 //! Linear models: what the tasks share whose server computes a weighted sum of encrypted
 //! features. Which features, in which unit and range ([`Features`]); the weights and their part
-//! of the program ([`LinearModel`]); the protocol of one round ([`OneRound`]).
+//! of the program ([`LinearModel`]); the protocol of one round ([`OneRound`]); how the weights of a
+//! logistic regression are found in clear ([`LogisticTraining`]).
 //!
-//! How the weights are found, what follows the sum and how the result is scored is the task's.
+//! What follows the sum and how the result is scored is the task's.
 
 mod features;
+mod logistic;
 mod model;
 mod protocol;
 
 pub use features::{Features, Ranking, Settings};
+pub use logistic::{LogisticTraining, Trained, check_binary, sigmoid};
 pub use model::LinearModel;
 pub use protocol::OneRound;

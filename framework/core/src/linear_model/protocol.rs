@@ -1,7 +1,7 @@
 //! The protocol of one round.
 
 use crate::dataset::encode::EncodedTable;
-use crate::program::{InputId, OutputId, Program};
+use crate::program::Program;
 use crate::session::Session;
 use crate::task::{Outcome, TaskError};
 
@@ -18,14 +18,6 @@ pub struct OneRound {
 impl OneRound {
     /// Runs it.
     pub fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
-        let rows = self.table.encrypted.view();
-        let sealed = session.client().encrypt(InputId::from_index(0), rows)?;
-        let scores = session.server().evaluate(&[&sealed])?;
-        let output = session
-            .client()
-            .decrypt(OutputId::from_index(0), &scores[0])?;
-        Ok(Outcome {
-            outputs: vec![output],
-        })
+        Outcome::of_one_round(session, std::slice::from_ref(&self.table.encrypted))
     }
 }

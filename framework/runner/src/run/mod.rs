@@ -267,6 +267,7 @@ impl Runner<'_> {
         let message = ToCell::Prepare {
             plan: Box::new(plan.clone()),
             memory_limit: self.experiment.memory_limit(),
+            artefacts: self.folder.artefacts(index, &plan.cell.id),
         };
         match process.ask(&message) {
             Ok(FromCell::Ready { setup }) => {
@@ -301,7 +302,12 @@ impl Runner<'_> {
             return Ok(());
         };
         let number = repetition.unwrap_or(round);
-        match process.ask(&ToCell::Repeat { index: number }) {
+        let keep = repetition.is_some_and(|r| r + 1 == self.experiment.repetitions());
+        let ask = ToCell::Repeat {
+            index: number,
+            keep,
+        };
+        match process.ask(&ask) {
             Ok(FromCell::Done { repetition: done }) => {
                 if repetition.is_none() && done.errors.violation.is_none() {
                     return Ok(());

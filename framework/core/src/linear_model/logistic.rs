@@ -1,15 +1,15 @@
-//! Training in clear.
+//! Logistic regression, trained in clear.
 
 use linfa::prelude::*;
 use ndarray::{Array1, Array2, Axis};
 
-use hexperiment_core::linear_model::LinearModel;
-use hexperiment_core::task::TaskError;
+use super::LinearModel;
+use crate::task::TaskError;
 
 /// How a model is trained: it minimises the sum of (weighted) log losses plus `alpha / 2` times
 /// the squared norm of the weights; the intercept is not penalised.
 #[derive(Clone, Copy, Debug)]
-pub struct Training {
+pub struct LogisticTraining {
     /// The penalty.
     pub alpha: f64,
     /// Whether a sample counts `n / (2 n_class)` instead of 1.
@@ -18,7 +18,7 @@ pub struct Training {
     pub max_iterations: u64,
 }
 
-/// A trained model, whose score is the logit.
+/// A trained model, whose score is the logit: of the odds that a row is positive.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trained {
     /// The model.
@@ -31,7 +31,8 @@ pub struct Trained {
 /// of a standardised feature is then off by about as much, divided by the curvature.
 const CONVERGED: f64 = 1e-5;
 
-pub(crate) fn sigmoid(x: f64) -> f64 {
+/// The logistic function.
+pub fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
@@ -42,7 +43,7 @@ fn failed(message: impl Into<String>) -> TaskError {
     }
 }
 
-impl Training {
+impl LogisticTraining {
     /// Trains on standardised rows and targets of 0 and 1, both of which occur. Fails where there
     /// is no optimum; a model whose training stopped early comes with a note.
     pub fn fit(self, features: &Array2<f64>, target: &Array1<f64>) -> Result<Trained, TaskError> {
@@ -172,6 +173,39 @@ impl Training {
     }
 }
 
+/// Fails unless a part's targets are 0 and 1, both of which occur: without, nothing can be learnt
+/// and most measures are undefined. `part` is its name for the message.
+pub fn check_binary(target: &Array1<f64>, part: &str) -> Result<(), TaskError> {
+    let mut values: Vec<f64> = target.to_vec();
+    values.sort_by(f64::total_cmp);
+    values.dedup();
+    if values.iter().any(|v| *v != 0.0 && *v != 1.0) {
+        let mut shown: Vec<String> = values.iter().take(6).map(ToString::to_string).collect();
+        if values.len() > shown.len() {
+            shown.push("…".into());
+        }
+        return Err(TaskError::data(
+            format!(
+                "the target has the values {}; expected 0 and 1",
+                shown.join(", ")
+            ),
+            "choose a binary target, or name the value that counts as 1 under [dataset], as in `positive = \"1\"`",
+        ));
+    }
+    if values.len() < 2 {
+        return Err(TaskError::data(
+            format!(
+                "the {part} part has one class only: each of its {} targets is {}",
+                target.len(),
+                values[0]
+            ),
+            "use more rows or another `test_fraction`, or deal each class to both parts with \
+             `split = \"stratified\"` under [dataset]",
+        ));
+    }
+    Ok(())
+}
+
 /// Whether every positive scores above every negative.
 fn separates(scores: &Array1<f64>, target: &Array1<f64>) -> bool {
     let each = || scores.iter().zip(target);
@@ -248,8 +282,8 @@ mod tests {
         (features, target)
     }
 
-    fn training(alpha: f64, balanced: bool, max_iterations: u64) -> Training {
-        Training {
+    fn training(alpha: f64, balanced: bool, max_iterations: u64) -> LogisticTraining {
+        LogisticTraining {
             alpha,
             balanced,
             max_iterations,
@@ -280,7 +314,7 @@ mod tests {
             let (x, y) = clouds(200, positives);
             let trained = training(1.0, false, 200).fit(&x, &y).unwrap();
             let scores = trained.model.scores(&x);
-            let auc = hexperiment_core::metrics::auc(&scores.to_vec(), &y.to_vec());
+            let auc = crate::metrics::auc(&scores.to_vec(), &y.to_vec());
             assert!(auc > 0.6, "{positives}: {auc}");
         }
     }

@@ -1,9 +1,14 @@
-//! Gaps of series, and what fills them.
+//! Gaps of series, and what fills them: rows are points in time, in the data's order.
 
 use std::ops::Range;
 
-use hexperiment_core::task::TaskError;
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha20Rng;
+
+use super::{Dataset, MissingPolicy};
+use crate::task::TaskError;
 
 /// A run of missing values in one column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +100,54 @@ impl Fill {
     }
 }
 
+/// Fails unless all rows are used and their gaps are left to the task.
+pub fn whole_series(data: &Dataset) -> Result<(), TaskError> {
+    let rows = data.features.nrows();
+    if data.train.len() + data.test.len() != rows {
+        return Err(TaskError::data(
+            "rows are left out, but a series needs all of its own to know what is next to what",
+            "take `balance` out of [dataset], and say `missing = \"keep\"` there",
+        ));
+    }
+    let gaps = data.features.iter().any(|x| x.is_nan());
+    match data.missing {
+        MissingPolicy::Keep => Ok(()),
+        _ if !gaps => Ok(()),
+        _ => Err(TaskError::data(
+            "the data set's gaps are to be filled or dropped in clear, but filling them is the \
+             task's",
+            "say `missing = \"keep\"` under [dataset]",
+        )),
+    }
+}
+
+/// Hides a share of the valid values by the seed, rounded, but never the last of a column. Yields
+/// row, column and value, by column and row.
+pub fn hide(table: &mut Array2<f64>, share: f64, seed: u64) -> Vec<(usize, usize, f64)> {
+    let valid = table.indexed_iter().filter(|(_, x)| !x.is_nan());
+    let mut places: Vec<(usize, usize)> = valid.map(|(at, _)| at).collect();
+    let wanted = (places.len() as f64 * share).round() as usize;
+    places.shuffle(&mut ChaCha20Rng::seed_from_u64(seed));
+    let mut left: Vec<usize> = table
+        .columns()
+        .into_iter()
+        .map(|c| c.iter().filter(|x| !x.is_nan()).count())
+        .collect();
+    let mut hidden = Vec::with_capacity(wanted);
+    for (row, column) in places {
+        if hidden.len() == wanted {
+            break;
+        }
+        if left[column] > 1 {
+            left[column] -= 1;
+            let value = std::mem::replace(&mut table[[row, column]], f64::NAN);
+            hidden.push((row, column, value));
+        }
+    }
+    hidden.sort_unstable_by_key(|(row, column, _)| (*column, *row));
+    hidden
+}
+
 /// The gaps of a table (rows are points in time; NaN where a value is missing), by column and
 /// row. Fails where a column has no valid value; `names` are the columns'.
 pub fn find(table: ArrayView2<'_, f64>, names: &[String]) -> Result<Vec<Gap>, TaskError> {
@@ -145,7 +198,6 @@ pub fn find(table: ArrayView2<'_, f64>, names: &[String]) -> Result<Vec<Gap>, Ta
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::Array2;
 
     const X: f64 = f64::NAN;
 

@@ -1,0 +1,263 @@
+//! A detector: which sensors, how their values are standardised and weighted, and above which
+//! score a row is an anomaly. Trained in clear, kept in a file.
+
+use std::path::Path;
+
+use hexperiment_core::dataset::transform::{Standardizer, rank_by_f};
+use hexperiment_core::linear_model::{LogisticTraining, check_binary, sigmoid};
+use hexperiment_core::metrics;
+use hexperiment_core::task::TaskError;
+use ndarray::{Array1, ArrayView1, Axis};
+use serde::{Deserialize, Serialize};
+
+use crate::series::{Series, Unit};
+
+/// What a detector does with one sensor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sensor {
+    pub(crate) name: String,
+    /// Of the values that the client sends.
+    pub(crate) unit: Unit,
+    /// Of the interpolated series over the training rows, in that unit.
+    pub(crate) mean: f64,
+    pub(crate) deviation: f64,
+    /// Of the standardised value.
+    pub(crate) weight: f64,
+}
+
+impl Sensor {
+    /// What a value in the sensor's unit is multiplied by: standardisation and weight in one.
+    pub(crate) fn factor(&self) -> f64 {
+        self.weight / self.deviation
+    }
+}
+
+/// A trained model with its threshold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Detector {
+    /// Values are moved to so many units from the centre at most.
+    pub(crate) clip: f64,
+    pub(crate) sensors: Vec<Sensor>,
+    /// Of the logit.
+    pub(crate) intercept: f64,
+    /// The logit above which a row is an anomaly.
+    pub(crate) threshold: f64,
+}
+
+impl Detector {
+    /// What is added to the weighted values to make a margin: logit less threshold.
+    pub(crate) fn bias(&self) -> f64 {
+        let shifts = self.sensors.iter().map(|s| s.factor() * s.mean);
+        self.intercept - self.threshold - shifts.sum::<f64>()
+    }
+
+    /// The margin of a row of filled values, one for each sensor: above 0 it is an anomaly.
+    pub(crate) fn margin(&self, row: ArrayView1<'_, f64>) -> f64 {
+        let terms = self.sensors.iter().zip(row);
+        self.bias() + terms.map(|(s, x)| s.factor() * x).sum::<f64>()
+    }
+
+    /// Its file's text.
+    pub(crate) fn to_json(&self) -> Result<Vec<u8>, TaskError> {
+        serde_json::to_vec_pretty(self).map_err(|e| failed(e.to_string()))
+    }
+
+    /// Reads a file that an earlier run left.
+    pub(crate) fn load(path: &Path) -> Result<Self, TaskError> {
+        let help = "give the path of a `model.json` that a run of this task left below \
+                    `runs/.../artefacts/`, from the folder that the program is started in, or \
+                    leave `model` out to train one";
+        let bad = |problem: String| TaskError::data(format!("{}: {problem}", path.display()), help);
+        let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
+        let read: Self =
+            serde_json::from_str(&text).map_err(|e| bad(format!("is no detector: {e}")))?;
+        read.check().map_err(bad)?;
+        Ok(read)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.sensors.is_empty() {
+            return Err("found no sensor, expected one or more".into());
+        }
+        if !(self.clip > 0.0 && self.clip.is_finite()) {
+            return Err(format!("`clip`: found {}, expected above 0", self.clip));
+        }
+        for (i, s) in self.sensors.iter().enumerate() {
+            for (what, x) in [("width", s.unit.width), ("deviation", s.deviation)] {
+                if x <= 0.0 {
+                    return Err(format!(
+                        "sensor `{}`, `{what}`: found {x}, expected above 0",
+                        s.name
+                    ));
+                }
+            }
+            if self.sensors[..i].iter().any(|other| other.name == s.name) {
+                return Err(format!("sensor `{}` is there twice", s.name));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How detectors are trained.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Training {
+    /// How many sensors are selected; 0 for all.
+    pub(crate) features: usize,
+    pub(crate) clip: f64,
+    /// The share of the training rows to be called anomalies.
+    pub(crate) alarm_rate: f64,
+    pub(crate) logistic: LogisticTraining,
+}
+
+/// A detector, the places of its sensors, and what a reader must know.
+#[derive(Clone, Debug)]
+pub(crate) struct Fitted {
+    pub(crate) detector: Detector,
+    /// Columns of the series that it was trained on, rising.
+    pub(crate) places: Vec<usize>,
+    pub(crate) note: Option<String>,
+}
+
+fn failed(message: String) -> TaskError {
+    TaskError::Model {
+        model: "anomaly detector",
+        message,
+    }
+}
+
+impl Training {
+    /// Trains on some rows of interpolated series: sensors that vary there are ranked by ANOVA
+    /// F, standardised and weighted by logistic regression.
+    pub(crate) fn fit(
+        &self,
+        series: &Series,
+        units: &[Unit],
+        target: &Array1<f64>,
+        rows: &[usize],
+    ) -> Result<Fitted, TaskError> {
+        let target = target.select(Axis(0), rows);
+        check_binary(&target, "training")?;
+        let table = series.filled.select(Axis(0), rows);
+        let varies = |j: &usize| {
+            let column = table.column(*j);
+            column.iter().any(|x| (x - column[0]).abs() > 1e-9)
+        };
+        let mut places: Vec<usize> = (0..table.ncols()).filter(varies).collect();
+        if places.is_empty() || self.features > places.len() {
+            return Err(TaskError::Options(format!(
+                "`features = {}`: found {} sensors that vary in the training rows, expected at \
+                 least one and as many as are to be selected",
+                self.features,
+                places.len()
+            )));
+        }
+        if self.features > 0 {
+            let table = table.select(Axis(1), &places);
+            let mut best = rank_by_f(table.view(), target.view());
+            best.truncate(self.features);
+            best.sort_unstable();
+            places = best.into_iter().map(|i| places[i]).collect();
+        }
+        let table = table.select(Axis(1), &places);
+        let standard = Standardizer::fit(&table);
+        let table = standard.apply(&table);
+        let trained = self.logistic.fit(&table, &target)?;
+        let logits = trained.model.scores(&table).to_vec();
+        let threshold = metrics::alarm_threshold(&logits, self.alarm_rate).ok_or_else(|| {
+            failed(
+                "every training row has the same score; choose sensors that tell something".into(),
+            )
+        })?;
+        let sensors = places.iter().enumerate().map(|(i, j)| Sensor {
+            name: series.names[*j].clone(),
+            unit: units[*j],
+            mean: standard.means[i],
+            deviation: standard.scales[i],
+            weight: trained.model.weights[i],
+        });
+        let detector = Detector {
+            clip: self.clip,
+            sensors: sensors.collect(),
+            intercept: trained.model.intercept,
+            threshold,
+        };
+        Ok(Fitted {
+            detector,
+            places,
+            note: trained.note,
+        })
+    }
+}
+
+/// In words, for the report.
+pub(crate) fn describe_threshold(detector: &Detector) -> String {
+    format!("probability {:.4}", sigmoid(detector.threshold))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detector() -> Detector {
+        let sensor = |name: &str, weight: f64| Sensor {
+            name: name.into(),
+            unit: Unit {
+                centre: 10.0,
+                width: 0.1,
+            },
+            mean: 0.5,
+            deviation: 2.0,
+            weight,
+        };
+        Detector {
+            clip: 5.0,
+            sensors: vec![sensor("a", 1.0), sensor("b", -3.0)],
+            intercept: 0.25,
+            threshold: 1.0,
+        }
+    }
+
+    #[test]
+    fn a_margin_by_hand() {
+        // 0.25 - 1 + 1 * (4 - 0.5) / 2 - 3 * (1 - 0.5) / 2
+        let margin = detector().margin(ndarray::array![4.0, 1.0].view());
+        assert!((margin - 0.25).abs() < 1e-15, "{margin}");
+    }
+
+    #[track_caller]
+    fn refused(text: &str, expect: &[&str]) {
+        let folder = std::env::temp_dir().join(format!("detector-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join(format!("{}.json", text.len()));
+        std::fs::write(&path, text).unwrap();
+        let error = Detector::load(&path).unwrap_err().to_string();
+        std::fs::remove_file(&path).unwrap();
+        for part in expect {
+            assert!(error.contains(part), "{error:?} lacks {part:?}");
+        }
+    }
+
+    #[test]
+    fn files_are_read_back_and_checked() {
+        let whole = String::from_utf8(detector().to_json().unwrap()).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Detector>(&whole).unwrap(),
+            detector()
+        );
+        refused("", &["is no detector", "`model.json`"]);
+        refused(
+            &whole.replace("intercept", "offset"),
+            &["unknown field `offset`"],
+        );
+        refused(&whole.replace("\"b\"", "\"a\""), &["`a` is there twice"]);
+        refused(
+            &whole.replacen("\"deviation\": 2.0", "\"deviation\": 0.0", 1),
+            &["sensor `a`, `deviation`: found 0"],
+        );
+        let missing = Detector::load(Path::new("nowhere.json")).unwrap_err();
+        assert!(missing.to_string().contains("nowhere.json"), "{missing}");
+    }
+}

@@ -1,0 +1,289 @@
+//! Anomaly detection: encrypted series with gaps are interpolated, standardised and scored by a
+//! logistic model, in one program: nothing is decrypted in between, and only scores at the end.
+//!
+//! Rows are points in time, and each is scored.
+
+mod detector;
+mod layout;
+mod plan;
+mod series;
+
+use hexperiment_core::dataset::Dataset;
+use hexperiment_core::dataset::gaps::{hide, whole_series};
+use hexperiment_core::inventory;
+use hexperiment_core::metrics;
+use hexperiment_core::options::{OptionKind, OptionSpec};
+use hexperiment_core::program::Program;
+use hexperiment_core::registry::TaskPlugin;
+use hexperiment_core::session::Session;
+use hexperiment_core::task::{
+    Artefact, Metric, Outcome, PrepareRequest, Prepared, Quality, Task, TaskError, TaskManifest,
+};
+use ndarray::Axis;
+
+use crate::detector::Detector;
+use crate::layout::{Layout, Wanted};
+use crate::plan::Plan;
+
+inventory::submit! { TaskPlugin(&AnomalyDetection) }
+
+/// The task.
+pub struct AnomalyDetection;
+
+impl Task for AnomalyDetection {
+    fn manifest(&self) -> TaskManifest {
+        let mut metrics = metrics::BINARY.to_vec();
+        metrics.extend(MORE_METRICS);
+        TaskManifest {
+            name: "anomaly-detection",
+            doc: "Scores every row of encrypted sensor series: gaps are interpolated linearly in \
+                  time (at the edges by the nearest value), values standardised and weighted by a \
+                  logistic regression trained in clear, all in one program. Leaves \
+                  `anomalies.csv` (timestamp, score above the threshold, flag, part) and \
+                  `model.json`. The model is public to the server; the client sends values in \
+                  standard deviations.",
+            options: options(),
+            metrics,
+        }
+    }
+
+    fn prepare(&self, request: PrepareRequest<'_>) -> Result<Box<dyn Prepared>, TaskError> {
+        let mut data = request.data.clone();
+        whole_series(&data)?;
+        let share = request.options.number("hidden_share")?;
+        let hidden = hide(&mut data.features, share, request.seed).len();
+        let data = &data;
+        let mut plan = Plan::new(PrepareRequest { data, ..request })?;
+        if hidden > 0 {
+            plan.notes.push(format!(
+                "{hidden} values were hidden by the seed, as gaps to fill"
+            ));
+        }
+        let wanted = Wanted {
+            series: &plan.series,
+            detectors: &plan.detectors,
+            detector_of: &plan.detector_of,
+            precision: request.options.number("precision")?,
+        };
+        let (layout, server_sees) = if request.options.text("layout")? == "gathered" {
+            (layout::gathered(&wanted)?, GATHERED_SHOWS)
+        } else {
+            (layout::series(&wanted)?, SERIES_SHOWS)
+        };
+        Ok(Box::new(Detection::new(plan, layout, server_sees, data)))
+    }
+}
+
+fn options() -> Vec<OptionSpec> {
+    vec![
+        OptionSpec::choice(
+            "layout",
+            &["series", "gathered"],
+            "series",
+            "`series`: the client sends each series once, with zeros at the gaps, and the server, \
+             told where they are, weights and shifts. `gathered`: the client also gathers the \
+             neighbours of gaps, a vector for each weight that they have; nothing is shifted, and \
+             the server learns which distances occur, not where.",
+        ),
+        OptionSpec::number(
+            "hidden_share",
+            0.0..=0.9,
+            0.0,
+            "The share of the valid values that is hidden at random by the seed: gaps for data \
+             that have none.",
+        ),
+        OptionSpec::integer(
+            "features",
+            0..=100_000,
+            0,
+            "Use so many sensors, best by ANOVA F of the interpolated training rows; 0 for all.",
+        ),
+        OptionSpec::integer(
+            "folds",
+            0..=100,
+            0,
+            "In place of the data's split: so many folds, classes in equal shares, each row \
+             scored by a detector trained on the other folds; 0 for the split.",
+        ),
+        OptionSpec::new(
+            "model",
+            OptionKind::Text,
+            "The path of a `model.json` that an earlier run left: nothing is trained, all rows \
+             are scored. Its sensors, clip and threshold hold.",
+        ),
+        OptionSpec::number(
+            "alarm_rate",
+            0.001..=0.999,
+            0.2,
+            "The share of the training rows to be called anomalies, which sets the threshold.",
+        ),
+        OptionSpec::number(
+            "clip",
+            0.5..=100.0,
+            5.0,
+            "Values further than so many standard deviations from the training mean are moved \
+             there before encryption, in clear too; it bounds the public ranges.",
+        ),
+        OptionSpec::number(
+            "alpha",
+            0.0..=1e6,
+            1.0,
+            "L2 penalty: alpha / 2 times the squared norm of the weights, on standardised sensors; \
+             the intercept is free. 0 for no penalty.",
+        ),
+        OptionSpec::choice(
+            "class_weight",
+            &["none", "balanced"],
+            "balanced",
+            "`balanced` weights each class by n / (2 n_class).",
+        ),
+        OptionSpec::integer(
+            "max_iterations",
+            1..=100_000,
+            500,
+            "Iterations of the trainer.",
+        ),
+        OptionSpec::number(
+            "precision",
+            1e-12..=1.0,
+            1e-5,
+            "Absolute error wanted on a score, which is a logit.",
+        ),
+    ]
+}
+
+const MORE_METRICS: [&str; 3] = ["max_score_error", "gaps", "sensors"];
+
+const SERIES_SHOWS: &str =
+    "the model, and where values are missing in the sensors that it looks at";
+const GATHERED_SHOWS: &str = "the model, and how far from their neighbours values of each of \
+                             its sensors are missing, not where or how many";
+
+/// Series laid out, and what the results are measured by.
+struct Detection {
+    layout: Layout,
+    server_sees: &'static str,
+    /// By row, of the same pipeline in clear.
+    clear: Vec<f64>,
+    truth: Option<Vec<f64>>,
+    timestamps: Vec<String>,
+    part: Vec<String>,
+    measured: Vec<usize>,
+    saved: Option<Detector>,
+    gaps: usize,
+    sensors: usize,
+    notes: Vec<String>,
+}
+
+impl Detection {
+    fn new(plan: Plan, layout: Layout, server_sees: &'static str, data: &Dataset) -> Self {
+        let rows = plan.series.filled.axis_iter(Axis(0));
+        let clear = rows
+            .zip(&plan.detector_of)
+            .map(|(row, detector)| plan.detectors[*detector].margin(row));
+        let mut notes = plan.notes;
+        notes.push(layout.note.clone());
+        Self {
+            clear: clear.collect(),
+            truth: data.target.as_ref().map(|t| t.values.to_vec()),
+            timestamps: match data.labels.first() {
+                Some(label) => label.values.clone(),
+                None => (0..data.features.nrows()).map(|i| i.to_string()).collect(),
+            },
+            part: plan.part,
+            measured: plan.measured,
+            saved: plan.saved,
+            gaps: plan.series.fills.len(),
+            sensors: plan.series.names.len(),
+            layout,
+            server_sees,
+            notes,
+        }
+    }
+
+    /// Every row's timestamp, score and flag.
+    fn table(&self, margins: &[f64]) -> String {
+        let rows = margins.iter().zip(&self.timestamps).zip(&self.part);
+        let lines = rows.map(|((margin, time), part)| {
+            let flag = u8::from(*margin > 0.0);
+            format!("{},{margin:.6},{flag},{part}\n", field(time))
+        });
+        let heading = std::iter::once("timestamp,score,flag,part\n".to_owned());
+        heading.chain(lines).collect()
+    }
+}
+
+/// A text as a field of a CSV file (RFC 4180).
+fn field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+impl Prepared for Detection {
+    fn program(&self) -> &Program {
+        &self.layout.program
+    }
+
+    fn samples(&self) -> usize {
+        self.clear.len()
+    }
+
+    fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
+        Outcome::of_one_round(session, &self.layout.inputs)
+    }
+
+    fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError> {
+        let margins = self.layout.read(outcome);
+        let pick =
+            |all: &[f64]| -> Vec<f64> { self.measured.iter().map(|row| all[*row]).collect() };
+        let (scores, clear) = (pick(&margins), pick(&self.clear));
+        let mut metrics = match &self.truth {
+            Some(truth) => metrics::binary(&scores, &clear, &pick(truth), 0.0),
+            // Without the truth: how often there is an alarm, and whether it is the same.
+            None => metrics::binary(&scores, &clear, &vec![0.0; scores.len()], 0.0)
+                .into_iter()
+                .filter(|m| ["alarm_rate", "agreement"].contains(&m.name.as_str()))
+                .collect(),
+        };
+        let errors = margins.iter().zip(&self.clear).map(|(a, b)| (a - b).abs());
+        let worst = errors.max_by(f64::total_cmp).unwrap_or(0.0);
+        let more = [
+            (worst, Some(0.0)),
+            (self.gaps as f64, None),
+            (self.sensors as f64, None),
+        ];
+        for (name, (value, plaintext)) in MORE_METRICS.iter().zip(more) {
+            metrics.push(Metric {
+                name: (*name).into(),
+                value,
+                plaintext,
+            });
+        }
+        Ok(Quality {
+            samples: margins.len(),
+            metrics,
+            notes: self.notes.clone(),
+        })
+    }
+
+    fn server_sees(&self) -> Option<String> {
+        Some(self.server_sees.into())
+    }
+
+    fn artefacts(&self, outcome: &Outcome) -> Result<Vec<Artefact>, TaskError> {
+        let mut files = vec![Artefact {
+            name: "anomalies.csv".into(),
+            bytes: self.table(&self.layout.read(outcome)).into_bytes(),
+        }];
+        if let Some(detector) = &self.saved {
+            files.push(Artefact {
+                name: "model.json".into(),
+                bytes: detector.to_json()?,
+            });
+        }
+        Ok(files)
+    }
+}

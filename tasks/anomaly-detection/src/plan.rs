@@ -1,0 +1,293 @@
+//! Which detector scores which row: one trained here, one of several that have not seen the row,
+//! or one from a file.
+
+use std::path::Path;
+
+use hexperiment_core::dataset::Dataset;
+use hexperiment_core::linear_model::{LogisticTraining, check_binary};
+use hexperiment_core::options::{OptionValue, Options};
+use hexperiment_core::task::{PrepareRequest, TaskError};
+use ndarray::{Array1, Axis};
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha20Rng;
+
+use crate::detector::{Detector, Fitted, Sensor, Training, describe_threshold};
+use crate::series::{Series, Unit};
+
+/// Series, the detectors for their rows, and what they are measured on.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// Of the sensors that any detector looks at.
+    pub(crate) series: Series,
+    /// All with the sensors of the series, in their order.
+    pub(crate) detectors: Vec<Detector>,
+    /// By row: which detector.
+    pub(crate) detector_of: Vec<usize>,
+    /// By row: what it was to its detector, in a word or two.
+    pub(crate) part: Vec<String>,
+    /// Rows that measures are taken on.
+    pub(crate) measured: Vec<usize>,
+    /// What a later run can score other data with.
+    pub(crate) saved: Option<Detector>,
+    pub(crate) notes: Vec<String>,
+}
+
+impl Plan {
+    pub(crate) fn new(request: PrepareRequest<'_>) -> Result<Self, TaskError> {
+        let options = request.options;
+        let folds = options.integer("folds")? as usize;
+        match options.get("model") {
+            Some(OptionValue::Text(path)) if folds == 0 => {
+                Self::loaded(request.data, Path::new(path))
+            }
+            Some(_) => Err(TaskError::Options(format!(
+                "`folds = {folds}` trains detectors, `model` names one that is trained; give one \
+                 of them"
+            ))),
+            None => Self::trained(request, training(options)?, folds),
+        }
+    }
+
+    /// Trains on the training part; or, with folds, on all rows but those of one fold, for each.
+    fn trained(
+        request: PrepareRequest<'_>,
+        training: Training,
+        folds: usize,
+    ) -> Result<Self, TaskError> {
+        let data = request.data;
+        let Some(target) = data.target.as_ref().map(|t| &t.values) else {
+            return Err(TaskError::data(
+                "has no target column, expected one to learn anomalies from",
+                "name one: `target = \"column\"` under [dataset]; or a detector that is trained: \
+                 `model = \"path\"` under [task]",
+            ));
+        };
+        let rows = data.features.nrows();
+        let all: Vec<usize> = (0..rows).collect();
+        let learnt_from = if folds > 0 { &all } else { &data.train };
+        let mut places: Vec<usize> = (0..data.columns.len()).collect();
+        // What is missing throughout cannot be learnt from, and is refused below.
+        let units = Unit::fit_all(&data.features, learnt_from);
+        let series = Series::new(data, &places, &units, training.clip)?;
+        let fit = |rows: &[usize]| training.fit(&series, &units, target, rows);
+        let (fitted, fold_of) = if folds > 0 {
+            check_binary(target, "whole")?;
+            let fold_of = deal(&target.to_vec(), folds, request.seed)?;
+            let others = |fold: usize| -> Vec<usize> {
+                let is_other = |row: &usize| fold_of[*row] != fold;
+                all.iter().copied().filter(is_other).collect()
+            };
+            let fitted = (0..folds).map(|fold| fit(&others(fold)));
+            (fitted.collect::<Result<Vec<Fitted>, _>>()?, fold_of)
+        } else {
+            check_test(data, target)?;
+            (vec![fit(&data.train)?], vec![0; rows])
+        };
+        let mut notes: Vec<String> = fitted.iter().filter_map(|f| f.note.clone()).collect();
+        notes.dedup();
+        let thresholds: Vec<String> = fitted
+            .iter()
+            .map(|f| describe_threshold(&f.detector))
+            .collect();
+        notes.push(format!(
+            "alarms above {}, chosen to alarm on {:.0} % of the training rows",
+            thresholds.join(", "),
+            100.0 * training.alarm_rate
+        ));
+        let saved = if folds > 0 {
+            notes.push(format!(
+                "each row is scored by the one of {folds} detectors whose training did not see \
+                 it; `model.json` is one more, trained on all rows"
+            ));
+            fit(&all)?.detector
+        } else {
+            fitted[0].detector.clone()
+        };
+        places.retain(|j| fitted.iter().any(|f| f.places.contains(j)));
+        let series = series.of_sensors(&places);
+        if series.clipped > 0 {
+            notes.push(format!(
+                "{} values of all sensors were beyond {} standard deviations and moved there, in \
+                 clear too",
+                series.clipped, training.clip
+            ));
+        }
+        let part = if folds > 0 {
+            let name = |fold: &usize| format!("fold {}", fold + 1);
+            fold_of.iter().map(name).collect()
+        } else {
+            notes.push(format!(
+                "all {rows} rows are scored; measures are of the test part's {}",
+                data.test.len()
+            ));
+            let name = |row: &usize| {
+                if data.test.contains(row) {
+                    "test"
+                } else {
+                    "train"
+                }
+            };
+            all.iter().map(|row| name(row).to_owned()).collect()
+        };
+        let spread = |f: Fitted| over_all(f, &places, &series.names, &units);
+        Ok(Self {
+            detectors: fitted.into_iter().map(spread).collect(),
+            detector_of: fold_of,
+            part,
+            measured: if folds > 0 { all } else { data.test.clone() },
+            saved: Some(saved),
+            series,
+            notes,
+        })
+    }
+
+    /// Scores all rows by a detector from a file.
+    fn loaded(data: &Dataset, path: &Path) -> Result<Self, TaskError> {
+        let detector = Detector::load(path)?;
+        let place = |sensor: &Sensor| {
+            let at = data.columns.iter().position(|name| *name == sensor.name);
+            at.ok_or_else(|| {
+                TaskError::data(
+                    format!(
+                        "{}: the data have no column `{}`, which the detector in {} looks at",
+                        data.place(),
+                        sensor.name,
+                        path.display()
+                    ),
+                    "score data of the same sensors, or train a detector on these",
+                )
+            })
+        };
+        let places = detector.sensors.iter().map(place);
+        let places = places.collect::<Result<Vec<usize>, _>>()?;
+        let units: Vec<Unit> = detector.sensors.iter().map(|s| s.unit).collect();
+        let series = Series::new(data, &places, &units, detector.clip)?;
+        let rows = data.features.nrows();
+        if let Some(target) = &data.target
+            && target.values.iter().any(|y| *y != 0.0 && *y != 1.0)
+        {
+            return Err(TaskError::data(
+                format!("the target `{}` has values other than 0 and 1", target.name),
+                "name the value that counts as 1 under [dataset], as in `positive = \"1\"`",
+            ));
+        }
+        let mut notes = vec![format!(
+            "the detector was trained earlier; alarms above {}",
+            describe_threshold(&detector)
+        )];
+        if series.clipped > 0 {
+            notes.push(format!(
+                "{} values were beyond {} standard deviations and moved there, in clear too",
+                series.clipped, detector.clip
+            ));
+        }
+        Ok(Self {
+            series,
+            detectors: vec![detector],
+            detector_of: vec![0; rows],
+            part: vec!["scored".into(); rows],
+            measured: (0..rows).collect(),
+            saved: None,
+            notes,
+        })
+    }
+}
+
+/// Without both classes in the test part, most measures are undefined.
+fn check_test(data: &Dataset, target: &Array1<f64>) -> Result<(), TaskError> {
+    if data.test.is_empty() {
+        return Err(TaskError::data(
+            "the test part has no rows, expected at least one",
+            "set `test_fraction` under [dataset], or `folds = 5` under [task]",
+        ));
+    }
+    check_binary(&target.select(Axis(0), &data.test), "test")
+}
+
+fn training(options: &Options) -> Result<Training, TaskError> {
+    Ok(Training {
+        features: options.integer("features")? as usize,
+        clip: options.number("clip")?,
+        alarm_rate: options.number("alarm_rate")?,
+        logistic: LogisticTraining {
+            alpha: options.number("alpha")?,
+            balanced: options.text("class_weight")? == "balanced",
+            max_iterations: options.integer("max_iterations")? as u64,
+        },
+    })
+}
+
+/// Deals rows to folds by the seed, each class in equal shares.
+fn deal(target: &[f64], folds: usize, seed: u64) -> Result<Vec<usize>, TaskError> {
+    if folds < 2 {
+        return Err(TaskError::Options(
+            "`folds = 1` leaves nothing to train on; expected 2 or more, or 0 for the data's own \
+             split"
+                .into(),
+        ));
+    }
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let mut fold_of = vec![0; target.len()];
+    for class in [false, true] {
+        let mut rows: Vec<usize> = (0..target.len())
+            .filter(|row| (target[*row] > 0.5) == class)
+            .collect();
+        if rows.len() < folds {
+            return Err(TaskError::data(
+                format!(
+                    "{} rows have target {}, expected one or more for each of {folds} folds",
+                    rows.len(),
+                    u8::from(class)
+                ),
+                "take fewer folds or more rows",
+            ));
+        }
+        rows.shuffle(&mut rng);
+        for (i, row) in rows.into_iter().enumerate() {
+            fold_of[row] = i % folds;
+        }
+    }
+    Ok(fold_of)
+}
+
+/// A detector with the sensors `places`, those that it does not look at with weight 0.
+fn over_all(fitted: Fitted, places: &[usize], names: &[String], units: &[Unit]) -> Detector {
+    let sensor = |(place, name): (&usize, &String)| match fitted.places.binary_search(place) {
+        Ok(at) => fitted.detector.sensors[at].clone(),
+        Err(_) => Sensor {
+            name: name.clone(),
+            unit: units[*place],
+            mean: 0.0,
+            deviation: 1.0,
+            weight: 0.0,
+        },
+    };
+    Detector {
+        sensors: places.iter().zip(names).map(sensor).collect(),
+        ..fitted.detector
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folds_have_equal_shares_of_each_class() {
+        let target: Vec<f64> = (0..103).map(|i| f64::from(u8::from(i % 10 == 0))).collect();
+        let fold_of = deal(&target, 5, 1).unwrap();
+        for fold in 0..5 {
+            let rows = (0..103).filter(|row| fold_of[*row] == fold);
+            let (anomalies, others): (Vec<_>, Vec<_>) = rows.partition(|row| target[*row] > 0.5);
+            assert!((2..=3).contains(&anomalies.len()), "{anomalies:?}");
+            assert!((18..=19).contains(&others.len()), "{others:?}");
+        }
+        assert_eq!(fold_of, deal(&target, 5, 1).unwrap());
+        assert_ne!(fold_of, deal(&target, 5, 2).unwrap());
+        for (folds, expect) in [(1, "leaves nothing"), (20, "11 rows have target 1")] {
+            let error = deal(&target, folds, 1).unwrap_err().to_string();
+            assert!(error.contains(expect), "{error}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Series as the client encrypts them: in units of its own, clipped, with zeros at the gaps.
+
+use hexperiment_core::dataset::Dataset;
+use hexperiment_core::dataset::gaps::{Fill, Gap, find, whole_series};
+use hexperiment_core::task::TaskError;
+use ndarray::{Array2, ArrayView1, Axis};
+use serde::{Deserialize, Serialize};
+
+/// The unit that a sensor's values are sent in: public, and part of the model.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Unit {
+    /// What becomes 0.
+    pub(crate) centre: f64,
+    /// What becomes 1 more.
+    pub(crate) width: f64,
+}
+
+impl Unit {
+    /// Mean and standard deviation of what is valid among `values`.
+    fn fit(values: ArrayView1<'_, f64>) -> Self {
+        let valid = || values.iter().copied().filter(|x| !x.is_nan());
+        let count = valid().count().max(1) as f64;
+        let centre = valid().sum::<f64>() / count;
+        let width = (valid().map(|x| (x - centre).powi(2)).sum::<f64>() / count).sqrt();
+        // Rounding leaves a constant sensor a deviation of some units in the last place.
+        let constant = width <= 1e-12 * (1.0 + centre.abs());
+        Self {
+            centre,
+            width: if constant { 1.0 } else { width },
+        }
+    }
+
+    /// One for each column, by the rows `train`.
+    pub(crate) fn fit_all(table: &Array2<f64>, train: &[usize]) -> Vec<Self> {
+        let train = table.select(Axis(0), train);
+        train.columns().into_iter().map(Self::fit).collect()
+    }
+}
+
+/// Series side by side, a sensor in each column; rows are points in time.
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    /// The sensors' names.
+    pub(crate) names: Vec<String>,
+    /// In the sensors' units, between plus and minus the clip; 0 where missing.
+    pub(crate) sent: Array2<f64>,
+    /// Likewise, gaps filled in clear.
+    pub(crate) filled: Array2<f64>,
+    /// What fills each missing cell, by column and row.
+    pub(crate) fills: Vec<Fill>,
+    /// Values that were moved to the clip.
+    pub(crate) clipped: usize,
+}
+
+impl Series {
+    /// All rows of the columns `chosen`, by place. Fails where rows are left out, where gaps were
+    /// filled before, and where a sensor has no valid value.
+    pub(crate) fn new(
+        data: &Dataset,
+        chosen: &[usize],
+        units: &[Unit],
+        clip: f64,
+    ) -> Result<Self, TaskError> {
+        whole_series(data)?;
+        let names: Vec<String> = chosen.iter().map(|j| data.columns[*j].clone()).collect();
+        let mut sent = data.features.select(Axis(1), chosen);
+        refuse_infinite(&sent, &names)?;
+        let fills: Vec<Fill> = find(sent.view(), &names)?
+            .iter()
+            .flat_map(Gap::fills)
+            .collect();
+        let mut clipped = 0;
+        for (mut column, unit) in sent.columns_mut().into_iter().zip(units) {
+            for x in &mut column {
+                let z = (*x - unit.centre) / unit.width;
+                clipped += usize::from(z.abs() > clip);
+                // A gap stays NaN here.
+                *x = z.clamp(-clip, clip);
+            }
+        }
+        let mut filled = sent.clone();
+        for fill in &fills {
+            filled[[fill.row, fill.column]] = fill.value(sent.view());
+        }
+        sent.mapv_inplace(|x| if x.is_nan() { 0.0 } else { x });
+        Ok(Self {
+            names,
+            sent,
+            filled,
+            fills,
+            clipped,
+        })
+    }
+
+    /// Of some of its sensors, by place, rising.
+    pub(crate) fn of_sensors(&self, kept: &[usize]) -> Self {
+        let fills = self.fills.iter().filter_map(|fill| {
+            let column = kept.binary_search(&fill.column).ok()?;
+            Some(Fill {
+                column,
+                ..fill.clone()
+            })
+        });
+        Self {
+            names: kept.iter().map(|j| self.names[*j].clone()).collect(),
+            sent: self.sent.select(Axis(1), kept),
+            filled: self.filled.select(Axis(1), kept),
+            fills: fills.collect(),
+            clipped: self.clipped,
+        }
+    }
+}
+
+fn refuse_infinite(table: &Array2<f64>, names: &[String]) -> Result<(), TaskError> {
+    let Some(((row, column), x)) = table.indexed_iter().find(|(_, x)| x.is_infinite()) else {
+        return Ok(());
+    };
+    Err(TaskError::data(
+        format!(
+            "row {row}, column `{}`: found {x}, expected a finite number or a gap",
+            names[column]
+        ),
+        "say that it stands for a missing value: `missing_marker` under [dataset]",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hexperiment_core::dataset::{MissingPolicy, Provenance};
+    use ndarray::array;
+
+    const X: f64 = f64::NAN;
+
+    fn data(features: Array2<f64>) -> Dataset {
+        Dataset {
+            name: "made".into(),
+            columns: (0..features.ncols()).map(|i| format!("s{i}")).collect(),
+            train: (0..features.nrows()).collect(),
+            test: vec![],
+            features,
+            target: None,
+            labels: vec![],
+            missing: MissingPolicy::Keep,
+            provenance: Provenance::default(),
+        }
+    }
+
+    #[test]
+    fn values_are_clipped_before_gaps_are_filled() {
+        let table = array![[0.0, 5.0], [X, 1.0], [90.0, X], [2.0, X]];
+        let units = [
+            Unit {
+                centre: 0.0,
+                width: 2.0,
+            },
+            Unit {
+                centre: 1.0,
+                width: 1.0,
+            },
+        ];
+        let series = Series::new(&data(table), &[0, 1], &units, 3.0).unwrap();
+        assert_eq!(
+            series.sent,
+            array![[0.0, 3.0], [0.0, 0.0], [3.0, 0.0], [1.0, 0.0]]
+        );
+        assert_eq!(
+            series.filled,
+            array![[0.0, 3.0], [1.5, 0.0], [3.0, 0.0], [1.0, 0.0]]
+        );
+        assert_eq!((series.clipped, series.fills.len()), (2, 3));
+        let one = series.of_sensors(&[1]);
+        assert_eq!((one.names.len(), one.fills.len()), (1, 2));
+        assert!(one.fills.iter().all(|f| f.column == 0));
+    }
+
+    #[test]
+    fn units_are_the_training_parts() {
+        let table = array![[1.0, 4.0, X], [3.0, 4.0, X], [X, 4.0, X], [70.0, 1.0, 2.0]];
+        let units = Unit::fit_all(&table, &[0, 1, 2]);
+        let got: Vec<(f64, f64)> = units.iter().map(|u| (u.centre, u.width)).collect();
+        assert_eq!(got, [(2.0, 1.0), (4.0, 1.0), (0.0, 1.0)]);
+    }
+
+    #[track_caller]
+    fn refused(data: &Dataset, expect: &str) {
+        let units = Unit::fit_all(&data.features, &[0]);
+        let error = Series::new(data, &[0], &units, 5.0).unwrap_err();
+        assert!(error.to_string().contains(expect), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_series_is_explained() {
+        refused(&data(array![[X], [X]]), "column `s0`");
+        refused(&data(array![[1.0], [f64::INFINITY]]), "row 1, column `s0`");
+        let mut median = data(array![[1.0], [X]]);
+        median.missing = MissingPolicy::Median;
+        refused(&median, "missing = \"keep\"");
+    }
+}

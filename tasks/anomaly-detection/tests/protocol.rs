@@ -1,0 +1,310 @@
+//! The whole pipeline under the plaintext scheme, on made series and on the real ones.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use hexperiment_core::dataset::{
+    Dataset, DatasetRequest, DatasetSource, Label, MissingPolicy, Provenance, Target,
+};
+use hexperiment_core::options::{OptionValue, Options};
+use hexperiment_core::program::OpKind;
+use hexperiment_core::program::lower::lower;
+use hexperiment_core::registry;
+use hexperiment_core::scheme::CompileRequest;
+use hexperiment_core::security::SecurityDemand;
+use hexperiment_core::session::Session;
+use hexperiment_core::task::{Artefact, PrepareRequest, Prepared, Quality, Task, TaskError};
+use ndarray::{Array1, Array2};
+use scheme_plaintext as _;
+use task_anomaly_detection::AnomalyDetection;
+
+/// Sensors of which `b` tells, in units far apart, every seventh value missing and longer gaps
+/// at the beginning and at the end.
+fn data(rows: usize) -> Dataset {
+    let target = Array1::from_shape_fn(rows, |i| f64::from(u8::from(i * i % 11 == 4)));
+    let features = Array2::from_shape_fn((rows, 4), |(i, j)| {
+        let noise = ((i * 7919 + j * 104_729) % 1000) as f64 / 1000.0;
+        let value = noise + if j == 1 { 0.9 * target[i] } else { 0.0 };
+        let gap = (i * 5 + j * 3) % 7 == 0 || (j == 2 && (i < 3 || i + 2 >= rows));
+        let unit = 10.0_f64.powi(2 * j as i32 - 3);
+        if gap { f64::NAN } else { unit * (value + 20.0) }
+    });
+    Dataset {
+        name: "made".into(),
+        columns: ["a", "b", "c", "d"].map(String::from).to_vec(),
+        features,
+        target: Some(Target {
+            name: "y".into(),
+            values: target,
+        }),
+        labels: vec![Label {
+            name: "time".into(),
+            values: (0..rows).map(|i| format!("day {i}, noon")).collect(),
+        }],
+        train: (0..rows * 2 / 3).collect(),
+        test: (rows * 2 / 3..rows).collect(),
+        missing: MissingPolicy::Keep,
+        provenance: Provenance::default(),
+    }
+}
+
+type Given<'a> = &'a [(&'a str, OptionValue)];
+
+fn text(x: &str) -> OptionValue {
+    OptionValue::Text(x.into())
+}
+
+fn prepare(data: &Dataset, given: Given<'_>) -> Result<Box<dyn Prepared>, TaskError> {
+    let given = given.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
+    AnomalyDetection.prepare(PrepareRequest {
+        options: &Options::with_defaults(&AnomalyDetection.manifest().options, given),
+        data,
+        seed: 1,
+    })
+}
+
+fn run(data: &Dataset, given: Given<'_>) -> Result<(Quality, Vec<Artefact>), TaskError> {
+    let prepared = prepare(data, given)?;
+    let scheme = registry::scheme("plaintext").unwrap();
+    let none = Options::default();
+    let lowered = lower(prepared.program(), &scheme.capabilities(&none).unwrap()).unwrap();
+    let security = SecurityDemand {
+        bits: 128,
+        insecure: false,
+    };
+    let request = CompileRequest {
+        lowered: &lowered,
+        options: &none,
+        security,
+        threads: 1,
+    };
+    let circuit = scheme.compile(request).unwrap();
+    let keys = circuit.generate_keys().unwrap();
+    let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
+    let outcome = prepared.run(&mut session)?;
+    let report = session.finish();
+    assert_eq!(report.traffic.rounds, 1);
+    assert!(report.errors.violation.is_none());
+    Ok((prepared.score(&outcome)?, prepared.artefacts(&outcome)?))
+}
+
+fn value(quality: &Quality, name: &str) -> f64 {
+    quality.metric(name).unwrap().value
+}
+
+fn file<'a>(files: &'a [Artefact], name: &str) -> &'a str {
+    let file = files.iter().find(|f| f.name == name).unwrap();
+    std::str::from_utf8(&file.bytes).unwrap()
+}
+
+/// The program computes what interpolation, standardisation and score in clear do.
+#[test]
+fn one_program_equals_the_pipeline_in_clear() {
+    let data = data(200);
+    for layout in ["series", "gathered"] {
+        for folds in [0, 4] {
+            for features in [0, 2] {
+                let given = [
+                    ("layout", text(layout)),
+                    ("folds", OptionValue::Integer(folds)),
+                    ("features", OptionValue::Integer(features)),
+                ];
+                let (quality, files) = run(&data, &given).unwrap();
+                let error = value(&quality, "max_score_error");
+                assert!(error < 1e-12, "{layout} {folds} {features}: {error}");
+                assert_eq!(quality.samples, 200);
+                assert!(value(&quality, "auc") > 0.85, "{quality:?}");
+                assert_eq!(value(&quality, "agreement"), 1.0);
+                let lines: Vec<&str> = file(&files, "anomalies.csv").lines().collect();
+                assert_eq!(lines.len(), 201);
+                assert_eq!(lines[0], "timestamp,score,flag,part");
+                assert!(lines[5].starts_with("\"day 4, noon\","), "{}", lines[5]);
+            }
+        }
+    }
+}
+
+/// Operations of a kind in a task's program.
+fn count(prepared: &dyn Prepared, kind: OpKind) -> usize {
+    let values = prepared.program().values();
+    values.iter().filter(|v| v.op().kind() == kind).count()
+}
+
+#[test]
+fn layouts_differ_in_what_they_need_and_show() {
+    let data = data(200);
+    let series = prepare(&data, &[]).unwrap();
+    let gathered = prepare(&data, &[("layout", text("gathered"))]).unwrap();
+    assert_eq!(series.program().inputs()[0].length, 256);
+    assert_eq!(series.program().inputs()[0].columns.len(), 4);
+    // Gaps of one value, and at the edges longer ones.
+    assert!((2..=8).contains(&count(series.as_ref(), OpKind::Shift)));
+    assert_eq!(count(gathered.as_ref(), OpKind::Shift), 0);
+    assert_eq!(gathered.program().inputs()[0].length, 200);
+    assert!(
+        series
+            .server_sees()
+            .unwrap()
+            .contains("where values are missing")
+    );
+    assert!(gathered.server_sees().unwrap().contains("not where"));
+}
+
+#[test]
+fn a_wanted_alarm_rate_sets_the_threshold() {
+    let data = data(300);
+    for rate in [0.1, 0.3] {
+        let given = [
+            ("alarm_rate", OptionValue::Number(rate)),
+            ("folds", OptionValue::Integer(5)),
+        ];
+        let (quality, _) = run(&data, &given).unwrap();
+        let alarms = value(&quality, "alarm_rate");
+        assert!((alarms - rate).abs() < 0.06, "{alarms}");
+    }
+}
+
+/// Training and scoring in two runs, on different rows, with other columns beside.
+#[test]
+fn a_detector_is_saved_and_scores_other_data() {
+    let all = data(200);
+    let (_, files) = run(&all, &[("features", OptionValue::Integer(2))]).unwrap();
+    let whole: Vec<String> = file(&files, "anomalies.csv")
+        .lines()
+        .map(String::from)
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.json");
+    std::fs::write(&path, file(&files, "model.json")).unwrap();
+    let model = ("model", text(path.to_str().unwrap()));
+
+    let mut few = all.clone();
+    few.features = all.features.slice(ndarray::s![10..40, ..]).to_owned();
+    few.labels[0].values = all.labels[0].values[10..40].to_vec();
+    few.target = None;
+    few.train = vec![];
+    few.test = (0..30).collect();
+    for layout in ["series", "gathered"] {
+        let (quality, files) = run(&few, &[model.clone(), ("layout", text(layout))]).unwrap();
+        assert!(quality.metric("auc").is_none() && quality.metric("alarm_rate").is_some());
+        let lines: Vec<&str> = file(&files, "anomalies.csv").lines().collect();
+        assert_eq!((lines.len(), files.len()), (31, 1));
+        // Rows whose neighbours are all there have the score that they had.
+        let score = |line: &str| line.rsplit(',').nth(2).unwrap().to_owned();
+        let same = (1..30).filter(|i| score(lines[*i]) == score(&whole[i + 10]));
+        assert!(same.count() >= 25);
+    }
+    few.columns[1] = "z".into();
+    refused(&few, std::slice::from_ref(&model), "no column `b`");
+    refused(
+        &few,
+        &[model, ("folds", OptionValue::Integer(3))],
+        "give one of them",
+    );
+}
+
+/// Data without gaps get some.
+#[test]
+fn values_can_be_hidden() {
+    let mut whole = data(200);
+    whole
+        .features
+        .mapv_inplace(|x| if x.is_nan() { 0.0 } else { x });
+    let gaps = |share: f64| {
+        let (quality, _) = run(&whole, &[("hidden_share", OptionValue::Number(share))]).unwrap();
+        assert!(value(&quality, "max_score_error") < 1e-12);
+        value(&quality, "gaps")
+    };
+    assert_eq!((gaps(0.0), gaps(0.1)), (0.0, 80.0));
+}
+
+#[track_caller]
+fn refused(data: &Dataset, given: Given<'_>, expect: &str) {
+    let error = run(data, given).unwrap_err().to_string();
+    assert!(error.contains(expect), "{error:?} lacks {expect:?}");
+}
+
+#[test]
+fn bad_data_are_explained() {
+    let fine = data(60);
+    refused(
+        &fine,
+        &[("features", OptionValue::Integer(9))],
+        "found 4 sensors",
+    );
+    refused(
+        &fine,
+        &[("folds", OptionValue::Integer(1))],
+        "leaves nothing to train on",
+    );
+    refused(&fine, &[("model", text("nowhere.json"))], "nowhere.json");
+    let mut bad = fine.clone();
+    bad.target = None;
+    refused(&bad, &[], "has no target");
+    bad = fine.clone();
+    bad.features.column_mut(3).fill(f64::NAN);
+    refused(&bad, &[], "column `d`: found no valid value");
+    bad = fine.clone();
+    bad.missing = MissingPolicy::Median;
+    refused(&bad, &[], "missing = \"keep\"");
+    bad = fine.clone();
+    bad.test.clear();
+    bad.train = (0..60).collect();
+    refused(&bad, &[], "the test part has no rows");
+    refused(&data(8), &[], "one class only");
+}
+
+/// SECOM, five folds, an alarm on a fifth: what the encrypted pipelines are held against.
+#[test]
+fn secom_in_clear() {
+    if std::env::var_os("HEXPERIMENT_DATA").is_none() {
+        return;
+    }
+    let source = DatasetSource::Manifest("secom".into());
+    let secom = Dataset::load(&DatasetRequest {
+        missing: Some(MissingPolicy::Keep),
+        ..DatasetRequest::new(source, 73)
+    })
+    .unwrap();
+    for (features, auc, found) in [(20, 0.7281, 48.0), (30, 0.7039, 41.0)] {
+        let given = [
+            ("folds", OptionValue::Integer(5)),
+            ("features", OptionValue::Integer(features)),
+        ];
+        let (quality, files) = run(&secom, &given).unwrap();
+        let near = |name: &str, want: f64, tolerance: f64| {
+            let got = value(&quality, name);
+            assert!((got - want).abs() <= tolerance, "{features} {name}: {got}");
+        };
+        near("auc", auc, 0.002);
+        near("tp", found, 1.0);
+        near("alarm_rate", 0.2, 0.02);
+        let lines: Vec<&str> = file(&files, "anomalies.csv").lines().collect();
+        assert_eq!(lines.len(), 1568);
+        assert!(lines[1].starts_with("2008-07-19 11:55:00,"), "{}", lines[1]);
+    }
+}
+
+/// The five rows of the other file, by a detector trained on the whole of the first.
+#[test]
+fn secom_upload_by_a_saved_detector() {
+    if std::env::var_os("HEXPERIMENT_DATA").is_none() {
+        return;
+    }
+    let load = |name: &str| {
+        Dataset::load(&DatasetRequest {
+            missing: Some(MissingPolicy::Keep),
+            ..DatasetRequest::new(DatasetSource::Manifest(name.into()), 73)
+        })
+        .unwrap()
+    };
+    let given = [("features", OptionValue::Integer(20))];
+    let (_, files) = run(&load("secom"), &given).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.json");
+    std::fs::write(&path, file(&files, "model.json")).unwrap();
+    let model = ("model", text(path.to_str().unwrap()));
+    let (quality, files) = run(&load("secom-upload"), &[model]).unwrap();
+    assert_eq!(quality.samples, 5);
+    assert!(value(&quality, "max_score_error") < 1e-12);
+    assert_eq!(file(&files, "anomalies.csv").lines().count(), 6);
+}
