@@ -15,6 +15,7 @@ use scheme_tfhe as _;
 use task_interpolation as _;
 use task_linear_regression as _;
 use task_logistic_regression as _;
+use task_max_pooling as _;
 
 /// Makes sure that the linker keeps the registrations above.
 pub(crate) fn link() {
