@@ -91,6 +91,9 @@ fn open(file: &Path, bytes: &[u8], room: u64) -> Result<DynamicImage, Complaint>
     if !matches!(format, Some(ImageFormat::Png | ImageFormat::Jpeg)) {
         return Err(bad(&"found neither the signature of PNG nor that of JPEG"));
     }
+    if format == Some(ImageFormat::Jpeg) && !has_end(bytes) {
+        return Err(bad(&"the file ends before the image does"));
+    }
     let (width, height) = reader()
         .map_err(|e| bad(&e))?
         .into_dimensions()
@@ -108,6 +111,26 @@ fn open(file: &Path, bytes: &[u8], room: u64) -> Result<DynamicImage, Complaint>
         );
     }
     reader().map_err(|e| bad(&e))?.decode().map_err(|e| bad(&e))
+}
+
+/// Whether a JPEG file has the marker of its end (ITU-T T.81, annex B): the decoder would take a
+/// file without one, and make up the rest.
+fn has_end(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    while let Some(first) = bytes.get(at) {
+        at += match (first, bytes.get(at + 1)) {
+            (0xFF, Some(0xD9)) => return true,
+            // Stuffing, restarts: they have no length.
+            (0xFF, Some(0x00 | 0x01 | 0xD0..=0xD8)) => 2,
+            (0xFF, Some(0xFF)) | (0..=0xFE, _) => 1,
+            // A segment, which may hold another image, such as a thumbnail, with its own end.
+            (0xFF, _) => match bytes.get(at + 2..at + 4) {
+                Some(&[high, low]) => 2 + usize::from(u16::from_be_bytes([high, low])),
+                _ => return false,
+            },
+        };
+    }
+    false
 }
 
 fn table(images: &[DynamicImage]) -> Columns {
@@ -279,6 +302,21 @@ mod tests {
         let grey = GrayImage::from_fn(64, 64, |x, y| Luma([(x * y) as u8]));
         grey.write_to(&mut whole, ImageFormat::Jpeg).unwrap();
         write(&whole.get_ref()[..40]);
+        refused(&file, |_| {}, &["cannot be read as an image"]);
+        let cut = |bytes: &[u8], left: usize| write(&bytes[..bytes.len() - left]);
+        for left in [1, 2, 1000, 1600] {
+            cut(whole.get_ref(), left);
+            refused(&file, |_| {}, &["the file ends before the image does"]);
+        }
+        let mut png = Cursor::new(Vec::new());
+        grey.write_to(&mut png, ImageFormat::Png).unwrap();
+        for left in [14, 1000, 4000] {
+            cut(png.get_ref(), left);
+            refused(&file, |_| {}, &["cannot be read as an image"]);
+        }
+        let middle = png.get_ref().len() / 2;
+        png.get_mut()[middle] ^= 1;
+        write(png.get_ref());
         refused(&file, |_| {}, &["cannot be read as an image"]);
         write(whole.get_ref());
         assert_eq!(load(&file, |_| {}).unwrap().features.nrows(), 64 * 64);
