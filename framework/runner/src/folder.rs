@@ -30,7 +30,7 @@ fn is_of(records: &Path, name: &str) -> bool {
         Ok(line)
     });
     match header.map(|line| serde_json::from_str::<serde_json::Value>(&line)) {
-        Ok(Ok(run)) => run["experiment"] == name,
+        Ok(Ok(run)) if run["experiment"].is_string() => run["experiment"] == name,
         _ => true,
     }
 }

@@ -509,7 +509,10 @@ fn command_lines() {
     );
     arguments(
         &["run", "e.toml", "--resume"],
-        &["no run of `trial` in runs to resume", "without --resume"],
+        &[
+            "runs: there is no run of `trial` to resume",
+            "without --resume",
+        ],
     );
     arguments(&["--plugin", "no.so", "run", "e.toml"], &["no.so"]);
     arguments(&["--plugin", "my.csv", "list"], &["my.csv"]);

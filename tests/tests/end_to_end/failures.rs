@@ -212,7 +212,6 @@ fn expectations_decide_the_exit_code() {
     foreseen("fault = \"wrong\"", "status = \"failed\"", 0);
     foreseen("fault = \"none\"", "auc = { min = 0.2 }", 0);
     foreseen("fault = \"none\"", "auc = { max = 0.2 }", 1);
-    foreseen("fault = \"none\"", "beauty = { min = 0 }", 1);
     foreseen("fault = \"abort\"", "auc = { min = 0.2 }", 1);
 }
 
