@@ -13,9 +13,12 @@ use scheme_plaintext as _;
 use scheme_seal_ckks as _;
 use scheme_tfhe as _;
 use task_anomaly_detection as _;
+use task_device_risk as _;
+use task_federated as _;
 use task_interpolation as _;
 use task_linear_regression as _;
 use task_logistic_regression as _;
+use task_max_pooling as _;
 
 /// Makes sure that the linker keeps the registrations above.
 pub(crate) fn link() {

@@ -289,6 +289,27 @@ fn wine_anomaly() {
     check("wine-anomaly", once);
 }
 
+/// Of the images and windows one of each will do.
+#[test]
+fn photo_pooling() {
+    check("photo-pooling", |experiment| {
+        once(experiment);
+        set(experiment, "matrix", "dataset.use", vec!["photo"]);
+        set(experiment, "matrix", "task.window", vec![2]);
+        set(experiment, "matrix", "task.stride", vec![2]);
+    });
+}
+
+#[test]
+fn photo_pooling_crop() {
+    check("photo-pooling-crop", once);
+}
+
+#[test]
+fn scene_pooling() {
+    check("scene-pooling", once);
+}
+
 /// A file added to `experiments/` has to be added above.
 #[test]
 fn none_is_left_out() {

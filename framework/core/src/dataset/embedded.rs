@@ -7,9 +7,14 @@ use ndarray::Axis;
 use super::csv_table::Columns;
 
 /// What [`embedded`] knows.
-pub(super) const EMBEDDED: [&str; 3] = ["linfa:winequality", "linfa:iris", "linfa:diabetes"];
+pub(super) const EMBEDDED: [&str; 4] = [
+    "linfa:winequality",
+    "linfa:iris",
+    "linfa:diabetes",
+    "generated:scene",
+];
 
-/// The data sets that `linfa-datasets` carries.
+/// The data sets that `linfa-datasets` carries, and those that are made here.
 pub(super) fn embedded(name: &str) -> Option<Columns> {
     let (features, names, targets, target) = match name {
         "linfa:winequality" => {
@@ -39,6 +44,7 @@ pub(super) fn embedded(name: &str) -> Option<Columns> {
                 "progression",
             )
         }
+        "generated:scene" => return Some(super::pixels::scene()),
         _ => return None,
     };
     let mut numbers: Vec<(String, Vec<f64>)> = features

@@ -10,6 +10,7 @@ use super::csv_table::{self, Columns, Layout};
 use super::embedded::{EMBEDDED, embedded};
 use super::locate::{digest, locate, read_verified};
 use super::manifest::{self, Manifest};
+use super::pixels;
 use super::{
     Dataset, DatasetRequest, DatasetSource, Label, MissingPolicy, Provenance, SplitKind, Target,
 };
@@ -107,6 +108,15 @@ fn read(request: &DatasetRequest, manifest: &Manifest) -> Result<Tables, Complai
         DatasetSource::File(path) => path.clone(),
         DatasetSource::Manifest(name) => locate(name, manifest)?,
     };
+    if pixels::are_at(&path) {
+        pixels::check_request(request, &path)?;
+        let (mut columns, sum) = pixels::read(&path, manifest.sha256.as_deref())?;
+        check_embedded(request, manifest, &columns, &path)?;
+        leave_out(request, &mut columns);
+        provenance.sha256 = sum;
+        provenance.file = path.file_name().map(PathBuf::from);
+        return Ok((columns, None, provenance));
+    }
     let help = "check the path; it is taken from the folder of the experiment file";
     let (bytes, sum) = read_verified(&path, manifest.sha256.as_deref(), help)?;
     provenance.sha256 = sum;
@@ -148,7 +158,7 @@ fn read(request: &DatasetRequest, manifest: &Manifest) -> Result<Tables, Complai
     Ok((columns, target, provenance))
 }
 
-/// Embedded data are asked for columns by name as files are.
+/// Embedded data and images are asked for columns by name as files are.
 fn check_embedded(
     request: &DatasetRequest,
     manifest: &Manifest,

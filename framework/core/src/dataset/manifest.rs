@@ -21,7 +21,8 @@ pub struct Manifest {
     pub source: String,
     /// Under which licence.
     pub licence: String,
-    /// The file's name below the data folders; absent for embedded data.
+    /// The file's name below the data folders, that of a table or of an image; absent for embedded
+    /// data.
     pub file: Option<PathBuf>,
     /// SHA-256 of the file, in hexadecimal; absent where no one official file exists.
     pub sha256: Option<String>,
@@ -29,7 +30,7 @@ pub struct Manifest {
     pub url: Option<String>,
     /// How to get it otherwise.
     pub how_to_get: Option<String>,
-    /// Embedded data: `linfa:winequality`, `linfa:diabetes`, `linfa:iris`.
+    /// Embedded data: `linfa:winequality`, `linfa:diabetes`, `linfa:iris`, `generated:scene`.
     pub builtin: Option<String>,
     /// One character between fields.
     #[serde(default = "comma")]

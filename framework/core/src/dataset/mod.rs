@@ -8,6 +8,7 @@ mod load;
 mod locate;
 pub mod manifest;
 mod partition;
+pub mod pixels;
 mod request;
 mod split;
 #[cfg(test)]

@@ -23,7 +23,8 @@ pub fn dataset() -> Vec<OptionSpec> {
         OptionSpec::new(
             "path",
             Text,
-            "A CSV file of your own, from the experiment's folder.",
+            "A CSV file, an image (PNG, JPEG) or a folder of images of your own, from the experiment's \
+             folder.",
         ),
         OptionSpec::new(
             "target",

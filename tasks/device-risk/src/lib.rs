@@ -1,0 +1,1 @@
+//! Risk of the devices of a fleet.

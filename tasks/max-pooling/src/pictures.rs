@@ -1,0 +1,147 @@
+//! Pictures out of a table of pixels.
+
+use hexperiment_core::dataset::Dataset;
+use hexperiment_core::dataset::pixels::{COLOURS, GREY, PLACE};
+use hexperiment_core::task::TaskError;
+use ndarray::{Array2, s};
+
+use crate::draft::WHITE;
+
+/// One colour of one picture: rows x columns of levels from 0 to 255.
+pub(crate) type Plane = Array2<f64>;
+
+/// Pictures, plane by plane.
+#[derive(Clone, Debug)]
+pub(crate) struct Pictures {
+    pub(crate) planes: Vec<Plane>,
+    /// Planes of each picture.
+    pub(crate) colours: usize,
+    place: String,
+}
+
+const HELP: &str = "name an image or a folder of images: `use = \"scene\"`, or `path = \"my.png\"`, \
+                    under [dataset]";
+
+impl Pictures {
+    /// The pictures of `data`; cut to `crop`, a width and a height, out of their middle; and
+    /// turned `grey`.
+    pub(crate) fn new(
+        data: &Dataset,
+        crop: Option<(usize, usize)>,
+        grey: bool,
+    ) -> Result<Self, TaskError> {
+        let place = data.place();
+        let column = |name: &&str| {
+            let at = data.columns.iter().position(|c| c == name);
+            at.ok_or_else(|| {
+                let problem = format!("{place}: found no column `{name}`, expected pixels");
+                TaskError::data(problem, HELP)
+            })
+        };
+        let all = |names: &[&str]| names.iter().map(column).collect::<Result<Vec<_>, _>>();
+        let [image, row, column] = all(&PLACE)?[..] else {
+            return Err(TaskError::data("found no places of pixels", HELP));
+        };
+        let shown = all(&GREY).or_else(|_| all(&COLOURS))?;
+        let table = &data.features;
+        let numbers = table.column(image);
+        let mut planes = Vec::new();
+        let mut start = 0;
+        for (number, run) in numbers.to_vec().chunk_by(|a, b| a == b).enumerate() {
+            let pixels = table.slice(s![start..start + run.len(), ..]);
+            start += run.len();
+            // Rows are in order, so that the last one has the greatest place.
+            let side = |c: usize| (pixels[[run.len() - 1, c]] as usize).saturating_add(1);
+            let (height, width) = (side(row), side(column));
+            let in_order = |(i, pixel): (usize, ndarray::ArrayView1<'_, f64>)| {
+                pixel[row] == (i / width) as f64 && pixel[column] == (i % width) as f64
+            };
+            let level = |x: &f64| (0.0..=WHITE).contains(x);
+            if Some(run.len()) != height.checked_mul(width)
+                || !pixels.rows().into_iter().enumerate().all(in_order)
+                || !shown.iter().all(|c| pixels.column(*c).iter().all(level))
+            {
+                let problem = format!(
+                    "{place}: image {} is not whole, expected each of its {width} x {height} pixels \
+                     once, row by row, with levels from 0 to 255",
+                    number + 1
+                );
+                return Err(TaskError::data(problem, HELP));
+            }
+            let plane = |c: &usize| {
+                Array2::from_shape_fn((height, width), |(y, x)| pixels[[y * width + x, *c]])
+            };
+            let mut colours: Vec<Plane> = shown.iter().map(plane).collect();
+            if let (true, [red, green, blue]) = (grey, &colours[..]) {
+                colours = vec![luma(red, green, blue)];
+            }
+            for plane in colours {
+                planes.push(match crop {
+                    None => plane,
+                    Some(size) => cut(&plane, size)
+                        .ok_or_else(|| too_small(&place, number, &plane, size, "`crop`"))?,
+                });
+            }
+        }
+        Ok(Self {
+            planes,
+            colours: if grey { 1 } else { shown.len() },
+            place,
+        })
+    }
+
+    /// Fails where a picture is smaller than a window.
+    pub(crate) fn check_window(&self, window: usize) -> Result<(), TaskError> {
+        let fits = |plane: &Plane| plane.nrows() >= window && plane.ncols() >= window;
+        match self.planes.iter().position(|plane| !fits(plane)) {
+            None => Ok(()),
+            Some(at) => {
+                let (number, plane) = (at / self.colours, &self.planes[at]);
+                Err(too_small(
+                    &self.place,
+                    number,
+                    plane,
+                    (window, window),
+                    "`window`",
+                ))
+            }
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.planes.len() / self.colours
+    }
+}
+
+fn too_small(
+    place: &str,
+    number: usize,
+    plane: &Plane,
+    (width, height): (usize, usize),
+    option: &str,
+) -> TaskError {
+    let (w, h) = (plane.ncols(), plane.nrows());
+    TaskError::data(
+        format!(
+            "{place}: image {} has {w} x {h} pixels, expected {width} x {height} or more",
+            number + 1
+        ),
+        format!("choose a smaller {option} under [task], or a larger image"),
+    )
+}
+
+/// The middle of a picture; `None` where it has less.
+fn cut(plane: &Plane, (width, height): (usize, usize)) -> Option<Plane> {
+    let top = plane.nrows().checked_sub(height)? / 2;
+    let left = plane.ncols().checked_sub(width)? / 2;
+    let middle = plane.slice(s![top..top + height, left..left + width]);
+    Some(middle.to_owned())
+}
+
+/// Luma, as ITU-R BT.601 (2011), section 2.5.1, weighs colours, in whole levels.
+fn luma(red: &Plane, green: &Plane, blue: &Plane) -> Plane {
+    Array2::from_shape_fn(red.dim(), |at| {
+        (0.299 * red[at] + 0.587 * green[at] + 0.114 * blue[at]).round()
+    })
+}
