@@ -15,10 +15,10 @@ const COLUMNS: &str = "experiment, scheme, label, task, dataset, status, reason,
     value, plaintext_value, max_abs_error, approximation_error, noise_error, precision_bits, \
     compile_ms, keygen_ms, encrypt_ms, evaluate_ms, decrypt_ms, evaluate_ms_low, evaluate_ms_high, \
     total_ms_per_sample, ciphertext_bytes, result_bytes, key_bytes, expansion, rounds, server_sees, \
-    security_bits, peak_rss_bytes, threads";
+    protection, security_bits, peak_rss_bytes, threads";
 
 /// Those that hold words; the others hold numbers.
-const WORDS: [&str; 8] = [
+const WORDS: [&str; 9] = [
     "experiment",
     "scheme",
     "label",
@@ -27,6 +27,7 @@ const WORDS: [&str; 8] = [
     "status",
     "metric",
     "server_sees",
+    "protection",
 ];
 
 fn parsed(path: &str) -> Table {
