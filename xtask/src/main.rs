@@ -18,11 +18,17 @@ use std::fmt;
 use std::process::ExitCode;
 
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 8] = [
+const VERBS: [Verb; 9] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER]",
         about: "runs experiments and prints their tables; without FILE the quickstart",
+    },
+    Verb {
+        name: "overview",
+        arguments: "[PATH…] [--resume] [--runs FOLDER]",
+        about: "one table of all tasks and schemes, from runs or experiments; without PATH from \
+                experiments/overview",
     },
     Verb {
         name: "check",

@@ -20,4 +20,5 @@ mod failures;
 mod golden;
 mod harness;
 mod layout;
+mod overview;
 mod resume;
