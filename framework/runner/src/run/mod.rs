@@ -1,5 +1,6 @@
 //! `run`: experiments from file to tables.
 
+mod interrupt;
 mod process;
 mod progress;
 
@@ -115,7 +116,7 @@ pub(crate) fn one(file: &Path, only: Option<&str>, place: Place<'_>) -> Result<R
             data.push(provenance.clone());
         }
     }
-    check_input(file, &plans, &mut loaded)?;
+    check_input(&experiment, &plans, &mut loaded)?;
     drop(loaded);
     let header = header(&experiment, &plans, data);
     let newest = RunFolder::newest(place.runs, experiment.name());
@@ -142,6 +143,7 @@ pub(crate) fn one(file: &Path, only: Option<&str>, place: Place<'_>) -> Result<R
             .append(&Line::Run(Box::new(header)))
             .map_err(|e| e.to_string())?;
     }
+    interrupt::say_how_to_go_on();
     tell!(
         "{}: {} cells, writing to {}",
         experiment.name(),
