@@ -7,6 +7,7 @@ mod hand_over;
 mod hexl;
 mod install;
 mod libclang;
+mod out;
 mod repository;
 mod suggest;
 mod system;
@@ -16,6 +17,8 @@ mod tools;
 use std::ffi::OsString;
 use std::fmt;
 use std::process::ExitCode;
+
+use out::say;
 
 /// What `cargo xtask` can do, in the order of the help.
 const VERBS: [Verb; 9] = [
@@ -134,7 +137,7 @@ fn dispatch(verb: Option<OsString>, arguments: Vec<OsString>) -> Result<ExitCode
     };
     let asks_for_help = |word: &OsString| word == "--help" || word == "-h";
     if asks_for_help(&verb) || verb == "help" {
-        print!("{}", help());
+        say!("{}", help().trim_end());
         return Ok(ExitCode::SUCCESS);
     }
     let verb = known(&verb.to_string_lossy())?;
@@ -143,9 +146,11 @@ fn dispatch(verb: Option<OsString>, arguments: Vec<OsString>) -> Result<ExitCode
         .take_while(|a| *a != "--")
         .any(asks_for_help)
     {
-        println!(
+        say!(
             "cargo xtask {} {}\n{}",
-            verb.name, verb.arguments, verb.about
+            verb.name,
+            verb.arguments,
+            verb.about
         );
         return Ok(ExitCode::SUCCESS);
     }
