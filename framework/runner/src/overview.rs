@@ -109,9 +109,10 @@ fn sources(path: &Path) -> Result<Vec<Source>, String> {
 fn ran(arguments: &OverviewArguments, file: &Path) -> (Result<PathBuf, String>, u8) {
     let place = Place {
         runs: &arguments.runs,
-        resume: match arguments.resume {
-            true => run::Resume::IfThereIsOne,
-            false => run::Resume::Never,
+        resume: if arguments.resume {
+            run::Resume::IfThereIsOne
+        } else {
+            run::Resume::Never
         },
     };
     match run::one(file, None, place) {

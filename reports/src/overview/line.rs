@@ -137,7 +137,8 @@ fn differing(line: &Line, all: &[Line]) -> Vec<String> {
     // An option of the task that is unset here may be set elsewhere.
     let keys: BTreeSet<&String> = others.iter().flat_map(|l| l.settings.keys()).collect();
     let keys = keys.into_iter().filter(|key| differs(key));
-    keys.filter(|key| !key.ends_with(".use"))
+    // The data set's name stands there anyway.
+    keys.filter(|key| key.as_str() != "dataset.use")
         .map(|key| {
             let name = key.split_once('.').map_or(key.as_str(), |(_, name)| name);
             match line.settings.get(key) {

@@ -27,20 +27,15 @@ pub(super) fn entry(
     if several {
         lines.push(format!("{}:", label(row)));
     }
-    match (&row.measured, row.status) {
-        (Some(measured), Status::Ok) => {
-            lines.push(headline(row, metric));
-            lines.extend(figures(measured));
-        }
-        _ => {
-            let whole = reason(row);
-            let place = reasons
-                .iter()
-                .position(|r| *r == whole)
-                .map_or(0, |i| i + 1);
-            let short = shortened(&row.reason, LONGEST);
-            lines.push(format!("{}: {short} [{place}]", row.status));
-        }
+    if let (Some(measured), Status::Ok) = (&row.measured, row.status) {
+        lines.push(headline(row, metric));
+        lines.extend(figures(measured));
+    } else {
+        let whole = reason(row);
+        let place = reasons.iter().position(|r| *r == whole);
+        let number = place.map_or(0, |i| i + 1);
+        let short = shortened(&row.reason, LONGEST);
+        lines.push(format!("{}: {short} [{number}]", row.status));
     }
     lines.extend(marks(row));
     lines.join("\n")
