@@ -1,6 +1,6 @@
 //! Sessions of several data owners: who may do what, and what is counted.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 
 use hexperiment_core::options::Options;
 use hexperiment_core::program::lower::lower;

@@ -1,6 +1,6 @@
 //! Federations under the plaintext scheme, on made data and on the real ones.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 
 use hexperiment_core::dataset::{
     Dataset, DatasetRequest, DatasetSource, MissingPolicy, Provenance, Target,
