@@ -86,7 +86,7 @@ impl Prepared for Federation {
     }
 
     fn client_computes(&self) -> Vec<String> {
-        vec!["local training".into(), "division by the shares".into()]
+        vec!["division".into()]
     }
 
     fn artefacts(&self, outcome: &Outcome) -> Result<Vec<Artefact>, TaskError> {

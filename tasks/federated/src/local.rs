@@ -67,12 +67,28 @@ impl Shard {
 }
 
 impl Local {
-    /// The weighted residuals of every row and model: the loss's derivative by the score.
-    fn residuals(self, shard: &Shard, parameters: &Parameters) -> Array2<f64> {
-        let mut residuals = shard.scores(parameters).mapv(sigmoid);
-        residuals.zip_mut_with(&shard.labels, |p, y| {
-            *p = (*p - y) * if *y > 0.5 { self.positive_weight } else { 1.0 };
-        });
+    /// What a sample with this label counts.
+    fn weight(self, label: f64) -> f64 {
+        if label > 0.5 {
+            self.positive_weight
+        } else {
+            1.0
+        }
+    }
+
+    /// The most that a sample counts.
+    pub(crate) fn largest_weight(self) -> f64 {
+        self.positive_weight.max(1.0)
+    }
+
+    /// The loss's derivatives by the scores, of every row and model, before weights.
+    fn residuals(shard: &Shard, parameters: &Parameters) -> Array2<f64> {
+        shard.scores(parameters).mapv(sigmoid) - &shard.labels
+    }
+
+    /// Likewise, weighted.
+    fn weigh(self, mut residuals: Array2<f64>, shard: &Shard) -> Array2<f64> {
+        residuals.zip_mut_with(&shard.labels, |r, y| *r *= self.weight(*y));
         residuals
     }
 
@@ -112,7 +128,8 @@ impl Local {
                         } else {
                             shard
                         };
-                        let residuals = self.residuals(rows_here, &parameters);
+                        let residuals = Self::residuals(rows_here, &parameters);
+                        let residuals = self.weigh(residuals, rows_here);
                         // Of the mean loss of all the client's rows, and its penalty by row.
                         let gradient = residuals.t().dot(&rows_here.design) / rows.len() as f64
                             + Self::pull(alpha / shard.rows() as f64, &parameters);
@@ -124,14 +141,16 @@ impl Local {
         }
     }
 
-    /// The sum of the rows' gradients, each shortened to `clip`; the penalty is not in it.
+    /// The sum of the rows' gradients, each shortened to `clip` and then weighted, so that weights
+    /// still tell where most are shortened; the penalty is not in it. No row adds more than `clip`
+    /// times the largest weight.
     pub(crate) fn clipped_gradient(
         self,
         shard: &Shard,
         parameters: &Parameters,
         clip: f64,
     ) -> (Parameters, usize) {
-        let mut residuals = self.residuals(shard, parameters);
+        let mut residuals = Self::residuals(shard, parameters);
         let mut clipped = 0;
         for (mut r, x) in residuals.rows_mut().into_iter().zip(shard.design.rows()) {
             // The gradient of a row is the outer product of residuals and row.
@@ -141,7 +160,7 @@ impl Local {
                 clipped += 1;
             }
         }
-        (residuals.t().dot(&shard.design), clipped)
+        (self.weigh(residuals, shard).t().dot(&shard.design), clipped)
     }
 
     /// Newton's method with halved steps, each model by itself (iteratively reweighted least
@@ -161,7 +180,7 @@ impl Local {
         });
         for (model, mut parameters) in all.rows_mut().into_iter().enumerate() {
             let labels = shard.labels.column(model);
-            let weights = labels.mapv(|y| if y > 0.5 { self.positive_weight } else { 1.0 });
+            let weights = labels.mapv(|y| self.weight(y));
             let loss = |beta: &Array1<f64>| {
                 let scores = shard.design.dot(beta);
                 let losses = scores.iter().zip(labels).zip(&weights);
@@ -255,17 +274,23 @@ mod tests {
     #[test]
     fn gradients_of_records_are_shortened() {
         let shard = shard(50);
-        let l = local(Method::Newton, 1);
         let start = Array2::zeros((2, 4));
-        for i in 0..50 {
-            let one = shard.select(&[i]);
-            let norm = |clip| {
-                let (g, clipped) = l.clipped_gradient(&one, &start, clip);
-                (g.iter().map(|x| x * x).sum::<f64>().sqrt(), clipped)
+        let norm = |row: usize, positive_weight: f64, clip: f64| {
+            let l = Local {
+                positive_weight,
+                ..local(Method::Newton, 1)
             };
-            let (whole, _) = norm(1e9);
-            assert!((norm(0.25).0 - whole.min(0.25)).abs() < 1e-12);
-            assert_eq!(norm(0.25).1, usize::from(whole > 0.25));
+            let (g, clipped) = l.clipped_gradient(&shard.select(&[row]), &start, clip);
+            (g.iter().map(|x| x * x).sum::<f64>().sqrt(), clipped)
+        };
+        for row in 0..50 {
+            let (whole, _) = norm(row, 1.0, 1e9);
+            let (short, clipped) = norm(row, 1.0, 0.6);
+            assert!((short - whole.min(0.6)).abs() < 1e-12);
+            assert_eq!(clipped, usize::from(whole > 0.6));
+            for weight in [0.2, 3.0] {
+                assert!(norm(row, weight, 0.6).0 <= 0.6 * weight.max(1.0) + 1e-12);
+            }
         }
     }
 

@@ -59,7 +59,11 @@ impl Settings {
                 batch: count("batch")?,
             },
         };
-        let default_clip = if privacy.is_some() { 1.0 } else { 10.0 };
+        let default_clip = match privacy.map(|p| p.unit) {
+            None => 10.0,
+            Some(Unit::Client) => 0.5,
+            Some(Unit::Record) => 2.0,
+        };
         let settings = Self {
             clients,
             rounds,
@@ -248,8 +252,9 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
             "clip_norm",
             1e-6,
             1e4,
-            "An update longer than this is shortened; 10 if left out, which sets the public range \
-             only, or 1 with privacy. With `privacy = \"record\"`: the gradient of one record.",
+            "An update longer than this is shortened: 10 if left out, for the public range only; 0.5 \
+             with privacy of clients. With privacy of records, the gradient of one record before \
+             `positive_weight`: 2 if left out.",
         ),
         OptionSpec::new(
             "model",

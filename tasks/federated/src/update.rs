@@ -63,7 +63,8 @@ impl Updates {
         let clip = settings.clip_norm;
         let (one_client, one_unit) = match settings.local.method {
             Method::Gradient { rate, .. } if settings.by_record() => {
-                (rate * largest * clip, rate * clip / samples as f64)
+                let record = rate * clip * settings.local.largest_weight();
+                (record * largest, record / samples as f64)
             }
             _ => (largest * clip, largest * clip),
         };
