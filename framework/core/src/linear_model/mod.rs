@@ -11,6 +11,6 @@ mod model;
 mod protocol;
 
 pub use features::{Features, Ranking, Settings};
-pub use logistic::{LogisticTraining, Trained, check_binary, sigmoid};
+pub use logistic::{LogisticTraining, Trained, check_binary, sigmoid, solve};
 pub use model::LinearModel;
 pub use protocol::OneRound;
