@@ -187,6 +187,12 @@ pub trait Prepared: Send + Sync {
         Vec::new()
     }
 
+    /// What of the task would fit so many multiplicative levels, for a refusal that finds too many
+    /// of them: `iterations = 5`. `None` where the task has no such choice.
+    fn fitting(&self, _levels: u32) -> Option<String> {
+        None
+    }
+
     /// Files to keep of a run. Asked for once, of the last repetition; not timed.
     fn artefacts(&self, _outcome: &Outcome) -> Result<Vec<Artefact>, TaskError> {
         Ok(Vec::new())

@@ -72,12 +72,15 @@ pub(crate) fn compile(plan: &CellPlan, data: &Dataset) -> Result<Compiled, Stop>
     let watch = Stopwatch::start();
     let capabilities = scheme.capabilities(&plan.scheme_options)?;
     let lowered = lower(prepared.program(), &capabilities).map_err(SchemeError::from)?;
-    let circuit = scheme.compile(CompileRequest {
+    let request = CompileRequest {
         lowered: &lowered,
         options: &plan.scheme_options,
         security: plan.security,
         threads: plan.threads,
-    })?;
+    };
+    let circuit = scheme
+        .compile(request)
+        .map_err(|error| with_advice(error, prepared.as_ref()))?;
     let compile = watch.elapsed();
     demand(plan, circuit.as_ref())?;
     Ok(Compiled {
@@ -86,6 +89,19 @@ pub(crate) fn compile(plan: &CellPlan, data: &Dataset) -> Result<Compiled, Stop>
         circuit,
         compile,
     })
+}
+
+/// A refusal of too many levels, in the task's own terms too.
+fn with_advice(error: SchemeError, prepared: &dyn Prepared) -> SchemeError {
+    match error {
+        SchemeError::Refused(mut refusal) => {
+            if let Some(advice) = refusal.room.and_then(|levels| prepared.fitting(levels)) {
+                refusal.reason = format!("{}; {advice}", refusal.reason);
+            }
+            SchemeError::Refused(refusal)
+        }
+        error => error,
+    }
 }
 
 /// Holds every encrypting scheme to the level demanded, whatever it chose.
