@@ -43,9 +43,6 @@ pub struct Refusal {
     pub operation: String,
     /// Why, and what would help.
     pub reason: String,
-    /// Where there are too many multiplicative levels: how many there is room for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub room: Option<u32>,
 }
 
 impl Refusal {
@@ -54,7 +51,6 @@ impl Refusal {
         Self {
             operation: kind.name().into(),
             reason: reason.into(),
-            room: None,
         }
     }
 
@@ -63,16 +59,6 @@ impl Refusal {
         Self {
             operation: what.into(),
             reason: reason.into(),
-            room: None,
-        }
-    }
-
-    /// The same, with the number of levels that there is room for.
-    #[must_use]
-    pub fn with_room(self, levels: Option<u32>) -> Self {
-        Self {
-            room: levels,
-            ..self
         }
     }
 }

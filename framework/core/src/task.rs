@@ -187,9 +187,10 @@ pub trait Prepared: Send + Sync {
         Vec::new()
     }
 
-    /// What of the task would fit so many multiplicative levels, for a refusal that finds too many
-    /// of them: `iterations = 5`. `None` where the task has no such choice.
-    fn fitting(&self, _levels: u32) -> Option<String> {
+    /// How much of the task a scheme can do that refused its program, in the task's own terms:
+    /// `iterations = 5`. It may try smaller programs by `fits`, each of which costs a compilation.
+    /// `None` where no choice of the task would help.
+    fn fitting(&self, _fits: &mut dyn FnMut(&Program) -> bool) -> Option<String> {
         None
     }
 

@@ -221,17 +221,16 @@ pub(crate) fn choose(
             ..needs.with(LARGEST_LOG_N, scale_bits.unwrap_or(SMALLEST_SCALE))
         })
     });
-    let levels = room.map_or("none".to_owned(), |d| d.to_string());
-    let refusal = Refusal::because(
+    let room = room.map_or("none".to_owned(), |d| d.to_string());
+    Err(Refusal::because(
         "depth",
         format!(
             "{} levels with values up to 2^{} do not fit N = 2^{LARGEST_LOG_N} at {level} bits; so many do: \
-             {levels}; lower a degree, the precision or `scale_bits`, or tighten input ranges",
+             {room}; lower a degree, the precision or `scale_bits`, or tighten input ranges",
             needs.depth,
             needs.headroom - 2,
         ),
-    );
-    Err(refusal.with_room(room))
+    ))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use hexperiment_core::dataset::{Dataset, MissingPolicy, Provenance, Target};
 use hexperiment_core::options::{OptionValue, Options};
 use hexperiment_core::program::lower::lower;
+use hexperiment_core::program::{OpKind, Program};
 use hexperiment_core::registry;
 use hexperiment_core::scheme::CompileRequest;
 use hexperiment_core::security::SecurityDemand;
@@ -254,12 +255,18 @@ fn bad_options_are_explained() {
 }
 
 #[test]
-fn too_many_levels_are_counted_in_iterations() {
+fn a_refusal_is_told_in_iterations() {
     let given = [("iterations", OptionValue::Integer(12))];
     let run = run(&data(300), &options(&given)).unwrap();
-    let advice = run.prepared.fitting(21).unwrap();
+    let products = |program: &Program| program.counts()[&OpKind::Mul];
+    let most = products(run.prepared.program());
+    let advice = run
+        .prepared
+        .fitting(&mut |smaller| products(smaller) < most / 2);
+    let advice = advice.unwrap();
     assert!(
-        advice.contains("`iterations = 6` fits, 12 were asked for"),
+        advice.contains("an iteration takes 4 levels: `iterations = 6` fits, 12"),
         "{advice}"
     );
+    assert_eq!(run.prepared.fitting(&mut |_| false), None);
 }

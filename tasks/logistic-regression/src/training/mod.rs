@@ -10,7 +10,7 @@ mod refresh;
 mod report;
 mod settings;
 
-use hexperiment_core::linear_model::training::{Flat, OddSigmoid, Order};
+use hexperiment_core::linear_model::training::{Flat, OddSigmoid, Order, most_that_fit};
 use hexperiment_core::program::Program;
 use hexperiment_core::session::Session;
 use hexperiment_core::task::{Artefact, Outcome, PrepareRequest, Prepared, Quality, TaskError};
@@ -146,7 +146,11 @@ fn gradients(
     }
     let first = &folds[0];
     let (rows, columns) = (total as usize, first.rows.rows.ncols());
-    let flat = Flat::new(order, rows, columns, settings.vector_length)?;
+    let mut flat = Flat::new(order, rows, columns, settings.vector_length)?;
+    if order == Order::Rows {
+        // The deep circuit.
+        flat = flat.with_few_steps();
+    }
     let most = folds.iter().flat_map(|f| f.rows.counts.iter().copied());
     notes.push(format!(
         "{rows} rows of {columns} columns in {} vectors of {}",
@@ -270,23 +274,22 @@ impl Prepared for Training {
         }
     }
 
-    fn fitting(&self, levels: u32) -> Option<String> {
-        match &self.plan {
-            Plan::Nesterov(statement) => {
-                let each = nesterov::levels_each(&statement.sigmoid);
-                let fit = 1 + levels / each;
-                Some(format!(
-                    "after the first, which takes none, an iteration takes {each} levels: \
-                     `iterations = {fit}` fits, {} were asked for",
-                    statement.schedule.iterations
-                ))
-            }
-            Plan::Refresh(statement) => Some(format!(
-                "an epoch takes {} levels, however many epochs there are",
-                refresh::levels(&statement.sigmoid)
-            )),
-            Plan::Hessian(_) => None,
-        }
+    fn fitting(&self, fits: &mut dyn FnMut(&Program) -> bool) -> Option<String> {
+        let Plan::Nesterov(statement) = &self.plan else {
+            return None;
+        };
+        let asked = statement.schedule.iterations;
+        let mut fits = |iterations| {
+            let mut smaller = statement.clone();
+            smaller.schedule.iterations = iterations;
+            smaller.program().is_ok_and(|program| fits(&program))
+        };
+        let most = most_that_fit(asked, &mut fits)?;
+        Some(format!(
+            "after the first, which takes none, an iteration takes {} levels: `iterations = {most}` \
+             fits, {asked} were asked for",
+            nesterov::levels_each(&statement.sigmoid)
+        ))
     }
 
     fn artefacts(&self, outcome: &Outcome) -> Result<Vec<Artefact>, TaskError> {

@@ -1,7 +1,7 @@
 //! The interactive way: in every epoch the server computes the gradient at encrypted weights, and
 //! the key owner decrypts it, steps, and encrypts the weights anew.
 
-use hexperiment_core::linear_model::training::{OddSigmoid, Order};
+use hexperiment_core::linear_model::training::Order;
 use hexperiment_core::program::{
     Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder,
     ProgramError,
@@ -15,11 +15,6 @@ use super::nesterov::Statement;
 
 /// The order in which rows are flattened: the inner product goes round, and nothing is masked.
 pub(crate) const ORDER: Order = Order::Columns;
-
-/// The levels of an epoch: the inner product, the polynomial.
-pub(crate) fn levels(sigmoid: &OddSigmoid) -> u32 {
-    1 + sigmoid.levels()
-}
 
 /// The most that a weight is assumed to be.
 const LARGEST_WEIGHT: f64 = 10.0;

@@ -29,6 +29,7 @@ pub struct Flat {
     width: usize,
     /// Rows of a vector, with padding.
     height: usize,
+    few_steps: bool,
 }
 
 impl Flat {
@@ -53,7 +54,19 @@ impl Flat {
             shape: (rows, columns),
             width,
             height,
+            few_steps: false,
         })
+    }
+
+    /// The same with sums in steps of 1, 4, 16 in place of 1, 2, 4, 8, 16: about half as many
+    /// different shifts, each of which costs a scheme a key, and half as many shifts more. Keys of a
+    /// deep circuit take hundreds of megabytes.
+    #[must_use]
+    pub fn with_few_steps(self) -> Self {
+        Self {
+            few_steps: true,
+            ..self
+        }
     }
 
     /// Elements of a vector.
@@ -130,7 +143,7 @@ impl Flat {
             Order::Rows => 1,
             Order::Columns => self.height,
         };
-        fold(builder, value, step as i64, self.width)
+        self.fold(builder, value, step as i64, self.width)
     }
 
     /// Sums over rows: by [`Order::Rows`] everywhere, by [`Order::Columns`] at the first row, as
@@ -144,7 +157,7 @@ impl Flat {
             Order::Rows => self.width,
             Order::Columns => 1,
         };
-        fold(builder, value, step as i64, self.height)
+        self.fold(builder, value, step as i64, self.height)
     }
 
     /// What stands at the first column of each row, and 0 at the others, at every column.
@@ -157,7 +170,7 @@ impl Flat {
             Order::Rows => 1,
             Order::Columns => self.height,
         };
-        fold(builder, value, -(step as i64), self.width)
+        self.fold(builder, value, -(step as i64), self.width)
     }
 
     /// What stands at the first row of each column, and 0 at the others, at every row.
@@ -170,7 +183,31 @@ impl Flat {
             Order::Rows => self.width,
             Order::Columns => 1,
         };
-        fold(builder, value, -(step as i64), self.height)
+        self.fold(builder, value, -(step as i64), self.height)
+    }
+
+    /// Rotate and add: `count`, a power of two, elements that lie `step` apart.
+    fn fold(
+        &self,
+        builder: &mut ProgramBuilder,
+        value: ValueId,
+        mut step: i64,
+        mut count: usize,
+    ) -> Result<ValueId, ProgramError> {
+        let mut sum = value;
+        while count > 1 {
+            let shifted = builder.shift(sum, step)?;
+            sum = builder.add(sum, shifted)?;
+            if self.few_steps && count >= 4 {
+                let once = builder.shift(sum, step)?;
+                let twice = builder.shift(once, step)?;
+                sum = builder.add(sum, twice)?;
+                (step, count) = (4 * step, count / 4);
+            } else {
+                (step, count) = (2 * step, count / 2);
+            }
+        }
+        Ok(sum)
     }
 
     /// The sum of a table's vectors, element by element.
@@ -202,22 +239,6 @@ impl Flat {
         }
         builder.shift(value, by * self.height as i64)
     }
-}
-
-/// Rotate and add: `count`, a power of two, elements that lie `step` apart.
-fn fold(
-    builder: &mut ProgramBuilder,
-    value: ValueId,
-    mut step: i64,
-    count: usize,
-) -> Result<ValueId, ProgramError> {
-    let mut sum = value;
-    for _ in 0..count.ilog2() {
-        let shifted = builder.shift(sum, step)?;
-        sum = builder.add(sum, shifted)?;
-        step *= 2;
-    }
-    Ok(sum)
 }
 
 #[cfg(test)]
@@ -260,8 +281,9 @@ mod tests {
 
     #[test]
     fn sums_along_either_axis() {
-        for order in [Order::Rows, Order::Columns] {
-            let flat = Flat::new(order, 5, 3, 16).unwrap();
+        let flats = [Order::Rows, Order::Columns].map(|o| Flat::new(o, 5, 3, 16).unwrap());
+        for flat in flats.into_iter().flat_map(|f| [f, f.with_few_steps()]) {
+            let order = (flat.order, flat.few_steps);
             assert_eq!((flat.width(), flat.length(), flat.vectors()), (4, 16, 2));
             let (table, sums) = run(flat, |builder, values| {
                 let sum = flat.sum_vectors(builder, values)?;
