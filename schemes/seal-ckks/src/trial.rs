@@ -5,7 +5,7 @@
 //! here. Inputs are drawn from their whole ranges, and near where functions are steep: operands
 //! that nearly agree, and values near 0.
 
-use hexperiment_core::program::{Input, Op, Value, apply};
+use hexperiment_core::program::{Input, Interval, Op, Value, apply};
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -33,7 +33,7 @@ pub(crate) fn largest_errors(noise: &Noise<'_>) -> Vec<f64> {
         let mut exact: Vec<Vec<f64>> = Vec::with_capacity(program.values().len());
         let mut noisy: Vec<Vec<f64>> = Vec::with_capacity(program.values().len());
         for (id, value) in program.iter() {
-            let (right, mut wrong) = match value.op() {
+            let (mut right, mut wrong) = match value.op() {
                 Op::Input { input, column } => {
                     let column = inputs[input.index()].column(*column).to_vec();
                     (column.clone(), column)
@@ -58,6 +58,7 @@ pub(crate) fn largest_errors(noise: &Noise<'_>) -> Vec<f64> {
                 }
             };
             shake(&mut wrong, noise.own(id, value), &mut random);
+            keep_within(value.range(), &mut right, &mut wrong);
             exact.push(right);
             noisy.push(wrong);
         }
@@ -69,6 +70,19 @@ pub(crate) fn largest_errors(noise: &Noise<'_>) -> Vec<f64> {
         }
     }
     largest
+}
+
+/// Random inputs may break what a program's author states of its data (that an iteration
+/// converges), and then grow without end where real ones do not: a value beyond its range is taken
+/// back into it, its error in proportion.
+fn keep_within(range: Interval, right: &mut [f64], wrong: &mut [f64]) {
+    let largest = right.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
+    let most = range.magnitude();
+    if largest > most && largest.is_finite() {
+        for x in right.iter_mut().chain(wrong) {
+            *x *= most / largest;
+        }
+    }
 }
 
 /// A table within an input's ranges: anywhere in them, all columns at about the same place, or
