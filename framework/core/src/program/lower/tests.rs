@@ -243,15 +243,18 @@ fn check_tournament(degrees: &[usize], rounds: u32) {
         let off = expect.iter().zip(got).map(|(e, g)| (e - g).abs());
         worst = off.fold(worst, f64::max);
     }
-    let claimed = f64::from(rounds) * composition.shortfall() * 259.0;
+    let claimed = f64::from(rounds)
+        * composition.shortfall()
+        * 255.0
+        * (1.0 + 8.0 * composition.error()).max(1.02);
     assert!(worst <= claimed, "{degrees:?}: {worst} over {claimed}");
     assert!(worst >= 0.3 * claimed, "{degrees:?}: {worst}, {claimed}");
 }
 
 #[test]
 fn rounds_of_max_take_no_level_but_their_own() {
-    for degrees in [&[7, 7][..], &[15, 15], &[7, 7, 13], &[7, 15, 15]] {
-        for rounds in [1, 2, 3] {
+    for degrees in [&[15][..], &[7, 7], &[15, 15], &[7, 7, 13], &[7, 15, 15]] {
+        for rounds in [1, 2, 4] {
             check_tournament(degrees, rounds);
         }
     }
