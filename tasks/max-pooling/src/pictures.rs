@@ -16,6 +16,8 @@ pub(crate) struct Pictures {
     pub(crate) planes: Vec<Plane>,
     /// Planes of each picture.
     pub(crate) colours: usize,
+    /// Of each picture: its file's, or what it is called.
+    pub(crate) names: Vec<String>,
     place: String,
 }
 
@@ -46,6 +48,7 @@ impl Pictures {
         let table = &data.features;
         let numbers = table.column(image);
         let mut planes = Vec::new();
+        let mut names = Vec::new();
         let mut start = 0;
         for (number, run) in numbers.to_vec().chunk_by(|a, b| a == b).enumerate() {
             let pixels = table.slice(s![start..start + run.len(), ..]);
@@ -68,6 +71,7 @@ impl Pictures {
                 );
                 return Err(TaskError::data(problem, HELP));
             }
+            names.push(name(data, number));
             let plane = |c: &usize| {
                 Array2::from_shape_fn((height, width), |(y, x)| pixels[[y * width + x, *c]])
             };
@@ -86,6 +90,7 @@ impl Pictures {
         Ok(Self {
             planes,
             colours: if grey { 1 } else { shown.len() },
+            names,
             place,
         })
     }
@@ -107,11 +112,14 @@ impl Pictures {
             }
         }
     }
+}
 
-    /// How many there are.
-    pub(crate) fn count(&self) -> usize {
-        self.planes.len() / self.colours
-    }
+/// What a picture is called, from its number on from 0.
+fn name(data: &Dataset, number: usize) -> String {
+    let provenance = &data.provenance;
+    let file = || Some(provenance.file.as_ref()?.to_string_lossy().into_owned());
+    let of_folder = provenance.files.get(number).cloned();
+    of_folder.or_else(file).unwrap_or_else(|| data.name.clone())
 }
 
 fn too_small(
