@@ -1,4 +1,8 @@
 //! Files for the eye: each image pooled under encryption, pooled in clear, and how they differ.
+//!
+//! Levels are rounded to whole ones. In a difference, whose file is called `-x32`, 128 stands for
+//! equal, and 32 more or less for each grey level by which a pixel is too bright or too dark: an
+//! image is the same for all schemes, so that they can be laid side by side.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -69,22 +73,11 @@ impl Gallery {
         }
     }
 
-    /// In words, for the report.
-    pub(crate) fn note(&self) -> String {
-        let which = if self.frames.len() < self.all {
-            format!(
-                " (of the first {} images of {})",
-                self.frames.len(),
-                self.all
-            )
-        } else {
-            String::new()
-        };
-        format!(
-            "the run's folder has the images as pooled, in clear, and their difference{which}: {EQUAL} \
-             where they are equal, {AMPLIFIED} brighter or darker for each grey level too bright or \
-             too dark"
-        )
+    /// In words, for the report: what is not left.
+    pub(crate) fn note(&self) -> Option<String> {
+        let (left, all) = (self.frames.len(), self.all);
+        let some = format!("images are left of the first {left} of {all} only");
+        (left < all).then_some(some)
     }
 
     /// Three files for each image, of levels pooled under encryption and `clear` ones: planes,

@@ -38,8 +38,9 @@ impl Task for MaxPooling {
                   Windows that would reach over an edge are left out. All pixels are used, none \
                   is split off; alpha is left out, 16 bits become 8. Errors are in grey levels of \
                   0 to 255, `exact_share` is of those below one half, `psnr` in decibels; a \
-                  sample is a pooled pixel with all its colours. Leaves each image as pooled, in \
-                  clear, and their difference.",
+                  sample is a pooled pixel with all its colours. Leaves each image as pooled, as \
+                  pooled in clear, and their difference: 128 where they are equal, 32 more or \
+                  less for each grey level.",
             options: options(),
             metrics: quality::METRICS.to_vec(),
         }
@@ -181,7 +182,8 @@ impl Prepared for Pooled {
 
     fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError> {
         let mut quality = self.measure.score(&self.layout.read(outcome));
-        quality.notes = vec![self.layout.note.clone(), self.gallery.note()];
+        quality.notes.push(self.layout.note.clone());
+        quality.notes.extend(self.gallery.note());
         Ok(quality)
     }
 

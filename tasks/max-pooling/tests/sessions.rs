@@ -314,7 +314,7 @@ fn pooled_images_are_left() {
     assert_eq!(files[2].1[(0, 0)], Rgb([255; 3]));
     assert_eq!(files[5].1[(0, 0)], Rgb([128; 3]));
     let note = &run(prepare(&many, &vec![]).unwrap().as_ref()).1.notes[1];
-    assert!(note.contains("the first 32 images of 40"), "{note}");
+    assert!(note.contains("the first 32 of 40"), "{note}");
 }
 
 /// What a scheme without comparisons says, and that it has means.
