@@ -19,5 +19,6 @@ mod explain;
 mod failures;
 mod golden;
 mod harness;
+mod images;
 mod layout;
 mod resume;
