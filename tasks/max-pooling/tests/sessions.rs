@@ -373,7 +373,7 @@ fn refused(data: &Dataset, given: Given<'_>, words: &[&str]) {
 #[test]
 fn bad_data_and_options_are_explained() {
     let scene = manifest("scene");
-    let words = ["image 1 has 48 x 40 pixels", "41 x 41", "`window`"];
+    let words = ["scene has 48 x 40 pixels", "41 x 41", "`window`"];
     refused(&scene, vec![whole("window", 41)], &words);
     refused(&scene, vec![text("crop", "49x2")], &["49 x 2", "`crop`"]);
     refused(
@@ -396,6 +396,16 @@ fn bad_data_and_options_are_explained() {
     refused(&torn, vec![], &["is not whole"]);
     torn.features[[48 * 40 - 1, 1]] = f64::INFINITY;
     refused(&torn, vec![], &["is not whole"]);
+
+    // The image is named.
+    let folder = tempfile::tempdir().unwrap();
+    for (name, side) in [("a.png", 9), ("b.png", 3)] {
+        GrayImage::new(side, 9)
+            .save(folder.path().join(name))
+            .unwrap();
+    }
+    let words = ["b.png has 3 x 9 pixels", "4 x 4"];
+    refused(&file(folder.path()), vec![whole("window", 4)], &words);
 
     // No larger than memory bears.
     let folder = tempfile::tempdir().unwrap();

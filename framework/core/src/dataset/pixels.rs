@@ -120,7 +120,7 @@ fn open(
     let format = reader().map_err(|e| bad(&e))?.format();
     if !matches!(format, Some(ImageFormat::Png | ImageFormat::Jpeg)) {
         return Err(bad(
-            &"found neither the signature of PNG nor that of JPEG, which were expected",
+            &"found neither the signature of PNG nor that of JPEG, expected one of them",
         ));
     }
     let (width, height) = reader()

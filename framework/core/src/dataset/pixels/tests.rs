@@ -201,17 +201,13 @@ fn other_samples_become_levels() {
 /// A JPEG file of 8 x 8 pixels, all of them of the same four levels, each at least 64 from 128
 /// (ITU-T T.81, annex B; the levels are inverted, as Adobe stores them).
 fn cmyk(levels: [u8; 4]) -> Vec<u8> {
-    let mut bits = String::new();
-    for level in levels {
-        // A difference of 7 bits, code 0; no further coefficients, code 0.
+    // A difference of 7 bits, code 0; no further coefficients, code 0.
+    let block = |level: u8| {
         let difference = i32::from(level) - 128;
-        let low = if difference < 0 {
-            difference + 127
-        } else {
-            difference
-        };
-        bits += &format!("0{low:07b}0");
-    }
+        let negative = difference < 0;
+        format!("0{:07b}0", difference + if negative { 127 } else { 0 })
+    };
+    let bits: String = levels.into_iter().map(block).collect();
     let bits = format!("{bits:1<40}");
     let mut bytes = b"\xFF\xD8\xFF\xEE\0\x0EAdobe\0\x64\0\0\0\0\0".to_vec();
     // Steps of 8, which the transform divides by.
