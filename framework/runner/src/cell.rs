@@ -8,7 +8,7 @@ use hexperiment_core::clock::Stopwatch;
 use hexperiment_core::dataset::Dataset;
 use hexperiment_core::experiment::CellPlan;
 use hexperiment_core::measure::peak_rss_bytes;
-use hexperiment_core::program::lower::{Lowered, lower};
+use hexperiment_core::program::lower::Lowered;
 use hexperiment_core::record::{Repetition, Setup};
 use hexperiment_core::registry;
 use hexperiment_core::scheme::{Circuit, CompileRequest, KeySet, Parameters, SchemeError};
@@ -70,8 +70,7 @@ pub(crate) fn compile(plan: &CellPlan, data: &Dataset) -> Result<Compiled, Stop>
     let scheme = registry::scheme(&plan.cell.scheme).map_err(failed)?;
     let prepared = prepare(plan, data)?;
     let watch = Stopwatch::start();
-    let capabilities = scheme.capabilities(&plan.scheme_options)?;
-    let lowered = lower(prepared.program(), &capabilities).map_err(SchemeError::from)?;
+    let lowered = scheme.lower(prepared.program(), &plan.scheme_options, plan.security)?;
     let circuit = scheme.compile(CompileRequest {
         lowered: &lowered,
         options: &plan.scheme_options,

@@ -10,6 +10,7 @@ mod ffi;
 mod layout;
 mod noise;
 mod parameters;
+mod precision;
 mod scheme;
 mod seal;
 mod trial;

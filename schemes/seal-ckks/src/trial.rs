@@ -23,12 +23,18 @@ pub(crate) fn largest_errors(noise: &Noise<'_>) -> Vec<f64> {
     let mut random = ChaCha8Rng::seed_from_u64(0x5EED);
     let mut largest = vec![0.0_f64; program.outputs().len()];
     let shortest = program.values().iter().map(Value::length).min();
+    // Where no element moves, a few stand for all.
+    let longest = if crate::parameters::shifts(program) {
+        usize::MAX
+    } else {
+        ELEMENTS
+    };
     let rounds = ELEMENTS.div_ceil(shortest.unwrap_or(1)).clamp(3, ROUNDS);
     for round in 0..rounds {
         let inputs: Vec<_> = program
             .inputs()
             .iter()
-            .map(|input| draw(input, round % 3, &mut random))
+            .map(|input| draw(input, longest, round % 3, &mut random))
             .collect();
         let mut exact: Vec<Vec<f64>> = Vec::with_capacity(program.values().len());
         let mut noisy: Vec<Vec<f64>> = Vec::with_capacity(program.values().len());
@@ -53,7 +59,7 @@ pub(crate) fn largest_errors(noise: &Noise<'_>) -> Vec<f64> {
                         })
                         .collect();
                     let shaken: Vec<_> = shaken.iter().map(Vec::as_slice).collect();
-                    let length = value.length();
+                    let length = value.length().min(longest);
                     (apply(op, &right, length), apply(op, &shaken, length))
                 }
             };
@@ -73,8 +79,8 @@ pub(crate) fn largest_errors(noise: &Noise<'_>) -> Vec<f64> {
 
 /// A table within an input's ranges: anywhere in them, all columns at about the same place, or
 /// all near 0. Distances are spread evenly over their orders of magnitude.
-fn draw(input: &Input, manner: usize, random: &mut ChaCha8Rng) -> Array2<f64> {
-    let mut table = Array2::zeros((input.length, input.columns.len()));
+fn draw(input: &Input, longest: usize, manner: usize, random: &mut ChaCha8Rng) -> Array2<f64> {
+    let mut table = Array2::zeros((input.length.min(longest), input.columns.len()));
     for mut row in table.rows_mut() {
         let place: f64 = random.random();
         for (x, column) in row.iter_mut().zip(&input.columns) {

@@ -52,6 +52,8 @@ fn arithmetic() -> Capabilities {
         approximation: Some(Approximation {
             sigmoid_degree: 7,
             fit: Fit::Chebyshev,
+            max_degrees: vec![7, 7],
+            comparison_degrees: None,
             sign_margin: 0.05,
             sign_error: 1e-3,
         }),
@@ -152,12 +154,14 @@ fn functions_are_near_their_definitions() {
     check(&unary(Op::Sigmoid, 6.0), &[grid(6.0)], 0.03);
     // The grid's value nearest to 0 is 1/63 of the bound, beyond a margin of 1/100.
     let mut fine = arithmetic();
-    fine.approximation.as_mut().unwrap().sign_margin = 0.01;
+    let approximation = fine.approximation.as_mut().unwrap();
+    approximation.sign_margin = 0.01;
+    approximation.max_degrees = vec![15, 15, 15];
     for (op, tolerance) in [
         (Op::Sign as fn(ValueId) -> Op, 2e-3),
         (Op::Step, 1e-3),
-        (Op::Abs, 6e-3),
-        (Op::Relu, 6e-3),
+        (Op::Abs, 1.2e-3),
+        (Op::Relu, 6e-4),
     ] {
         let program = unary(op, 3.0);
         let lowered = lower(&program, &fine).unwrap();
