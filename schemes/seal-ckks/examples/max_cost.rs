@@ -124,7 +124,12 @@ fn run(degrees: &str) {
         let off = a.iter().zip(b).map(|(x, y)| (x - y).abs());
         off.fold(0.0, f64::max)
     };
-    let below = |by: f64| got.iter().zip(exact).filter(|(g, e)| **g < **e - by).count();
+    let below = |by: f64| {
+        got.iter()
+            .zip(exact)
+            .filter(|(g, e)| **g < **e - by)
+            .count()
+    };
     let rounded = got.iter().zip(exact);
     let equal = rounded.filter(|(g, e)| g.round() == **e).count();
     println!(

@@ -11,6 +11,7 @@ mod layout;
 mod noise;
 mod parameters;
 mod precision;
+mod schedule;
 mod scheme;
 mod seal;
 mod trial;

@@ -193,11 +193,13 @@ impl Needs {
         }
         // Errors are as the scale's inverse, as long as they are small beside the values.
         let tried = noise(TRIED_SCALE).tolerances();
-        (SMALLEST_SCALE..bounded)
-            .find(|s| {
-                let factor = (f64::from(TRIED_SCALE) - f64::from(*s)).exp2();
-                keeps(&tried.iter().map(|t| t * factor).collect::<Vec<_>>())
-            })
+        let likely = (SMALLEST_SCALE..bounded).find(|s| {
+            let factor = (f64::from(TRIED_SCALE) - f64::from(*s)).exp2();
+            keeps(&tried.iter().map(|t| t * factor).collect::<Vec<_>>())
+        });
+        // Where they are not, a few bits more.
+        (likely.unwrap_or(bounded)..bounded)
+            .find(|s| keeps(&noise(*s).tolerances()))
             .unwrap_or(bounded)
     }
 }

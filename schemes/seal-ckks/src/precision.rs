@@ -40,5 +40,12 @@ pub(crate) fn deepest(
             Err(refusal) => refused = Some(refusal),
         }
     }
-    refused.map_or_else(|| lower(program, capabilities), Err)
+    refused.map_or_else(
+        || lower(program, capabilities),
+        |refusal| {
+            let hint = "`max_degrees` such as `15` or `7,7` is coarser and takes fewer levels";
+            let reason = format!("{}; {hint}", refusal.reason);
+            Err(Refusal::because(refusal.operation, reason))
+        },
+    )
 }

@@ -120,26 +120,23 @@ impl Rewriter<'_> {
         Ok(value)
     }
 
-    fn for_extremes(
-        &mut self,
-        kind: OpKind,
-        unit: f64,
-        scale: f64,
-        wanted: &Approximation,
-    ) -> Result<SignComposition, Failure> {
+    /// The composition for `max` and its like.
+    fn for_extremes(&mut self, wanted: &Approximation) -> Result<SignComposition, Failure> {
         let composition = match &self.extremes {
             Some(composition) => composition.clone(),
             None => SignComposition::for_extremes(&wanted.max_degrees)?,
         };
         self.extremes = Some(composition.clone());
+        Ok(composition)
+    }
+
+    fn note_extreme(&mut self, kind: OpKind, composition: &SignComposition, off: f64) {
         self.note(format!(
-            "{kind}: minimax polynomials of degrees {} for the sign, {} levels with the product; off by at \
-             most {:.2e}",
+            "{kind}: minimax polynomials of degrees {} for the sign, {} levels with the product; off by at most \
+             {off:.2e}",
             listed(composition.degrees()),
             composition.depth() + 1,
-            scale * composition.shortfall() * unit
         ));
-        Ok(composition)
     }
 
     /// `abs = x sign(x)`, `relu = x step(x)`.
@@ -152,7 +149,7 @@ impl Rewriter<'_> {
     ) -> Emitted {
         let magnitude = self.operand(value, kind)?;
         let scale = 2.0 * ending.factor;
-        let composition = self.for_extremes(kind, magnitude, scale, wanted)?;
+        let composition = self.for_extremes(wanted)?;
         let unit = chebyshev::normalise(self, value, Interval::symmetric(magnitude))?;
         let sign = self.compose(unit, &composition, ending)?;
         let range = self.range(value);
@@ -161,6 +158,7 @@ impl Rewriter<'_> {
             _ => Interval::new(0.0, range.magnitude()),
         };
         let off = scale * composition.shortfall() * magnitude;
+        self.note_extreme(kind, &composition, off);
         self.emit(Op::Mul(value, sign), exact.padded(off))
     }
 
@@ -179,6 +177,7 @@ impl Rewriter<'_> {
     ) -> Emitted {
         let difference = self.emit(Op::Sub(a, b), ANY)?;
         let magnitude = self.operand(difference, kind)?;
+        let composition = self.for_extremes(wanted)?;
         let (unit, u, mean) = match self.unit_of(a, b, magnitude) {
             Some(unit) => {
                 let (a, b) = (self.in_units(a, unit)?, self.in_units(b, unit)?);
@@ -190,13 +189,13 @@ impl Rewriter<'_> {
                 )
             }
             None => {
-                let unit = roomy(magnitude);
+                let unit = roomy(magnitude, composition.error());
                 let sum = self.emit(Op::Add(a, b), ANY)?;
                 let u = chebyshev::normalise(self, difference, Interval::symmetric(unit))?;
                 (unit, u, self.scaled(sum, 0.5 / unit)?)
             }
         };
-        let composition = self.for_extremes(kind, unit, 1.0, wanted)?;
+        self.note_extreme(kind, &composition, composition.shortfall() * unit);
         let ending = Ending {
             factor: half,
             plus: 0.0,
@@ -252,10 +251,10 @@ impl Rewriter<'_> {
     }
 }
 
-/// A unit for values up to `magnitude`, with room for what a chain of approximations adds; whole
-/// where that costs little precision, so that the way back takes no level.
-fn roomy(magnitude: f64) -> f64 {
-    let roomy = magnitude * (1.0 + 1.0 / 64.0);
+/// A unit for values up to `magnitude`, with room for what four rounds of results that are off by
+/// `error` add; whole where that costs little precision, so that the way back takes no level.
+fn roomy(magnitude: f64, error: f64) -> f64 {
+    let roomy = magnitude * (1.0 + (4.0 * error).max(1.0 / 64.0));
     if roomy >= 32.0 { roomy.ceil() } else { roomy }
 }
 
