@@ -26,7 +26,7 @@ fn nothing_is_wrong() {
 
 /// Every verb refuses `e.toml` in the same words, each of `words` among them, and leave no run.
 #[track_caller]
-fn refused(place: &Place, words: &[&str]) {
+pub fn refused(place: &Place, words: &[&str]) {
     for verb in ["check", "explain", "run"] {
         let outcome = place.call(&[verb, "e.toml"]);
         outcome.ends_with(2).does_not_panic();
