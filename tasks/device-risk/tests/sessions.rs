@@ -313,7 +313,7 @@ fn bad_files_are_explained() {
     };
     refused(&levels(",2", ",3"), nothing, &[], &["value 3", "2 (High)"]);
     refused(&levels(",2", ",1"), nothing, &[], &["level High (2)"]);
-    let one: String = good.lines().take(2).map(|l| format!("{l}\n")).collect();
+    let one = good.lines().take(2).collect::<Vec<_>>().join("\n");
     refused(&one, |r| r.split = None, &[], &["part has no rows"]);
     let given = [("thresholds", text("client"))];
     refused(&good, nothing, &given, &["is for a forest"]);

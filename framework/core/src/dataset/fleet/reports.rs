@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn numbers_are_rounded_without_a_negative_zero() {
-        assert_eq!(rounded(-3.14159, 2), -3.14);
+        assert_eq!(rounded(-7.658_99, 2), -7.66);
         assert!(rounded(-0.001, 2).is_sign_positive());
     }
 }
