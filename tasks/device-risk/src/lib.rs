@@ -1,1 +1,186 @@
-//! Risk of the devices of a fleet.
+//! Risk of the devices of a fleet: a model trained in clear, three-level, over encrypted readings.
+//!
+//! Two models: multinomial logistic regression, which is three weighted sums, and a random forest,
+//! which is threshold tests, conjunctions and votes.
+
+mod columns;
+mod forest;
+mod level;
+mod lists;
+mod multinomial;
+mod options;
+mod plan;
+mod smote;
+
+use hexperiment_core::inventory;
+use hexperiment_core::metrics::{self, ConfusionMatrix};
+use hexperiment_core::program::Program;
+use hexperiment_core::registry::TaskPlugin;
+use hexperiment_core::session::Session;
+use hexperiment_core::task::{
+    Artefact, Metric, Outcome, PrepareRequest, Prepared, Quality, Task, TaskError, TaskManifest,
+};
+
+use crate::level::{LEVELS, Scores, decide};
+use crate::lists::Rules;
+use crate::plan::{Plan, Reading};
+
+inventory::submit! { TaskPlugin(&DeviceRisk) }
+
+/// The task.
+pub struct DeviceRisk;
+
+impl Task for DeviceRisk {
+    fn manifest(&self) -> TaskManifest {
+        TaskManifest {
+            name: "device-risk",
+            doc: "Tells the risk of devices, Low, Medium or High, from encrypted readings, by a \
+                  model trained in clear on the training part, its rarer levels filled up by SMOTE. \
+                  The vector axis is the devices of the test part. Leaves `whitelist.csv`, \
+                  `blacklist.csv`, `low_risk.csv`, `medium_risk.csv` and `high_risk.csv` (device, \
+                  score, level, the features that contribute most), and a made fleet as `fleet.csv`.",
+            options: options::all(),
+            metrics: METRICS.to_vec(),
+        }
+    }
+
+    fn prepare(&self, request: PrepareRequest<'_>) -> Result<Box<dyn Prepared>, TaskError> {
+        let options = request.options;
+        let rules = Rules::read(options)?;
+        let mut plan = Plan::new(request)?;
+        plan.notes.push(rules.note());
+        let thresholds_sent = options.text("thresholds")? == "client";
+        let server_sees = if thresholds_sent {
+            plan.notes.push(TOLD.into());
+            "which bits of the client are combined and how they vote, not the thresholds"
+        } else {
+            "the model"
+        };
+        let made = request.data.provenance.file.is_none();
+        Ok(Box::new(Risk {
+            server_sees,
+            plan,
+            rules,
+            fleet: made.then(|| request.data.to_csv()),
+        }))
+    }
+}
+
+const TOLD: &str = "the client is told every threshold, and sends the results of the tests: whoever \
+                    owns the forest reveals them to it";
+
+const METRICS: [&str; 18] = [
+    "macro_f1",
+    "balanced_accuracy",
+    "accuracy",
+    "agreement",
+    "recall_low",
+    "recall_medium",
+    "recall_high",
+    "unquantised_macro_f1",
+    "unquantised_balanced_accuracy",
+    "confusion_0_0",
+    "confusion_0_1",
+    "confusion_0_2",
+    "confusion_1_0",
+    "confusion_1_1",
+    "confusion_1_2",
+    "confusion_2_0",
+    "confusion_2_1",
+    "confusion_2_2",
+];
+
+/// A model, its program, and the rules of its lists.
+struct Risk {
+    plan: Plan,
+    rules: Rules,
+    server_sees: &'static str,
+    /// The fleet as a file, where it is none yet.
+    fleet: Option<String>,
+}
+
+impl Risk {
+    fn shares(&self, outcome: &Outcome) -> Vec<Scores> {
+        let rows = outcome.outputs[0].rows().into_iter();
+        rows.map(|row| self.plan.reading.shares(&row.to_vec()))
+            .collect()
+    }
+}
+
+/// Recall of each level that occurs, under its metric's name.
+fn recalls(said: &[usize], truth: &[usize]) -> Vec<(String, f64)> {
+    let matrix = ConfusionMatrix::count(said, truth, LEVELS.len());
+    let of = |level: usize| {
+        let all = truth.iter().filter(|t| **t == level).count();
+        let name = format!("recall_{}", LEVELS[level].to_lowercase());
+        (all > 0).then(|| (name, matrix.get(level, level) as f64 / all as f64))
+    };
+    (0..LEVELS.len()).filter_map(of).collect()
+}
+
+impl Prepared for Risk {
+    fn program(&self) -> &Program {
+        &self.plan.program
+    }
+
+    fn samples(&self) -> usize {
+        self.plan.truth.len()
+    }
+
+    fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
+        Outcome::of_one_round(session, &self.plan.inputs)
+    }
+
+    fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError> {
+        let truth = &self.plan.truth;
+        let said: Vec<usize> = self.shares(outcome).into_iter().map(decide).collect();
+        let clear = self.plan.decided();
+        let mut metrics = metrics::multiclass(&said, &clear, truth, LEVELS.len());
+        // The headline is what sees the rare levels: F1 of each counts alike.
+        metrics.sort_by_key(|m| m.name != "macro_f1");
+        let pairs = recalls(&said, truth)
+            .into_iter()
+            .zip(recalls(&clear, truth));
+        metrics.extend(pairs.map(|((name, value), (_, plaintext))| Metric {
+            name,
+            value,
+            plaintext: Some(plaintext),
+        }));
+        if let Some(unquantised) = &self.plan.unquantised {
+            let said: Vec<usize> = unquantised.iter().map(|s| decide(*s)).collect();
+            let matrix = ConfusionMatrix::count(&said, truth, LEVELS.len());
+            let names = ["unquantised_macro_f1", "unquantised_balanced_accuracy"];
+            let values = [matrix.macro_f1(), matrix.balanced_accuracy()];
+            metrics.extend(names.into_iter().zip(values).map(|(name, value)| Metric {
+                name: name.into(),
+                value,
+                plaintext: None,
+            }));
+        }
+        Ok(Quality {
+            samples: truth.len(),
+            metrics,
+            notes: self.plan.notes.clone(),
+        })
+    }
+
+    fn server_sees(&self) -> Option<String> {
+        Some(self.server_sees.into())
+    }
+
+    fn client_computes(&self) -> Vec<String> {
+        match self.plan.reading {
+            Reading::Level => vec![],
+            _ => vec!["arg-max".into()],
+        }
+    }
+
+    fn artefacts(&self, outcome: &Outcome) -> Result<Vec<Artefact>, TaskError> {
+        let mut files = self.rules.files(&self.plan, &self.shares(outcome));
+        files.extend(self.fleet.as_ref().map(|text| Artefact {
+            name: "fleet.csv".into(),
+            bytes: text.clone().into_bytes(),
+        }));
+        Ok(files)
+    }
+}

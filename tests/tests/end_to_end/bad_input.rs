@@ -456,6 +456,48 @@ fn gaps() {
     );
 }
 
+#[test]
+fn fleets() {
+    let forest = "use = \"device-risk\"\nmodel = \"forest\"";
+    let fleet = |devices: &str| format!("use = \"fleet\"\n{devices}");
+    let bad = |dataset: &str, task: &str, words: &[&str]| file(dataset, task, SCHEME, words);
+    let words = ["e.toml:7:", "found 0", "expected a whole number from 30"];
+    bad(&fleet("devices = 0"), forest, &words);
+    bad(
+        &fleet("devices = 29"),
+        forest,
+        &["e.toml:7:", "found 29", "each of its three classes"],
+    );
+    bad(
+        &format!("{WINE}\ndevices = 50"),
+        TASK,
+        &["wine-quality: `devices`", "data that are made"],
+    );
+    for (option, most) in [("trees", 100), ("depth", 8), ("bits", 8)] {
+        for value in [0, most + 1] {
+            let task = format!("{forest}\n{option} = {value}");
+            let words = [
+                "e.toml:11:",
+                &format!("`{option}`"),
+                &format!("found {value}"),
+                &format!("from 1 to {most}"),
+            ];
+            bad(&fleet("devices = 60"), &task, &words);
+        }
+    }
+    // Two devices cannot have three levels.
+    bad(
+        &fleet("test_fraction = 0.02"),
+        forest,
+        &["the test part has level", "take more devices"],
+    );
+    bad(
+        WINE,
+        "use = \"device-risk\"",
+        &["no column of text `calibrated`", "`dates = []`"],
+    );
+}
+
 const MANIFEST: &str = "title = \"t\"\nsource = \"s\"\nlicence = \"l\"\nfile = \"theirs.csv\"\n";
 
 /// A manifest of the user's own, beside the experiment.

@@ -341,6 +341,27 @@ fn scene_pooling() {
     check("scene-pooling", once);
 }
 
+/// Exact comparisons take long: a few devices will do.
+#[test]
+fn fleet_risk() {
+    check("fleet-risk", |experiment| {
+        once(experiment);
+        set(experiment, "task", "scored", 4);
+        let expect = experiment["expect"].as_table_mut().unwrap();
+        expect.remove("samples");
+    });
+}
+
+#[test]
+fn fleet_risk_bits() {
+    check("fleet-risk-bits", once);
+}
+
+#[test]
+fn fleet_risk_multinomial() {
+    check("fleet-risk-multinomial", once);
+}
+
 /// A file added to `experiments/` has to be added above.
 #[test]
 fn none_is_left_out() {

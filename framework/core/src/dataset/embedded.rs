@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use ndarray::Axis;
 
 use super::csv_table::Columns;
+use super::fleet;
 
-/// What [`embedded`] knows.
-pub(super) const EMBEDDED: [&str; 4] = [
+/// What [`embedded`] knows, and the fleet, of which an experiment may say more.
+pub(super) const EMBEDDED: [&str; 5] = [
     "linfa:winequality",
     "linfa:iris",
     "linfa:diabetes",
     "generated:scene",
+    fleet::NAME,
 ];
 
 /// The data sets that `linfa-datasets` carries, and those that are made here.

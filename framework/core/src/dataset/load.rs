@@ -8,6 +8,7 @@ use rand_chacha::ChaCha20Rng;
 
 use super::csv_table::{self, Columns, Layout};
 use super::embedded::{EMBEDDED, embedded};
+use super::fleet;
 use super::locate::{digest, locate, read_verified};
 use super::manifest::{self, Manifest};
 use super::pixels;
@@ -64,6 +65,8 @@ fn own_file(path: &Path) -> Manifest {
         url: None,
         how_to_get: None,
         builtin: None,
+        devices: None,
+        generator_seed: None,
         delimiter: ',',
         header: true,
         target: None,
@@ -78,6 +81,19 @@ fn own_file(path: &Path) -> Manifest {
     }
 }
 
+impl Columns {
+    /// SHA-256 of all that they hold: what embedded data have in the place of a file's.
+    fn digest(&self) -> String {
+        let numbers = self.numbers.iter().flat_map(|(_, xs)| xs);
+        let mut bytes: Vec<u8> = numbers.flat_map(|x| x.to_le_bytes()).collect();
+        for text in self.texts.iter().flat_map(|(_, texts)| texts) {
+            bytes.extend(text.as_bytes());
+            bytes.push(0);
+        }
+        digest(&bytes)
+    }
+}
+
 type Tables = (Columns, Option<Columns>, Provenance);
 
 fn read(request: &DatasetRequest, manifest: &Manifest) -> Result<Tables, Complaints> {
@@ -86,22 +102,28 @@ fn read(request: &DatasetRequest, manifest: &Manifest) -> Result<Tables, Complai
         licence: manifest.licence.clone(),
         ..Provenance::default()
     };
+    let generated = manifest.builtin.as_deref() == Some(fleet::NAME);
+    if !generated && (request.devices.is_some() || request.generator_seed.is_some()) {
+        let problem = "`devices` and `generator_seed` under [dataset] are for data that are made";
+        return Err(Complaint::new(request.name(), problem)
+            .help("leave them out, or write `use = \"fleet\"`")
+            .into());
+    }
     if let Some(builtin) = &manifest.builtin {
-        let columns = embedded(builtin).ok_or_else(|| {
-            Complaint::new(
-                request.name(),
-                format!("`builtin`: found \"{builtin}\", expected one of {EMBEDDED:?}"),
-            )
-            .help("correct the manifest, or name a `file` in it")
-        })?;
-        provenance.sha256 = digest(
-            &columns
-                .numbers
-                .iter()
-                .flat_map(|(_, xs)| xs)
-                .flat_map(|x| x.to_le_bytes())
-                .collect::<Vec<u8>>(),
-        );
+        let columns = if generated {
+            let devices = request.devices.or(manifest.devices);
+            let seed = request.generator_seed.or(manifest.generator_seed);
+            fleet::Order::new(devices, seed, &request.name())?.columns()
+        } else {
+            embedded(builtin).ok_or_else(|| {
+                Complaint::new(
+                    request.name(),
+                    format!("`builtin`: found \"{builtin}\", expected one of {EMBEDDED:?}"),
+                )
+                .help("correct the manifest, or name a `file` in it")
+            })?
+        };
+        provenance.sha256 = columns.digest();
         return Ok((columns, None, provenance));
     }
     let path = match &request.source {
@@ -166,10 +188,13 @@ fn check_embedded(
     columns: &Columns,
     place: &Path,
 ) -> Result<(), Complaint> {
+    let texts = columns.texts.iter().map(|(name, _)| name);
     let names: Vec<String> = columns
         .numbers
         .iter()
-        .map(|(name, _)| name.clone())
+        .map(|(name, _)| name)
+        .chain(texts)
+        .cloned()
         .collect();
     let layout = Layout {
         delimiter: manifest.delimiter,
@@ -206,6 +231,9 @@ fn classes_of_embedded(
 
 /// Keeps columns as text, or not at all, as is done to a file while it is read.
 fn leave_out(request: &DatasetRequest, columns: &mut Columns) {
+    columns
+        .texts
+        .retain(|(name, _)| !request.drop_columns.contains(name));
     for (name, values) in std::mem::take(&mut columns.numbers) {
         if request.labels.contains(&name) {
             let texts = values.iter().map(f64::to_string).collect();

@@ -30,8 +30,13 @@ pub struct Manifest {
     pub url: Option<String>,
     /// How to get it otherwise.
     pub how_to_get: Option<String>,
-    /// Embedded data: `linfa:winequality`, `linfa:diabetes`, `linfa:iris`, `generated:scene`.
+    /// Embedded data: `linfa:winequality`, `linfa:diabetes`, `linfa:iris`, `generated:scene`,
+    /// `generated:fleet`.
     pub builtin: Option<String>,
+    /// Devices of a fleet that is made, where an experiment does not say.
+    pub devices: Option<u64>,
+    /// The seed that it is made from, where an experiment does not say.
+    pub generator_seed: Option<u64>,
     /// One character between fields.
     #[serde(default = "comma")]
     pub delimiter: char,

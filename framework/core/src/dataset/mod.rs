@@ -3,6 +3,8 @@
 mod csv_table;
 mod embedded;
 pub mod encode;
+pub mod export;
+pub mod fleet;
 pub mod gaps;
 mod load;
 mod locate;

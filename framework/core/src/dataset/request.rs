@@ -46,6 +46,10 @@ pub struct DatasetRequest {
     pub split: Option<SplitKind>,
     /// At most so many rows, the first; 0 for all.
     pub limit: usize,
+    /// Devices of a fleet that is made.
+    pub devices: Option<u64>,
+    /// The seed that it is made from; not that of the split.
+    pub generator_seed: Option<u64>,
     /// The seed of balancing and of the split.
     pub seed: u64,
     /// Folder of manifests beside the experiment.
@@ -78,6 +82,8 @@ impl DatasetRequest {
             test_fraction: 0.3,
             split: None,
             limit: 0,
+            devices: None,
+            generator_seed: None,
             seed,
             manifests: None,
         }

@@ -298,6 +298,11 @@ impl Experiment {
             test_fraction: options.number("test_fraction").unwrap_or(0.3),
             split: named("split").and_then(|v| serde_json::from_value::<SplitKind>(v).ok()),
             limit: options.integer("limit").unwrap_or(0) as usize,
+            devices: options.integer("devices").ok().map(i64::unsigned_abs),
+            generator_seed: options
+                .integer("generator_seed")
+                .ok()
+                .map(i64::unsigned_abs),
             manifests: Some(folder.join("datasets")),
             ..DatasetRequest::new(source, seed)
         }

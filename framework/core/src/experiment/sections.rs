@@ -1,5 +1,6 @@
 //! The sections of an experiment file, as lists of options.
 
+use crate::dataset::fleet::DEVICES;
 use crate::options::{OptionKind, OptionSpec, OptionValue};
 
 /// `[experiment]`
@@ -81,6 +82,23 @@ pub fn dataset() -> Vec<OptionSpec> {
             0..=i64::MAX,
             0,
             "Use only the first rows; 0 for all.",
+        ),
+        OptionSpec::new(
+            "devices",
+            OptionKind::Integer {
+                min: *DEVICES.start() as i64,
+                max: *DEVICES.end() as i64,
+            },
+            "Devices of a fleet that is made (`use = \"fleet\"`); overrides the manifest's. Each of \
+             its three classes, the rarest a tenth, needs some for training and for testing.",
+        ),
+        OptionSpec::new(
+            "generator_seed",
+            OptionKind::Integer {
+                min: 0,
+                max: i64::MAX,
+            },
+            "The seed that a fleet is made from; overrides the manifest's.",
         ),
     ]
 }

@@ -1,0 +1,68 @@
+//! Ways through a tree, as conjunctions of tests.
+
+use super::Test;
+
+/// A test, or that it does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Literal {
+    pub(super) test: Test,
+    pub(super) holds: bool,
+}
+
+impl Literal {
+    /// Whether a row that satisfies `self` also satisfies `other`.
+    fn implies(self, other: Self) -> bool {
+        let threshold = |literal: Self| literal.test.threshold;
+        self.test.feature == other.test.feature
+            && self.holds == other.holds
+            && if self.holds {
+                threshold(self) >= threshold(other)
+            } else {
+                threshold(self) <= threshold(other)
+            }
+    }
+}
+
+/// The literals that are left of a way once those are gone that others imply, in its order.
+pub(super) fn shortest(way: &[Literal]) -> Vec<Literal> {
+    let needed = |(place, literal): &(usize, &Literal)| {
+        let implied = |(other, by): (usize, &Literal)| {
+            other != *place && by.implies(**literal) && !(literal.implies(*by) && other > *place)
+        };
+        !way.iter().enumerate().any(implied)
+    };
+    let left = way.iter().enumerate().filter(needed);
+    left.map(|(_, literal)| *literal).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn literal(text: &str) -> Literal {
+        let (feature, rest) = text.split_at(1);
+        let (sign, threshold) = rest.split_at(1);
+        Literal {
+            test: Test {
+                feature: feature.parse().unwrap(),
+                threshold: threshold.parse().unwrap(),
+            },
+            holds: sign == ">",
+        }
+    }
+
+    #[test]
+    fn what_is_implied_is_left_out() {
+        for (way, expect) in [
+            ("0>3 0>5 1>2", "0>5 1>2"),
+            ("0>5 0>3", "0>5"),
+            ("0<3 0<5", "0<3"),
+            ("0<5 0>3", "0<5 0>3"),
+            ("0>3 0>3", "0>3"),
+            ("2>1 0<4 2>3 0<2", "2>3 0<2"),
+        ] {
+            let read = |text: &str| text.split(' ').map(literal).collect::<Vec<_>>();
+            assert_eq!(shortest(&read(way)), read(expect), "{way}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! A forest as a program: each test once, conjunctions along the trees' ways, votes as weighted
+//! sums.
+//!
+//! A tree whose every fork goes *below* ends in its lowest leaf. At a fork the way goes *above*
+//! where all tests of the way hold as they must and the fork's holds: one conjunction `q` a fork,
+//! that of the root being its bit. It moves the votes from the lowest leaf of the part below to
+//! that of the part above, so that the votes are those of the lowest leaf plus, over all forks,
+//! `q` times that difference: one conjunction a fork, none a leaf, whatever the number of levels.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hexperiment_core::program::{Interval, Op, ProgramBuilder, ProgramError, ValueId};
+
+use super::path::{Literal, shortest};
+use super::{Forest, Node, Test, Votes};
+use crate::level::LEVELS;
+
+/// Who knows the thresholds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Thresholds {
+    /// The server compares.
+    Server,
+    /// The client, which sends the tests' results.
+    Client,
+}
+
+/// Every test of a forest, once, in order.
+pub(crate) fn tests_of(forest: &Forest) -> Vec<Test> {
+    fn collect(node: &Node, tests: &mut BTreeSet<Test>) {
+        if let Some(split) = &node.split {
+            tests.insert(split.test);
+            collect(&split.below, tests);
+            collect(&split.above, tests);
+        }
+    }
+    let mut tests = BTreeSet::new();
+    for tree in &forest.trees {
+        collect(tree, &mut tests);
+    }
+    tests.into_iter().collect()
+}
+
+/// One conjunction, and what it adds to each level's votes.
+#[derive(Clone, Debug, PartialEq)]
+struct Move {
+    all_of: Vec<Literal>,
+    votes: [i64; 3],
+}
+
+impl Node {
+    /// The conjunctions of a tree, below a fork reached by `way`.
+    fn moves(&self, way: &[Literal], votes: Votes, into: &mut Vec<Move>) {
+        let Some(split) = &self.split else {
+            return;
+        };
+        let [above, below] = [true, false].map(|holds| {
+            let test = split.test;
+            [way, &[Literal { test, holds }]].concat()
+        });
+        let cast = |node: &Self| votes.of(node.lowest().counts).map(i64::from);
+        let (to, from) = (cast(&split.above), cast(&split.below));
+        let change = [0, 1, 2].map(|level: usize| to[level] - from[level]);
+        if change != [0; 3] {
+            into.push(Move {
+                all_of: shortest(&above),
+                votes: change,
+            });
+        }
+        split.below.moves(&below, votes, into);
+        split.above.moves(&above, votes, into);
+    }
+}
+
+impl Forest {
+    /// States the votes for each level but the first, whose votes are what is left of all; `bits`
+    /// holds the result of each test of [`tests_of`].
+    ///
+    /// Votes are between 0 and all, since a row reaches one leaf of each tree: intervals, which
+    /// see bits that do not know of each other, would make it many times as much.
+    pub(crate) fn state(
+        &self,
+        builder: &mut ProgramBuilder,
+        bits: &BTreeMap<Test, ValueId>,
+    ) -> Result<Vec<ValueId>, ProgramError> {
+        let mut moves = Vec::new();
+        let mut start = [0; 3];
+        for tree in &self.trees {
+            tree.moves(&[], self.votes, &mut moves);
+            let lowest = self.votes.of(tree.lowest().counts);
+            for (start, votes) in start.iter_mut().zip(lowest) {
+                *start += i64::from(votes);
+            }
+        }
+        let mut literals: BTreeMap<Literal, ValueId> = BTreeMap::new();
+        let mut terms: [BTreeMap<ValueId, f64>; 3] = Default::default();
+        for Move { all_of, votes } in moves {
+            let mut values = Vec::with_capacity(all_of.len());
+            for literal in all_of {
+                let bit = bits[&literal.test];
+                let value = match (literal.holds, literals.get(&literal)) {
+                    (true, _) => bit,
+                    (false, Some(value)) => *value,
+                    (false, None) => {
+                        let value = builder.weighted_sum(vec![(bit, (-1.0).into())], 1.0)?;
+                        literals.insert(literal, value);
+                        value
+                    }
+                };
+                values.push(value);
+            }
+            let q = match values.as_slice() {
+                [one] => *one,
+                _ => builder.and(values)?,
+            };
+            for (terms, votes) in terms.iter_mut().zip(votes) {
+                if votes != 0 {
+                    *terms.entry(q).or_default() += votes as f64;
+                }
+            }
+        }
+        let all = Interval::new(0.0, f64::from(self.total()));
+        let any = bits.values().next().copied();
+        let levels = 1..LEVELS.len();
+        levels
+            .map(|level| {
+                let terms = terms[level].iter().filter(|(_, weight)| **weight != 0.0);
+                let mut terms: Vec<_> = terms.map(|(q, weight)| (*q, (*weight).into())).collect();
+                if terms.is_empty() {
+                    // Nothing moves these votes; a value is needed all the same.
+                    terms.extend(any.map(|bit| (bit, 0.0.into())));
+                }
+                let op = Op::WeightedSum {
+                    terms,
+                    bias: (start[level] as f64).into(),
+                };
+                builder.push_within(op, all)
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::train::{Sample, Training};
+    use super::*;
+    use hexperiment_core::program::{Column, Input, Output, Party};
+    use ndarray::Array2;
+
+    /// The program's votes are the forest's, on every row, also on rows unlike those it was
+    /// trained on.
+    #[track_caller]
+    fn check(votes: Votes, depth: usize) {
+        let n = 300;
+        let at = |i: usize, j: usize| ((i * [7, 11, 13, 17][j] + i * i % 19 + j) % 12) as u32;
+        let rows: Vec<Vec<u32>> = (0..n).map(|i| (0..4).map(|j| at(i, j)).collect()).collect();
+        let levels: Vec<usize> = rows
+            .iter()
+            .enumerate()
+            .map(|(i, r)| {
+                (usize::from(r[0] > 5) + usize::from(r[1] + r[2] > 14) + i % 5 / 4).min(2)
+            })
+            .collect();
+        let forest = Training {
+            trees: 7,
+            depth,
+            candidates: 2,
+            least: 2,
+            votes,
+            seed: 9,
+        }
+        .grow(Sample {
+            rows: &rows,
+            levels: &levels,
+        });
+        let tests = tests_of(&forest);
+        let others = (0..200).map(|i| (0..4).map(|j| ((i * 31 + j * 7) % 12) as u32).collect());
+        let rows: Vec<Vec<u32>> = rows.into_iter().chain(others).collect();
+
+        let mut builder = ProgramBuilder::new("forest");
+        let columns = tests.iter().map(|t| Column {
+            name: format!("{t:?}"),
+            range: Interval::new(0.0, 1.0),
+        });
+        let input = Input {
+            name: "tests".into(),
+            owner: Party::Client(0),
+            length: rows.len(),
+            columns: columns.collect(),
+            precision: 0.25,
+        };
+        let (_, bits) = builder.input(input).unwrap();
+        let bits = tests.iter().copied().zip(bits).collect();
+        let values = forest.state(&mut builder, &bits).unwrap();
+        builder
+            .output(Output {
+                name: "votes".into(),
+                values,
+                precision: 0.25,
+            })
+            .unwrap();
+        let program = builder.finish().unwrap();
+        let table = Array2::from_shape_fn((rows.len(), tests.len()), |(i, j)| {
+            f64::from(u8::from(tests[j].holds(&rows[i])))
+        });
+        let out = program.interpret(&[table]).unwrap();
+        let all = f64::from(forest.total());
+        for (row, got) in rows.iter().zip(out[0].rows()) {
+            let [_, medium, high] = forest.shares(row);
+            assert!((got[0] - medium * all).abs() < 1e-9, "{row:?}");
+            assert!((got[1] - high * all).abs() < 1e-9, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn votes_are_the_forests() {
+        check(Votes::Hard, 1);
+        check(Votes::Hard, 4);
+        check(Votes::Shares(8), 3);
+        check(Votes::Hard, 6);
+    }
+}

@@ -1,0 +1,108 @@
+//! The lists that a run leaves: devices by level, and those to trust and to stop.
+
+use hexperiment_core::dataset::export::field;
+use hexperiment_core::options::{OptionError, Options};
+use hexperiment_core::task::Artefact;
+
+use crate::level::{LEVELS, Scores, decide, expected};
+use crate::plan::Plan;
+
+/// Which devices are listed, and how they are explained.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    whitelist_below: f64,
+    blacklist_above: f64,
+    /// Contributions to a device.
+    shown: usize,
+}
+
+impl Rules {
+    pub(crate) fn read(options: &Options) -> Result<Self, OptionError> {
+        Ok(Self {
+            whitelist_below: options.number("whitelist_below")?,
+            blacklist_above: options.number("blacklist_above")?,
+            shown: options.integer("contributions")? as usize,
+        })
+    }
+
+    /// The rules in words.
+    pub(crate) fn note(self) -> String {
+        format!(
+            "whitelist: level Low and a score of at most {}; blacklist: level High and a score of \
+             at least {}; the score is (share of Medium + 2 share of High) / 2",
+            self.whitelist_below, self.blacklist_above
+        )
+    }
+
+    /// The files, of what was decrypted.
+    pub(crate) fn files(self, plan: &Plan, shares: &[Scores]) -> Vec<Artefact> {
+        let rows: Vec<Listed> = shares
+            .iter()
+            .enumerate()
+            .map(|(device, shares)| {
+                let level = decide(*shares);
+                Listed {
+                    device,
+                    score: expected(*shares),
+                    level,
+                    reasons: self.reasons(plan, device, level),
+                }
+            })
+            .collect();
+        let highest = LEVELS.len() - 1;
+        let white = |row: &Listed| row.level == 0 && row.score <= self.whitelist_below;
+        let black = |row: &Listed| row.level == highest && row.score >= self.blacklist_above;
+        let mut files = vec![
+            file(
+                plan,
+                "whitelist.csv".into(),
+                rows.iter().filter(|r| white(r)),
+            ),
+            file(
+                plan,
+                "blacklist.csv".into(),
+                rows.iter().filter(|r| black(r)),
+            ),
+        ];
+        for (level, name) in LEVELS.iter().enumerate() {
+            let name = format!("{}_risk.csv", name.to_lowercase());
+            files.push(file(plan, name, rows.iter().filter(|r| r.level == level)));
+        }
+        files
+    }
+
+    /// The features that add most to a level's score, or take most from it.
+    fn reasons(self, plan: &Plan, device: usize, level: usize) -> String {
+        let parts = plan.contributions.slice(ndarray::s![device, level, ..]);
+        let mut order: Vec<usize> = (0..parts.len()).filter(|j| parts[*j] != 0.0).collect();
+        order.sort_by(|a, b| parts[*b].abs().total_cmp(&parts[*a].abs()));
+        let shown = order.iter().take(self.shown);
+        let texts = shown.map(|j| format!("{}:{:+.3}", plan.features[*j], parts[*j]));
+        texts.collect::<Vec<_>>().join(";")
+    }
+}
+
+/// One line of a list.
+struct Listed {
+    device: usize,
+    score: f64,
+    level: usize,
+    reasons: String,
+}
+
+fn file<'a>(plan: &Plan, name: String, rows: impl Iterator<Item = &'a Listed>) -> Artefact {
+    let lines = rows.map(|row| {
+        format!(
+            "{},{:.4},{},{}\n",
+            field(&plan.devices[row.device]),
+            row.score,
+            LEVELS[row.level],
+            field(&row.reasons)
+        )
+    });
+    let heading = std::iter::once("device,score,level,contributions\n".to_owned());
+    Artefact {
+        name,
+        bytes: heading.chain(lines).collect::<String>().into_bytes(),
+    }
+}

@@ -1,0 +1,379 @@
+//! What is trained in clear, and the program that follows from it.
+
+use std::collections::BTreeMap;
+
+use hexperiment_core::dataset::encode::EncodedTable;
+use hexperiment_core::dataset::transform;
+use hexperiment_core::linear_model::{Features, Settings};
+use hexperiment_core::program::{
+    Column, Input, Interval, Output, Party, Program, ProgramBuilder, ValueId,
+};
+use hexperiment_core::task::{PrepareRequest, TaskError};
+use ndarray::{Array2, Array3, s};
+
+use crate::columns::{Devices, levels};
+use crate::forest::{Forest, Grid, Sample, Test, Thresholds, Training, Votes, tests_of};
+use crate::level::{LEVELS, Scores, decide, softmax};
+use crate::multinomial::Multinomial;
+use crate::smote::Rows;
+
+/// Votes and levels are whole numbers, which the client rounds to.
+const WHOLE: f64 = 0.25;
+
+/// How decrypted outputs are read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Reading {
+    /// Three logits.
+    Logits,
+    /// Votes for each level but the first, of so many in all.
+    Votes(f64),
+    /// The level.
+    Level,
+}
+
+/// A model, the program that evaluates it, and what its results are compared with.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) program: Program,
+    /// What is encrypted.
+    pub(crate) inputs: Vec<Array2<f64>>,
+    pub(crate) reading: Reading,
+    /// By device: what the same model, quantised alike, says in clear.
+    pub(crate) clear: Vec<Scores>,
+    /// By device: what a forest on values that are not quantised says.
+    pub(crate) unquantised: Option<Vec<Scores>>,
+    pub(crate) truth: Vec<usize>,
+    pub(crate) devices: Vec<String>,
+    /// Devices x levels x features, in clear.
+    pub(crate) contributions: Array3<f64>,
+    pub(crate) features: Vec<String>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// What both models are made from: encoded tables, training rows with synthetic ones, the devices
+/// to be scored.
+struct Material<'a> {
+    request: PrepareRequest<'a>,
+    table: EncodedTable,
+    /// Of the training part, before any were added.
+    real: Rows,
+    rows: Rows,
+    truth: Vec<usize>,
+    devices: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl<'a> Material<'a> {
+    fn gather(request: PrepareRequest<'a>) -> Result<Self, TaskError> {
+        let options = request.options;
+        let Devices { partition, names } = Devices::read(request.data, options)?;
+        let settings = Settings::read(options)?;
+        let Features {
+            mut table,
+            mut notes,
+        } = Features::prepare(&partition, settings, transform::rank_by_f)?;
+        let real = Rows {
+            features: table.train.clone(),
+            classes: levels(&partition.train),
+        };
+        let rows = if options.text("oversample")? == "smote" {
+            let rows = real.balanced(options.integer("neighbours")? as usize, request.seed)?;
+            notes.push(format!(
+                "SMOTE made {} of {} training rows; none is scored",
+                rows.classes.len() - real.classes.len(),
+                rows.classes.len()
+            ));
+            rows
+        } else {
+            real.clone()
+        };
+        let all = partition.test.rows.len();
+        let scored = match options.integer("scored")? as usize {
+            0 => all,
+            n if n <= all => n,
+            n => {
+                return Err(TaskError::Options(format!(
+                    "`scored = {n}`, but the test part has {all} devices; take at most {all}, or 0 \
+                     for all"
+                )));
+            }
+        };
+        if scored < all {
+            notes.push(format!(
+                "{scored} of the {all} devices of the test part are scored"
+            ));
+        }
+        table.test = table.test.slice_move(s![..scored, ..]);
+        table.encrypted = table.encrypted.slice_move(s![..scored, ..]);
+        let mut truth = levels(&partition.test);
+        truth.truncate(scored);
+        let rows_scored = partition.test.rows.iter().take(scored);
+        Ok(Self {
+            request,
+            table,
+            real,
+            rows,
+            truth,
+            devices: rows_scored.map(|row| names[*row].clone()).collect(),
+            notes,
+        })
+    }
+
+    fn names(&self) -> Vec<String> {
+        let columns = self.table.columns.iter();
+        columns.map(|c| c.name.clone()).collect()
+    }
+}
+
+impl Plan {
+    pub(crate) fn new(request: PrepareRequest<'_>) -> Result<Self, TaskError> {
+        let forest = request.options.text("model")? == "forest";
+        if !forest && request.options.text("thresholds")? == "client" {
+            return Err(TaskError::Options(
+                "`thresholds = \"client\"` is for a forest; `model = \"multinomial\"` has none"
+                    .into(),
+            ));
+        }
+        let material = Material::gather(request)?;
+        if forest {
+            Self::of_forest(material)
+        } else {
+            Self::of_multinomial(material)
+        }
+    }
+
+    fn of_multinomial(material: Material<'_>) -> Result<Self, TaskError> {
+        let options = material.request.options;
+        let alpha = options.number("alpha")?;
+        let iterations = options.integer("max_iterations")? as u64;
+        let model = Multinomial::train(&material.rows, alpha, iterations)?;
+        let precision = options.number("precision")?;
+        let mut builder = ProgramBuilder::new("multinomial logistic regression");
+        let logits = model.state(&mut builder, &material.table, precision)?;
+        let reading = if options.text("argmax")? == "server" {
+            end_with_level(&mut builder, logits, 0.0)?;
+            Reading::Level
+        } else {
+            builder.output(Output {
+                name: "logits".into(),
+                values: logits.to_vec(),
+                precision,
+            })?;
+            Reading::Logits
+        };
+        let logits = model.logits(&material.table.test);
+        let features = material.names();
+        let mut notes = material.notes;
+        notes.extend(model.note.clone());
+        Ok(Self {
+            program: builder.finish()?,
+            reading,
+            clear: logits.into_iter().map(softmax).collect(),
+            unquantised: None,
+            contributions: model.contributions(&material.table.test),
+            inputs: vec![material.table.encrypted],
+            truth: material.truth,
+            devices: material.devices,
+            features,
+            notes,
+        })
+    }
+
+    fn of_forest(material: Material<'_>) -> Result<Self, TaskError> {
+        let options = material.request.options;
+        let training = Training {
+            trees: options.integer("trees")? as usize,
+            depth: options.integer("depth")? as usize,
+            candidates: options.integer("candidates")? as usize,
+            least: options.integer("least_rows")? as u32,
+            votes: match options.text("votes")? {
+                "shares" => Votes::Shares(8),
+                _ => Votes::Hard,
+            },
+            seed: material.request.seed,
+        };
+        let grow = |grid: &Grid| {
+            let rows = grid.apply(&material.rows.features);
+            let forest = training.grow(Sample {
+                rows: &rows,
+                levels: &material.rows.classes,
+            });
+            (forest, grid.apply(&material.table.test))
+        };
+        let boxes = 1 << options.integer("bits")?;
+        let grid = Grid::fit(&material.real.features, boxes);
+        let (forest, rows) = grow(&grid);
+        let (finest, finest_rows) = grow(&Grid::finest(&material.rows.features));
+        let tests = tests_of(&forest);
+        if tests.is_empty() {
+            return Err(TaskError::data(
+                "no tree of the forest has a test: every leaf votes alike",
+                "lower `least_rows`, raise `depth` or `bits`, or use more rows",
+            ));
+        }
+        let mut notes = material.notes.clone();
+        notes.push(format!(
+            "{} trees with {} tests of features in up to {} boxes at quantiles of the training \
+             part, {} of them different",
+            forest.trees.len(),
+            forest.trees.iter().map(crate::forest::forks).sum::<usize>(),
+            grid.highest_of_all() + 1,
+            tests.len()
+        ));
+        let thresholds = match options.text("thresholds")? {
+            "client" => Thresholds::Client,
+            _ => Thresholds::Server,
+        };
+        let names = material.names();
+        let sender = Sender {
+            thresholds,
+            tests: &tests,
+            grid: &grid,
+            names: &names,
+            rows: &rows,
+        };
+        let mut builder = ProgramBuilder::new("random forest");
+        let (bits, input) = sender.state(&mut builder)?;
+        let votes = forest.state(&mut builder, &bits)?;
+        let total = f64::from(forest.total());
+        let reading = if options.text("argmax")? == "server" {
+            let of_others = votes.iter().map(|v| (*v, (-1.0).into())).collect();
+            let low = builder.weighted_sum(of_others, total)?;
+            // Votes are whole: half of one decides what is equal, for the riskier.
+            end_with_level(&mut builder, [low, votes[0], votes[1]], 0.5)?;
+            Reading::Level
+        } else {
+            builder.output(Output {
+                name: "votes".into(),
+                values: votes,
+                precision: WHOLE,
+            })?;
+            Reading::Votes(total)
+        };
+        let shares = |forest: &Forest, rows: &[Vec<u32>]| -> Vec<Scores> {
+            rows.iter().map(|row| forest.shares(row)).collect()
+        };
+        Ok(Self {
+            program: builder.finish()?,
+            inputs: vec![input],
+            reading,
+            clear: shares(&forest, &rows),
+            unquantised: Some(shares(&finest, &finest_rows)),
+            truth: material.truth,
+            devices: material.devices,
+            contributions: forest.contributions(&rows, names.len()),
+            features: names,
+            notes,
+        })
+    }
+}
+
+/// What the client sends of a forest's features.
+struct Sender<'a> {
+    thresholds: Thresholds,
+    tests: &'a [Test],
+    grid: &'a Grid,
+    names: &'a [String],
+    rows: &'a [Vec<u32>],
+}
+
+impl Sender<'_> {
+    /// Declares the input and states each test's bit; yields also what is encrypted.
+    fn state(
+        &self,
+        builder: &mut ProgramBuilder,
+    ) -> Result<(BTreeMap<Test, ValueId>, Array2<f64>), TaskError> {
+        let input = |name: &str, columns: Vec<Column>, precision: f64| Input {
+            name: name.into(),
+            owner: Party::Client(0),
+            length: self.rows.len(),
+            columns,
+            precision,
+        };
+        if self.thresholds == Thresholds::Client {
+            let columns = self.tests.iter().map(|test| Column {
+                name: format!("{} above {}", self.names[test.feature], test.threshold),
+                range: Interval::new(0.0, 1.0),
+            });
+            let (_, bits) = builder.input(input("tests", columns.collect(), WHOLE))?;
+            let table =
+                Array2::from_shape_fn((self.rows.len(), self.tests.len()), |(row, test)| {
+                    f64::from(u8::from(self.tests[test].holds(&self.rows[row])))
+                });
+            return Ok((self.tests.iter().copied().zip(bits).collect(), table));
+        }
+        let mut used: Vec<usize> = self.tests.iter().map(|t| t.feature).collect();
+        used.dedup(); // tests are in order of their features
+        let columns = used.iter().map(|feature| Column {
+            name: self.names[*feature].clone(),
+            range: Interval::new(0.0, f64::from(self.grid.highest(*feature))),
+        });
+        // Whole numbers, of which errors below one half can be undone.
+        let (_, values) = builder.input(input("features", columns.collect(), 0.5))?;
+        let value_of: BTreeMap<usize, ValueId> = used.iter().copied().zip(values).collect();
+        let mut bits = BTreeMap::new();
+        for test in self.tests {
+            let above = f64::from(test.threshold) + 0.5;
+            let distance = builder.offset(value_of[&test.feature], -above)?;
+            bits.insert(*test, builder.step(distance)?);
+        }
+        let table = Array2::from_shape_fn((self.rows.len(), used.len()), |(row, column)| {
+            f64::from(self.rows[row][used[column]])
+        });
+        Ok((bits, table))
+    }
+}
+
+/// The arg-max of three scores, of equal ones the riskiest, as the number of the level; `half` is
+/// half of the least difference that is not 0.
+fn end_with_level(
+    builder: &mut ProgramBuilder,
+    [low, medium, high]: [ValueId; 3],
+    half: f64,
+) -> Result<(), TaskError> {
+    let mut at_least = |a: ValueId, b: ValueId| {
+        let terms = vec![(a, 1.0.into()), (b, (-1.0).into())];
+        let distance = builder.weighted_sum(terms, half)?;
+        builder.step(distance)
+    };
+    let high_medium = at_least(high, medium)?;
+    let high_low = at_least(high, low)?;
+    let medium_low = at_least(medium, low)?;
+    let is_high = builder.and(vec![high_medium, high_low])?;
+    let medium_high = builder.weighted_sum(vec![(high_medium, (-1.0).into())], 1.0)?;
+    let is_medium = builder.and(vec![medium_high, medium_low])?;
+    let terms = vec![(is_medium, 1.0.into()), (is_high, 2.0.into())];
+    let level = builder.weighted_sum(terms, 0.0)?;
+    builder.output(Output {
+        name: "level".into(),
+        values: vec![level],
+        precision: WHOLE,
+    })?;
+    Ok(())
+}
+
+impl Reading {
+    /// The shares of one device by its row of an output.
+    pub(crate) fn shares(self, row: &[f64]) -> Scores {
+        match self {
+            Self::Logits => softmax([0, 1, 2].map(|level: usize| row[level])),
+            Self::Votes(all) => {
+                let [medium, high] = [row[0], row[1]].map(f64::round);
+                [all - medium - high, medium, high].map(|votes| votes / all)
+            }
+            Self::Level => {
+                let highest = LEVELS.len() as f64 - 1.0;
+                let mut shares = [0.0; 3];
+                shares[row[0].round().clamp(0.0, highest) as usize] = 1.0;
+                shares
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// What clear shares become where only the level is decrypted.
+    pub(crate) fn decided(&self) -> Vec<usize> {
+        self.clear.iter().map(|shares| decide(*shares)).collect()
+    }
+}

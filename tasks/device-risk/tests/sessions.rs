@@ -1,0 +1,343 @@
+//! The whole task under the plaintext scheme, on made fleets and on files of one's own.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+
+use hexperiment_core::dataset::{Dataset, DatasetRequest, DatasetSource, SplitKind};
+use hexperiment_core::options::{OptionValue, Options};
+use hexperiment_core::program::OpKind;
+use hexperiment_core::program::lower::lower;
+use hexperiment_core::registry;
+use hexperiment_core::scheme::CompileRequest;
+use hexperiment_core::security::SecurityDemand;
+use hexperiment_core::session::Session;
+use hexperiment_core::task::{Artefact, PrepareRequest, Prepared, Quality, Task, TaskError};
+use scheme_plaintext as _;
+use task_device_risk::DeviceRisk;
+
+fn fleet(devices: u64, seed: u64) -> Dataset {
+    Dataset::load(&DatasetRequest {
+        devices: Some(devices),
+        generator_seed: Some(seed),
+        test_fraction: 0.5,
+        ..DatasetRequest::new(DatasetSource::Manifest("fleet".into()), 1)
+    })
+    .unwrap()
+}
+
+type Given<'a> = &'a [(&'a str, OptionValue)];
+
+fn text(x: &str) -> OptionValue {
+    OptionValue::Text(x.into())
+}
+
+fn whole(x: i64) -> OptionValue {
+    OptionValue::Integer(x)
+}
+
+fn prepare(data: &Dataset, given: Given<'_>) -> Result<Box<dyn Prepared>, TaskError> {
+    let given = given.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
+    DeviceRisk.prepare(PrepareRequest {
+        options: &Options::with_defaults(&DeviceRisk.manifest().options, given),
+        data,
+        seed: 1,
+    })
+}
+
+fn run(data: &Dataset, given: Given<'_>) -> Result<(Quality, Vec<Artefact>), TaskError> {
+    let prepared = prepare(data, given)?;
+    let scheme = registry::scheme("plaintext").unwrap();
+    let none = Options::default();
+    let lowered = lower(prepared.program(), &scheme.capabilities(&none).unwrap()).unwrap();
+    let security = SecurityDemand {
+        bits: 128,
+        insecure: false,
+    };
+    let request = CompileRequest {
+        lowered: &lowered,
+        options: &none,
+        security,
+        threads: 1,
+    };
+    let circuit = scheme.compile(request).unwrap();
+    let keys = circuit.generate_keys().unwrap();
+    let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
+    let outcome = prepared.run(&mut session)?;
+    let report = session.finish();
+    assert_eq!(report.traffic.rounds, 1);
+    assert!(report.errors.violation.is_none());
+    Ok((prepared.score(&outcome)?, prepared.artefacts(&outcome)?))
+}
+
+fn value(quality: &Quality, name: &str) -> f64 {
+    quality.metric(name).unwrap().value
+}
+
+fn file<'a>(files: &'a [Artefact], name: &str) -> &'a str {
+    let file = files.iter().find(|f| f.name == name).unwrap();
+    std::str::from_utf8(&file.bytes).unwrap()
+}
+
+const FOREST: (&str, &str) = ("model", "forest");
+
+/// Every way of stating a model decides as the model in clear does.
+#[test]
+fn programs_decide_as_the_models_do() {
+    let data = fleet(300, 5);
+    let ways: [&[(&str, &str)]; 7] = [
+        &[],
+        &[("argmax", "server")],
+        &[FOREST],
+        &[FOREST, ("argmax", "server")],
+        &[FOREST, ("thresholds", "client")],
+        &[FOREST, ("votes", "shares")],
+        &[FOREST, ("votes", "shares"), ("argmax", "server")],
+    ];
+    for way in ways {
+        let given: Vec<_> = way.iter().map(|(k, v)| (*k, text(v))).collect();
+        let (quality, files) = run(&data, &given).unwrap();
+        assert_eq!(quality.samples, 150, "{way:?}");
+        assert_eq!(value(&quality, "agreement"), 1.0, "{way:?}");
+        assert_eq!(quality.metrics[0].name, "macro_f1");
+        let metrics = DeviceRisk.manifest().metrics;
+        for metric in &quality.metrics {
+            assert!(metrics.contains(&metric.name.as_str()), "{}", metric.name);
+            let clear = metric.plaintext.unwrap_or(metric.value);
+            assert!((metric.value - clear).abs() < 1e-12, "{way:?} {metric:?}");
+        }
+        let lists = ["low", "medium", "high"].map(|l| file(&files, &format!("{l}_risk.csv")));
+        let listed: usize = lists.iter().map(|l| l.lines().count() - 1).sum();
+        assert_eq!(listed, 150, "{way:?}");
+    }
+}
+
+/// A fleet can be learnt, and not perfectly; SMOTE finds more of the rare levels.
+#[test]
+fn fleets_can_be_learnt_but_not_perfectly() {
+    for seed in [1, 73] {
+        let data = fleet(1000, seed);
+        let score = |given: Given<'_>, metric: &str| value(&run(&data, given).unwrap().0, metric);
+        let (multinomial, forest) = ([], [("model", text("forest"))]);
+        for given in [&multinomial[..], &forest] {
+            let f1 = score(given, "macro_f1");
+            assert!((0.7..0.95).contains(&f1), "{seed} {given:?}: {f1}");
+        }
+        let plain = [("oversample", text("none"))];
+        let rare = |given: Given<'_>| score(given, "recall_medium") + score(given, "recall_high");
+        let (with, without) = (rare(&[]), rare(&plain));
+        assert!(with > without, "{seed}: {with} {without}");
+        let (coarse, fine) = ("macro_f1", "unquantised_macro_f1");
+        let lost = score(&forest, fine) - score(&forest, coarse);
+        assert!(lost.abs() < 0.1, "{seed}: {lost}");
+    }
+}
+
+/// Each test stands in the program once, and only comparisons and conjunctions are made.
+#[test]
+fn programs_are_what_they_should_be() {
+    let data = fleet(300, 5);
+    let count = |given: Given<'_>, kind: OpKind| {
+        let prepared = prepare(&data, given).unwrap();
+        let counts = prepared.program().counts();
+        counts.get(&kind).copied().unwrap_or(0)
+    };
+    let forest = [("model", text("forest")), ("trees", whole(4))];
+    let client = [
+        ("model", text("forest")),
+        ("trees", whole(4)),
+        ("thresholds", text("client")),
+    ];
+    let steps = count(&forest, OpKind::Step);
+    assert!(steps > 8 && steps <= 60, "{steps}");
+    assert_eq!(count(&client, OpKind::Step), 0);
+    let sent = prepare(&data, &client).unwrap().program().inputs()[0]
+        .columns
+        .len();
+    assert_eq!(sent, steps);
+    // One a fork but the roots', at most.
+    let conjunctions = count(&forest, OpKind::And);
+    assert!((4..=4 * 14).contains(&conjunctions), "{conjunctions}");
+    assert_eq!(count(&client, OpKind::And), conjunctions);
+    assert_eq!(count(&[], OpKind::WeightedSum), 3);
+    assert_eq!(count(&[("argmax", text("server"))], OpKind::Step), 3);
+    let prepared = prepare(&data, &client).unwrap();
+    let shown = prepared.server_sees().unwrap();
+    assert!(shown.contains("not the thresholds"), "{shown}");
+    assert_eq!(prepared.client_computes(), ["arg-max"]);
+}
+
+#[test]
+fn lists_follow_their_rules() {
+    let data = fleet(300, 5);
+    let given = [
+        ("whitelist_below", OptionValue::Number(0.05)),
+        ("blacklist_above", OptionValue::Number(0.9)),
+        ("contributions", whole(2)),
+    ];
+    for model in ["multinomial", "forest"] {
+        let given = [&given[..], &[("model", text(model))]].concat();
+        let (_, files) = run(&data, &given).unwrap();
+        let rows = |name: &str| -> Vec<(String, f64, String, String)> {
+            let mut lines = file(&files, name).lines();
+            assert_eq!(lines.next(), Some("device,score,level,contributions"));
+            let row = |line: &str| {
+                let fields: Vec<&str> = line.split(',').collect();
+                assert_eq!(fields.len(), 4, "{line}");
+                let score = fields[1].parse().unwrap();
+                (
+                    fields[0].to_owned(),
+                    score,
+                    fields[2].to_owned(),
+                    fields[3].to_owned(),
+                )
+            };
+            lines.map(row).collect()
+        };
+        let (white, black) = (rows("whitelist.csv"), rows("blacklist.csv"));
+        assert!(!white.is_empty() && !black.is_empty(), "{model}");
+        assert!(white.iter().all(|r| r.1 <= 0.05 && r.2 == "Low"));
+        assert!(black.iter().all(|r| r.1 >= 0.9 && r.2 == "High"));
+        let low = rows("low_risk.csv");
+        let missing = low.iter().filter(|r| r.1 <= 0.05 && !white.contains(r));
+        assert_eq!(missing.count(), 0);
+        for row in white.iter().chain(&black) {
+            assert!(row.0.starts_with("sensor-"), "{}", row.0);
+            let reasons: Vec<&str> = row.3.split(';').collect();
+            assert!((1..=2).contains(&reasons.len()), "{}", row.3);
+            for reason in reasons {
+                let (name, part) = reason.split_once(':').unwrap();
+                let known = data.columns.iter().any(|c| c == name)
+                    || name.starts_with("days_since_")
+                    || name == "firmware_rank";
+                assert!(known && part.parse::<f64>().unwrap() != 0.0, "{reason}");
+            }
+        }
+    }
+}
+
+#[test]
+fn fewer_devices_may_be_scored_with_the_same_model() {
+    let data = fleet(300, 5);
+    let all = run(&data, &[("model", text("forest"))]).unwrap();
+    let given = [("model", text("forest")), ("scored", whole(9))];
+    let (few, files) = run(&data, &given).unwrap();
+    assert_eq!(few.samples, 9);
+    for name in ["low_risk.csv", "medium_risk.csv", "high_risk.csv"] {
+        let lines: Vec<&str> = file(&all.1, name).lines().collect();
+        assert!(file(&files, name).lines().all(|line| lines.contains(&line)));
+    }
+    let given = [("scored", whole(151))];
+    let error = run(&data, &given).unwrap_err().to_string();
+    assert!(error.contains("the test part has 150 devices"), "{error}");
+}
+
+/// The file that a run leaves is a data set like any other, with the same results.
+#[test]
+fn a_fleet_can_be_read_from_a_file() {
+    let made = fleet(200, 5);
+    let (quality, files) = run(&made, &[]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fleet.csv");
+    std::fs::write(&path, file(&files, "fleet.csv")).unwrap();
+    let (again, files) = run(&own(&path, |_| {}).unwrap(), &[]).unwrap();
+    assert_eq!(quality, again);
+    assert!(files.iter().all(|f| f.name != "fleet.csv"));
+}
+
+fn own(path: &Path, change: fn(&mut DatasetRequest)) -> Result<Dataset, String> {
+    let mut request = DatasetRequest {
+        target: Some("risk".into()),
+        labels: ["device", "firmware", "calibrated", "maintained"]
+            .map(String::from)
+            .to_vec(),
+        split: Some(SplitKind::Stratified),
+        test_fraction: 0.5,
+        ..DatasetRequest::new(DatasetSource::File(path.to_owned()), 1)
+    };
+    change(&mut request);
+    Dataset::load(&request).map_err(|e| e.to_string())
+}
+
+#[test]
+fn bad_files_are_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fleet.csv");
+    let good = fleet(60, 5).to_csv();
+    let refused =
+        |text: &str, change: fn(&mut DatasetRequest), given: Given<'_>, words: &[&str]| {
+            std::fs::write(&path, text).unwrap();
+            let problem = match own(&path, change) {
+                Err(problem) => problem,
+                Ok(data) => run(&data, given).unwrap_err().to_string(),
+            };
+            for word in words {
+                assert!(problem.contains(word), "lacks {word:?}: {problem}");
+            }
+        };
+    let nothing: fn(&mut DatasetRequest) = |_| {};
+    refused(&good, |r| r.target = None, &[], &["there is no target"]);
+    refused(
+        &good,
+        |r| (r.target, r.split) = (None, None),
+        &[],
+        &["has no target"],
+    );
+    refused(
+        &good,
+        |r| r.labels.retain(|l| l != "firmware"),
+        &[],
+        &["fleet.csv:2: column `firmware`", "`labels`"],
+    );
+    let renamed = good.replacen("calibrated", "checked", 1);
+    refused(&renamed, nothing, &[], &["`calibrated`"]);
+    let renamed_and_asked: fn(&mut DatasetRequest) = |r| r.labels[2] = "checked".into();
+    refused(
+        &renamed,
+        renamed_and_asked,
+        &[],
+        &["no column of text `calibrated`", "checked", "`dates = []`"],
+    );
+    let date = good.lines().nth(1).unwrap().split(',').nth(2).unwrap();
+    let wrong = good.replacen(date, "2025-02-30", 1);
+    refused(&wrong, nothing, &[], &["`calibrated`, row 0", "2025-02-30"]);
+    let given = [("reference_date", text("yesterday"))];
+    refused(&good, nothing, &given, &["`reference_date`", "yesterday"]);
+    // Levels that are not 0, 1, 2, and levels that are missing.
+    let levels = |from: &str, to: &str| -> String {
+        let lines = good.lines().map(|line| match line.strip_suffix(from) {
+            Some(rest) => format!("{rest}{to}\n"),
+            None => format!("{line}\n"),
+        });
+        lines.collect()
+    };
+    refused(&levels(",2", ",3"), nothing, &[], &["value 3", "2 (High)"]);
+    refused(&levels(",2", ",1"), nothing, &[], &["level High (2)"]);
+    let one = good.lines().take(2).collect::<Vec<_>>().join("\n");
+    refused(&one, |r| r.split = None, &[], &["part has no rows"]);
+    let given = [("thresholds", text("client"))];
+    refused(&good, nothing, &given, &["is for a forest"]);
+    let given = [("features", whole(50))];
+    refused(&good, nothing, &given, &["take at most 19"]);
+}
+
+/// What the options' ranges refuse, for each with the least and the most that they take.
+#[test]
+fn options_have_bounds() {
+    let specs = DeviceRisk.manifest().options;
+    for (name, bad, good) in [
+        ("trees", [0, 101], [1, 100]),
+        ("depth", [0, 9], [1, 8]),
+        ("bits", [0, 9], [1, 8]),
+        ("neighbours", [0, 101], [1, 100]),
+        ("least_rows", [0, 1001], [1, 1000]),
+    ] {
+        let spec = specs.iter().find(|s| s.name == name).unwrap();
+        for value in bad {
+            assert!(spec.kind.check(whole(value)).is_err(), "{name} {value}");
+        }
+        for value in good {
+            assert!(spec.kind.check(whole(value)).is_ok(), "{name} {value}");
+        }
+    }
+}
