@@ -77,9 +77,8 @@ impl ProgramBuilder {
     }
 
     /// Adds an operation whose result is known to lie in `known`, by an argument that interval
-    /// arithmetic cannot make (`T_k` on `[-1, 1]`; bits of which one alone is 1); the range is what
-    /// both allow. Schemes rely on it: who says so must have the argument.
-    pub fn push_within(&mut self, op: Op, known: Interval) -> Built {
+    /// arithmetic cannot make (`T_k` on `[-1, 1]`); the range is what both allow.
+    pub(crate) fn push_within(&mut self, op: Op, known: Interval) -> Built {
         let id = self.push(op)?;
         self.hold(id, known);
         Ok(id)

@@ -133,7 +133,9 @@ impl Forest {
                     terms,
                     bias: (start[level] as f64).into(),
                 };
-                builder.push_within(op, all)
+                let votes = builder.push(op)?;
+                builder.assume(votes, all)?;
+                Ok(votes)
             })
             .collect()
     }
