@@ -18,7 +18,9 @@ const CANDIDATES: [&[usize]; 5] = [
     &[15, 15],
 ];
 
-/// Bits of the scale below which a finer composition drowns in noise.
+/// Bits of the scale below which a finer composition drowns in noise. Measured on the maximum of
+/// four 8-bit values: `15, 15, 15` at the 29 bits that fit is off by 0.32 grey levels, nearly all
+/// of it noise; `7, 15, 15` at 30 bits by 0.16 (`examples/max_cost.rs`).
 const LEAST_SCALE: u32 = 30;
 
 /// The program with the most precise composition for which there are levels and precision.
