@@ -3,7 +3,7 @@
 //! On `[low, 1]` there is one odd polynomial of each degree whose largest distance to 1 is least;
 //! by symmetry it is the best for the sign on both sides of 0 (Lee, Lee, No and Kim, *Minimax
 //! approximation of sign function by composite polynomial for homomorphic comparison*, IEEE TDSC
-//! 2022, section 2.3). It is found by the exchange of Remez (1934) as in Cheney, *Introduction to
+//! 2022). It is found by the exchange of Remez (1934) as in Cheney, *Introduction to
 //! Approximation Theory*, 1966, chapter 3: a polynomial of `n` odd terms is the best if and only
 //! if its error takes its extreme, with alternating sign, at `n + 1` points.
 

@@ -1,12 +1,12 @@
 //! The sign function as a composition of minimax polynomials.
 //!
 //! Lee, Lee, No and Kim, *Minimax approximation of sign function by composite polynomial for
-//! homomorphic comparison*, IEEE TDSC 2022: each polynomial is the odd one nearest to 1 on the
-//! image of the one before, which is optimal for its degrees (theorem 1); the degrees of least
-//! depth come from a dynamic program over the depth (section 4), since a shorter image is better
+//! homomorphic comparison*, IEEE TDSC 2022 (ePrint 2020/834): each polynomial is the odd one
+//! nearest to 1 on the image of the one before, which is optimal for its degrees; the degrees of
+//! least depth come from a dynamic program over the depth, since a shorter image is better
 //! whatever follows. Lee, Lee, Kim and No, *Optimization of homomorphic comparison algorithm on
-//! RNS-CKKS scheme*, IEEE Access 2022, choose the margin for `max` by its own error, as is done
-//! here.
+//! RNS-CKKS scheme*, IEEE Access 2022, give parameters for `max` by its own error; the margin is
+//! chosen by it here.
 
 use super::super::{Interval, Polynomial, ProgramError};
 use super::chebyshev;
