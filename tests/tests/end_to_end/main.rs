@@ -20,5 +20,6 @@ mod failures;
 mod golden;
 mod harness;
 mod layout;
+mod models;
 mod overview;
 mod resume;

@@ -13,6 +13,7 @@ use clap::Args;
 use hexperiment_core::dataset;
 use hexperiment_core::experiment::{CellPlan, Expectation, Experiment};
 use hexperiment_core::measure;
+use hexperiment_core::options::OptionValue;
 use hexperiment_core::record::{Cell, Line, Run, SCHEMA, Status, Stopped};
 use hexperiment_core::registry;
 use hexperiment_core::summary::{self, Finding, RecordWriter, Row};
@@ -107,7 +108,8 @@ pub(crate) fn run(arguments: &RunArguments) -> ExitCode {
 /// Runs one experiment, or its cell called `only`, and writes its tables.
 pub(crate) fn one(file: &Path, only: Option<&str>, place: Place<'_>) -> Result<Ran, String> {
     let experiment = Experiment::load(file).map_err(|e| e.to_string())?;
-    let plans = cells(&experiment, only)?;
+    let mut plans = cells(&experiment, only)?;
+    settle(&mut plans, place.runs);
     let mut loaded = Loaded::default();
     let mut data: Vec<dataset::Provenance> = Vec::new();
     for plan in &plans {
@@ -159,6 +161,30 @@ pub(crate) fn one(file: &Path, only: Option<&str>, place: Place<'_>) -> Result<R
     }
     .run(&plans)?;
     report(&experiment, folder)
+}
+
+/// Files that a task is told of by a path through `runs/latest` are those of the run that this
+/// leads to now: once a new run has begun, it leads there.
+fn settle(plans: &mut [CellPlan], runs: &Path) {
+    let latest = std::path::absolute(runs.join("latest"));
+    let settled = |value: &OptionValue| {
+        let OptionValue::Text(path) = value else {
+            return None;
+        };
+        let leads_there = std::path::absolute(path)
+            .ok()?
+            .starts_with(latest.as_ref().ok()?);
+        let file = leads_there.then(|| std::fs::canonicalize(path).ok())??;
+        Some(OptionValue::Text(file.to_str()?.to_owned()))
+    };
+    for plan in plans {
+        let options = plan.task_options.clone();
+        for (name, value) in options.iter() {
+            if let Some(value) = settled(value) {
+                plan.task_options.set(name, value);
+            }
+        }
+    }
 }
 
 fn header(experiment: &Experiment, plans: &[CellPlan], mut data: Vec<dataset::Provenance>) -> Run {
