@@ -1,6 +1,7 @@
 //! `run`: experiments from file to tables.
 
 mod interrupt;
+mod place;
 mod process;
 mod progress;
 
@@ -13,7 +14,6 @@ use clap::Args;
 use hexperiment_core::dataset;
 use hexperiment_core::experiment::{CellPlan, Expectation, Experiment};
 use hexperiment_core::measure;
-use hexperiment_core::options::OptionValue;
 use hexperiment_core::record::{Cell, Line, Run, SCHEMA, Status, Stopped};
 use hexperiment_core::registry;
 use hexperiment_core::summary::{self, Finding, RecordWriter, Row};
@@ -23,6 +23,8 @@ use crate::explain::{Loaded, cells, check_input, level};
 use crate::folder::{RunFolder, now};
 use crate::out::{say, tell};
 use crate::protocol::{FromCell, ToCell};
+use place::{Done, resume, settle};
+pub(crate) use place::{Place, Resume};
 use process::{CellProcess, End};
 use progress::Progress;
 
@@ -48,24 +50,6 @@ pub(crate) struct RunArguments {
 
 /// A cell failed, or an expectation did.
 pub(crate) const UNEXPECTED: u8 = 1;
-
-/// Where a run writes, and whether it goes on with an earlier one.
-#[derive(Clone, Copy)]
-pub(crate) struct Place<'a> {
-    /// The folder of runs.
-    pub(crate) runs: &'a Path,
-    pub(crate) resume: Resume,
-}
-
-/// Whether a run goes on with the newest of its experiment.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Resume {
-    Never,
-    /// Else a new run begins.
-    IfThereIsOne,
-    /// Else it is an error.
-    Always,
-}
 
 /// A run that came to its end.
 pub(crate) struct Ran {
@@ -163,30 +147,6 @@ pub(crate) fn one(file: &Path, only: Option<&str>, place: Place<'_>) -> Result<R
     report(&experiment, folder)
 }
 
-/// Files that a task is told of by a path through `runs/latest` are those of the run that this
-/// leads to now: once a new run has begun, it leads there.
-fn settle(plans: &mut [CellPlan], runs: &Path) {
-    let latest = std::path::absolute(runs.join("latest"));
-    let settled = |value: &OptionValue| {
-        let OptionValue::Text(path) = value else {
-            return None;
-        };
-        let leads_there = std::path::absolute(path)
-            .ok()?
-            .starts_with(latest.as_ref().ok()?);
-        let file = leads_there.then(|| std::fs::canonicalize(path).ok())??;
-        Some(OptionValue::Text(file.to_str()?.to_owned()))
-    };
-    for plan in plans {
-        let options = plan.task_options.clone();
-        for (name, value) in options.iter() {
-            if let Some(value) = settled(value) {
-                plan.task_options.set(name, value);
-            }
-        }
-    }
-}
-
 fn header(experiment: &Experiment, plans: &[CellPlan], mut data: Vec<dataset::Provenance>) -> Run {
     let resolved = experiment.resolved();
     let cells: Vec<Cell> = plans.iter().map(|p| p.cell.clone()).collect();
@@ -226,48 +186,6 @@ fn header(experiment: &Experiment, plans: &[CellPlan], mut data: Vec<dataset::Pr
         cells,
         provenance,
     }
-}
-
-/// What an interrupted run has already.
-#[derive(Default)]
-struct Done {
-    header: bool,
-    repetitions: BTreeSet<(String, u32)>,
-    stopped: BTreeSet<String>,
-}
-
-fn resume(
-    runs: &Path,
-    newest: Option<RunFolder>,
-    header: &Run,
-) -> Result<(RunFolder, Done), String> {
-    let folder = newest.ok_or_else(|| {
-        format!(
-            "{}: there is no run of `{}` to resume\n  help: start one without --resume, or name the \
-             folder of runs by `--runs`",
-            runs.display(),
-            header.experiment
-        )
-    })?;
-    let records = summary::read_records(&folder.records()).map_err(|e| e.to_string())?;
-    if records.run.fingerprint != header.fingerprint {
-        return Err(format!(
-            "{}: the experiment, its data or its cells have changed since that run began\n  help: \
-             start a new run without --resume; or take {}/experiment.toml",
-            folder.path().display(),
-            folder.path().display()
-        ));
-    }
-    let done = Done {
-        header: true,
-        repetitions: records
-            .repetitions
-            .iter()
-            .map(|r| (r.cell.clone(), r.index))
-            .collect(),
-        stopped: records.stopped.iter().map(|s| s.cell.clone()).collect(),
-    };
-    Ok((folder, done))
 }
 
 struct Runner<'a> {
