@@ -67,7 +67,8 @@ impl Detector {
     /// Reads a file that an earlier run left.
     pub(crate) fn load(path: &Path) -> Result<Self, TaskError> {
         let help = "give the path of a `model.json` that a run of this task left below \
-                    `runs/.../artefacts/`, from the folder that the program is started in, or \
+                    `runs/.../artefacts/`, from the folder that the program is started in \
+                    (`runs/latest` is the newest run, with `--resume` the interrupted one), or \
                     leave `model` out to train one";
         let bad = |problem: String| TaskError::data(format!("{}: {problem}", path.display()), help);
         let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;

@@ -21,5 +21,6 @@ mod golden;
 mod harness;
 mod images;
 mod layout;
+mod models;
 mod overview;
 mod resume;

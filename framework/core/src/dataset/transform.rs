@@ -178,12 +178,15 @@ mod tests {
         }
         check(&[1.0, f64::NAN, 3.0], Some((2.0, 1.0, false)));
         check(&[0.0, 0.0], Some((0.0, 0.0, true)));
-        check(&[7.1, 7.1, 7.1], Some((7.1, 0.0, true)));
+        check(&[7.5, 7.5, 7.5], Some((7.5, 0.0, true)));
         // Small numbers are no constants.
         check(&[-1e-15, 1e-15], Some((0.0, 1e-15, false)));
         check(&[f64::NAN], None);
         check(&[], None);
         check(&[1e200, -1e200], None);
+        // Rounding is no deviation.
+        let constant = Spread::of(ArrayView1::from(&[7.1; 3])).unwrap();
+        assert!(constant.deviation > 0.0 && constant.is_constant());
     }
 
     #[test]

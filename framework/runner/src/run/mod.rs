@@ -1,6 +1,7 @@
 //! `run`: experiments from file to tables.
 
 mod interrupt;
+mod place;
 mod process;
 mod progress;
 
@@ -22,6 +23,8 @@ use crate::explain::{Loaded, cells, check_input, level};
 use crate::folder::{RunFolder, now};
 use crate::out::{say, tell};
 use crate::protocol::{FromCell, ToCell};
+use place::{Done, resume, settle};
+pub(crate) use place::{Place, Resume};
 use process::{CellProcess, End};
 use progress::Progress;
 
@@ -47,24 +50,6 @@ pub(crate) struct RunArguments {
 
 /// A cell failed, or an expectation did.
 pub(crate) const UNEXPECTED: u8 = 1;
-
-/// Where a run writes, and whether it goes on with an earlier one.
-#[derive(Clone, Copy)]
-pub(crate) struct Place<'a> {
-    /// The folder of runs.
-    pub(crate) runs: &'a Path,
-    pub(crate) resume: Resume,
-}
-
-/// Whether a run goes on with the newest of its experiment.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Resume {
-    Never,
-    /// Else a new run begins.
-    IfThereIsOne,
-    /// Else it is an error.
-    Always,
-}
 
 /// A run that came to its end.
 pub(crate) struct Ran {
@@ -107,7 +92,8 @@ pub(crate) fn run(arguments: &RunArguments) -> ExitCode {
 /// Runs one experiment, or its cell called `only`, and writes its tables.
 pub(crate) fn one(file: &Path, only: Option<&str>, place: Place<'_>) -> Result<Ran, String> {
     let experiment = Experiment::load(file).map_err(|e| e.to_string())?;
-    let plans = cells(&experiment, only)?;
+    let mut plans = cells(&experiment, only)?;
+    settle(&mut plans, place.runs);
     let mut loaded = Loaded::default();
     let mut data: Vec<dataset::Provenance> = Vec::new();
     for plan in &plans {
@@ -200,48 +186,6 @@ fn header(experiment: &Experiment, plans: &[CellPlan], mut data: Vec<dataset::Pr
         cells,
         provenance,
     }
-}
-
-/// What an interrupted run has already.
-#[derive(Default)]
-struct Done {
-    header: bool,
-    repetitions: BTreeSet<(String, u32)>,
-    stopped: BTreeSet<String>,
-}
-
-fn resume(
-    runs: &Path,
-    newest: Option<RunFolder>,
-    header: &Run,
-) -> Result<(RunFolder, Done), String> {
-    let folder = newest.ok_or_else(|| {
-        format!(
-            "{}: there is no run of `{}` to resume\n  help: start one without --resume, or name the \
-             folder of runs by `--runs`",
-            runs.display(),
-            header.experiment
-        )
-    })?;
-    let records = summary::read_records(&folder.records()).map_err(|e| e.to_string())?;
-    if records.run.fingerprint != header.fingerprint {
-        return Err(format!(
-            "{}: the experiment, its data or its cells have changed since that run began\n  help: \
-             start a new run without --resume; or take {}/experiment.toml",
-            folder.path().display(),
-            folder.path().display()
-        ));
-    }
-    let done = Done {
-        header: true,
-        repetitions: records
-            .repetitions
-            .iter()
-            .map(|r| (r.cell.clone(), r.index))
-            .collect(),
-        stopped: records.stopped.iter().map(|s| s.cell.clone()).collect(),
-    };
-    Ok((folder, done))
 }
 
 struct Runner<'a> {

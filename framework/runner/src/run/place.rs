@@ -1,0 +1,96 @@
+//! Where a run writes, and what is there of it already.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use hexperiment_core::experiment::CellPlan;
+use hexperiment_core::options::OptionValue;
+use hexperiment_core::record::Run;
+use hexperiment_core::summary;
+
+use crate::folder::RunFolder;
+
+/// Where a run writes, and whether it goes on with an earlier one.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// The folder of runs.
+    pub(crate) runs: &'a Path,
+    pub(crate) resume: Resume,
+}
+
+/// Whether a run goes on with the newest of its experiment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resume {
+    Never,
+    /// Else a new run begins.
+    IfThereIsOne,
+    /// Else it is an error.
+    Always,
+}
+
+/// What an interrupted run has already.
+#[derive(Default)]
+pub(super) struct Done {
+    pub(super) header: bool,
+    pub(super) repetitions: BTreeSet<(String, u32)>,
+    pub(super) stopped: BTreeSet<String>,
+}
+
+/// The newest run of an experiment, and what it has; `header` is what a new run would begin with.
+pub(super) fn resume(
+    runs: &Path,
+    newest: Option<RunFolder>,
+    header: &Run,
+) -> Result<(RunFolder, Done), String> {
+    let folder = newest.ok_or_else(|| {
+        format!(
+            "{}: there is no run of `{}` to resume\n  help: start one without --resume, or name the \
+             folder of runs by `--runs`",
+            runs.display(),
+            header.experiment
+        )
+    })?;
+    let records = summary::read_records(&folder.records()).map_err(|e| e.to_string())?;
+    if records.run.fingerprint != header.fingerprint {
+        return Err(format!(
+            "{}: the experiment, its data or its cells have changed since that run began\n  help: \
+             start a new run without --resume; or take {}/experiment.toml",
+            folder.path().display(),
+            folder.path().display()
+        ));
+    }
+    let done = Done {
+        header: true,
+        repetitions: records
+            .repetitions
+            .iter()
+            .map(|r| (r.cell.clone(), r.index))
+            .collect(),
+        stopped: records.stopped.iter().map(|s| s.cell.clone()).collect(),
+    };
+    Ok((folder, done))
+}
+
+/// Files that a task is told of by a path through `runs/latest` are those of the run that this
+/// leads to now: once a new run has begun, it leads there.
+pub(super) fn settle(plans: &mut [CellPlan], runs: &Path) {
+    let latest = std::path::absolute(runs.join("latest"));
+    let settled = |value: &OptionValue| {
+        let OptionValue::Text(path) = value else {
+            return None;
+        };
+        let leads_there = std::path::absolute(path)
+            .ok()?
+            .starts_with(latest.as_ref().ok()?);
+        let file = leads_there.then(|| std::fs::canonicalize(path).ok())??;
+        Some(OptionValue::Text(file.to_str()?.to_owned()))
+    };
+    for plan in plans {
+        let options = plan.task_options.clone();
+        for (name, value) in options.iter() {
+            if let Some(value) = settled(value) {
+                plan.task_options.set(name, value);
+            }
+        }
+    }
+}
