@@ -70,10 +70,10 @@ fn features(request: PrepareRequest<'_>) -> Result<(Features, f64, [Array1<f64>;
     };
     let settings = linear_model::Settings {
         features: request.options.integer("features")? as usize,
-        // Only updates are encrypted: the ranges of features matter to nobody.
+        // Only updates are encrypted: features need no range.
         encoding: Encoding {
             clip,
-            range_margin: 0.25,
+            range_margin: 1e6,
         },
     };
     let features = Features::prepare(&partition, settings, transform::rank_by_f)?;

@@ -61,7 +61,7 @@ impl Settings {
         };
         let default_clip = match privacy.map(|p| p.unit) {
             None => 10.0,
-            Some(Unit::Client) => 0.5,
+            Some(Unit::Client) => 0.25,
             Some(Unit::Record) => 2.0,
         };
         let settings = Self {
@@ -252,7 +252,7 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
             "clip_norm",
             1e-6,
             1e4,
-            "An update longer than this is shortened: 10 if left out, for the public range only; 0.5 \
+            "An update longer than this is shortened: 10 if left out, for the public range only; 0.25 \
              with privacy of clients. With privacy of records, the gradient of one record before \
              `positive_weight`: 2 if left out.",
         ),
