@@ -91,7 +91,7 @@ fn start(
 ) -> Result<Parameters, TaskError> {
     let Some(OptionValue::List(paths)) = options.get("model") else {
         let width = features.table.columns.len() + 1;
-        return Ok(Array2::zeros((classes.models(), width)));
+        return Ok(Array2::zeros((classes.scores(), width)));
     };
     let texts = paths.iter().filter_map(|path| match path {
         OptionValue::Text(text) => Some(text.as_str()),
@@ -106,6 +106,14 @@ impl Federation {
         let settings = Settings::read(request.options)?;
         let (features, clip, [target, truth]) = features(request)?;
         let classes = Classes::of(&target, &truth)?;
+        if classes != Classes::Two && settings.local.positive_weight != 1.0 {
+            return Err(TaskError::Options(format!(
+                "`positive_weight = {}`, but the target has {} classes, none of them positive; leave \
+                 it out",
+                settings.local.positive_weight,
+                classes.scores()
+            )));
+        }
         let all = Shard {
             design: design(&features.table.train)?,
             labels: classes.labels(&target),

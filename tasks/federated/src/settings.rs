@@ -179,7 +179,8 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
             "positive_weight",
             1e-3..=1000.0,
             1.0,
-            "What a positive sample counts, a public number; a negative one counts 1.",
+            "What a positive sample counts, a public number; a negative one counts 1. For two classes \
+             only.",
         ),
         optional(
             "dirichlet",

@@ -509,6 +509,8 @@ fn contradictions_are_explained() {
     let mut bad = fine.clone();
     bad.target = None;
     refused(&bad, &[], "has no target");
+    let weighted = [("positive_weight", num(2.0))];
+    refused(&data(90, 3), &weighted, "has 3 classes");
     bad = fine.clone();
     if let Some(target) = &mut bad.target {
         target.values.mapv_inplace(|y| y + 0.5);
