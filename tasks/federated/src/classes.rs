@@ -1,4 +1,4 @@
-//! Classes, and models that tell them.
+//! Classes, and scores that tell them.
 
 use hexperiment_core::linear_model::check_binary;
 use hexperiment_core::metrics;
@@ -11,9 +11,9 @@ const MOST: usize = 50;
 /// The classes of a target.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Classes {
-    /// 0 and 1: one model.
+    /// 0 and 1: one score.
     Two,
-    /// These values, rising: a model for each against the rest.
+    /// These values, rising: one multinomial model with a score for each.
     Many(Vec<f64>),
 }
 
@@ -33,8 +33,8 @@ impl Classes {
         Ok(Self::Two)
     }
 
-    /// How many models tell them.
-    pub(crate) fn models(&self) -> usize {
+    /// How many scores tell them.
+    pub(crate) fn scores(&self) -> usize {
         match self {
             Self::Two => 1,
             Self::Many(values) => values.len(),
@@ -50,16 +50,16 @@ impl Classes {
         target.iter().map(place).collect()
     }
 
-    /// Rows x models: 1 where a row is what the model tells.
+    /// Rows x scores: 1 where a row is what the score tells.
     pub(crate) fn labels(&self, target: &Array1<f64>) -> Array2<f64> {
         let places = self.places(target);
-        Array2::from_shape_fn((places.len(), self.models()), |(row, model)| match self {
+        Array2::from_shape_fn((places.len(), self.scores()), |(row, score)| match self {
             Self::Two => places[row] as f64,
-            Self::Many(_) => f64::from(u8::from(places[row] == model)),
+            Self::Many(_) => f64::from(u8::from(places[row] == score)),
         })
     }
 
-    /// The class of each row: above 0 with one model, else the model with the highest score.
+    /// The class of each row: the one with the highest score.
     fn said(scores: &Array2<f64>) -> Vec<usize> {
         let highest = |row: ndarray::ArrayView1<'_, f64>| {
             let places = (0..row.len()).rev();

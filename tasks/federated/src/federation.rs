@@ -70,10 +70,10 @@ fn features(request: PrepareRequest<'_>) -> Result<(Features, f64, [Array1<f64>;
     };
     let settings = linear_model::Settings {
         features: request.options.integer("features")? as usize,
-        // Only updates are encrypted: the ranges of features matter to nobody.
+        // Only updates are encrypted: features need no range.
         encoding: Encoding {
             clip,
-            range_margin: 0.25,
+            range_margin: 1e6,
         },
     };
     let features = Features::prepare(&partition, settings, transform::rank_by_f)?;
@@ -91,7 +91,7 @@ fn start(
 ) -> Result<Parameters, TaskError> {
     let Some(OptionValue::List(paths)) = options.get("model") else {
         let width = features.table.columns.len() + 1;
-        return Ok(Array2::zeros((classes.models(), width)));
+        return Ok(Array2::zeros((classes.scores(), width)));
     };
     let texts = paths.iter().filter_map(|path| match path {
         OptionValue::Text(text) => Some(text.as_str()),
@@ -106,6 +106,14 @@ impl Federation {
         let settings = Settings::read(request.options)?;
         let (features, clip, [target, truth]) = features(request)?;
         let classes = Classes::of(&target, &truth)?;
+        if classes != Classes::Two && settings.local.positive_weight != 1.0 {
+            return Err(TaskError::Options(format!(
+                "`positive_weight = {}`, but the target has {} classes, none of them positive; leave \
+                 it out",
+                settings.local.positive_weight,
+                classes.scores()
+            )));
+        }
         let all = Shard {
             design: design(&features.table.train)?,
             labels: classes.labels(&target),

@@ -32,9 +32,8 @@ impl Task for Federated {
     fn manifest(&self) -> TaskManifest {
         TaskManifest {
             name: "federated",
-            doc: "Federated averaging (McMahan et al. 2017) of logistic models, one for each class \
-                  against the rest where there are more than two: the training rows are dealt among \
-                  clients; in each round all train from the common model, encrypt their weighted \
+            doc: "Federated averaging (McMahan et al. 2017) of a logistic model, multinomial where \
+                  there are more than two classes: the training rows are dealt among clients; in each round all train from the common model, encrypt their weighted \
                   updates under one public key and upload them; the server adds; the key owner \
                   decrypts the sum and tells everybody the new model. Leaves `curve.csv` and \
                   `model.json`. The vector axis is the model's parameters.",

@@ -1,12 +1,13 @@
-//! What a client does with its rows: logistic models, one for each class against the rest or one
-//! in all, trained for a while from the common model.
+//! What a client does with its rows: a logistic model, or for more than two classes a multinomial
+//! one, trained for a while from the common model.
 
 use hexperiment_core::linear_model::{sigmoid, solve};
 use ndarray::{Array1, Array2, ArrayView1, Axis, s};
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha20Rng;
 
-/// Parameters: a row for each model, the weights and then the intercept.
+/// Parameters: a row for each score, the weights and then the intercept. One score is of a logistic
+/// model, several are of a multinomial one, a score for each class.
 pub(crate) type Parameters = Array2<f64>;
 
 /// How a client trains.
@@ -33,7 +34,7 @@ pub(crate) struct Local {
 pub(crate) struct Shard {
     /// Rows x (features and a 1).
     pub(crate) design: Array2<f64>,
-    /// Rows x models, 0 or 1.
+    /// Rows x scores, 0 or 1; of several scores one is 1.
     pub(crate) labels: Array2<f64>,
 }
 
@@ -54,42 +55,77 @@ impl Shard {
         }
     }
 
-    /// Scores of every row by every model.
+    /// All scores of every row.
     pub(crate) fn scores(&self, parameters: &Parameters) -> Array2<f64> {
         self.design.dot(&parameters.t())
     }
 
-    /// Whether a model's labels here are all the same.
+    /// Whether a class does not occur here.
     pub(crate) fn lacks_a_class(&self) -> bool {
         let same = |labels: ArrayView1<'_, f64>| labels.iter().all(|y| *y == labels[0]);
         self.labels.columns().into_iter().any(same)
     }
+
+    /// The probabilities of labels being 1: by the logistic function, or of several scores by
+    /// exponentials over their sum.
+    fn probabilities(&self, parameters: &Parameters) -> Array2<f64> {
+        let mut scores = self.scores(parameters);
+        if parameters.nrows() == 1 {
+            return scores.mapv(sigmoid);
+        }
+        for mut row in scores.rows_mut() {
+            let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            row.mapv_inplace(|s| (s - largest).exp());
+            let sum = row.sum();
+            row /= sum;
+        }
+        scores
+    }
+
+    /// The log loss of every row.
+    fn losses(&self, parameters: &Parameters) -> Array1<f64> {
+        let scores = self.scores(parameters);
+        let pairs = scores.rows().into_iter().zip(self.labels.rows());
+        let one = |(row, labels): (ArrayView1<'_, f64>, ArrayView1<'_, f64>)| {
+            // log(1 + exp(s)), or log of the sum of exponentials, without overflow.
+            let normaliser = if row.len() == 1 {
+                row[0].max(0.0) + (-row[0].abs()).exp().ln_1p()
+            } else {
+                let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                largest + row.mapv(|s| (s - largest).exp()).sum().ln()
+            };
+            normaliser - row.dot(&labels)
+        };
+        pairs.map(one).collect()
+    }
 }
 
 impl Local {
-    /// What a sample with this label counts.
-    fn weight(self, label: f64) -> f64 {
-        if label > 0.5 {
-            self.positive_weight
-        } else {
-            1.0
-        }
+    /// What a row counts: with two classes, a positive one may count more.
+    fn weights(self, shard: &Shard) -> Array1<f64> {
+        let weight = |labels: ArrayView1<'_, f64>| {
+            if labels.len() == 1 && labels[0] > 0.5 {
+                self.positive_weight
+            } else {
+                1.0
+            }
+        };
+        shard.labels.rows().into_iter().map(weight).collect()
     }
 
-    /// The most that a sample counts.
+    /// The most that a row counts.
     pub(crate) fn largest_weight(self) -> f64 {
         self.positive_weight.max(1.0)
     }
 
-    /// The loss's derivatives by the scores, of every row and model, before weights.
+    /// The loss's derivatives by the scores, of every row, before weights.
     fn residuals(shard: &Shard, parameters: &Parameters) -> Array2<f64> {
-        shard.scores(parameters).mapv(sigmoid) - &shard.labels
+        shard.probabilities(parameters) - &shard.labels
     }
 
     /// Likewise, weighted.
-    fn weigh(self, mut residuals: Array2<f64>, shard: &Shard) -> Array2<f64> {
-        residuals.zip_mut_with(&shard.labels, |r, y| *r *= self.weight(*y));
-        residuals
+    fn weigh(self, residuals: Array2<f64>, shard: &Shard) -> Array2<f64> {
+        residuals * self.weights(shard).insert_axis(Axis(1))
     }
 
     /// The penalty's derivative, `alpha` times the weights; the intercepts are free.
@@ -163,9 +199,9 @@ impl Local {
         (self.weigh(residuals, shard).t().dot(&shard.design), clipped)
     }
 
-    /// Newton's method with halved steps, each model by itself (iteratively reweighted least
-    /// squares; Hastie, Tibshirani and Friedman, *The Elements of Statistical Learning*, 2009,
-    /// section 4.4.1), at most `steps` of them.
+    /// Newton's method with halved steps (iteratively reweighted least squares; Hastie, Tibshirani
+    /// and Friedman, *The Elements of Statistical Learning*, 2009, section 4.4.1; for several
+    /// scores Böhning, *Multinomial Logistic Regression Algorithm*, 1992), at most `steps` of them.
     pub(crate) fn newton(
         self,
         shard: &Shard,
@@ -173,51 +209,52 @@ impl Local {
         alpha: f64,
         steps: usize,
     ) -> Parameters {
-        let mut all = start.clone();
-        let d = start.ncols();
-        let penalty = Array1::from_shape_fn(d, |j| {
-            INTERCEPT_PENALTY + if j + 1 < d { alpha } else { 0.0 }
+        let (models, width) = start.dim();
+        let weights = self.weights(shard);
+        let penalty = Array2::from_shape_fn((models, width), |(_, j)| {
+            INTERCEPT_PENALTY + if j + 1 < width { alpha } else { 0.0 }
         });
-        for (model, mut parameters) in all.rows_mut().into_iter().enumerate() {
-            let labels = shard.labels.column(model);
-            let weights = labels.mapv(|y| self.weight(y));
-            let loss = |beta: &Array1<f64>| {
-                let scores = shard.design.dot(beta);
-                let losses = scores.iter().zip(labels).zip(&weights);
-                // log(1 + exp(s)) - y s, without overflow.
-                let losses =
-                    losses.map(|((s, y), w)| w * (s.max(0.0) + (-s.abs()).exp().ln_1p() - y * s));
-                losses.sum::<f64>() + 0.5 * (&penalty * &beta.mapv(|b| b * b)).sum()
+        let loss = |p: &Parameters| {
+            (&weights * &shard.losses(p)).sum() + 0.5 * (&penalty * &p.mapv(|x| x * x)).sum()
+        };
+        let mut parameters = start.clone();
+        let mut least = loss(&parameters);
+        for _ in 0..steps {
+            let residuals = self.weigh(Self::residuals(shard, &parameters), shard);
+            let gradient = residuals.t().dot(&shard.design) + &penalty * &parameters;
+            let hessian = self.hessian(shard, &parameters, &penalty);
+            // With the penalty it is positive definite but for rounding.
+            let Some(step) = solve(hessian, gradient.iter().copied().collect()) else {
+                break;
             };
-            let mut beta = parameters.to_owned();
-            let mut least = loss(&beta);
-            for _ in 0..steps {
-                let p = shard.design.dot(&beta).mapv(sigmoid);
-                let gradient =
-                    shard.design.t().dot(&(&weights * &(&p - &labels))) + &penalty * &beta;
-                let curvature = &weights * &p.mapv(|p| (p * (1.0 - p)).max(1e-12));
-                let mut hessian = shard
-                    .design
-                    .t()
-                    .dot(&(&shard.design * &curvature.insert_axis(Axis(1))));
-                for (j, c) in penalty.iter().enumerate() {
-                    hessian[[j, j]] += c;
-                }
-                // With the penalty it is positive definite but for rounding.
-                let Some(step) = solve(hessian, gradient) else {
-                    break;
-                };
-                let halvings = (0..30).map(|k| &beta - &(&step * 0.5_f64.powi(k)));
-                let better = halvings.map(|b| (loss(&b), b)).find(|(l, _)| *l <= least);
-                let Some((lower, next)) = better else { break };
-                (least, beta) = (lower, next);
-                if step.iter().all(|s| s.abs() < 1e-12) {
-                    break;
-                }
+            let step = Array2::from_shape_fn((models, width), |(a, j)| step[a * width + j]);
+            let halvings = (0..30).map(|k| &parameters - &(&step * 0.5_f64.powi(k)));
+            let better = halvings.map(|p| (loss(&p), p)).find(|(l, _)| *l <= least);
+            let Some((lower, next)) = better else { break };
+            (least, parameters) = (lower, next);
+            if step.iter().all(|s| s.abs() < 1e-12) {
+                break;
             }
-            parameters.assign(&beta.slice(s![..]));
         }
-        all
+        parameters
+    }
+
+    /// The second derivatives of the penalised loss, by parameters in standard order.
+    fn hessian(self, shard: &Shard, parameters: &Parameters, penalty: &Array2<f64>) -> Array2<f64> {
+        let (models, width) = parameters.dim();
+        let (p, weights) = (shard.probabilities(parameters), self.weights(shard));
+        let mut hessian = Array2::from_diag(&penalty.iter().copied().collect::<Array1<f64>>());
+        for (a, b) in (0..models).flat_map(|a| (0..models).map(move |b| (a, b))) {
+            let own = f64::from(u8::from(a == b));
+            let curvature = &p.column(a) * &p.column(b).mapv(|p| own - p) * &weights;
+            let block = shard
+                .design
+                .t()
+                .dot(&(&shard.design * &curvature.insert_axis(Axis(1))));
+            let (rows, columns) = (a * width..(a + 1) * width, b * width..(b + 1) * width);
+            hessian.slice_mut(s![rows, columns]).scaled_add(1.0, &block);
+        }
+        hessian
     }
 }
 
@@ -226,13 +263,21 @@ mod tests {
     use super::*;
     use rand::{Rng as _, SeedableRng as _};
 
-    fn shard(rows: usize) -> Shard {
+    /// Four parameters a score; two classes, or three.
+    fn shard(rows: usize, scores: usize) -> Shard {
         let mut random = ChaCha20Rng::seed_from_u64(5);
         let mut design = Array2::from_shape_fn((rows, 4), |_| 2.0 * random.random::<f64>() - 1.0);
         design.column_mut(3).fill(1.0);
-        let labels = Array2::from_shape_fn((rows, 2), |(i, m)| {
-            let score = design[[i, m]] * 2.0 - design[[i, 2]] + 0.4;
-            f64::from(u8::from(random.random::<f64>() < sigmoid(score)))
+        let chosen: Vec<usize> = (0..rows)
+            .map(|i| {
+                let noise = 3.0 * random.random::<f64>();
+                let score = design[[i, 0]] * 2.0 - design[[i, 2]] + 0.4 + noise;
+                usize::from(score > 1.0) + usize::from(score > 2.5)
+            })
+            .collect();
+        let labels = Array2::from_shape_fn((rows, scores), |(i, m)| match scores {
+            1 => f64::from(u8::from(chosen[i] > 0)),
+            _ => f64::from(u8::from(chosen[i] == m)),
         });
         Shard { design, labels }
     }
@@ -256,40 +301,71 @@ mod tests {
     /// the gradient vanishes.
     #[test]
     fn methods_agree_on_the_optimum() {
-        let shard = shard(300);
-        let start = Array2::zeros((2, 4));
-        let mut shuffle = ChaCha20Rng::seed_from_u64(1);
-        let mut train =
-            |method, epochs| local(method, epochs).train(&shard, &start, 1.0, &mut shuffle);
-        let newton = train(Method::Newton, 30);
-        let steps = |rate, batch| Method::Gradient { rate, batch };
-        near(&newton, &train(steps(1.0, 0), 2000), 1e-4);
-        near(&newton, &train(steps(0.005, 30), 2000), 0.02);
-        let l = local(Method::Newton, 1);
-        let (gradient, clipped) = l.clipped_gradient(&shard, &newton, 1e9);
-        assert_eq!(clipped, 0);
-        near(&gradient, &-Local::pull(1.0, &newton), 1e-4);
+        for scores in [1, 3] {
+            let shard = shard(300, scores);
+            let start = Array2::zeros((scores, 4));
+            let mut shuffle = ChaCha20Rng::seed_from_u64(1);
+            let mut train =
+                |method, epochs| local(method, epochs).train(&shard, &start, 1.0, &mut shuffle);
+            let newton = train(Method::Newton, 30);
+            let steps = |rate, batch| Method::Gradient { rate, batch };
+            near(&newton, &train(steps(1.0, 0), 4000), 1e-3);
+            near(&newton, &train(steps(0.05, 30), 2000), 0.1);
+            let l = local(Method::Newton, 1);
+            let (gradient, clipped) = l.clipped_gradient(&shard, &newton, 1e9);
+            assert_eq!(clipped, 0);
+            near(&gradient, &-Local::pull(1.0, &newton), 1e-4);
+        }
+    }
+
+    /// Derivatives are those of the loss, by differences.
+    #[test]
+    fn derivatives_are_right() {
+        for scores in [1, 3] {
+            let shard = shard(60, scores);
+            let l = local(Method::Newton, 1);
+            let at = Array2::from_shape_fn((scores, 4), |(a, j)| 0.3 * a as f64 - 0.2 * j as f64);
+            let loss = |p: &Parameters| (l.weights(&shard) * shard.losses(p)).sum();
+            let gradient = |p: &Parameters| l.clipped_gradient(&shard, p, 1e9).0;
+            let hessian = l.hessian(&shard, &at, &Array2::zeros((scores, 4)));
+            for place in 0..4 * scores {
+                let moved = |by: f64| {
+                    let mut p = at.clone();
+                    p[[place / 4, place % 4]] += by;
+                    p
+                };
+                let h = 1e-5;
+                let slope = (loss(&moved(h)) - loss(&moved(-h))) / (2.0 * h);
+                assert!((slope - gradient(&at)[[place / 4, place % 4]]).abs() < 1e-5);
+                let row = (gradient(&moved(h)) - gradient(&moved(-h))) / (2.0 * h);
+                for (x, y) in row.iter().zip(hessian.row(place)) {
+                    assert!((x - y).abs() < 1e-5, "{x} {y}");
+                }
+            }
+        }
     }
 
     #[test]
     fn gradients_of_records_are_shortened() {
-        let shard = shard(50);
-        let start = Array2::zeros((2, 4));
-        let norm = |row: usize, positive_weight: f64, clip: f64| {
+        let norm = |shard: &Shard, row: usize, positive_weight: f64, clip: f64| {
             let l = Local {
                 positive_weight,
                 ..local(Method::Newton, 1)
             };
+            let start = Array2::zeros((shard.labels.ncols(), 4));
             let (g, clipped) = l.clipped_gradient(&shard.select(&[row]), &start, clip);
             (g.iter().map(|x| x * x).sum::<f64>().sqrt(), clipped)
         };
-        for row in 0..50 {
-            let (whole, _) = norm(row, 1.0, 1e9);
-            let (short, clipped) = norm(row, 1.0, 0.6);
-            assert!((short - whole.min(0.6)).abs() < 1e-12);
-            assert_eq!(clipped, usize::from(whole > 0.6));
-            for weight in [0.2, 3.0] {
-                assert!(norm(row, weight, 0.6).0 <= 0.6 * weight.max(1.0) + 1e-12);
+        for shard in [shard(50, 1), shard(50, 3)] {
+            for row in 0..50 {
+                let (whole, _) = norm(&shard, row, 1.0, 1e9);
+                let (short, clipped) = norm(&shard, row, 1.0, 0.6);
+                assert!((short - whole.min(0.6)).abs() < 1e-12);
+                assert_eq!(clipped, usize::from(whole > 0.6));
+                for weight in [0.2, 3.0] {
+                    let (weighted, _) = norm(&shard, row, weight, 0.6);
+                    assert!(weighted <= 0.6 * weight.max(1.0) + 1e-12);
+                }
             }
         }
     }
@@ -297,20 +373,25 @@ mod tests {
     /// Rows of one class, separable for any weights: training stays finite.
     #[test]
     fn a_client_without_one_class_can_train() {
-        let mut one = shard(20);
-        one.labels.fill(0.0);
-        assert!(one.lacks_a_class());
-        let start = Array2::zeros((2, 4));
-        for method in [
-            Method::Newton,
-            Method::Gradient {
-                rate: 0.5,
-                batch: 0,
-            },
-        ] {
-            let mut shuffle = ChaCha20Rng::seed_from_u64(1);
-            let trained = local(method, 50).train(&one, &start, 0.1, &mut shuffle);
-            assert!(trained.iter().all(|x| x.abs() < 100.0), "{trained}");
+        for scores in [1, 3] {
+            let mut one = shard(20, scores);
+            one.labels.fill(0.0);
+            if scores > 1 {
+                one.labels.column_mut(1).fill(1.0);
+            }
+            assert!(one.lacks_a_class());
+            let start = Array2::zeros((scores, 4));
+            for method in [
+                Method::Newton,
+                Method::Gradient {
+                    rate: 0.5,
+                    batch: 0,
+                },
+            ] {
+                let mut shuffle = ChaCha20Rng::seed_from_u64(1);
+                let trained = local(method, 50).train(&one, &start, 0.1, &mut shuffle);
+                assert!(trained.iter().all(|x| x.abs() < 100.0), "{trained}");
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Model files: one logistic model each, in the form that `anomaly-detection` reads, too.
+//! Model files: one score each, in the form that `anomaly-detection` reads. Of two classes it is a
+//! logistic model that it can use; of more the highest score tells, and none alone.
 
 use std::path::Path;
 
@@ -41,7 +42,7 @@ struct Model {
 /// Where values are not clipped: further out than any.
 const UNCLIPPED: f64 = 1e12;
 
-/// One file for each model, of parameters in units of the table's standardised features.
+/// One file for each score, of parameters in units of the table's standardised features.
 pub(crate) fn files(
     parameters: &Parameters,
     classes: &Classes,
@@ -85,18 +86,18 @@ pub(crate) fn files(
         .collect()
 }
 
-/// Reads such files, one for each model in order, into units of this table's features.
+/// Reads such files, one for each score in order, into units of this table's features.
 pub(crate) fn load(
     paths: &[&str],
     classes: &Classes,
     table: &EncodedTable,
 ) -> Result<Parameters, TaskError> {
-    if paths.len() != classes.models() {
+    if paths.len() != classes.scores() {
         return Err(TaskError::Options(format!(
             "`model` names {} files, expected {}: one for two classes, else one for each class in \
              order",
             paths.len(),
-            classes.models()
+            classes.scores()
         )));
     }
     let mut parameters = Array2::zeros((paths.len(), table.columns.len() + 1));
@@ -178,7 +179,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let many = Classes::Many(vec![0.0, 1.0, 2.0]);
         for classes in [Classes::Two, many] {
-            let models = classes.models();
+            let models = classes.scores();
             let parameters =
                 Array2::from_shape_fn((models, 3), |(i, j)| (i as f64 + 1.5) * (j as f64 - 0.7));
             let files = files(&parameters, &classes, &table(1.0), 5.0).unwrap();

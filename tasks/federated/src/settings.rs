@@ -61,7 +61,7 @@ impl Settings {
         };
         let default_clip = match privacy.map(|p| p.unit) {
             None => 10.0,
-            Some(Unit::Client) => 0.5,
+            Some(Unit::Client) => 0.25,
             Some(Unit::Record) => 2.0,
         };
         let settings = Self {
@@ -179,7 +179,8 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
             "positive_weight",
             1e-3..=1000.0,
             1.0,
-            "What a positive sample counts, a public number; a negative one counts 1.",
+            "What a positive sample counts, a public number; a negative one counts 1. For two classes \
+             only.",
         ),
         optional(
             "dirichlet",
@@ -252,7 +253,7 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
             "clip_norm",
             1e-6,
             1e4,
-            "An update longer than this is shortened: 10 if left out, for the public range only; 0.5 \
+            "An update longer than this is shortened: 10 if left out, for the public range only; 0.25 \
              with privacy of clients. With privacy of records, the gradient of one record before \
              `positive_weight`: 2 if left out.",
         ),

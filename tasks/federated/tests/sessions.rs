@@ -299,7 +299,7 @@ fn single_steps_do_not_depend_on_who_holds_what() {
         ("clip_norm", num(1e4)),
         ("noise_multiplier", num(0.01)),
     ]);
-    // Noise of 0.01 * 1e4 * 0.5 / 200 = 0.25 a round would be felt.
+    // Noise of 0.01 * 1e4 * 2.5 * 0.5 / 200 = 0.6 a round is felt.
     assert!(
         weights(&few)
             .iter()
@@ -312,7 +312,7 @@ fn single_steps_do_not_depend_on_who_holds_what() {
         ("clip_norm", num(20.0)),
         ("noise_multiplier", num(0.01)),
     ]);
-    // Of 0.0005 a round, on clipping that never happens.
+    // Of 0.00125 a round it is not; and nothing is clipped.
     assert_eq!(records.value("clipped"), 0.0);
     same_model(&few, &records, 0.02);
     let equal = with(&[("dirichlet", num(0.3)), ("weighting", text("equal"))]);
@@ -336,6 +336,66 @@ fn secret_counts_give_the_same_model() {
         run(&data(300, 2), &given).unwrap()
     };
     same_model(&with("public"), &with("encrypted"), 1e-9);
+}
+
+/// Too few updates: nothing is decrypted, and the model stays.
+#[test]
+fn a_round_of_too_few_leaves_the_model() {
+    let given = [
+        ("clients", int(4)),
+        ("rounds", int(12)),
+        ("dropout", num(0.4)),
+        ("min_clients", int(3)),
+    ];
+    let ran = run(&data(120, 2), &given).unwrap();
+    let curve: Vec<Vec<&str>> = ran
+        .file("curve.csv")
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').collect())
+        .collect();
+    let mut skipped = 0;
+    for pair in curve.windows(2) {
+        let (before, after) = (&pair[0], &pair[1]);
+        let few = after[1].parse::<usize>().unwrap() < 3;
+        assert_eq!(after[2], if few { "0" } else { "1" });
+        skipped += usize::from(few);
+        if few {
+            assert_eq!(before[3..6], after[3..6]);
+        }
+    }
+    skipped += usize::from(curve[0][2] == "0");
+    assert!(skipped > 0);
+    assert_eq!(ran.value("rounds_aggregated"), (12 - skipped) as f64);
+}
+
+/// Where training moves nothing, the model is the noise alone: of the multiplier times what one
+/// client can add, once for all clients together, and more where some may tell theirs.
+#[test]
+fn noise_is_as_large_as_promised() {
+    let data = data(300, 2);
+    let variance = |colluders: i64| {
+        let given = [
+            ("privacy", text("client")),
+            ("noise_multiplier", num(3.0)),
+            ("clip_norm", num(0.5)),
+            ("learning_rate", num(1e-6)),
+            ("rounds", int(1)),
+            ("colluders", int(colluders)),
+        ];
+        let runs = 60;
+        let all: Vec<f64> = (0..runs)
+            .flat_map(|_| weights(&run(&data, &given).unwrap()))
+            .collect();
+        all.iter().map(|x| x * x).sum::<f64>() / all.len() as f64
+    };
+    // Ten clients of 20 rows each: a share is a tenth.
+    let expect = (3.0_f64 * 0.5 * 0.1).powi(2);
+    // 300 draws: a standard error of 8 %.
+    for (colluders, factor) in [(0, 1.0), (5, 2.0)] {
+        let ratio = variance(colluders) / (expect * factor);
+        assert!((ratio - 1.0).abs() < 0.5, "{colluders}: {ratio}");
+    }
 }
 
 /// A run continues where another ended, and in other units.
@@ -449,6 +509,8 @@ fn contradictions_are_explained() {
     let mut bad = fine.clone();
     bad.target = None;
     refused(&bad, &[], "has no target");
+    let weighted = [("positive_weight", num(2.0))];
+    refused(&data(90, 3), &weighted, "has 3 classes");
     bad = fine.clone();
     if let Some(target) = &mut bad.target {
         target.values.mapv_inplace(|y| y + 0.5);

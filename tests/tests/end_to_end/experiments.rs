@@ -362,6 +362,37 @@ fn fleet_risk_multinomial() {
     check("fleet-risk-multinomial", once);
 }
 
+#[test]
+fn chd_federated() {
+    check("chd-federated", once);
+}
+
+#[test]
+fn chd_federated_private() {
+    check("chd-federated-private", once);
+}
+
+/// Of a hundred clients, fewer rounds will do; what is spent on them is then less noise.
+#[test]
+fn chd_federated_clients() {
+    check("chd-federated-clients", |experiment| {
+        once(experiment);
+        set(experiment, "task", "rounds", 5);
+        let expect = experiment["expect"].as_table_mut().unwrap();
+        expect.remove("without_noise").unwrap();
+    });
+}
+
+#[test]
+fn secom_federated() {
+    check("secom-federated", once);
+}
+
+#[test]
+fn wine_federated() {
+    check("wine-federated", once);
+}
+
 /// A file added to `experiments/` has to be added above.
 #[test]
 fn none_is_left_out() {
