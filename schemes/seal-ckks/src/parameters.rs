@@ -22,6 +22,10 @@ const ENCRYPTION_PRIME: u32 = 24;
 const ROTATION_BITS: u32 = 8;
 /// The scale at which errors are tried out, where ranges ask for more.
 const TRIED_SCALE: u32 = 36;
+/// Primes of so many bits are not used. HEXL multiplies residues of 51 to 52 bits wrongly in rare
+/// cases (IntelLabs/hexl, issue 131), after which a ciphertext decrypts to garbage: seen once in
+/// some 500 products and rotations at N = 32768.
+const UNSOUND_PRIME: u32 = 52;
 /// The rings that are tried.
 const LOG_N: std::ops::RangeInclusive<u32> = 12..=LARGEST_LOG_N;
 
@@ -153,18 +157,20 @@ impl Needs {
     }
 
     fn with(&self, log_n: u32, scale_bits: u32) -> Choice {
-        let first_bits = scale_bits + self.headroom;
+        let scale_bits = sound(scale_bits);
+        let first_bits = sound(scale_bits + self.headroom);
+        let special_bits = if self.rotations {
+            (first_bits + ROTATION_BITS).min(LARGEST_PRIME)
+        } else if self.products {
+            first_bits
+        } else {
+            ENCRYPTION_PRIME
+        };
         Choice {
             log_n,
             scale_bits,
             first_bits,
-            special_bits: if self.rotations {
-                (first_bits + ROTATION_BITS).min(LARGEST_PRIME)
-            } else if self.products {
-                first_bits
-            } else {
-                ENCRYPTION_PRIME
-            },
+            special_bits: sound(special_bits),
             depth: self.depth,
         }
     }
@@ -202,6 +208,11 @@ impl Needs {
             .find(|s| keeps(&noise(*s).tolerances()))
             .unwrap_or(bounded)
     }
+}
+
+/// So many bits, or one more where that is unsound.
+fn sound(bits: u32) -> u32 {
+    bits + u32::from(bits == UNSOUND_PRIME)
 }
 
 /// Whether elements move between places, so that a vector must lie in one ciphertext.
@@ -295,6 +306,18 @@ mod tests {
             assert_eq!(choice.log_n, expect, "depth {depth}: {choice:?}");
             let bound = rlwe_max_log_qp(choice.log_n, 128).unwrap();
             assert!(choice.log_qp() <= bound);
+        }
+    }
+
+    #[test]
+    fn unsound_primes_are_avoided() {
+        for (headroom, scale_bits) in [(8, 44), (10, 42), (8, 36), (2, 52), (4, 48)] {
+            let needs = Needs {
+                rotations: true,
+                ..needs(2, headroom, scale_bits)
+            };
+            let bits = choose(&needs, DEMAND, None).unwrap().prime_bits();
+            assert!(!bits.contains(&UNSOUND_PRIME), "{bits:?}");
         }
     }
 

@@ -73,12 +73,7 @@ impl Task for LinearRegression {
         let settings = Settings::read(options)?;
         let (table, fitted, mut notes) = match options.get("model") {
             Some(OptionValue::Text(path)) => load(Path::new(path), &partition, settings)?,
-            _ => {
-                let Features { table, notes } =
-                    Features::prepare(&partition, settings, transform::rank_by_correlation)?;
-                let fitted = train::fit(&table.train, &partition.train.target, &table.columns)?;
-                (table, fitted, notes)
-            }
+            _ => fit(&partition, settings)?,
         };
         let truth = partition.test.target.to_vec();
         if truth.iter().all(|y| *y == truth[0]) {
@@ -111,12 +106,18 @@ impl Task for LinearRegression {
     }
 }
 
+type Ready = (EncodedTable, Fitted, Vec<String>);
+
+/// Fits in clear.
+fn fit(partition: &Partition, settings: Settings) -> Result<Ready, TaskError> {
+    let Features { table, notes } =
+        Features::prepare(partition, settings, transform::rank_by_correlation)?;
+    let fitted = train::fit(&table.train, &partition.train.target, &table.columns)?;
+    Ok((table, fitted, notes))
+}
+
 /// Takes a model that an earlier run left; its columns and its clip hold.
-fn load(
-    path: &Path,
-    partition: &Partition,
-    settings: Settings,
-) -> Result<(EncodedTable, Fitted, Vec<String>), TaskError> {
+fn load(path: &Path, partition: &Partition, settings: Settings) -> Result<Ready, TaskError> {
     if settings.features > 0 {
         return Err(TaskError::Options(format!(
             "`features = {}` selects features, `model` has its own; give one of them",

@@ -160,6 +160,8 @@ fn folds_score_every_row() {
         let folds = ("folds", OptionValue::Integer(3));
         let run = run(&data(300), &options(&[("method", text(method)), folds])).unwrap();
         assert_eq!(run.quality.samples, 300);
+        let midway = run.report.traffic.decrypted_midway;
+        assert_eq!(midway > 0, method == "refresh", "{method}: {midway}");
         assert!(run.value("weight_error") < 1e-9, "{:?}", run.quality);
         assert!(run.value("auc") > 0.8, "{:?}", run.quality);
         let files = run.prepared.artefacts(&run.outcome).unwrap();

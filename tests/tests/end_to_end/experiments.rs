@@ -393,6 +393,35 @@ fn wine_federated() {
     check("wine-federated", once);
 }
 
+#[test]
+fn chd_training() {
+    check("chd-training", once);
+}
+
+/// Two folds will do, and half the rows: what is expected of all is left out.
+#[test]
+fn chd_training_all() {
+    check("chd-training-all", |experiment| {
+        once(experiment);
+        set(experiment, "dataset", "limit", 2000);
+        set(experiment, "task", "folds", 2);
+        let expect = experiment["expect"].as_table_mut().unwrap();
+        for whole in ["samples", "auc", "auc_to_converged"] {
+            expect.remove(whole).unwrap();
+        }
+    });
+}
+
+#[test]
+fn chd_moments() {
+    check("chd-moments", once);
+}
+
+#[test]
+fn salary_training() {
+    check("salary-training", once);
+}
+
 /// A file added to `experiments/` has to be added above.
 #[test]
 fn none_is_left_out() {

@@ -202,3 +202,59 @@ pub fn apply(op: &Op, operands: &[&[f64]], length: usize) -> Vec<f64> {
         Op::And(_) => each(&|i| bit(operands.iter().all(|x| x[i] > 0.5))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Column, Interval, Output, Party, ProgramBuilder};
+    use super::*;
+
+    /// `x * x` with `x` up to 10, of which it is stated that it stays within `stated`.
+    fn square(stated: Interval) -> Result<Program, ProgramError> {
+        let mut builder = ProgramBuilder::new("square");
+        let (_, x) = builder.input(Input {
+            name: "x".into(),
+            owner: Party::Client(0),
+            length: 2,
+            columns: vec![Column {
+                name: "x".into(),
+                range: Interval::symmetric(10.0),
+            }],
+            precision: 1e-6,
+        })?;
+        let square = builder.square(x[0])?;
+        builder.assume(square, stated)?;
+        let twice = builder.scale(square, 2.0)?;
+        builder.output(Output {
+            name: "y".into(),
+            values: vec![twice],
+            precision: 1e-3,
+        })?;
+        builder.finish()
+    }
+
+    #[test]
+    fn stated_ranges_are_relied_on_and_held_to() {
+        let program = square(Interval::new(-1.0, 9.0)).unwrap();
+        let ranges: Vec<Interval> = program
+            .values()
+            .iter()
+            .map(super::super::Value::range)
+            .collect();
+        assert_eq!(
+            ranges[1..],
+            [Interval::new(0.0, 9.0), Interval::new(0.0, 18.0)]
+        );
+        let run = |x: f64| program.interpret(&[ndarray::array![[0.5], [x]]]);
+        assert_eq!(run(3.0).unwrap()[0][[1, 0]], 18.0);
+        let error = run(-4.0).unwrap_err().to_string();
+        assert!(error.contains("stays within [0.0000, 9.0000]"), "{error}");
+        assert!(error.contains("[0.2500, 16.0000]"), "{error}");
+        // It travels with the program.
+        let text = serde_json::to_string(&program).unwrap();
+        let read: Program = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, program);
+        // What cannot be is refused at once.
+        assert!(square(Interval::new(-3.0, -1.0)).is_err());
+        assert!(square(Interval::symmetric(f64::NAN)).is_err());
+    }
+}

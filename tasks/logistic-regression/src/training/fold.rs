@@ -63,8 +63,8 @@ pub(crate) fn prepare(
     notes.dedup();
     if settings.folds > 0 {
         notes.push(format!(
-            "{} models, one for each fold, are trained one after the other with the same program; \
-             times and traffic are of all of them",
+            "{} models, one for each fold, are trained with the same program and keys; times and \
+             traffic are of all of them",
             settings.folds
         ));
     }

@@ -12,8 +12,7 @@ use hexperiment_core::linear_model::training::{Flat, Moments, Order, solve_posit
 use hexperiment_core::program::{
     Column, Input, Interval, Output, Party, Program, ProgramBuilder, ProgramError,
 };
-use hexperiment_core::session::Session;
-use hexperiment_core::task::{Outcome, TaskError};
+use hexperiment_core::task::TaskError;
 use ndarray::{Array1, Array2, Axis, s};
 
 use super::descent::SignedRows;
@@ -144,14 +143,8 @@ impl Statement {
         }
     }
 
-    /// Runs one round and solves: the weights, as a column.
-    pub(crate) fn run(
-        &self,
-        design: &Array2<f64>,
-        session: &mut Session<'_>,
-    ) -> Result<Array2<f64>, TaskError> {
-        let outcome = Outcome::of_one_round(session, &self.inputs(design))?;
-        let found = &outcome.outputs[0];
+    /// The weights, as a column, from what was decrypted.
+    pub(crate) fn read(&self, found: &Array2<f64>) -> Result<Array2<f64>, TaskError> {
         let moments = match &self.moment {
             Moment::Server { flat, .. } => Moments::read(flat, found, self.columns),
             Moment::Parties(_) => Moments::unpack(found.column(0), self.columns),

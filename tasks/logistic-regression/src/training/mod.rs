@@ -11,7 +11,7 @@ mod report;
 mod settings;
 
 use hexperiment_core::linear_model::training::{Flat, OddSigmoid, Order, most_that_fit};
-use hexperiment_core::program::Program;
+use hexperiment_core::program::{InputId, OutputId, Program};
 use hexperiment_core::session::Session;
 use hexperiment_core::task::{Artefact, Outcome, PrepareRequest, Prepared, Quality, TaskError};
 use ndarray::Array2;
@@ -69,19 +69,29 @@ impl Training {
         })
     }
 
-    /// The weights of one fold after each step that the client saw, as columns.
-    fn train(&self, fold: &Fold, session: &mut Session<'_>) -> Result<Array2<f64>, TaskError> {
-        match &self.plan {
-            Plan::Nesterov(statement) => {
-                let tables = [sent(statement, fold)];
-                let outcome = Outcome::of_one_round(session, &tables)?;
-                Ok(read(statement, &outcome.outputs[0]))
+    /// One round for each fold, all of them evaluated before anything is decrypted: the weights, as
+    /// a column.
+    fn one_round_each(
+        &self,
+        session: &mut Session<'_>,
+        tables: impl Fn(&Fold) -> Vec<Array2<f64>>,
+        read: impl Fn(&Array2<f64>) -> Result<Array2<f64>, TaskError>,
+    ) -> Result<Vec<Array2<f64>>, TaskError> {
+        let mut results = Vec::with_capacity(self.folds.len());
+        for fold in &self.folds {
+            let mut sealed = Vec::new();
+            for (index, table) in tables(fold).iter().enumerate() {
+                let id = InputId::from_index(index);
+                sealed.push(session.client().encrypt(id, table.view())?);
             }
-            Plan::Refresh(statement) => refresh::run(statement, &sent(statement, fold), session),
-            Plan::Hessian(statement) => {
-                statement.run(&hessian::design(&fold.rows, &fold.labels), session)
-            }
+            let inputs: Vec<_> = sealed.iter().collect();
+            results.extend(session.server().evaluate(&inputs)?);
         }
+        let id = OutputId::from_index(0);
+        results
+            .iter()
+            .map(|result| read(&session.client().decrypt(id, result)?))
+            .collect()
     }
 }
 
@@ -227,10 +237,24 @@ impl Prepared for Training {
     }
 
     fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
-        let outputs = self.folds.iter().map(|fold| self.train(fold, session));
-        Ok(Outcome {
-            outputs: outputs.collect::<Result<_, _>>()?,
-        })
+        let outputs = match &self.plan {
+            Plan::Nesterov(statement) => self.one_round_each(
+                session,
+                |fold| vec![sent(statement, fold)],
+                |found| Ok(read(statement, found)),
+            )?,
+            Plan::Hessian(statement) => self.one_round_each(
+                session,
+                |fold| statement.inputs(&hessian::design(&fold.rows, &fold.labels)),
+                |found| statement.read(found),
+            )?,
+            Plan::Refresh(statement) => {
+                let each = self.folds.iter();
+                each.map(|fold| refresh::run(statement, &sent(statement, fold), session))
+                    .collect::<Result<_, _>>()?
+            }
+        };
+        Ok(Outcome { outputs })
     }
 
     fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError> {
