@@ -390,7 +390,8 @@ impl Flattener<'_> {
             range,
             ..difference.ordered()
         };
-        if !self.is_whole(&difference) {
+        let is_whole = |wide: &Wide| wide.plain_whole || self.is_whole(&wide.plain);
+        if !is_whole(&a) || !is_whole(&b) {
             return Err(
                 "its operands are not whole numbers of one unit: columns with weights beside 1 and \
                  -1, or results of smooth functions"
@@ -493,12 +494,16 @@ fn filled(layout: &Layout, wide: &Wide) -> Vec<Form> {
 fn rejoined(plain: Form, mut limbs: Vec<Form>, depth: u32, in_limbs: bool) -> Wide {
     if depth == 0 || !in_limbs {
         let sum = limbs.pop().map_or(plain.clone(), |l| plus(&plain, &l));
-        return sum.into();
+        return Wide {
+            plain_whole: true,
+            ..sum.into()
+        };
     }
     Wide {
         plain,
         limbs,
         whole: true,
+        plain_whole: false,
         depth,
     }
 }

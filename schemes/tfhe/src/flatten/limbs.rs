@@ -128,6 +128,7 @@ impl Flattener<'_> {
             plain: low,
             limbs,
             whole: true,
+            plain_whole: false,
             depth: 0,
         }
     }

@@ -11,7 +11,7 @@ mod thresholds;
 use std::collections::BTreeSet;
 
 use hexperiment_core::program::{
-    Input, Interval, LookupTable, Op, OpKind, Program, Relation, Value, ValueId,
+    Input, Interval, LookupTable, Op, Program, Relation, Value, ValueId,
 };
 use hexperiment_core::scheme::Refusal;
 
@@ -304,7 +304,7 @@ impl Flattener<'_> {
         let wide = &self.values[id.index()];
         let (Some(layout), true) = (&self.layout, wide.is_bootstrapped(&self.sources)) else {
             let form = self.merged(id);
-            let multiple = None;
+            let multiple = wide.plain_whole.then_some(1.0);
             return FlatOutput {
                 parts: vec![Part { form, multiple }],
                 bias: 0.0.into(),

@@ -117,6 +117,8 @@ impl PlannedOutput {
 pub(crate) struct PlannedPart {
     /// What is computed.
     pub(crate) form: WholeForm,
+    /// The number of phase 0.
+    pub(crate) centre: f64,
     /// Decrypted phases are rounded to multiples of `2^grid`, which noise cannot change.
     pub(crate) exact_grid: Option<u32>,
     /// Bits of each word that are sent.
