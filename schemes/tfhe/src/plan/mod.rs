@@ -189,12 +189,13 @@ struct Planner<'a> {
 
 /// Bits of the uppermost limb and halvings before a refreshment, in the order in which they are
 /// tried: the first ones take the fewest bootstraps and leave the least room for noise.
-const CHOICES: [(u32, u32); 7] = [
+const CHOICES: [(u32, u32); 8] = [
     (4, u32::MAX),
     (3, u32::MAX),
     (4, 3),
     (4, 2),
-    (3, 4),
+    (3, 3),
+    (3, 2),
     (4, 1),
     (3, 1),
 ];
