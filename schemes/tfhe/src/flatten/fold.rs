@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use hexperiment_core::program::{Interval, LookupTable, Op, Public, Value};
 
-use super::{Flattener, Form, Function, Layout, Source, Wide};
+use super::{Flattener, Form, Function, Layout, Source, Wide, zero};
 
 /// Half circles that are tried: the shorter one has larger boxes.
 const HALVES: [usize; 2] = [8, 16];
@@ -86,12 +86,12 @@ impl Flattener<'_> {
             Op::Min(a, b) if range(a).high <= range(b).low => Ok(self.at(a)),
             Op::Min(a, b) if range(b).high <= range(a).low => Ok(self.at(b)),
             Op::Relu(a) | Op::Abs(a) if range(a).low >= 0.0 => Ok(self.at(a)),
-            Op::Relu(a) if range(a).high <= 0.0 => Ok(self.zero(value)),
+            Op::Relu(a) if range(a).high <= 0.0 => Ok(zero(value)),
             Op::Abs(a) if range(a).high <= 0.0 => Ok(self.at(a).negative()),
             Op::Max(a, b) => self.extreme(self.at(a), self.at(b), 0.5),
             Op::Min(a, b) => self.extreme(self.at(a), self.at(b), -0.5),
-            Op::Relu(a) => self.extreme(self.at(a), self.zero(value), 0.5),
-            Op::Abs(a) => self.magnitude(self.at(a), self.zero(value)),
+            Op::Relu(a) => self.extreme(self.at(a), zero(value), 0.5),
+            Op::Abs(a) => self.magnitude(self.at(a), zero(value)),
             Op::Select {
                 condition,
                 then,
@@ -145,7 +145,7 @@ impl Flattener<'_> {
                 Some(above) => plus(limb, &scaled(&above.twice_sign, half_base)),
                 None => limb.clone(),
             };
-            let argument = self.held(argument, limb, carry.is_some(), half_base);
+            let argument = held(argument, limb, carry.is_some(), half_base);
             let folded = self.fold(&argument, index < last)?;
             let most = limb.range.magnitude();
             let low = if carry.is_some() { -most } else { 0.0 };
@@ -166,13 +166,6 @@ impl Flattener<'_> {
         f64::from(bits as i32 - 1).exp2()
     }
 
-    /// The range of a limb with a carry.
-    fn held(&self, argument: Form, limb: &Form, carried: bool, half_base: f64) -> Form {
-        let carry = if carried { 2.0 * half_base } else { 0.0 };
-        let range = limb.range.padded(carry);
-        Form { range, ..argument }
-    }
-
     /// 1 where the difference is positive (or, if so told, not negative), else 0.
     pub(super) fn bit_of_limbs(
         &mut self,
@@ -190,7 +183,7 @@ impl Flattener<'_> {
                 Some(above) => plus(limb, &scaled(&above.twice_sign, half_base)),
                 None => limb.clone(),
             };
-            let argument = self.held(argument, limb, carry.is_some(), half_base);
+            let argument = held(argument, limb, carry.is_some(), half_base);
             if index < last {
                 let folded = self.fold(&argument, true)?;
                 carry = (!folded.magnitude.terms.is_empty() || carry.is_some()).then_some(folded);
@@ -462,6 +455,13 @@ impl Flattener<'_> {
             ..wide
         }
     }
+}
+
+/// The range of a limb with a carry.
+fn held(argument: Form, limb: &Form, carried: bool, half_base: f64) -> Form {
+    let carry = if carried { 2.0 * half_base } else { 0.0 };
+    let range = limb.range.padded(carry);
+    Form { range, ..argument }
 }
 
 /// The shortest half circle that holds a limb and its neighbours.

@@ -63,6 +63,17 @@ pub(super) fn needs(program: &Program, choice: Choice) -> Needs {
 }
 
 fn split(program: &Program) -> (BTreeSet<(usize, usize)>, Vec<bool>) {
+    // What is compared with a maximum goes in limbs as the maximum does.
+    let mut folded: Vec<bool> = Vec::with_capacity(program.values().len());
+    for value in program.values() {
+        let op = value.op();
+        let any = || op.operands().iter().any(|v| folded[v.index()]);
+        let is_fold = matches!(
+            op,
+            Op::Max(..) | Op::Min(..) | Op::Relu(_) | Op::Abs(_) | Op::Select { .. }
+        );
+        folded.push(is_fold || (keeps_limbs(op) && any()));
+    }
     let mut wanted = vec![false; program.values().len()];
     let mut split = BTreeSet::new();
     for (index, value) in program.values().iter().enumerate().rev() {
@@ -72,6 +83,11 @@ fn split(program: &Program) -> (BTreeSet<(usize, usize)>, Vec<bool>) {
             Op::Select {
                 then, otherwise, ..
             } => vec![*then, *otherwise],
+            Op::Compare { .. } | Op::Step(_) | Op::Sign(_)
+                if op.operands().iter().any(|v| folded[v.index()]) =>
+            {
+                op.operands()
+            }
             _ if wanted[index] && keeps_limbs(op) => op.operands(),
             _ => vec![],
         };
@@ -112,7 +128,7 @@ impl Flattener<'_> {
     ) -> Wide {
         let length = value.length();
         let Some(layout) = self.layout().cloned() else {
-            return self.zero(value);
+            return super::zero(value);
         };
         let all_bits = layout.bits.iter().sum();
         let largest = ((range.high - layout.low) / layout.unit).round().max(0.0) as u64;

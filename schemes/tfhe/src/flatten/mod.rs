@@ -190,16 +190,12 @@ impl Flattener<'_> {
                     .map_err(|why| Refusal::of(kind, format!("{why} (at {id})")))?
             }
             Op::Step(a) => {
-                let zero = self.zero(value);
+                let zero = zero(value);
                 let range = self.program.value(*a).range();
                 self.bit(&self.at(*a), &zero, range, false, value).into()
             }
             Op::Sign(a) => {
-                let (zero, a, range) = (
-                    self.zero(value),
-                    self.at(*a),
-                    self.program.value(*a).range(),
-                );
+                let (zero, a, range) = (zero(value), self.at(*a), self.program.value(*a).range());
                 let above = self.bit(&a, &zero, range, false, value);
                 let not_below = self.bit(&a, &zero, range, true, value);
                 above.add(&not_below).plus(&(-1.0).into()).into()
@@ -230,10 +226,6 @@ impl Flattener<'_> {
                 ));
             }
         })
-    }
-
-    fn zero(&self, value: &Value) -> Wide {
-        Form::constant(0.0.into(), value.length(), Interval::point(0.0)).into()
     }
 
     fn smooth(&mut self, op: &Op, of: ValueId, value: &Value) -> Wide {
@@ -374,4 +366,8 @@ impl Flattener<'_> {
         };
         self.function(Function::Lookup(table), sum, value)
     }
+}
+
+fn zero(value: &Value) -> Wide {
+    Form::constant(0.0.into(), value.length(), Interval::point(0.0)).into()
 }
