@@ -162,8 +162,12 @@ impl Planner<'_> {
                 ));
             }
             let scale = self.form_scale(form, used);
-            let below = scale - self.weight_places(form, used, scale);
+            let places = self.weight_places(form, used, scale);
+            let exact = matches!(used, Use::Lookup(_) | Use::Ring(_) | Use::Whole { .. });
             for term in &form.terms {
+                // Whole factors need no more room than each of them takes.
+                let own = places_of(term.weight.values()).filter(|_| exact);
+                let below = scale - own.unwrap_or(places);
                 scales[term.source] = scales[term.source].min(below);
             }
         }

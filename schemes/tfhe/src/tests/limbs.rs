@@ -277,9 +277,9 @@ fn choices_and_magnitudes_encrypted() {
         [64.0, 63.0],
     ];
     let inputs = Array2::from_shape_fn((5, 2), |(i, j)| pairs[i][j]);
-    // Four limbs of two bits: a rotation for each serves both magnitudes and the comparisons, whose
-    // signs take one more; the choice takes one for each limb.
-    encrypted(&ranges, 9, &inputs, |b, x| {
+    // Three limbs: a rotation for each serves both magnitudes and the comparisons, whose signs take
+    // one more; the choice takes one for each limb, and another for the uppermost, which is wide.
+    encrypted(&ranges, 8, &inputs, |b, x| {
         let difference = b.sub(x[0], x[1]).unwrap();
         let above = compare(b, x[0], Relation::Greater, x[1]);
         vec![
