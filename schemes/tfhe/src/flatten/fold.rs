@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use hexperiment_core::program::{Interval, LookupTable, Op, Public, Value};
 
-use super::{Flattener, Form, Function, Layout, Source, Wide};
+use super::{Flattener, Form, Function, Layout, Source, Wide, zero};
 
 /// Half circles that are tried: the shorter one has larger boxes.
 const HALVES: [usize; 2] = [8, 16];
@@ -86,12 +86,12 @@ impl Flattener<'_> {
             Op::Min(a, b) if range(a).high <= range(b).low => Ok(self.at(a)),
             Op::Min(a, b) if range(b).high <= range(a).low => Ok(self.at(b)),
             Op::Relu(a) | Op::Abs(a) if range(a).low >= 0.0 => Ok(self.at(a)),
-            Op::Relu(a) if range(a).high <= 0.0 => Ok(self.zero(value)),
+            Op::Relu(a) if range(a).high <= 0.0 => Ok(zero(value)),
             Op::Abs(a) if range(a).high <= 0.0 => Ok(self.at(a).negative()),
             Op::Max(a, b) => self.extreme(self.at(a), self.at(b), 0.5),
             Op::Min(a, b) => self.extreme(self.at(a), self.at(b), -0.5),
-            Op::Relu(a) => self.extreme(self.at(a), self.zero(value), 0.5),
-            Op::Abs(a) => self.magnitude(self.at(a), self.zero(value)),
+            Op::Relu(a) => self.extreme(self.at(a), zero(value), 0.5),
+            Op::Abs(a) => self.magnitude(self.at(a), zero(value)),
             Op::Select {
                 condition,
                 then,
@@ -118,7 +118,7 @@ impl Flattener<'_> {
             aligned.plain,
             limbs.collect(),
             aligned.depth,
-            self.layout.is_some(),
+            self.layout().is_some(),
         ))
     }
 
@@ -130,7 +130,7 @@ impl Flattener<'_> {
             nothing,
             limbs,
             aligned.depth,
-            self.layout.is_some(),
+            self.layout().is_some(),
         ))
     }
 
@@ -145,7 +145,7 @@ impl Flattener<'_> {
                 Some(above) => plus(limb, &scaled(&above.twice_sign, half_base)),
                 None => limb.clone(),
             };
-            let argument = self.held(argument, limb, carry.is_some(), half_base);
+            let argument = held(argument, limb, carry.is_some(), half_base);
             let folded = self.fold(&argument, index < last)?;
             let most = limb.range.magnitude();
             let low = if carry.is_some() { -most } else { 0.0 };
@@ -162,15 +162,8 @@ impl Flattener<'_> {
 
     /// Half the number of values of a lower limb.
     fn half_base(&self, limb: usize) -> f64 {
-        let bits = self.layout.as_ref().map_or(1, |l| l.bits[limb]);
+        let bits = self.layout().map_or(1, |l| l.bits[limb]);
         f64::from(bits as i32 - 1).exp2()
-    }
-
-    /// The range of a limb with a carry.
-    fn held(&self, argument: Form, limb: &Form, carried: bool, half_base: f64) -> Form {
-        let carry = if carried { 2.0 * half_base } else { 0.0 };
-        let range = limb.range.padded(carry);
-        Form { range, ..argument }
     }
 
     /// 1 where the difference is positive (or, if so told, not negative), else 0.
@@ -190,7 +183,7 @@ impl Flattener<'_> {
                 Some(above) => plus(limb, &scaled(&above.twice_sign, half_base)),
                 None => limb.clone(),
             };
-            let argument = self.held(argument, limb, carry.is_some(), half_base);
+            let argument = held(argument, limb, carry.is_some(), half_base);
             if index < last {
                 let folded = self.fold(&argument, true)?;
                 carry = (!folded.magnitude.terms.is_empty() || carry.is_some()).then_some(folded);
@@ -210,7 +203,7 @@ impl Flattener<'_> {
     }
 
     fn unit(&self) -> f64 {
-        self.layout.as_ref().map_or(1.0, |l| l.unit)
+        self.layout().map_or(1.0, |l| l.unit)
     }
 
     /// `T` at a limb and, where a carry is asked for, beside it.
@@ -284,7 +277,7 @@ impl Flattener<'_> {
             aligned.plain,
             limbs,
             aligned.depth,
-            self.layout.is_some(),
+            self.layout().is_some(),
         ))
     }
 
@@ -303,12 +296,11 @@ impl Flattener<'_> {
     }
 
     /// Both with the same plain part, and their difference, limb by limb.
-    fn aligned(&mut self, a: Wide, b: Wide) -> Result<Aligned, String> {
-        let (a, b) = (self.refreshed(a)?, self.refreshed(b)?);
+    fn aligned(&self, a: Wide, b: Wide) -> Result<Aligned, String> {
         if a.limbs.is_empty() && b.limbs.is_empty() {
             return self.aligned_plain(a, b);
         }
-        let Some(layout) = self.layout.clone() else {
+        let Some(layout) = self.layout().cloned() else {
             return Err("it has no limbs".into());
         };
         if !a.whole || !b.whole {
@@ -390,7 +382,8 @@ impl Flattener<'_> {
             range,
             ..difference.ordered()
         };
-        if !self.is_whole(&difference) {
+        let is_whole = |wide: &Wide| wide.plain_whole || self.is_whole(&wide.plain);
+        if !is_whole(&a) || !is_whole(&b) {
             return Err(
                 "its operands are not whole numbers of one unit: columns with weights beside 1 and \
                  -1, or results of smooth functions"
@@ -432,19 +425,17 @@ impl Flattener<'_> {
     }
 
     /// Limbs that were halved often, each by a table; others as they are.
-    fn refreshed(&mut self, wide: Wide) -> Result<Wide, String> {
+    pub(super) fn refreshed(&mut self, wide: Wide) -> Wide {
         if wide.depth < self.most_depth || wide.limbs.is_empty() {
-            return Ok(wide);
+            return wide;
         }
         let mut limbs = Vec::new();
         for limb in &wide.limbs {
-            if limb.terms.is_empty() {
+            let Interval { low, high } = limb.range;
+            // What no table holds stays as noisy as it is.
+            if limb.terms.is_empty() || high - low > super::TABLE_ENTRIES as f64 - 1.0 {
                 limbs.push(limb.clone());
                 continue;
-            }
-            let Interval { low, high } = limb.range;
-            if high - low > super::TABLE_ENTRIES as f64 - 1.0 {
-                return Err(too_wide(limb));
             }
             let entries = (0..=(high - low) as i64).map(|i| i as f64 + low);
             let table = LookupTable {
@@ -458,12 +449,19 @@ impl Flattener<'_> {
             };
             limbs.push(Form::source(self.push(source), limb.length, limb.range));
         }
-        Ok(Wide {
+        Wide {
             limbs,
             depth: 0,
             ..wide
-        })
+        }
     }
+}
+
+/// The range of a limb with a carry.
+fn held(argument: Form, limb: &Form, carried: bool, half_base: f64) -> Form {
+    let carry = if carried { 2.0 * half_base } else { 0.0 };
+    let range = limb.range.padded(carry);
+    Form { range, ..argument }
 }
 
 /// The shortest half circle that holds a limb and its neighbours.
@@ -493,12 +491,16 @@ fn filled(layout: &Layout, wide: &Wide) -> Vec<Form> {
 fn rejoined(plain: Form, mut limbs: Vec<Form>, depth: u32, in_limbs: bool) -> Wide {
     if depth == 0 || !in_limbs {
         let sum = limbs.pop().map_or(plain.clone(), |l| plus(&plain, &l));
-        return sum.into();
+        return Wide {
+            plain_whole: true,
+            ..sum.into()
+        };
     }
     Wide {
         plain,
         limbs,
         whole: true,
+        plain_whole: false,
         depth,
     }
 }
