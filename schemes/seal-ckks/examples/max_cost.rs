@@ -6,6 +6,7 @@
 
 use std::time::Instant;
 
+use hexperiment_core::clock::Stopwatch;
 use hexperiment_core::options::{OptionValue, Options};
 use hexperiment_core::program::{
     Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder,
@@ -111,9 +112,10 @@ fn run(degrees: &str) {
         .encrypt(InputId::from_index(0), table.view())
         .unwrap();
     let encrypted = start.elapsed();
-    let start = Instant::now();
+    let before = peak();
+    let watch = Stopwatch::start();
     let results = keys.evaluator.evaluate(&[sealed]).unwrap();
-    let evaluated = start.elapsed();
+    let evaluated = watch.elapsed();
     let got = keys
         .decryptor
         .decrypt(OutputId::from_index(0), &results[0])
@@ -141,10 +143,12 @@ fn run(degrees: &str) {
         below(1.0),
         below(0.5),
     );
+    let each = |ns: u64| ns as f64 / 1e6 / LENGTH as f64;
     println!(
-        "  keys {generated:.1?}, encryption {encrypted:.1?}, evaluation {evaluated:.1?}: {:.3} ms per element; \
-         peak memory {}",
-        1e3 * evaluated.as_secs_f64() / LENGTH as f64,
+        "  keys {generated:.1?}, encryption {encrypted:.1?}; evaluation: {:.3} ms per element, {:.3} ms of processor \
+         time; peak memory {} ({before} before evaluation)",
+        each(evaluated.wall_ns),
+        each(evaluated.cpu_ns),
         peak()
     );
 }

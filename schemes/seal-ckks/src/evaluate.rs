@@ -70,12 +70,12 @@ impl CkksEvaluator {
         let seal = seal::Evaluator::new(&shared.context)?;
         let levels = schedule::levels(&shared.lowered);
         Ok(Self {
-            levels,
             shared,
             seal,
             public,
             relinearization,
             galois,
+            levels,
         })
     }
 

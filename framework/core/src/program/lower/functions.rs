@@ -178,22 +178,19 @@ impl Rewriter<'_> {
         let difference = self.emit(Op::Sub(a, b), ANY)?;
         let magnitude = self.operand(difference, kind)?;
         let composition = self.for_extremes(wanted)?;
-        let (unit, u, mean) = match self.unit_of(a, b, magnitude) {
-            Some(unit) => {
-                let (a, b) = (self.in_units(a, unit)?, self.in_units(b, unit)?);
-                let sum = self.emit(Op::Add(a, b), ANY)?;
-                (
-                    unit,
-                    self.emit(Op::Sub(a, b), UNIT)?,
-                    self.scaled(sum, 0.5)?,
-                )
-            }
-            None => {
-                let unit = roomy(magnitude, composition.error());
-                let sum = self.emit(Op::Add(a, b), ANY)?;
-                let u = chebyshev::normalise(self, difference, Interval::symmetric(unit))?;
-                (unit, u, self.scaled(sum, 0.5 / unit)?)
-            }
+        let (unit, u, mean) = if let Some(unit) = self.unit_of(a, b, magnitude) {
+            let (a, b) = (self.in_units(a, unit)?, self.in_units(b, unit)?);
+            let sum = self.emit(Op::Add(a, b), ANY)?;
+            (
+                unit,
+                self.emit(Op::Sub(a, b), UNIT)?,
+                self.scaled(sum, 0.5)?,
+            )
+        } else {
+            let unit = roomy(magnitude, composition.error());
+            let sum = self.emit(Op::Add(a, b), ANY)?;
+            let u = chebyshev::normalise(self, difference, Interval::symmetric(unit))?;
+            (unit, u, self.scaled(sum, 0.5 / unit)?)
         };
         self.note_extreme(kind, &composition, composition.shortfall() * unit);
         let ending = Ending {

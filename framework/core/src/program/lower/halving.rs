@@ -218,7 +218,7 @@ mod tests {
             (31, 12),
         ] {
             let odd: Vec<f64> = (0..=degree)
-                .map(|k| if k % 2 == 1 { 1.0 / k as f64 } else { 0.0 })
+                .map(|k| if k % 2 == 1 { 1.0 / f64::from(k) } else { 0.0 })
                 .collect();
             check(&odd, products);
             let mut raised = odd;
