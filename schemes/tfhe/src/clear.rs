@@ -12,7 +12,7 @@ pub(crate) fn decode(phase: u64, part: &PlannedPart) -> f64 {
         Some(grid) => phase.wrapping_add(1 << (grid - 1)) >> grid << grid,
         None => phase,
     };
-    phase.cast_signed() as f64 * f64::from(-part.form.scale).exp2()
+    part.centre + phase.cast_signed() as f64 * f64::from(-part.form.scale).exp2()
 }
 
 /// Evaluates the plan: one table for each output.

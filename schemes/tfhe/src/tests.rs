@@ -14,6 +14,7 @@ use crate::Tfhe;
 use crate::parameters::{N, SIZE};
 use crate::table::HALF_CELL;
 
+mod limbs;
 mod random;
 mod sharing;
 

@@ -66,6 +66,8 @@ pub(crate) struct Wide {
     pub(crate) limbs: Vec<Form>,
     /// Whether limbs hold whole numbers.
     pub(crate) whole: bool,
+    /// Whether the plain part is known to be a whole number beyond what its terms tell.
+    pub(crate) plain_whole: bool,
     /// Halvings since the limbs came out of a table with nothing else in them.
     pub(crate) depth: u32,
 }
@@ -76,6 +78,7 @@ impl From<Form> for Wide {
             plain,
             limbs: vec![],
             whole: true,
+            plain_whole: false,
             depth: 0,
         }
     }
@@ -113,6 +116,7 @@ impl Wide {
             plain: add(self.plain, &other.plain),
             limbs,
             whole: self.whole && other.whole,
+            plain_whole: self.plain_whole && other.plain_whole,
             depth: self.depth.max(other.depth),
         }
     }
@@ -123,6 +127,7 @@ impl Wide {
             plain: times(self.plain, by),
             limbs: self.limbs.into_iter().map(|l| times(l, by)).collect(),
             whole: self.whole && by.is_integral(),
+            plain_whole: self.plain_whole && by.is_integral(),
             ..self
         }
     }
@@ -136,6 +141,7 @@ impl Wide {
     pub(crate) fn plus(mut self, by: &Public) -> Self {
         self.plain.range = self.plain.range + range_of(by);
         self.plain = self.plain.plus(by);
+        self.plain_whole &= by.is_integral();
         self
     }
 

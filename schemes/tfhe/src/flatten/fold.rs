@@ -118,7 +118,7 @@ impl Flattener<'_> {
             aligned.plain,
             limbs.collect(),
             aligned.depth,
-            self.layout.is_some(),
+            self.layout().is_some(),
         ))
     }
 
@@ -130,7 +130,7 @@ impl Flattener<'_> {
             nothing,
             limbs,
             aligned.depth,
-            self.layout.is_some(),
+            self.layout().is_some(),
         ))
     }
 
@@ -162,7 +162,7 @@ impl Flattener<'_> {
 
     /// Half the number of values of a lower limb.
     fn half_base(&self, limb: usize) -> f64 {
-        let bits = self.layout.as_ref().map_or(1, |l| l.bits[limb]);
+        let bits = self.layout().map_or(1, |l| l.bits[limb]);
         f64::from(bits as i32 - 1).exp2()
     }
 
@@ -210,7 +210,7 @@ impl Flattener<'_> {
     }
 
     fn unit(&self) -> f64 {
-        self.layout.as_ref().map_or(1.0, |l| l.unit)
+        self.layout().map_or(1.0, |l| l.unit)
     }
 
     /// `T` at a limb and, where a carry is asked for, beside it.
@@ -284,7 +284,7 @@ impl Flattener<'_> {
             aligned.plain,
             limbs,
             aligned.depth,
-            self.layout.is_some(),
+            self.layout().is_some(),
         ))
     }
 
@@ -303,12 +303,11 @@ impl Flattener<'_> {
     }
 
     /// Both with the same plain part, and their difference, limb by limb.
-    fn aligned(&mut self, a: Wide, b: Wide) -> Result<Aligned, String> {
-        let (a, b) = (self.refreshed(a)?, self.refreshed(b)?);
+    fn aligned(&self, a: Wide, b: Wide) -> Result<Aligned, String> {
         if a.limbs.is_empty() && b.limbs.is_empty() {
             return self.aligned_plain(a, b);
         }
-        let Some(layout) = self.layout.clone() else {
+        let Some(layout) = self.layout().cloned() else {
             return Err("it has no limbs".into());
         };
         if !a.whole || !b.whole {
@@ -390,7 +389,8 @@ impl Flattener<'_> {
             range,
             ..difference.ordered()
         };
-        if !self.is_whole(&difference) {
+        let is_whole = |wide: &Wide| wide.plain_whole || self.is_whole(&wide.plain);
+        if !is_whole(&a) || !is_whole(&b) {
             return Err(
                 "its operands are not whole numbers of one unit: columns with weights beside 1 and \
                  -1, or results of smooth functions"
@@ -432,19 +432,17 @@ impl Flattener<'_> {
     }
 
     /// Limbs that were halved often, each by a table; others as they are.
-    fn refreshed(&mut self, wide: Wide) -> Result<Wide, String> {
+    pub(super) fn refreshed(&mut self, wide: Wide) -> Wide {
         if wide.depth < self.most_depth || wide.limbs.is_empty() {
-            return Ok(wide);
+            return wide;
         }
         let mut limbs = Vec::new();
         for limb in &wide.limbs {
-            if limb.terms.is_empty() {
+            let Interval { low, high } = limb.range;
+            // What no table holds stays as noisy as it is.
+            if limb.terms.is_empty() || high - low > super::TABLE_ENTRIES as f64 - 1.0 {
                 limbs.push(limb.clone());
                 continue;
-            }
-            let Interval { low, high } = limb.range;
-            if high - low > super::TABLE_ENTRIES as f64 - 1.0 {
-                return Err(too_wide(limb));
             }
             let entries = (0..=(high - low) as i64).map(|i| i as f64 + low);
             let table = LookupTable {
@@ -458,11 +456,11 @@ impl Flattener<'_> {
             };
             limbs.push(Form::source(self.push(source), limb.length, limb.range));
         }
-        Ok(Wide {
+        Wide {
             limbs,
             depth: 0,
             ..wide
-        })
+        }
     }
 }
 
@@ -493,12 +491,16 @@ fn filled(layout: &Layout, wide: &Wide) -> Vec<Form> {
 fn rejoined(plain: Form, mut limbs: Vec<Form>, depth: u32, in_limbs: bool) -> Wide {
     if depth == 0 || !in_limbs {
         let sum = limbs.pop().map_or(plain.clone(), |l| plus(&plain, &l));
-        return sum.into();
+        return Wide {
+            plain_whole: true,
+            ..sum.into()
+        };
     }
     Wide {
         plain,
         limbs,
         whole: true,
+        plain_whole: false,
         depth,
     }
 }

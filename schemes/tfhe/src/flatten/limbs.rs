@@ -6,13 +6,20 @@ use hexperiment_core::program::{Interval, Op, Program, Public, Value, ValueId};
 
 use super::{Choice, Digit, Flattener, Form, Layout, Source, Wide};
 
-/// The layout of a program's limbs and the columns that go in limbs, by input and column: those
-/// that reach a maximum, a choice or a magnitude through sums and differences.
-pub(super) fn layout(
-    program: &Program,
-    choice: Choice,
-) -> (Option<Layout>, BTreeSet<(usize, usize)>) {
-    let split = split(program);
+/// What is known of a program's limbs before it is flattened.
+pub(super) struct Needs {
+    /// How they are laid out, if there are any.
+    pub(super) layout: Option<Layout>,
+    /// The columns that go in limbs, by input and column.
+    pub(super) split: BTreeSet<(usize, usize)>,
+    /// For each value, whether it reaches a maximum, a choice or a magnitude through sums and
+    /// differences.
+    pub(super) wanted: Vec<bool>,
+}
+
+/// Which values a program needs in limbs, and how.
+pub(super) fn needs(program: &Program, choice: Choice) -> Needs {
+    let (split, wanted) = split(program);
     let columns = split.iter().map(|(input, column)| {
         let input = &program.inputs()[*input];
         (input.columns[*column].range, input.precision)
@@ -25,7 +32,11 @@ pub(super) fn layout(
         });
     }
     let Some((range, precision)) = all else {
-        return (None, BTreeSet::new());
+        return Needs {
+            layout: None,
+            split,
+            wanted,
+        };
     };
     let coarsest = range.width() / f64::from(choice.bits as i32).exp2();
     let mut unit = [2.0 * precision, coarsest, f64::MIN_POSITIVE]
@@ -44,10 +55,14 @@ pub(super) fn layout(
         }
         unit *= 2.0;
     };
-    (Some(Layout::new(low, unit, bits, choice.top)), split)
+    Needs {
+        layout: Some(Layout::new(low, unit, bits, choice.top)),
+        split,
+        wanted,
+    }
 }
 
-fn split(program: &Program) -> BTreeSet<(usize, usize)> {
+fn split(program: &Program) -> (BTreeSet<(usize, usize)>, Vec<bool>) {
     let mut wanted = vec![false; program.values().len()];
     let mut split = BTreeSet::new();
     for (index, value) in program.values().iter().enumerate().rev() {
@@ -67,7 +82,7 @@ fn split(program: &Program) -> BTreeSet<(usize, usize)> {
             split.insert((input.index(), *column));
         }
     }
-    split
+    (split, wanted)
 }
 
 /// Whether limbs of the operands may be limbs of the result.
@@ -96,7 +111,7 @@ impl Flattener<'_> {
         value: &Value,
     ) -> Wide {
         let length = value.length();
-        let Some(layout) = self.layout.clone() else {
+        let Some(layout) = self.layout().cloned() else {
             return self.zero(value);
         };
         let all_bits = layout.bits.iter().sum();
@@ -128,6 +143,7 @@ impl Flattener<'_> {
             plain: low,
             limbs,
             whole: true,
+            plain_whole: false,
             depth: 0,
         }
     }

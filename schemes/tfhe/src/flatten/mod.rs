@@ -8,15 +8,14 @@ mod fold;
 mod limbs;
 mod thresholds;
 
-use std::collections::BTreeSet;
-
 use hexperiment_core::program::{
-    Input, Interval, LookupTable, Op, OpKind, Program, Relation, Value, ValueId,
+    Input, Interval, LookupTable, Op, Program, Relation, Value, ValueId,
 };
 use hexperiment_core::scheme::Refusal;
 
 use crate::form::{Digit, Form, Function, Source, TABLE_ENTRIES};
 use crate::wide::{Layout, Wide};
+use limbs::Needs;
 
 /// A program, flattened.
 #[derive(Debug)]
@@ -63,39 +62,42 @@ pub(crate) struct Choice {
 struct Flattener<'a> {
     program: &'a Program,
     most_depth: u32,
-    layout: Option<Layout>,
-    /// Columns that go in limbs, by input and column.
-    split: BTreeSet<(usize, usize)>,
+    needs: Needs,
     sources: Vec<Source>,
     values: Vec<Wide>,
 }
 
 /// Flattens a lowered program.
 pub(crate) fn flatten(program: &Program, choice: Choice) -> Result<Flat, Refusal> {
-    let (layout, split) = limbs::layout(program, choice);
     let mut flattener = Flattener {
         program,
         most_depth: choice.most_depth,
-        layout,
-        split,
+        needs: limbs::needs(program, choice),
         sources: vec![],
         values: vec![],
     };
     for (id, value) in program.iter() {
-        let wide = flattener.value(id, value)?.within(value);
+        let mut wide = flattener.value(id, value)?.within(value);
+        if flattener.needs.wanted[id.index()] {
+            wide = flattener.refreshed(wide);
+        }
         flattener.values.push(wide);
     }
     let outputs = program.outputs().iter();
     let outputs = outputs.map(|o| o.values.iter().map(|v| flattener.output(*v)).collect());
     Ok(Flat {
         outputs: outputs.collect(),
-        in_limbs: flattener.layout.is_some(),
+        in_limbs: flattener.needs.layout.is_some(),
         sources: flattener.sources,
         columns: program.inputs().iter().map(|i| i.columns.len()).collect(),
     })
 }
 
 impl Flattener<'_> {
+    fn layout(&self) -> Option<&Layout> {
+        self.needs.layout.as_ref()
+    }
+
     fn at(&self, id: ValueId) -> Wide {
         self.values[id.index()].clone()
     }
@@ -103,7 +105,7 @@ impl Flattener<'_> {
     /// The value in one form.
     fn merged(&self, id: ValueId) -> Form {
         let range = self.program.value(id).range();
-        let merged = self.values[id.index()].merged(self.layout.as_ref());
+        let merged = self.values[id.index()].merged(self.layout());
         Form { range, ..merged }
     }
 
@@ -136,7 +138,7 @@ impl Flattener<'_> {
                     columns, precision, ..
                 } = self.program.input(*input);
                 let (input, column, range) = (input.index(), *column, columns[*column].range);
-                if self.split.contains(&(input, column)) {
+                if self.needs.split.contains(&(input, column)) {
                     return Ok(self.split_column(input, column, range, value));
                 }
                 let source = Source::Column {
@@ -256,7 +258,7 @@ impl Flattener<'_> {
             return bit;
         }
         let difference = left.clone().add(&right.clone().negative());
-        let merged = difference.merged(self.layout.as_ref());
+        let merged = difference.merged(self.layout());
         self.step(Form { range, ..merged }, at_zero, value)
     }
 
@@ -302,9 +304,9 @@ impl Flattener<'_> {
     /// A value as it is sent: in one part where that keeps it exact, else limb by limb.
     fn output(&self, id: ValueId) -> FlatOutput {
         let wide = &self.values[id.index()];
-        let (Some(layout), true) = (&self.layout, wide.is_bootstrapped(&self.sources)) else {
+        let (Some(layout), true) = (self.layout(), wide.is_bootstrapped(&self.sources)) else {
             let form = self.merged(id);
-            let multiple = None;
+            let multiple = wide.plain_whole.then_some(1.0);
             return FlatOutput {
                 parts: vec![Part { form, multiple }],
                 bias: 0.0.into(),

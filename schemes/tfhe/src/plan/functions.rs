@@ -1,11 +1,11 @@
 //! Functions by table, and how far their arguments' noise stays from a wrong result.
 
-use hexperiment_core::program::{Interval, Op};
+use hexperiment_core::program::{Interval, LookupTable, Op};
 use hexperiment_core::scheme::Refusal;
 
 use super::scales::{Use, integral_places, places_of, used_by};
 use super::{PlannedKind, Planner, WholeForm, Words};
-use crate::form::{Form, Function};
+use crate::form::{Form, Function, Source};
 use crate::parameters::{DEVIATIONS, N, log2_failure};
 use crate::table::{Table, sensitivity};
 
@@ -25,13 +25,17 @@ impl Planner<'_> {
             Function::Lookup(table) => {
                 let first = operand.range.low.round();
                 // The argument is whole; whole weights of whole inputs leave nothing to round.
-                let whole = integral_places(operand).is_some_and(|places| places <= 0);
+                let whole = integral_places(operand).is_some_and(|places| places <= 0)
+                    || self.is_of_digits(operand);
                 let (operand, arrival) = self.whole(operand, scale, first, None);
                 let half_box = f64::from(scale - 65).exp2();
                 let rounding = if whole { 0.0 } else { arrival.rounding };
                 let error = (arrival.blur + rounding) * f64::from(scale - 64).exp2();
                 self.require("lookup", half_box - error, arrival.deviation, 0.0)?;
                 let known = &mut self.known[index];
+                if is_identity(table) {
+                    known.rounding = arrival.rounding;
+                }
                 if let Some(places) = places_of(table.entries.iter()) {
                     known.grid = (known.scale - places).clamp(0, 62) as u32;
                 }
@@ -45,6 +49,18 @@ impl Planner<'_> {
             } => self.ring(index, entries, *offset, *unit, operand, scale),
             Function::Step { at_zero } => self.step(index, operand, scale, *at_zero),
         }
+    }
+
+    /// Whether a form is over digits and exact tables' results alone: what is rounded away before
+    /// there were digits is rounded no further.
+    fn is_of_digits(&self, form: &Form) -> bool {
+        form.terms
+            .iter()
+            .all(|t| match &self.flat.sources[t.source] {
+                Source::Column { .. } => false,
+                Source::Digit { .. } => true,
+                Source::Function { function, .. } => !matches!(function, Function::Smooth(_)),
+            })
     }
 
     fn smooth(
@@ -224,6 +240,11 @@ impl Planner<'_> {
             ),
         ))
     }
+}
+
+fn is_identity(table: &LookupTable) -> bool {
+    let mut entries = table.entries.iter().zip(table.first..);
+    entries.all(|(entry, x)| *entry == x as f64)
 }
 
 fn by_table(operand: WholeForm, table: Table) -> PlannedKind {

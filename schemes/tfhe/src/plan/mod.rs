@@ -117,6 +117,8 @@ impl PlannedOutput {
 pub(crate) struct PlannedPart {
     /// What is computed.
     pub(crate) form: WholeForm,
+    /// The number of phase 0.
+    pub(crate) centre: f64,
     /// Decrypted phases are rounded to multiples of `2^grid`, which noise cannot change.
     pub(crate) exact_grid: Option<u32>,
     /// Bits of each word that are sent.
@@ -187,12 +189,13 @@ struct Planner<'a> {
 
 /// Bits of the uppermost limb and halvings before a refreshment, in the order in which they are
 /// tried: the first ones take the fewest bootstraps and leave the least room for noise.
-const CHOICES: [(u32, u32); 7] = [
+const CHOICES: [(u32, u32); 8] = [
     (4, u32::MAX),
     (3, u32::MAX),
     (4, 3),
     (4, 2),
-    (3, 4),
+    (3, 3),
+    (3, 2),
     (4, 1),
     (3, 1),
 ];

@@ -2,7 +2,7 @@
 
 use hexperiment_core::scheme::Refusal;
 
-use super::scales::Use;
+use super::scales::used_as;
 use super::{PlannedOutput, PlannedPart, Planner};
 use crate::flatten::{FlatOutput, Part};
 use crate::parameters::{DEVIATIONS, N};
@@ -19,13 +19,16 @@ impl Planner<'_> {
         })
     }
 
-    fn part(&self, Part { form, multiple }: &Part) -> Result<PlannedPart, Refusal> {
-        let used = multiple.map_or(Use::Output, |_| Use::Whole);
-        let scale = self.form_scale(form, used);
-        let (whole, mut arrival) = self.whole(form, scale, 0.0, None);
+    fn part(&self, part: &Part) -> Result<PlannedPart, Refusal> {
+        let Part { form, multiple } = part;
+        let scale = self.form_scale(form, used_as(part));
+        // Whole numbers take the whole circle.
+        let centre = multiple.map_or(0.0, |m| {
+            form.range.low + m * f64::from(63 - scale - m.log2() as i32).exp2()
+        });
+        let (whole, mut arrival) = self.whole(form, scale, centre, None);
         if let Some(multiple) = multiple {
-            let grid = f64::from(scale) + multiple.log2();
-            arrival.grid = arrival.grid.max(grid.clamp(0.0, 62.0) as u32);
+            arrival.grid = (scale + multiple.log2() as i32).clamp(0, 63) as u32;
         }
         let words = 64f64.exp2();
         let sent_noise = |bits: u32| {
@@ -45,7 +48,7 @@ impl Planner<'_> {
         let exact_grid = (arrival.blur == 0.0
             && arrival.grid > 0
             && fits(arrival.deviation, arrival.grid)
-            && bias_on_grid(arrival.grid))
+            && (multiple.is_some() || bias_on_grid(arrival.grid)))
         .then_some(arrival.grid);
         let enough = |bits: &u32| {
             let added = sent_noise(*bits);
@@ -60,7 +63,11 @@ impl Planner<'_> {
             Some(_) => 0.0,
             None => DEVIATIONS * deviation * words * f64::from(-scale).exp2() + arrival.blur,
         };
-        let extent = form.range.magnitude() + arrival.rounding + tolerance;
+        let extent = match (multiple, exact_grid) {
+            (Some(_), Some(_)) => 0.0,
+            (Some(_), None) => f64::NAN,
+            _ => form.range.magnitude() + arrival.rounding + tolerance,
+        };
         // Beyond half a turn the result would wrap around.
         if extent.is_nan() || extent * f64::from(scale - 64).exp2() >= 0.5 {
             return Err(Refusal::because(
@@ -75,6 +82,7 @@ impl Planner<'_> {
         }
         Ok(PlannedPart {
             form: whole,
+            centre,
             exact_grid,
             sent_bits,
             tolerance,

@@ -12,6 +12,7 @@ use hexperiment_core::program::{Interval, Public};
 use hexperiment_core::scheme::Refusal;
 
 use super::Planner;
+use crate::flatten::Part;
 use crate::form::{Form, Function, Source, TABLE_ENTRIES};
 use crate::parameters::{DEVIATIONS, Noise};
 
@@ -38,8 +39,12 @@ pub(super) enum Use {
     Lookup(usize),
     /// Entries of half the circle.
     Ring(usize),
-    /// A part of an output that is a whole number of limbs.
-    Whole,
+    /// A part of an output of so many values.
+    Whole {
+        values: u64,
+        /// What they are multiples of.
+        multiple: f64,
+    },
 }
 
 /// What is known of a source before its scale is chosen, and after.
@@ -117,7 +122,11 @@ impl Planner<'_> {
             (63.0 + fill.log2() - extent.log2()).floor().min(900.0) as i32
         };
         match used {
-            Use::Output | Use::Whole => room(form.range.magnitude().max(largest)),
+            Use::Whole { values, multiple } => {
+                let bits = values.next_power_of_two().ilog2().max(1) as i32;
+                64 - bits - multiple.log2() as i32
+            }
+            Use::Output => room(form.range.magnitude().max(largest)),
             Use::Step => fit(form.range.magnitude().max(largest), STEP_FILL),
             Use::Smooth => fit(form.range.width().max(largest), FILL),
             Use::Lookup(entries) => 63 - entries.next_power_of_two().ilog2() as i32,
@@ -133,10 +142,7 @@ impl Planner<'_> {
             Source::Column { .. } | Source::Digit { .. } => None,
         });
         let parts = self.flat.outputs.iter().flatten().flat_map(|o| &o.parts);
-        let outputs = parts.map(|p| {
-            let used = p.multiple.map_or(Use::Output, |_| Use::Whole);
-            (&p.form, used)
-        });
+        let outputs = parts.map(|p| (&p.form, used_as(p)));
         arguments.chain(outputs).collect()
     }
 
@@ -225,7 +231,8 @@ impl Planner<'_> {
     /// Binary places of a form's weights.
     pub(super) fn weight_places(&self, form: &Form, used: Use, scale: i32) -> i32 {
         let integral = integral_places(form);
-        if let (Use::Lookup(_) | Use::Ring(_) | Use::Whole, Some(places)) = (used, integral) {
+        if let (Use::Lookup(_) | Use::Ring(_) | Use::Whole { .. }, Some(places)) = (used, integral)
+        {
             return places;
         }
         let error = |places: i32| {
@@ -273,6 +280,16 @@ impl Planner<'_> {
         integral
             .filter(|exact| error(*exact) <= 2.0 * error(best))
             .unwrap_or(best)
+    }
+}
+
+pub(super) fn used_as(part: &Part) -> Use {
+    match part.multiple {
+        None => Use::Output,
+        Some(multiple) => Use::Whole {
+            values: (part.form.range.width() / multiple).round() as u64 + 1,
+            multiple,
+        },
     }
 }
 

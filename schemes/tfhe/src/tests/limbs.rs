@@ -1,0 +1,345 @@
+//! Maxima, choices and magnitudes of whole numbers: exact in clear for programs of all kinds, and
+//! encrypted at the ends of ranges.
+
+use hexperiment_core::program::lower::lower;
+use hexperiment_core::program::{Op, Program, ProgramBuilder, Relation, ValueId};
+use hexperiment_core::scheme::{CompileRequest, Scheme, SchemeError};
+use hexperiment_core::security::SecurityDemand;
+use ndarray::Array2;
+
+use super::{check, compile, options, program};
+use crate::Tfhe;
+
+const RELATIONS: [Relation; 5] = [
+    Relation::Less,
+    Relation::LessOrEqual,
+    Relation::Greater,
+    Relation::GreaterOrEqual,
+    Relation::Equal,
+];
+
+fn compare(b: &mut ProgramBuilder, left: ValueId, relation: Relation, right: ValueId) -> ValueId {
+    let op = Op::Compare {
+        left,
+        relation,
+        right,
+    };
+    b.push(op).unwrap()
+}
+
+/// Whole numbers of the ranges, the ends among them, equal ones among them.
+fn wholes(length: usize, ranges: &[(f64, f64)], seed: usize) -> Array2<f64> {
+    Array2::from_shape_fn((length, ranges.len()), |(i, j)| {
+        let (low, high) = ranges[j];
+        let count = (high - low) as usize + 1;
+        let k = match i {
+            0 => 0,
+            1 => count - 1,
+            2 => (count - 1) * (j % 2),
+            3 => (count - 1) * (1 - j % 2),
+            // As columns of one range have it: the same, or one more.
+            4 => seed % count,
+            5 => (seed + j) % count,
+            _ => (i * 7919 + (j + seed) * 104_729 + i * j * 31) % count,
+        };
+        low + k as f64
+    })
+}
+
+/// In clear, against the oracle: equal, and not touched by noise.
+#[track_caller]
+fn exact(ranges: &[(f64, f64)], build: impl Fn(&mut ProgramBuilder, &[ValueId]) -> Vec<ValueId>) {
+    let length = 64;
+    let program = program(length, ranges, 0.5, build);
+    let circuit = compile(&program, 20);
+    for seed in 0..5 {
+        let inputs = [wholes(length, ranges, seed * 37)];
+        let exact = program.interpret(&inputs).unwrap();
+        assert_eq!(circuit.simulate(&inputs).unwrap(), exact, "{ranges:?}");
+    }
+    // Public numbers are sent, too, and rounded as little as doubles are.
+    assert!(
+        circuit.parameters().noise_tolerance[0] < 1e-200,
+        "{ranges:?}"
+    );
+}
+
+#[test]
+fn all_operations_are_exact() {
+    for (low, high) in [
+        (0.0, 1.0),
+        (0.0, 15.0),
+        (-4.0, 3.0),
+        (0.0, 30.0),
+        (-17.0, 40.0),
+        (0.0, 255.0),
+        (1000.0, 1300.0),
+        (-30000.0, 30000.0),
+    ] {
+        let ranges = [(low, high), (low, high), (low, (low + high + 1.0) / 2.0)];
+        exact(&ranges, |b, x| {
+            let middle = ((low + high) / 2.0).floor();
+            let [x, y, z] = [x[0], x[1], x[2]];
+            let max = b.max(x, y).unwrap();
+            let min = b.min(x, z).unwrap();
+            let difference = b.sub(x, z).unwrap();
+            let moved = b.offset(x, -middle).unwrap();
+            let constant = b.constant(vec![middle; 64]).unwrap();
+            let mut all = vec![
+                max,
+                min,
+                b.max(max, min).unwrap(),
+                b.min(max, z).unwrap(),
+                b.max(x, constant).unwrap(),
+                b.min(constant, max).unwrap(),
+                b.push(Op::Relu(difference)).unwrap(),
+                b.push(Op::Abs(difference)).unwrap(),
+                b.push(Op::Relu(moved)).unwrap(),
+                b.push(Op::Abs(moved)).unwrap(),
+                b.sub(max, min).unwrap(),
+                b.scale(max, -2.0).unwrap(),
+                b.step(difference).unwrap(),
+                b.push(Op::Sign(difference)).unwrap(),
+            ];
+            for relation in RELATIONS {
+                let bit = compare(b, x, relation, y);
+                all.push(bit);
+                all.push(compare(b, max, relation, z));
+                all.push(b.select(bit, z, x).unwrap());
+                all.push(b.select(bit, max, constant).unwrap());
+            }
+            all
+        });
+    }
+}
+
+#[test]
+fn maxima_of_maxima_are_exact_at_any_depth() {
+    for rounds in 1..=7 {
+        exact(&[(0.0, 255.0)], |b, x| {
+            let mut max = x[0];
+            for round in 0..rounds {
+                let moved = b.shift(max, 1 + round % 3).unwrap();
+                max = b.max(max, moved).unwrap();
+            }
+            vec![max]
+        });
+    }
+}
+
+#[test]
+fn maxima_of_counts_are_exact() {
+    // Sums of bits, as the votes of trees.
+    exact(&[(0.0, 15.0), (0.0, 15.0)], |b, x| {
+        let mut count = |values: [usize; 5], thresholds: [f64; 5]| {
+            let bits = values.iter().zip(thresholds).map(|(v, t)| {
+                let moved = b.offset(x[*v], -t).unwrap();
+                b.step(moved).unwrap()
+            });
+            let bits: Vec<_> = bits.collect();
+            let and = b.and(bits[..4].to_vec()).unwrap();
+            let terms = vec![
+                (and, 3.0.into()),
+                (bits[4], 1.0.into()),
+                (bits[0], 2.0.into()),
+            ];
+            b.weighted_sum(terms, 0.0).unwrap()
+        };
+        let first = count([0, 1, 0, 1, 0], [2.5, 3.5, 1.5, 0.5, 9.5]);
+        let second = count([1, 1, 1, 0, 0], [7.5, 3.5, 12.5, 14.5, 4.5]);
+        vec![
+            b.max(first, second).unwrap(),
+            b.min(first, second).unwrap(),
+            compare(b, first, Relation::Greater, second),
+            compare(b, first, Relation::Equal, second),
+        ]
+    });
+}
+
+#[test]
+fn thresholds_of_a_column_share_a_rotation() {
+    for (high, each) in [(15.0, 0), (31.0, 1)] {
+        let length = 32;
+        let thresholds = high as usize;
+        let build = |count: usize| {
+            program(length, &[(0.0, high)], 0.5, |b, x| {
+                let bits = (0..count).map(|t| {
+                    let moved = b.offset(x[0], -(t as f64) - 0.5).unwrap();
+                    b.step(moved).unwrap()
+                });
+                let mut bits: Vec<_> = bits.collect();
+                bits.push(b.and(bits[..4].to_vec()).unwrap());
+                bits
+            })
+        };
+        let program = build(thresholds);
+        let circuit = compile(&program, 20);
+        // One threshold of 32 numbers is the rotation's own.
+        let counted = 1 + each * (thresholds as u64 - 1) + 1;
+        let bootstraps = circuit.parameters().counts.bootstraps;
+        assert_eq!(bootstraps, counted * length as u64, "{high}");
+        let inputs = [wholes(length, &[(0.0, high)], 3)];
+        let exact = program.interpret(&inputs).unwrap();
+        assert_eq!(circuit.simulate(&inputs).unwrap(), exact);
+    }
+}
+
+/// Encrypted; `bootstraps` for each element.
+#[track_caller]
+fn encrypted(
+    ranges: &[(f64, f64)],
+    bootstraps: u64,
+    inputs: &Array2<f64>,
+    build: impl Fn(&mut ProgramBuilder, &[ValueId]) -> Vec<ValueId>,
+) {
+    let length = inputs.nrows();
+    let program = program(length, ranges, 0.5, build);
+    let (circuit, error) = check(&program, 20, inputs);
+    assert_eq!(error, 0.0);
+    let parameters = circuit.parameters();
+    assert_eq!(parameters.counts.bootstraps, bootstraps * length as u64);
+    assert_eq!(parameters.noise_tolerance, [0.0]);
+}
+
+#[test]
+fn pixels_at_the_ends_of_their_range() {
+    let pixels = [
+        [0.0, 255.0, 0.0, 255.0],
+        [255.0, 0.0, 255.0, 255.0],
+        [16.0, 15.0, 17.0, 31.0],
+        [240.0, 239.0, 127.0, 128.0],
+        [60.0, 63.0, 64.0, 3.0],
+    ];
+    let inputs = Array2::from_shape_fn((5, 4), |(i, j)| pixels[i][j]);
+    // A limb of 4 bits and two of 2: 3 for each maximum.
+    encrypted(&[(0.0, 255.0); 4], 9, &inputs, |b, x| {
+        let (left, right) = (b.max(x[0], x[1]).unwrap(), b.max(x[2], x[3]).unwrap());
+        vec![b.max(left, right).unwrap()]
+    });
+}
+
+#[test]
+fn choices_and_magnitudes_encrypted() {
+    let ranges = [(-100.0, 100.0), (-100.0, 100.0)];
+    let pairs = [
+        [-100.0, 100.0],
+        [100.0, -100.0],
+        [-1.0, 0.0],
+        [0.0, 0.0],
+        [64.0, 63.0],
+    ];
+    let inputs = Array2::from_shape_fn((5, 2), |(i, j)| pairs[i][j]);
+    // A rotation for each limb of the difference serves the magnitude and both comparisons'
+    // uppermost limbs; signs take one more, choices one a limb and one for the wide uppermost.
+    encrypted(&ranges, 8, &inputs, |b, x| {
+        let difference = b.sub(x[0], x[1]).unwrap();
+        let above = compare(b, x[0], Relation::Greater, x[1]);
+        vec![
+            b.push(Op::Relu(difference)).unwrap(),
+            b.push(Op::Abs(difference)).unwrap(),
+            compare(b, x[0], Relation::Equal, x[1]),
+            b.select(above, x[0], x[1]).unwrap(),
+        ]
+    });
+}
+
+#[test]
+fn deep_maxima_encrypted() {
+    let inputs = wholes(6, &[(0.0, 255.0)], 5);
+    let program = program(6, &[(0.0, 255.0)], 0.5, |b, x| {
+        let mut max = x[0];
+        for by in [1, 1, 2, 3] {
+            let moved = b.shift(max, by).unwrap();
+            max = b.max(max, moved).unwrap();
+        }
+        vec![max]
+    });
+    let (_, error) = check(&program, 20, &inputs);
+    assert_eq!(error, 0.0);
+}
+
+#[test]
+fn reals_are_rounded_as_stated() {
+    let ranges = [(-4.0, 4.0), (-3.3, 4.7)];
+    let program = program(64, &ranges, 1e-2, |b, x| {
+        let difference = b.sub(x[0], x[1]).unwrap();
+        vec![
+            b.max(x[0], x[1]).unwrap(),
+            b.push(Op::Abs(difference)).unwrap(),
+        ]
+    });
+    let circuit = compile(&program, 20);
+    let inputs = [super::table(64, &ranges)];
+    let exact = program.interpret(&inputs).unwrap();
+    let found = circuit.simulate(&inputs).unwrap();
+    // Multiples of 2^-6: half of that for each operand.
+    for (x, y) in exact[0].iter().zip(&found[0]) {
+        assert!((x - y).abs() <= 1.0 / 64.0, "{x}, {y}");
+    }
+}
+
+#[track_caller]
+fn refused(program: &Program, operation: &str, reason: &str) {
+    let options = options(20);
+    let lowered = lower(program, &Tfhe.capabilities(&options).unwrap());
+    let refusal = match lowered {
+        Err(refusal) => refusal,
+        Ok(lowered) => {
+            let compiled = Tfhe.compile(CompileRequest {
+                lowered: &lowered,
+                options: &options,
+                security: SecurityDemand {
+                    bits: 128,
+                    insecure: false,
+                },
+                threads: 2,
+            });
+            match compiled {
+                Err(SchemeError::Refused(refusal)) => refusal,
+                Err(other) => panic!("{other}"),
+                Ok(_) => panic!("not refused"),
+            }
+        }
+    };
+    assert_eq!(refusal.operation, operation);
+    assert!(refusal.reason.contains(reason), "{refusal}");
+}
+
+#[test]
+fn what_has_no_limbs_is_refused() {
+    let ranges = [(0.0, 255.0); 3];
+    let of = |build: fn(&mut ProgramBuilder, &[ValueId]) -> ValueId| {
+        program(4, &ranges, 0.5, |b, x| vec![build(b, x)])
+    };
+    let weighted = of(|b, x| {
+        let scaled = b.scale(x[0], 0.7).unwrap();
+        b.max(scaled, x[1]).unwrap()
+    });
+    refused(&weighted, "max", "not whole");
+    let summed = of(|b, x| {
+        let sum = b.add(x[0], x[1]).unwrap();
+        b.min(sum, x[2]).unwrap()
+    });
+    refused(&summed, "min", "sums of several");
+    refused(&of(|b, x| b.mul(x[0], x[1]).unwrap()), "mul", "select");
+}
+
+/// Prints what 2x2 pooling of a 28x28 image costs: `cargo test --release -- --ignored pooling`.
+#[test]
+#[ignore = "takes a minute and prints costs"]
+fn pooling_costs() {
+    let inputs = wholes(196, &[(0.0, 255.0); 4], 11);
+    let program = program(196, &[(0.0, 255.0); 4], 0.5, |b, x| {
+        let (left, right) = (b.max(x[0], x[1]).unwrap(), b.max(x[2], x[3]).unwrap());
+        vec![b.max(left, right).unwrap()]
+    });
+    let start = std::time::Instant::now();
+    let (circuit, error) = check(&program, 20, &inputs);
+    assert_eq!(error, 0.0);
+    println!(
+        "{} bootstraps in {:.1} s, keys included; {:?}",
+        circuit.parameters().counts.bootstraps,
+        start.elapsed().as_secs_f64(),
+        circuit.parameters().chosen,
+    );
+}
