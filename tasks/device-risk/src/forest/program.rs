@@ -120,12 +120,14 @@ impl Forest {
     /// States the votes for each level but the first, whose votes are what is left of all; `bits`
     /// holds the result of each test of [`tests_of`].
     ///
-    /// Votes are between 0 and all, since a row reaches one leaf of each tree: intervals, which
-    /// see bits that do not know of each other, would make it many times as much.
+    /// Where all rows are `devices`, votes are between 0 and all, since a row reaches one leaf of
+    /// each tree: intervals, which see bits that do not know of each other, make it many times as
+    /// much.
     pub(crate) fn state(
         &self,
         builder: &mut ProgramBuilder,
         bits: &BTreeMap<Test, ValueId>,
+        devices: bool,
     ) -> Result<Vec<ValueId>, ProgramError> {
         let mut moves = Vec::new();
         let mut start = [0; 3];
@@ -181,7 +183,11 @@ impl Forest {
                     terms,
                     bias: (start[level] as f64).into(),
                 };
-                builder.push_within(op, all)
+                if devices {
+                    builder.push_within(op, all)
+                } else {
+                    builder.push(op)
+                }
             })
             .collect()
     }
@@ -238,7 +244,7 @@ mod tests {
         };
         let (_, bits) = builder.input(input).unwrap();
         let bits = tests.iter().copied().zip(bits).collect();
-        let values = forest.state(&mut builder, &bits).unwrap();
+        let values = forest.state(&mut builder, &bits, true).unwrap();
         builder
             .output(Output {
                 name: "votes".into(),
