@@ -128,7 +128,7 @@ fn forest() -> Vec<OptionSpec> {
             1..=100_000,
             1,
             "Forest: so many tests are compared at once, in one vector that is so many times as \
-             long as there are devices; the results are shifted apart. Saves comparisons where a \
+             long as there are devices, and padded to a power of two; the results are shifted apart. Saves comparisons where a \
              ciphertext holds a whole vector, costs time where it holds one number.",
         ),
     ]

@@ -343,7 +343,8 @@ impl Sender<'_> {
         builder: &mut ProgramBuilder,
     ) -> Result<(BTreeMap<Test, ValueId>, Array2<f64>), TaskError> {
         let devices = self.rows.len();
-        let length = self.pack * devices;
+        // Where vectors are shifted, schemes want powers of two.
+        let length = (self.pack * devices).next_power_of_two();
         let groups: Vec<&[Test]> = self.tests.chunks(self.pack).collect();
         let highest = f64::from(self.grid.highest_of_all());
         let columns = (0..groups.len()).map(|group| Column {
@@ -365,12 +366,13 @@ impl Sender<'_> {
                 .collect();
             let distances = builder.offset(value, above)?;
             let all = builder.step(distances)?;
+            // One shift after the other: a key for each distance is large, here there is one.
+            let mut front = all;
             for (place, test) in group.iter().enumerate() {
-                let bit = match place {
-                    0 => all,
-                    _ => builder.shift(all, (place * devices) as i64)?,
-                };
-                bits.insert(*test, bit);
+                if place > 0 {
+                    front = builder.shift(front, devices as i64)?;
+                }
+                bits.insert(*test, front);
             }
         }
         let table = Array2::from_shape_fn((length, groups.len()), |(place, group)| {
