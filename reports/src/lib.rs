@@ -5,9 +5,11 @@
 //! compute nothing on their own but the ranking of times.
 
 mod csv_file;
+mod first_table;
 mod markdown;
 mod notes;
 mod overview;
+mod page;
 mod ranking;
 mod terminal;
 mod units;
@@ -20,6 +22,7 @@ use hexperiment_core::summary::{Records, Row, Verdict};
 
 pub use csv_file::summary_csv;
 pub use markdown::markdown;
+pub use overview::{Known, Overview};
 pub use terminal::terminal;
 
 /// Writes `table.md` and `summary.csv` into `dir`, each whole or not at all.

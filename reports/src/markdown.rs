@@ -1,11 +1,10 @@
 //! `table.md`: the same as on the terminal, and all metrics, parameters and provenance.
 
-use std::fmt::Write as _;
-
 use hexperiment_core::summary::{Records, Row, Verdict};
 
+use crate::first_table::{bits, first_table, number};
 use crate::notes::{Footnotes, ends, remarks};
-use crate::overview::{bits, number, overview};
+use crate::page::{Page, escaped, strings};
 use crate::ranking::rank;
 use crate::units::{bytes, counted, significant};
 
@@ -13,13 +12,9 @@ use crate::units::{bytes, counted, significant};
 pub fn markdown(records: &Records, rows: &[Row], verdicts: &[Verdict]) -> String {
     let run = &records.run;
     let footnotes = Footnotes::new(rows);
-    let mut page = Page(format!(
-        "# {}\n\n{}\n\n",
-        run.experiment,
-        flat(&run.question)
-    ));
-    let overview = overview(rows, &footnotes);
-    page.table(&overview.head, overview.lines, 1..10);
+    let mut page = Page::new(&run.experiment, &run.question);
+    let first = first_table(rows, &footnotes);
+    page.table(&first.head, first.lines, 1..10);
     page.list(
         footnotes
             .lines()
@@ -55,72 +50,7 @@ pub fn markdown(records: &Records, rows: &[Row], verdicts: &[Verdict]) -> String
     phases(&mut page, rows);
     parameters(&mut page, rows);
     provenance(&mut page, records);
-    page.0.truncate(page.0.trim_end().len());
-    page.0.push('\n');
-    page.0
-}
-
-/// A page that grows.
-struct Page(String);
-
-impl Page {
-    fn heading(&mut self, text: &str) {
-        // Writing to a string cannot fail, here and below.
-        let _ = write!(self.0, "## {text}\n\n");
-    }
-
-    fn paragraph(&mut self, text: &str) {
-        let _ = write!(self.0, "{}\n\n", flat(text));
-    }
-
-    fn list(&mut self, items: impl Iterator<Item = String>) {
-        for item in items {
-            let _ = writeln!(self.0, "- {}", flat(&item));
-        }
-        self.0.push('\n');
-    }
-
-    fn pairs(&mut self, title: &str, items: Vec<(String, String)>) {
-        if items.is_empty() {
-            return;
-        }
-        self.heading(title);
-        self.list(items.into_iter().map(|(label, what)| match label.as_str() {
-            "" => what,
-            label => format!("**{}**: {}", escaped(label), escaped(&what)),
-        }));
-    }
-
-    /// A table whose columns `right` are numbers.
-    fn table(&mut self, head: &[String], lines: Vec<Vec<String>>, right: std::ops::Range<usize>) {
-        let rule = (0..head.len()).map(|i| if right.contains(&i) { "---:" } else { "---" });
-        let rule: Vec<String> = rule.map(str::to_owned).collect();
-        let head = head.iter().map(|c| escaped(c)).collect();
-        let body = lines
-            .into_iter()
-            .map(|l| l.iter().map(|c| escaped(c)).collect::<Vec<_>>());
-        for line in [head, rule].into_iter().chain(body) {
-            let _ = writeln!(self.0, "| {} |", line.join(" | "));
-        }
-        self.0.push('\n');
-    }
-}
-
-/// Text of several lines as one.
-fn flat(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Text that Markdown takes as it is, also in a table.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in flat(text).chars() {
-        if matches!(c, '|' | '[' | ']' | '*' | '_' | '`' | '<' | '\\') {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
+    page.finish()
 }
 
 fn expectations(page: &mut Page, verdicts: &[Verdict]) {
@@ -133,10 +63,6 @@ fn expectations(page: &mut Page, verdicts: &[Verdict]) {
         vec![v.expected(), word.to_owned(), v.found()]
     });
     page.table(&strings(&["expected", "", "found"]), lines.collect(), 0..0);
-}
-
-fn strings(words: &[&str]) -> Vec<String> {
-    words.iter().map(|w| (*w).to_owned()).collect()
 }
 
 /// All metrics, one line for each, one column for each row; beside each value the one in clear.
@@ -239,7 +165,7 @@ fn parameters(page: &mut Page, rows: &[Row]) {
             continue;
         };
         let parameters = &setup.parameters;
-        let _ = write!(page.0, "### {}\n\n", escaped(row.name()));
+        page.subheading(row.name());
         let mut items = vec![format!(
             "security in bits: {} ({})",
             bits(row),

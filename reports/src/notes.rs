@@ -4,7 +4,7 @@ use hexperiment_core::record::Status;
 use hexperiment_core::security::Protection;
 use hexperiment_core::summary::Row;
 
-use crate::overview::INSECURE;
+use crate::first_table::INSECURE;
 use crate::units::{bytes, counted};
 
 /// Repetitions from which on an interval is a bootstrap's (see [`Estimate`]).
@@ -78,7 +78,7 @@ pub(crate) fn ends(rows: &[Row]) -> Vec<(String, String)> {
 }
 
 /// A complaint has its way out on a line of its own; here both follow one another.
-fn in_one_line(reason: &str) -> String {
+pub(crate) fn in_one_line(reason: &str) -> String {
     reason.replace("\n  help: ", "; help: ")
 }
 

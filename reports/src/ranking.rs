@@ -12,7 +12,7 @@ use hexperiment_core::record::Status;
 use hexperiment_core::security::Protection;
 use hexperiment_core::summary::{Measured, Row};
 
-use crate::overview::{INSECURE, client_part};
+use crate::first_table::{INSECURE, client_part};
 use crate::units::{counted, significant};
 
 /// Rows that can be compared, and how they do.

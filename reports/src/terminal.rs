@@ -6,8 +6,8 @@ use tabled::settings::formatting::AlignmentStrategy;
 use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Style};
 
+use crate::first_table::{FirstTable, first_table};
 use crate::notes::{Footnotes, ends, remarks};
-use crate::overview::{Overview, overview};
 use crate::ranking::rank;
 use crate::units::wrapped;
 
@@ -20,7 +20,7 @@ pub fn terminal(records: &Records, rows: &[Row], verdicts: &[Verdict]) -> String
     let mut text = Text::default();
     text.item(&format!("{}: ", run.experiment), &run.question);
     text.gap();
-    text.lines.push(table(overview(rows, &footnotes)));
+    text.lines.push(table(first_table(rows, &footnotes)));
     for (mark, what) in footnotes.lines() {
         text.item(&mark, &what);
     }
@@ -86,24 +86,24 @@ pub fn terminal(records: &Records, rows: &[Row], verdicts: &[Verdict]) -> String
 }
 
 #[derive(Default)]
-struct Text {
-    lines: Vec<String>,
+pub(crate) struct Text {
+    pub(crate) lines: Vec<String>,
 }
 
 impl Text {
-    fn gap(&mut self) {
+    pub(crate) fn gap(&mut self) {
         self.lines.push(String::new());
     }
 
-    fn item(&mut self, lead: &str, text: &str) {
+    pub(crate) fn item(&mut self, lead: &str, text: &str) {
         self.lines.push(wrapped(text, lead, WIDTH));
     }
 }
 
-fn table(overview: Overview) -> String {
+fn table(first: FirstTable) -> String {
     let mut builder = Builder::default();
-    builder.push_record(overview.head);
-    for line in overview.lines {
+    builder.push_record(first.head);
+    for line in first.lines {
         builder.push_record(line);
     }
     let mut table = builder.build();

@@ -61,6 +61,28 @@ pub(crate) fn wrapped(text: &str, lead: &str, width: usize) -> String {
     lines.join("\n")
 }
 
+/// The beginning of a text: all of it if it has at most `most` characters, else as many whole words
+/// as fit and an ellipsis.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    let first = text.lines().next().unwrap_or_default();
+    if first.chars().count() <= most && first.len() == text.len() {
+        return first.to_owned();
+    }
+    let mut short = String::new();
+    for word in first.split_whitespace() {
+        // One place for the blank, one for the ellipsis.
+        if !short.is_empty() && short.chars().count() + word.chars().count() + 2 > most {
+            break;
+        }
+        if !short.is_empty() {
+            short.push(' ');
+        }
+        short.push_str(word);
+    }
+    // A sentence's punctuation does not go before the ellipsis.
+    format!("{}…", short.trim_end_matches([',', ';', ':', '.']))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +116,20 @@ mod tests {
         check(120 << 20, "120 MiB");
         check(1 << 30, "1.00 GiB");
         check(5 << 40, "5.00 TiB");
+    }
+
+    #[test]
+    fn long_reasons_are_cut_between_words() {
+        #[track_caller]
+        fn check(text: &str, most: usize, short: &str) {
+            assert_eq!(shortened(text, most), short);
+        }
+        check("", 5, "");
+        check("max: none", 9, "max: none");
+        check("max: none", 8, "max…");
+        check("one two, three four", 10, "one two…");
+        check("unbreakable", 4, "unbreakable…");
+        check("short\n  help: more", 20, "short…");
     }
 
     #[test]

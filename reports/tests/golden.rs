@@ -5,8 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod fixture;
-
-use std::path::Path;
+mod overview;
+mod same;
 
 use fixture::{Fixture, factoring, unprotected, violation};
 use hexperiment_core::experiment::Expectation;
@@ -15,6 +15,7 @@ use hexperiment_core::scheme::KeySizes;
 use hexperiment_core::security::Protection;
 use hexperiment_core::summary::{evaluate, rows};
 use hexperiment_reports::{markdown, summary_csv, terminal};
+use same::same;
 
 /// Ten times around `center`, in milliseconds.
 fn around(center: f64) -> Vec<f64> {
@@ -55,27 +56,6 @@ fn check(fixture: Fixture, expectations: &[Expectation]) -> String {
         &String::from_utf8(summary_csv(&rows).unwrap()).unwrap(),
     );
     text
-}
-
-#[track_caller]
-fn same(file: &str, got: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(file);
-    if std::env::var_os("HEXPERIMENT_BLESS").is_some() {
-        std::fs::write(&path, got).unwrap();
-        return;
-    }
-    let want = std::fs::read_to_string(&path).unwrap_or_default();
-    let place = got.lines().zip(want.lines()).position(|(g, w)| g != w);
-    let place = place.unwrap_or(got.lines().count().min(want.lines().count()));
-    assert!(
-        got == want,
-        "{file}:{}:\n found    {:?}\n expected {:?}\nif the new one is right: HEXPERIMENT_BLESS=1",
-        place + 1,
-        got.lines().nth(place),
-        want.lines().nth(place),
-    );
 }
 
 #[test]

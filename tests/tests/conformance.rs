@@ -59,10 +59,11 @@ conformance!(
     "seal-ckks",
     Profile {
         // Comparisons of fewer levels: operands of the cases are an eighth of their range apart.
-        options: &[
+        options: Vec::leak(vec![
             ("sign_margin", OptionValue::Number(0.1)),
             ("sign_error", OptionValue::Number(0.02)),
-        ],
+            ("max_degrees", OptionValue::Text("7,7".into())),
+        ]),
         ..Profile::default()
     }
 );

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use crate::out::say;
 use crate::repository::{Repository, data_folder};
 use crate::system::{System, entries};
 use crate::tools::{self, CPU_FEATURES, Manager, REQUIRED, Tool};
@@ -105,7 +106,7 @@ pub(crate) fn doctor(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         "a full build may need",
     ));
     for row in &rows {
-        println!("{row}");
+        say!("{row}");
     }
     let missing = rows
         .iter()
@@ -118,10 +119,10 @@ pub(crate) fn doctor(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         } else {
             ""
         };
-        println!("\n{missing} required and missing{hint}");
+        say!("\n{missing} required and missing{hint}");
         return Ok(ExitCode::FAILURE);
     }
-    println!("\nall that is required is there");
+    say!("\nall that is required is there");
     Ok(ExitCode::SUCCESS)
 }
 

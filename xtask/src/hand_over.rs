@@ -45,8 +45,8 @@ fn takes_no_path(verb: &str) -> bool {
     matches!(verb, "list" | "data" | "schema")
 }
 
-/// The arguments with what the place in the repository decides: the quickstart, the folder of
-/// runs.
+/// The arguments with what the place in the repository decides: what is run where nothing is
+/// named, the folder of runs.
 fn completed(
     repository: &Repository,
     verb: &str,
@@ -56,9 +56,13 @@ fn completed(
     match verb {
         "check" | "explain" if !file => Err(Failure::usage(format!("`{verb}` wants a FILE"))
             .help(format!("cargo xtask {verb} experiments/quickstart.toml"))),
-        "run" => {
+        "run" | "overview" => {
             if !file {
-                arguments.push(repository.shown("experiments/quickstart.toml").into());
+                let usual = match verb {
+                    "run" => "experiments/quickstart.toml",
+                    _ => "experiments/overview",
+                };
+                arguments.push(repository.shown(usual).into());
             }
             if !runs {
                 // In front: behind a `--` it would be a file.
@@ -206,6 +210,19 @@ mod tests {
             "",
             "--runs /repo/runs /repo/experiments/quickstart.toml",
         );
+    }
+
+    #[test]
+    fn overview_is_completed() {
+        let suite = "experiments/overview";
+        check_completed("/repo", "overview", "", &format!("--runs runs {suite}"));
+        check_completed(
+            "/repo/x",
+            "overview",
+            "--resume",
+            "--runs /repo/runs --resume /repo/experiments/overview",
+        );
+        check_completed("/repo", "overview", "runs/a", "--runs runs runs/a");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod hand_over;
 mod hexl;
 mod install;
 mod libclang;
+mod out;
 mod repository;
 mod suggest;
 mod system;
@@ -17,12 +18,20 @@ use std::ffi::OsString;
 use std::fmt;
 use std::process::ExitCode;
 
+use out::say;
+
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 8] = [
+const VERBS: [Verb; 9] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER]",
         about: "runs experiments and prints their tables; without FILE the quickstart",
+    },
+    Verb {
+        name: "overview",
+        arguments: "[PATH…] [--resume] [--runs FOLDER]",
+        about: "one table of all tasks and schemes, from runs or experiments; without PATH from \
+                experiments/overview",
     },
     Verb {
         name: "check",
@@ -128,7 +137,7 @@ fn dispatch(verb: Option<OsString>, arguments: Vec<OsString>) -> Result<ExitCode
     };
     let asks_for_help = |word: &OsString| word == "--help" || word == "-h";
     if asks_for_help(&verb) || verb == "help" {
-        print!("{}", help());
+        say!("{}", help().trim_end());
         return Ok(ExitCode::SUCCESS);
     }
     let verb = known(&verb.to_string_lossy())?;
@@ -137,9 +146,11 @@ fn dispatch(verb: Option<OsString>, arguments: Vec<OsString>) -> Result<ExitCode
         .take_while(|a| *a != "--")
         .any(asks_for_help)
     {
-        println!(
+        say!(
             "cargo xtask {} {}\n{}",
-            verb.name, verb.arguments, verb.about
+            verb.name,
+            verb.arguments,
+            verb.about
         );
         return Ok(ExitCode::SUCCESS);
     }

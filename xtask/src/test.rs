@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::count::{Counts, counted};
 use crate::hand_over::BUILD;
+use crate::out::say;
 use crate::repository::{Repository, data_folder};
 use crate::system::System;
 use crate::{Failure, hexl, install};
@@ -51,16 +52,16 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     let system = System::here();
     install::ensure(&system, !Repository::has_runner())?;
     let hexl = hexl::decide(&system)?;
-    println!("xtask: {}", hexl.line());
+    say!("xtask: {}", hexl.line());
     if data_folder().is_none() {
-        println!("xtask: HEXPERIMENT_DATA is not set; tests see no real data but what is cached");
+        say!("xtask: HEXPERIMENT_DATA is not set; tests see no real data but what is cached");
     }
     let start = Instant::now();
     let mut summary = vec![];
     let mut tests = Counts::default();
     let mut failed = None;
     for step in steps(&options, hexl.arguments()) {
-        println!("\n== {}", step.name);
+        say!("\n== {}", step.name);
         let begin = Instant::now();
         let outcome = run(&repository, &step)?;
         let time = shown(begin.elapsed());
@@ -77,18 +78,18 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode, Failure> {
             }
             Outcome::Skipped(why) => format!("skipped  {:<14} {why}", step.name),
         };
-        println!("{line}");
+        say!("{line}");
         summary.push(line);
         if failed.is_some() {
             break;
         }
     }
-    println!(
+    say!(
         "\n== summary ({})\n{}",
         shown(start.elapsed()),
         summary.join("\n")
     );
-    println!("tests in all: {tests}");
+    say!("tests in all: {tests}");
     match failed {
         Some(step) => Err(Failure::new(format!("{step} failed; see above"))),
         None => Ok(ExitCode::SUCCESS),

@@ -6,7 +6,8 @@
 //! [`Decryptor`] (the secret key).
 //!
 //! Required of a plugin: [`Scheme::manifest`], [`Scheme::capabilities`], [`Scheme::compile`] and
-//! the three roles. Optional: [`Circuit::simulate`], for schemes that quantise. Timed:
+//! the three roles. Optional: [`Circuit::simulate`], for schemes that quantise,
+//! and [`Scheme::lower`], for those whose parameters say how good an approximation can be. Timed:
 //! `compile`, `generate_keys`, `encrypt`, `evaluate`, `decrypt`, each as a whole;
 //! [`Ciphertexts::to_bytes`] and [`Circuit::load`] are timed apart, as transfer. Non-goal: a
 //! scheme knows nothing of tasks, files or reports.
@@ -18,8 +19,8 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::options::{OptionError, OptionSpec, Options};
-use crate::program::lower::{Capabilities, Lowered};
-use crate::program::{InputId, OpKind, OutputId, ProgramError};
+use crate::program::lower::{Capabilities, Lowered, lower};
+use crate::program::{InputId, OpKind, OutputId, Program, ProgramError};
 use crate::security::{Security, SecurityDemand};
 
 /// What a scheme says about itself.
@@ -110,6 +111,18 @@ pub trait Scheme: Send + Sync {
 
     /// The operations it has, and how those it lacks are to be rewritten.
     fn capabilities(&self, options: &Options) -> Result<Capabilities, SchemeError>;
+
+    /// The program in operations that the scheme has. A scheme whose approximations depend on what
+    /// its parameters can hold chooses here; all others lower by their capabilities.
+    fn lower(
+        &self,
+        program: &Program,
+        options: &Options,
+        security: SecurityDemand,
+    ) -> Result<Lowered, SchemeError> {
+        let _ = security;
+        Ok(lower(program, &self.capabilities(options)?)?)
+    }
 
     /// Chooses parameters for this program at the wanted security level, or refuses.
     fn compile(&self, request: CompileRequest<'_>) -> Result<Box<dyn Circuit>, SchemeError>;

@@ -15,6 +15,17 @@ pub enum Protection {
     Encrypted,
 }
 
+impl std::fmt::Display for Protection {
+    /// As records write it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::TransportOnly => "transport-only",
+            Self::Encrypted => "encrypted",
+        })
+    }
+}
+
 /// The security of one choice of parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Security {

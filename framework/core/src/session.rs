@@ -5,14 +5,21 @@
 //! is decrypted on the way. Whatever crosses between parties really is serialized and read back.
 //! Beside every ciphertext the session carries what it should hold, computed in clear outside
 //! the metered time, so that every decryption is checked against the oracle.
+//!
+//! There is one server and one key owner, [`Session::client`], who in most protocols is the only
+//! data owner. Where several own parts of the data, the others act by [`Session::data_owner`]: they
+//! encrypt under the common key, and what each of them sends is counted apart. One who is absent
+//! sends nothing; as a program has a fixed number of inputs, the key owner can encrypt a neutral
+//! table in advance that stands in.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
 use ndarray::{Array2, ArrayView2};
 
 use crate::clock::Stopwatch;
 use crate::program::lower::Lowered;
-use crate::program::{InputId, OutputId};
+use crate::program::{InputId, OutputId, Party};
 use crate::record::{Errors, Time, Traffic, Violation};
 use crate::scheme::{Ciphertexts, Circuit, KeySet, SchemeError};
 
@@ -41,8 +48,17 @@ pub struct Sealed {
     ciphertexts: Ciphertexts,
     /// As the other party read them, once they have crossed.
     crossed: OnceCell<Ciphertexts>,
-    made_by_server: bool,
+    maker: Party,
     shadow: Shadow,
+}
+
+/// What one data owner sent to the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Exact serialized bytes.
+    pub bytes: u64,
+    /// Ciphertexts.
+    pub ciphertexts: u64,
 }
 
 /// What a session measured.
@@ -58,6 +74,10 @@ pub struct SessionReport {
     pub transfer: Time,
     /// What crossed.
     pub traffic: Traffic,
+    /// What each data owner sent, by number; together the uploads of `traffic`.
+    pub sent: BTreeMap<u32, Sent>,
+    /// Bytes that data owners told each other in clear, past the server.
+    pub told_bytes: u64,
     /// Errors of all decrypted values.
     pub errors: Errors,
 }
@@ -87,14 +107,28 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Acts as a data owner: encrypts, decrypts.
+    /// Acts as the key owner, who is data owner number 0: encrypts, decrypts.
     pub fn client(&mut self) -> Client<'_, 'a> {
-        Client { session: self }
+        self.data_owner(0)
+    }
+
+    /// Acts as data owner number `number`. All encrypt under the key of number 0, who alone
+    /// decrypts.
+    pub fn data_owner(&mut self, number: u32) -> Client<'_, 'a> {
+        Client {
+            session: self,
+            number,
+        }
     }
 
     /// Acts as the evaluating server.
     pub fn server(&mut self) -> Server<'_, 'a> {
         Server { session: self }
+    }
+
+    /// What was measured so far: all but the precision in bits.
+    pub fn so_far(&self) -> &SessionReport {
+        &self.report
     }
 
     /// What was measured.
@@ -115,20 +149,26 @@ impl<'a> Session<'a> {
         self.report.transfer += watch.elapsed();
         let (size, count) = (bytes.len() as u64, sealed.ciphertexts.count() as u64);
         let traffic = &mut self.report.traffic;
-        if sealed.made_by_server {
-            traffic.download_bytes += size;
-            traffic.download_ciphertexts += count;
-            if self.uploaded_since_download {
-                traffic.rounds += 1;
-                self.uploaded_since_download = false;
+        match sealed.maker {
+            Party::Server => {
+                traffic.download_bytes += size;
+                traffic.download_ciphertexts += count;
+                if self.uploaded_since_download {
+                    traffic.rounds += 1;
+                    self.uploaded_since_download = false;
+                }
             }
-        } else {
-            traffic.upload_bytes += size;
-            traffic.upload_ciphertexts += count;
-            traffic.clear_values += sealed.shadow.exact.len() as u64;
-            traffic.decrypted_midway += self.decrypted_since_upload;
-            self.decrypted_since_upload = 0;
-            self.uploaded_since_download = true;
+            Party::Client(number) => {
+                traffic.upload_bytes += size;
+                traffic.upload_ciphertexts += count;
+                traffic.clear_values += sealed.shadow.exact.len() as u64;
+                traffic.decrypted_midway += self.decrypted_since_upload;
+                self.decrypted_since_upload = 0;
+                self.uploaded_since_download = true;
+                let sent = self.report.sent.entry(number).or_default();
+                sent.bytes += size;
+                sent.ciphertexts += count;
+            }
         }
         Ok(sealed.crossed.get_or_init(|| read))
     }
@@ -171,24 +211,29 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The data owner's side of a session.
+/// A data owner's side of a session.
 pub struct Client<'s, 'a> {
     session: &'s mut Session<'a>,
+    number: u32,
 }
 
 impl Client<'_, '_> {
-    /// Encrypts one input: `length` rows x one column for each that the input declares.
+    /// Encrypts one input: `length` rows x one column for each that the input declares. The key
+    /// owner may encrypt any input, others their own only.
     pub fn encrypt(
         &mut self,
         input: InputId,
         table: ArrayView2<'_, f64>,
     ) -> Result<Sealed, SessionError> {
-        let session = &mut *self.session;
-        let program = session.lowered.program();
-        program
-            .input(input)
-            .check(table)
-            .map_err(SchemeError::from)?;
+        let (number, session) = (self.number, &mut *self.session);
+        let declared = session.lowered.program().input(input);
+        if number > 0 && declared.owner != Party::Client(number) {
+            return Err(SessionError::Protocol(format!(
+                "data owner {number} encrypts input `{}`, which belongs to {:?}",
+                declared.name, declared.owner
+            )));
+        }
+        declared.check(table).map_err(SchemeError::from)?;
         let watch = Stopwatch::start();
         let ciphertexts = session.keys.encryptor.encrypt(input, table)?;
         session.report.encrypt += watch.elapsed();
@@ -199,20 +244,44 @@ impl Client<'_, '_> {
         Ok(Sealed {
             ciphertexts,
             crossed: OnceCell::new(),
-            made_by_server: false,
+            maker: Party::Client(number),
             shadow,
         })
     }
 
+    /// Sends ciphertexts to the server now, whether or not it will use them. What an evaluation
+    /// reads is sent by itself, and nothing twice.
+    pub fn send(&mut self, sealed: &Sealed) -> Result<(), SessionError> {
+        if sealed.maker != Party::Client(self.number) {
+            return Err(SessionError::Protocol(format!(
+                "data owner {} sends what {:?} made",
+                self.number, sealed.maker
+            )));
+        }
+        self.session.cross(sealed).map(|_| ())
+    }
+
+    /// Tells `receivers` other data owners numbers in clear, past the server: 8 bytes for each
+    /// number and receiver.
+    pub fn tell(&mut self, numbers: usize, receivers: usize) {
+        self.session.report.told_bytes += 8 * (numbers * receivers) as u64;
+    }
+
     /// Decrypts one output, and does what the scheme left to the client: rows x one column for
-    /// each value of the output.
+    /// each value of the output. The key owner alone can.
     pub fn decrypt(
         &mut self,
         output: OutputId,
         sealed: &Sealed,
     ) -> Result<Array2<f64>, SessionError> {
+        if self.number > 0 {
+            return Err(SessionError::Protocol(format!(
+                "data owner {} has no secret key; number 0 decrypts",
+                self.number
+            )));
+        }
         let session = &mut *self.session;
-        if !sealed.made_by_server {
+        if sealed.maker != Party::Server {
             return Err(SessionError::Protocol(
                 "a client decrypts what a server made".into(),
             ));
@@ -249,7 +318,7 @@ impl Server<'_, '_> {
         let held: Vec<Ciphertexts> = inputs
             .iter()
             .map(|sealed| {
-                if sealed.made_by_server {
+                if sealed.maker == Party::Server {
                     Ok(sealed.ciphertexts.clone())
                 } else {
                     session.cross(sealed).cloned()
@@ -282,7 +351,7 @@ impl Server<'_, '_> {
             .map(|(ciphertexts, (exact, simulated))| Sealed {
                 ciphertexts,
                 crossed: OnceCell::new(),
-                made_by_server: true,
+                maker: Party::Server,
                 shadow: Shadow { exact, simulated },
             })
             .collect())

@@ -187,6 +187,13 @@ pub trait Prepared: Send + Sync {
         Vec::new()
     }
 
+    /// How much of the task a scheme can do that refused its program, in the task's own terms:
+    /// `iterations = 5`. It may try smaller programs by `fits`, each of which costs a compilation.
+    /// `None` where no choice of the task would help.
+    fn fitting(&self, _fits: &mut dyn FnMut(&Program) -> bool) -> Option<String> {
+        None
+    }
+
     /// Files to keep of a run. Asked for once, of the last repetition; not timed.
     fn artefacts(&self, _outcome: &Outcome) -> Result<Vec<Artefact>, TaskError> {
         Ok(Vec::new())

@@ -211,6 +211,14 @@ struct ApproximationWire {
     fit: Fit,
     sign_margin: f64,
     sign_error: f64,
+    #[serde(default = "max_degrees")]
+    max_degrees: Vec<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    comparison_degrees: Option<Vec<usize>>,
+}
+
+fn max_degrees() -> Vec<usize> {
+    Approximation::MAX_DEGREES.to_vec()
 }
 
 impl From<&Capabilities> for CapabilitiesWire {
@@ -230,6 +238,8 @@ impl From<&Capabilities> for CapabilitiesWire {
                 fit: a.fit,
                 sign_margin: a.sign_margin,
                 sign_error: a.sign_error,
+                max_degrees: a.max_degrees.clone(),
+                comparison_degrees: a.comparison_degrees.clone(),
             }),
         }
     }
@@ -249,6 +259,10 @@ impl CapabilitiesWire {
                 Err(format!("{what} is {x}, expected a number between 0 and 1"))
             }
         };
+        let degrees = |what: &str, list: Vec<usize>| {
+            Approximation::check_degrees(&list).map_err(|why| format!("{what}: {why}"))?;
+            Ok::<_, String>(list)
+        };
         let approximation = self.approximation.map(|a| {
             if !(1..=LARGEST_DEGREE).contains(&a.sigmoid_degree) {
                 return Err(format!(
@@ -261,6 +275,11 @@ impl CapabilitiesWire {
                 fit: a.fit,
                 sign_margin: share("sign_margin", a.sign_margin)?,
                 sign_error: share("sign_error", a.sign_error)?,
+                max_degrees: degrees("max_degrees", a.max_degrees)?,
+                comparison_degrees: a
+                    .comparison_degrees
+                    .map(|d| degrees("comparison_degrees", d))
+                    .transpose()?,
             })
         });
         Ok(Capabilities {
@@ -387,6 +406,8 @@ mod tests {
             fit: Fit::LeastSquares,
             sign_margin: 0.1,
             sign_error: 1.0 / 3.0,
+            max_degrees: vec![7, 15],
+            comparison_degrees: Some(vec![3, 31]),
         });
         let json = serde_json::to_string(&CapabilitiesWire::from(&capabilities)).unwrap();
         let read: CapabilitiesWire = serde_json::from_str(&json).unwrap();

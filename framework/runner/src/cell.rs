@@ -8,7 +8,8 @@ use hexperiment_core::clock::Stopwatch;
 use hexperiment_core::dataset::Dataset;
 use hexperiment_core::experiment::CellPlan;
 use hexperiment_core::measure::peak_rss_bytes;
-use hexperiment_core::program::lower::{Lowered, lower};
+use hexperiment_core::program::Program;
+use hexperiment_core::program::lower::Lowered;
 use hexperiment_core::record::{Repetition, Setup};
 use hexperiment_core::registry;
 use hexperiment_core::scheme::{Circuit, CompileRequest, KeySet, Parameters, SchemeError};
@@ -70,13 +71,25 @@ pub(crate) fn compile(plan: &CellPlan, data: &Dataset) -> Result<Compiled, Stop>
     let scheme = registry::scheme(&plan.cell.scheme).map_err(failed)?;
     let prepared = prepare(plan, data)?;
     let watch = Stopwatch::start();
-    let capabilities = scheme.capabilities(&plan.scheme_options)?;
-    let lowered = lower(prepared.program(), &capabilities).map_err(SchemeError::from)?;
-    let circuit = scheme.compile(CompileRequest {
-        lowered: &lowered,
-        options: &plan.scheme_options,
-        security: plan.security,
-        threads: plan.threads,
+    let build = |program: &Program| -> Result<_, SchemeError> {
+        let lowered = scheme.lower(program, &plan.scheme_options, plan.security)?;
+        let circuit = scheme.compile(CompileRequest {
+            lowered: &lowered,
+            options: &plan.scheme_options,
+            security: plan.security,
+            threads: plan.threads,
+        })?;
+        Ok((lowered, circuit))
+    };
+    let built = build(prepared.program());
+    let (lowered, circuit) = built.map_err(|error| match error {
+        SchemeError::Refused(mut refusal) => {
+            if let Some(advice) = prepared.fitting(&mut |smaller| build(smaller).is_ok()) {
+                refusal.reason = format!("{}; {advice}", refusal.reason);
+            }
+            SchemeError::Refused(refusal)
+        }
+        error => error,
     })?;
     let compile = watch.elapsed();
     demand(plan, circuit.as_ref())?;

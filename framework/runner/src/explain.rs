@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use hexperiment_core::dataset::Dataset;
 use hexperiment_core::experiment::{CellPlan, Experiment};
+use hexperiment_core::registry;
 use hexperiment_core::security::{Protection, Security};
 use hexperiment_core::source::Complaints;
 use hexperiment_core::task::TaskError;
@@ -31,7 +32,7 @@ impl Loaded {
 /// Whether the task can be had with its options and data: what is wrong with these is told once,
 /// before anything is run, and not by every cell. What goes wrong besides is a cell's own.
 pub(crate) fn check_input(
-    file: &Path,
+    experiment: &Experiment,
     plans: &[CellPlan],
     loaded: &mut Loaded,
 ) -> Result<(), String> {
@@ -47,7 +48,7 @@ pub(crate) fn check_input(
             continue;
         }
         let data = loaded.get(plan).map_err(|e| e.to_string())?;
-        let file = file.display();
+        let file = experiment.file().display();
         let cell = if plan.cell.point.is_empty() {
             String::new()
         } else {
@@ -57,9 +58,12 @@ pub(crate) fn check_input(
             Err(e @ TaskError::Data { .. }) => {
                 return Err(format!("{file}: {cell}{}: {e}", data.place()));
             }
-            Err(e @ TaskError::Options(_)) => {
+            Err(TaskError::Options(message)) => {
+                let line = offending(&message, &plan.cell.task)
+                    .and_then(|option| experiment.line_of(&format!("task.{option}")))
+                    .map_or(String::new(), |line| format!(":{line}"));
                 return Err(format!(
-                    "{file}: {cell}[task]: {e}\n  help: `list` shows the options of `{}`",
+                    "{file}{line}: {cell}[task]: {message}\n  help: `list` shows the options of `{}`",
                     plan.cell.task
                 ));
             }
@@ -67,6 +71,17 @@ pub(crate) fn check_input(
         }
     }
     Ok(())
+}
+
+/// The option that a task complains of: the first that its words name, as in "`features = 9`".
+fn offending(message: &str, task: &str) -> Option<&'static str> {
+    let options = registry::task(task).ok()?.manifest().options;
+    let spans = message.split('`').skip(1).step_by(2);
+    let mut names = spans.filter_map(|span| {
+        let word = span.split([' ', '=']).next()?;
+        options.iter().map(|o| o.name).find(|name| *name == word)
+    });
+    names.next()
 }
 
 /// The cells of an experiment, or the one called `only`.
@@ -178,7 +193,7 @@ fn one(
     let mut loaded = Loaded::default();
     let mut fine = true;
     let plans = cells(&experiment, only)?;
-    check_input(file, &plans, &mut loaded)?;
+    check_input(&experiment, &plans, &mut loaded)?;
     for plan in plans {
         let data = loaded.get(&plan).map_err(|e| e.to_string())?;
         fine &= show(&plan, compile(&plan, data));

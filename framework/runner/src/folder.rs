@@ -85,6 +85,13 @@ impl RunFolder {
         Ok(folder)
     }
 
+    /// One that is there.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
     /// The newest run of the experiment `name` below `runs` that has records.
     pub(crate) fn newest(runs: &Path, name: &str) -> Option<Self> {
         let suffix = format!("-{name}");

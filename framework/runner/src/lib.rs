@@ -7,6 +7,7 @@ mod explain;
 mod folder;
 mod list;
 mod out;
+mod overview;
 mod plugins;
 mod protocol;
 mod run;
@@ -34,6 +35,8 @@ struct Arguments {
 enum Verb {
     /// Runs experiments and prints their tables.
     Run(run::RunArguments),
+    /// One table of all tasks and schemes, from several runs.
+    Overview(overview::OverviewArguments),
     /// Checks experiment files, their data and what each scheme says to them; runs nothing.
     Check {
         /// Experiment files.
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
     }
     out::checked(match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments),
+        Verb::Overview(arguments) => overview::overview(&arguments),
         Verb::Check { files } => explain::check(&files),
         Verb::Explain { files, only } => explain::explain(&files, only.as_deref()),
         Verb::List => list::list(),

@@ -46,7 +46,11 @@ impl CkksCircuit {
         let lowered = request.lowered.clone();
         let program = lowered.program();
         let scale_bits = request.options.integer("scale_bits").ok().map(|b| b as u32);
-        let choice = choose(&Needs::of(&lowered), request.security, scale_bits)?;
+        let choice = choose(
+            &Needs::of(&lowered, request.security),
+            request.security,
+            scale_bits,
+        )?;
         let layout = Layout::of(program, 1 << (choice.log_n - 1))?;
         let tolerance = Noise::new(&lowered, &choice).tolerances();
         for (tolerance, output) in tolerance.iter().zip(program.outputs()) {

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use crate::circuit::{Sealed, Shared};
 use crate::layout::{Layout, Slots};
+use crate::schedule;
 use crate::seal::{self, Ciphertext};
 
 /// The rotations that a program needs, each once.
@@ -44,6 +45,8 @@ pub(crate) struct CkksEvaluator {
     public: Arc<seal::Encryptor>,
     relinearization: Option<seal::SwitchKeys>,
     galois: Option<seal::SwitchKeys>,
+    /// The level at which each value is computed.
+    levels: Vec<usize>,
 }
 
 /// The ciphertexts of one value's chunks, and their level.
@@ -53,6 +56,8 @@ struct Vector {
     level: usize,
 }
 
+/// The operands of an operation, by the values they are.
+type Operands<'a> = dyn Fn(&ValueId) -> Result<&'a Vector, SchemeError> + 'a;
 type Chunk = Result<Ciphertext, SchemeError>;
 
 impl CkksEvaluator {
@@ -63,12 +68,14 @@ impl CkksEvaluator {
         galois: Option<seal::SwitchKeys>,
     ) -> Result<Self, SchemeError> {
         let seal = seal::Evaluator::new(&shared.context)?;
+        let levels = schedule::levels(&shared.lowered);
         Ok(Self {
             shared,
             seal,
             public,
             relinearization,
             galois,
+            levels,
         })
     }
 
@@ -107,12 +114,6 @@ impl CkksEvaluator {
         Ok(Vector { chunks, level })
     }
 
-    /// The operands at the lowest of their levels.
-    fn aligned(&self, operands: &[&Vector]) -> Result<Vec<Vector>, SchemeError> {
-        let level = operands.iter().map(|v| v.level).max().unwrap_or(0);
-        operands.iter().map(|v| self.at_level(v, level)).collect()
-    }
-
     fn each(
         level: usize,
         chunks: usize,
@@ -147,18 +148,24 @@ impl CkksEvaluator {
         bias: &Public,
     ) -> Result<Vector, SchemeError> {
         let shared = &self.shared;
-        let whole = terms
+        let whole = schedule::is_whole(terms.iter().map(|(_, w)| *w));
+        let result = self.levels[id.index()];
+        let level = if whole { result } else { result - 1 };
+        let vectors: Vec<Vector> = terms
             .iter()
-            .all(|(_, w)| w.as_scalar().is_some() && w.is_integral());
-        let vectors = self.aligned(&terms.iter().map(|(v, _)| *v).collect::<Vec<_>>())?;
-        let level = vectors[0].level;
-        let scale = if whole { 1.0 } else { shared.scales[level] };
+            .map(|(v, _)| {
+                if whole {
+                    self.at_level(v, level)
+                } else {
+                    Ok((*v).clone())
+                }
+            })
+            .collect::<Result<_, SchemeError>>()?;
         let (length, stride) = (
             shared.lowered.program().value(id).length(),
             shared.layout.stride(id.index()),
         );
         let place = |p: &Public, chunk| shared.layout.place_public(p, stride, length, chunk);
-        let result = if whole { level } else { level + 1 };
         Self::each(result, vectors[0].chunks.len(), |chunk| {
             let mut sum: Option<Ciphertext> = None;
             for (vector, (_, weight)) in vectors.iter().zip(terms) {
@@ -166,8 +173,12 @@ impl CkksEvaluator {
                 if weight.is_zero() {
                     continue;
                 }
-                let plain = self.encode(&weight, level, scale)?;
-                let product = self.seal.multiply_plain(&vector.chunks[chunk], &plain);
+                let product = if whole {
+                    let plain = self.encode(&weight, level, 1.0)?;
+                    self.seal.multiply_plain(&vector.chunks[chunk], &plain)
+                } else {
+                    self.weighted(vector.level, level, &vector.chunks[chunk], &weight)
+                };
                 // A weight below the scale's resolution is 0 too.
                 let Some(product) = unless_transparent(product)? else {
                     continue;
@@ -191,6 +202,32 @@ impl CkksEvaluator {
         })
     }
 
+    /// A vector times its weights, at a level's scale squared: the weights' scale makes up for
+    /// the level that the vector comes from.
+    fn weighted(
+        &self,
+        from: usize,
+        level: usize,
+        ciphertext: &Ciphertext,
+        weight: &Slots,
+    ) -> Result<Ciphertext, seal::SealError> {
+        let (shared, at) = (&self.shared, self.shared.context.levels()[level]);
+        let wanted = shared.scales[level] * shared.scales[level];
+        let scale = wanted / shared.scales[from];
+        let plain = match weight {
+            Slots::Same(x) => shared.encoder.encode_scalar(*x, at, scale)?,
+            Slots::Each(xs) => shared.encoder.encode(xs, at, scale)?,
+        };
+        let mut product = if from == level {
+            self.seal.multiply_plain(ciphertext, &plain)?
+        } else {
+            let switched = self.seal.switch_to(ciphertext, at)?;
+            self.seal.multiply_plain(&switched, &plain)?
+        };
+        product.settle_scale(wanted)?;
+        Ok(product)
+    }
+
     /// Public numbers as a ciphertext of `level`.
     fn encrypt(&self, slots: &Slots, level: usize) -> Chunk {
         let plain = self.encode(slots, level, self.shared.scales[level])?;
@@ -203,24 +240,27 @@ impl CkksEvaluator {
         self.rescaled(&self.seal.relinearize(product, keys)?, level)
     }
 
-    fn apply(&self, id: ValueId, values: &[Option<Vector>]) -> Result<Vector, SchemeError> {
+    fn apply(&self, id: ValueId, get: &Operands<'_>) -> Result<Vector, SchemeError> {
         let shared = &self.shared;
         let program = shared.lowered.program();
         let value = program.value(id);
-        let get = |v: &ValueId| values[v.index()].as_ref().ok_or_else(|| missing_value(*v));
+        let level = self.levels[id.index()];
         match value.op() {
             Op::Constant(by) => {
                 let stride = shared.layout.stride(id.index());
                 let chunks = shared.layout.chunks(value.length() * stride);
-                Self::each(0, chunks, |k| {
+                Self::each(level, chunks, |k| {
                     let slots = shared.layout.place_public(by, stride, value.length(), k);
-                    self.encrypt(&slots, 0)
+                    self.encrypt(&slots, level)
                 })
             }
             Op::Add(a, b) | Op::Sub(a, b) => {
                 let minus = matches!(value.op(), Op::Sub(..));
-                let v = self.aligned(&[get(a)?, get(b)?])?;
-                Self::each(v[0].level, v[0].chunks.len(), |k| {
+                let v = [
+                    self.at_level(get(a)?, level)?,
+                    self.at_level(get(b)?, level)?,
+                ];
+                Self::each(level, v[0].chunks.len(), |k| {
                     let (a, b) = (&v[0].chunks[k], &v[1].chunks[k]);
                     let sum = if minus {
                         self.seal.sub(a, b)
@@ -229,7 +269,7 @@ impl CkksEvaluator {
                     };
                     match unless_transparent(sum)? {
                         Some(sum) => Ok(sum),
-                        None => self.encrypt(&Slots::Same(0.0), v[0].level),
+                        None => self.encrypt(&Slots::Same(0.0), level),
                     }
                 })
             }
@@ -259,8 +299,10 @@ impl CkksEvaluator {
                 self.weighted_sum(id, &terms, bias)
             }
             Op::Mul(a, b) => {
-                let v = self.aligned(&[get(a)?, get(b)?])?;
-                let level = v[0].level + 1;
+                let v = [
+                    self.at_level(get(a)?, level - 1)?,
+                    self.at_level(get(b)?, level - 1)?,
+                ];
                 Self::each(level, v[0].chunks.len(), |k| {
                     self.relinearized(
                         &self.seal.multiply(&v[0].chunks[k], &v[1].chunks[k])?,
@@ -269,8 +311,7 @@ impl CkksEvaluator {
                 })
             }
             Op::Square(a) => {
-                let v = get(a)?;
-                let level = v.level + 1;
+                let v = self.at_level(get(a)?, level - 1)?;
                 Self::each(level, v.chunks.len(), |k| {
                     self.relinearized(&self.seal.square(&v.chunks[k])?, level)
                 })
@@ -350,25 +391,19 @@ impl Evaluator for CkksEvaluator {
                 )));
             }
         }
-        let mut left = program.uses();
-        let mut values: Vec<Option<Vector>> = Vec::with_capacity(program.values().len());
-        for (id, value) in program.iter() {
-            let result = match value.op() {
-                Op::Input { input, column } => {
-                    let chunks = sealed[input.index()].columns[*column].clone();
-                    Vector { chunks, level: 0 }
-                }
-                _ => self.apply(id, &values)?,
-            };
-            values.push(Some(result));
-            // Memory of what nothing reads any more is freed at once.
-            for operand in value.op().operands() {
-                left[operand.index()] -= 1;
-                if left[operand.index()] == 0 {
-                    values[operand.index()] = None;
-                }
+        let values = schedule::run(program, |id, operands| {
+            if let Op::Input { input, column } = program.value(id).op() {
+                let chunks = sealed[input.index()].columns[*column].clone();
+                return Ok(Vector { chunks, level: 0 });
             }
-        }
+            let get = |v: &ValueId| {
+                let found = operands.iter().find(|(id, _)| id == v);
+                found
+                    .map(|(_, vector)| &**vector)
+                    .ok_or_else(|| missing_value(*v))
+            };
+            self.apply(id, &get)
+        })?;
         program
             .outputs()
             .iter()

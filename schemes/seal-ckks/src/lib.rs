@@ -10,6 +10,8 @@ mod ffi;
 mod layout;
 mod noise;
 mod parameters;
+mod precision;
+mod schedule;
 mod scheme;
 mod seal;
 mod trial;

@@ -108,7 +108,9 @@ impl<'a> Noise<'a> {
 
     /// What bringing an operand down to its partner's level adds.
     pub(crate) fn descent(&self, op: &Op, operand: ValueId) -> f64 {
-        if Some(self.lowered.level(operand)) < self.level(op) {
+        // The weights of a sum bring its operands down by the way.
+        let weighted = matches!(op, Op::Scale { .. } | Op::WeightedSum { .. });
+        if !weighted && Some(self.lowered.level(operand)) < self.level(op) {
             self.rounding()
         } else {
             0.0

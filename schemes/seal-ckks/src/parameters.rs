@@ -54,6 +54,12 @@ impl Choice {
     fn log_qp(&self) -> u32 {
         self.prime_bits().iter().sum()
     }
+
+    /// Whether SEAL has such primes, and they keep the level.
+    fn fits(&self, level: u32) -> bool {
+        self.first_bits <= LARGEST_PRIME
+            && rlwe_max_log_qp(self.log_n, level).is_some_and(|bound| self.log_qp() <= bound)
+    }
 }
 
 /// What the program asks of the parameters.
@@ -74,7 +80,24 @@ pub(crate) struct Needs {
 
 impl Needs {
     /// Of a program.
-    pub(crate) fn of(lowered: &Lowered) -> Self {
+    pub(crate) fn of(lowered: &Lowered, demand: SecurityDemand) -> Self {
+        let mut needs = Self::but_scale(lowered);
+        needs.wanted = LOG_N
+            .map(|log_n| {
+                // Trying errors out takes time, and none for rings that are too small anyway.
+                let smallest = needs.with(log_n, SMALLEST_SCALE);
+                if log_n > needs.log_slots && smallest.fits(demand.level()) {
+                    needs.wanted_scale(lowered, log_n)
+                } else {
+                    LARGEST_PRIME
+                }
+            })
+            .collect();
+        needs
+    }
+
+    /// All but the wanted scales.
+    fn but_scale(lowered: &Lowered) -> Self {
         let program = lowered.program();
         let longest = program
             .values()
@@ -82,7 +105,7 @@ impl Needs {
             .map(hexperiment_core::program::Value::length)
             .max();
         let has = |f: &dyn Fn(&Op) -> bool| program.values().iter().any(|v| f(v.op()));
-        let mut needs = Self {
+        Self {
             depth: lowered.depth(),
             headroom: headroom(lowered),
             products: has(&|op| matches!(op, Op::Mul(..) | Op::Square(_))),
@@ -93,11 +116,40 @@ impl Needs {
                 0
             },
             wanted: vec![],
+        }
+    }
+
+    /// Whether the largest ring has room for a program's levels, at `scale_bits` or at least at
+    /// `least` bits of scale; else how many levels there are.
+    pub(crate) fn room(
+        lowered: &Lowered,
+        demand: SecurityDemand,
+        scale_bits: Option<u32>,
+        least: u32,
+    ) -> Result<(), Refusal> {
+        let needs = Self::but_scale(lowered);
+        let scale_bits = scale_bits.unwrap_or(least);
+        if needs.with(LARGEST_LOG_N, scale_bits).fits(demand.level()) {
+            return Ok(());
+        }
+        Err(needs.too_deep(demand.level(), scale_bits))
+    }
+
+    fn too_deep(&self, level: u32, scale_bits: u32) -> Refusal {
+        let fits = |depth: &u32| {
+            let choice = self.with(LARGEST_LOG_N, scale_bits);
+            let depth = *depth;
+            Choice { depth, ..choice }.fits(level)
         };
-        needs.wanted = LOG_N
-            .map(|log_n| needs.wanted_scale(lowered, log_n))
-            .collect();
-        needs
+        let room = (0..self.depth).rev().find(fits);
+        let room = room.map_or("none".to_owned(), |d| d.to_string());
+        let reason = format!(
+            "{} levels with values up to 2^{} do not fit N = 2^{LARGEST_LOG_N} at {level} bits; so many do: \
+             {room}; lower a degree, the precision or `scale_bits`, or tighten input ranges",
+            self.depth,
+            self.headroom - 2,
+        );
+        Refusal::because("depth", reason)
     }
 
     fn with(&self, log_n: u32, scale_bits: u32) -> Choice {
@@ -141,11 +193,13 @@ impl Needs {
         }
         // Errors are as the scale's inverse, as long as they are small beside the values.
         let tried = noise(TRIED_SCALE).tolerances();
-        (SMALLEST_SCALE..bounded)
-            .find(|s| {
-                let factor = (f64::from(TRIED_SCALE) - f64::from(*s)).exp2();
-                keeps(&tried.iter().map(|t| t * factor).collect::<Vec<_>>())
-            })
+        let likely = (SMALLEST_SCALE..bounded).find(|s| {
+            let factor = (f64::from(TRIED_SCALE) - f64::from(*s)).exp2();
+            keeps(&tried.iter().map(|t| t * factor).collect::<Vec<_>>())
+        });
+        // Where they are not, a few bits more.
+        (likely.unwrap_or(bounded)..bounded)
+            .find(|s| keeps(&noise(*s).tolerances()))
             .unwrap_or(bounded)
     }
 }
@@ -196,13 +250,9 @@ pub(crate) fn choose(
         );
         return Err(Refusal::because("security", reason));
     }
-    let fits = |choice: &Choice| {
-        choice.first_bits <= LARGEST_PRIME
-            && rlwe_max_log_qp(choice.log_n, level).is_some_and(|bound| choice.log_qp() <= bound)
-    };
     for (log_n, wanted) in LOG_N.zip(&needs.wanted) {
         let choice = needs.with(log_n, scale_bits.unwrap_or(*wanted));
-        if log_n > needs.log_slots && fits(&choice) {
+        if log_n > needs.log_slots && choice.fits(level) {
             return Ok(choice);
         }
     }
@@ -210,27 +260,12 @@ pub(crate) fn choose(
         let largest = (SMALLEST_SCALE..LARGEST_PRIME)
             .rev()
             .map(|s| needs.with(LARGEST_LOG_N, s))
-            .find(fits);
+            .find(|choice| choice.fits(level));
         if let Some(choice) = largest {
             return Ok(choice);
         }
     }
-    let room = (0..needs.depth).rev().find(|depth| {
-        fits(&Choice {
-            depth: *depth,
-            ..needs.with(LARGEST_LOG_N, scale_bits.unwrap_or(SMALLEST_SCALE))
-        })
-    });
-    let room = room.map_or("none".to_owned(), |d| d.to_string());
-    Err(Refusal::because(
-        "depth",
-        format!(
-            "{} levels with values up to 2^{} do not fit N = 2^{LARGEST_LOG_N} at {level} bits; so many do: \
-             {room}; lower a degree, the precision or `scale_bits`, or tighten input ranges",
-            needs.depth,
-            needs.headroom - 2,
-        ),
-    ))
+    Err(needs.too_deep(level, scale_bits.unwrap_or(SMALLEST_SCALE)))
 }
 
 #[cfg(test)]

@@ -1,15 +1,40 @@
 //! The plugin.
 
 use hexperiment_core::inventory;
-use hexperiment_core::options::{OptionKind, OptionSpec, Options};
-use hexperiment_core::program::lower::{Approximation, Capabilities, LevelModel};
-use hexperiment_core::program::{Fit, OpKind};
+use hexperiment_core::options::{OptionKind, OptionSpec, OptionValue, Options};
+use hexperiment_core::program::lower::{Approximation, Capabilities, LevelModel, Lowered, lower};
+use hexperiment_core::program::{Fit, OpKind, Program};
 use hexperiment_core::registry::SchemePlugin;
-use hexperiment_core::scheme::{Circuit, CompileRequest, Scheme, SchemeError, SchemeManifest};
+use hexperiment_core::scheme::{
+    Circuit, CompileRequest, Refusal, Scheme, SchemeError, SchemeManifest,
+};
+use hexperiment_core::security::SecurityDemand;
 
 use crate::circuit::CkksCircuit;
+use crate::precision;
 
 inventory::submit! { SchemePlugin(&SealCkks) }
+
+/// The value of an option for degrees that leaves them to the scheme.
+const AUTO: &str = "auto";
+
+/// An option's degrees; `None` for [`AUTO`].
+fn degrees(options: &Options, name: &str) -> Result<Option<Vec<usize>>, SchemeError> {
+    match options.text(name)? {
+        AUTO => Ok(None),
+        text => match Approximation::parse_degrees(text) {
+            Ok(degrees) => Ok(Some(degrees)),
+            Err(why) => Err(Refusal::because(name, why).into()),
+        },
+    }
+}
+
+/// Whether the precision of some operation depends on `max_degrees`.
+fn has_extremes(program: &Program) -> bool {
+    use OpKind::{Abs, Max, Min, Relu};
+    let kinds = [Abs, Max, Min, Relu];
+    program.counts().keys().any(|kind| kinds.contains(kind))
+}
 
 /// CKKS on SEAL.
 pub struct SealCkks;
@@ -45,6 +70,11 @@ impl Scheme for SealCkks {
                     "chebyshev",
                     "How that polynomial is fitted on the derived range.",
                 ),
+                OptionSpec::new("max_degrees", OptionKind::Text, "Maximum, minimum, relu, abs: degrees of the polynomials whose composition stands for the \
+                     sign, such as `7,7,13`, first applied first; or `auto`, the most precise ones for which \
+                     there are levels.").default(OptionValue::Text(AUTO.into())),
+                OptionSpec::new("comparison_degrees", OptionKind::Text, "Comparisons, steps, signs: likewise; `auto` finds those of least depth that keep \
+                     `sign_error`.").default(OptionValue::Text(AUTO.into())),
                 OptionSpec::number(
                     "sign_margin",
                     1e-6..=0.5,
@@ -90,6 +120,9 @@ impl Scheme for SealCkks {
                 fit,
                 sign_margin: options.number("sign_margin")?,
                 sign_error: options.number("sign_error")?,
+                max_degrees: degrees(options, "max_degrees")?
+                    .unwrap_or_else(|| Approximation::MAX_DEGREES.to_vec()),
+                comparison_degrees: degrees(options, "comparison_degrees")?,
             }),
             levels: LevelModel::Multiplicative,
             client_finishes: false,
@@ -100,6 +133,25 @@ impl Scheme for SealCkks {
             .into(),
             missing_otherwise: "CKKS has arithmetic on approximate numbers only",
         })
+    }
+
+    fn lower(
+        &self,
+        program: &Program,
+        options: &Options,
+        security: SecurityDemand,
+    ) -> Result<Lowered, SchemeError> {
+        let capabilities = self.capabilities(options)?;
+        if degrees(options, "max_degrees")?.is_some() || !has_extremes(program) {
+            return Ok(lower(program, &capabilities)?);
+        }
+        let scale_bits = options.integer("scale_bits").ok().map(|b| b as u32);
+        Ok(precision::deepest(
+            program,
+            &capabilities,
+            security,
+            scale_bits,
+        )?)
     }
 
     fn compile(&self, request: CompileRequest<'_>) -> Result<Box<dyn Circuit>, SchemeError> {

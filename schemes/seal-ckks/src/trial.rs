@@ -5,7 +5,7 @@
 //! here. Inputs are drawn from their whole ranges, and near where functions are steep: operands
 //! that nearly agree, and values near 0.
 
-use hexperiment_core::program::{Input, Op, Value, apply};
+use hexperiment_core::program::{Input, Interval, Op, Value, apply};
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -23,17 +23,23 @@ pub(crate) fn largest_errors(noise: &Noise<'_>) -> Vec<f64> {
     let mut random = ChaCha8Rng::seed_from_u64(0x5EED);
     let mut largest = vec![0.0_f64; program.outputs().len()];
     let shortest = program.values().iter().map(Value::length).min();
+    // Where no element moves, a few stand for all.
+    let longest = if crate::parameters::shifts(program) {
+        usize::MAX
+    } else {
+        ELEMENTS
+    };
     let rounds = ELEMENTS.div_ceil(shortest.unwrap_or(1)).clamp(3, ROUNDS);
     for round in 0..rounds {
         let inputs: Vec<_> = program
             .inputs()
             .iter()
-            .map(|input| draw(input, round % 3, &mut random))
+            .map(|input| draw(input, longest, round % 3, &mut random))
             .collect();
         let mut exact: Vec<Vec<f64>> = Vec::with_capacity(program.values().len());
         let mut noisy: Vec<Vec<f64>> = Vec::with_capacity(program.values().len());
         for (id, value) in program.iter() {
-            let (right, mut wrong) = match value.op() {
+            let (mut right, mut wrong) = match value.op() {
                 Op::Input { input, column } => {
                     let column = inputs[input.index()].column(*column).to_vec();
                     (column.clone(), column)
@@ -53,11 +59,12 @@ pub(crate) fn largest_errors(noise: &Noise<'_>) -> Vec<f64> {
                         })
                         .collect();
                     let shaken: Vec<_> = shaken.iter().map(Vec::as_slice).collect();
-                    let length = value.length();
+                    let length = value.length().min(longest);
                     (apply(op, &right, length), apply(op, &shaken, length))
                 }
             };
             shake(&mut wrong, noise.own(id, value), &mut random);
+            keep_within(value.range(), &mut right, &mut wrong);
             exact.push(right);
             noisy.push(wrong);
         }
@@ -71,10 +78,23 @@ pub(crate) fn largest_errors(noise: &Noise<'_>) -> Vec<f64> {
     largest
 }
 
+/// Random inputs may break what a program's author states of its data (that an iteration
+/// converges), and then grow without end where real ones do not: a value beyond its range is taken
+/// back into it, its error in proportion.
+fn keep_within(range: Interval, right: &mut [f64], wrong: &mut [f64]) {
+    let largest = right.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
+    let most = range.magnitude();
+    if largest > most && largest.is_finite() {
+        for x in right.iter_mut().chain(wrong) {
+            *x *= most / largest;
+        }
+    }
+}
+
 /// A table within an input's ranges: anywhere in them, all columns at about the same place, or
 /// all near 0. Distances are spread evenly over their orders of magnitude.
-fn draw(input: &Input, manner: usize, random: &mut ChaCha8Rng) -> Array2<f64> {
-    let mut table = Array2::zeros((input.length, input.columns.len()));
+fn draw(input: &Input, longest: usize, manner: usize, random: &mut ChaCha8Rng) -> Array2<f64> {
+    let mut table = Array2::zeros((input.length.min(longest), input.columns.len()));
     for mut row in table.rows_mut() {
         let place: f64 = random.random();
         for (x, column) in row.iter_mut().zip(&input.columns) {

@@ -2,9 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::program::lower::lower;
 use hexperiment_core::program::{
-    Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder, Public,
+    Column, Input, InputId, Interval, Op, Output, OutputId, Party, Program, ProgramBuilder, Public,
     Relation, ValueId,
 };
 use hexperiment_core::scheme::{Ciphertexts, Circuit, CompileRequest, Scheme};
@@ -63,16 +62,18 @@ fn options(set: &[(&str, OptionValue)]) -> Options {
     Options::with_defaults(&SealCkks.manifest().options, given)
 }
 
+const SECURITY: SecurityDemand = SecurityDemand {
+    bits: 128,
+    insecure: false,
+};
+
 fn compile(program: &Program, options: &Options) -> Box<dyn Circuit> {
-    let lowered = lower(program, &SealCkks.capabilities(options).unwrap()).unwrap();
+    let lowered = SealCkks.lower(program, options, SECURITY).unwrap();
     SealCkks
         .compile(CompileRequest {
             lowered: &lowered,
             options,
-            security: SecurityDemand {
-                bits: 128,
-                insecure: false,
-            },
+            security: SECURITY,
             threads: 2,
         })
         .unwrap()
@@ -284,7 +285,53 @@ fn comparisons() {
         b.compare(x[0], Relation::Greater, x[1]).unwrap()
     });
     check_within("compare, coarse", &p, &coarse, 1e4);
-    let p = program(334, 2, 1.0, 1e-2, |b, x| b.max(x[0], x[1]).unwrap());
-    assert!(check_within("max, coarse", &p, &coarse, 1e4) < 0.1);
-    check_within("max", &p, &[], 1e3);
+    check_within("compare", &p, &[], 1e4);
+    for (degrees, bound) in [("7", 0.08), ("7,7", 0.017), ("15,15", 0.006)] {
+        let set = [("max_degrees", OptionValue::Text(degrees.into()))];
+        let p = program(334, 2, 1.0, 1e-3, |b, x| b.max(x[0], x[1]).unwrap());
+        assert!(check_within(&format!("max {degrees}"), &p, &set, 1e4) < bound);
+        let p = program(334, 1, 2.0, 1e-3, |b, x| b.push(Op::Relu(x[0])).unwrap());
+        assert!(check_within(&format!("relu {degrees}"), &p, &set, 1e4) < bound);
+    }
+}
+
+/// The notes of a lowering, or its refusal.
+fn lowered(rounds: u32, set: &[(&str, OptionValue)]) -> Result<String, String> {
+    let p = program(64, 1 << rounds, 255.0, 0.5, |b, x| {
+        let mut x = x.to_vec();
+        while x.len() > 1 {
+            x = x.chunks(2).map(|p| b.max(p[0], p[1]).unwrap()).collect();
+        }
+        x[0]
+    });
+    match SealCkks.lower(&p, &options(set), SECURITY) {
+        Ok(lowered) => Ok(format!(
+            "{} in {} levels",
+            lowered.notes()[0],
+            lowered.depth()
+        )),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[test]
+fn maxima_are_as_precise_as_there_are_levels() {
+    for (rounds, degrees, levels) in [(1, "15, 15, 15", 14), (2, "7, 15, 15", 25)] {
+        let note = lowered(rounds, &[]).unwrap();
+        assert!(note.contains(&format!("degrees {degrees} ")), "{note}");
+        assert!(note.ends_with(&format!("in {levels} levels")), "{note}");
+    }
+    // Too many rounds: the least that would do, and what there is.
+    let refusal = lowered(4, &[]).unwrap_err();
+    assert!(refusal.contains("37 levels"), "{refusal}");
+    assert!(refusal.contains("so many do: 26"), "{refusal}");
+    assert!(refusal.contains("max_degrees"), "{refusal}");
+    let text = |degrees: &str| [("max_degrees", OptionValue::Text(degrees.into()))];
+    let note = lowered(4, &text("15")).unwrap();
+    assert!(note.ends_with("in 21 levels"), "{note}");
+    for bad in ["7,8", "", "7;7", "1", "7,,7", "99"] {
+        let refusal = lowered(1, &text(bad)).unwrap_err();
+        assert!(refusal.starts_with("max_degrees: "), "{refusal}");
+        assert!(refusal.contains("expected"), "{refusal}");
+    }
 }

@@ -15,12 +15,11 @@ use tfhe::core_crypto::prelude::{
 };
 use tfhe::core_crypto::seeders::new_seeder;
 
-use crate::clear::{self, decode, encode};
+use crate::clear::{self, decode};
 use crate::evaluate::TfheEvaluator;
-use crate::flatten::flatten;
 use crate::keys::{self, SecretKey, modulus};
 use crate::parameters::{DEVIATIONS, N, NAME, PARAMETERS, SIZE, log2_failure, security};
-use crate::plan::{Plan, PlannedKind, plan};
+use crate::plan::{Plan, PlannedKind, PlannedOutput, plan_program};
 use crate::wire::{self, Fresh, Read, Results, Seeded};
 
 /// A program bound to scales and tables.
@@ -36,7 +35,7 @@ impl TfheCircuit {
         let security = security(request.security)?;
         let program = request.lowered.program().clone();
         let comparison_bits = request.options.integer("comparison_bits")? as u32;
-        let plan = plan(&flatten(&program)?, comparison_bits)?;
+        let plan = plan_program(&program, comparison_bits)?;
         let parameters = Parameters {
             security,
             chosen: chosen(&plan),
@@ -49,7 +48,12 @@ impl TfheCircuit {
             noise_tolerance: plan
                 .outputs
                 .iter()
-                .map(|columns| columns.iter().map(|c| c.tolerance).fold(0.0, f64::max))
+                .map(|columns| {
+                    columns
+                        .iter()
+                        .map(PlannedOutput::tolerance)
+                        .fold(0.0, f64::max)
+                })
                 .collect(),
         };
         let inputs = program.inputs().iter();
@@ -100,7 +104,8 @@ fn chosen(plan: &Plan) -> Vec<(String, String)> {
         .outputs
         .iter()
         .flatten()
-        .map(|o| o.sent_bits.to_string())
+        .flat_map(|o| &o.parts)
+        .map(|p| p.sent_bits.to_string())
         .collect();
     all.push(("bits of each result word sent".into(), sent.join(", ")));
     all
@@ -109,8 +114,11 @@ fn chosen(plan: &Plan) -> Vec<(String, String)> {
 /// What rounding does, in words.
 fn quantisation(program: &Program, plan: &Plan) -> String {
     let steps = plan.sources.iter().filter_map(|s| match &s.kind {
+        PlannedKind::Column {
+            digit: Some(digit), ..
+        } => Some(digit.unit.log2() as i32),
         PlannedKind::Column { grid, .. } => Some(*grid as i32 - s.scale),
-        PlannedKind::Function { .. } => None,
+        PlannedKind::Function { .. } | PlannedKind::Again { .. } => None,
     });
     let mut parts = Vec::new();
     match (steps.clone().min(), steps.max()) {
@@ -132,9 +140,15 @@ fn quantisation(program: &Program, plan: &Plan) -> String {
     }
     for (output, columns) in program.outputs().iter().zip(&plan.outputs) {
         let name = &output.name;
-        let rounding = columns.iter().map(|c| c.rounding).fold(0.0, f64::max);
-        let noise = columns.iter().map(|c| c.tolerance).fold(0.0, f64::max);
-        let exact = columns.iter().all(|c| c.exact_grid.is_some());
+        let rounding = columns
+            .iter()
+            .map(PlannedOutput::rounding)
+            .fold(0.0, f64::max);
+        let noise = columns
+            .iter()
+            .map(PlannedOutput::tolerance)
+            .fold(0.0, f64::max);
+        let exact = columns.iter().all(PlannedOutput::is_exact);
         parts.push(if exact {
             format!("`{name}` exact under noise")
         } else {
@@ -208,23 +222,18 @@ impl Encryptor for TfheEncryptor {
             SchemeError::Foreign(format!("the circuit has no input {}", input.index()))
         })?;
         declared.check(table)?;
-        let mut columns: Vec<Vec<u64>> = vec![vec![0; table.nrows()]; table.ncols()];
-        for source in &self.plan.sources {
-            if let PlannedKind::Column {
-                input: of,
-                column,
-                centre,
-                grid,
-            } = &source.kind
-                && *of == input.index()
-            {
-                let values = table.column(*column);
-                columns[*column] = values
-                    .iter()
-                    .map(|x| encode(*x, *centre, source.scale, *grid))
-                    .collect();
+        let phases = |slot: &Option<usize>| -> Vec<u64> {
+            let source = slot.map(|index| &self.plan.sources[index]);
+            match source.map(|s| (&s.kind, s.scale)) {
+                Some((kind @ PlannedKind::Column { column, .. }, scale)) => {
+                    let values = table.column(*column);
+                    let phases = values.iter().filter_map(|x| kind.encode(*x, scale));
+                    phases.collect()
+                }
+                _ => vec![0; table.nrows()],
             }
-        }
+        };
+        let columns: Vec<Vec<u64>> = self.plan.slots[input.index()].iter().map(phases).collect();
         let columns = columns
             .into_par_iter()
             .map(|phases| encrypt_column(&self.secret, phases))
@@ -277,19 +286,23 @@ impl Decryptor for TfheDecryptor {
             .plan
             .outputs
             .get(output.index())
-            .filter(|columns| {
-                results.output == output.index() && columns.len() == results.columns.len()
+            .filter(|_| {
+                let parts = self.plan.parts(output.index()).count();
+                results.output == output.index() && parts == results.columns.len()
             })
             .ok_or_else(|| {
                 SchemeError::Foreign(format!("these are not output {}", output.index()))
             })?;
-        let length = planned.first().map_or(0, |c| c.form.length);
+        let length = planned.first().map_or(0, PlannedOutput::length);
         let mut table = Array2::zeros((length, planned.len()));
-        for ((planned, column), mut cells) in planned
-            .iter()
-            .zip(&results.columns)
-            .zip(table.columns_mut())
-        {
+        for (planned, mut cells) in planned.iter().zip(table.columns_mut()) {
+            for (index, cell) in cells.iter_mut().enumerate() {
+                *cell = planned.bias.at(index);
+            }
+        }
+        let places = planned.iter().enumerate();
+        let places = places.flat_map(|(i, column)| column.parts.iter().map(move |p| (i, p)));
+        for ((place, part), column) in places.zip(&results.columns) {
             if column.words.len() != length * SIZE {
                 return Err(SchemeError::Foreign("a column of another length".into()));
             }
@@ -300,11 +313,12 @@ impl Decryptor for TfheDecryptor {
                     let ciphertext = LweCiphertext::from_container(words, modulus());
                     decode(
                         decrypt_lwe_ciphertext(self.secret.get(), &ciphertext).0,
-                        planned,
+                        part,
                     )
                 })
                 .collect();
-            cells.assign(&ndarray::ArrayView1::from(&numbers));
+            let mut cells = table.column_mut(place);
+            cells += &ndarray::ArrayView1::from(&numbers);
         }
         Ok(table)
     }

@@ -3,21 +3,16 @@
 use hexperiment_core::program::Program;
 use ndarray::Array2;
 
-use crate::plan::{Plan, PlannedKind, PlannedOutput, WholeForm};
+use crate::plan::{Plan, PlannedKind, PlannedOutput, PlannedPart, WholeForm};
+use crate::table::Table;
 
-/// The phase of `value`: a multiple of `2^grid`.
-pub(crate) fn encode(value: f64, centre: f64, scale: i32, grid: u32) -> u64 {
-    let steps = ((value - centre) * f64::from(scale - grid as i32).exp2()).round() as i128;
-    (steps << grid) as u64
-}
-
-/// The number that an output's phase stands for.
-pub(crate) fn decode(phase: u64, output: &PlannedOutput) -> f64 {
-    let phase = match output.exact_grid {
+/// The number that the phase of an output's part stands for.
+pub(crate) fn decode(phase: u64, part: &PlannedPart) -> f64 {
+    let phase = match part.exact_grid {
         Some(grid) => phase.wrapping_add(1 << (grid - 1)) >> grid << grid,
         None => phase,
     };
-    phase.cast_signed() as f64 * f64::from(-output.form.scale).exp2()
+    phase.cast_signed() as f64 * f64::from(-part.form.scale).exp2()
 }
 
 /// Evaluates the plan: one table for each output.
@@ -25,34 +20,48 @@ pub(crate) fn simulate(plan: &Plan, inputs: &[Array2<f64>]) -> Vec<Array2<f64>> 
     let mut sources: Vec<Vec<u64>> = Vec::new();
     for source in &plan.sources {
         let phases = match &source.kind {
-            PlannedKind::Column {
-                input,
-                column,
-                centre,
-                grid,
-            } => inputs[*input]
+            PlannedKind::Column { input, column, .. } => inputs[*input]
                 .column(*column)
                 .iter()
-                .map(|x| encode(*x, *centre, source.scale, *grid))
+                .filter_map(|x| source.kind.encode(*x, source.scale))
                 .collect(),
-            PlannedKind::Function { operand, table } => evaluate(operand, &sources)
-                .into_iter()
-                .map(|phase| table.at(phase))
-                .collect(),
+            PlannedKind::Function {
+                operand,
+                table,
+                offset,
+            } => looked_up(operand, table, *offset, &sources),
+            PlannedKind::Again { of, offset } => match &plan.sources[*of].kind {
+                PlannedKind::Function { operand, table, .. } => {
+                    looked_up(operand, table, *offset, &sources)
+                }
+                PlannedKind::Column { .. } | PlannedKind::Again { .. } => vec![],
+            },
         };
         sources.push(phases);
     }
     let outputs = plan.outputs.iter().map(|columns| {
-        let length = columns.first().map_or(0, |c| c.form.length);
+        let length = columns.first().map_or(0, PlannedOutput::length);
         let mut table = Array2::zeros((length, columns.len()));
         for (output, mut column) in columns.iter().zip(table.columns_mut()) {
-            for (cell, phase) in column.iter_mut().zip(evaluate(&output.form, &sources)) {
-                *cell = decode(phase, output);
+            for (index, cell) in column.iter_mut().enumerate() {
+                *cell = output.bias.at(index);
+            }
+            for part in &output.parts {
+                for (cell, phase) in column.iter_mut().zip(evaluate(&part.form, &sources)) {
+                    *cell += decode(phase, part);
+                }
             }
         }
         table
     });
     outputs.collect()
+}
+
+fn looked_up(operand: &WholeForm, table: &Table, offset: u64, sources: &[Vec<u64>]) -> Vec<u64> {
+    let phases = evaluate(operand, sources).into_iter();
+    phases
+        .map(|phase| table.at(phase.wrapping_add(offset)))
+        .collect()
 }
 
 fn evaluate(form: &WholeForm, sources: &[Vec<u64>]) -> Vec<u64> {

@@ -2,6 +2,7 @@
 
 use hexperiment_core::scheme::{Ciphertexts, Evaluator, SchemeError};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tfhe::core_crypto::commons::math::random::Seed;
 use tfhe::core_crypto::prelude::{LweSize, SeededLweCiphertextList};
@@ -9,7 +10,7 @@ use tfhe::core_crypto::prelude::{LweSize, SeededLweCiphertextList};
 use crate::keys::{ServerKey, modulus};
 use crate::parameters::SIZE;
 use crate::plan::{Plan, PlannedKind, WholeForm, WholeTerm};
-use crate::table::{HALF_CELL, Table};
+use crate::table::{CELL_LOG, HALF_CELL, Table};
 use crate::wire::{Column, Fresh, Results, Seeded};
 
 /// The server's role.
@@ -46,20 +47,25 @@ impl Evaluator for TfheEvaluator {
         self.check(&tables)?;
         let mut sums: Vec<Vector> = self.plan.forms().map(trivial).collect();
         let mut function = 0;
+        // Read from rotations before their turn.
+        let mut read: BTreeMap<usize, Vector> = BTreeMap::new();
         for (index, source) in self.plan.sources.iter().enumerate() {
             let vector = match &source.kind {
-                PlannedKind::Column { input, column, .. } => {
-                    if !self.is_used(index) {
-                        continue;
+                PlannedKind::Column { input, .. } => {
+                    let mut slots = self.plan.slots[*input].iter();
+                    match slots.position(|s| *s == Some(index)) {
+                        Some(slot) if self.is_used(index) => expand(&tables[*input].columns[slot]),
+                        _ => continue,
                     }
-                    expand(&tables[*input].columns[*column])
                 }
                 PlannedKind::Function { table, .. } => {
                     // Forms begin with the functions' arguments, in order; this one is complete.
                     let argument = std::mem::take(&mut sums[function]);
                     function += 1;
-                    self.apply(table, &argument)?
+                    read.extend(self.apply(index, table, &argument)?);
+                    read.remove(&index).unwrap_or_default()
                 }
+                PlannedKind::Again { .. } => read.remove(&index).unwrap_or_default(),
             };
             for (form, sum) in self.plan.forms().zip(&mut sums) {
                 for term in form.terms.iter().filter(|t| t.source == index) {
@@ -68,20 +74,15 @@ impl Evaluator for TfheEvaluator {
             }
         }
         let mut results = sums.into_iter().skip(function);
-        let outputs = self
-            .plan
-            .outputs
-            .iter()
-            .enumerate()
-            .map(|(output, columns)| {
-                let columns = columns.iter().zip(&mut results);
-                Ciphertexts::new(Results {
-                    output,
-                    columns: columns
-                        .map(|(planned, words)| Column::rounded(words, planned.sent_bits))
-                        .collect(),
-                })
-            });
+        let outputs = self.plan.outputs.iter().enumerate().map(|(output, _)| {
+            let parts = self.plan.parts(output).zip(&mut results);
+            Ciphertexts::new(Results {
+                output,
+                columns: parts
+                    .map(|(part, words)| Column::rounded(words, part.sent_bits))
+                    .collect(),
+            })
+        });
         Ok(outputs.collect())
     }
 }
@@ -95,8 +96,9 @@ impl TfheEvaluator {
                 self.inputs.len()
             )));
         }
-        for (index, (table, (length, columns))) in tables.iter().zip(&self.inputs).enumerate() {
-            let shape = table.columns.len() == *columns
+        let inputs = self.inputs.iter().zip(&self.plan.slots);
+        for (index, (table, ((length, columns), slots))) in tables.iter().zip(inputs).enumerate() {
+            let shape = table.columns.len() == slots.len()
                 && table.columns.iter().all(|c| c.bodies.len() == *length);
             if table.input != index || !shape {
                 return Err(SchemeError::Foreign(format!(
@@ -114,18 +116,43 @@ impl TfheEvaluator {
             .any(|form| form.terms.iter().any(|t| t.source == source))
     }
 
-    fn apply(&self, table: &Table, argument: &[u64]) -> Result<Vector, SchemeError> {
+    /// What is read from the rotations of source `index`, by source.
+    fn apply(
+        &self,
+        index: usize,
+        table: &Table,
+        argument: &[u64],
+    ) -> Result<Vec<(usize, Vector)>, SchemeError> {
         let key = self.key.as_ref().ok_or_else(|| SchemeError::Library {
             library: "tfhe",
             operation: "bootstrap".into(),
             message: "there is no bootstrapping key".into(),
         })?;
-        let mut vector = vec![0u64; argument.len()];
-        vector
-            .par_chunks_exact_mut(SIZE)
-            .zip(argument.par_chunks_exact(SIZE))
-            .for_each(|(out, ciphertext)| out.copy_from_slice(&look_up(key, table, ciphertext)));
-        Ok(vector)
+        let (readers, places): (Vec<_>, Vec<_>) = self.readers(index).unzip();
+        let elements: Vec<Vec<Vec<u64>>> = argument
+            .par_chunks_exact(SIZE)
+            .map(|ciphertext| look_up(key, table, ciphertext, &places))
+            .collect();
+        let vectors = readers.into_iter().enumerate().map(|(i, reader)| {
+            let words = elements.iter().flat_map(|e| e[i].iter().copied());
+            (reader, words.collect())
+        });
+        Ok(vectors.collect())
+    }
+
+    /// The sources that are read from a function's rotations, each with the cells between its
+    /// place and the argument.
+    fn readers(&self, function: usize) -> impl Iterator<Item = (usize, usize)> {
+        let sources = self.plan.sources.iter().enumerate().skip(function);
+        sources.filter_map(move |(index, source)| match &source.kind {
+            PlannedKind::Function { offset, .. } if index == function => {
+                Some((index, (offset >> CELL_LOG) as usize))
+            }
+            PlannedKind::Again { of, offset } if *of == function => {
+                Some((index, (offset >> CELL_LOG) as usize))
+            }
+            _ => None,
+        })
     }
 }
 
@@ -160,9 +187,13 @@ fn affine(ciphertext: &[u64], factor: u64, offset: u64) -> Vec<u64> {
     words
 }
 
-fn look_up(key: &ServerKey, table: &Table, ciphertext: &[u64]) -> Vec<u64> {
+/// The results at each of `places`; comparisons have one.
+fn look_up(key: &ServerKey, table: &Table, ciphertext: &[u64], places: &[usize]) -> Vec<Vec<u64>> {
     match table {
-        Table::Cells { shift, cells } => key.bootstrap(&affine(ciphertext, 1, *shift), cells),
+        Table::Cells { shift, cells } => {
+            let rotated = key.rotate(&affine(ciphertext, 1, *shift), cells);
+            places.iter().map(|place| rotated.read(*place)).collect()
+        }
         Table::Step { levels, one } => {
             let mut votes = vec![0u64; SIZE];
             for level in levels {
@@ -179,7 +210,7 @@ fn look_up(key: &ServerKey, table: &Table, ciphertext: &[u64]) -> Vec<u64> {
                 let sign = [one / 2; crate::parameters::N];
                 key.bootstrap(&affine(&votes, 1, HALF_CELL.wrapping_neg()), &sign)
             };
-            affine(&decided, 1, one / 2)
+            vec![affine(&decided, 1, one / 2)]
         }
     }
 }

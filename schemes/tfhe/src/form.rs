@@ -21,6 +21,16 @@ pub(crate) enum Source {
         /// The error that it may carry.
         precision: f64,
     },
+    /// A digit of a column: the client encrypts whole numbers digit by digit where the program
+    /// needs them so.
+    Digit {
+        /// Which input.
+        input: usize,
+        /// Which of its columns.
+        column: usize,
+        /// Where the digit is found.
+        digit: Digit,
+    },
     /// A function of a form.
     Function {
         /// What is looked up.
@@ -30,6 +40,35 @@ pub(crate) enum Source {
         /// The results' range.
         range: Interval,
     },
+}
+
+/// A digit of the whole number `round((x - low) / unit)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Digit {
+    /// The number 0.
+    pub(crate) low: f64,
+    /// What 1 stands for.
+    pub(crate) unit: f64,
+    /// Bits below the digit.
+    pub(crate) shift: u32,
+    /// The digit's bits.
+    pub(crate) bits: u32,
+    /// Bits of the whole number, which is held to what they express.
+    pub(crate) all_bits: u32,
+}
+
+impl Digit {
+    /// The digit of `x`.
+    pub(crate) fn of(self, x: f64) -> f64 {
+        let largest = f64::from(self.all_bits as i32).exp2() - 1.0;
+        let code = ((x - self.low) / self.unit).round().clamp(0.0, largest) as u64;
+        ((code >> self.shift) & ((1 << self.bits) - 1)) as f64
+    }
+
+    /// The largest that it can be.
+    pub(crate) fn largest(self) -> f64 {
+        ((1u64 << self.bits) - 1) as f64
+    }
 }
 
 /// What a bootstrap, or a cascade of them, computes.
@@ -44,6 +83,38 @@ pub(crate) enum Function {
     },
     /// A table over whole numbers; exact.
     Lookup(LookupTable),
+    /// A table over whole numbers modulo `2 h`, exact: `x` maps to entry `x + offset`, and entry
+    /// `y + h` is the negative of entry `y`, as bootstraps have it. Tables that differ in their
+    /// offset only are read from one blind rotation.
+    Ring {
+        /// Entries 0 to `h - 1`; `h` is a power of two.
+        entries: Arc<[f64]>,
+        /// Added to the argument.
+        offset: i32,
+        /// What 1 of the argument stands for in the program; for what is said of rounding.
+        unit: f64,
+    },
+}
+
+impl Source {
+    /// Whether both are read from one blind rotation.
+    pub(crate) fn shares_rotation(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Function {
+                    function: Function::Ring { entries: a, .. },
+                    operand: x,
+                    ..
+                },
+                Self::Function {
+                    function: Function::Ring { entries: b, .. },
+                    operand: y,
+                    ..
+                },
+            ) => a == b && x == y,
+            _ => false,
+        }
+    }
 }
 
 /// Which element of a source meets element `i`; `None`: element `i`.
@@ -76,6 +147,11 @@ pub(crate) struct Form {
 impl Form {
     /// The source, which is this value.
     pub(crate) fn of(source: usize, value: &Value) -> Self {
+        Self::source(source, value.length(), value.range())
+    }
+
+    /// A source of this length and range.
+    pub(crate) fn source(source: usize, length: usize, range: Interval) -> Self {
         Self {
             terms: vec![Term {
                 source,
@@ -83,8 +159,18 @@ impl Form {
                 weight: 1.0.into(),
             }],
             bias: 0.0.into(),
-            length: value.length(),
-            range: value.range(),
+            length,
+            range,
+        }
+    }
+
+    /// A public number.
+    pub(crate) fn constant(number: Public, length: usize, range: Interval) -> Self {
+        Self {
+            terms: vec![],
+            bias: number,
+            length,
+            range,
         }
     }
 

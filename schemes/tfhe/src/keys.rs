@@ -117,6 +117,11 @@ impl ServerKey {
     /// the cell nearest to the phase.
     /// `ciphertext` and the result have [`SIZE`] words; `cells` are the table's [`N`] entries.
     pub(crate) fn bootstrap(&self, ciphertext: &[u64], cells: &[u64]) -> Vec<u64> {
+        self.rotate(ciphertext, cells).read(0)
+    }
+
+    /// A bootstrap without its extraction.
+    pub(crate) fn rotate(&self, ciphertext: &[u64], cells: &[u64]) -> Rotated {
         let ciphertext = LweCiphertext::from_container(ciphertext, modulus());
         let lwe_size = PARAMETERS.lwe_dimension.to_lwe_size();
         let mut small = LweCiphertext::new(0u64, lwe_size, modulus());
@@ -146,9 +151,25 @@ impl ServerKey {
                 buffers.stack(),
             );
         });
+        Rotated(accumulator)
+    }
+}
+
+/// A table, rotated by a phase: coefficient `i` is the entry `i` cells after the phase's.
+pub(crate) struct Rotated(GlweCiphertext<Vec<u64>>);
+
+impl Rotated {
+    /// The entry so many cells after the phase's: [`SIZE`] words.
+    pub(crate) fn read(&self, cells: usize) -> Vec<u64> {
+        let (degree, negative) = (cells % N, cells / N % 2 == 1);
         let mut result = vec![0u64; SIZE];
         let mut out = LweCiphertext::from_container(result.as_mut_slice(), modulus());
-        extract_lwe_sample_from_glwe_ciphertext(&accumulator, &mut out, MonomialDegree(0));
+        extract_lwe_sample_from_glwe_ciphertext(&self.0, &mut out, MonomialDegree(degree));
+        if negative {
+            for word in &mut result {
+                *word = word.wrapping_neg();
+            }
+        }
         result
     }
 }

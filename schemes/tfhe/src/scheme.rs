@@ -42,9 +42,7 @@ impl Scheme for Tfhe {
             Relu, Scale, Select, Shift, Sigmoid, Sign, Square, Step, Sub, Sum, WeightedSum,
         };
         let product = "a product of two ciphertexts takes a table over both at once: 4 bits in all \
-                       with this parameter set";
-        let choice = "it needs a product of a bit and a wide number, which takes a table over both \
-                      at once";
+                       with this parameter set; a bit times a whole number is a `select`";
         Ok(Capabilities {
             native: [
                 Abs,
@@ -53,12 +51,15 @@ impl Scheme for Tfhe {
                 Compare,
                 Constant,
                 Lookup,
+                Max,
+                Min,
                 Neg,
                 Offset,
                 Pick,
                 Polynomial,
                 Relu,
                 Scale,
+                Select,
                 Shift,
                 Sigmoid,
                 Sign,
@@ -72,13 +73,7 @@ impl Scheme for Tfhe {
             approximation: None,
             levels: LevelModel::None,
             client_finishes: false,
-            missing: BTreeMap::from([
-                (Mul, product),
-                (Square, product),
-                (Max, choice),
-                (Min, choice),
-                (Select, choice),
-            ]),
+            missing: BTreeMap::from([(Mul, product), (Square, product)]),
             missing_otherwise: "there is no table for it",
         })
     }

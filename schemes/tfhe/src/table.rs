@@ -139,6 +139,26 @@ impl Table {
         }
     }
 
+    /// A table of whole numbers modulo `2 h` of which the second half is the negative of the
+    /// first, whose `h` entries are given; the argument 1 is a box of `1 / 2h` of a turn.
+    pub(crate) fn ring(entries: &[f64], result_scale: i32) -> Self {
+        let half = entries.len();
+        let width = N / half;
+        let cells = (0..N).map(|i| {
+            // Boxes lie around their number; the last half box is that of `h`.
+            let x = (i + width / 2) / width;
+            if x < half {
+                to_phase(entries[x], result_scale)
+            } else {
+                to_phase(entries[0], result_scale).wrapping_neg()
+            }
+        });
+        Self::Cells {
+            shift: 0,
+            cells: cells.collect(),
+        }
+    }
+
     /// A step, and how far from a wrong decision each of its bootstraps stays, in turns: the
     /// levels (with what the argument's noise is multiplied by), and the last sum.
     pub(crate) fn step(grid: u32, result_scale: u32) -> Option<(Self, Margins)> {

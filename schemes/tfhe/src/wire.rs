@@ -15,7 +15,7 @@ const RESULT: u8 = 1;
 const HEADER: usize = 4 + 1 + 4;
 const SEED: usize = 16;
 
-/// The encrypted columns of an input.
+/// The encrypted columns of an input, or their digits.
 pub(crate) struct Fresh {
     /// Which input.
     pub(crate) input: usize,
@@ -31,7 +31,7 @@ pub(crate) struct Seeded {
     pub(crate) bodies: Vec<u64>,
 }
 
-/// The columns of an output.
+/// The columns of an output, or their parts.
 pub(crate) struct Results {
     /// Which output.
     pub(crate) output: usize,
@@ -135,20 +135,18 @@ pub(crate) fn read(
     let index = u32::from_le_bytes([head[5], head[6], head[7], head[8]]) as usize;
     match head[4] {
         FRESH => {
-            let (length, count) = *inputs
+            let ((length, _), slots) = inputs
                 .get(index)
+                .zip(plan.slots.get(index))
                 .ok_or_else(|| foreign(format!("the circuit has no input {index}")))?;
-            read_fresh(body, index, length, count).map(Read::Fresh)
+            read_fresh(body, index, *length, slots.len()).map(Read::Fresh)
         }
         RESULT => {
-            let columns = plan
-                .outputs
-                .get(index)
-                .ok_or_else(|| foreign(format!("the circuit has no output {index}")))?;
-            let shapes: Vec<_> = columns
-                .iter()
-                .map(|c| (c.form.length, c.sent_bits))
-                .collect();
+            if index >= plan.outputs.len() {
+                return Err(foreign(format!("the circuit has no output {index}")));
+            }
+            let parts = plan.parts(index);
+            let shapes: Vec<_> = parts.map(|p| (p.form.length, p.sent_bits)).collect();
             read_results(body, index, &shapes).map(Read::Results)
         }
         kind => Err(foreign(format!("unknown kind {kind}"))),

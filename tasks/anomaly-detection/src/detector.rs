@@ -84,6 +84,9 @@ impl Detector {
         if !(self.clip > 0.0 && self.clip.is_finite()) {
             return Err(format!("`clip`: found {}, expected above 0", self.clip));
         }
+        if self.sensors.iter().all(|s| s.weight == 0.0) {
+            return Err("every `weight` is 0, expected one at least that is not".into());
+        }
         for (i, s) in self.sensors.iter().enumerate() {
             for (what, x) in [("width", s.unit.width), ("deviation", s.deviation)] {
                 if x <= 0.0 {
@@ -257,6 +260,12 @@ mod tests {
             &whole.replacen("\"deviation\": 2.0", "\"deviation\": 0.0", 1),
             &["sensor `a`, `deviation`: found 0"],
         );
+        let mut idle = detector();
+        for sensor in &mut idle.sensors {
+            sensor.weight = 0.0;
+        }
+        let idle = String::from_utf8(idle.to_json().unwrap()).unwrap();
+        refused(&idle, &["every `weight` is 0"]);
         let missing = Detector::load(Path::new("nowhere.json")).unwrap_err();
         assert!(missing.to_string().contains("nowhere.json"), "{missing}");
     }

@@ -213,6 +213,21 @@ impl Detection {
     }
 }
 
+/// What the alarms are worth, in words: AUC alone would praise a detector that never fires.
+fn found(metrics: &[Metric]) -> Option<String> {
+    let value = |name: &str| metrics.iter().find(|m| m.name == name).map(|m| m.value);
+    let (tp, missed, fp) = (value("tp")?, value("fn")?, value("fp")?);
+    Some(format!(
+        "{tp} of {} anomalies are found (recall {:.3}), among {} alarms (precision {:.3}); AUPRC \
+         {:.3}",
+        tp + missed,
+        value("recall")?,
+        tp + fp,
+        value("precision")?,
+        value("auprc")?
+    ))
+}
+
 /// A text as a field of a CSV file (RFC 4180).
 fn field(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
@@ -248,6 +263,8 @@ impl Prepared for Detection {
                 .filter(|m| ["alarm_rate", "agreement"].contains(&m.name.as_str()))
                 .collect(),
         };
+        let mut notes = self.notes.clone();
+        notes.extend(found(&metrics));
         let errors = margins.iter().zip(&self.clear).map(|(a, b)| (a - b).abs());
         let worst = errors.max_by(f64::total_cmp).unwrap_or(0.0);
         let more = [
@@ -265,7 +282,7 @@ impl Prepared for Detection {
         Ok(Quality {
             samples: margins.len(),
             metrics,
-            notes: self.notes.clone(),
+            notes,
         })
     }
 

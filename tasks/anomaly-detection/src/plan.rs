@@ -39,6 +39,7 @@ impl Plan {
         let folds = options.integer("folds")? as usize;
         match options.get("model") {
             Some(OptionValue::Text(path)) if folds == 0 => {
+                refuse_idle(options)?;
                 Self::loaded(request.data, Path::new(path))
             }
             Some(_) => Err(TaskError::Options(format!(
@@ -98,7 +99,8 @@ impl Plan {
         let saved = if folds > 0 {
             notes.push(format!(
                 "each row is scored by the one of {folds} detectors whose training did not see \
-                 it; `model.json` is one more, trained on all rows"
+                 it; `model.json` is one more, trained on all rows. No label goes from one fold to \
+                 another, but the units that values are clipped in are of all rows"
             ));
             fit(&all)?.detector
         } else {
@@ -121,14 +123,11 @@ impl Plan {
                 "all {rows} rows are scored; measures are of the test part's {}",
                 data.test.len()
             ));
-            let name = |row: &usize| {
-                if data.test.contains(row) {
-                    "test"
-                } else {
-                    "train"
-                }
-            };
-            all.iter().map(|row| name(row).to_owned()).collect()
+            let mut part = vec!["train".to_owned(); rows];
+            for row in &data.test {
+                part[*row] = "test".into();
+            }
+            part
         };
         let spread = |f: Fitted| over_all(f, &places, &series.names, &units);
         Ok(Self {
@@ -161,6 +160,7 @@ impl Plan {
         };
         let places = detector.sensors.iter().map(place);
         let places = places.collect::<Result<Vec<usize>, _>>()?;
+        refuse_empty(data, &places, path)?;
         let units: Vec<Unit> = detector.sensors.iter().map(|s| s.unit).collect();
         let series = Series::new(data, &places, &units, detector.clip)?;
         let rows = data.features.nrows();
@@ -191,6 +191,54 @@ impl Plan {
             saved: None,
             notes,
         })
+    }
+}
+
+/// Options that train a detector mean nothing where one is loaded; what is not their default was
+/// given.
+fn refuse_idle(options: &Options) -> Result<(), TaskError> {
+    let specs = crate::options().into_iter();
+    let mut trains = specs.filter(|spec| TRAINING.contains(&spec.name));
+    let given = trains.find_map(|spec| {
+        let value = options.get(spec.name)?;
+        (Some(value) != spec.default.as_ref()).then(|| format!("`{} = {value}`", spec.name))
+    });
+    match given {
+        Some(given) => Err(TaskError::Options(format!(
+            "{given} has no meaning beside `model`, whose detector is trained: leave one of them \
+             out"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The options that only training looks at.
+const TRAINING: [&str; 6] = [
+    "features",
+    "alarm_rate",
+    "clip",
+    "alpha",
+    "class_weight",
+    "max_iterations",
+];
+
+/// A sensor of a loaded detector cannot be left out, so that the usual way out is none.
+fn refuse_empty(data: &Dataset, places: &[usize], path: &Path) -> Result<(), TaskError> {
+    let is_empty = |place: &&usize| data.features.column(**place).iter().all(|x| x.is_nan());
+    match places.iter().find(is_empty) {
+        Some(place) => Err(TaskError::data(
+            format!(
+                "{}: column `{}`: found no valid value in its {} rows, expected at least one: the \
+                 detector in {} looks at it",
+                data.place(),
+                data.columns[*place],
+                data.features.nrows(),
+                path.display()
+            ),
+            "score more rows together, so that it has a value to interpolate from; or train a \
+             detector without this sensor, leaving it out by `drop_columns` under [dataset]",
+        )),
+        None => Ok(()),
     }
 }
 

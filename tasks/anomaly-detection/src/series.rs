@@ -2,6 +2,7 @@
 
 use hexperiment_core::dataset::Dataset;
 use hexperiment_core::dataset::gaps::{Fill, Gap, find, whole_series};
+use hexperiment_core::dataset::transform::Spread;
 use hexperiment_core::task::TaskError;
 use ndarray::{Array2, ArrayView1, Axis};
 use serde::{Deserialize, Serialize};
@@ -17,17 +18,23 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
-    /// Mean and standard deviation of what is valid among `values`.
+    /// Mean and standard deviation of what is valid among `values`. Of a sensor that is constant,
+    /// that has no value here, or none that can be squared, nothing can be learnt: it is sent as
+    /// it is, and clipped.
     fn fit(values: ArrayView1<'_, f64>) -> Self {
-        let valid = || values.iter().copied().filter(|x| !x.is_nan());
-        let count = valid().count().max(1) as f64;
-        let centre = valid().sum::<f64>() / count;
-        let width = (valid().map(|x| (x - centre).powi(2)).sum::<f64>() / count).sqrt();
-        // Rounding leaves a constant sensor a deviation of some units in the last place.
-        let constant = width <= 1e-12 * (1.0 + centre.abs());
-        Self {
-            centre,
-            width: if constant { 1.0 } else { width },
+        match Spread::of(values) {
+            Some(spread) if spread.is_constant() => Self {
+                centre: spread.mean,
+                width: 1.0,
+            },
+            Some(spread) => Self {
+                centre: spread.mean,
+                width: spread.deviation,
+            },
+            None => Self {
+                centre: 0.0,
+                width: 1.0,
+            },
         }
     }
 

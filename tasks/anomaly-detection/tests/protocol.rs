@@ -193,6 +193,30 @@ fn a_detector_is_saved_and_scores_other_data() {
         let same = (1..30).filter(|i| score(lines[*i]) == score(&whole[i + 10]));
         assert!(same.count() >= 25);
     }
+    refused(
+        &few,
+        &[model.clone(), ("alarm_rate", OptionValue::Number(0.1))],
+        "`alarm_rate = 0.1` has no meaning beside `model`",
+    );
+    // A single row needs no neighbour if nothing is missing in it.
+    let mut one = few.clone();
+    let whole_row = (0..30).find(|i| few.features.row(*i).iter().all(|x| !x.is_nan()));
+    let row = whole_row.unwrap();
+    one.features = few.features.slice(ndarray::s![row..=row, ..]).to_owned();
+    one.labels[0].values.truncate(1);
+    one.test.truncate(1);
+    for layout in ["series", "gathered"] {
+        let (quality, files) = run(&one, &[model.clone(), ("layout", text(layout))]).unwrap();
+        assert_eq!(quality.samples, 1);
+        assert_eq!(file(&files, "anomalies.csv").lines().count(), 2);
+    }
+    one.features.fill(f64::NAN);
+    refused(&one, std::slice::from_ref(&model), "column `");
+    refused(
+        &one,
+        std::slice::from_ref(&model),
+        "score more rows together",
+    );
     few.columns[1] = "z".into();
     refused(&few, std::slice::from_ref(&model), "no column `b`");
     refused(
@@ -251,6 +275,73 @@ fn bad_data_are_explained() {
     bad.train = (0..60).collect();
     refused(&bad, &[], "the test part has no rows");
     refused(&data(8), &[], "one class only");
+    bad = data(3);
+    bad.features.fill(1.0);
+    (bad.train, bad.test) = (vec![0], vec![1, 2]);
+    refused(&bad, &[], "one class only: each of its 1 targets");
+}
+
+/// What a row outside the training part holds moves neither weights nor threshold: only, where it
+/// is the nearest neighbour, a gap.
+#[test]
+fn the_test_part_is_not_learnt_from() {
+    let mut whole = data(120);
+    whole
+        .features
+        .mapv_inplace(|x| if x.is_nan() { 20.0 } else { x });
+    let model = |data: &Dataset| {
+        let (_, files) = run(data, &[]).unwrap();
+        file(&files, "model.json").to_owned()
+    };
+    let before = model(&whole);
+    for row in whole.test.clone() {
+        whole.features.row_mut(row).fill(1e6);
+    }
+    let target = whole.target.as_mut().unwrap();
+    for row in &whole.test {
+        target.values[*row] = 1.0 - target.values[*row];
+    }
+    assert_eq!(model(&whole), before);
+    let row = whole.train[0];
+    whole.features[[row, 1]] += 1.0;
+    assert_ne!(model(&whole), before);
+}
+
+/// Each fold's rows are scored by a detector that they did not touch: a value that changes moves
+/// its own row's score, and those of other folds, but no other of its fold.
+#[test]
+fn a_fold_is_not_learnt_from() {
+    let mut whole = data(120);
+    whole
+        .features
+        .mapv_inplace(|x| if x.is_nan() { 0.0 } else { x });
+    let scores = |data: &Dataset| -> Vec<(f64, String)> {
+        let (_, files) = run(data, &[("folds", OptionValue::Integer(4))]).unwrap();
+        let read = |line: &str| {
+            let fields: Vec<&str> = line.rsplit(',').collect();
+            (fields[2].parse().unwrap(), fields[0].to_owned())
+        };
+        file(&files, "anomalies.csv")
+            .lines()
+            .skip(1)
+            .map(read)
+            .collect()
+    };
+    let before = scores(&whole);
+    let row = 17;
+    whole.features[[row, 1]] *= 1.02;
+    let after = scores(&whole);
+    let moved = |i: usize| (before[i].0 - after[i].0).abs();
+    let fold = &before[row].1;
+    assert!(moved(row) > 1e-3);
+    let (own, others): (Vec<usize>, Vec<usize>) = (0..120)
+        .filter(|i| *i != row)
+        .partition(|i| before[*i].1 == *fold);
+    assert!(own.len() > 20 && others.iter().any(|i| moved(*i) > 1e-4));
+    // Units are of all rows, and only rounding is left of them in the scores.
+    for i in own {
+        assert!(moved(i) < 2e-6, "row {i}: {}", moved(i));
+    }
 }
 
 /// SECOM, five folds, an alarm on a fifth: what the encrypted pipelines are held against.

@@ -1,7 +1,7 @@
 //! The series that a run is about: values hidden, standardised, gaps found.
 
 use hexperiment_core::dataset::Dataset;
-use hexperiment_core::dataset::transform::median;
+use hexperiment_core::dataset::transform::{Spread, median};
 use hexperiment_core::task::TaskError;
 use ndarray::{Array2, ArrayView1};
 
@@ -38,10 +38,18 @@ pub(crate) struct Series {
 impl Series {
     /// All rows of `data` in their order, a share of the valid values hidden by `seed`.
     ///
-    /// Fails where another policy would fill gaps first or leave out rows, where a column has no
-    /// valid value, and where nothing is missing.
+    /// Fails where another policy would fill gaps first or leave out rows, where there is one row
+    /// only, where a column has no valid value or none that can be standardised, and where nothing
+    /// is missing.
     pub(crate) fn new(data: &Dataset, hidden_share: f64, seed: u64) -> Result<Self, TaskError> {
         whole_series(data)?;
+        if data.features.nrows() < 2 {
+            return Err(TaskError::data(
+                "found a series of a single row, expected two or more: nothing is next to it in \
+                 time",
+                "use more rows; is there a `limit` under [dataset]?",
+            ));
+        }
         let mut table = data.features.clone();
         let missing = table.iter().filter(|x| x.is_nan()).count();
         let hidden = hide(&mut table, hidden_share, seed);
@@ -56,7 +64,9 @@ impl Series {
                  stands for a missing value: `missing_marker` under [dataset]",
             ));
         }
-        let scales: Vec<Scale> = table.columns().into_iter().map(Scale::fit).collect();
+        let columns = table.columns().into_iter().zip(&data.columns);
+        let scales = columns.map(|(column, name)| Scale::fit(column, name));
+        let scales = scales.collect::<Result<Vec<Scale>, _>>()?;
         let truths = hidden.into_iter().map(|(row, column, x)| Hidden {
             row,
             column,
@@ -95,7 +105,8 @@ impl Series {
     }
 }
 
-/// Mean and standard deviation of a column's valid values.
+/// How a column's values become standard deviations from its mean. Fails where they are too large
+/// for one.
 struct Scale {
     mean: f64,
     deviation: f64,
@@ -103,18 +114,25 @@ struct Scale {
 }
 
 impl Scale {
-    fn fit(column: ArrayView1<'_, f64>) -> Self {
-        let valid = || column.iter().copied().filter(|x| !x.is_nan());
-        let count = valid().count().max(1) as f64;
-        let mean = valid().sum::<f64>() / count;
-        let deviation = (valid().map(|x| (x - mean).powi(2)).sum::<f64>() / count).sqrt();
-        // Rounding leaves a constant column a deviation of some units in the last place.
-        let constant = deviation <= 1e-12 * mean.abs();
-        Self {
-            mean,
-            deviation: if constant { 1.0 } else { deviation },
+    fn fit(column: ArrayView1<'_, f64>, name: &str) -> Result<Self, TaskError> {
+        let spread = Spread::of(column).ok_or_else(|| {
+            TaskError::data(
+                format!(
+                    "column `{name}`: found values whose squares are beyond double precision, \
+                     expected magnitudes below 1e150"
+                ),
+                format!(
+                    "leave it out, `drop_columns = [\"{name}\"]` under [dataset], or say which of \
+                     them stands for a missing value: `missing_marker` there"
+                ),
+            )
+        })?;
+        let constant = spread.is_constant();
+        Ok(Self {
+            mean: spread.mean,
+            deviation: if constant { 1.0 } else { spread.deviation },
             constant,
-        }
+        })
     }
 
     fn apply(&self, x: f64) -> f64 {
@@ -195,9 +213,14 @@ mod tests {
     #[test]
     fn what_cannot_be_interpolated_is_explained() {
         refused(&data(array![[1.0], [2.0]]), 0.0, "none of the 2 values");
-        // A single row has no value to spare.
-        refused(&data(array![[1.0, 2.0]]), 0.5, "none of the 2 values");
-        refused(&data(array![[1.0, X]]), 0.5, "column `s1`");
+        refused(&data(array![[1.0, 2.0]]), 0.5, "a single row");
+        refused(&data(array![[1.0, X]]), 0.5, "a single row");
+        refused(&data(array![[1.0, X], [2.0, X]]), 0.5, "column `s1`");
+        refused(
+            &data(array![[1.0, 1e200], [X, -1e200]]),
+            0.0,
+            "column `s1`: found values whose squares",
+        );
         let mut median = data(array![[1.0], [X], [2.0]]);
         median.missing = MissingPolicy::Median;
         refused(&median, 0.0, "missing = \"keep\"");

@@ -266,8 +266,10 @@ fn refused(data: &Dataset, given: &[(&str, OptionValue)], expect: &str) {
 
 #[test]
 fn bad_data_and_options_are_explained() {
-    refused(&data(array![[1.0, X]]), &[], "column `s1`");
-    refused(&data(array![[1.0, 2.0]]), &[], "none of the 2 values");
+    refused(&data(array![[1.0, X]]), &[], "a single row");
+    refused(&data(array![[1.0, X], [2.0, X]]), &[], "column `s1`");
+    let small = data(array![[1.0, 2.0], [1.5, 2.0]]);
+    refused(&small, &[], "none of the 4 values");
     let mut median = waves(20, 1, |i, _| i == 5);
     median.missing = MissingPolicy::Median;
     refused(&median, &[], "missing = \"keep\"");

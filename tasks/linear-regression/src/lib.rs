@@ -1,19 +1,26 @@
-//! Linear regression, inference: ordinary least squares in clear on the training part; the test
-//! samples are encrypted, predicted by the server and decrypted by the client.
+//! Linear regression. Inference: ordinary least squares in clear on the training part, or a model
+//! that is loaded; the test samples are encrypted, predicted by the server and decrypted by the
+//! client. Training: the training part is encrypted, and the model is what is decrypted.
 
 mod train;
+mod training;
 
-use hexperiment_core::dataset::transform;
+use std::path::Path;
+
+use hexperiment_core::dataset::encode::EncodedTable;
+use hexperiment_core::dataset::{Partition, transform};
 use hexperiment_core::inventory;
-use hexperiment_core::linear_model::{Features, OneRound, Settings};
+use hexperiment_core::linear_model::{Features, OneRound, SavedModel, Settings};
 use hexperiment_core::metrics;
-use hexperiment_core::options::OptionSpec;
+use hexperiment_core::options::{OptionKind, OptionSpec, OptionValue};
 use hexperiment_core::program::{Output, Program, ProgramBuilder};
 use hexperiment_core::registry::TaskPlugin;
 use hexperiment_core::session::Session;
 use hexperiment_core::task::{
     Outcome, PrepareRequest, Prepared, Quality, Task, TaskError, TaskManifest,
 };
+
+use train::Fitted;
 
 inventory::submit! { TaskPlugin(&LinearRegression) }
 
@@ -24,36 +31,55 @@ impl Task for LinearRegression {
     fn manifest(&self) -> TaskManifest {
         let mut options = vec![OptionSpec::choice(
             "mode",
-            &["inference"],
+            &["inference", "training"],
             "inference",
-            "Prediction; training under encryption is not there yet.",
+            "What is encrypted: samples to predict, or rows to train on.",
         )];
         options.extend(Settings::specs(
             "Use so many features, best by correlation on the training part; 0 for all.",
         ));
+        options.push(OptionSpec::new(
+            "model",
+            OptionKind::Text,
+            "Inference: the path of a `model.json` that an earlier run left; nothing is trained.",
+        ));
+        options.extend(training::specs());
         options.push(OptionSpec::number(
             "precision",
             1e-12..=1.0,
             1e-6,
-            "Error wanted on predictions, in standard deviations of the target.",
+            "Inference: error wanted on predictions, in standard deviations of the target.",
         ));
+        let mut metrics = metrics::REGRESSION.to_vec();
+        metrics.extend(training::MORE_METRICS);
         TaskManifest {
             name: "linear-regression",
-            doc: "Predicts encrypted samples by ordinary least squares, without a penalty, fitted \
-                  in clear on the training part (linfa-linear). The vector axis is the samples; \
-                  the model is public to the server; predictions are in the target's unit.",
+            doc: "Inference: predicts encrypted samples by ordinary least squares, without a \
+                  penalty, fitted in clear on the training part (linfa-linear); each feature is one \
+                  vector, the model is public to the server. Training: least squares from encrypted \
+                  rows and targets; predicts in clear; leaves `model.json` and `curve.csv`. \
+                  Predictions are in the target's unit.",
             options,
-            metrics: metrics::REGRESSION.to_vec(),
+            metrics,
         }
     }
 
     fn prepare(&self, request: PrepareRequest<'_>) -> Result<Box<dyn Prepared>, TaskError> {
         let options = request.options;
+        if options.text("mode")? == "training" {
+            return Ok(Box::new(training::Training::new(request)?));
+        }
         let partition = request.data.partition()?;
         let settings = Settings::read(options)?;
-        let Features { table, mut notes } =
-            Features::prepare(&partition, settings, transform::rank_by_correlation)?;
-        let fitted = train::fit(&table.train, &partition.train.target, &table.columns)?;
+        let (table, fitted, mut notes) = match options.get("model") {
+            Some(OptionValue::Text(path)) => load(Path::new(path), &partition, settings)?,
+            _ => {
+                let Features { table, notes } =
+                    Features::prepare(&partition, settings, transform::rank_by_correlation)?;
+                let fitted = train::fit(&table.train, &partition.train.target, &table.columns)?;
+                (table, fitted, notes)
+            }
+        };
         let truth = partition.test.target.to_vec();
         if truth.iter().all(|y| *y == truth[0]) {
             notes.push(format!(
@@ -83,6 +109,30 @@ impl Task for LinearRegression {
             },
         }))
     }
+}
+
+/// Takes a model that an earlier run left; its columns and its clip hold.
+fn load(
+    path: &Path,
+    partition: &Partition,
+    settings: Settings,
+) -> Result<(EncodedTable, Fitted, Vec<String>), TaskError> {
+    if settings.features > 0 {
+        return Err(TaskError::Options(format!(
+            "`features = {}` selects features, `model` has its own; give one of them",
+            settings.features
+        )));
+    }
+    let saved = SavedModel::load(path)?;
+    let table = saved.encode(partition, settings.encoding.range_margin)?;
+    let notes = table.notes.clone();
+    let deviation = partition.train.target.std(0.0);
+    let fitted = Fitted {
+        model: saved.model(),
+        // Only a precision depends on it.
+        deviation: if deviation > 0.0 { deviation } else { 1.0 },
+    };
+    Ok((table, fitted, notes))
 }
 
 struct Inference {

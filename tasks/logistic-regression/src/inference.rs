@@ -1,12 +1,14 @@
 //! The trained model and its program.
 
+use std::path::Path;
+
 use hexperiment_core::dataset::encode::EncodedTable;
-use hexperiment_core::dataset::transform;
+use hexperiment_core::dataset::{Partition, transform};
 use hexperiment_core::linear_model::{
-    Features, LinearModel, LogisticTraining, OneRound, Settings, check_binary, sigmoid,
+    Features, LinearModel, LogisticTraining, OneRound, SavedModel, Settings, check_binary, sigmoid,
 };
 use hexperiment_core::metrics;
-use hexperiment_core::options::Options;
+use hexperiment_core::options::{OptionValue, Options};
 use hexperiment_core::program::{Output, Program, ProgramBuilder};
 use hexperiment_core::session::Session;
 use hexperiment_core::task::{Outcome, PrepareRequest, Prepared, Quality, TaskError};
@@ -66,17 +68,11 @@ impl Inference {
         check_binary(&partition.train.target, "training")?;
         check_binary(&partition.test.target, "test")?;
         let settings = Settings::read(options)?;
-        let Features { table, mut notes } =
-            Features::prepare(&partition, settings, transform::rank_by_f)?;
-        let training = LogisticTraining {
-            alpha: options.number("alpha")?,
-            balanced: options.text("class_weight")? == "balanced",
-            max_iterations: options.integer("max_iterations")? as u64,
+        let (table, model, mut notes) = match options.get("model") {
+            Some(OptionValue::Text(path)) => load(Path::new(path), &partition, settings)?,
+            _ => train(options, &partition, settings)?,
         };
-        let trained = training.fit(&table.train, &partition.train.target)?;
-        let model = trained.model;
         let (logit_cut, cut_note) = rule.cut(&model.scores(&table.train).to_vec())?;
-        notes.extend(trained.note);
         notes.extend(cut_note);
 
         let program = state(
@@ -104,6 +100,36 @@ impl Inference {
             notes,
         })
     }
+}
+
+type Ready = (EncodedTable, LinearModel, Vec<String>);
+
+/// Trains in clear.
+fn train(options: &Options, partition: &Partition, settings: Settings) -> Result<Ready, TaskError> {
+    let Features { table, mut notes } =
+        Features::prepare(partition, settings, transform::rank_by_f)?;
+    let training = LogisticTraining {
+        alpha: options.number("alpha")?,
+        balanced: options.text("class_weight")? == "balanced",
+        max_iterations: options.integer("max_iterations")? as u64,
+    };
+    let trained = training.fit(&table.train, &partition.train.target)?;
+    notes.extend(trained.note);
+    Ok((table, trained.model, notes))
+}
+
+/// Takes a model that an earlier run left; its columns and its clip hold, its threshold does not.
+fn load(path: &Path, partition: &Partition, settings: Settings) -> Result<Ready, TaskError> {
+    if settings.features > 0 {
+        return Err(TaskError::Options(format!(
+            "`features = {}` selects features, `model` has its own; give one of them",
+            settings.features
+        )));
+    }
+    let saved = SavedModel::load(path)?;
+    let table = saved.encode(partition, settings.encoding.range_margin)?;
+    let notes = table.notes.clone();
+    Ok((table, saved.model(), notes))
 }
 
 /// The program: a weighted sum, and what follows it.

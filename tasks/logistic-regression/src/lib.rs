@@ -1,8 +1,10 @@
-//! Logistic regression, inference: the model is trained in clear on the training part; the test
-//! samples are encrypted, scored by the server and decrypted by the client.
+//! Logistic regression. Inference: the model is trained in clear on the training part, or loaded;
+//! the test samples are encrypted, scored by the server and decrypted by the client. Training: the
+//! training part is encrypted, and the model is what is decrypted.
 
 mod decision;
 mod inference;
+mod training;
 
 use hexperiment_core::inventory;
 use hexperiment_core::linear_model::Settings;
@@ -21,15 +23,15 @@ impl Task for LogisticRegression {
         let mut options = vec![
             OptionSpec::choice(
                 "mode",
-                &["inference"],
+                &["inference", "training"],
                 "inference",
-                "Scoring; training under encryption is not there yet.",
+                "What is encrypted: samples to score, or rows to train on.",
             ),
             OptionSpec::choice(
                 "output",
                 &["logit", "probability", "class"],
                 "logit",
-                "What is computed under encryption: the linear score, its sigmoid, or the decision (0 or 1).",
+                "Inference: what is computed under encryption: the linear score, its sigmoid, or the decision (0 or 1).",
             ),
             OptionSpec::number(
                 "alpha",
@@ -48,7 +50,13 @@ impl Task for LogisticRegression {
                 "max_iterations",
                 1..=100_000,
                 500,
-                "Iterations of the trainer.",
+                "Iterations of the trainer in clear: of the model, or of the one that training under \
+                 encryption is compared with.",
+            ),
+            OptionSpec::new(
+                "model",
+                OptionKind::Text,
+                "Inference: the path of a `model.json` that an earlier run left; nothing is trained.",
             ),
             OptionSpec::new(
                 "threshold",
@@ -70,23 +78,31 @@ impl Task for LogisticRegression {
         options.extend(Settings::specs(
             "Use so many features, best by ANOVA F on the training part; 0 for all.",
         ));
+        options.extend(training::specs());
         options.push(OptionSpec::number(
             "precision",
             1e-12..=1.0,
             5e-7,
-            "Absolute error wanted on the logit or probability; of a class, on the logit that is compared.",
+            "Inference: absolute error wanted on the logit or probability; of a class, on the logit that is compared.",
         ));
+        let mut metrics = metrics::BINARY.to_vec();
+        metrics.extend(training::MORE_METRICS);
         TaskManifest {
             name: "logistic-regression",
-            doc: "Scores encrypted samples by a logistic regression that was trained in clear on \
-                  the training part (linfa-logistic). The vector axis is the samples: each \
-                  feature is one vector, the model is public to the server.",
+            doc: "Inference: scores encrypted samples by a logistic regression that was trained in \
+                  clear on the training part (linfa-logistic); each feature is one vector, the \
+                  model is public to the server. Training: finds the weights from encrypted rows \
+                  and labels; scores in clear; leaves `model.json` and `curve.csv`.",
             options,
-            metrics: metrics::BINARY.to_vec(),
+            metrics,
         }
     }
 
     fn prepare(&self, request: PrepareRequest<'_>) -> Result<Box<dyn Prepared>, TaskError> {
-        Ok(Box::new(inference::Inference::new(request)?))
+        if request.options.text("mode")? == "training" {
+            Ok(Box::new(training::Training::new(request)?))
+        } else {
+            Ok(Box::new(inference::Inference::new(request)?))
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! A vector for each class of pixels: those of one row and one column modulo the stride.
 //!
 //! An element stands for a window; those of a class that belong to the next window are one element
-//! further, those of the next row of windows one row of the grid. So each pixel is encrypted once,
+//! further, those of the next row of windows one row of the grid; zeros fill a vector that is
+//! shifted up to a power of two. So each pixel is encrypted once,
 //! and windows that overlap meet by shifts. Maxima and sums are separable: rows come first and are
 //! shared by the windows above each other. A maximum is idempotent: pixels may count twice, so
 //! that runs of any length grow by doubling, in `ceil(log2 n)` steps.
@@ -12,6 +13,10 @@ use ndarray::Array2;
 
 use crate::draft::{Deep, Draft, Layout, Method, Pooling};
 use crate::pictures::Pictures;
+
+/// The most elements that vectors are padded to a power of two for: schemes that hold a vector in
+/// the slots of one ciphertext shift no others, and have no more slots.
+const MOST_PADDED: usize = 1 << 15;
 
 /// Lays pictures out; each is as large as a window at least.
 pub(crate) fn lay_out(pictures: &Pictures, pooling: Pooling) -> Result<Layout, TaskError> {
@@ -35,17 +40,25 @@ pub(crate) fn lay_out(pictures: &Pictures, pooling: Pooling) -> Result<Layout, T
         }
     }
     let classes = window.min(stride);
-    pooling.check_size(elements.len(), classes * classes)?;
-    let table = Array2::from_shape_fn((elements.len(), classes * classes), |(i, class)| {
-        let (plane, y, x) = elements[i];
-        let at = [y + class / classes, x + class % classes];
-        planes[plane].get(at).copied().unwrap_or(0.0)
+    let padded = elements.len().next_power_of_two();
+    let length = if over > 0 && padded <= MOST_PADDED {
+        padded
+    } else {
+        elements.len()
+    };
+    pooling.check_size(length, classes * classes)?;
+    let table = Array2::from_shape_fn((length, classes * classes), |(i, class)| {
+        let pixel = elements.get(i).and_then(|(plane, y, x)| {
+            planes[*plane].get([y + class / classes, x + class % classes])
+        });
+        pixel.copied().unwrap_or(0.0)
     });
     let note = format!(
-        "{} classes of {} pixels, in rows of {width}; {} windows",
+        "{} windows; {} classes of {} pixels, in rows of {width}, and {} elements of padding",
+        places.len(),
         classes * classes,
         elements.len(),
-        places.len()
+        length - elements.len()
     );
     let names = (0..classes * classes).map(|c| format!("{}, {}", c / classes, c % classes));
     let (mut draft, values) = Draft::new(pooling, names.collect(), table)?;

@@ -4,6 +4,7 @@
 //! and how many there are. Maxima want a scheme that compares, or one whose products carry a
 //! polynomial in the place of the comparison; means every scheme has.
 
+mod artefacts;
 mod draft;
 mod grid;
 mod pictures;
@@ -12,13 +13,14 @@ mod windows;
 
 use hexperiment_core::inventory;
 use hexperiment_core::options::{OptionKind, OptionSpec, Options};
-use hexperiment_core::program::{InputId, OutputId, Program};
+use hexperiment_core::program::Program;
 use hexperiment_core::registry::TaskPlugin;
 use hexperiment_core::session::Session;
 use hexperiment_core::task::{
-    Outcome, PrepareRequest, Prepared, Quality, Task, TaskError, TaskManifest,
+    Artefact, Outcome, PrepareRequest, Prepared, Quality, Task, TaskError, TaskManifest,
 };
 
+use crate::artefacts::Gallery;
 use crate::draft::{Layout, Method, Pooling};
 use crate::pictures::Pictures;
 use crate::quality::Measure;
@@ -34,8 +36,11 @@ impl Task for MaxPooling {
             name: "max-pooling",
             doc: "Pools images: the maximum or the mean of each square window, for each colour. \
                   Windows that would reach over an edge are left out. All pixels are used, none \
-                  is split off. Errors are in grey levels of 0 to 255; a sample is a pooled \
-                  pixel with all its colours.",
+                  is split off; alpha is left out, 16 bits become 8. Errors are in grey levels of \
+                  0 to 255, `exact_share` is of those below one half, `psnr` in decibels; a \
+                  sample is a pooled pixel with all its colours. Leaves each image as pooled, as \
+                  pooled in clear, and their difference: 128 where they are equal, 32 more or \
+                  less for each grey level.",
             options: options(),
             metrics: quality::METRICS.to_vec(),
         }
@@ -65,6 +70,7 @@ impl Task for MaxPooling {
         Ok(Box::new(Pooled {
             layout,
             measure: Measure::new(&pictures, pooling, options.number("tolerance")?),
+            gallery: Gallery::new(&pictures, pooling),
             pooling,
             gathered,
         }))
@@ -125,9 +131,13 @@ fn options() -> Vec<OptionSpec> {
         OptionSpec::number(
             "tolerance",
             0.0..=64.0,
-            0.5,
+            1.0,
             "Grey levels by which a maximum may lie below a pixel of its window before it counts \
-             as inverted.",
+             as `inverted`: as if another pixel had been taken for the brightest. A scheme that \
+             approximates comparisons blends two pixels of nearly the same level, and comes out \
+             a little below both or either; that is an error, which `max_error` tells, and no \
+             inversion. Where the wrong pixel is taken, the result lies below the right one by \
+             their difference, and counts if that is more than this.",
         ),
     ]
 }
@@ -152,6 +162,7 @@ fn crop(options: &Options) -> Result<Option<(usize, usize)>, TaskError> {
 struct Pooled {
     layout: Layout,
     measure: Measure,
+    gallery: Gallery,
     pooling: Pooling,
     gathered: bool,
 }
@@ -166,21 +177,19 @@ impl Prepared for Pooled {
     }
 
     fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
-        let table = self.layout.table.view();
-        let sealed = session.client().encrypt(InputId::from_index(0), table)?;
-        let results = session.server().evaluate(&[&sealed])?;
-        let mut outputs = Vec::with_capacity(results.len());
-        for (index, result) in results.iter().enumerate() {
-            let id = OutputId::from_index(index);
-            outputs.push(session.client().decrypt(id, result)?);
-        }
-        Ok(Outcome { outputs })
+        Outcome::of_one_round(session, std::slice::from_ref(&self.layout.table))
     }
 
     fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError> {
         let mut quality = self.measure.score(&self.layout.read(outcome));
         quality.notes.push(self.layout.note.clone());
+        quality.notes.extend(self.gallery.note());
         Ok(quality)
+    }
+
+    fn artefacts(&self, outcome: &Outcome) -> Result<Vec<Artefact>, TaskError> {
+        let pooled = self.layout.read(outcome);
+        self.gallery.files(&pooled, self.measure.clear())
     }
 
     fn server_sees(&self) -> Option<String> {

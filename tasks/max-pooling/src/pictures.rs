@@ -3,7 +3,7 @@
 use hexperiment_core::dataset::Dataset;
 use hexperiment_core::dataset::pixels::{COLOURS, GREY, PLACE};
 use hexperiment_core::task::TaskError;
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, s};
 
 use crate::draft::WHITE;
 
@@ -16,7 +16,8 @@ pub(crate) struct Pictures {
     pub(crate) planes: Vec<Plane>,
     /// Planes of each picture.
     pub(crate) colours: usize,
-    place: String,
+    /// Of each picture: its file's, or what it is called.
+    pub(crate) names: Vec<String>,
 }
 
 const HELP: &str = "name an image or a folder of images: `use = \"scene\"`, or `path = \"my.png\"`, \
@@ -30,63 +31,33 @@ impl Pictures {
         crop: Option<(usize, usize)>,
         grey: bool,
     ) -> Result<Self, TaskError> {
-        let place = data.place();
-        let column = |name: &&str| {
-            let at = data.columns.iter().position(|c| c == name);
-            at.ok_or_else(|| {
-                let problem = format!("{place}: found no column `{name}`, expected pixels");
-                TaskError::data(problem, HELP)
-            })
-        };
-        let all = |names: &[&str]| names.iter().map(column).collect::<Result<Vec<_>, _>>();
-        let [image, row, column] = all(&PLACE)?[..] else {
-            return Err(TaskError::data("found no places of pixels", HELP));
-        };
-        let shown = all(&GREY).or_else(|_| all(&COLOURS))?;
-        let table = &data.features;
-        let numbers = table.column(image);
+        let columns = Columns::of(data)?;
+        let numbers = data.features.column(columns.image);
         let mut planes = Vec::new();
+        let mut names = Vec::new();
         let mut start = 0;
         for (number, run) in numbers.to_vec().chunk_by(|a, b| a == b).enumerate() {
-            let pixels = table.slice(s![start..start + run.len(), ..]);
+            let name = name(data, number);
+            let pixels = data.features.slice(s![start..start + run.len(), ..]);
             start += run.len();
-            // Rows are in order, so that the last one has the greatest place.
-            let side = |c: usize| (pixels[[run.len() - 1, c]] as usize).saturating_add(1);
-            let (height, width) = (side(row), side(column));
-            let in_order = |(i, pixel): (usize, ndarray::ArrayView1<'_, f64>)| {
-                pixel[row] == (i / width) as f64 && pixel[column] == (i % width) as f64
-            };
-            let level = |x: &f64| (0.0..=WHITE).contains(x);
-            if Some(run.len()) != height.checked_mul(width)
-                || !pixels.rows().into_iter().enumerate().all(in_order)
-                || !shown.iter().all(|c| pixels.column(*c).iter().all(level))
-            {
-                let problem = format!(
-                    "{place}: image {} is not whole, expected each of its {width} x {height} pixels \
-                     once, row by row, with levels from 0 to 255",
-                    number + 1
-                );
-                return Err(TaskError::data(problem, HELP));
-            }
-            let plane = |c: &usize| {
-                Array2::from_shape_fn((height, width), |(y, x)| pixels[[y * width + x, *c]])
-            };
-            let mut colours: Vec<Plane> = shown.iter().map(plane).collect();
+            let mut colours = columns.colours(&name, pixels)?;
             if let (true, [red, green, blue]) = (grey, &colours[..]) {
                 colours = vec![luma(red, green, blue)];
             }
             for plane in colours {
                 planes.push(match crop {
                     None => plane,
-                    Some(size) => cut(&plane, size)
-                        .ok_or_else(|| too_small(&place, number, &plane, size, "`crop`"))?,
+                    Some(size) => {
+                        cut(&plane, size).ok_or_else(|| too_small(&name, &plane, size, "`crop`"))?
+                    }
                 });
             }
+            names.push(name);
         }
         Ok(Self {
+            colours: if grey { 1 } else { columns.shown.len() },
             planes,
-            colours: if grey { 1 } else { shown.len() },
-            place,
+            names,
         })
     }
 
@@ -96,37 +67,87 @@ impl Pictures {
         match self.planes.iter().position(|plane| !fits(plane)) {
             None => Ok(()),
             Some(at) => {
-                let (number, plane) = (at / self.colours, &self.planes[at]);
-                Err(too_small(
-                    &self.place,
-                    number,
-                    plane,
-                    (window, window),
-                    "`window`",
-                ))
+                let name = &self.names[at / self.colours];
+                let size = (window, window);
+                Err(too_small(name, &self.planes[at], size, "`window`"))
             }
         }
     }
+}
 
-    /// How many there are.
-    pub(crate) fn count(&self) -> usize {
-        self.planes.len() / self.colours
+/// Where in a table of pixels what stands.
+struct Columns {
+    image: usize,
+    row: usize,
+    column: usize,
+    /// One of grey levels, or three of colours.
+    shown: Vec<usize>,
+}
+
+impl Columns {
+    fn of(data: &Dataset) -> Result<Self, TaskError> {
+        let find = |name: &&str| {
+            let at = data.columns.iter().position(|c| c == name);
+            at.ok_or_else(|| {
+                let problem = format!("found no column `{name}`, expected pixels");
+                TaskError::data(problem, HELP)
+            })
+        };
+        let all = |names: &[&str]| names.iter().map(find).collect::<Result<Vec<_>, _>>();
+        let [image, row, column] = PLACE;
+        Ok(Self {
+            image: find(&image)?,
+            row: find(&row)?,
+            column: find(&column)?,
+            shown: all(&GREY).or_else(|_| all(&COLOURS))?,
+        })
+    }
+
+    /// The planes of one picture, whose pixels have to be all there, and in order.
+    fn colours(&self, name: &str, pixels: ArrayView2<'_, f64>) -> Result<Vec<Plane>, TaskError> {
+        let count = pixels.nrows();
+        // Rows are in order, so that the last one has the greatest place.
+        let side = |column: usize| (pixels[[count - 1, column]] as usize).saturating_add(1);
+        let (height, width) = (side(self.row), side(self.column));
+        let in_order = |(i, pixel): (usize, ArrayView1<'_, f64>)| {
+            pixel[self.row] == (i / width) as f64 && pixel[self.column] == (i % width) as f64
+        };
+        let level = |x: &f64| (0.0..=WHITE).contains(x);
+        let shown = self.shown.iter();
+        if Some(count) != height.checked_mul(width)
+            || !pixels.rows().into_iter().enumerate().all(in_order)
+            || !shown.clone().all(|c| pixels.column(*c).iter().all(level))
+        {
+            let problem = format!(
+                "{name} is not whole, expected each of its {width} x {height} pixels once, row by \
+                 row, with levels from 0 to 255"
+            );
+            return Err(TaskError::data(problem, HELP));
+        }
+        let plane = |c: &usize| {
+            Array2::from_shape_fn((height, width), |(y, x)| pixels[[y * width + x, *c]])
+        };
+        Ok(shown.map(plane).collect())
     }
 }
 
+/// What a picture is called, from its number on from 0.
+fn name(data: &Dataset, number: usize) -> String {
+    let provenance = &data.provenance;
+    let file = || Some(provenance.file.as_ref()?.to_string_lossy().into_owned());
+    let of_folder = provenance.files.get(number).cloned();
+    of_folder.or_else(file).unwrap_or_else(|| data.name.clone())
+}
+
 fn too_small(
-    place: &str,
-    number: usize,
+    name: &str,
     plane: &Plane,
     (width, height): (usize, usize),
     option: &str,
 ) -> TaskError {
     let (w, h) = (plane.ncols(), plane.nrows());
     TaskError::data(
-        format!(
-            "{place}: image {} has {w} x {h} pixels, expected {width} x {height} or more",
-            number + 1
-        ),
+        format!("{name} has {w} x {h} pixels, expected {width} x {height} or more"),
         format!("choose a smaller {option} under [task], or a larger image"),
     )
 }

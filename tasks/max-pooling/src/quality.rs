@@ -16,14 +16,9 @@ pub(crate) const METRICS: [&str; 6] = [
     "images",
 ];
 
-/// The peak signal-to-noise ratio that is shown where there is no noise to speak of, in decibels:
-/// that of errors in the last place of double precision.
-const BEST_PSNR: f64 = 320.0;
-
 /// What results are measured by.
 #[derive(Clone, Debug)]
 pub(crate) struct Measure {
-    /// Pooled in clear: planes, rows, columns.
     clear: Vec<f64>,
     method: Method,
     tolerance: f64,
@@ -52,13 +47,18 @@ impl Measure {
             method: pooling.method,
             tolerance,
             colours: pictures.colours,
-            images: pictures.count(),
+            images: pictures.names.len(),
         }
     }
 
     /// Pooled pixels, each with all its colours.
     pub(crate) fn pixels(&self) -> usize {
         self.clear.len() / self.colours
+    }
+
+    /// Pooled in clear: planes, rows, columns, one picture after the other.
+    pub(crate) fn clear(&self) -> &[f64] {
+        &self.clear
     }
 
     /// Measures what came back: one level for each window of each plane, in order.
@@ -74,14 +74,13 @@ impl Measure {
             value,
             plaintext: Some(plaintext),
         };
-        let ratio = 20.0 * (WHITE / mean(|e| e * e).sqrt()).log10();
-        // Not `min`, which would take NaN for the best.
-        let psnr = if ratio > BEST_PSNR { BEST_PSNR } else { ratio };
+        // In decibels; infinite where there is no error at all.
+        let psnr = 20.0 * (WHITE / mean(|e| e * e).sqrt()).log10();
         let mut metrics = vec![
             metric("max_error", greatest.unwrap_or(0.0), 0.0),
             metric("mean_error", mean(f64::abs), 0.0),
             metric("exact_share", share(&|e| e.abs() < 0.5) / count, 1.0),
-            metric("psnr", psnr, BEST_PSNR),
+            metric("psnr", psnr, f64::INFINITY),
         ];
         if self.method == Method::Max {
             // The maximum in clear is the brightest pixel of the window.

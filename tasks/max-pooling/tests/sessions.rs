@@ -142,7 +142,9 @@ fn check(data: &Dataset, image: &RgbImage, windows: &[u32], strides: &[u32]) {
             let case = format!("{method} {layout} {division} {window} {stride}");
             assert!(value(&quality, "max_error") < 1e-12, "{case}: {quality:?}");
             assert_eq!(value(&quality, "exact_share"), 1.0, "{case}");
-            assert!(value(&quality, "psnr") > 250.0, "{case}");
+            let psnr = value(&quality, "psnr");
+            let exact = value(&quality, "max_error") == 0.0;
+            assert!(psnr > 250.0 && (psnr == f64::INFINITY) == exact, "{case}");
             assert_eq!(quality.samples, expect.len() / 3, "{case}");
             assert_eq!(prepared.samples(), quality.samples, "{case}");
             let inverted = quality.metric("inverted").map(|m| m.value);
@@ -253,6 +255,68 @@ fn folders_grey_images_and_crops() {
     assert_eq!(cut, expect.map(f64::from));
 }
 
+/// Names and levels of the files that a run leaves; what came back is `off` in its first pixel.
+#[track_caller]
+fn left(data: &Dataset, given: &Given<'_>, off: f64) -> Vec<(String, RgbImage)> {
+    let prepared = prepare(data, given).unwrap();
+    let (mut outcome, _) = run(prepared.as_ref());
+    outcome.outputs[0][[0, 0]] += off;
+    let files = prepared.artefacts(&outcome).unwrap();
+    let read = |bytes: &[u8]| image::load_from_memory(bytes).unwrap().to_rgb8();
+    files
+        .iter()
+        .map(|f| (f.name.clone(), read(&f.bytes)))
+        .collect()
+}
+
+#[test]
+fn pooled_images_are_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = coloured(9, 6);
+    image.save(folder.path().join("a b.png")).unwrap();
+    for layout in ["windows", "grid"] {
+        let alone = file(&folder.path().join("a b.png"));
+        let given = vec![text("layout", layout), whole("stride", 1)];
+        let files = left(&alone, &given, -3.0);
+        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        let expect = ["a-b-pooled.png", "a-b-clear.png", "a-b-difference-x32.png"];
+        assert_eq!(names, expect);
+        let clear = naive(&image, "max", 2, 1);
+        let [pooled, in_clear, difference] = [0, 1, 2].map(|i| &files[i].1);
+        assert_eq!(pooled.dimensions(), (8, 5));
+        for (x, y, pixel) in pooled.enumerate_pixels() {
+            for channel in 0..3 {
+                let off = if (x, y, channel) == (0, 0, 0) {
+                    3.0
+                } else {
+                    0.0
+                };
+                let level = clear[channel * 40 + y as usize * 8 + x as usize];
+                assert_eq!(f64::from(in_clear[(x, y)][channel]), level);
+                assert_eq!(f64::from(pixel[channel]), level - off);
+                let shown = f64::from(difference[(x, y)][channel]);
+                assert_eq!(shown, 128.0 - 32.0 * off);
+            }
+        }
+    }
+    // Names that would be the same; grey; and no more than anyone would look at.
+    let _ = std::fs::remove_file(folder.path().join("a b.png"));
+    for i in 0..40 {
+        let name = format!("{}{i:02}.png", "x".repeat(60));
+        GrayImage::new(4, 2).save(folder.path().join(name)).unwrap();
+    }
+    let many = file(folder.path());
+    let files = left(&many, &vec![], f64::NAN);
+    assert_eq!(files.len(), 3 * 32);
+    let names: std::collections::BTreeSet<_> = files.iter().map(|(name, _)| name).collect();
+    assert_eq!(names.len(), files.len());
+    assert_eq!(files[3].0, format!("02-{}-pooled.png", "x".repeat(40)));
+    assert_eq!(files[2].1[(0, 0)], Rgb([255; 3]));
+    assert_eq!(files[5].1[(0, 0)], Rgb([128; 3]));
+    let note = &run(prepare(&many, &vec![]).unwrap().as_ref()).1.notes[1];
+    assert!(note.contains("the first 32 of 40"), "{note}");
+}
+
 /// What a scheme without comparisons says, and that it has means.
 #[test]
 fn additive_schemes_have_means_only() {
@@ -283,11 +347,13 @@ fn errors_are_measured() {
         prepared.score(&outcome).unwrap()
     };
     let count = good.outputs[0].len() as f64;
-    let quality = changed(&|i| if i == 5 { -0.6 } else { 0.4 });
+    let quality = changed(&|i| if i == 5 { -1.1 } else { 0.4 });
     assert_eq!(value(&quality, "inverted"), 1.0);
-    assert!((value(&quality, "max_error") - 0.6).abs() < 1e-9);
+    assert!((value(&quality, "max_error") - 1.1).abs() < 1e-9);
     assert!((value(&quality, "exact_share") - (count - 1.0) / count).abs() < 1e-9);
     assert_eq!(value(&changed(&|_| 3.0), "inverted"), 0.0);
+    assert_eq!(value(&changed(&|_| -0.9), "inverted"), 0.0);
+    assert_eq!(value(&changed(&|_| 0.0), "psnr"), f64::INFINITY);
     assert_eq!(value(&changed(&|_| 3.0), "exact_share"), 0.0);
     // 20 log10(255 / 3)
     assert!((value(&changed(&|_| 3.0), "psnr") - 38.588_4).abs() < 1e-3);
@@ -307,7 +373,7 @@ fn refused(data: &Dataset, given: Given<'_>, words: &[&str]) {
 #[test]
 fn bad_data_and_options_are_explained() {
     let scene = manifest("scene");
-    let words = ["image 1 has 48 x 40 pixels", "41 x 41", "`window`"];
+    let words = ["scene has 48 x 40 pixels", "41 x 41", "`window`"];
     refused(&scene, vec![whole("window", 41)], &words);
     refused(&scene, vec![text("crop", "49x2")], &["49 x 2", "`crop`"]);
     refused(
@@ -330,6 +396,16 @@ fn bad_data_and_options_are_explained() {
     refused(&torn, vec![], &["is not whole"]);
     torn.features[[48 * 40 - 1, 1]] = f64::INFINITY;
     refused(&torn, vec![], &["is not whole"]);
+
+    // The image is named.
+    let folder = tempfile::tempdir().unwrap();
+    for (name, side) in [("a.png", 9), ("b.png", 3)] {
+        GrayImage::new(side, 9)
+            .save(folder.path().join(name))
+            .unwrap();
+    }
+    let words = ["b.png has 3 x 9 pixels", "4 x 4"];
+    refused(&file(folder.path()), vec![whole("window", 4)], &words);
 
     // No larger than memory bears.
     let folder = tempfile::tempdir().unwrap();

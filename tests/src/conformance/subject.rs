@@ -1,7 +1,7 @@
 //! The scheme under test, and programs made ready on it.
 
 use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::program::lower::{Capabilities, Lowered, lower};
+use hexperiment_core::program::lower::{Capabilities, Lowered};
 use hexperiment_core::program::{InputId, OutputId, Program};
 use hexperiment_core::registry;
 use hexperiment_core::scheme::{Ciphertexts, Circuit, CompileRequest, KeySet, Scheme, SchemeError};
@@ -84,7 +84,7 @@ impl Subject {
         program: &Program,
         security: SecurityDemand,
     ) -> Result<(Lowered, Box<dyn Circuit>), SchemeError> {
-        let lowered = lower(program, &self.capabilities())?;
+        let lowered = self.scheme.lower(program, &self.options, security)?;
         let circuit = self.scheme.compile(CompileRequest {
             lowered: &lowered,
             options: &self.options,

@@ -26,7 +26,7 @@ fn nothing_is_wrong() {
 
 /// Every verb refuses `e.toml` in the same words, each of `words` among them, and leave no run.
 #[track_caller]
-fn refused(place: &Place, words: &[&str]) {
+pub fn refused(place: &Place, words: &[&str]) {
     for verb in ["check", "explain", "run"] {
         let outcome = place.call(&[verb, "e.toml"]);
         outcome.ends_with(2).does_not_panic();
@@ -212,10 +212,23 @@ fn contradictions() {
         "use = \"logistic-regression\"\nthreshold = 0.5\nalarm_rate = 0.1",
         SCHEME,
         &[
-            "e.toml: ",
+            "e.toml:9:",
             "`threshold = 0.5` and `alarm_rate = 0.1`",
             "give one",
         ],
+    );
+    file(
+        WINE,
+        "use = \"interpolation\"\nlayout = \"pairs\"\nsegments = 3",
+        SCHEME,
+        &["e.toml:10:", "`segments = 3` has no meaning"],
+    );
+    // The line of the matrix, where the value comes from.
+    file(
+        WINE,
+        "use = \"interpolation\"\nlayout = \"pairs\"",
+        &format!("{SCHEME}\n[matrix]\n\"task.segments\" = [0, 3]"),
+        &["e.toml:13:", "`segments = 3` has no meaning"],
     );
     file(
         OWN,

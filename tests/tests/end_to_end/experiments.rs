@@ -15,10 +15,10 @@ const COLUMNS: &str = "experiment, scheme, label, task, dataset, status, reason,
     value, plaintext_value, max_abs_error, approximation_error, noise_error, precision_bits, \
     compile_ms, keygen_ms, encrypt_ms, evaluate_ms, decrypt_ms, evaluate_ms_low, evaluate_ms_high, \
     total_ms_per_sample, ciphertext_bytes, result_bytes, key_bytes, expansion, rounds, server_sees, \
-    security_bits, peak_rss_bytes, threads";
+    protection, security_bits, peak_rss_bytes, threads";
 
 /// Those that hold words; the others hold numbers.
-const WORDS: [&str; 8] = [
+const WORDS: [&str; 9] = [
     "experiment",
     "scheme",
     "label",
@@ -27,6 +27,7 @@ const WORDS: [&str; 8] = [
     "status",
     "metric",
     "server_sees",
+    "protection",
 ];
 
 fn parsed(path: &str) -> Table {
@@ -163,8 +164,29 @@ fn check(name: &str, change: impl Fn(&mut Table)) {
     for expected in ["records.jsonl", "logs"] {
         assert!(folder.0.join(expected).exists(), "{expected}");
     }
-    if experiment["task"]["use"].as_str() == Some("anomaly-detection") {
-        check_flags(&folder.0.join("artefacts"), ok, &rows[0]["samples"]);
+    match experiment["task"]["use"].as_str() {
+        Some("anomaly-detection") => {
+            check_flags(&folder.0.join("artefacts"), ok, &rows[0]["samples"]);
+        }
+        Some("max-pooling") => check_images(&folder.0.join("artefacts"), ok),
+        _ => {}
+    }
+}
+
+/// Every cell that is well leaves a pooled image, that in clear, and their difference.
+#[track_caller]
+fn check_images(artefacts: &Path, cells: usize) {
+    let folders: Vec<_> = fs::read_dir(artefacts).unwrap().flatten().collect();
+    assert_eq!(folders.len(), cells);
+    for folder in folders {
+        let files = fs::read_dir(folder.path()).unwrap().flatten();
+        let names: BTreeSet<String> = files
+            .map(|f| f.file_name().into_string().unwrap())
+            .collect();
+        for kind in ["-pooled.png", "-clear.png", "-difference-x32.png"] {
+            let of_kind = names.iter().filter(|name| name.ends_with(kind));
+            assert_eq!(of_kind.count(), 1, "{kind}: {names:?}");
+        }
     }
 }
 
@@ -297,6 +319,15 @@ fn photo_pooling() {
         set(experiment, "matrix", "dataset.use", vec!["photo"]);
         set(experiment, "matrix", "task.window", vec![2]);
         set(experiment, "matrix", "task.stride", vec![2]);
+    });
+}
+
+/// Of the images one will do.
+#[test]
+fn photo_pooling_average() {
+    check("photo-pooling-average", |experiment| {
+        once(experiment);
+        set(experiment, "matrix", "dataset.use", vec!["photo"]);
     });
 }
 

@@ -19,5 +19,7 @@ mod explain;
 mod failures;
 mod golden;
 mod harness;
+mod images;
 mod layout;
+mod overview;
 mod resume;

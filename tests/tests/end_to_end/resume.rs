@@ -41,13 +41,13 @@ fn call(place: &Place, arguments: &[&str]) -> Outcome {
 
 /// Starts the run of `e.toml`, and yields once a cell of it waits.
 #[track_caller]
-fn start(place: &Place) -> Child {
+fn start(place: &Place, errors: Stdio) -> Child {
     place.write("gate", "");
     let mut run = place
         .program(["run", "e.toml"])
         .env("HEXPERIMENT_PLUGINS", faulty_plugin())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(errors)
         .spawn()
         .unwrap();
     until("a cell waits", || {
@@ -145,7 +145,7 @@ fn check(wait: &str, repetitions: std::ops::Range<usize>, torn: &str) {
 
     let place = Place::new();
     place.write("e.toml", cells(wait));
-    let run = start(&place);
+    let run = start(&place, Stdio::null());
     kill(&place, run);
 
     let killed = place.latest();
@@ -179,6 +179,29 @@ fn check(wait: &str, repetitions: std::ops::Range<usize>, torn: &str) {
     assert_eq!(fs::read(&records).unwrap(), after);
 }
 
+/// Ctrl-C ends a run by its signal, and says how to go on.
+#[test]
+fn an_interrupted_run_says_how_to_go_on() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let place = Place::new();
+    place.write("e.toml", cells("after = 1"));
+    let run = start(&place, Stdio::piped());
+    let pid = run.id().to_string();
+    let sent = std::process::Command::new("kill")
+        .args(["-INT", &pid])
+        .status();
+    assert!(sent.unwrap().success());
+    let ended = run.wait_with_output().unwrap();
+    assert_eq!(ended.status.signal(), Some(2));
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(
+        said.contains("the same command with `--resume` goes on"),
+        "{said}"
+    );
+    fs::remove_file(place.path("gate")).unwrap();
+    call(&place, &["run", "e.toml", "--resume"]).ends_with(0);
+}
+
 #[test]
 fn killed_runs_go_on() {
     // While keys are made, in the warm-up, in the first and in the last repetition.
@@ -200,7 +223,7 @@ fn only_its_own_run_goes_on() {
     let place = Place::new();
     let cells = cells("after = 2");
     place.write("e.toml", &cells);
-    let run = start(&place);
+    let run = start(&place, Stdio::null());
     // Two runs never write one file.
     call(&place, &["run", "e.toml", "--resume"])
         .ends_with(2)

@@ -132,10 +132,11 @@ fn read(request: &DatasetRequest, manifest: &Manifest) -> Result<Tables, Complai
     };
     if pixels::are_at(&path) {
         pixels::check_request(request, &path)?;
-        let (mut columns, sum) = pixels::read(&path, manifest.sha256.as_deref())?;
+        let (mut columns, sum, files) = pixels::read(&path, manifest.sha256.as_deref())?;
         check_embedded(request, manifest, &columns, &path)?;
         leave_out(request, &mut columns);
         provenance.sha256 = sum;
+        provenance.files = files;
         provenance.file = path.file_name().map(PathBuf::from);
         return Ok((columns, None, provenance));
     }

@@ -114,7 +114,17 @@ pub(super) fn read_verified(
         )
         .help(help)
     })?;
-    let found = digest(&bytes);
+    let found = verified(path, &bytes, expected)?;
+    Ok((bytes, found))
+}
+
+/// The sum of a file's bytes, which must be `expected` if that is given.
+pub(super) fn verified(
+    path: &Path,
+    bytes: &[u8],
+    expected: Option<&str>,
+) -> Result<String, Complaint> {
+    let found = digest(bytes);
     match expected {
         Some(expected) if !expected.eq_ignore_ascii_case(&found) => Err(Complaint::new(
             path,
@@ -124,7 +134,7 @@ pub(super) fn read_verified(
             "the file is not the one that results are known for: get it anew from its source, \
              or use it as your own with `path = …` in place of `use`",
         )),
-        _ => Ok((bytes, found)),
+        _ => Ok(found),
     }
 }
 

@@ -34,8 +34,11 @@ pub struct Provenance {
     pub licence: String,
     /// SHA-256 of the file that was read, in hexadecimal.
     pub sha256: String,
-    /// The file that was read; `None` for embedded data.
+    /// The file or folder that was read; `None` for embedded data.
     pub file: Option<PathBuf>,
+    /// The names of a folder's files, in the order in which they were read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
 }
 
 /// The column to be predicted.

@@ -1,16 +1,19 @@
 //! Images as tables: a row for each pixel, in columns where it is and what it shows.
 //!
 //! A file is taken for an image by its ending, a folder for the images in it, in the order of
-//! their names. Alpha is left out, deeper samples are rounded to 8 bits.
+//! their names; hidden files and those with other endings are left out. Alpha is left out, deeper
+//! samples are rounded to 8 bits, CMYK becomes RGB by `C K / 255` and so forth, without a profile,
+//! and an orientation that a camera noted is not applied: pixels are as they are stored.
 
 use std::collections::BTreeSet;
-use std::io::Cursor;
+use std::fs::File;
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageFormat, ImageReader};
 
 use super::csv_table::Columns;
-use super::locate::{digest, read_verified};
+use super::locate::{digest, verified};
 use super::{DatasetRequest, MissingPolicy};
 use crate::source::Complaint;
 
@@ -25,6 +28,9 @@ pub const COLOURS: [&str; 3] = ["red", "green", "blue"];
 
 /// Pixels of all images of a data set: 2048 x 2048, whose table takes 200 MB.
 const MOST_PIXELS: u64 = 1 << 22;
+
+/// Bytes of a file: twice what the pixels take in four channels of 16 bits, uncompressed.
+const MOST_BYTES: u64 = 1 << 26;
 
 const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 
@@ -41,25 +47,28 @@ fn has_ending(path: &Path) -> bool {
     ending.is_some_and(|e| ENDINGS.contains(&e.as_str()))
 }
 
-/// The table of the images at `path`, and the sum of their bytes.
-pub(super) fn read(path: &Path, expected: Option<&str>) -> Result<(Columns, String), Complaint> {
-    let help = "check the path; it is taken from the folder of the experiment file";
+/// The table of the images at `path`, the sum of their bytes, and the names of a folder's files.
+pub(super) fn read(
+    path: &Path,
+    expected: Option<&str>,
+) -> Result<(Columns, String, Vec<String>), Complaint> {
     if !path.is_dir() {
-        let (bytes, sum) = read_verified(path, expected, help)?;
-        let images = [open(path, &bytes, MOST_PIXELS)?];
-        return Ok((table(&images), sum));
+        let (image, sum) = open(path, expected, MOST_PIXELS)?;
+        return Ok((table(&[image]), sum, vec![]));
     }
     let mut images = Vec::new();
+    let mut names = Vec::new();
     let mut sums = String::new();
     let mut room = MOST_PIXELS;
     for file in files(path)? {
-        let (bytes, sum) = read_verified(&file, None, help)?;
-        let image = open(&file, &bytes, room)?;
+        let (image, sum) = open(&file, None, room)?;
         room -= u64::from(image.width()) * u64::from(image.height());
         images.push(image);
+        let name = file.file_name().unwrap_or_default();
+        names.push(name.to_string_lossy().into_owned());
         sums += &sum;
     }
-    Ok((table(&images), digest(sums.as_bytes())))
+    Ok((table(&images), digest(sums.as_bytes()), names))
 }
 
 /// The images of a folder, by name.
@@ -70,7 +79,11 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Complaint> {
             .help("check its permissions")
     })?;
     let mut files: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
-    files.retain(|file| file.is_file() && has_ending(file));
+    let hidden = |file: &Path| {
+        let name = file.file_name().unwrap_or_default();
+        name.as_encoded_bytes().starts_with(b".")
+    };
+    files.retain(|file| file.is_file() && has_ending(file) && !hidden(file));
     files.sort();
     if files.is_empty() {
         let problem = "cannot be read: found no image in the folder, expected a file of values, or \
@@ -80,19 +93,35 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Complaint> {
     Ok(files)
 }
 
-/// Decodes a file, but not before its size is known to be within `room` pixels.
-fn open(file: &Path, bytes: &[u8], room: u64) -> Result<DynamicImage, Complaint> {
+/// Decodes a file, but not before its size is known to be within `room` pixels; yields the sum of
+/// its bytes, too.
+fn open(
+    file: &Path,
+    expected: Option<&str>,
+    room: u64,
+) -> Result<(DynamicImage, String), Complaint> {
     let bad = |e: &dyn std::fmt::Display| {
         let problem = format!("cannot be read as an image: {e}");
         Complaint::new(file, problem).help(OTHER_FILE)
     };
-    let reader = || ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+    let smaller = |problem: String| {
+        Complaint::new(file, problem).help("scale it down, or cut out what is of interest")
+    };
+    let (bytes, whole) = first_bytes(file).map_err(|e| {
+        Complaint::new(file, format!("cannot be read: {e}; expected an image"))
+            .help("check the path; it is taken from the folder of the experiment file")
+    })?;
+    let sum = if whole {
+        verified(file, &bytes, expected)?
+    } else {
+        String::new()
+    };
+    let reader = || ImageReader::new(Cursor::new(bytes.as_slice())).with_guessed_format();
     let format = reader().map_err(|e| bad(&e))?.format();
     if !matches!(format, Some(ImageFormat::Png | ImageFormat::Jpeg)) {
-        return Err(bad(&"found neither the signature of PNG nor that of JPEG"));
-    }
-    if format == Some(ImageFormat::Jpeg) && !has_end(bytes) {
-        return Err(bad(&"the file ends before the image does"));
+        return Err(bad(
+            &"found neither the signature of PNG nor that of JPEG, expected one of them",
+        ));
     }
     let (width, height) = reader()
         .map_err(|e| bad(&e))?
@@ -104,13 +133,28 @@ fn open(file: &Path, bytes: &[u8], room: u64) -> Result<DynamicImage, Complaint>
         } else {
             String::new()
         };
-        let problem =
-            format!("found {width} x {height} pixels, expected at most {MOST_PIXELS}{left}");
-        return Err(
-            Complaint::new(file, problem).help("scale it down, or cut out what is of interest")
-        );
+        return Err(smaller(format!(
+            "found {width} x {height} pixels, expected at most {MOST_PIXELS}{left}"
+        )));
     }
-    reader().map_err(|e| bad(&e))?.decode().map_err(|e| bad(&e))
+    if !whole {
+        return Err(smaller(format!(
+            "found more than {MOST_BYTES} bytes, which {width} x {height} pixels do not need"
+        )));
+    }
+    if format == Some(ImageFormat::Jpeg) && !has_end(&bytes) {
+        return Err(bad(&"the file ends before the image does"));
+    }
+    let image = reader().map_err(|e| bad(&e))?.decode();
+    Ok((image.map_err(|e| bad(&e))?, sum))
+}
+
+/// The bytes of a file, as many as an image may have, and whether that is all.
+fn first_bytes(file: &Path) -> std::io::Result<(Vec<u8>, bool)> {
+    let mut bytes = Vec::new();
+    let mut rest = File::open(file)?.take(MOST_BYTES);
+    rest.read_to_end(&mut bytes)?;
+    Ok((bytes, rest.limit() > 0))
 }
 
 /// Whether a JPEG file has the marker of its end (ITU-T T.81, annex B): the decoder would take a
@@ -212,130 +256,4 @@ pub(super) fn scene() -> Columns {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dataset::{Dataset, DatasetSource};
-    use image::{GrayImage, Luma, Rgba, RgbaImage};
-
-    fn load(path: &Path, change: fn(&mut DatasetRequest)) -> Result<Dataset, String> {
-        let mut request = DatasetRequest::new(DatasetSource::File(path.to_owned()), 73);
-        change(&mut request);
-        Dataset::load(&request).map_err(|e| e.to_string())
-    }
-
-    #[track_caller]
-    fn refused(path: &Path, change: fn(&mut DatasetRequest), words: &[&str]) {
-        let problem = load(path, change).unwrap_err();
-        for word in words.iter().chain(&["help:"]) {
-            assert!(problem.contains(word), "lacks {word:?}: {problem}");
-        }
-    }
-
-    /// The first bytes of a grey PNG of any size: signature, header and its sum.
-    fn head_of_png(width: u32, height: u32) -> Vec<u8> {
-        let mut header = b"IHDR".to_vec();
-        header.extend(width.to_be_bytes());
-        header.extend(height.to_be_bytes());
-        header.extend([8, 0, 0, 0, 0]);
-        let sum = header.iter().fold(u32::MAX, |crc, byte| {
-            (0..8).fold(crc ^ u32::from(*byte), |c, _| {
-                (c >> 1) ^ (0xEDB8_8320 * (c & 1))
-            })
-        });
-        let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\x0d".to_vec();
-        bytes.extend(header);
-        bytes.extend((!sum).to_be_bytes());
-        // The beginning of the pixels, so that only their end is missing.
-        bytes.extend(b"\0\0\xff\xffIDAT");
-        bytes
-    }
-
-    #[test]
-    fn pixels_are_rows() {
-        let folder = tempfile::tempdir().unwrap();
-        let colour = folder.path().join("b.PNG");
-        let rgba = RgbaImage::from_fn(3, 2, |x, y| Rgba([x as u8, y as u8, 7, 0]));
-        rgba.save(&colour).unwrap();
-        let data = load(&colour, |_| {}).unwrap();
-        let names = ["image", "row", "column", "red", "green", "blue"];
-        assert_eq!(data.columns, names);
-        assert_eq!(data.features.nrows(), 6);
-        let fifth = data.features.row(4).to_vec();
-        assert_eq!(fifth, [0.0, 1.0, 1.0, 1.0, 1.0, 7.0]);
-        assert_eq!(data.provenance.sha256.len(), 64);
-
-        let grey = folder.path().join("a.png");
-        GrayImage::from_fn(2, 2, |x, _| Luma([9 + x as u8]))
-            .save(&grey)
-            .unwrap();
-        let data = load(&grey, |_| {}).unwrap();
-        assert_eq!(data.columns[3..], ["grey"]);
-        assert_eq!(data.features.column(3).to_vec(), [9.0, 10.0, 9.0, 10.0]);
-
-        // Together, in the order of their names, and beside what is no image.
-        std::fs::write(folder.path().join("notes.txt"), "x").unwrap();
-        let data = load(folder.path(), |_| {}).unwrap();
-        assert_eq!(data.columns, names);
-        assert_eq!(data.features.nrows(), 10);
-        assert_eq!(data.features.row(1).to_vec()[..4], [0.0, 0.0, 1.0, 10.0]);
-        assert_eq!(data.features.row(8).to_vec()[..3], [1.0, 1.0, 1.0]);
-    }
-
-    #[test]
-    fn bad_images_are_explained() {
-        let folder = tempfile::tempdir().unwrap();
-        refused(folder.path(), |_| {}, &["no image in the folder"]);
-        let file = folder.path().join("x.png");
-        refused(&file, |_| {}, &["cannot be read", "x.png"]);
-        let write = |bytes: &[u8]| std::fs::write(&file, bytes).unwrap();
-        write(b"");
-        refused(&file, |_| {}, &["x.png", "signature of PNG"]);
-        write(b"GIF89a and more");
-        refused(&file, |_| {}, &["signature of PNG"]);
-        write(&head_of_png(20_000, 20_000));
-        refused(&file, |_| {}, &["20000 x 20000 pixels", "at most 4194304"]);
-        write(&head_of_png(u32::MAX >> 1, u32::MAX >> 1));
-        refused(&file, |_| {}, &["x.png"]);
-        write(&head_of_png(200, 200));
-        refused(&file, |_| {}, &["cannot be read as an image"]);
-        let mut whole = Cursor::new(Vec::new());
-        let grey = GrayImage::from_fn(64, 64, |x, y| Luma([(x * y) as u8]));
-        grey.write_to(&mut whole, ImageFormat::Jpeg).unwrap();
-        write(&whole.get_ref()[..40]);
-        refused(&file, |_| {}, &["cannot be read as an image"]);
-        let cut = |bytes: &[u8], left: usize| write(&bytes[..bytes.len() - left]);
-        for left in [1, 2, 1000, 1600] {
-            cut(whole.get_ref(), left);
-            refused(&file, |_| {}, &["the file ends before the image does"]);
-        }
-        let mut png = Cursor::new(Vec::new());
-        grey.write_to(&mut png, ImageFormat::Png).unwrap();
-        for left in [14, 1000, 4000] {
-            cut(png.get_ref(), left);
-            refused(&file, |_| {}, &["cannot be read as an image"]);
-        }
-        let middle = png.get_ref().len() / 2;
-        png.get_mut()[middle] ^= 1;
-        write(png.get_ref());
-        refused(&file, |_| {}, &["cannot be read as an image"]);
-        write(whole.get_ref());
-        assert_eq!(load(&file, |_| {}).unwrap().features.nrows(), 64 * 64);
-        refused(&file, |r| r.limit = 9, &["`limit`", "no meaning"]);
-        refused(&file, |r| r.delimiter = Some(';'), &["`delimiter`"]);
-        refused(&file, |r| r.target = Some("gray".into()), &["`grey`"]);
-        // The second of two is one too many.
-        std::fs::write(folder.path().join("y.png"), head_of_png(2048, 2048)).unwrap();
-        let words = ["y.png", "2048 x 2048", "4190208 after"];
-        refused(folder.path(), |_| {}, &words);
-    }
-
-    #[test]
-    fn the_scene_is_varied() {
-        let scene = scene();
-        assert_eq!(scene.numbers[3].1.len(), 48 * 40);
-        for (name, values) in &scene.numbers[3..] {
-            let levels: BTreeSet<u8> = values.iter().map(|x| *x as u8).collect();
-            assert!(levels.len() > 60 && levels.contains(&255), "{name}");
-        }
-    }
-}
+mod tests;

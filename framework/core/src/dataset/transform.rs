@@ -39,6 +39,33 @@ impl Standardizer {
     }
 }
 
+/// Where a column's numbers lie, and how far apart.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// Their mean.
+    pub mean: f64,
+    /// Their standard deviation (population).
+    pub deviation: f64,
+}
+
+impl Spread {
+    /// Of the numbers that are not NaN; `None` if there are none, or if they are too large for the
+    /// deviation to be a number.
+    pub fn of(values: ArrayView1<'_, f64>) -> Option<Self> {
+        let known = || values.iter().copied().filter(|x| !x.is_nan());
+        let count = known().count() as f64;
+        let mean = known().sum::<f64>() / count;
+        let deviation = (known().map(|x| (x - mean).powi(2)).sum::<f64>() / count).sqrt();
+        deviation.is_finite().then_some(Self { mean, deviation })
+    }
+
+    /// Whether they are one and the same, but for rounding: it leaves a deviation of some units in
+    /// the last place.
+    pub fn is_constant(&self) -> bool {
+        self.deviation <= 1e-12 * self.mean.abs()
+    }
+}
+
 /// The median of the numbers that are not NaN; `None` if there are none.
 pub fn median(values: ArrayView1<'_, f64>) -> Option<f64> {
     let mut known: Vec<f64> = values.iter().copied().filter(|x| !x.is_nan()).collect();
@@ -138,6 +165,26 @@ fn rank(features: ArrayView2<'_, f64>, score: impl Fn(ArrayView1<'_, f64>) -> f6
 mod tests {
     use super::*;
     use ndarray::array;
+
+    #[test]
+    fn spreads_are_of_what_is_there() {
+        #[track_caller]
+        fn check(values: &[f64], expect: Option<(f64, f64, bool)>) {
+            let spread = Spread::of(ArrayView1::from(values));
+            assert_eq!(
+                spread.map(|s| (s.mean, s.deviation, s.is_constant())),
+                expect
+            );
+        }
+        check(&[1.0, f64::NAN, 3.0], Some((2.0, 1.0, false)));
+        check(&[0.0, 0.0], Some((0.0, 0.0, true)));
+        check(&[7.1, 7.1, 7.1], Some((7.1, 0.0, true)));
+        // Small numbers are no constants.
+        check(&[-1e-15, 1e-15], Some((0.0, 1e-15, false)));
+        check(&[f64::NAN], None);
+        check(&[], None);
+        check(&[1e200, -1e200], None);
+    }
 
     #[test]
     fn standardised_columns_have_mean_0_and_deviation_1() {

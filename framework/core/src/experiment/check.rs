@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::matrix::check_matrix;
 use super::parse::{Checker, Given};
@@ -13,7 +13,7 @@ use super::{Experiment, expect, sections};
 use crate::dataset::manifest::{self, Manifest};
 use crate::options::{OptionSpec, OptionValue, Options, suggest};
 use crate::registry;
-use crate::source::{Complaint, Complaints};
+use crate::source::{Complaint, Complaints, line_of};
 
 const SECTIONS: [&str; 7] = [
     "experiment",
@@ -111,7 +111,31 @@ pub(super) fn check(text: &str, file: &Path) -> Result<Experiment, Complaints> {
         memory_limit,
         expectations,
         manifests,
+        lines: lines(text, root),
     })
+}
+
+/// Where the sections of a task and its data stand, and the keys in them; what the matrix varies,
+/// it varies there.
+fn lines(text: &str, root: &DeTable<'_>) -> BTreeMap<String, usize> {
+    let mut lines = BTreeMap::new();
+    for section in ["task", "dataset", "matrix"] {
+        let Some(value) = root.get(section) else {
+            continue;
+        };
+        lines.insert(section.to_owned(), line_of(text, value.span().start));
+        let DeValue::Table(table) = value.get_ref() else {
+            continue;
+        };
+        for key in table.keys() {
+            let name = match section {
+                "matrix" => key.get_ref().to_string(),
+                _ => format!("{section}.{}", key.get_ref()),
+            };
+            lines.insert(name, line_of(text, key.span().start));
+        }
+    }
+    lines
 }
 
 /// The manifests of all data sets that the experiment uses, by name; all were found before.

@@ -90,7 +90,7 @@ const BOUNDS: &str = "write `auc_loss = { max = 0.005 }`, `security_bits = { min
                       `status = \"refused\"`";
 
 /// The columns of `summary.csv` that hold words.
-const WORDS: [&str; 9] = [
+const WORDS: [&str; 10] = [
     "experiment",
     "scheme",
     "label",
@@ -100,6 +100,7 @@ const WORDS: [&str; 9] = [
     "reason",
     "metric",
     "server_sees",
+    "protection",
 ];
 
 /// The columns of `summary.csv` that hold numbers.

@@ -44,6 +44,8 @@ pub struct Experiment {
     memory_limit: Option<u64>,
     expectations: Vec<Expectation>,
     manifests: BTreeMap<String, Manifest>,
+    /// By section and by key, as in `task` and `task.features`.
+    lines: BTreeMap<String, usize>,
 }
 
 /// A plugin and its options, defaults filled in.
@@ -91,6 +93,17 @@ impl Experiment {
     /// The file it came from.
     pub fn file(&self) -> &Path {
         &self.file
+    }
+
+    /// The line where an option of `[task]` or `[dataset]` is given, as in `task.features`: in the
+    /// matrix, or in its section; the section's line where it is not given, if the section is
+    /// there.
+    pub fn line_of(&self, option: &str) -> Option<usize> {
+        let section = option
+            .split_once('.')
+            .map_or(option, |(section, _)| section);
+        let line = self.lines.get(option).or_else(|| self.lines.get(section));
+        line.copied()
     }
 
     /// Its name.

@@ -233,7 +233,7 @@ fn penalised_loss(
 
 /// Solves `a x = b` for a symmetric positive definite `a`, by Cholesky's decomposition; `None`
 /// if it is not.
-fn solve(mut a: Array2<f64>, mut b: Array1<f64>) -> Option<Array1<f64>> {
+pub fn solve(mut a: Array2<f64>, mut b: Array1<f64>) -> Option<Array1<f64>> {
     let n = b.len();
     for j in 0..n {
         for k in 0..j {

@@ -1,7 +1,8 @@
 //! Linear models: what the tasks share whose server computes a weighted sum of encrypted
 //! features. Which features, in which unit and range ([`Features`]); the weights and their part
 //! of the program ([`LinearModel`]); the protocol of one round ([`OneRound`]); how the weights of a
-//! logistic regression are found in clear ([`LogisticTraining`]).
+//! logistic regression are found in clear ([`LogisticTraining`]) or under encryption
+//! ([`training`]); and a model in a file ([`SavedModel`]).
 //!
 //! What follows the sum and how the result is scored is the task's.
 
@@ -9,8 +10,11 @@ mod features;
 mod logistic;
 mod model;
 mod protocol;
+mod saved;
+pub mod training;
 
 pub use features::{Features, Ranking, Settings};
-pub use logistic::{LogisticTraining, Trained, check_binary, sigmoid};
+pub use logistic::{LogisticTraining, Trained, check_binary, sigmoid, solve};
 pub use model::LinearModel;
 pub use protocol::OneRound;
+pub use saved::{SavedColumn, SavedModel, Unit};

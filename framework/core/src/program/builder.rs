@@ -67,24 +67,53 @@ impl ProgramBuilder {
     /// Adds any operation.
     pub fn push(&mut self, op: Op) -> Built {
         let (length, range) = ranges::infer(&self.program, &op)?;
-        self.program.values.push(Value { op, length, range });
+        self.program.values.push(Value {
+            op,
+            length,
+            range,
+            assumed: false,
+        });
         Ok(ValueId::from_index(self.program.values.len() - 1))
     }
 
     /// Adds an operation whose result is known to lie in `known`, by an argument that interval
-    /// arithmetic cannot make (`T_k` on `[-1, 1]`; bits of which one alone is 1); the range is what
-    /// both allow. Schemes rely on it: who says so must have the argument.
-    pub fn push_within(&mut self, op: Op, known: Interval) -> Built {
+    /// arithmetic cannot make (`T_k` on `[-1, 1]`); the range is what both allow.
+    pub(crate) fn push_within(&mut self, op: Op, known: Interval) -> Built {
         let id = self.push(op)?;
-        let range = &mut self.program.values[id.index()].range;
-        let tighter = Interval {
-            low: range.low.max(known.low),
-            high: range.high.min(known.high),
-        };
-        if tighter.low <= tighter.high {
-            *range = tighter;
-        }
+        self.hold(id, known);
         Ok(id)
+    }
+
+    /// States that every element of `value` lies in `stated`, where that cannot be derived: the
+    /// iterates of an algorithm that converges, whose derived ranges multiply. What is computed
+    /// from the value afterwards has ranges that rely on it.
+    ///
+    /// An assumption, not a proof: [`Program::interpret`] fails on data for which it does not
+    /// hold, and every encrypted run is interpreted beside. Fails if it contradicts the derived
+    /// range.
+    pub fn assume(&mut self, value: ValueId, stated: Interval) -> Result<(), ProgramError> {
+        let known = &mut self.program.values[value.index()];
+        let low = known.range.low.max(stated.low);
+        let high = known.range.high.min(stated.high);
+        if !stated.is_finite() || low > high {
+            return Err(ProgramError::Assumption {
+                value,
+                found: known.range,
+                stated,
+            });
+        }
+        known.range = Interval { low, high };
+        known.assumed = true;
+        Ok(())
+    }
+
+    /// Narrows the range of a value that is proven to lie in `known` as well.
+    pub(crate) fn hold(&mut self, value: ValueId, known: Interval) {
+        let range = &mut self.program.values[value.index()].range;
+        let (low, high) = (range.low.max(known.low), range.high.min(known.high));
+        if low <= high {
+            *range = Interval { low, high };
+        }
     }
 
     /// The program so far.

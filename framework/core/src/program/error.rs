@@ -41,6 +41,15 @@ pub enum ProgramError {
         expected: Interval,
         reason: &'static str,
     },
+    #[error(
+        "{value} ranges over {found}, but the program was built on the assumption that it stays \
+         within {stated}; state a wider range"
+    )]
+    Assumption {
+        value: ValueId,
+        found: Interval,
+        stated: Interval,
+    },
     #[error("{what} `{name}`: {problem}")]
     Declaration {
         what: &'static str,

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::{Input, Op, Program, ProgramError};
+use super::{Input, Interval, Op, Program, ProgramError};
 
 /// `1 / (1 + exp(-x))`, without overflow at either end.
 pub(super) fn sigmoid(x: f64) -> f64 {
@@ -65,10 +65,13 @@ impl Program {
     ///
     /// `inputs` holds a table for each input, `length` rows x one column per declared column;
     /// the result holds one table for each output, one column per value. Fails if a table has
-    /// the wrong shape or a number outside its column's declared range.
+    /// the wrong shape or a number outside its column's declared range, or if a value leaves the
+    /// range that [`super::ProgramBuilder::assume`] stated for it.
     pub fn interpret(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, ProgramError> {
         self.check_inputs(inputs)?;
-        Ok(self.evaluate_in_clear(inputs))
+        let values = self.values_in_clear(inputs);
+        self.check_assumptions(&values)?;
+        Ok(self.outputs_of(&values))
     }
 
     /// As [`Program::interpret`], for tables whose numbers may lie outside their ranges, as
@@ -78,11 +81,10 @@ impl Program {
         for (input, table) in self.inputs.iter().zip(inputs) {
             input.check_shape(table.view())?;
         }
-        Ok(self.evaluate_in_clear(inputs))
+        Ok(self.outputs_of(&self.values_in_clear(inputs)))
     }
 
-    fn evaluate_in_clear(&self, inputs: &[Array2<f64>]) -> Vec<Array2<f64>> {
-        let values = self.values_in_clear(inputs);
+    fn outputs_of(&self, values: &[Vec<f64>]) -> Vec<Array2<f64>> {
         self.outputs
             .iter()
             .map(|output| {
@@ -92,6 +94,22 @@ impl Program {
                 })
             })
             .collect()
+    }
+
+    fn check_assumptions(&self, values: &[Vec<f64>]) -> Result<(), ProgramError> {
+        for ((id, value), elements) in self.iter().zip(values) {
+            let room = 1e-9 * value.range.width();
+            let holds = |x: &f64| value.range.padded(room).contains(*x);
+            if value.assumed && !elements.iter().all(holds) {
+                let everything = Interval::new(f64::NEG_INFINITY, f64::INFINITY);
+                return Err(ProgramError::Assumption {
+                    value: id,
+                    found: Interval::hull(elements.iter().copied()).unwrap_or(everything),
+                    stated: value.range,
+                });
+            }
+        }
+        Ok(())
     }
 
     fn check_count(&self, inputs: &[Array2<f64>]) -> Result<(), ProgramError> {

@@ -80,6 +80,9 @@ pub struct Value {
     op: Op,
     length: usize,
     range: Interval,
+    /// Whether the range was stated, not derived: see [`ProgramBuilder::assume`].
+    #[serde(default)]
+    assumed: bool,
 }
 
 impl Value {
@@ -96,6 +99,12 @@ impl Value {
     /// An interval that holds every element.
     pub fn range(&self) -> Interval {
         self.range
+    }
+
+    /// Whether its range was stated by the program's author, beyond what follows from the inputs'
+    /// ranges. The oracle holds every run to it.
+    pub fn is_assumed(&self) -> bool {
+        self.assumed
     }
 }
 
@@ -203,6 +212,8 @@ mod wire {
     struct ValueWire {
         op: Op,
         range: Interval,
+        #[serde(default)]
+        assumed: bool,
     }
 
     #[derive(Deserialize)]
@@ -222,7 +233,10 @@ mod wire {
                 builder.declare(input)?;
             }
             for value in wire.values {
-                builder.push_within(value.op, value.range)?;
+                let id = builder.push_within(value.op, value.range)?;
+                if value.assumed {
+                    builder.assume(id, value.range)?;
+                }
             }
             for output in wire.outputs {
                 builder.output(output)?;

@@ -178,6 +178,13 @@ impl Polynomial {
         })
     }
 
+    /// `factor * p + plus`.
+    pub fn affine(&self, factor: f64, plus: f64) -> Result<Self, ProgramError> {
+        let mut chebyshev: Vec<f64> = self.chebyshev.iter().map(|c| factor * c).collect();
+        chebyshev[0] += plus;
+        Self::from_chebyshev(self.domain, chebyshev)
+    }
+
     /// The degree.
     pub fn degree(&self) -> usize {
         self.chebyshev.len() - 1

@@ -10,7 +10,7 @@ use crate::security::Protection;
 use crate::task::Metric;
 
 /// The columns of `summary.csv`, in order.
-pub const COLUMNS: [&str; 32] = [
+pub const COLUMNS: [&str; 33] = [
     "experiment",
     "scheme",
     "label",
@@ -40,6 +40,7 @@ pub const COLUMNS: [&str; 32] = [
     "expansion",
     "rounds",
     "server_sees",
+    "protection",
     "security_bits",
     "peak_rss_bytes",
     "threads",
@@ -363,6 +364,9 @@ impl Row {
             "expansion" => measured(&|m| m.expansion().map_or(Field::Empty, Field::Number)),
             "rounds" => count(|m| m.traffic.rounds.into()),
             "server_sees" => setup(&|s| text(&s.parameters.server_sees)),
+            "protection" => self
+                .protection()
+                .map_or(Field::Empty, |p| Field::Text(p.to_string())),
             "security_bits" => setup(&|s| Field::Count(s.parameters.security.bits.into())),
             "peak_rss_bytes" => count(|m| m.peak_rss_bytes),
             "threads" => Field::Count(self.threads as u64),

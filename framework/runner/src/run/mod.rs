@@ -1,5 +1,6 @@
 //! `run`: experiments from file to tables.
 
+mod interrupt;
 mod process;
 mod progress;
 
@@ -45,7 +46,33 @@ pub(crate) struct RunArguments {
 }
 
 /// A cell failed, or an expectation did.
-const UNEXPECTED: u8 = 1;
+pub(crate) const UNEXPECTED: u8 = 1;
+
+/// Where a run writes, and whether it goes on with an earlier one.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// The folder of runs.
+    pub(crate) runs: &'a Path,
+    pub(crate) resume: Resume,
+}
+
+/// Whether a run goes on with the newest of its experiment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resume {
+    Never,
+    /// Else a new run begins.
+    IfThereIsOne,
+    /// Else it is an error.
+    Always,
+}
+
+/// A run that came to its end.
+pub(crate) struct Ran {
+    pub(crate) folder: RunFolder,
+    pub(crate) as_expected: bool,
+    /// The report for a terminal.
+    text: String,
+}
 
 /// Runs every file; the exit code is the worst of them.
 pub(crate) fn run(arguments: &RunArguments) -> ExitCode {
@@ -53,10 +80,21 @@ pub(crate) fn run(arguments: &RunArguments) -> ExitCode {
         return crate::explain::explain(&arguments.files, arguments.only.as_deref());
     }
     let mut worst = 0;
+    let place = Place {
+        runs: &arguments.runs,
+        resume: if arguments.resume {
+            Resume::Always
+        } else {
+            Resume::Never
+        },
+    };
     for file in &arguments.files {
-        worst = worst.max(match one(arguments, file) {
-            Ok(true) => 0,
-            Ok(false) => UNEXPECTED,
+        worst = worst.max(match one(file, arguments.only.as_deref(), place) {
+            Ok(ran) => {
+                say!("{}", ran.text);
+                say!("written to {}", ran.folder.path().display());
+                if ran.as_expected { 0 } else { UNEXPECTED }
+            }
             Err(problem) => {
                 tell!("error: {problem}");
                 crate::BAD_INPUT
@@ -66,10 +104,10 @@ pub(crate) fn run(arguments: &RunArguments) -> ExitCode {
     ExitCode::from(worst)
 }
 
-/// Runs one experiment; whether all was as expected.
-fn one(arguments: &RunArguments, file: &Path) -> Result<bool, String> {
+/// Runs one experiment, or its cell called `only`, and writes its tables.
+pub(crate) fn one(file: &Path, only: Option<&str>, place: Place<'_>) -> Result<Ran, String> {
     let experiment = Experiment::load(file).map_err(|e| e.to_string())?;
-    let plans = cells(&experiment, arguments.only.as_deref())?;
+    let plans = cells(&experiment, only)?;
     let mut loaded = Loaded::default();
     let mut data: Vec<dataset::Provenance> = Vec::new();
     for plan in &plans {
@@ -78,17 +116,23 @@ fn one(arguments: &RunArguments, file: &Path) -> Result<bool, String> {
             data.push(provenance.clone());
         }
     }
-    check_input(file, &plans, &mut loaded)?;
+    check_input(&experiment, &plans, &mut loaded)?;
     drop(loaded);
     let header = header(&experiment, &plans, data);
-    let (folder, done) = if arguments.resume {
-        resume(arguments, &experiment, &header)?
+    let newest = RunFolder::newest(place.runs, experiment.name());
+    let resumes = match place.resume {
+        Resume::Never => false,
+        Resume::IfThereIsOne => newest.is_some(),
+        Resume::Always => true,
+    };
+    let (folder, done) = if resumes {
+        resume(place.runs, newest, &header)?
     } else {
-        let folder = RunFolder::create(&arguments.runs, experiment.name(), file).map_err(|e| {
+        let folder = RunFolder::create(place.runs, experiment.name(), file).map_err(|e| {
             format!(
                 "{}: no folder for this run can be made: {e}\n  help: name a folder that can be \
                      written by `--runs`",
-                arguments.runs.display()
+                place.runs.display()
             )
         })?;
         (folder, Done::default())
@@ -99,6 +143,7 @@ fn one(arguments: &RunArguments, file: &Path) -> Result<bool, String> {
             .append(&Line::Run(Box::new(header)))
             .map_err(|e| e.to_string())?;
     }
+    interrupt::say_how_to_go_on();
     tell!(
         "{}: {} cells, writing to {}",
         experiment.name(),
@@ -113,7 +158,7 @@ fn one(arguments: &RunArguments, file: &Path) -> Result<bool, String> {
         done,
     }
     .run(&plans)?;
-    report(&experiment, &folder)
+    report(&experiment, folder)
 }
 
 fn header(experiment: &Experiment, plans: &[CellPlan], mut data: Vec<dataset::Provenance>) -> Run {
@@ -166,16 +211,16 @@ struct Done {
 }
 
 fn resume(
-    arguments: &RunArguments,
-    experiment: &Experiment,
+    runs: &Path,
+    newest: Option<RunFolder>,
     header: &Run,
 ) -> Result<(RunFolder, Done), String> {
-    let folder = RunFolder::newest(&arguments.runs, experiment.name()).ok_or_else(|| {
+    let folder = newest.ok_or_else(|| {
         format!(
             "{}: there is no run of `{}` to resume\n  help: start one without --resume, or name the \
              folder of runs by `--runs`",
-            arguments.runs.display(),
-            experiment.name()
+            runs.display(),
+            header.experiment
         )
     })?;
     let records = summary::read_records(&folder.records()).map_err(|e| e.to_string())?;
@@ -370,18 +415,13 @@ fn concerned(experiment: &Experiment, cells: &[Cell]) -> Vec<Expectation> {
         .collect()
 }
 
-/// Writes and prints the tables; whether all was as expected.
-fn report(experiment: &Experiment, folder: &RunFolder) -> Result<bool, String> {
+/// Writes the tables.
+fn report(experiment: &Experiment, folder: RunFolder) -> Result<Ran, String> {
     let records = summary::read_records(&folder.records()).map_err(|e| e.to_string())?;
     let rows = summary::rows(&records);
     let verdicts = summary::evaluate(&rows, &concerned(experiment, &records.run.cells));
     hexperiment_reports::write_all(folder.path(), &records, &rows, &verdicts)
         .map_err(|e| format!("{}: {e}", folder.path().display()))?;
-    say!(
-        "{}",
-        hexperiment_reports::terminal(&records, &rows, &verdicts)
-    );
-    say!("written to {}", folder.path().display());
     // A failure may be what an experiment is about.
     let foreseen = |row: &Row| {
         verdicts.iter().any(|v| {
@@ -391,5 +431,9 @@ fn report(experiment: &Experiment, folder: &RunFolder) -> Result<bool, String> {
     };
     let done = |row: &Row| matches!(row.status, Status::Ok | Status::Refused);
     let broken = rows.iter().any(|row| !done(row) && !foreseen(row));
-    Ok(!broken && verdicts.iter().all(|v| v.passed))
+    Ok(Ran {
+        as_expected: !broken && verdicts.iter().all(|v| v.passed),
+        text: hexperiment_reports::terminal(&records, &rows, &verdicts),
+        folder,
+    })
 }

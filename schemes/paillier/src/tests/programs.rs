@@ -23,6 +23,32 @@ fn keys_of_full_size_work() {
     check(&score(60, 3, 5e-7), &options(&[]));
 }
 
+/// The sum of ten clients' updates, as federated learning has it: 63 parameters and a count, up to
+/// 10 in size, to a millionth.
+#[test]
+fn updates_of_63_parameters_are_one_ciphertext_each() {
+    let (clients, length) = (10, 63 + 1);
+    let mut builder = ProgramBuilder::new("updates");
+    let range = Interval::symmetric(10.0);
+    let mut sum = None;
+    for client in 0..clients {
+        let declared = input(&format!("update {client}"), length, 1, range, 5e-8);
+        let update = builder.input(declared).unwrap().1[0];
+        sum = Some(sum.map_or(update, |sum| builder.add(sum, update).unwrap()));
+    }
+    let sum = sum.into_iter().collect();
+    builder.output(output("sum", sum, 1e-6)).unwrap();
+    let program = builder.finish().unwrap();
+    check(&program, &options(&[]));
+    let circuit = compile(&program, &options(&[]), INSECURE).unwrap();
+    let keys = circuit.generate_keys().unwrap();
+    for sealed in encrypt(circuit.as_ref(), &keys, &tables(&program, 3)) {
+        assert_eq!(sealed.count(), 1);
+        // Two numbers of 3072 bits, and which table it is.
+        assert!((768..900).contains(&sealed.to_bytes().unwrap().len()));
+    }
+}
+
 #[test]
 fn the_reference_backend_computes_the_same() {
     let program = score(9, 4, 5e-7);

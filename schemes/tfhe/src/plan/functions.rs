@@ -4,7 +4,7 @@ use hexperiment_core::program::{Interval, Op};
 use hexperiment_core::scheme::Refusal;
 
 use super::scales::{Use, integral_places, places_of, used_by};
-use super::{PlannedKind, Planner, Words};
+use super::{PlannedKind, Planner, WholeForm, Words};
 use crate::form::{Form, Function};
 use crate::parameters::{DEVIATIONS, N, log2_failure};
 use crate::table::{Table, sensitivity};
@@ -36,8 +36,13 @@ impl Planner<'_> {
                     known.grid = (known.scale - places).clamp(0, 62) as u32;
                 }
                 let table = Table::lookup(table, first, scale as u32, known.scale);
-                Ok(PlannedKind::Function { operand, table })
+                Ok(by_table(operand, table))
             }
+            Function::Ring {
+                entries,
+                offset,
+                unit,
+            } => self.ring(index, entries, *offset, *unit, operand, scale),
             Function::Step { at_zero } => self.step(index, operand, scale, *at_zero),
         }
     }
@@ -79,7 +84,47 @@ impl Planner<'_> {
             let rounding = reach(arrival.rounding * to_turns) + 1;
             self.known[index].rounding = sensitivity(cells, rounding, from, to) * unit;
         }
-        Ok(PlannedKind::Function { operand, table })
+        Ok(by_table(operand, table))
+    }
+
+    /// A table of whole numbers on the circle, one rotation for all its offsets.
+    fn ring(
+        &mut self,
+        index: usize,
+        entries: &[f64],
+        offset: i32,
+        unit: f64,
+        operand: &Form,
+        scale: i32,
+    ) -> Result<PlannedKind, Refusal> {
+        let (operand, arrival) = self.whole(operand, scale, 0.0, None);
+        // Columns lie on the boxes' grid, and digits are whole.
+        let half_box = f64::from(scale - 65).exp2();
+        let error = arrival.blur * f64::from(scale - 64).exp2();
+        self.require("max", half_box - error, arrival.deviation, 0.0)?;
+        let result = self.known[index].scale;
+        let known = &mut self.known[index];
+        if let Some(places) = places_of(entries) {
+            known.grid = (result - places).clamp(0, 62) as u32;
+        }
+        // Waves follow their argument, signs do not.
+        if entries.windows(2).all(|e| e[0] == e[1]) {
+            self.argument_rounding = self.argument_rounding.max(unit * arrival.rounding);
+        } else {
+            known.rounding = arrival.rounding;
+        }
+        let offset = i64::from(offset).cast_unsigned() << scale;
+        let of = known.rotation;
+        Ok(if of == index {
+            let table = Table::ring(entries, result);
+            PlannedKind::Function {
+                operand,
+                table,
+                offset,
+            }
+        } else {
+            PlannedKind::Again { of, offset }
+        })
     }
 
     fn step(
@@ -152,7 +197,7 @@ impl Planner<'_> {
         let known = &mut self.known[index];
         known.scale = result as i32;
         known.grid = result;
-        Ok(PlannedKind::Function { operand, table })
+        Ok(by_table(operand, table))
     }
 
     /// Notes how many standard deviations lie within `margin`, and refuses too few.
@@ -178,6 +223,14 @@ impl Planner<'_> {
                 log2_failure(deviations)
             ),
         ))
+    }
+}
+
+fn by_table(operand: WholeForm, table: Table) -> PlannedKind {
+    PlannedKind::Function {
+        operand,
+        table,
+        offset: 0,
     }
 }
 

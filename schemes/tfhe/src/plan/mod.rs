@@ -9,10 +9,11 @@ mod output;
 mod scales;
 mod whole;
 
+use hexperiment_core::program::{Program, Public};
 use hexperiment_core::scheme::Refusal;
 
-use crate::flatten::Flat;
-use crate::form::Source;
+use crate::flatten::{Choice, Flat, flatten};
+use crate::form::{Digit, Source};
 use crate::parameters::Noise;
 use crate::table::Table;
 
@@ -37,6 +38,8 @@ pub(crate) enum PlannedKind {
         input: usize,
         /// Which column.
         column: usize,
+        /// Which of its digits, if not the whole.
+        digit: Option<Digit>,
         /// Subtracted before encoding.
         centre: f64,
         /// Phases are multiples of `2^grid`.
@@ -48,12 +51,70 @@ pub(crate) enum PlannedKind {
         operand: WholeForm,
         /// How it is evaluated.
         table: Table,
+        /// How far from the argument the table is read, as a phase.
+        offset: u64,
+    },
+    /// The same table of the same argument, read elsewhere.
+    Again {
+        /// The source of table and argument.
+        of: usize,
+        /// As of functions.
+        offset: u64,
     },
 }
 
-/// One column of an output.
+impl PlannedKind {
+    /// A column's number, or its digit, as a phase.
+    pub(crate) fn encode(&self, x: f64, scale: i32) -> Option<u64> {
+        let Self::Column {
+            digit,
+            centre,
+            grid,
+            ..
+        } = self
+        else {
+            return None;
+        };
+        let x = digit.map_or(x, |d| d.of(x));
+        let steps = ((x - centre) * f64::from(scale - *grid as i32).exp2()).round() as i128;
+        Some((steps << grid) as u64)
+    }
+}
+
+/// One column of an output: a sum of parts and public numbers.
 #[derive(Debug)]
 pub(crate) struct PlannedOutput {
+    /// The parts, encrypted each for itself.
+    pub(crate) parts: Vec<PlannedPart>,
+    /// Added after decryption.
+    pub(crate) bias: Public,
+}
+
+impl PlannedOutput {
+    /// Elements.
+    pub(crate) fn length(&self) -> usize {
+        self.parts.first().map_or(0, |p| p.form.length)
+    }
+
+    /// The largest error that noise may cause.
+    pub(crate) fn tolerance(&self) -> f64 {
+        self.parts.iter().map(|p| p.tolerance).sum()
+    }
+
+    /// A bound of what rounding inputs and weights does to it, smooth tables' cells aside.
+    pub(crate) fn rounding(&self) -> f64 {
+        self.parts.iter().map(|p| p.rounding).sum()
+    }
+
+    /// Whether noise changes nothing.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.parts.iter().all(|p| p.exact_grid.is_some())
+    }
+}
+
+/// A part of an output.
+#[derive(Debug)]
+pub(crate) struct PlannedPart {
     /// What is computed.
     pub(crate) form: WholeForm,
     /// Decrypted phases are rounded to multiples of `2^grid`, which noise cannot change.
@@ -73,6 +134,9 @@ pub(crate) struct Plan {
     pub(crate) sources: Vec<PlannedSource>,
     /// For each output, its columns.
     pub(crate) outputs: Vec<Vec<PlannedOutput>>,
+    /// What the client encrypts for each input, in order: the columns' sources. A column that the
+    /// program leaves out is sent as zeros.
+    pub(crate) slots: Vec<Vec<Option<usize>>>,
     /// The least number of standard deviations between a bootstrap and a wrong result.
     pub(crate) deviations: Option<f64>,
     /// Levels of the widest comparison.
@@ -92,14 +156,21 @@ impl Plan {
     /// All functions with their arguments.
     pub(crate) fn functions(&self) -> impl Iterator<Item = (&WholeForm, &Table)> {
         self.sources.iter().filter_map(|s| match &s.kind {
-            PlannedKind::Function { operand, table } => Some((operand, table)),
-            PlannedKind::Column { .. } => None,
+            PlannedKind::Function { operand, table, .. } => Some((operand, table)),
+            PlannedKind::Column { .. } | PlannedKind::Again { .. } => None,
         })
+    }
+
+    /// The parts of an output's columns.
+    pub(crate) fn parts(&self, output: usize) -> impl Iterator<Item = &PlannedPart> {
+        let columns = self.outputs.get(output).into_iter().flatten();
+        columns.flat_map(|c| &c.parts)
     }
 
     /// All forms: arguments and outputs.
     pub(crate) fn forms(&self) -> impl Iterator<Item = &WholeForm> {
-        let outputs = self.outputs.iter().flatten().map(|o| &o.form);
+        let parts = self.outputs.iter().flatten().flat_map(|o| &o.parts);
+        let outputs = parts.map(|p| &p.form);
         self.functions().map(|(operand, _)| operand).chain(outputs)
     }
 }
@@ -114,10 +185,55 @@ struct Planner<'a> {
     argument_rounding: f64,
 }
 
+/// Bits of the uppermost limb and halvings before a refreshment, in the order in which they are
+/// tried: the first ones take the fewest bootstraps and leave the least room for noise.
+const CHOICES: [(u32, u32); 7] = [
+    (4, u32::MAX),
+    (3, u32::MAX),
+    (4, 3),
+    (4, 2),
+    (3, 4),
+    (4, 1),
+    (3, 1),
+];
+
+/// Plans a lowered program; comparisons resolve `bits` bits of their range. Of what may be chosen
+/// about limbs, the plan of the fewest bootstraps is taken.
+pub(crate) fn plan_program(program: &Program, bits: u32) -> Result<Plan, Refusal> {
+    let attempt = |(top, most_depth)| {
+        let choice = Choice {
+            bits,
+            top,
+            most_depth,
+        };
+        let flat = flatten(program, choice)?;
+        Ok((flat.in_limbs, plan(&flat, bits)?))
+    };
+    let refused = match attempt(CHOICES[0]) {
+        Ok((_, plan)) => return Ok(plan),
+        Err(refusal) => refusal,
+    };
+    let others = CHOICES.into_iter().skip(1).map_while(|choice| {
+        let attempted: Result<_, Refusal> = attempt(choice);
+        match attempted {
+            // Nothing was chosen.
+            Ok((false, _)) => None,
+            other => Some(other),
+        }
+    });
+    let plans = others.filter_map(Result::ok).map(|(_, plan)| plan);
+    plans.min_by_key(Plan::bootstraps).ok_or(refused)
+}
+
 /// Plans a flattened program; comparisons resolve `comparison_bits` bits of their range.
 pub(crate) fn plan(flat: &Flat, comparison_bits: u32) -> Result<Plan, Refusal> {
     let noise = Noise::new();
-    let known = flat.sources.iter().map(|s| Known::new(s, noise)).collect();
+    let known = flat.sources.iter().enumerate().map(|(index, source)| {
+        let mut before = flat.sources[..index].iter();
+        let rotation = before.position(|s| s.shares_rotation(source));
+        Known::new(source, noise, rotation.unwrap_or(index))
+    });
+    let known = known.collect();
     let mut planner = Planner {
         flat,
         noise,
@@ -140,12 +256,34 @@ pub(crate) fn plan(flat: &Flat, comparison_bits: u32) -> Result<Plan, Refusal> {
         .map(|columns| columns.iter().map(|f| planner.output(f)).collect())
         .collect::<Result<_, _>>()?;
     Ok(Plan {
+        slots: slots(flat),
         sources,
         outputs,
         deviations: planner.deviations,
         levels: planner.levels,
         argument_rounding: planner.argument_rounding,
     })
+}
+
+fn slots(flat: &Flat) -> Vec<Vec<Option<usize>>> {
+    let inputs = flat.columns.iter().enumerate();
+    let slots = inputs.map(|(input, columns)| {
+        let of_column = |wanted: usize| -> Vec<Option<usize>> {
+            let found = flat.sources.iter().enumerate().filter(|(_, s)| match s {
+                Source::Column {
+                    input: i, column, ..
+                }
+                | Source::Digit {
+                    input: i, column, ..
+                } => (*i, *column) == (input, wanted),
+                Source::Function { .. } => false,
+            });
+            let found: Vec<_> = found.map(|(index, _)| Some(index)).collect();
+            if found.is_empty() { vec![None] } else { found }
+        };
+        (0..*columns).flat_map(of_column).collect()
+    });
+    slots.collect()
 }
 
 impl Planner<'_> {
@@ -159,10 +297,22 @@ impl Planner<'_> {
                 Ok(PlannedKind::Column {
                     input: *input,
                     column: *column,
+                    digit: None,
                     centre: known.centre,
                     grid: known.grid,
                 })
             }
+            Source::Digit {
+                input,
+                column,
+                digit,
+            } => Ok(PlannedKind::Column {
+                input: *input,
+                column: *column,
+                digit: Some(*digit),
+                centre: 0.0,
+                grid: self.known[index].grid,
+            }),
             Source::Function {
                 function, operand, ..
             } => self.function(index, function, operand),

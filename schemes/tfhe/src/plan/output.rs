@@ -3,17 +3,30 @@
 use hexperiment_core::scheme::Refusal;
 
 use super::scales::Use;
-use super::{PlannedOutput, Planner};
-use crate::form::Form;
+use super::{PlannedOutput, PlannedPart, Planner};
+use crate::flatten::{FlatOutput, Part};
 use crate::parameters::{DEVIATIONS, N};
 
 /// Words of a ciphertext, the body included.
 const SIZE_AND_BODY: f64 = (N + 1) as f64;
 
 impl Planner<'_> {
-    pub(super) fn output(&self, form: &Form) -> Result<PlannedOutput, Refusal> {
-        let scale = self.form_scale(form, Use::Output);
-        let (whole, arrival) = self.whole(form, scale, 0.0, None);
+    pub(super) fn output(&self, output: &FlatOutput) -> Result<PlannedOutput, Refusal> {
+        let parts = output.parts.iter().map(|part| self.part(part));
+        Ok(PlannedOutput {
+            parts: parts.collect::<Result<_, _>>()?,
+            bias: output.bias.clone(),
+        })
+    }
+
+    fn part(&self, Part { form, multiple }: &Part) -> Result<PlannedPart, Refusal> {
+        let used = multiple.map_or(Use::Output, |_| Use::Whole);
+        let scale = self.form_scale(form, used);
+        let (whole, mut arrival) = self.whole(form, scale, 0.0, None);
+        if let Some(multiple) = multiple {
+            let grid = f64::from(scale) + multiple.log2();
+            arrival.grid = arrival.grid.max(grid.clamp(0.0, 62.0) as u32);
+        }
         let words = 64f64.exp2();
         let sent_noise = |bits: u32| {
             // Each word of a ciphertext rounded: every secret bit may let one through.
@@ -60,7 +73,7 @@ impl Planner<'_> {
                 ),
             ));
         }
-        Ok(PlannedOutput {
+        Ok(PlannedPart {
             form: whole,
             exact_grid,
             sent_bits,

@@ -8,7 +8,7 @@
 //! Arguments of exact comparisons must lie on a grid: their inputs are rounded to multiples of
 //! `2^grid`, coarse enough for a cascade of bootstraps to resolve.
 
-use hexperiment_core::program::Public;
+use hexperiment_core::program::{Interval, Public};
 use hexperiment_core::scheme::Refusal;
 
 use super::Planner;
@@ -36,6 +36,10 @@ pub(super) enum Use {
     Step,
     /// Entries of the table.
     Lookup(usize),
+    /// Entries of half the circle.
+    Ring(usize),
+    /// A part of an output that is a whole number of limbs.
+    Whole,
 }
 
 /// What is known of a source before its scale is chosen, and after.
@@ -57,14 +61,20 @@ pub(super) struct Known {
     pub(super) rounding: f64,
     /// The error that an input may carry; 0 for functions.
     pub(super) precision: f64,
+    /// The first source that is read from the same rotation, or itself: their noise is not
+    /// independent.
+    pub(super) rotation: usize,
 }
 
 impl Known {
-    pub(super) fn new(source: &Source, noise: Noise) -> Self {
+    pub(super) fn new(source: &Source, noise: Noise, rotation: usize) -> Self {
         let (range, deviation, precision) = match source {
             Source::Column {
                 range, precision, ..
             } => (*range, noise.fresh.sqrt(), *precision),
+            Source::Digit { digit, .. } => {
+                (Interval::new(0.0, digit.largest()), noise.fresh.sqrt(), 0.0)
+            }
             Source::Function { range, .. } => (*range, noise.bootstrapped.sqrt(), 0.0),
         };
         let centred = matches!(source, Source::Column { .. });
@@ -82,6 +92,7 @@ impl Known {
             blur: 0.0,
             rounding: 0.0,
             precision,
+            rotation,
         }
     }
 }
@@ -106,10 +117,11 @@ impl Planner<'_> {
             (63.0 + fill.log2() - extent.log2()).floor().min(900.0) as i32
         };
         match used {
-            Use::Output => room(form.range.magnitude().max(largest)),
+            Use::Output | Use::Whole => room(form.range.magnitude().max(largest)),
             Use::Step => fit(form.range.magnitude().max(largest), STEP_FILL),
             Use::Smooth => fit(form.range.width().max(largest), FILL),
             Use::Lookup(entries) => 63 - entries.next_power_of_two().ilog2() as i32,
+            Use::Ring(half) => 63 - half.ilog2() as i32,
         }
     }
 
@@ -118,10 +130,14 @@ impl Planner<'_> {
             Source::Function {
                 function, operand, ..
             } => Some((operand, used_by(function, operand))),
-            Source::Column { .. } => None,
+            Source::Column { .. } | Source::Digit { .. } => None,
         });
-        let outputs = self.flat.outputs.iter().flatten();
-        arguments.chain(outputs.map(|f| (f, Use::Output))).collect()
+        let parts = self.flat.outputs.iter().flatten().flat_map(|o| &o.parts);
+        let outputs = parts.map(|p| {
+            let used = p.multiple.map_or(Use::Output, |_| Use::Whole);
+            (&p.form, used)
+        });
+        arguments.chain(outputs).collect()
     }
 
     /// Every source's scale leaves room for the weights of every form that uses it.
@@ -145,15 +161,25 @@ impl Planner<'_> {
                 scales[term.source] = scales[term.source].min(below);
             }
         }
-        for (known, scale) in self.known.iter_mut().zip(scales) {
-            known.scale = scale;
+        for (index, known) in self.known.iter().enumerate() {
+            let first = known.rotation;
+            scales[first] = scales[first].min(scales[index]);
+        }
+        for (index, known) in self.known.iter_mut().enumerate() {
+            known.scale = scales[known.rotation];
+            if matches!(self.flat.sources[index], Source::Digit { .. }) {
+                known.grid = known.scale.clamp(0, 62) as u32;
+            }
         }
         let grids: Vec<(usize, u32)> = self
             .uses()
             .into_iter()
-            .filter(|(_, used)| *used == Use::Step)
-            .flat_map(|(form, _)| {
-                let grid = self.input_grid(form);
+            .filter(|(_, used)| matches!(used, Use::Step | Use::Ring(_)))
+            .flat_map(|(form, used)| {
+                let grid = match used {
+                    Use::Step => self.input_grid(form),
+                    _ => self.box_grid(form),
+                };
                 form.terms.iter().map(move |t| t.source).zip(grid)
             })
             .collect();
@@ -187,10 +213,19 @@ impl Planner<'_> {
         grids.collect()
     }
 
+    /// The grids of columns that are to be whole numbers of boxes.
+    fn box_grid(&self, form: &Form) -> Vec<u32> {
+        let grids = form.terms.iter().map(|term| {
+            let unit = -magnitude(&term.weight).log2().floor() as i32;
+            (self.known[term.source].scale + unit).clamp(0, 62) as u32
+        });
+        grids.collect()
+    }
+
     /// Binary places of a form's weights.
     pub(super) fn weight_places(&self, form: &Form, used: Use, scale: i32) -> i32 {
         let integral = integral_places(form);
-        if let (Use::Lookup(_), Some(places)) = (used, integral) {
+        if let (Use::Lookup(_) | Use::Ring(_) | Use::Whole, Some(places)) = (used, integral) {
             return places;
         }
         let error = |places: i32| {
@@ -249,6 +284,7 @@ pub(super) fn used_by(function: &Function, operand: &Form) -> Use {
             let entries = operand.range.high.round() - operand.range.low.round() + 1.0;
             Use::Lookup(entries as usize)
         }
+        Function::Ring { entries, .. } => Use::Ring(entries.len()),
     }
 }
 

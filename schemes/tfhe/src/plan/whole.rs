@@ -6,7 +6,7 @@ use hexperiment_core::program::Public;
 
 use super::Planner;
 use super::scales::magnitude;
-use crate::form::{Form, Gather, Source};
+use crate::form::{Form, Gather, Source, Term};
 use crate::table::to_phase;
 
 /// A number for all elements, or one for each.
@@ -98,6 +98,7 @@ impl Planner<'_> {
         let mut bias = form.bias.map(|b| b - centre);
         let mut variance = 0.0;
         let mut by_source: BTreeMap<usize, f64> = BTreeMap::new();
+        let mut noise = Gathered::default();
         let mut terms = Vec::new();
         for term in &form.terms {
             let known = &self.known[term.source];
@@ -111,6 +112,7 @@ impl Planner<'_> {
             // Of the real weights: what wraps is noticed by the noise that it brings.
             let largest = (magnitude(&term.weight) * f64::from(lift).exp2()).round();
             *by_source.entry(term.source).or_default() += largest;
+            noise.add(known.rotation, term, largest);
             for (w, real) in weight.values().iter().zip(term.weight.values()) {
                 let whole = w.cast_signed() as f64 * f64::from(-lift).exp2();
                 let off = (whole - real).abs() * known.half_width;
@@ -136,14 +138,18 @@ impl Planner<'_> {
         arrival.rounding *= form.terms.len() as f64;
         for (source, weight) in by_source {
             let known = &self.known[source];
-            // Terms that read one source may meet the same element: their noise adds up.
-            variance += (weight * known.deviation).powi(2);
             let step = f64::from(known.grid as i32 - known.scale).exp2();
             let input = match self.flat.sources[source] {
                 Source::Column { .. } => 0.5 * step,
+                // All that is rounded away is below the last digit.
+                Source::Digit { digit, .. } if digit.shift > 0 => 0.0,
+                Source::Digit { .. } => 0.5,
                 Source::Function { .. } => known.rounding,
             };
             arrival.rounding += weight * f64::from(known.scale - scale).exp2() * input;
+        }
+        for (rotation, squares) in noise.squares(form.length) {
+            variance += squares * self.known[rotation].deviation.powi(2);
         }
         arrival.deviation = variance.sqrt();
         let whole = WholeForm {
@@ -153,5 +159,43 @@ impl Planner<'_> {
             scale,
         };
         (whole, arrival)
+    }
+}
+
+/// Weights by rotation and element: what is read from one rotation of one element has noise that
+/// may add up; that of others is independent.
+#[derive(Default)]
+struct Gathered<'a> {
+    terms: BTreeMap<usize, Vec<(&'a Gather, f64)>>,
+}
+
+impl<'a> Gathered<'a> {
+    fn add(&mut self, rotation: usize, term: &'a Term, weight: f64) {
+        let terms = self.terms.entry(rotation).or_default();
+        match terms.iter_mut().find(|(gather, _)| **gather == term.gather) {
+            Some((_, sum)) => *sum += weight,
+            None => terms.push((&term.gather, weight)),
+        }
+    }
+
+    /// For each rotation, the greatest sum of squared weights over a form's elements.
+    fn squares(self, length: usize) -> impl Iterator<Item = (usize, f64)> {
+        self.terms.into_iter().map(move |(rotation, terms)| {
+            if let [(_, weight)] = terms[..] {
+                return (rotation, weight * weight);
+            }
+            let at_element = |i: usize| {
+                let mut met: Vec<(usize, f64)> = Vec::with_capacity(terms.len());
+                for (gather, weight) in &terms {
+                    let at = gather.as_ref().map_or(i, |g| g[i] as usize);
+                    match met.iter_mut().find(|(element, _)| *element == at) {
+                        Some((_, sum)) => *sum += weight,
+                        None => met.push((at, *weight)),
+                    }
+                }
+                met.iter().map(|(_, weight)| weight * weight).sum::<f64>()
+            };
+            (rotation, (0..length).map(at_element).fold(0.0, f64::max))
+        })
     }
 }

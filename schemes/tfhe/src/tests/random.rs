@@ -11,8 +11,8 @@ use ndarray::Array2;
 use super::options;
 use crate::Tfhe;
 use crate::clear::simulate;
-use crate::flatten::flatten;
-use crate::plan::{Plan, plan};
+use crate::plan::Plan;
+use crate::plan::plan_program;
 
 const LENGTH: usize = 24;
 
@@ -55,7 +55,7 @@ fn planned(program: &Program, bits: u32) -> Result<Plan, Refusal> {
         program,
         &Tfhe.capabilities(&options(i64::from(bits))).unwrap(),
     );
-    plan(&flatten(lowered.unwrap().program())?, bits)
+    plan_program(lowered.unwrap().program(), bits)
 }
 
 /// A program whose columns have these ranges, one output for each value that `build` returns;
@@ -139,7 +139,7 @@ fn sums_stay_within_the_rounding_that_plans_tell() {
         let exact = program.interpret(&inputs).unwrap();
         let found = simulate(&plan, &inputs);
         for (output, (exact, found)) in exact.iter().zip(&found).enumerate() {
-            let bound = plan.outputs[output][0].rounding;
+            let bound = plan.outputs[output][0].rounding();
             for (x, y) in exact.iter().zip(found) {
                 assert!(
                     (x - y).abs() <= 1.000_001 * bound + slack(&program),
@@ -280,7 +280,7 @@ fn tables_are_exact_and_may_be_compared() {
         let plan = planned(&program, 20).unwrap();
         let found = simulate(&plan, &inputs);
         assert_eq!(found, exact, "seed {seed}");
-        assert_eq!(plan.outputs[0][0].tolerance, 0.0, "seed {seed}");
+        assert_eq!(plan.outputs[0][0].tolerance(), 0.0, "seed {seed}");
     }
 }
 
@@ -295,7 +295,7 @@ fn large_weights_lose_no_more_than_small_ones() {
         })
         .unwrap();
         let output = &planned(&program, 20).unwrap().outputs[0][0];
-        let error = (output.rounding + output.tolerance) / weight;
+        let error = (output.rounding() + output.tolerance()) / weight;
         assert!(error < 1e-5, "{weight}: {error}");
         let program = self::program(&[range, range], 1e-3, |b, x| {
             let terms = vec![(x[0], weight.into()), (x[1], (0.37 * weight).into())];

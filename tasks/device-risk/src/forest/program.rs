@@ -183,11 +183,11 @@ impl Forest {
                     terms,
                     bias: (start[level] as f64).into(),
                 };
+                let votes = builder.push(op)?;
                 if devices {
-                    builder.push_within(op, all)
-                } else {
-                    builder.push(op)
+                    builder.assume(votes, all)?;
                 }
+                Ok(votes)
             })
             .collect()
     }

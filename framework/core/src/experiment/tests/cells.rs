@@ -32,6 +32,32 @@ fn a_matrix_makes_cells() {
 }
 
 #[test]
+fn options_have_lines() {
+    let text = sound("[matrix]\n\"task.features\" = [5, 9]\n");
+    let experiment = parse(&text);
+    let place = |start: &str| {
+        text.lines()
+            .position(|l| l.starts_with(start))
+            .map(|i| i + 1)
+    };
+    assert_eq!(
+        experiment.line_of("task.features"),
+        place("\"task.features\"")
+    );
+    assert_eq!(
+        experiment.line_of("task.use"),
+        place("[task]").map(|n| n + 1)
+    );
+    assert_eq!(experiment.line_of("task.unset"), place("[task]"));
+    assert_eq!(
+        experiment.line_of("dataset.use"),
+        place("[dataset]").map(|n| n + 1)
+    );
+    assert_eq!(experiment.line_of("run.seed"), None);
+    assert!(experiment.line_of("task").is_some());
+}
+
+#[test]
 fn a_matrix_is_checked() {
     let with = |line: &str| sound(&format!("[matrix]\n{line}\n"));
     refused(

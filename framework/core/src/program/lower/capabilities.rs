@@ -21,11 +21,57 @@ pub struct Approximation {
     pub sigmoid_degree: usize,
     /// How it is fitted.
     pub fit: Fit,
+    /// Odd degrees of the polynomials whose composition stands for the sign within `max`, `min`,
+    /// `relu` and `abs`, the first to be applied first; their margin makes the result's error
+    /// least. Not empty.
+    pub max_degrees: Vec<usize>,
+    /// Odd degrees for `sign`, `step` and `compare`; if left out, those of least depth that keep
+    /// `sign_error` are found.
+    pub comparison_degrees: Option<Vec<usize>>,
     /// The sign function, for comparisons: values nearer to 0 than this share of their
     /// magnitude may come out undecided.
     pub sign_margin: f64,
-    /// The sign function's largest error on the values that are decided.
+    /// The sign function's largest error on the values that are decided; not for
+    /// `comparison_degrees`, which have the error that they have.
     pub sign_error: f64,
+}
+
+impl Approximation {
+    /// The polynomials for `max` where nobody says otherwise: 11 levels for an error of 0.09 % of
+    /// the operands' range.
+    pub const MAX_DEGREES: [usize; 3] = [7, 7, 13];
+    /// The largest degree of one of the polynomials that make up a sign.
+    pub const LARGEST_SIGN_DEGREE: usize = 63;
+    /// The most polynomials that make up a sign.
+    pub const LONGEST_SIGN: usize = 12;
+
+    /// Whether these can be the degrees of a sign's polynomials; why not, otherwise.
+    pub fn check_degrees(degrees: &[usize]) -> Result<(), String> {
+        if degrees.is_empty() || degrees.len() > Self::LONGEST_SIGN {
+            let (found, most) = (degrees.len(), Self::LONGEST_SIGN);
+            return Err(format!("{found} degrees, expected 1 to {most}"));
+        }
+        let fits = |d: &&usize| **d % 2 == 1 && (3..=Self::LARGEST_SIGN_DEGREE).contains(*d);
+        match degrees.iter().find(|d| !fits(d)) {
+            None => Ok(()),
+            Some(degree) => Err(format!(
+                "degree {degree}, expected odd numbers from 3 to {}",
+                Self::LARGEST_SIGN_DEGREE
+            )),
+        }
+    }
+
+    /// Degrees as people write them, `7,7,13`.
+    pub fn parse_degrees(text: &str) -> Result<Vec<usize>, String> {
+        let number = |part: &str| {
+            let part = part.trim();
+            let wrong = |_| format!("found `{part}`, expected degrees such as `7,7,13`");
+            part.parse().map_err(wrong)
+        };
+        let degrees = text.split(',').map(number).collect::<Result<Vec<_>, _>>()?;
+        Self::check_degrees(&degrees)?;
+        Ok(degrees)
+    }
 }
 
 /// What a scheme can do.

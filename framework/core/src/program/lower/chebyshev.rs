@@ -1,17 +1,21 @@
 //! Polynomials in products and weighted sums.
 //!
 //! Recursive halving in the Chebyshev basis: `p = q T_m + r` with `m` the greatest power of two
-//! not above the degree, down to lines (Paterson and Stockmeyer, *On the number of nonscalar
-//! multiplications necessary to evaluate polynomials*, SIAM J. Comput. 1973, in the basis that
-//! Chen, Chillotti and Song, *Improved bootstrapping for approximate homomorphic encryption*,
-//! EUROCRYPT 2019, use). The depth is the least possible, `ceil(log2(degree + 1))`, and odd or
-//! even polynomials need only their half of the products.
+//! not above the degree (Paterson and Stockmeyer, *On the number of nonscalar multiplications
+//! necessary to evaluate polynomials*, SIAM J. Comput. 1973, in the basis that Chen, Chillotti
+//! and Song, *Improved bootstrapping for approximate homomorphic encryption*, EUROCRYPT 2019,
+//! use), down to sums of the first few `T_j`, wherever they leave a level for their
+//! coefficients (Lee, Lee, Lee, Kim, Kim and No, *High-precision bootstrapping of RNS-CKKS
+//! homomorphic encryption using optimal minimax polynomial approximation and inverse sine
+//! function*, EUROCRYPT 2021: odd polynomials need odd `T_j` only). The depth is the least
+//! possible, `ceil(log2(degree + 1))`, coefficients included.
 
 use super::super::{Interval, Op, Polynomial, ProgramError, Public, ValueId};
 use super::emit::Emitter;
+use super::halving::{Node, Plan};
 
 /// `[-1, 1]` with room for rounding.
-const UNIT: Interval = Interval {
+pub(super) const UNIT: Interval = Interval {
     low: -1.000_001,
     high: 1.000_001,
 };
@@ -31,35 +35,76 @@ const ANY: Interval = Interval {
     high: f64::INFINITY,
 };
 
-/// Emits `polynomial` of `value`.
+/// Products that an odd polynomial of this degree takes.
+pub(super) fn products(degree: usize) -> usize {
+    // Coefficients of which no two cancel.
+    let odd: Vec<f64> = (0..=degree)
+        .map(|k| if k % 2 == 1 { 1.0 / k as f64 } else { 0.0 })
+        .collect();
+    Plan::of(&odd).products()
+}
+
+/// Emits `polynomial` of `value`, whose result is known to lie in `known`.
 pub(super) fn emit<S: Sink>(
     sink: &mut S,
     value: ValueId,
     polynomial: &Polynomial,
+    known: Interval,
 ) -> Result<ValueId, S::Error> {
-    let known = polynomial.range(sink.emitter().program().value(value).range());
+    let computed = polynomial.range(sink.emitter().program().value(value).range());
+    let known = Interval {
+        low: computed.low.max(known.low),
+        high: computed.high.min(known.high),
+    };
     let coefficients = polynomial.chebyshev();
     if coefficients.len() == 1 {
         let length = sink.emitter().program().value(value).length();
         return sink.sink(Op::Constant(vec![coefficients[0]; length].into()), known);
     }
     let unit = normalise(sink, value, polynomial.domain())?;
-    let mut powers = vec![unit];
-    let result = halve(sink, &mut powers, coefficients, Some(known))?;
-    match result {
-        Part::Value(v) => Ok(v),
-        Part::Number(c) => {
-            let length = sink.emitter().program().value(value).length();
-            sink.sink(Op::Constant(vec![c; length].into()), known)
-        }
+    let plan = Plan::of(coefficients);
+    let last = plan.nodes().len() - 1;
+    let mut values = vec![unit];
+    for (i, node) in plan.nodes().iter().enumerate().skip(1) {
+        let known = if i == last { known } else { ANY };
+        let emitted = match node {
+            Node::Operand => unit,
+            Node::Basis { a, b, minus } => {
+                let minus = minus.map(|m| values[m]);
+                basis(sink, values[*a], values[*b], minus)?
+            }
+            Node::Line { terms, bias } => {
+                let of = |(node, c): &(usize, f64)| (values[*node], Public::Scalar(*c));
+                let op = Op::WeightedSum {
+                    terms: terms.iter().map(of).collect(),
+                    bias: Public::Scalar(*bias),
+                };
+                sink.sink(op, known)?
+            }
+            Node::Product(a, b) => sink.sink(Op::Mul(values[*a], values[*b]), known)?,
+            Node::Sum(a, b) => sink.sink(Op::Add(values[*a], values[*b]), known)?,
+            Node::Offset(a, by) => {
+                let (value, by) = (values[*a], Public::Scalar(*by));
+                sink.sink(Op::Offset { value, by }, known)?
+            }
+        };
+        values.push(emitted);
     }
+    Ok(values[last])
 }
 
 /// Maps the domain to `[-1, 1]`. A weighted sum takes the factor into its weights, so that no
 /// level is spent on it.
-fn normalise<S: Sink>(sink: &mut S, value: ValueId, domain: Interval) -> Result<ValueId, S::Error> {
+pub(super) fn normalise<S: Sink>(
+    sink: &mut S,
+    value: ValueId,
+    domain: Interval,
+) -> Result<ValueId, S::Error> {
     let factor = 2.0 / domain.width();
     let shift = -domain.centre() * factor;
+    if factor == 1.0 && shift == 0.0 {
+        return Ok(value);
+    }
     let op = sink.emitter().program().value(value).op().clone();
     let (terms, bias) = match op {
         Op::WeightedSum { terms, bias } => (
@@ -70,129 +115,33 @@ fn normalise<S: Sink>(sink: &mut S, value: ValueId, domain: Interval) -> Result<
             bias.map(|b| b * factor + shift),
         ),
         Op::Scale { value, by } => (vec![(value, by.map(|w| w * factor))], Public::Scalar(shift)),
-        _ if factor == 1.0 && shift == 0.0 => return Ok(value),
         _ => (vec![(value, Public::Scalar(factor))], Public::Scalar(shift)),
     };
     sink.sink(Op::WeightedSum { terms, bias }, UNIT)
 }
 
-/// A part of the polynomial: a value, or a number where it is constant.
-enum Part {
-    Value(ValueId),
-    Number(f64),
-}
-
-/// `T_(2^k)`: `powers[k]`, by `T_(2j) = 2 T_j^2 - 1`.
-fn power<S: Sink>(sink: &mut S, powers: &mut Vec<ValueId>, k: usize) -> Result<ValueId, S::Error> {
-    while powers.len() <= k {
-        let last = powers[powers.len() - 1];
-        let square = sink.sink(
-            Op::Square(last),
-            Interval {
-                low: 0.0,
-                high: UNIT.high,
-            },
-        )?;
-        let twice = sink.sink(
-            Op::Scale {
-                value: square,
-                by: 2.0.into(),
-            },
-            ANY,
-        )?;
-        powers.push(sink.sink(
-            Op::Offset {
-                value: twice,
-                by: (-1.0).into(),
-            },
-            UNIT,
-        )?);
-    }
-    Ok(powers[k])
-}
-
-fn halve<S: Sink>(
+/// `T_(i+j) = 2 T_i T_j - T_|i-j|`; without `minus`, `i = j` and `T_0 = 1`.
+fn basis<S: Sink>(
     sink: &mut S,
-    powers: &mut Vec<ValueId>,
-    coefficients: &[f64],
-    known: Option<Interval>,
-) -> Result<Part, S::Error> {
-    let known = known.unwrap_or(ANY);
-    let degree = coefficients.iter().rposition(|c| *c != 0.0).unwrap_or(0);
-    if degree == 0 {
-        return Ok(Part::Number(coefficients.first().copied().unwrap_or(0.0)));
-    }
-    if degree == 1 {
-        let terms = vec![(powers[0], Public::Scalar(coefficients[1]))];
-        let op = Op::WeightedSum {
-            terms,
-            bias: Public::Scalar(coefficients[0]),
-        };
-        return sink.sink(op, known).map(Part::Value);
-    }
-    let k = degree.ilog2() as usize;
-    let m = 1 << k;
-    // T_m T_j = (T_(m+j) + T_(m-j)) / 2, so T_(m+j) = 2 T_m T_j - T_(m-j).
-    let mut quotient: Vec<f64> = coefficients[m..=degree].iter().map(|c| 2.0 * c).collect();
-    quotient[0] = coefficients[m];
-    let mut remainder = coefficients[..m].to_vec();
-    for j in 1..=degree - m {
-        remainder[m - j] -= coefficients[m + j];
-    }
-    let t = power(sink, powers, k)?;
-    let product = match halve(sink, powers, &quotient, None)? {
-        Part::Number(c) => {
-            // One sum takes the factor, the constant and a line all at once.
-            return linear(sink, powers, t, c, &remainder, known).map(Part::Value);
-        }
-        Part::Value(q) => sink.sink(Op::Mul(q, t), ANY)?,
-    };
-    let sum = match halve(sink, powers, &remainder, None)? {
-        Part::Number(0.0) => return Ok(Part::Value(product)),
-        Part::Number(c) => sink.sink(
-            Op::Offset {
-                value: product,
-                by: c.into(),
-            },
-            known,
-        )?,
-        Part::Value(r) => sink.sink(Op::Add(product, r), known)?,
-    };
-    Ok(Part::Value(sum))
-}
-
-/// `factor * t + remainder`.
-fn linear<S: Sink>(
-    sink: &mut S,
-    powers: &mut Vec<ValueId>,
-    t: ValueId,
-    factor: f64,
-    remainder: &[f64],
-    known: Interval,
+    a: ValueId,
+    b: ValueId,
+    minus: Option<ValueId>,
 ) -> Result<ValueId, S::Error> {
-    let mut terms = vec![(t, Public::Scalar(factor))];
-    let mut bias = 0.0;
-    let mut rest = None;
-    if remainder.iter().skip(2).all(|c| *c == 0.0) {
-        bias = remainder[0];
-        if let Some(c) = remainder.get(1).filter(|c| **c != 0.0) {
-            terms.push((powers[0], Public::Scalar(*c)));
+    let product = match minus {
+        None => {
+            let square = Interval::new(0.0, UNIT.high);
+            sink.sink(Op::Square(a), square)?
         }
-    } else {
-        match halve(sink, powers, remainder, None)? {
-            Part::Number(c) => bias = c,
-            Part::Value(v) => rest = Some(v),
-        }
-    }
-    let op = Op::WeightedSum {
-        terms,
-        bias: Public::Scalar(bias),
+        Some(_) => sink.sink(Op::Mul(a, b), UNIT)?,
     };
-    match rest {
-        None => sink.sink(op, known),
-        Some(rest) => {
-            let sum = sink.sink(op, ANY)?;
-            sink.sink(Op::Add(sum, rest), known)
-        }
-    }
+    let by = 2.0.into();
+    let value = sink.sink(Op::Scale { value: product, by }, ANY)?;
+    let op = match minus {
+        None => Op::Offset {
+            value,
+            by: (-1.0).into(),
+        },
+        Some(minus) => Op::Sub(value, minus),
+    };
+    sink.sink(op, UNIT)
 }

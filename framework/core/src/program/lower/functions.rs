@@ -1,9 +1,10 @@
 //! Rewriting functions that are not polynomials.
 
-use super::super::{Fit, Interval, Op, OpKind, Polynomial, Public, Relation, ValueId, interpret};
+use super::super::{Interval, Op, OpKind, Polynomial, Relation, ValueId, interpret};
 use super::capabilities::Approximation;
-use super::rewrite::{ANY, Emitted, Rewriter};
-use super::sign::SignComposition;
+use super::chebyshev::{self, UNIT};
+use super::rewrite::{ANY, Emitted, Failure, Rewriter};
+use super::sign::{Ending, SignComposition};
 
 impl Rewriter<'_> {
     /// Functions that are not polynomials: through the sign, or refused.
@@ -30,28 +31,12 @@ impl Rewriter<'_> {
         };
         match op {
             Op::Sigmoid(a) => self.sigmoid(a, &approximation),
-            Op::Sign(a) => self.sign(a, &approximation),
-            Op::Step(a) => {
-                let sign = self.emit(Op::Sign(a), ANY)?;
-                let terms = vec![(sign, Public::Scalar(0.5))];
-                self.emit(
-                    Op::WeightedSum {
-                        terms,
-                        bias: 0.5.into(),
-                    },
-                    ANY,
-                )
-            }
-            Op::Abs(a) => {
-                let sign = self.emit(Op::Sign(a), ANY)?;
-                self.emit(Op::Mul(a, sign), ANY)
-            }
-            Op::Relu(a) => {
-                let step = self.emit(Op::Step(a), ANY)?;
-                self.emit(Op::Mul(a, step), ANY)
-            }
-            Op::Max(a, b) => self.extreme(a, b, 0.5),
-            Op::Min(a, b) => self.extreme(a, b, -0.5),
+            Op::Sign(a) => self.sign(a, Ending::SIGN, &approximation),
+            Op::Step(a) => self.sign(a, Ending::STEP, &approximation),
+            Op::Abs(a) => self.extreme_with_0(a, Ending::SIGN, kind, &approximation),
+            Op::Relu(a) => self.extreme_with_0(a, Ending::STEP, kind, &approximation),
+            Op::Max(a, b) => self.extreme(a, b, 0.5, kind, &approximation),
+            Op::Min(a, b) => self.extreme(a, b, -0.5, kind, &approximation),
             Op::Compare {
                 left,
                 relation,
@@ -89,70 +74,188 @@ impl Rewriter<'_> {
         self.emit(Op::Polynomial { value, polynomial }, ANY)
     }
 
-    fn sign(&mut self, value: ValueId, approximation: &Approximation) -> Emitted {
-        self.approximated = true;
-        let composition =
-            SignComposition::new(approximation.sign_margin, approximation.sign_error)?;
-        let magnitude = self.range(value).magnitude();
-        if magnitude == 0.0 {
-            return Err(Self::refuse(OpKind::Sign, "its operand is always 0"));
-        }
+    /// The sign or the step of `value`, by the polynomials for comparisons.
+    fn sign(&mut self, value: ValueId, ending: Ending, wanted: &Approximation) -> Emitted {
+        let magnitude = self.operand(value, OpKind::Sign)?;
+        let composition = match &wanted.comparison_degrees {
+            Some(degrees) => SignComposition::new(degrees, wanted.sign_margin)?,
+            None => SignComposition::for_comparison(wanted.sign_margin, wanted.sign_error)?,
+        };
         self.note(format!(
-            "sign: {} polynomials of degree 7, error {:.2e} where |x| > {:.3e}",
-            composition.polynomials().len(),
+            "sign: minimax polynomials of degrees {}, {} levels; off by at most {:.2e} where |x| > {:.3e}",
+            listed(composition.degrees()),
+            composition.depth(),
             composition.error(),
-            approximation.sign_margin * magnitude
+            composition.margin() * magnitude
         ));
-        let mut result = value;
-        for (i, polynomial) in composition.polynomials().iter().enumerate() {
-            let domain = if i == 0 {
-                Interval::symmetric(magnitude)
-            } else {
-                polynomial.domain()
-            };
-            let polynomial = if i == 0 {
-                // The same shape, with the operand's magnitude in the place of 1.
-                let scaled = |x: f64| polynomial.evaluate(x / magnitude);
-                Polynomial::fit(domain, polynomial.degree(), Fit::Chebyshev, scaled)?
-            } else {
-                polynomial.clone()
-            };
-            result = self.emit(
-                Op::Polynomial {
-                    value: result,
-                    polynomial,
-                },
-                ANY,
-            )?;
+        let unit = chebyshev::normalise(self, value, Interval::symmetric(magnitude))?;
+        self.compose(unit, &composition, ending)
+    }
+
+    /// The largest magnitude of an operand whose sign is asked for.
+    fn operand(&mut self, value: ValueId, kind: OpKind) -> Result<f64, Failure> {
+        self.approximated = true;
+        let magnitude = self.range(value).magnitude();
+        if magnitude > 0.0 {
+            Ok(magnitude)
+        } else {
+            Err(Self::refuse(kind, "its operand is always 0"))
         }
-        Ok(result)
+    }
+
+    /// The composition's polynomials, one after the other, of a value in `[-1, 1]`.
+    fn compose(&mut self, unit: ValueId, composition: &SignComposition, ending: Ending) -> Emitted {
+        let polynomials = composition.polynomials();
+        let mut value = unit;
+        for (i, polynomial) in polynomials.iter().enumerate() {
+            let (polynomial, known) = if i + 1 == polynomials.len() {
+                // The last one's coefficients take what follows it.
+                let last = polynomial.affine(ending.factor, ending.plus)?;
+                (last, ending.range(composition))
+            } else {
+                (polynomial.clone(), Interval::symmetric(1.0))
+            };
+            value = self.emit(Op::Polynomial { value, polynomial }, known)?;
+        }
+        Ok(value)
+    }
+
+    /// The composition for `max` and its like.
+    fn for_extremes(&mut self, wanted: &Approximation) -> Result<SignComposition, Failure> {
+        let composition = match &self.extremes {
+            Some(composition) => composition.clone(),
+            None => SignComposition::for_extremes(&wanted.max_degrees)?,
+        };
+        self.extremes = Some(composition.clone());
+        Ok(composition)
+    }
+
+    fn note_extreme(&mut self, kind: OpKind, composition: &SignComposition, off: f64) {
+        self.note(format!(
+            "{kind}: minimax polynomials of degrees {} for the sign, {} levels with the product; off by at most \
+             {off:.2e}",
+            listed(composition.degrees()),
+            composition.depth() + 1,
+        ));
+    }
+
+    /// `abs = x sign(x)`, `relu = x step(x)`.
+    fn extreme_with_0(
+        &mut self,
+        value: ValueId,
+        ending: Ending,
+        kind: OpKind,
+        wanted: &Approximation,
+    ) -> Emitted {
+        let magnitude = self.operand(value, kind)?;
+        let scale = 2.0 * ending.factor;
+        let composition = self.for_extremes(wanted)?;
+        let unit = chebyshev::normalise(self, value, Interval::symmetric(magnitude))?;
+        let sign = self.compose(unit, &composition, ending)?;
+        let range = self.range(value);
+        let exact = match kind {
+            OpKind::Relu => range.monotone(|x| x.max(0.0)),
+            _ => Interval::new(0.0, range.magnitude()),
+        };
+        let off = scale * composition.shortfall() * magnitude;
+        self.note_extreme(kind, &composition, off);
+        self.emit(Op::Mul(value, sign), exact.padded(off))
     }
 
     /// `max = (a + b) / 2 + |a - b| / 2`, `min` with a minus.
-    fn extreme(&mut self, a: ValueId, b: ValueId, half: f64) -> Emitted {
+    ///
+    /// Beside each result goes the same in units of a number that all differences of a chain
+    /// stay below, so that the next operand needs no level to be brought to `[-1, 1]`; what is
+    /// not used is dropped later.
+    fn extreme(
+        &mut self,
+        a: ValueId,
+        b: ValueId,
+        half: f64,
+        kind: OpKind,
+        wanted: &Approximation,
+    ) -> Emitted {
         let difference = self.emit(Op::Sub(a, b), ANY)?;
-        // Half of the sign, so that the product needs no further factor.
-        let sign = self.emit(Op::Sign(difference), ANY)?;
-        let half_sign = self.emit(
-            Op::Scale {
-                value: sign,
-                by: half.into(),
-            },
-            ANY,
-        )?;
-        let distance = self.emit(Op::Mul(half_sign, difference), ANY)?;
-        let sum = self.emit(Op::Add(a, b), ANY)?;
-        let mean = self.emit(
-            Op::Scale {
-                value: sum,
-                by: 0.5.into(),
-            },
-            ANY,
-        )?;
+        let magnitude = self.operand(difference, kind)?;
+        let composition = self.for_extremes(wanted)?;
+        let (unit, u, mean) = if let Some(unit) = self.unit_of(a, b, magnitude) {
+            let (a, b) = (self.in_units(a, unit)?, self.in_units(b, unit)?);
+            let sum = self.emit(Op::Add(a, b), ANY)?;
+            (
+                unit,
+                self.emit(Op::Sub(a, b), UNIT)?,
+                self.scaled(sum, 0.5)?,
+            )
+        } else {
+            let unit = roomy(magnitude, composition.error());
+            let sum = self.emit(Op::Add(a, b), ANY)?;
+            let u = chebyshev::normalise(self, difference, Interval::symmetric(unit))?;
+            (unit, u, self.scaled(sum, 0.5 / unit)?)
+        };
+        self.note_extreme(kind, &composition, composition.shortfall() * unit);
+        let ending = Ending {
+            factor: half,
+            plus: 0.0,
+        };
+        let half_sign = self.compose(u, &composition, ending)?;
         // With a sign within [-1, 1] the result is between the two, else a little beyond.
-        let beyond = (self.range(sign).magnitude() - 1.0).max(0.0);
-        let room = 0.5 * beyond * self.range(difference).magnitude();
+        let room = 0.5 * composition.error() * magnitude;
         let known = self.range(a).union(self.range(b)).padded(room);
-        self.emit(Op::Add(mean, distance), known)
+        let in_units = Interval {
+            low: known.low / unit,
+            high: known.high / unit,
+        };
+        let distance = self.emit(Op::Mul(half_sign, u), ANY)?;
+        let reduced = self.emit(Op::Add(mean, distance), in_units)?;
+        let result = if unit.fract() == 0.0 {
+            // A whole factor takes no level.
+            self.emit(
+                Op::Scale {
+                    value: reduced,
+                    by: unit.into(),
+                },
+                known,
+            )?
+        } else {
+            let sum = self.emit(Op::Add(a, b), ANY)?;
+            let mean = self.scaled(sum, 0.5)?;
+            let distance = self.emit(Op::Mul(half_sign, difference), ANY)?;
+            self.emit(Op::Add(mean, distance), known)?
+        };
+        self.units.insert(result, (reduced, unit));
+        Ok(result)
     }
+
+    fn scaled(&mut self, value: ValueId, by: f64) -> Emitted {
+        let by = by.into();
+        self.emit(Op::Scale { value, by }, ANY)
+    }
+
+    /// The unit in which one of two operands is there already, if their difference needs it.
+    fn unit_of(&self, a: ValueId, b: ValueId, magnitude: f64) -> Option<f64> {
+        let of = |v| self.units.get(v).map(|(_, unit)| *unit);
+        let fits = |unit: &f64| magnitude <= *unit && *unit <= 2.0 * magnitude;
+        of(&a).filter(fits).or_else(|| of(&b).filter(fits))
+    }
+
+    /// `value / unit`.
+    fn in_units(&mut self, value: ValueId, unit: f64) -> Emitted {
+        match self.units.get(&value).copied() {
+            Some((reduced, same)) if same == unit => Ok(reduced),
+            Some((reduced, other)) => self.scaled(reduced, other / unit),
+            None => self.scaled(value, 1.0 / unit),
+        }
+    }
+}
+
+/// A unit for values up to `magnitude`, with room for what four rounds of results that are off by
+/// `error` add; whole where that costs little precision, so that the way back takes no level.
+fn roomy(magnitude: f64, error: f64) -> f64 {
+    let roomy = magnitude * (1.0 + (4.0 * error).max(1.0 / 64.0));
+    if roomy >= 32.0 { roomy.ceil() } else { roomy }
+}
+
+fn listed(degrees: &[usize]) -> String {
+    let degrees: Vec<_> = degrees.iter().map(ToString::to_string).collect();
+    degrees.join(", ")
 }

@@ -1,12 +1,18 @@
 //! Rewriting the operations that a scheme lacks.
 
+use std::collections::HashMap;
+
 use super::super::{Interval, Op, OpKind, Program, ProgramError, Public, ValueId};
 use super::capabilities::Capabilities;
 use super::chebyshev::{self, Sink};
 use super::emit::Emitter;
 use super::prune::needed;
+use super::sign::SignComposition;
 use super::stuck;
 use crate::scheme::Refusal;
+
+/// What a value may leave a domain by, as a share of it.
+const ROUNDING: f64 = 1e-6;
 
 pub(super) const ANY: Interval = Interval {
     low: f64::NEG_INFINITY,
@@ -25,6 +31,8 @@ pub(super) fn rewrite(
         capabilities,
         notes,
         approximated: false,
+        extremes: None,
+        units: HashMap::new(),
     };
     let mut approximate = vec![false; program.values().len()];
     let mut map: Vec<ValueId> = Vec::with_capacity(program.values().len());
@@ -79,6 +87,10 @@ pub(super) struct Rewriter<'a> {
     notes: &'a mut Vec<String>,
     /// Whether the operation being emitted, or one before it, is only near what it stands for.
     pub(super) approximated: bool,
+    /// The polynomials for `max` and its like, once they are needed.
+    pub(super) extremes: Option<SignComposition>,
+    /// Results of `max` and `min` in units that bring them to about `[-1, 1]`, and those units.
+    pub(super) units: HashMap<ValueId, (ValueId, f64)>,
 }
 
 impl Sink for Rewriter<'_> {
@@ -174,7 +186,7 @@ impl Rewriter<'_> {
             Op::Square(a) => self.emit(Op::Mul(a, a), known),
             Op::Sum { value, group } => self.sum(value, group, known),
             Op::Polynomial { value, polynomial } if self.capabilities.has(OpKind::Mul) => {
-                chebyshev::emit(self, value, &polynomial)
+                chebyshev::emit(self, value, &polynomial, known)
             }
             Op::And(bits) if self.capabilities.has(OpKind::Mul) => self.product(bits, known),
             Op::Select {
@@ -200,7 +212,11 @@ impl Rewriter<'_> {
     fn widened(&self, op: Op) -> Result<Op, Failure> {
         match op {
             Op::Polynomial { value, polynomial } if self.approximated => {
-                let domain = polynomial.domain().union(self.range(value));
+                let (domain, range) = (polynomial.domain(), self.range(value));
+                if domain.padded(ROUNDING * domain.width()).encloses(range) {
+                    return Ok(Op::Polynomial { value, polynomial });
+                }
+                let domain = domain.union(range);
                 let polynomial = polynomial.on(domain)?;
                 Ok(Op::Polynomial { value, polynomial })
             }

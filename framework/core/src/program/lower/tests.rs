@@ -52,6 +52,8 @@ fn arithmetic() -> Capabilities {
         approximation: Some(Approximation {
             sigmoid_degree: 7,
             fit: Fit::Chebyshev,
+            max_degrees: vec![7, 7],
+            comparison_degrees: None,
             sign_margin: 0.05,
             sign_error: 1e-3,
         }),
@@ -152,12 +154,14 @@ fn functions_are_near_their_definitions() {
     check(&unary(Op::Sigmoid, 6.0), &[grid(6.0)], 0.03);
     // The grid's value nearest to 0 is 1/63 of the bound, beyond a margin of 1/100.
     let mut fine = arithmetic();
-    fine.approximation.as_mut().unwrap().sign_margin = 0.01;
+    let approximation = fine.approximation.as_mut().unwrap();
+    approximation.sign_margin = 0.01;
+    approximation.max_degrees = vec![15, 15, 15];
     for (op, tolerance) in [
         (Op::Sign as fn(ValueId) -> Op, 2e-3),
         (Op::Step, 1e-3),
-        (Op::Abs, 6e-3),
-        (Op::Relu, 6e-3),
+        (Op::Abs, 1.2e-3),
+        (Op::Relu, 6e-4),
     ] {
         let program = unary(op, 3.0);
         let lowered = lower(&program, &fine).unwrap();
@@ -202,6 +206,84 @@ fn max_min_compare_select_and_sum() {
         6,
         "the sums share their first three rotations"
     );
+}
+
+/// The maximum of `2^rounds` columns of grey levels.
+fn tournament(rounds: u32) -> Program {
+    let mut b = ProgramBuilder::new("maximum");
+    let mut table = input(1 << rounds, 256, 255.0);
+    for column in &mut table.columns {
+        column.range = Interval::new(0.0, 255.0);
+    }
+    let (_, mut x) = b.input(table).unwrap();
+    while x.len() > 1 {
+        x = x.chunks(2).map(|p| b.max(p[0], p[1]).unwrap()).collect();
+    }
+    b.output(output(x)).unwrap();
+    b.finish().unwrap()
+}
+
+#[track_caller]
+fn check_tournament(degrees: &[usize], rounds: u32) {
+    let mut capabilities = arithmetic();
+    let approximation = capabilities.approximation.as_mut().unwrap();
+    approximation.max_degrees = degrees.to_vec();
+    let program = tournament(rounds);
+    let lowered = lower(&program, &capabilities).unwrap();
+    let composition = SignComposition::for_extremes(degrees).unwrap();
+    // One level brings grey levels to [-1, 1], whatever the number of rounds.
+    assert_eq!(lowered.depth(), 1 + rounds * (composition.depth() + 1));
+    let mut worst = 0.0_f64;
+    for step in [1, 7, 96] {
+        let table = Array2::from_shape_fn((256, 1 << rounds), |(i, j)| {
+            ((i + j * step * (1 + i % 5)) % 256) as f64
+        });
+        let expect = &program.interpret(std::slice::from_ref(&table)).unwrap()[0];
+        let got = &lowered.simulate(&[table]).unwrap()[0];
+        let off = expect.iter().zip(got).map(|(e, g)| (e - g).abs());
+        worst = off.fold(worst, f64::max);
+    }
+    let claimed = f64::from(rounds)
+        * composition.shortfall()
+        * 255.0
+        * (1.0 + 8.0 * composition.error()).max(1.02);
+    assert!(worst <= claimed, "{degrees:?}: {worst} over {claimed}");
+    assert!(worst >= 0.3 * claimed, "{degrees:?}: {worst}, {claimed}");
+}
+
+#[test]
+fn rounds_of_max_take_no_level_but_their_own() {
+    for degrees in [&[15][..], &[7, 7], &[15, 15], &[7, 7, 13], &[7, 15, 15]] {
+        for rounds in [1, 2, 4] {
+            check_tournament(degrees, rounds);
+        }
+    }
+}
+
+#[test]
+fn steps_take_the_levels_of_their_polynomials() {
+    // Features of 5 bits against thresholds half-way between two of them.
+    let mut b = ProgramBuilder::new("threshold");
+    let mut table = input(1, 64, 1.0);
+    table.columns[0].range = Interval::new(0.0, 31.0);
+    let (_, x) = b.input(table).unwrap();
+    let above = b.offset(x[0], -15.5).unwrap();
+    let bit = b.push(Op::Step(above)).unwrap();
+    b.output(output(vec![bit])).unwrap();
+    let program = b.finish().unwrap();
+    let mut capabilities = arithmetic();
+    let approximation = capabilities.approximation.as_mut().unwrap();
+    (approximation.sign_margin, approximation.sign_error) = (0.5 / 15.5, 0.04);
+    let table = Array2::from_shape_fn((64, 1), |(i, _)| (i % 32) as f64);
+    let lowered = lower(&program, &capabilities).unwrap();
+    let composition = SignComposition::for_comparison(0.5 / 15.5, 0.04).unwrap();
+    assert_eq!(lowered.depth(), 1 + composition.depth());
+    assert!(composition.depth() <= 7, "{:?}", composition.degrees());
+    let expect = &program.interpret(std::slice::from_ref(&table)).unwrap()[0];
+    let got = &lowered.simulate(&[table]).unwrap()[0];
+    for (e, g) in expect.iter().zip(got) {
+        assert!((e - g).abs() <= 0.02, "expected {e}, got {g}");
+    }
 }
 
 #[test]

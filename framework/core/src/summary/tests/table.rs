@@ -44,6 +44,7 @@ fn every_column_by_hand() {
         ("expansion", number(10.0)),
         ("rounds", count(1)),
         ("server_sees", text("ciphertexts")),
+        ("protection", text("encrypted")),
         ("security_bits", count(128)),
         ("peak_rss_bytes", count(1002)),
         ("threads", count(2)),

@@ -11,7 +11,7 @@ use crate::units::{bytes, significant};
 pub(crate) const INSECURE: &str = "!insecure";
 
 /// A table as text; a newline in the head is where it may break.
-pub(crate) struct Overview {
+pub(crate) struct FirstTable {
     pub(crate) head: Vec<String>,
     pub(crate) lines: Vec<Vec<String>>,
 }
@@ -27,7 +27,7 @@ fn headline(rows: &[Row]) -> Option<&str> {
 }
 
 /// The table; what the servers see is in `footnotes`.
-pub(crate) fn overview(rows: &[Row], footnotes: &Footnotes) -> Overview {
+pub(crate) fn first_table(rows: &[Row], footnotes: &Footnotes) -> FirstTable {
     let metric = headline(rows);
     let head = [
         "label",
@@ -43,7 +43,7 @@ pub(crate) fn overview(rows: &[Row], footnotes: &Footnotes) -> Overview {
         "sees",
         "status",
     ];
-    Overview {
+    FirstTable {
         head: head.map(str::to_owned).to_vec(),
         lines: rows
             .iter()

@@ -1,0 +1,168 @@
+//! What the maximum of four vectors costs under CKKS, and how good it is: time, memory, error,
+//! for one list of degrees after the other (`auto` without arguments).
+//!
+//! `max_cost [degrees ...]`, such as `max_cost 7,7,7 7,15,15`.
+#![expect(clippy::unwrap_used, reason = "an example ends by panicking")]
+
+use std::time::Instant;
+
+use hexperiment_core::clock::Stopwatch;
+use hexperiment_core::options::{OptionValue, Options};
+use hexperiment_core::program::{
+    Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder,
+};
+use hexperiment_core::scheme::{CompileRequest, Scheme};
+use hexperiment_core::security::SecurityDemand;
+use ndarray::Array2;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use scheme_seal_ckks::SealCkks;
+
+const LENGTH: usize = 16_384;
+const SECURITY: SecurityDemand = SecurityDemand {
+    bits: 128,
+    insecure: false,
+};
+
+fn program() -> Program {
+    let mut b = ProgramBuilder::new("maximum of four");
+    let grey = |i| Column {
+        name: format!("x{i}"),
+        range: Interval::new(0.0, 255.0),
+    };
+    let input = Input {
+        name: "x".into(),
+        owner: Party::Client(0),
+        length: LENGTH,
+        columns: (0..4).map(grey).collect(),
+        precision: 0.5,
+    };
+    let (_, x) = b.input(input).unwrap();
+    let (left, right) = (b.max(x[0], x[1]).unwrap(), b.max(x[2], x[3]).unwrap());
+    let values = vec![b.max(left, right).unwrap()];
+    let (name, precision) = ("max".into(), 0.5);
+    b.output(Output {
+        name,
+        values,
+        precision,
+    })
+    .unwrap();
+    b.finish().unwrap()
+}
+
+/// Grey levels, a third of them anywhere and the rest near their neighbours, as in images.
+fn table() -> Array2<f64> {
+    let mut random = ChaCha8Rng::seed_from_u64(17);
+    let mut table = Array2::zeros((LENGTH, 4));
+    for (i, mut row) in table.rows_mut().into_iter().enumerate() {
+        let base = random.random_range(0..256_i32);
+        for x in &mut row {
+            let near = base + random.random_range(-8..=8_i32);
+            let any = random.random_range(0..256_i32);
+            *x = f64::from(if i % 3 == 0 { any } else { near }.clamp(0, 255));
+        }
+    }
+    table
+}
+
+/// Peak resident memory in MiB, as Linux tells it.
+fn peak() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|l| l.starts_with("VmHWM"));
+    line.map_or("unknown".into(), |l| l[6..].trim().to_owned())
+}
+
+fn run(degrees: &str) {
+    let given = [("max_degrees".to_owned(), OptionValue::Text(degrees.into()))];
+    let options = Options::with_defaults(&SealCkks.manifest().options, given);
+    let program = program();
+    let start = Instant::now();
+    let compiled = SealCkks
+        .lower(&program, &options, SECURITY)
+        .and_then(|lowered| {
+            let circuit = SealCkks.compile(CompileRequest {
+                lowered: &lowered,
+                options: &options,
+                security: SECURITY,
+                threads: 2,
+            })?;
+            Ok((lowered, circuit))
+        });
+    let (lowered, circuit) = match compiled {
+        Ok(compiled) => compiled,
+        Err(refusal) => return println!("{degrees}: {refusal}"),
+    };
+    println!("{degrees}: {}", lowered.notes().join("; "));
+    let parameters = circuit.parameters();
+    println!(
+        "  depth {}, {} products, tolerance {:.2e}, compiled in {:.1?}\n  {:?}",
+        parameters.depth,
+        parameters.counts.multiplications,
+        parameters.noise_tolerance[0],
+        start.elapsed(),
+        parameters.chosen,
+    );
+    let table = table();
+    let start = Instant::now();
+    let keys = circuit.generate_keys().unwrap();
+    let generated = start.elapsed();
+    let start = Instant::now();
+    let sealed = keys
+        .encryptor
+        .encrypt(InputId::from_index(0), table.view())
+        .unwrap();
+    let encrypted = start.elapsed();
+    let before = peak();
+    let watch = Stopwatch::start();
+    let results = keys.evaluator.evaluate(&[sealed]).unwrap();
+    let evaluated = watch.elapsed();
+    let got = keys
+        .decryptor
+        .decrypt(OutputId::from_index(0), &results[0])
+        .unwrap();
+    let simulated = &circuit.simulate(std::slice::from_ref(&table)).unwrap()[0];
+    let exact = &program.interpret(&[table]).unwrap()[0];
+    let worst = |a: &Array2<f64>, b: &Array2<f64>| {
+        let off = a.iter().zip(b).map(|(x, y)| (x - y).abs());
+        off.fold(0.0, f64::max)
+    };
+    let below = |by: f64| {
+        got.iter()
+            .zip(exact)
+            .filter(|(g, e)| **g < **e - by)
+            .count()
+    };
+    let rounded = got.iter().zip(exact);
+    let equal = rounded.filter(|(g, e)| g.round() == **e).count();
+    println!(
+        "  off by {:.3} (noise {:.2e}); {:.2} % exact once rounded; {} below the maximum by more than 1, {} by \
+         more than 0.5",
+        worst(&got, exact),
+        worst(&got, simulated),
+        100.0 * equal as f64 / LENGTH as f64,
+        below(1.0),
+        below(0.5),
+    );
+    let each = |ns: u64| ns as f64 / 1e6 / LENGTH as f64;
+    println!(
+        "  keys {generated:.1?}, encryption {encrypted:.1?}; evaluation: {:.3} ms per element, {:.3} ms of processor \
+         time; peak memory {} ({before} before evaluation)",
+        each(evaluated.wall_ns),
+        each(evaluated.cpu_ns),
+        peak()
+    );
+}
+
+fn main() {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(2)
+        .build_global()
+        .unwrap();
+    let degrees: Vec<String> = std::env::args().skip(1).collect();
+    if degrees.is_empty() {
+        run("auto");
+    }
+    for list in degrees {
+        run(&list);
+    }
+}

@@ -1,0 +1,239 @@
+//! A federation ready to run: who holds what, who uploads when, and what it is measured by.
+
+use hexperiment_core::dataset::encode::Encoding;
+use hexperiment_core::dataset::transform;
+use hexperiment_core::linear_model::{self, Features};
+use hexperiment_core::options::{OptionValue, Options};
+use hexperiment_core::program::Program;
+use hexperiment_core::task::{PrepareRequest, TaskError};
+use ndarray::{Array1, Array2, Axis, concatenate};
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha20Rng;
+
+use crate::classes::Classes;
+use crate::local::{Parameters, Shard};
+use crate::model;
+use crate::settings::Settings;
+use crate::split::deal;
+use crate::update::{Updates, enough, schedule};
+
+/// Newton steps to an optimum that others are measured by.
+const CONVERGED: usize = 100;
+
+/// The headline's value of models that the federation is compared with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Baselines {
+    /// Of one model trained on all clients' rows.
+    pub(crate) centralised: f64,
+    /// Over the clients, each by a model of its own rows alone.
+    pub(crate) local_mean: f64,
+    /// The best of them, chosen on the test part: more than a client could know.
+    pub(crate) local_best: f64,
+    /// Of the federation in clear without noise; `None` where there is no noise.
+    pub(crate) without_noise: Option<f64>,
+}
+
+/// See the module.
+pub(crate) struct Federation {
+    pub(crate) settings: Settings,
+    pub(crate) classes: Classes,
+    pub(crate) shards: Vec<Shard>,
+    pub(crate) updates: Updates,
+    /// By round and client.
+    pub(crate) schedule: Vec<Vec<bool>>,
+    pub(crate) start: Parameters,
+    pub(crate) program: Program,
+    /// The test part, and its target.
+    pub(crate) test: Shard,
+    pub(crate) truth: Array1<f64>,
+    pub(crate) features: Features,
+    pub(crate) clip: f64,
+    pub(crate) baselines: Baselines,
+    pub(crate) notes: Vec<String>,
+}
+
+/// The features and a 1.
+fn design(table: &Array2<f64>) -> Result<Array2<f64>, TaskError> {
+    let ones = Array2::ones((table.nrows(), 1));
+    concatenate(Axis(1), &[table.view(), ones.view()]).map_err(|e| TaskError::Model {
+        model: "federated model",
+        message: e.to_string(),
+    })
+}
+
+/// The features that models see, and the clip.
+fn features(request: PrepareRequest<'_>) -> Result<(Features, f64, [Array1<f64>; 2]), TaskError> {
+    let partition = request.data.partition()?;
+    let clip = match request.options.number("clip")? {
+        0.0 => f64::INFINITY,
+        clip => clip,
+    };
+    let settings = linear_model::Settings {
+        features: request.options.integer("features")? as usize,
+        // Only updates are encrypted: the ranges of features matter to nobody.
+        encoding: Encoding {
+            clip,
+            range_margin: 0.25,
+        },
+    };
+    let features = Features::prepare(&partition, settings, transform::rank_by_f)?;
+    Ok((
+        features,
+        clip,
+        [partition.train.target, partition.test.target],
+    ))
+}
+
+fn start(
+    options: &Options,
+    classes: &Classes,
+    features: &Features,
+) -> Result<Parameters, TaskError> {
+    let Some(OptionValue::List(paths)) = options.get("model") else {
+        let width = features.table.columns.len() + 1;
+        return Ok(Array2::zeros((classes.models(), width)));
+    };
+    let texts = paths.iter().filter_map(|path| match path {
+        OptionValue::Text(text) => Some(text.as_str()),
+        _ => None,
+    });
+    let paths: Vec<&str> = texts.collect();
+    model::load(&paths, classes, &features.table)
+}
+
+impl Federation {
+    pub(crate) fn new(request: PrepareRequest<'_>) -> Result<Self, TaskError> {
+        let settings = Settings::read(request.options)?;
+        let (features, clip, [target, truth]) = features(request)?;
+        let classes = Classes::of(&target, &truth)?;
+        let all = Shard {
+            design: design(&features.table.train)?,
+            labels: classes.labels(&target),
+        };
+        let test = Shard {
+            design: design(&features.table.test)?,
+            labels: classes.labels(&truth),
+        };
+        let mut random = ChaCha20Rng::seed_from_u64(request.seed);
+        let places = classes.places(&target);
+        let hands = deal(&places, settings.clients, settings.dirichlet, &mut random)?;
+        let shards: Vec<Shard> = hands.iter().map(|rows| all.select(rows)).collect();
+        let schedule = schedule(&settings, &mut random);
+        let rows: Vec<usize> = hands.iter().map(Vec::len).collect();
+        let updates = Updates::new(&settings, &rows, request.seed);
+        let start = start(request.options, &classes, &features)?;
+        let program = updates.program(start.len())?;
+        let mut federation = Self {
+            baselines: Baselines {
+                centralised: f64::NAN,
+                local_mean: f64::NAN,
+                local_best: f64::NAN,
+                without_noise: None,
+            },
+            notes: Vec::new(),
+            settings,
+            classes,
+            shards,
+            updates,
+            schedule,
+            start,
+            program,
+            test,
+            truth,
+            features,
+            clip,
+        };
+        if federation.released() == 0 {
+            return Err(TaskError::Options(format!(
+                "with `dropout = {}`, no round of {} has the {} updates that it takes to aggregate; \
+                 lower `dropout` or `min_clients`",
+                federation.settings.dropout, federation.settings.rounds, federation.settings.least
+            )));
+        }
+        federation.baselines = federation.compare(&all);
+        federation.notes = federation.describe();
+        Ok(federation)
+    }
+
+    /// Rounds whose aggregate is decrypted.
+    pub(crate) fn released(&self) -> usize {
+        let is = |round: &&Vec<bool>| enough(&self.settings, round);
+        self.schedule.iter().filter(is).count()
+    }
+
+    /// Vectors that are uploaded, in all rounds.
+    pub(crate) fn uploads(&self) -> usize {
+        self.schedule.iter().flatten().filter(|p| **p).count()
+    }
+
+    /// The headline's value of these parameters on the test part.
+    pub(crate) fn headline(&self, parameters: &Parameters) -> f64 {
+        let scores = self.test.scores(parameters);
+        self.classes.headline(&scores, &self.truth)
+    }
+
+    /// A round in clear, without noise.
+    fn round_in_clear(&self, round: usize, common: &Parameters) -> Parameters {
+        let present = &self.schedule[round];
+        if !enough(&self.settings, present) {
+            return common.clone();
+        }
+        let mut sum = vec![0.0; self.updates.length(common.len())];
+        for (client, shard) in self.shards.iter().enumerate().filter(|(k, _)| present[*k]) {
+            let made = self.updates.contribution(client, round, shard, common, &[]);
+            for (s, x) in sum.iter_mut().zip(made.vector) {
+                *s += x;
+            }
+        }
+        self.updates.apply(common, &sum, present)
+    }
+
+    fn compare(&self, all: &Shard) -> Baselines {
+        let (local, zeros) = (self.settings.local, Array2::zeros(self.start.dim()));
+        let optimum = |shard: &Shard| {
+            let alpha = local.alpha * shard.rows() as f64 / all.rows() as f64;
+            self.headline(&local.newton(shard, &zeros, alpha, CONVERGED))
+        };
+        let alone: Vec<f64> = self.shards.iter().map(optimum).collect();
+        let without_noise = self.settings.privacy.map(|_| {
+            let rounds = 0..self.settings.rounds;
+            let common = rounds.fold(self.start.clone(), |c, r| self.round_in_clear(r, &c));
+            self.headline(&common)
+        });
+        Baselines {
+            centralised: optimum(all),
+            local_mean: alone.iter().sum::<f64>() / alone.len() as f64,
+            local_best: alone.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            without_noise,
+        }
+    }
+
+    /// What a reader must know.
+    fn describe(&self) -> Vec<String> {
+        let mut notes = self.features.notes.clone();
+        let rows = self.shards.iter().map(Shard::rows);
+        let (least, most) = (rows.clone().min().unwrap_or(0), rows.max().unwrap_or(0));
+        let one_class = self.shards.iter().filter(|s| s.lacks_a_class()).count();
+        notes.push(format!(
+            "{} clients hold {least} to {most} rows each, {one_class} of them without some class; \
+             {} parameters; a sample, in costs and in the first column, is one update of one \
+             client: {} in all",
+            self.shards.len(),
+            self.start.len(),
+            self.uploads()
+        ));
+        let skipped = self.settings.rounds - self.released();
+        if self.settings.dropout > 0.0 {
+            notes.push(format!(
+                "clients that drop out upload nothing; in their place the server adds zeros that the \
+                 key owner encrypted once; {skipped} of {} rounds had fewer than {} updates, were \
+                 not aggregated and left the model as it was",
+                self.settings.rounds, self.settings.least
+            ));
+        }
+        if let Some(privacy) = self.settings.privacy {
+            notes.push(privacy.describe(self.released(), self.settings.least));
+        }
+        notes
+    }
+}

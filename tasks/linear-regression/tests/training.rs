@@ -1,0 +1,197 @@
+//! Training under the plaintext scheme: both methods against least squares in clear, what they
+//! leave, and what bad options lead to.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use hexperiment_core::dataset::{Dataset, MissingPolicy, Provenance, Target};
+use hexperiment_core::options::{OptionValue, Options};
+use hexperiment_core::program::lower::lower;
+use hexperiment_core::program::{OpKind, Program};
+use hexperiment_core::registry;
+use hexperiment_core::scheme::CompileRequest;
+use hexperiment_core::security::SecurityDemand;
+use hexperiment_core::session::Session;
+use hexperiment_core::task::{Outcome, PrepareRequest, Prepared, Quality, Task, TaskError};
+use ndarray::{Array1, Array2};
+use scheme_plaintext as _;
+use task_linear_regression::LinearRegression;
+
+/// The target rises with `b` and falls with `c`, and with noise.
+fn data(rows: usize) -> Dataset {
+    let noise = |i: usize, j: usize| ((i * 7919 + j * 104_729) % 1009) as f64 / 1009.0;
+    let features = Array2::from_shape_fn((rows, 4), |(i, j)| 50.0 * noise(i, j));
+    let values = Array1::from_shape_fn(rows, |i| {
+        5000.0 + 30.0 * features[[i, 1]] - 10.0 * features[[i, 2]] + 200.0 * noise(i, 9)
+    });
+    Dataset {
+        name: "made".into(),
+        columns: ["a", "b", "c", "d"].map(String::from).to_vec(),
+        features,
+        target: Some(Target {
+            name: "y".into(),
+            values,
+        }),
+        labels: vec![],
+        train: (0..rows * 2 / 3).collect(),
+        test: (rows * 2 / 3..rows).collect(),
+        missing: MissingPolicy::Refuse,
+        provenance: Provenance::default(),
+    }
+}
+
+fn text(x: &str) -> OptionValue {
+    OptionValue::Text(x.into())
+}
+
+fn options(given: &[(&str, OptionValue)]) -> Options {
+    let mode = [("mode", text("training"))];
+    let given = mode.iter().chain(given);
+    let given = given.map(|(k, v)| ((*k).to_owned(), v.clone()));
+    Options::with_defaults(&LinearRegression.manifest().options, given)
+}
+
+struct Run {
+    prepared: Box<dyn Prepared>,
+    outcome: Outcome,
+    quality: Quality,
+}
+
+impl Run {
+    fn value(&self, name: &str) -> f64 {
+        self.quality.metric(name).unwrap().value
+    }
+
+    fn file(&self, name: &str) -> String {
+        let files = self.prepared.artefacts(&self.outcome).unwrap();
+        let file = files.into_iter().find(|f| f.name == name).unwrap();
+        String::from_utf8(file.bytes).unwrap()
+    }
+}
+
+fn run(data: &Dataset, options: &Options) -> Result<Run, TaskError> {
+    let prepared = LinearRegression.prepare(PrepareRequest {
+        options,
+        data,
+        seed: 1,
+    })?;
+    let scheme = registry::scheme("plaintext").unwrap();
+    let none = Options::default();
+    let lowered = lower(prepared.program(), &scheme.capabilities(&none).unwrap()).unwrap();
+    let security = SecurityDemand {
+        bits: 128,
+        insecure: false,
+    };
+    let circuit = scheme
+        .compile(CompileRequest {
+            lowered: &lowered,
+            options: &none,
+            security,
+            threads: 1,
+        })
+        .unwrap();
+    let keys = circuit.generate_keys().unwrap();
+    let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
+    let outcome = prepared.run(&mut session)?;
+    let report = session.finish();
+    assert!(report.errors.violation.is_none());
+    assert_eq!(
+        (report.traffic.rounds, report.traffic.decrypted_midway),
+        (1, 0)
+    );
+    let quality = prepared.score(&outcome)?;
+    Ok(Run {
+        prepared,
+        outcome,
+        quality,
+    })
+}
+
+#[track_caller]
+fn check(given: &[(&str, OptionValue)], coefficient_error: f64) {
+    let run = run(&data(300), &options(given)).unwrap();
+    assert!(run.value("weight_error") < 1e-9, "{:?}", run.quality);
+    assert!(
+        run.value("coefficient_error") < coefficient_error,
+        "{:?}",
+        run.quality
+    );
+    assert!(run.value("r2") > 0.9, "{:?}", run.quality);
+}
+
+#[test]
+fn both_methods_find_least_squares() {
+    let iterations = |n: i64| ("iterations", OptionValue::Integer(n));
+    let method = |name: &str| ("method", text(name));
+    check(&[], 1e-9);
+    check(&[("vector_length", OptionValue::Integer(64))], 1e-9);
+    check(&[("parties", OptionValue::Integer(7))], 1e-9);
+    check(&[("parties", OptionValue::Integer(1000))], 1e-9);
+    // It converges: half of the rest is left by each step.
+    check(&[method("gradient"), iterations(4)], 0.15);
+    check(&[method("gradient"), iterations(30)], 1e-4);
+    let short = ("vector_length", OptionValue::Integer(128));
+    check(&[method("gradient"), iterations(30), short], 1e-4);
+}
+
+#[test]
+fn one_step_is_the_correlations() {
+    let given = [
+        ("method", text("gradient")),
+        ("iterations", OptionValue::Integer(1)),
+    ];
+    let run = run(&data(300), &options(&given)).unwrap();
+    assert!(run.value("weight_error") < 1e-9, "{:?}", run.quality);
+    assert_eq!(run.file("curve.csv").lines().count(), 2);
+}
+
+#[test]
+fn a_saved_model_predicts_as_it_did() {
+    let data = data(300);
+    let trained = run(&data, &options(&[])).unwrap();
+    let path = std::env::temp_dir().join(format!("least-squares-{}.json", std::process::id()));
+    std::fs::write(&path, trained.file("model.json")).unwrap();
+    let model = ("model", text(path.to_str().unwrap()));
+    let inference = [("mode", text("inference")), model];
+    let predicted = run(&data, &options(&inference)).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert!((predicted.value("r2") - trained.value("r2")).abs() < 1e-9);
+    let error = run(&data, &options(&inference)).err().unwrap().to_string();
+    assert!(error.contains("give the path of a `model.json`"), "{error}");
+}
+
+#[track_caller]
+fn refused(given: &[(&str, OptionValue)], expect: &str) {
+    let error = run(&data(300), &options(given)).err().unwrap().to_string();
+    assert!(error.contains(expect), "{error:?} lacks {expect:?}");
+}
+
+#[test]
+fn bad_options_are_explained() {
+    let (integer, number) = (OptionValue::Integer, OptionValue::Number);
+    let gradient = ("method", text("gradient"));
+    refused(&[("vector_length", integer(100))], "such as 128");
+    refused(&[("vector_length", integer(8))], "padded to 8");
+    refused(
+        &[gradient.clone(), ("parties", integer(2))],
+        "only `method = \"gram\"`",
+    );
+    refused(
+        &[gradient, ("learning_rate", number(9.0))],
+        "the descent diverges; lower `learning_rate`",
+    );
+}
+
+#[test]
+fn a_refusal_is_told_in_iterations() {
+    let given = [
+        ("method", text("gradient")),
+        ("iterations", OptionValue::Integer(40)),
+    ];
+    let run = run(&data(300), &options(&given)).unwrap();
+    let products = |program: &Program| program.counts()[&OpKind::Mul];
+    let most = products(run.prepared.program());
+    let advice = run
+        .prepared
+        .fitting(&mut |smaller| products(smaller) < most / 2);
+    assert!(advice.unwrap().contains("fits, 40 were asked for"));
+}

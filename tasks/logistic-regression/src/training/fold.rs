@@ -1,0 +1,211 @@
+//! A training part and a test part, and what training in clear makes of them.
+
+use hexperiment_core::dataset::encode::EncodedTable;
+use hexperiment_core::dataset::{Dataset, transform};
+use hexperiment_core::linear_model::training::OddSigmoid;
+use hexperiment_core::linear_model::{
+    Features, LinearModel, LogisticTraining, check_binary, sigmoid,
+};
+use hexperiment_core::task::{PrepareRequest, TaskError};
+use ndarray::{Array1, s};
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha20Rng;
+
+use super::descent::{Schedule, SignedRows};
+use super::settings::Settings;
+
+/// One training part with its test part.
+#[derive(Clone, Debug)]
+pub(crate) struct Fold {
+    pub(crate) table: EncodedTable,
+    pub(crate) rows: SignedRows,
+    /// Of the training part, 0 and 1.
+    pub(crate) labels: Array1<f64>,
+    /// Of the test part.
+    pub(crate) truth: Array1<f64>,
+    /// Trained in clear to the end.
+    pub(crate) converged: LinearModel,
+    /// Weights after each step of the same algorithm in clear; the intercept last.
+    pub(crate) clear: Vec<Array1<f64>>,
+    /// The same with the exact sigmoid.
+    pub(crate) exact: Vec<Array1<f64>>,
+}
+
+/// Weights with the intercept last, as a model.
+pub(crate) fn model(weights: &Array1<f64>) -> LinearModel {
+    let last = weights.len() - 1;
+    LinearModel {
+        weights: weights.slice(s![..last]).to_owned(),
+        intercept: weights[last],
+    }
+}
+
+/// The folds, or the data's own two parts; and what a reader must know.
+pub(crate) fn prepare(
+    request: PrepareRequest<'_>,
+    settings: &Settings,
+) -> Result<(Vec<Fold>, Vec<String>), TaskError> {
+    let mut parts = Vec::new();
+    if settings.folds == 0 {
+        parts.push(request.data.clone());
+    } else {
+        parts = deal(request.data, settings.folds, request.seed)?;
+    }
+    let mut folds = Vec::with_capacity(parts.len());
+    let mut notes: Vec<String> = Vec::new();
+    for data in parts {
+        let (fold, said) = Fold::new(&data, settings)?;
+        folds.push(fold);
+        notes.extend(said);
+    }
+    notes.sort();
+    notes.dedup();
+    if settings.folds > 0 {
+        notes.push(format!(
+            "{} models, one for each fold, are trained one after the other with the same program; \
+             times and traffic are of all of them",
+            settings.folds
+        ));
+    }
+    let rows = total(&folds);
+    for fold in &mut folds {
+        fold.rows.total = rows;
+    }
+    Ok((folds, notes))
+}
+
+/// Deals the rows of both parts into folds by the seed, classes in equal shares.
+fn deal(data: &Dataset, folds: usize, seed: u64) -> Result<Vec<Dataset>, TaskError> {
+    let Some(target) = &data.target else {
+        // Says what is missing.
+        data.partition()?;
+        return Ok(vec![data.clone()]);
+    };
+    let mut random = ChaCha20Rng::seed_from_u64(seed);
+    let mut fold_of = vec![usize::MAX; data.features.nrows()];
+    for positive in [true, false] {
+        let rows = data.train.iter().chain(&data.test).copied();
+        let mut rows: Vec<usize> = rows
+            .filter(|row| (target.values[*row] > 0.5) == positive)
+            .collect();
+        if rows.len() < folds {
+            let class = u8::from(positive);
+            return Err(TaskError::data(
+                format!(
+                    "{} rows have the target {class}, for {folds} folds",
+                    rows.len()
+                ),
+                "lower `folds` under [task], or use more rows",
+            ));
+        }
+        rows.sort_unstable();
+        rows.shuffle(&mut random);
+        for (place, row) in rows.into_iter().enumerate() {
+            fold_of[row] = place % folds;
+        }
+    }
+    let of = |keep: &dyn Fn(usize) -> bool| -> Vec<usize> {
+        let all = fold_of.iter().enumerate();
+        all.filter(|(_, f)| **f != usize::MAX && keep(**f))
+            .map(|(row, _)| row)
+            .collect()
+    };
+    Ok((0..folds)
+        .map(|fold| Dataset {
+            train: of(&|f| f != fold),
+            test: of(&|f| f == fold),
+            ..data.clone()
+        })
+        .collect())
+}
+
+impl Fold {
+    fn new(data: &Dataset, settings: &Settings) -> Result<(Self, Vec<String>), TaskError> {
+        let partition = data.partition()?;
+        let (labels, truth) = (
+            partition.train.target.clone(),
+            partition.test.target.clone(),
+        );
+        check_binary(&labels, "training")?;
+        check_binary(&truth, "test")?;
+        let Features { table, mut notes } =
+            Features::prepare(&partition, settings.features, transform::rank_by_f)?;
+        let training = LogisticTraining {
+            alpha: settings.alpha,
+            balanced: settings.balanced,
+            max_iterations: settings.max_iterations,
+        };
+        let trained = training.fit(&table.train, &labels)?;
+        notes.extend(trained.note);
+        let (n, positives) = (labels.len() as f64, labels.sum());
+        let counts = labels.mapv(|y| match (settings.balanced, y > 0.5) {
+            (false, _) => 1.0,
+            (true, true) => n / (2.0 * positives),
+            (true, false) => n / (2.0 * (n - positives)),
+        });
+        let fold = Self {
+            rows: SignedRows::new(&table.train, &labels, counts, n),
+            table,
+            labels,
+            truth,
+            converged: trained.model,
+            clear: vec![],
+            exact: vec![],
+        };
+        Ok((fold, notes))
+    }
+
+    /// Descends in clear, with the polynomial and with the exact sigmoid.
+    pub(crate) fn descend(
+        &mut self,
+        schedule: &Schedule,
+        stand_in: &OddSigmoid,
+    ) -> Result<(), TaskError> {
+        let path = self.rows.descend(schedule, &|u| stand_in.evaluate(u));
+        // Not above it, or not a number.
+        if path.largest.is_nan() || path.largest > stand_in.bound() {
+            return Err(TaskError::Options(format!(
+                "inner products of rows and weights reach {:.1}, beyond the sigmoid's range of {}; \
+                 widen `sigmoid_range`, lower `learning_rate` or `iterations`, or raise `alpha`",
+                path.largest,
+                stand_in.bound()
+            )));
+        }
+        self.clear = path.weights;
+        self.exact = self.rows.descend(schedule, &sigmoid).weights;
+        Ok(())
+    }
+
+    /// Takes the result of one step in clear.
+    pub(crate) fn step(&mut self, weights: Array1<f64>) {
+        self.exact = vec![weights.clone()];
+        self.clear = vec![weights];
+    }
+}
+
+/// The most rows of any fold.
+pub(crate) fn total(folds: &[Fold]) -> f64 {
+    folds.iter().map(|f| f.labels.len()).max().unwrap_or(1) as f64
+}
+
+/// The largest magnitude that the public ranges of the folds' columns allow.
+pub(crate) fn largest(folds: &[Fold]) -> f64 {
+    let columns = folds.iter().flat_map(|f| &f.table.columns);
+    columns.map(|c| c.range.magnitude()).fold(1.0, f64::max)
+}
+
+/// The largest inner product that the exact descent meets.
+pub(crate) fn rehearse(folds: &[Fold], schedule: &Schedule) -> Result<f64, TaskError> {
+    let paths = folds.iter().map(|f| f.rows.descend(schedule, &sigmoid));
+    let largest = paths.map(|p| p.largest).fold(0.0, f64::max);
+    let sane = 100.0;
+    if largest.is_nan() || largest > sane {
+        return Err(TaskError::Options(format!(
+            "the descent in clear diverges: inner products of rows and weights reach {largest:.1}; \
+             lower `learning_rate`, now {}",
+            schedule.rate
+        )));
+    }
+    Ok(largest)
+}

@@ -1,0 +1,160 @@
+//! How well encrypted training went.
+
+use std::fmt::Write as _;
+
+use hexperiment_core::linear_model::{LinearModel, SavedModel};
+use hexperiment_core::metrics;
+use hexperiment_core::task::{Artefact, Metric, Outcome, Quality, TaskError};
+use ndarray::{Array1, Array2};
+
+use super::fold::{Fold, model};
+use super::settings::Settings;
+
+/// What is measured beside what every classifier's is.
+pub(crate) const MORE_METRICS: [&str; 5] = [
+    "exact_sigmoid_auc",
+    "converged_auc",
+    "auc_to_converged",
+    "weight_error",
+    "training_rows",
+];
+
+/// Scores of all folds' test rows, less each fold's threshold; `pick` chooses each fold's model.
+fn margins(
+    settings: &Settings,
+    folds: &[Fold],
+    pick: impl Fn(usize, &Fold) -> LinearModel,
+) -> Result<Vec<f64>, TaskError> {
+    let mut all = Vec::new();
+    for (index, fold) in folds.iter().enumerate() {
+        let model = pick(index, fold);
+        let (cut, _) = settings
+            .rule
+            .cut(&model.scores(&fold.table.train).to_vec())?;
+        all.extend(model.scores(&fold.table.test).iter().map(|s| s - cut));
+    }
+    Ok(all)
+}
+
+fn truth(folds: &[Fold]) -> Vec<f64> {
+    folds.iter().flat_map(|f| f.truth.to_vec()).collect()
+}
+
+fn column(table: &Array2<f64>, place: usize) -> Array1<f64> {
+    table.column(place).to_owned()
+}
+
+fn last(weights: &[Array1<f64>]) -> LinearModel {
+    weights.last().map_or_else(
+        || LinearModel {
+            weights: Array1::zeros(0),
+            intercept: 0.0,
+        },
+        model,
+    )
+}
+
+/// The decrypted weights of a fold.
+fn decrypted(outcome: &Outcome, fold: usize) -> Array1<f64> {
+    let table = &outcome.outputs[fold];
+    column(table, table.ncols() - 1)
+}
+
+/// All measures: of the decrypted models, beside the same algorithm's in clear.
+pub(crate) fn score(
+    settings: &Settings,
+    folds: &[Fold],
+    outcome: &Outcome,
+    notes: &[String],
+) -> Result<Quality, TaskError> {
+    let truth = truth(folds);
+    let got = margins(settings, folds, |k, _| model(&decrypted(outcome, k)))?;
+    let clear = margins(settings, folds, |_, f| last(&f.clear))?;
+    let exact = margins(settings, folds, |_, f| last(&f.exact))?;
+    let converged = margins(settings, folds, |_, f| f.converged.clone())?;
+    let mut metrics = metrics::binary(&got, &clear, &truth, 0.0);
+    let error = |(k, fold): (usize, &Fold)| -> f64 {
+        let want = fold.clear.last().cloned().unwrap_or_default();
+        let off = decrypted(outcome, k) - want;
+        off.iter().fold(0.0, |m, d| m.max(d.abs()))
+    };
+    let rows: usize = folds.iter().map(|f| f.labels.len()).max().unwrap_or(0);
+    let converged_auc = metrics::auc(&converged, &truth);
+    let more = [
+        (metrics::auc(&exact, &truth), None),
+        (converged_auc, None),
+        (converged_auc - metrics::auc(&got, &truth), None),
+        (
+            folds.iter().enumerate().map(error).fold(0.0, f64::max),
+            Some(0.0),
+        ),
+        (rows as f64, None),
+    ];
+    for (name, (value, plaintext)) in MORE_METRICS.iter().zip(more) {
+        metrics.push(Metric {
+            name: (*name).into(),
+            value,
+            plaintext,
+        });
+    }
+    Ok(Quality {
+        samples: truth.len(),
+        metrics,
+        notes: notes.to_vec(),
+    })
+}
+
+/// `curve.csv`, and without folds `model.json`.
+pub(crate) fn artefacts(
+    settings: &Settings,
+    folds: &[Fold],
+    outcome: &Outcome,
+) -> Result<Vec<Artefact>, TaskError> {
+    let mut files = vec![Artefact {
+        name: "curve.csv".into(),
+        bytes: curve(settings, folds, outcome)?.into_bytes(),
+    }];
+    if let [fold] = folds
+        && settings.folds == 0
+    {
+        let found = model(&decrypted(outcome, 0));
+        let (cut, _) = settings
+            .rule
+            .cut(&found.scores(&fold.table.train).to_vec())?;
+        let clip = settings.features.encoding.clip;
+        let saved = SavedModel::new(&found, &fold.table, clip, cut);
+        files.push(Artefact {
+            name: "model.json".into(),
+            bytes: saved.to_json()?,
+        });
+    }
+    Ok(files)
+}
+
+/// The learning curve on the test rows. What the key owner decrypted is marked so; all else is the
+/// oracle's, for nobody sees it in a run that stays encrypted.
+fn curve(settings: &Settings, folds: &[Fold], outcome: &Outcome) -> Result<String, TaskError> {
+    let truth = truth(folds);
+    let auc = |scores: Vec<f64>| metrics::auc(&scores, &truth);
+    let steps = folds.iter().map(|f| f.clear.len()).min().unwrap_or(0);
+    let seen = outcome.outputs.iter().map(Array2::ncols).min().unwrap_or(0);
+    let mut text = String::from("iteration,oracle_auc,oracle_exact_sigmoid_auc,decrypted_auc\n");
+    for t in 0..steps {
+        let clear = auc(margins(settings, folds, |_, f| model(&f.clear[t]))?);
+        let exact = auc(margins(settings, folds, |_, f| model(&f.exact[t]))?);
+        // The last columns are those of the last iterations.
+        let place = (t + seen).checked_sub(steps);
+        let decrypted = match place {
+            None => String::new(),
+            Some(place) => {
+                let scores = margins(settings, folds, |k, _| {
+                    model(&column(&outcome.outputs[k], place))
+                })?;
+                format!("{:.6}", auc(scores))
+            }
+        };
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{},{clear:.6},{exact:.6},{decrypted}", t + 1);
+    }
+    Ok(text)
+}

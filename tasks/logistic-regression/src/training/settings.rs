@@ -1,0 +1,163 @@
+//! What training can be told.
+
+use hexperiment_core::linear_model;
+use hexperiment_core::options::{OptionSpec, Options};
+use hexperiment_core::task::TaskError;
+
+use crate::decision::Rule;
+
+/// How the weights are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// All iterations under encryption.
+    Nesterov,
+    /// Moments under encryption; the key owner solves.
+    FixedHessian,
+    /// Gradients under encryption; the key owner steps.
+    Refresh,
+}
+
+/// The options, read and checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) method: Method,
+    pub(crate) iterations: usize,
+    pub(crate) learning_rate: f64,
+    pub(crate) degree: usize,
+    /// 0 to derive it.
+    pub(crate) sigmoid_range: f64,
+    pub(crate) vector_length: usize,
+    pub(crate) parties: usize,
+    pub(crate) folds: usize,
+    pub(crate) weight_precision: f64,
+    pub(crate) alpha: f64,
+    pub(crate) balanced: bool,
+    pub(crate) max_iterations: u64,
+    pub(crate) rule: Rule,
+    pub(crate) features: linear_model::Settings,
+}
+
+/// The options of training only.
+pub(crate) fn specs() -> Vec<OptionSpec> {
+    vec![
+        OptionSpec::choice(
+            "method",
+            &["nesterov", "fixed-hessian", "refresh"],
+            "nesterov",
+            "Training. `nesterov`: accelerated gradient descent, nothing decrypted until the end. \
+             `fixed-hessian`: one Newton step with a bound of the Hessian, from moments that are \
+             summed under encryption and decrypted. `refresh`: the key owner decrypts the gradient \
+             in every epoch.",
+        ),
+        OptionSpec::integer(
+            "iterations",
+            1..=1000,
+            4,
+            "Training: iterations of `nesterov`, epochs of `refresh`.",
+        ),
+        OptionSpec::number(
+            "learning_rate",
+            1e-6..=100.0,
+            1.0,
+            "Training: steps, times the mean gradient on standardised features. Below 8 divided by \
+             the largest eigenvalue of the features' correlations.",
+        ),
+        OptionSpec::choice(
+            "degree",
+            &["3", "5", "7"],
+            "3",
+            "Training: degree of the polynomial in the sigmoid's place, by least squares. 3 takes a \
+             level less than 5 and 7.",
+        ),
+        OptionSpec::number(
+            "sigmoid_range",
+            0.0..=1000.0,
+            0.0,
+            "Training: the polynomial is fitted on so far either side of 0, and no inner product \
+             may leave it; 0 to derive it from a rehearsal in clear.",
+        ),
+        OptionSpec::integer(
+            "vector_length",
+            8..=1 << 20,
+            1 << 14,
+            "Training: elements of a vector at most, a power of two; more rows take more vectors. A \
+             CKKS ciphertext holds 16384 at most.",
+        ),
+        OptionSpec::integer(
+            "parties",
+            0..=1000,
+            0,
+            "Training by `fixed-hessian`: so many parties hold the rows, and send encrypted moments \
+             of their own, which the server adds; 0 for a client who sends encrypted rows, of which \
+             the server computes the moments.",
+        ),
+        OptionSpec::integer(
+            "folds",
+            0..=100,
+            0,
+            "Training: in place of the data's split so many folds, classes in equal shares, each \
+             scored by a model that was trained on the others; 0 for the split.",
+        ),
+        OptionSpec::number(
+            "weight_precision",
+            1e-9..=0.1,
+            1e-4,
+            "Training: absolute error wanted on a weight.",
+        ),
+    ]
+}
+
+impl Settings {
+    pub(crate) fn read(options: &Options) -> Result<Self, TaskError> {
+        let method = match options.text("method")? {
+            "fixed-hessian" => Method::FixedHessian,
+            "refresh" => Method::Refresh,
+            _ => Method::Nesterov,
+        };
+        let degree = match options.text("degree")? {
+            "5" => 5,
+            "7" => 7,
+            _ => 3,
+        };
+        let settings = Self {
+            method,
+            iterations: options.integer("iterations")? as usize,
+            learning_rate: options.number("learning_rate")?,
+            degree,
+            sigmoid_range: options.number("sigmoid_range")?,
+            vector_length: options.integer("vector_length")? as usize,
+            parties: options.integer("parties")? as usize,
+            folds: options.integer("folds")? as usize,
+            weight_precision: options.number("weight_precision")?,
+            alpha: options.number("alpha")?,
+            balanced: options.text("class_weight")? == "balanced",
+            max_iterations: options.integer("max_iterations")? as u64,
+            rule: Rule::read(options)?,
+            features: linear_model::Settings::read(options)?,
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), TaskError> {
+        let bad = |problem: String| Err(TaskError::Options(problem));
+        if !self.vector_length.is_power_of_two() {
+            return bad(format!(
+                "`vector_length = {}`: expected a power of two, such as {}",
+                self.vector_length,
+                self.vector_length.next_power_of_two()
+            ));
+        }
+        if self.folds == 1 {
+            return bad("`folds = 1` leaves nothing to train on; expected 0, or 2 or more".into());
+        }
+        if self.parties > 0 && self.method != Method::FixedHessian {
+            return bad(format!(
+                "`parties = {}` send moments, which only `method = \"fixed-hessian\"` makes \
+                 something of",
+                self.parties
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,272 @@
+//! Training under the plaintext scheme: every method against the same algorithm in clear, what it
+//! leaves, and what bad options lead to.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use hexperiment_core::dataset::{Dataset, MissingPolicy, Provenance, Target};
+use hexperiment_core::options::{OptionValue, Options};
+use hexperiment_core::program::lower::lower;
+use hexperiment_core::program::{OpKind, Program};
+use hexperiment_core::registry;
+use hexperiment_core::scheme::CompileRequest;
+use hexperiment_core::security::SecurityDemand;
+use hexperiment_core::session::{Session, SessionReport};
+use hexperiment_core::task::{Outcome, PrepareRequest, Prepared, Quality, Task, TaskError};
+use ndarray::{Array1, Array2};
+use scheme_plaintext as _;
+use task_logistic_regression::LogisticRegression;
+
+/// Two features of four tell something, one of them with noise.
+fn data(rows: usize) -> Dataset {
+    let noise = |i: usize, j: usize| ((i * 7919 + j * 104_729) % 1000) as f64 / 1000.0;
+    let values = Array1::from_shape_fn(rows, |i| f64::from(u8::from(i % 3 == 0)));
+    let features = Array2::from_shape_fn((rows, 4), |(i, j)| {
+        let told = if j < 2 {
+            0.3 * (j + 1) as f64 * values[i]
+        } else {
+            0.0
+        };
+        20.0 * (noise(i, j) + told)
+    });
+    Dataset {
+        name: "made".into(),
+        columns: ["a", "b", "c", "d"].map(String::from).to_vec(),
+        features,
+        target: Some(Target {
+            name: "y".into(),
+            values,
+        }),
+        labels: vec![],
+        train: (0..rows * 2 / 3).collect(),
+        test: (rows * 2 / 3..rows).collect(),
+        missing: MissingPolicy::Refuse,
+        provenance: Provenance::default(),
+    }
+}
+
+fn text(x: &str) -> OptionValue {
+    OptionValue::Text(x.into())
+}
+
+fn options(given: &[(&str, OptionValue)]) -> Options {
+    let mode = [("mode", text("training"))];
+    let given = mode
+        .iter()
+        .chain(given)
+        .map(|(k, v)| ((*k).to_owned(), v.clone()));
+    Options::with_defaults(&LogisticRegression.manifest().options, given)
+}
+
+struct Run {
+    prepared: Box<dyn Prepared>,
+    outcome: Outcome,
+    quality: Quality,
+    report: SessionReport,
+}
+
+impl Run {
+    fn value(&self, name: &str) -> f64 {
+        self.quality.metric(name).unwrap().value
+    }
+
+    fn file(&self, name: &str) -> String {
+        let files = self.prepared.artefacts(&self.outcome).unwrap();
+        let file = files.into_iter().find(|f| f.name == name).unwrap();
+        String::from_utf8(file.bytes).unwrap()
+    }
+}
+
+fn run(data: &Dataset, options: &Options) -> Result<Run, TaskError> {
+    let prepared = LogisticRegression.prepare(PrepareRequest {
+        options,
+        data,
+        seed: 1,
+    })?;
+    let scheme = registry::scheme("plaintext").unwrap();
+    let none = Options::default();
+    let lowered = lower(prepared.program(), &scheme.capabilities(&none).unwrap()).unwrap();
+    let security = SecurityDemand {
+        bits: 128,
+        insecure: false,
+    };
+    let circuit = scheme
+        .compile(CompileRequest {
+            lowered: &lowered,
+            options: &none,
+            security,
+            threads: 1,
+        })
+        .unwrap();
+    let keys = circuit.generate_keys().unwrap();
+    let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
+    let outcome = prepared.run(&mut session)?;
+    let report = session.finish();
+    assert!(report.errors.violation.is_none());
+    let quality = prepared.score(&outcome)?;
+    Ok(Run {
+        prepared,
+        outcome,
+        quality,
+        report,
+    })
+}
+
+/// Each way of training is the same algorithm in clear, to rounding, and nearly as good as the
+/// trainer in clear.
+#[track_caller]
+fn check(given: &[(&str, OptionValue)], rounds: u32, decrypted_midway: u32) {
+    let run = run(&data(300), &options(given)).unwrap();
+    assert!(run.value("weight_error") < 1e-9, "{:?}", run.quality);
+    // One step only leaves 0.042.
+    assert!(
+        run.value("auc_to_converged").abs() < 0.05,
+        "{:?}",
+        run.quality
+    );
+    assert!(run.value("auc") > 0.9, "{:?}", run.quality);
+    assert_eq!(run.report.traffic.rounds, rounds);
+    assert_eq!(run.report.traffic.decrypted_midway, decrypted_midway);
+}
+
+#[test]
+fn every_method_is_the_algorithm_in_clear() {
+    let method = |name: &str| ("method", text(name));
+    let balanced = ("class_weight", text("balanced"));
+    let short = ("vector_length", OptionValue::Integer(256));
+    for degree in ["3", "5", "7"] {
+        check(&[method("nesterov"), ("degree", text(degree))], 1, 0);
+    }
+    for iterations in [1, 2, 9] {
+        let iterations = ("iterations", OptionValue::Integer(iterations));
+        check(&[method("nesterov"), iterations], 1, 0);
+    }
+    check(&[method("nesterov"), balanced.clone(), short.clone()], 1, 0);
+    check(
+        &[method("nesterov"), ("alpha", OptionValue::Number(0.0))],
+        1,
+        0,
+    );
+    check(&[method("refresh")], 4, 3);
+    check(&[method("refresh"), balanced.clone(), short.clone()], 4, 3);
+    check(&[method("fixed-hessian")], 1, 0);
+    check(&[method("fixed-hessian"), balanced, short], 1, 0);
+    let parties = ("parties", OptionValue::Integer(7));
+    check(&[method("fixed-hessian"), parties], 1, 0);
+}
+
+#[test]
+fn folds_score_every_row() {
+    for method in ["nesterov", "fixed-hessian", "refresh"] {
+        let folds = ("folds", OptionValue::Integer(3));
+        let run = run(&data(300), &options(&[("method", text(method)), folds])).unwrap();
+        assert_eq!(run.quality.samples, 300);
+        assert!(run.value("weight_error") < 1e-9, "{:?}", run.quality);
+        assert!(run.value("auc") > 0.8, "{:?}", run.quality);
+        let files = run.prepared.artefacts(&run.outcome).unwrap();
+        assert!(files.iter().all(|f| f.name != "model.json"));
+    }
+}
+
+#[test]
+fn curves_say_whose_they_are() {
+    let curve = |method: &str| {
+        let run = run(&data(300), &options(&[("method", text(method))])).unwrap();
+        let text = run.file("curve.csv");
+        let rows: Vec<Vec<String>> = text
+            .lines()
+            .map(|l| l.split(',').map(String::from).collect())
+            .collect();
+        rows
+    };
+    let nesterov = curve("nesterov");
+    assert_eq!(nesterov[0][1], "oracle_auc");
+    assert_eq!(nesterov.len(), 5);
+    assert!(nesterov[3][3].is_empty() && nesterov[4][3] == nesterov[4][1]);
+    let refresh = curve("refresh");
+    assert!(
+        refresh[1..].iter().all(|row| row[3] == row[1]),
+        "{refresh:?}"
+    );
+    assert_eq!(curve("fixed-hessian").len(), 2);
+}
+
+#[test]
+fn a_saved_model_scores_as_it_did() {
+    let data = data(300);
+    let run_ = run(&data, &options(&[("degree", text("5"))])).unwrap();
+    let path = std::env::temp_dir().join(format!("trained-{}.json", std::process::id()));
+    std::fs::write(&path, run_.file("model.json")).unwrap();
+    let path_text = path.to_str().unwrap().to_owned();
+    let inference = |given: &[(&str, OptionValue)]| {
+        let mode = [("mode", text("inference")), ("model", text(&path_text))];
+        let given: Vec<_> = mode.iter().chain(given).cloned().collect();
+        run(&data, &options(&given))
+    };
+    let scored = inference(&[]).unwrap();
+    assert!((scored.value("auc") - run_.value("auc")).abs() < 1e-12);
+    let both = inference(&[("features", OptionValue::Integer(2))]);
+    let error = both.err().unwrap().to_string();
+    assert!(error.contains("`model` has its own"), "{error}");
+    let mut renamed = data.clone();
+    renamed.columns[1] = "z".into();
+    let given = [("mode", text("inference")), ("model", text(&path_text))];
+    let error = run(&renamed, &options(&given)).err().unwrap().to_string();
+    assert!(error.contains("has no column `b`"), "{error}");
+    std::fs::write(&path, "{}").unwrap();
+    let error = inference(&[]).err().unwrap().to_string();
+    assert!(error.contains("is no saved model"), "{error}");
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[track_caller]
+fn refused(given: &[(&str, OptionValue)], expect: &str) {
+    let error = run(&data(300), &options(given)).err().unwrap().to_string();
+    assert!(error.contains(expect), "{error:?} lacks {expect:?}");
+}
+
+#[test]
+fn bad_options_are_explained() {
+    let (integer, number) = (OptionValue::Integer, OptionValue::Number);
+    refused(&[("vector_length", integer(1000))], "such as 1024");
+    refused(&[("vector_length", integer(8))], "padded to 8");
+    refused(&[("folds", integer(1))], "nothing to train on");
+    refused(&[("parties", integer(3))], "`parties = 3` send moments");
+    refused(
+        &[("learning_rate", number(60.0)), ("iterations", integer(9))],
+        "lower `learning_rate`",
+    );
+    refused(
+        &[("sigmoid_range", number(0.5))],
+        "beyond the sigmoid's range of 0.5",
+    );
+    let mut few = data(300);
+    few.target.as_mut().unwrap().values =
+        Array1::from_shape_fn(300, |i| f64::from(u8::from(i < 5)));
+    let folds = options(&[("folds", integer(6))]);
+    let error = run(&few, &folds).err().unwrap().to_string();
+    assert!(
+        error.contains("5 rows have the target 1, for 6 folds"),
+        "{error}"
+    );
+    let mut one = data(300);
+    one.target.as_mut().unwrap().values.fill(1.0);
+    let error = run(&one, &options(&[])).err().unwrap().to_string();
+    assert!(error.contains("one class only"), "{error}");
+}
+
+#[test]
+fn a_refusal_is_told_in_iterations() {
+    let given = [("iterations", OptionValue::Integer(12))];
+    let run = run(&data(300), &options(&given)).unwrap();
+    let products = |program: &Program| program.counts()[&OpKind::Mul];
+    let most = products(run.prepared.program());
+    let advice = run
+        .prepared
+        .fitting(&mut |smaller| products(smaller) < most / 2);
+    let advice = advice.unwrap();
+    assert!(
+        advice.contains("an iteration takes 4 levels: `iterations = 6` fits, 12"),
+        "{advice}"
+    );
+    assert_eq!(run.prepared.fitting(&mut |_| false), None);
+}
