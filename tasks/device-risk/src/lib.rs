@@ -101,8 +101,10 @@ struct Risk {
 
 impl Risk {
     fn shares(&self, outcome: &Outcome) -> Vec<Scores> {
+        // With packed comparisons, rows behind the devices' mean nothing.
         let rows = outcome.outputs[0].rows().into_iter();
-        rows.map(|row| self.plan.reading.shares(&row.to_vec()))
+        rows.take(self.samples())
+            .map(|row| self.plan.reading.shares(&row.to_vec()))
             .collect()
     }
 }

@@ -166,9 +166,9 @@ mod tests {
         let model = Multinomial::train(&rows, 1.0, 500).unwrap();
         let logits = model.logits(&rows.features);
         let parts = model.contributions(&rows.features);
-        for level in 0..3 {
+        for (level, logit) in logits[7].iter().enumerate() {
             let sum = parts.slice(ndarray::s![7, level, ..]).sum();
-            let expect = logits[7][level] - model.levels[level].intercept;
+            let expect = logit - model.levels[level].intercept;
             assert!((sum - expect).abs() < 1e-9);
         }
     }

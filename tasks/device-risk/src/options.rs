@@ -123,6 +123,14 @@ fn forest() -> Vec<OptionSpec> {
              client is told the thresholds and encrypts the results of the tests, so that only \
              conjunctions remain.",
         ),
+        OptionSpec::integer(
+            "pack",
+            1..=100_000,
+            1,
+            "Forest: so many tests are compared at once, in one vector that is so many times as \
+             long as there are devices, and padded to a power of two; the results are shifted apart. Saves comparisons where a \
+             ciphertext holds a whole vector, costs time where it holds one number.",
+        ),
     ]
 }
 

@@ -225,8 +225,16 @@ impl Plan {
             _ => Thresholds::Server,
         };
         let names = material.names();
+        let pack = options.integer("pack")? as usize;
+        if pack > 1 && thresholds == Thresholds::Client {
+            return Err(TaskError::Options(
+                "`pack` is for comparisons, and with `thresholds = \"client\"` there are none"
+                    .into(),
+            ));
+        }
         let sender = Sender {
             thresholds,
+            pack: pack.clamp(1, tests.len()),
             tests: &tests,
             grid: &grid,
             names: &names,
@@ -234,7 +242,7 @@ impl Plan {
         };
         let mut builder = ProgramBuilder::new("random forest");
         let (bits, input) = sender.state(&mut builder)?;
-        let votes = forest.state(&mut builder, &bits)?;
+        let votes = forest.state(&mut builder, &bits, sender.pack == 1)?;
         let total = f64::from(forest.total());
         let reading = if options.text("argmax")? == "server" {
             let of_others = votes.iter().map(|v| (*v, (-1.0).into())).collect();
@@ -271,6 +279,8 @@ impl Plan {
 /// What the client sends of a forest's features.
 struct Sender<'a> {
     thresholds: Thresholds,
+    /// Tests whose operands stand in one vector, one after the other.
+    pack: usize,
     tests: &'a [Test],
     grid: &'a Grid,
     names: &'a [String],
@@ -302,6 +312,9 @@ impl Sender<'_> {
                 });
             return Ok((self.tests.iter().copied().zip(bits).collect(), table));
         }
+        if self.pack > 1 {
+            return self.packed(builder);
+        }
         let mut used: Vec<usize> = self.tests.iter().map(|t| t.feature).collect();
         used.dedup(); // tests are in order of their features
         let columns = used.iter().map(|feature| Column {
@@ -319,6 +332,52 @@ impl Sender<'_> {
         }
         let table = Array2::from_shape_fn((self.rows.len(), used.len()), |(row, column)| {
             f64::from(self.rows[row][used[column]])
+        });
+        Ok((bits, table))
+    }
+
+    /// The operands of several tests in one vector, so that one comparison makes all of them; each
+    /// test's bits are then shifted to the front. Rows behind the devices' mean nothing.
+    fn packed(
+        &self,
+        builder: &mut ProgramBuilder,
+    ) -> Result<(BTreeMap<Test, ValueId>, Array2<f64>), TaskError> {
+        let devices = self.rows.len();
+        // Where vectors are shifted, schemes want powers of two.
+        let length = (self.pack * devices).next_power_of_two();
+        let groups: Vec<&[Test]> = self.tests.chunks(self.pack).collect();
+        let highest = f64::from(self.grid.highest_of_all());
+        let columns = (0..groups.len()).map(|group| Column {
+            name: format!("operands {group}"),
+            range: Interval::new(0.0, highest),
+        });
+        let (_, values) = builder.input(Input {
+            name: "operands".into(),
+            owner: Party::Client(0),
+            length,
+            columns: columns.collect(),
+            precision: 0.5,
+        })?;
+        let mut bits = BTreeMap::new();
+        for (group, value) in groups.iter().zip(values) {
+            let threshold = |place: usize| group.get(place / devices).map_or(0, |t| t.threshold);
+            let above: Vec<f64> = (0..length)
+                .map(|place| -f64::from(threshold(place)) - 0.5)
+                .collect();
+            let distances = builder.offset(value, above)?;
+            let all = builder.step(distances)?;
+            // One shift after the other: a key for each distance is large, here there is one.
+            let mut front = all;
+            for (place, test) in group.iter().enumerate() {
+                if place > 0 {
+                    front = builder.shift(front, devices as i64)?;
+                }
+                bits.insert(*test, front);
+            }
+        }
+        let table = Array2::from_shape_fn((length, groups.len()), |(place, group)| {
+            let test = groups[group].get(place / devices);
+            test.map_or(0.0, |t| f64::from(self.rows[place % devices][t.feature]))
         });
         Ok((bits, table))
     }

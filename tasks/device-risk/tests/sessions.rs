@@ -110,6 +110,13 @@ fn programs_decide_as_the_models_do() {
         let listed: usize = lists.iter().map(|l| l.lines().count() - 1).sum();
         assert_eq!(listed, 150, "{way:?}");
     }
+    // Tests packed in vectors, the last of which is not full.
+    for pack in [2, 7, 1000] {
+        let given = [("model", text("forest")), ("pack", whole(pack))];
+        let (quality, _) = run(&data, &given).unwrap();
+        assert_eq!(quality.samples, 150);
+        assert_eq!(value(&quality, "agreement"), 1.0, "{pack}");
+    }
 }
 
 /// A fleet can be learnt, and not perfectly; SMOTE finds more of the rare levels.
@@ -317,6 +324,12 @@ fn bad_files_are_explained() {
     refused(&one, |r| r.split = None, &[], &["part has no rows"]);
     let given = [("thresholds", text("client"))];
     refused(&good, nothing, &given, &["is for a forest"]);
+    let given = [
+        ("model", text("forest")),
+        ("thresholds", text("client")),
+        ("pack", whole(4)),
+    ];
+    refused(&good, nothing, &given, &["`pack` is for comparisons"]);
     let given = [("features", whole(50))];
     refused(&good, nothing, &given, &["take at most 19"]);
 }

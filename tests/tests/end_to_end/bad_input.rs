@@ -466,7 +466,7 @@ fn fleets() {
     bad(
         &fleet("devices = 29"),
         forest,
-        &["e.toml:7:", "found 29", "each of its three classes"],
+        &["e.toml:7:", "found 29", "of its three classes"],
     );
     bad(
         &format!("{WINE}\ndevices = 50"),

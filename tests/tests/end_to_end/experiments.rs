@@ -374,6 +374,11 @@ fn fleet_risk() {
 }
 
 #[test]
+fn fleet_risk_packed() {
+    check("fleet-risk-packed", once);
+}
+
+#[test]
 fn fleet_risk_bits() {
     check("fleet-risk-bits", once);
 }

@@ -63,15 +63,6 @@ impl Node {
         }
         way
     }
-
-    /// The leaf reached where no test holds.
-    pub(crate) fn lowest(&self) -> &Self {
-        let mut here = self;
-        while let Some(split) = &here.split {
-            here = &split.below;
-        }
-        here
-    }
 }
 
 /// Forks of a tree.
@@ -174,11 +165,11 @@ impl Forest {
 mod tests {
     use super::*;
 
-    fn leaf(counts: Counts) -> Box<Node> {
-        Box::new(Node {
+    fn leaf(counts: Counts) -> Node {
+        Node {
             counts,
             split: None,
-        })
+        }
     }
 
     fn stump() -> Node {
@@ -189,8 +180,8 @@ mod tests {
                     feature: 1,
                     threshold: 2,
                 },
-                below: leaf([4, 0, 0]),
-                above: leaf([0, 3, 1]),
+                below: Box::new(leaf([4, 0, 0])),
+                above: Box::new(leaf([0, 3, 1])),
             }),
         }
     }

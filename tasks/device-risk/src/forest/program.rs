@@ -1,18 +1,20 @@
 //! A forest as a program: each test once, conjunctions along the trees' ways, votes as weighted
 //! sums.
 //!
-//! A tree whose every fork goes *below* ends in its lowest leaf. At a fork the way goes *above*
-//! where all tests of the way hold as they must and the fork's holds: one conjunction `q` a fork,
-//! that of the root being its bit. It moves the votes from the lowest leaf of the part below to
-//! that of the part above, so that the votes are those of the lowest leaf plus, over all forks,
-//! `q` times that difference: one conjunction a fork, none a leaf, whatever the number of levels.
+//! At each fork one side is the usual one. A row that always goes the usual way ends in the usual
+//! leaf of the tree. Where all tests of the way to a fork come out as they must and the fork's does
+//! not come out as usual, one conjunction `q` is 1: it moves the votes from the usual leaf of the
+//! usual side to that of the other side. So the votes are those of the tree's usual leaf plus, over
+//! all forks, `q` times a difference: one conjunction a fork, none a leaf, for all levels together,
+//! and none where the two leaves vote alike. Which sides are the usual ones is chosen so that the
+//! fewest conjunctions are left.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use hexperiment_core::program::{Interval, Op, ProgramBuilder, ProgramError, ValueId};
 
 use super::path::{Literal, shortest};
-use super::{Forest, Node, Test, Votes};
+use super::{Counts, Forest, Node, Test, Votes};
 use crate::level::LEVELS;
 
 /// Who knows the thresholds.
@@ -47,27 +49,70 @@ struct Move {
     votes: [i64; 3],
 }
 
+/// One choice of usual sides: how the usual leaf votes, and what is left to do.
+#[derive(Clone, Debug)]
+struct Stated {
+    votes: Counts,
+    moves: Vec<Move>,
+}
+
+impl Stated {
+    /// Conjunctions first; then what the moves' noise adds up to.
+    fn cost(&self) -> (usize, i64) {
+        let conjunctions = self.moves.iter().filter(|m| m.all_of.len() > 1).count();
+        let squares = self.moves.iter().flat_map(|m| m.votes).map(|v| v * v);
+        (conjunctions, squares.sum())
+    }
+}
+
 impl Node {
-    /// The conjunctions of a tree, below a fork reached by `way`.
-    fn moves(&self, way: &[Literal], votes: Votes, into: &mut Vec<Move>) {
+    /// The best choices for what is below a node reached by `way`, one for each way of voting
+    /// that its usual leaf may have.
+    fn stated(&self, way: &[Literal], votes: Votes) -> Vec<Stated> {
         let Some(split) = &self.split else {
-            return;
+            return vec![Stated {
+                votes: votes.of(self.counts),
+                moves: vec![],
+            }];
         };
-        let [above, below] = [true, false].map(|holds| {
+        let to = |holds: bool| {
             let test = split.test;
             [way, &[Literal { test, holds }]].concat()
-        });
-        let cast = |node: &Self| votes.of(node.lowest().counts).map(i64::from);
-        let (to, from) = (cast(&split.above), cast(&split.below));
-        let change = [0, 1, 2].map(|level: usize| to[level] - from[level]);
+        };
+        let sides = [(&split.below, to(false)), (&split.above, to(true))]
+            .map(|(node, way)| (node.stated(&way, votes), shortest(&way)));
+        let mut best: BTreeMap<Counts, Stated> = BTreeMap::new();
+        for ((usual, _), (other, way)) in [(&sides[0], &sides[1]), (&sides[1], &sides[0])] {
+            for usual in usual {
+                let all = other.iter().map(|other| usual.and_unless(other, way));
+                if let Some(stated) = all.min_by_key(Stated::cost) {
+                    let known = best.get(&stated.votes);
+                    if known.is_none_or(|known| stated.cost() < known.cost()) {
+                        best.insert(stated.votes, stated);
+                    }
+                }
+            }
+        }
+        best.into_values().collect()
+    }
+}
+
+impl Stated {
+    /// Both sides of a fork, of which `self` is the usual one and `way` leads to the other.
+    fn and_unless(&self, other: &Self, way: &[Literal]) -> Self {
+        let mut moves = [self.moves.as_slice(), &other.moves].concat();
+        let change = [0, 1, 2]
+            .map(|level: usize| i64::from(other.votes[level]) - i64::from(self.votes[level]));
         if change != [0; 3] {
-            into.push(Move {
-                all_of: shortest(&above),
+            moves.push(Move {
+                all_of: way.to_vec(),
                 votes: change,
             });
         }
-        split.below.moves(&below, votes, into);
-        split.above.moves(&above, votes, into);
+        Self {
+            votes: self.votes,
+            moves,
+        }
     }
 }
 
@@ -75,20 +120,25 @@ impl Forest {
     /// States the votes for each level but the first, whose votes are what is left of all; `bits`
     /// holds the result of each test of [`tests_of`].
     ///
-    /// Votes are between 0 and all, since a row reaches one leaf of each tree: intervals, which
-    /// see bits that do not know of each other, would make it many times as much.
+    /// Where all rows are `devices`, votes are between 0 and all, since a row reaches one leaf of
+    /// each tree: intervals, which see bits that do not know of each other, make it many times as
+    /// much.
     pub(crate) fn state(
         &self,
         builder: &mut ProgramBuilder,
         bits: &BTreeMap<Test, ValueId>,
+        devices: bool,
     ) -> Result<Vec<ValueId>, ProgramError> {
         let mut moves = Vec::new();
         let mut start = [0; 3];
         for tree in &self.trees {
-            tree.moves(&[], self.votes, &mut moves);
-            let lowest = self.votes.of(tree.lowest().counts);
-            for (start, votes) in start.iter_mut().zip(lowest) {
-                *start += i64::from(votes);
+            let choices = tree.stated(&[], self.votes);
+            let best = choices.into_iter().min_by_key(Stated::cost);
+            if let Some(best) = best {
+                moves.extend(best.moves);
+                for (start, votes) in start.iter_mut().zip(best.votes) {
+                    *start += i64::from(votes);
+                }
             }
         }
         let mut literals: BTreeMap<Literal, ValueId> = BTreeMap::new();
@@ -134,7 +184,9 @@ impl Forest {
                     bias: (start[level] as f64).into(),
                 };
                 let votes = builder.push(op)?;
-                builder.assume(votes, all)?;
+                if devices {
+                    builder.assume(votes, all)?;
+                }
                 Ok(votes)
             })
             .collect()
@@ -192,7 +244,7 @@ mod tests {
         };
         let (_, bits) = builder.input(input).unwrap();
         let bits = tests.iter().copied().zip(bits).collect();
-        let values = forest.state(&mut builder, &bits).unwrap();
+        let values = forest.state(&mut builder, &bits, true).unwrap();
         builder
             .output(Output {
                 name: "votes".into(),
