@@ -4,6 +4,7 @@
 //! Whole numbers whose maximum, choice or magnitude is asked for go in limbs (`limbs`), which
 //! `fold` works on; the client encrypts them so.
 
+mod align;
 mod fold;
 mod limbs;
 mod thresholds;
