@@ -448,6 +448,43 @@ fn salary_training() {
     check("salary-training", once);
 }
 
+/// A model that a federation left is one that anomaly detection reads, in the same units: it scores
+/// wines of which it saw some.
+#[test]
+fn a_federated_model_is_used_by_anomaly_detection() {
+    let place = Place::new();
+    let plaintext_only = |name: &str| {
+        let mut experiment = parsed(&format!("experiments/{name}.toml"));
+        once(&mut experiment);
+        experiment["scheme"].as_array_mut().unwrap().truncate(1);
+        experiment.remove("matrix");
+        experiment.remove("expect");
+        experiment
+    };
+    let run = |file: &str, experiment: &Table| {
+        place.write(file, experiment.to_string());
+        place.call(&["run", file]).ends_with(0);
+        place.latest()
+    };
+    let trained = run("train.toml", &plaintext_only("wine-federated"));
+    let mut cells = fs::read_dir(trained.0.join("artefacts")).unwrap().flatten();
+    let model = cells.next().unwrap().path().join("model.json");
+    let mut experiment = plaintext_only("wine-anomaly");
+    for (section, key) in [
+        ("task", "features"),
+        ("task", "hidden_share"),
+        ("dataset", "limit"),
+    ] {
+        let table = experiment[section].as_table_mut().unwrap();
+        table.remove(key).unwrap();
+    }
+    set(&mut experiment, "task", "model", model.to_str().unwrap());
+    let rows = run("score.toml", &experiment).summary().1;
+    assert_eq!(rows[0]["metric"], "auc");
+    let auc: f64 = rows[0]["value"].parse().unwrap();
+    assert!(auc > 0.85, "{auc}");
+}
+
 /// A file added to `experiments/` has to be added above.
 #[test]
 fn none_is_left_out() {
