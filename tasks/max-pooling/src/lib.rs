@@ -126,7 +126,9 @@ fn options() -> Vec<OptionSpec> {
             "precision",
             1e-9..=64.0,
             0.5,
-            "Error wanted, in grey levels: below one half, a pixel rounds to the right one.",
+            "Error wanted of rounding and noise, in grey levels: below one half, a pixel rounds to \
+             the right one. By how much an approximated maximum is off besides, options of the \
+             scheme decide.",
         ),
         OptionSpec::number(
             "tolerance",
