@@ -10,6 +10,7 @@ mod lists;
 mod multinomial;
 mod options;
 mod plan;
+mod sender;
 mod smote;
 
 use hexperiment_core::inventory;

@@ -1,24 +1,21 @@
 //! What is trained in clear, and the program that follows from it.
 
-use std::collections::BTreeMap;
-
 use hexperiment_core::dataset::encode::EncodedTable;
 use hexperiment_core::dataset::transform;
 use hexperiment_core::linear_model::{Features, Settings};
-use hexperiment_core::program::{
-    Column, Input, Interval, Output, Party, Program, ProgramBuilder, ValueId,
-};
+use hexperiment_core::program::{Output, Program, ProgramBuilder, ValueId};
 use hexperiment_core::task::{PrepareRequest, TaskError};
 use ndarray::{Array2, Array3, s};
 
 use crate::columns::{Devices, levels};
-use crate::forest::{Forest, Grid, Sample, Test, Thresholds, Training, Votes, tests_of};
+use crate::forest::{Forest, Grid, Sample, Thresholds, Training, Votes, tests_of};
 use crate::level::{LEVELS, Scores, decide, softmax};
 use crate::multinomial::Multinomial;
+use crate::sender::Sender;
 use crate::smote::Rows;
 
 /// Votes and levels are whole numbers, which the client rounds to.
-const WHOLE: f64 = 0.25;
+pub(crate) const WHOLE: f64 = 0.25;
 
 /// How decrypted outputs are read.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -273,113 +270,6 @@ impl Plan {
             features: names,
             notes,
         })
-    }
-}
-
-/// What the client sends of a forest's features.
-struct Sender<'a> {
-    thresholds: Thresholds,
-    /// Tests whose operands stand in one vector, one after the other.
-    pack: usize,
-    tests: &'a [Test],
-    grid: &'a Grid,
-    names: &'a [String],
-    rows: &'a [Vec<u32>],
-}
-
-impl Sender<'_> {
-    /// Declares the input and states each test's bit; yields also what is encrypted.
-    fn state(
-        &self,
-        builder: &mut ProgramBuilder,
-    ) -> Result<(BTreeMap<Test, ValueId>, Array2<f64>), TaskError> {
-        let input = |name: &str, columns: Vec<Column>, precision: f64| Input {
-            name: name.into(),
-            owner: Party::Client(0),
-            length: self.rows.len(),
-            columns,
-            precision,
-        };
-        if self.thresholds == Thresholds::Client {
-            let columns = self.tests.iter().map(|test| Column {
-                name: format!("{} above {}", self.names[test.feature], test.threshold),
-                range: Interval::new(0.0, 1.0),
-            });
-            let (_, bits) = builder.input(input("tests", columns.collect(), WHOLE))?;
-            let table =
-                Array2::from_shape_fn((self.rows.len(), self.tests.len()), |(row, test)| {
-                    f64::from(u8::from(self.tests[test].holds(&self.rows[row])))
-                });
-            return Ok((self.tests.iter().copied().zip(bits).collect(), table));
-        }
-        if self.pack > 1 {
-            return self.packed(builder);
-        }
-        let mut used: Vec<usize> = self.tests.iter().map(|t| t.feature).collect();
-        used.dedup(); // tests are in order of their features
-        let columns = used.iter().map(|feature| Column {
-            name: self.names[*feature].clone(),
-            range: Interval::new(0.0, f64::from(self.grid.highest(*feature))),
-        });
-        // Whole numbers, of which errors below one half can be undone.
-        let (_, values) = builder.input(input("features", columns.collect(), 0.5))?;
-        let value_of: BTreeMap<usize, ValueId> = used.iter().copied().zip(values).collect();
-        let mut bits = BTreeMap::new();
-        for test in self.tests {
-            let above = f64::from(test.threshold) + 0.5;
-            let distance = builder.offset(value_of[&test.feature], -above)?;
-            bits.insert(*test, builder.step(distance)?);
-        }
-        let table = Array2::from_shape_fn((self.rows.len(), used.len()), |(row, column)| {
-            f64::from(self.rows[row][used[column]])
-        });
-        Ok((bits, table))
-    }
-
-    /// The operands of several tests in one vector, so that one comparison makes all of them; each
-    /// test's bits are then shifted to the front. Rows behind the devices' mean nothing.
-    fn packed(
-        &self,
-        builder: &mut ProgramBuilder,
-    ) -> Result<(BTreeMap<Test, ValueId>, Array2<f64>), TaskError> {
-        let devices = self.rows.len();
-        // Where vectors are shifted, schemes want powers of two.
-        let length = (self.pack * devices).next_power_of_two();
-        let groups: Vec<&[Test]> = self.tests.chunks(self.pack).collect();
-        let highest = f64::from(self.grid.highest_of_all());
-        let columns = (0..groups.len()).map(|group| Column {
-            name: format!("operands {group}"),
-            range: Interval::new(0.0, highest),
-        });
-        let (_, values) = builder.input(Input {
-            name: "operands".into(),
-            owner: Party::Client(0),
-            length,
-            columns: columns.collect(),
-            precision: 0.5,
-        })?;
-        let mut bits = BTreeMap::new();
-        for (group, value) in groups.iter().zip(values) {
-            let threshold = |place: usize| group.get(place / devices).map_or(0, |t| t.threshold);
-            let above: Vec<f64> = (0..length)
-                .map(|place| -f64::from(threshold(place)) - 0.5)
-                .collect();
-            let distances = builder.offset(value, above)?;
-            let all = builder.step(distances)?;
-            // One shift after the other: a key for each distance is large, here there is one.
-            let mut front = all;
-            for (place, test) in group.iter().enumerate() {
-                if place > 0 {
-                    front = builder.shift(front, devices as i64)?;
-                }
-                bits.insert(*test, front);
-            }
-        }
-        let table = Array2::from_shape_fn((length, groups.len()), |(place, group)| {
-            let test = groups[group].get(place / devices);
-            test.map_or(0.0, |t| f64::from(self.rows[place % devices][t.feature]))
-        });
-        Ok((bits, table))
     }
 }
 
