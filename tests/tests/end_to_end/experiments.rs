@@ -353,7 +353,7 @@ fn cropped(experiment: &mut Table, side: usize, samples: i64) {
 #[test]
 fn photo_pooling_crop() {
     check("photo-pooling-crop", |experiment| {
-        cropped(experiment, 8, 16)
+        cropped(experiment, 8, 16);
     });
 }
 
