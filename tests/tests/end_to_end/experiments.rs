@@ -410,6 +410,11 @@ fn chd_federated_clients() {
 }
 
 #[test]
+fn fleet_federated() {
+    check("fleet-federated", once);
+}
+
+#[test]
 fn secom_federated() {
     check("secom-federated", once);
 }
