@@ -123,7 +123,7 @@ fn read(statement: &nesterov::Statement, vector: &Array2<f64>) -> Array2<f64> {
     })
 }
 
-/// States a descent: its sigmoid's range is what a rehearsal in clear finds, or what is given.
+/// States a descent.
 fn gradients(
     order: Order,
     settings: &Settings,
@@ -136,24 +136,44 @@ fn gradients(
         rate: settings.learning_rate,
         penalty: settings.alpha / total,
     };
-    let bound = if settings.sigmoid_range > 0.0 {
-        settings.sigmoid_range
-    } else {
-        let met = fold::rehearse(folds, &schedule)?;
-        // Rounded up, so that it tells little of the rows.
-        let bound = (1.25 * met).ceil().max(2.0);
-        notes.push(format!(
-            "the sigmoid's range, [-{bound}, {bound}], was derived by a rehearsal in clear on the \
-             training rows, whose largest inner product was {met:.2}; give `sigmoid_range` for one \
-             that depends on no data"
-        ));
-        bound
-    };
+    let bound = bound(settings, notes, || fold::rehearse(folds, &schedule))?;
     let sigmoid = OddSigmoid::fit(settings.degree, bound)?;
     notes.push(sigmoid.describe());
     for fold in folds.iter_mut() {
         fold.descend(&schedule, &sigmoid)?;
     }
+    statement(order, settings, folds, (schedule, sigmoid), notes)
+}
+
+/// The sigmoid's range: what a rehearsal in clear finds, and a quarter more, or what is given.
+fn bound(
+    settings: &Settings,
+    notes: &mut Vec<String>,
+    rehearse: impl FnOnce() -> Result<f64, TaskError>,
+) -> Result<f64, TaskError> {
+    if settings.sigmoid_range > 0.0 {
+        return Ok(settings.sigmoid_range);
+    }
+    let met = rehearse()?;
+    // Rounded up, so that it tells little of the rows.
+    let bound = (1.25 * met).ceil().max(2.0);
+    notes.push(format!(
+        "the sigmoid's range, [-{bound}, {bound}], was derived by a rehearsal in clear on the \
+         training rows, whose largest inner product was {met:.2}; give `sigmoid_range` for one \
+         that depends on no data"
+    ));
+    Ok(bound)
+}
+
+/// States gradients of the folds' rows.
+fn statement(
+    order: Order,
+    settings: &Settings,
+    folds: &[Fold],
+    (schedule, sigmoid): (Schedule, OddSigmoid),
+    notes: &mut Vec<String>,
+) -> Result<nesterov::Statement, TaskError> {
+    let total = fold::total(folds);
     let first = &folds[0];
     let (rows, columns) = (total as usize, first.rows.rows.ncols());
     let mut flat = Flat::new(order, rows, columns, settings.vector_length)?;
@@ -189,13 +209,17 @@ fn moments(
     let penalty = settings.alpha / total;
     let mut largest = 0.0_f64;
     let mut norm = 0.0_f64;
-    for fold in folds.iter_mut() {
+    for fold in folds.iter() {
         let design = hessian::design(&fold.rows, &fold.labels);
         largest = design.iter().fold(largest, |m, x| m.max(x.abs()));
         for column in design.columns() {
             norm = norm.max(column.dot(&column));
         }
-        fold.step(hessian::solve(&design.t().dot(&design), penalty)?);
+    }
+    let gradient = further_steps(settings, folds, penalty, notes)?;
+    let stand_in = gradient.as_ref().map(|g| &g.sigmoid);
+    for fold in folds.iter_mut() {
+        fold.newton(settings.steps, penalty, stand_in)?;
     }
     let columns = folds[0].rows.rows.ncols() + 1;
     let moment = if settings.parties > 0 {
@@ -224,7 +248,37 @@ fn moments(
         norm: norm.max(1.0).ceil(),
         penalty,
         precision: 0.01 * settings.weight_precision,
+        steps: settings.steps,
+        gradient,
     })
+}
+
+/// The gradient that Newton steps after the first need.
+fn further_steps(
+    settings: &Settings,
+    folds: &[Fold],
+    penalty: f64,
+    notes: &mut Vec<String>,
+) -> Result<Option<nesterov::Statement>, TaskError> {
+    if settings.steps == 1 {
+        return Ok(None);
+    }
+    let bound = bound(settings, notes, || {
+        let mut met = 0.0_f64;
+        for fold in folds {
+            met = met.max(fold.rehearse_newton(settings.steps, penalty)?.largest);
+        }
+        Ok(met)
+    })?;
+    let sigmoid = OddSigmoid::fit(settings.degree, bound)?;
+    notes.push(sigmoid.describe());
+    let schedule = Schedule {
+        iterations: settings.steps,
+        rate: 1.0,
+        penalty,
+    };
+    let order = refresh::ORDER;
+    statement(order, settings, folds, (schedule, sigmoid), notes).map(Some)
 }
 
 impl Prepared for Training {
@@ -243,11 +297,19 @@ impl Prepared for Training {
                 |fold| vec![sent(statement, fold)],
                 |found| Ok(read(statement, found)),
             )?,
-            Plan::Hessian(statement) => self.one_round_each(
+            Plan::Hessian(statement) if statement.gradient.is_none() => self.one_round_each(
                 session,
                 |fold| statement.inputs(&hessian::design(&fold.rows, &fold.labels)),
                 |found| statement.read(found),
             )?,
+            Plan::Hessian(statement) => {
+                let mut paths = Vec::with_capacity(self.folds.len());
+                for (fold, gradient) in self.folds.iter().zip(statement.gradient.iter().cycle()) {
+                    let design = hessian::design(&fold.rows, &fold.labels);
+                    paths.push(statement.run(gradient, &design, &sent(gradient, fold), session)?);
+                }
+                paths
+            }
             Plan::Refresh(statement) => {
                 let each = self.folds.iter();
                 each.map(|fold| refresh::run(statement, &sent(statement, fold), session))
@@ -274,6 +336,10 @@ impl Prepared for Training {
                     .into()
             }
             Plan::Hessian(statement) => match statement.moment {
+                hessian::Moment::Server { .. } if statement.gradient.is_some() => {
+                    "how many rows and steps there are; the key owner takes part in every step"
+                        .into()
+                }
                 hessian::Moment::Server { .. } => "how many rows there are".into(),
                 hessian::Moment::Parties(n) => {
                     format!(
