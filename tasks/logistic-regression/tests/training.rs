@@ -150,6 +150,14 @@ fn every_method_is_the_algorithm_in_clear() {
     check(&[method("refresh"), balanced.clone(), short.clone()], 4, 3);
     check(&[method("fixed-hessian")], 1, 0);
     check(&[method("fixed-hessian"), balanced, short], 1, 0);
+    let steps = ("steps", OptionValue::Integer(3));
+    check(&[method("fixed-hessian"), steps.clone()], 3, 2);
+    let given = [
+        steps,
+        ("class_weight", text("balanced")),
+        ("degree", text("7")),
+    ];
+    check(&[&[method("fixed-hessian")], &given[..]].concat(), 3, 2);
     let parties = ("parties", OptionValue::Integer(7));
     check(&[method("fixed-hessian"), parties], 1, 0);
 }
@@ -232,6 +240,7 @@ fn bad_options_are_explained() {
     refused(&[("vector_length", integer(1000))], "such as 1024");
     refused(&[("vector_length", integer(8))], "padded to 8");
     refused(&[("folds", integer(1))], "nothing to train on");
+    refused(&[("steps", integer(3))], "`steps = 3`: only");
     refused(&[("parties", integer(3))], "`parties = 3` send moments");
     refused(
         &[("learning_rate", number(60.0)), ("iterations", integer(9))],
@@ -260,7 +269,7 @@ fn bad_options_are_explained() {
 fn a_refusal_is_told_in_iterations() {
     let given = [("iterations", OptionValue::Integer(12))];
     let run = run(&data(300), &options(&given)).unwrap();
-    let products = |program: &Program| program.counts()[&OpKind::Mul];
+    let products = |program: &Program| program.counts().get(&OpKind::Mul).copied().unwrap_or(0);
     let most = products(run.prepared.program());
     let advice = run
         .prepared

@@ -1,5 +1,6 @@
 //! Accelerated gradient descent in clear: the same steps that are taken under encryption.
 
+use hexperiment_core::task::TaskError;
 use ndarray::{Array1, Array2};
 
 /// The public numbers of Nesterov's method (*A method for solving the convex programming problem
@@ -96,6 +97,28 @@ impl SignedRows {
         (self.rows.t().dot(&shares) / self.total, largest)
     }
 
+    /// Steps with a fixed inverse, `solve`, of the Hessian, from weights of 0.
+    pub(crate) fn newton(
+        &self,
+        steps: usize,
+        penalty: f64,
+        solve: &dyn Fn(Array1<f64>) -> Result<Array1<f64>, TaskError>,
+        sigmoid: &dyn Fn(f64) -> f64,
+    ) -> Result<Path, TaskError> {
+        let mut w = Array1::zeros(self.rows.ncols());
+        let mut path = Path {
+            weights: Vec::with_capacity(steps),
+            largest: 0.0,
+        };
+        for _ in 0..steps {
+            let (gradient, largest) = self.gradient(&w, sigmoid);
+            path.largest = path.largest.max(largest);
+            w = &w + &solve(penalised(&gradient, &w, penalty))?;
+            path.weights.push(w.clone());
+        }
+        Ok(path)
+    }
+
     /// Descends.
     pub(crate) fn descend(&self, schedule: &Schedule, sigmoid: &dyn Fn(f64) -> f64) -> Path {
         let mut v = Array1::zeros(self.rows.ncols());
@@ -115,6 +138,14 @@ impl SignedRows {
         }
         path
     }
+}
+
+/// The gradient of the penalised log-likelihood; the intercept, which is last, has no penalty.
+pub(crate) fn penalised(gradient: &Array1<f64>, w: &Array1<f64>, penalty: f64) -> Array1<f64> {
+    let last = w.len() - 1;
+    let mut result = gradient - &(w * penalty);
+    result[last] = gradient[last];
+    result
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha20Rng;
 
-use super::descent::{Schedule, SignedRows};
+use super::descent::{Path, Schedule, SignedRows};
+use super::hessian;
 use super::settings::Settings;
 
 /// One training part with its test part.
@@ -163,25 +164,62 @@ impl Fold {
         stand_in: &OddSigmoid,
     ) -> Result<(), TaskError> {
         let path = self.rows.descend(schedule, &|u| stand_in.evaluate(u));
-        // Not above it, or not a number.
-        if path.largest.is_nan() || path.largest > stand_in.bound() {
-            return Err(TaskError::Options(format!(
-                "inner products of rows and weights reach {:.1}, beyond the sigmoid's range of {}; \
-                 widen `sigmoid_range`, lower `learning_rate` or `iterations`, or raise `alpha`",
-                path.largest,
-                stand_in.bound()
-            )));
-        }
+        within(&path, stand_in)?;
         self.clear = path.weights;
         self.exact = self.rows.descend(schedule, &sigmoid).weights;
         Ok(())
     }
 
-    /// Takes the result of one step in clear.
-    pub(crate) fn step(&mut self, weights: Array1<f64>) {
-        self.exact = vec![weights.clone()];
-        self.clear = vec![weights];
+    /// Takes Newton steps in clear, all but the first by the polynomial; without one there is one.
+    pub(crate) fn newton(
+        &mut self,
+        steps: usize,
+        penalty: f64,
+        stand_in: Option<&OddSigmoid>,
+    ) -> Result<(), TaskError> {
+        let exact = self.rehearse_newton(steps, penalty)?;
+        self.clear = match stand_in {
+            None => exact.weights.clone(),
+            Some(stand_in) => {
+                let path = self.newton_path(steps, penalty, &|u| stand_in.evaluate(u))?;
+                within(&path, stand_in)?;
+                path.weights
+            }
+        };
+        self.exact = exact.weights;
+        Ok(())
     }
+
+    /// Newton steps with the exact sigmoid.
+    pub(crate) fn rehearse_newton(&self, steps: usize, penalty: f64) -> Result<Path, TaskError> {
+        self.newton_path(steps, penalty, &sigmoid)
+    }
+
+    fn newton_path(
+        &self,
+        steps: usize,
+        penalty: f64,
+        sigmoid: &dyn Fn(f64) -> f64,
+    ) -> Result<Path, TaskError> {
+        let design = hessian::design(&self.rows, &self.labels);
+        let moments = design.t().dot(&design);
+        let solve = |uphill| hessian::solve(&moments, penalty, uphill);
+        self.rows.newton(steps, penalty, &solve, sigmoid)
+    }
+}
+
+/// Fails where inner products leave the polynomial's range.
+fn within(path: &Path, stand_in: &OddSigmoid) -> Result<(), TaskError> {
+    // Not above it, or not a number.
+    if path.largest.is_nan() || path.largest > stand_in.bound() {
+        return Err(TaskError::Options(format!(
+            "inner products of rows and weights reach {:.1}, beyond the sigmoid's range of {}; \
+             widen `sigmoid_range`, lower `learning_rate` or `iterations`, or raise `alpha`",
+            path.largest,
+            stand_in.bound()
+        )));
+    }
+    Ok(())
 }
 
 /// The most rows of any fold.

@@ -6,16 +6,20 @@
 //!
 //! The server sums products of encrypted columns, or the moments that parties send; the key owner
 //! decrypts the moments and solves. From weights of 0 the sigmoid is 1/2 for every row, and needs
-//! no polynomial.
+//! no polynomial. For a further step the client sends the weights, encrypted, and the server
+//! computes the gradient there, as in `refresh`; it has one program, and sums the moments again.
 
 use hexperiment_core::linear_model::training::{Flat, Moments, Order, solve_positive};
 use hexperiment_core::program::{
-    Column, Input, Interval, Output, Party, Program, ProgramBuilder, ProgramError,
+    Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder,
+    ProgramError,
 };
+use hexperiment_core::session::Session;
 use hexperiment_core::task::TaskError;
 use ndarray::{Array1, Array2, Axis, s};
 
-use super::descent::SignedRows;
+use super::descent::{SignedRows, penalised};
+use super::{nesterov, refresh};
 
 /// The order of the server's moments.
 pub(crate) const ORDER: Order = Order::Columns;
@@ -40,6 +44,9 @@ pub(crate) struct Statement {
     /// Of the penalty on weights, per row.
     pub(crate) penalty: f64,
     pub(crate) precision: f64,
+    /// All steps; those after the first have a gradient.
+    pub(crate) steps: usize,
+    pub(crate) gradient: Option<nesterov::Statement>,
 }
 
 /// The rows whose moments are wanted: features, 1 and label less one half, each row by the square
@@ -57,14 +64,17 @@ pub(crate) fn design(rows: &SignedRows, labels: &Array1<f64>) -> Array2<f64> {
     })
 }
 
-/// Solves `(X'X / 4 + penalty) w = X'(y - 1/2)` from the moments of [`design`].
-pub(crate) fn solve(moments: &Array2<f64>, penalty: f64) -> Result<Array1<f64>, TaskError> {
+/// Solves `(X'X / 4 + penalty) w = gradient`, from the moments of [`design`].
+pub(crate) fn solve(
+    moments: &Array2<f64>,
+    penalty: f64,
+    gradient: Array1<f64>,
+) -> Result<Array1<f64>, TaskError> {
     let n = moments.nrows() - 1;
     let mut hessian = moments.slice(s![..n, ..n]).mapv(|x| 0.25 * x);
     for j in 0..n - 1 {
         hessian[[j, j]] += penalty;
     }
-    let gradient = moments.slice(s![..n, n]).to_owned();
     solve_positive(hessian, gradient).ok_or_else(|| {
         TaskError::data(
             "the decrypted moments are not positive definite: features repeat each other, or noise \
@@ -74,6 +84,12 @@ pub(crate) fn solve(moments: &Array2<f64>, penalty: f64) -> Result<Array1<f64>, 
     })
 }
 
+/// The first step: from weights of 0 the gradient is `X'(y - 1/2)`, which is among the moments.
+pub(crate) fn first(moments: &Array2<f64>, penalty: f64) -> Result<Array1<f64>, TaskError> {
+    let n = moments.nrows() - 1;
+    solve(moments, penalty, moments.slice(s![..n, n]).to_owned())
+}
+
 impl Statement {
     /// The program.
     pub(crate) fn program(&self) -> Result<Program, ProgramError> {
@@ -81,11 +97,11 @@ impl Statement {
         let values = match &self.moment {
             Moment::Server { flat, largest } => {
                 let columns = (0..flat.vectors()).map(|k| Column {
-                    name: format!("rows {k}"),
+                    name: format!("design {k}"),
                     range: Interval::symmetric(*largest),
                 });
                 let (_, vectors) = builder.input(Input {
-                    name: "rows".into(),
+                    name: "design".into(),
                     owner: Party::Client(0),
                     length: flat.length(),
                     columns: columns.collect(),
@@ -110,6 +126,9 @@ impl Statement {
             values,
             precision: self.precision,
         })?;
+        if let Some(gradient) = &self.gradient {
+            refresh::state(gradient, &mut builder)?;
+        }
         builder.finish()
     }
 
@@ -143,12 +162,60 @@ impl Statement {
         }
     }
 
-    /// The weights, as a column, from what was decrypted.
-    pub(crate) fn read(&self, found: &Array2<f64>) -> Result<Array2<f64>, TaskError> {
-        let moments = match &self.moment {
+    fn moments(&self, found: &Array2<f64>) -> Array2<f64> {
+        match &self.moment {
             Moment::Server { flat, .. } => Moments::read(flat, found, self.columns),
             Moment::Parties(_) => Moments::unpack(found.column(0), self.columns),
-        };
-        Ok(solve(&moments, self.penalty)?.insert_axis(Axis(1)))
+        }
+    }
+
+    /// The weights of one step, as a column, from what was decrypted.
+    pub(crate) fn read(&self, found: &Array2<f64>) -> Result<Array2<f64>, TaskError> {
+        Ok(first(&self.moments(found), self.penalty)?.insert_axis(Axis(1)))
+    }
+
+    /// Takes all steps: the weights after each, as columns. `rows` are what the gradient needs.
+    pub(crate) fn run(
+        &self,
+        gradient: &nesterov::Statement,
+        design: &Array2<f64>,
+        rows: &Array2<f64>,
+        session: &mut Session<'_>,
+    ) -> Result<Array2<f64>, TaskError> {
+        let mut sealed = Vec::new();
+        for table in self.inputs(design).iter().chain([rows]) {
+            let id = InputId::from_index(sealed.len());
+            sealed.push(session.client().encrypt(id, table.view())?);
+        }
+        let mut moments = None;
+        let mut w = Array1::zeros(gradient.columns);
+        let mut path = Array2::zeros((gradient.columns, self.steps));
+        for step in 0..self.steps {
+            refresh::check_weights(&w, step)?;
+            let id = InputId::from_index(sealed.len());
+            let weights = refresh::sent(gradient, &w);
+            let weights = session.client().encrypt(id, weights.view())?;
+            let inputs: Vec<_> = sealed.iter().chain([&weights]).collect();
+            let results = session.server().evaluate(&inputs)?;
+            let mut decrypt = |output: usize| {
+                let id = OutputId::from_index(output);
+                session.client().decrypt(id, &results[output])
+            };
+            w = match &moments {
+                None => {
+                    let found = self.moments(&decrypt(0)?);
+                    let w = first(&found, self.penalty)?;
+                    moments = Some(found);
+                    w
+                }
+                Some(moments) => {
+                    let found = refresh::read(gradient, &decrypt(1)?);
+                    let uphill = penalised(&found, &w, self.penalty);
+                    &w + &solve(moments, self.penalty, uphill)?
+                }
+            };
+            path.column_mut(step).assign(&w);
+        }
+        Ok(path)
     }
 }

@@ -6,11 +6,12 @@ mod descent;
 mod fold;
 mod hessian;
 mod nesterov;
+mod plan;
 mod refresh;
 mod report;
 mod settings;
 
-use hexperiment_core::linear_model::training::{Flat, OddSigmoid, Order, most_that_fit};
+use hexperiment_core::linear_model::training::most_that_fit;
 use hexperiment_core::program::{InputId, OutputId, Program};
 use hexperiment_core::session::Session;
 use hexperiment_core::task::{Artefact, Outcome, PrepareRequest, Prepared, Quality, TaskError};
@@ -19,16 +20,9 @@ use ndarray::Array2;
 pub(crate) use report::MORE_METRICS;
 pub(crate) use settings::specs;
 
-use descent::Schedule;
 use fold::Fold;
-use settings::{Method, Settings};
-
-/// What the server is asked to compute.
-enum Plan {
-    Nesterov(nesterov::Statement),
-    Refresh(nesterov::Statement),
-    Hessian(hessian::Statement),
-}
+use plan::Plan;
+use settings::Settings;
 
 /// Training on one or more folds.
 pub(crate) struct Training {
@@ -43,26 +37,10 @@ impl Training {
     pub(crate) fn new(request: PrepareRequest<'_>) -> Result<Self, TaskError> {
         let settings = Settings::read(request.options)?;
         let (mut folds, mut notes) = fold::prepare(request, &settings)?;
-        let plan = match settings.method {
-            Method::FixedHessian => Plan::Hessian(moments(&settings, &mut folds, &mut notes)?),
-            Method::Nesterov => {
-                Plan::Nesterov(gradients(Order::Rows, &settings, &mut folds, &mut notes)?)
-            }
-            Method::Refresh => Plan::Refresh(gradients(
-                refresh::ORDER,
-                &settings,
-                &mut folds,
-                &mut notes,
-            )?),
-        };
-        let program = match &plan {
-            Plan::Nesterov(statement) => statement.program()?,
-            Plan::Refresh(statement) => refresh::program(statement)?,
-            Plan::Hessian(statement) => statement.program()?,
-        };
+        let plan = Plan::new(&settings, &mut folds, &mut notes)?;
         Ok(Self {
+            program: plan.program()?,
             plan,
-            program,
             folds,
             settings,
             notes,
@@ -123,110 +101,6 @@ fn read(statement: &nesterov::Statement, vector: &Array2<f64>) -> Array2<f64> {
     })
 }
 
-/// States a descent: its sigmoid's range is what a rehearsal in clear finds, or what is given.
-fn gradients(
-    order: Order,
-    settings: &Settings,
-    folds: &mut [Fold],
-    notes: &mut Vec<String>,
-) -> Result<nesterov::Statement, TaskError> {
-    let total = fold::total(folds);
-    let schedule = Schedule {
-        iterations: settings.iterations,
-        rate: settings.learning_rate,
-        penalty: settings.alpha / total,
-    };
-    let bound = if settings.sigmoid_range > 0.0 {
-        settings.sigmoid_range
-    } else {
-        let met = fold::rehearse(folds, &schedule)?;
-        // Rounded up, so that it tells little of the rows.
-        let bound = (1.25 * met).ceil().max(2.0);
-        notes.push(format!(
-            "the sigmoid's range, [-{bound}, {bound}], was derived by a rehearsal in clear on the \
-             training rows, whose largest inner product was {met:.2}; give `sigmoid_range` for one \
-             that depends on no data"
-        ));
-        bound
-    };
-    let sigmoid = OddSigmoid::fit(settings.degree, bound)?;
-    notes.push(sigmoid.describe());
-    for fold in folds.iter_mut() {
-        fold.descend(&schedule, &sigmoid)?;
-    }
-    let first = &folds[0];
-    let (rows, columns) = (total as usize, first.rows.rows.ncols());
-    let mut flat = Flat::new(order, rows, columns, settings.vector_length)?;
-    if order == Order::Rows {
-        // The deep circuit.
-        flat = flat.with_few_steps();
-    }
-    let most = folds.iter().flat_map(|f| f.rows.counts.iter().copied());
-    notes.push(format!(
-        "{rows} rows of {columns} columns in {} vectors of {}",
-        flat.vectors(),
-        flat.length()
-    ));
-    Ok(nesterov::Statement {
-        flat,
-        columns,
-        schedule,
-        sigmoid,
-        total,
-        largest: fold::largest(folds),
-        most: most.fold(1.0, f64::max),
-        precision: settings.weight_precision,
-    })
-}
-
-/// States moments.
-fn moments(
-    settings: &Settings,
-    folds: &mut [Fold],
-    notes: &mut Vec<String>,
-) -> Result<hessian::Statement, TaskError> {
-    let total = fold::total(folds);
-    let penalty = settings.alpha / total;
-    let mut largest = 0.0_f64;
-    let mut norm = 0.0_f64;
-    for fold in folds.iter_mut() {
-        let design = hessian::design(&fold.rows, &fold.labels);
-        largest = design.iter().fold(largest, |m, x| m.max(x.abs()));
-        for column in design.columns() {
-            norm = norm.max(column.dot(&column));
-        }
-        fold.step(hessian::solve(&design.t().dot(&design), penalty)?);
-    }
-    let columns = folds[0].rows.rows.ncols() + 1;
-    let moment = if settings.parties > 0 {
-        notes.push(format!(
-            "{} parties hold the rows and compute their moments in clear; the server only adds \
-             them, and the key owner solves; all know the means and deviations of the features",
-            settings.parties
-        ));
-        hessian::Moment::Parties(settings.parties)
-    } else {
-        let flat = Flat::new(
-            hessian::ORDER,
-            total as usize,
-            columns,
-            settings.vector_length,
-        )?;
-        hessian::Moment::Server {
-            flat,
-            largest: 1.01 * largest,
-        }
-    };
-    Ok(hessian::Statement {
-        moment,
-        columns,
-        // Of standardised columns 1; with class weights a little else. Rounded up.
-        norm: norm.max(1.0).ceil(),
-        penalty,
-        precision: 0.01 * settings.weight_precision,
-    })
-}
-
 impl Prepared for Training {
     fn program(&self) -> &Program {
         &self.program
@@ -243,11 +117,19 @@ impl Prepared for Training {
                 |fold| vec![sent(statement, fold)],
                 |found| Ok(read(statement, found)),
             )?,
-            Plan::Hessian(statement) => self.one_round_each(
+            Plan::Hessian(statement) if statement.gradient.is_none() => self.one_round_each(
                 session,
                 |fold| statement.inputs(&hessian::design(&fold.rows, &fold.labels)),
                 |found| statement.read(found),
             )?,
+            Plan::Hessian(statement) => {
+                let mut paths = Vec::with_capacity(self.folds.len());
+                for (fold, gradient) in self.folds.iter().zip(statement.gradient.iter().cycle()) {
+                    let design = hessian::design(&fold.rows, &fold.labels);
+                    paths.push(statement.run(gradient, &design, &sent(gradient, fold), session)?);
+                }
+                paths
+            }
             Plan::Refresh(statement) => {
                 let each = self.folds.iter();
                 each.map(|fold| refresh::run(statement, &sent(statement, fold), session))
@@ -274,6 +156,10 @@ impl Prepared for Training {
                     .into()
             }
             Plan::Hessian(statement) => match statement.moment {
+                hessian::Moment::Server { .. } if statement.gradient.is_some() => {
+                    "how many rows and steps there are; the key owner takes part in every step"
+                        .into()
+                }
                 hessian::Moment::Server { .. } => "how many rows there are".into(),
                 hessian::Moment::Parties(n) => {
                     format!(

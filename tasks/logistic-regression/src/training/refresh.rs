@@ -19,11 +19,20 @@ pub(crate) const ORDER: Order = Order::Columns;
 /// The most that a weight is assumed to be.
 const LARGEST_WEIGHT: f64 = 10.0;
 
-/// Of rows and of weights, divided by the sigmoid's range, the gradient: at the first row of each
-/// column the sum over rows.
+/// The gradient alone.
 pub(crate) fn program(statement: &Statement) -> Result<Program, ProgramError> {
-    let (flat, sigmoid) = (statement.flat, &statement.sigmoid);
     let mut builder = ProgramBuilder::new("the gradient of logistic regression");
+    state(statement, &mut builder)?;
+    builder.finish()
+}
+
+/// Of rows and of weights, divided by the sigmoid's range, two inputs, an output: the gradient, at
+/// the first row of each column the sum over rows.
+pub(crate) fn state(
+    statement: &Statement,
+    builder: &mut ProgramBuilder,
+) -> Result<(), ProgramError> {
+    let (flat, sigmoid) = (statement.flat, &statement.sigmoid);
     let (_, inputs) = builder.input(statement.input())?;
     let (_, weights) = builder.input(Input {
         name: "weights".into(),
@@ -40,20 +49,20 @@ pub(crate) fn program(statement: &Statement) -> Result<Program, ProgramError> {
     let mut parts = Vec::with_capacity(rows.len());
     for (row, counted) in rows.iter().zip(counted) {
         let product = builder.mul(*row, weights[0])?;
-        let inner = flat.sum_columns(&mut builder, product)?;
+        let inner = flat.sum_columns(builder, product)?;
         builder.assume(inner, Interval::symmetric(1.0))?;
-        let odd = sigmoid.times(&mut builder, inner, *counted, -1.0)?;
+        let odd = sigmoid.times(builder, inner, *counted, -1.0)?;
         let half = builder.scale(*counted, 0.5)?;
         parts.push(builder.add(odd, half)?);
     }
-    let part = flat.sum_vectors(&mut builder, parts)?;
-    let value = flat.sum_rows(&mut builder, part)?;
+    let part = flat.sum_vectors(builder, parts)?;
+    let value = flat.sum_rows(builder, part)?;
     builder.output(Output {
         name: "gradient".into(),
         values: vec![value],
         precision: statement.precision * statement.total,
     })?;
-    builder.finish()
+    Ok(())
 }
 
 /// Runs all epochs: the weights after each, as columns.
@@ -63,10 +72,7 @@ pub(crate) fn run(
     session: &mut Session<'_>,
 ) -> Result<Array2<f64>, TaskError> {
     let Statement {
-        flat,
-        schedule,
-        columns,
-        ..
+        schedule, columns, ..
     } = statement;
     let [first, second] = [0, 1].map(InputId::from_index);
     let sealed = session.client().encrypt(first, rows.view())?;
@@ -74,21 +80,15 @@ pub(crate) fn run(
     let mut last = v.clone();
     let mut path = Array2::zeros((*columns, schedule.iterations));
     for t in 0..schedule.iterations {
-        if let Some(large) = v.iter().find(|w| w.abs() > LARGEST_WEIGHT) {
-            return Err(TaskError::Options(format!(
-                "after {t} epochs a weight is {large:.1}, expected at most {LARGEST_WEIGHT}: the \
-                 descent diverges; lower `learning_rate`"
-            )));
-        }
-        let shares = v.mapv(|w| w / statement.sigmoid.bound()).to_vec();
-        let vector = Array1::from(flat.repeat(&shares)).insert_axis(ndarray::Axis(1));
-        let weights = session.client().encrypt(second, vector.view())?;
+        check_weights(&v, t)?;
+        let weights = session
+            .client()
+            .encrypt(second, sent(statement, &v).view())?;
         let results = session.server().evaluate(&[&sealed, &weights])?;
-        let id = OutputId::from_index(0);
-        let gradient = session.client().decrypt(id, &results[0])?;
-        let gradient: Array1<f64> = (0..*columns)
-            .map(|j| gradient[[flat.place(0, j), 0]] / statement.total)
-            .collect();
+        let found = session
+            .client()
+            .decrypt(OutputId::from_index(0), &results[0])?;
+        let gradient = read(statement, &found);
         let next = schedule.step(&v, &gradient);
         let eta = Schedule::momentum(t);
         v = &next * (1.0 - eta) + &last * eta;
@@ -96,4 +96,29 @@ pub(crate) fn run(
         last = next;
     }
     Ok(path)
+}
+
+/// Fails where weights leave what the program allows, after so many steps.
+pub(crate) fn check_weights(weights: &Array1<f64>, steps: usize) -> Result<(), TaskError> {
+    match weights.iter().find(|w| w.abs() > LARGEST_WEIGHT) {
+        None => Ok(()),
+        Some(large) => Err(TaskError::Options(format!(
+            "after {steps} steps a weight is {large:.1}, expected at most {LARGEST_WEIGHT}: the \
+             descent diverges; lower `learning_rate`, or raise `alpha`"
+        ))),
+    }
+}
+
+/// Weights as the client sends them.
+pub(crate) fn sent(statement: &Statement, weights: &Array1<f64>) -> Array2<f64> {
+    let shares = weights.mapv(|w| w / statement.sigmoid.bound()).to_vec();
+    Array1::from(statement.flat.repeat(&shares)).insert_axis(ndarray::Axis(1))
+}
+
+/// The mean gradient from what was decrypted.
+pub(crate) fn read(statement: &Statement, found: &Array2<f64>) -> Array1<f64> {
+    let at = |j: usize| found[[statement.flat.place(0, j), 0]];
+    (0..statement.columns)
+        .map(|j| at(j) / statement.total)
+        .collect()
 }

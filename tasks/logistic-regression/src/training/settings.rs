@@ -28,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) sigmoid_range: f64,
     pub(crate) vector_length: usize,
     pub(crate) parties: usize,
+    pub(crate) steps: usize,
     pub(crate) folds: usize,
     pub(crate) weight_precision: f64,
     pub(crate) alpha: f64,
@@ -92,6 +93,13 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
              the server computes the moments.",
         ),
         OptionSpec::integer(
+            "steps",
+            1..=20,
+            1,
+            "Training by `fixed-hessian`: Newton steps. Each after the first takes a round, in which \
+             the key owner decrypts a gradient.",
+        ),
+        OptionSpec::integer(
             "folds",
             0..=100,
             0,
@@ -127,6 +135,7 @@ impl Settings {
             sigmoid_range: options.number("sigmoid_range")?,
             vector_length: options.integer("vector_length")? as usize,
             parties: options.integer("parties")? as usize,
+            steps: options.integer("steps")? as usize,
             folds: options.integer("folds")? as usize,
             weight_precision: options.number("weight_precision")?,
             alpha: options.number("alpha")?,
@@ -156,6 +165,13 @@ impl Settings {
                 "`parties = {}` send moments, which only `method = \"fixed-hessian\"` makes \
                  something of",
                 self.parties
+            ));
+        }
+        if self.steps > 1 && (self.parties > 0 || self.method != Method::FixedHessian) {
+            return bad(format!(
+                "`steps = {}`: only `method = \"fixed-hessian\"` takes steps, and parties that send \
+                 moments only, `parties = {}`, only one",
+                self.steps, self.parties
             ));
         }
         Ok(())

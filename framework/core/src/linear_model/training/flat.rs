@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn columns_turn_round() {
-        let flat = Flat::new(Order::Columns, 4, 3, 16).unwrap();
+        let flat = Flat::new(Order::Columns, 5, 3, 32).unwrap();
         let (table, turned) = run(flat, |builder, v| flat.turn_columns(builder, v[0], 1));
         assert_eq!(turned[flat.place(2, 0)], table[[2, 1]]);
         assert_eq!(turned[flat.place(2, 2)], 0.0);

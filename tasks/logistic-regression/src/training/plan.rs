@@ -1,0 +1,199 @@
+//! What the server is asked to compute: the public numbers of each method's program, and the same
+//! training in clear beside it.
+
+use hexperiment_core::linear_model::training::{Flat, OddSigmoid, Order};
+use hexperiment_core::program::{Program, ProgramError};
+use hexperiment_core::task::TaskError;
+
+use super::descent::Schedule;
+use super::fold::{self, Fold};
+use super::settings::{Method, Settings};
+use super::{hessian, nesterov, refresh};
+
+/// What the server is asked to compute.
+pub(crate) enum Plan {
+    Nesterov(nesterov::Statement),
+    Refresh(nesterov::Statement),
+    Hessian(hessian::Statement),
+}
+
+impl Plan {
+    /// Plans the folds' training; notes what a reader must know.
+    pub(crate) fn new(
+        settings: &Settings,
+        folds: &mut [Fold],
+        notes: &mut Vec<String>,
+    ) -> Result<Self, TaskError> {
+        Ok(match settings.method {
+            Method::FixedHessian => Self::Hessian(moments(settings, folds, notes)?),
+            Method::Nesterov => Self::Nesterov(gradients(Order::Rows, settings, folds, notes)?),
+            Method::Refresh => Self::Refresh(gradients(refresh::ORDER, settings, folds, notes)?),
+        })
+    }
+
+    pub(crate) fn program(&self) -> Result<Program, ProgramError> {
+        match self {
+            Self::Nesterov(statement) => statement.program(),
+            Self::Refresh(statement) => refresh::program(statement),
+            Self::Hessian(statement) => statement.program(),
+        }
+    }
+}
+
+/// States a descent.
+fn gradients(
+    order: Order,
+    settings: &Settings,
+    folds: &mut [Fold],
+    notes: &mut Vec<String>,
+) -> Result<nesterov::Statement, TaskError> {
+    let total = fold::total(folds);
+    let schedule = Schedule {
+        iterations: settings.iterations,
+        rate: settings.learning_rate,
+        penalty: settings.alpha / total,
+    };
+    let bound = bound(settings, notes, || fold::rehearse(folds, &schedule))?;
+    let sigmoid = OddSigmoid::fit(settings.degree, bound)?;
+    notes.push(sigmoid.describe());
+    for fold in folds.iter_mut() {
+        fold.descend(&schedule, &sigmoid)?;
+    }
+    statement(order, settings, folds, (schedule, sigmoid), notes)
+}
+
+/// The sigmoid's range: what a rehearsal in clear finds, and a quarter more, or what is given.
+fn bound(
+    settings: &Settings,
+    notes: &mut Vec<String>,
+    rehearse: impl FnOnce() -> Result<f64, TaskError>,
+) -> Result<f64, TaskError> {
+    if settings.sigmoid_range > 0.0 {
+        return Ok(settings.sigmoid_range);
+    }
+    let met = rehearse()?;
+    // Rounded up, so that it tells little of the rows.
+    let bound = (1.25 * met).ceil().max(2.0);
+    notes.push(format!(
+        "the sigmoid's range, [-{bound}, {bound}], was derived by a rehearsal in clear on the \
+         training rows, whose largest inner product was {met:.2}; give `sigmoid_range` for one \
+         that depends on no data"
+    ));
+    Ok(bound)
+}
+
+/// States gradients of the folds' rows.
+fn statement(
+    order: Order,
+    settings: &Settings,
+    folds: &[Fold],
+    (schedule, sigmoid): (Schedule, OddSigmoid),
+    notes: &mut Vec<String>,
+) -> Result<nesterov::Statement, TaskError> {
+    let total = fold::total(folds);
+    let first = &folds[0];
+    let (rows, columns) = (total as usize, first.rows.rows.ncols());
+    let mut flat = Flat::new(order, rows, columns, settings.vector_length)?;
+    if order == Order::Rows {
+        // The deep circuit.
+        flat = flat.with_few_steps();
+    }
+    let most = folds.iter().flat_map(|f| f.rows.counts.iter().copied());
+    notes.push(format!(
+        "{rows} rows of {columns} columns in {} vectors of {}",
+        flat.vectors(),
+        flat.length()
+    ));
+    Ok(nesterov::Statement {
+        flat,
+        columns,
+        schedule,
+        sigmoid,
+        total,
+        largest: fold::largest(folds),
+        most: most.fold(1.0, f64::max),
+        precision: settings.weight_precision,
+    })
+}
+
+/// States moments.
+fn moments(
+    settings: &Settings,
+    folds: &mut [Fold],
+    notes: &mut Vec<String>,
+) -> Result<hessian::Statement, TaskError> {
+    let total = fold::total(folds);
+    let penalty = settings.alpha / total;
+    let mut largest = 0.0_f64;
+    let mut norm = 0.0_f64;
+    for fold in folds.iter() {
+        let design = hessian::design(&fold.rows, &fold.labels);
+        largest = design.iter().fold(largest, |m, x| m.max(x.abs()));
+        for column in design.columns() {
+            norm = norm.max(column.dot(&column));
+        }
+    }
+    let gradient = further_steps(settings, folds, penalty, notes)?;
+    let stand_in = gradient.as_ref().map(|g| &g.sigmoid);
+    for fold in folds.iter_mut() {
+        fold.newton(settings.steps, penalty, stand_in)?;
+    }
+    let columns = folds[0].rows.rows.ncols() + 1;
+    let moment = if settings.parties > 0 {
+        notes.push(format!(
+            "{} parties hold the rows and compute their moments in clear; the server only adds \
+             them, and the key owner solves; all know the means and deviations of the features",
+            settings.parties
+        ));
+        hessian::Moment::Parties(settings.parties)
+    } else {
+        let flat = Flat::new(
+            hessian::ORDER,
+            total as usize,
+            columns,
+            settings.vector_length,
+        )?;
+        hessian::Moment::Server {
+            flat,
+            largest: 1.01 * largest,
+        }
+    };
+    Ok(hessian::Statement {
+        moment,
+        columns,
+        // Of standardised columns 1; with class weights a little else. Rounded up.
+        norm: norm.max(1.0).ceil(),
+        penalty,
+        precision: 0.01 * settings.weight_precision,
+        steps: settings.steps,
+        gradient,
+    })
+}
+
+/// The gradient that Newton steps after the first need.
+fn further_steps(
+    settings: &Settings,
+    folds: &[Fold],
+    penalty: f64,
+    notes: &mut Vec<String>,
+) -> Result<Option<nesterov::Statement>, TaskError> {
+    if settings.steps == 1 {
+        return Ok(None);
+    }
+    let bound = bound(settings, notes, || {
+        let mut met = 0.0_f64;
+        for fold in folds {
+            met = met.max(fold.rehearse_newton(settings.steps, penalty)?.largest);
+        }
+        Ok(met)
+    })?;
+    let sigmoid = OddSigmoid::fit(settings.degree, bound)?;
+    notes.push(sigmoid.describe());
+    let schedule = Schedule {
+        iterations: settings.steps,
+        rate: 1.0,
+        penalty,
+    };
+    let order = refresh::ORDER;
+    statement(order, settings, folds, (schedule, sigmoid), notes).map(Some)
+}
