@@ -17,6 +17,7 @@ use crate::table::HALF_CELL;
 mod limbs;
 mod random;
 mod sharing;
+mod whole;
 
 fn options(bits: i64) -> Options {
     let spec = Tfhe.manifest().options;

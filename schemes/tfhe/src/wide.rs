@@ -164,6 +164,10 @@ impl Wide {
         for form in self.limbs.iter_mut().chain([&mut self.plain]) {
             form.length = value.length();
             form.terms.retain(|t| !t.weight.is_zero());
+            if form.terms.is_empty() {
+                // What cancels has no width.
+                form.range = range_of(&form.bias);
+            }
         }
         self
     }

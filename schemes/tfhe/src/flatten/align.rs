@@ -12,7 +12,12 @@ pub(super) struct Aligned {
     pub(super) right: Vec<Form>,
     pub(super) difference: Vec<Form>,
     pub(super) depth: u32,
+    /// The largest carry that its limbs need: 1 or 2.
+    pub(super) carry: u8,
 }
+
+/// The largest carry that a bootstrap has room for beside a lower limb.
+const MOST_CARRY: f64 = 2.0;
 
 impl Flattener<'_> {
     /// Both with the same plain part, and their difference, limb by limb.
@@ -66,24 +71,27 @@ impl Flattener<'_> {
         let pairs = left.iter().zip(&right);
         let difference: Vec<Form> = pairs
             .map(|(l, r)| {
-                let difference = plus(l, &scaled(r, -1.0));
-                let range = difference.range;
-                Form {
-                    range,
-                    ..difference.ordered()
+                let mut difference = plus(l, &scaled(r, -1.0)).ordered();
+                if difference.terms.is_empty() {
+                    difference.range = difference.bias.range().unwrap_or(difference.range);
                 }
+                difference
             })
             .collect();
+        let mut carry: f64 = 1.0;
         for (index, limb) in difference.iter().enumerate().skip(1) {
-            let most = f64::from(layout.bits[index] as i32).exp2() - 1.0;
-            if limb.range.magnitude() > most {
+            let digit = f64::from(layout.bits[index] as i32).exp2() - 1.0;
+            let most = MOST_CARRY * digit;
+            let magnitude = limb.range.magnitude();
+            if magnitude > most {
                 return Err(format!(
-                    "its operands are sums of several whole numbers, or differ by a public number \
-                     and more: limbs of {} bits would differ by {}, at most {most} is told apart",
+                    "its operands are sums of too many whole numbers: limbs of {} bits would \
+                     differ by {magnitude}, at most {most} is told apart; take maxima or choices \
+                     of the summands, or add their results",
                     layout.bits[index],
-                    limb.range.magnitude()
                 ));
             }
+            carry = carry.max((magnitude / digit).ceil());
         }
         Ok(Aligned {
             plain,
@@ -91,6 +99,7 @@ impl Flattener<'_> {
             right,
             difference,
             depth,
+            carry: carry as u8,
         })
     }
 
@@ -102,8 +111,7 @@ impl Flattener<'_> {
             range,
             ..difference.ordered()
         };
-        let is_whole = |wide: &Wide| wide.plain_whole || self.is_whole(&wide.plain);
-        if !is_whole(&a) || !is_whole(&b) {
+        if !self.is_whole_plain(&a) || !self.is_whole_plain(&b) {
             return Err(
                 "its operands are not whole numbers of one unit: columns with weights beside 1 and \
                  -1, or results of smooth functions"
@@ -117,7 +125,27 @@ impl Flattener<'_> {
             left: vec![a.plain],
             right: vec![b.plain],
             depth: 0,
+            carry: 1,
         })
+    }
+
+    /// Whether a number without limbs is whole.
+    pub(super) fn is_whole_plain(&self, wide: &Wide) -> bool {
+        wide.plain_whole || self.is_whole(&wide.plain)
+    }
+
+    /// The sum of two; a whole number if both are.
+    pub(super) fn sum(&self, a: Wide, b: &Wide) -> Wide {
+        // Others are seen to be whole where it is asked.
+        let plain_whole = (a.plain_whole || b.plain_whole)
+            && a.limbs.is_empty()
+            && b.limbs.is_empty()
+            && self.is_whole_plain(&a)
+            && self.is_whole_plain(b);
+        Wide {
+            plain_whole,
+            ..a.add(b)
+        }
     }
 
     /// Whether a form over exact tables' results is a whole number.

@@ -153,8 +153,8 @@ impl Flattener<'_> {
             Op::Constant(numbers) => {
                 Form::constant(numbers.clone(), value.length(), value.range()).into()
             }
-            Op::Add(a, b) => self.at(*a).add(&self.at(*b)),
-            Op::Sub(a, b) => self.at(*a).add(&self.at(*b).negative()),
+            Op::Add(a, b) => self.sum(self.at(*a), &self.at(*b)),
+            Op::Sub(a, b) => self.sum(self.at(*a), &self.at(*b).negative()),
             Op::Neg(a) => self.at(*a).negative(),
             Op::Offset { value, by } => self.at(*value).plus(by),
             Op::Scale { value, by } => self.at(*value).times(by),
@@ -162,7 +162,7 @@ impl Flattener<'_> {
                 let range = bias.range().unwrap_or(value.range());
                 let mut sum = Wide::from(Form::constant(bias.clone(), value.length(), range));
                 for (term, weight) in terms {
-                    sum = sum.add(&self.at(*term).times(weight));
+                    sum = self.sum(sum, &self.at(*term).times(weight));
                 }
                 sum
             }

@@ -364,9 +364,10 @@ fn what_has_no_limbs_is_refused() {
     refused(&weighted, "max", "not whole");
     let summed = of(|b, x| {
         let sum = b.add(x[0], x[1]).unwrap();
-        b.min(sum, x[2]).unwrap()
+        let more = b.add(sum, x[2]).unwrap();
+        b.min(more, x[2]).unwrap()
     });
-    refused(&summed, "min", "sums of several");
+    refused(&summed, "min", "sums of too many");
     refused(&of(|b, x| b.mul(x[0], x[1]).unwrap()), "mul", "select");
 }
 
