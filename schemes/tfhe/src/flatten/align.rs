@@ -14,6 +14,8 @@ pub(super) struct Aligned {
     pub(super) depth: u32,
     /// The largest carry that its limbs need: 1 or 2.
     pub(super) carry: u8,
+    /// What rounding may have done to each.
+    pub(super) rounding: [f64; 2],
 }
 
 /// The largest carry that a bootstrap has room for beside a lower limb.
@@ -55,6 +57,7 @@ impl Flattener<'_> {
             ));
         }
         let depth = a.depth.max(b.depth) + 1;
+        let rounding = [a.rounding, b.rounding];
         let constant = a.limbs.is_empty();
         let (mut left, mut right) = (filled(&layout, &a), filled(&layout, &b));
         // The public number goes to the operand that is public, or to the right one.
@@ -100,6 +103,7 @@ impl Flattener<'_> {
             difference,
             depth,
             carry: carry as u8,
+            rounding,
         })
     }
 
@@ -126,6 +130,7 @@ impl Flattener<'_> {
             right: vec![b.plain],
             depth: 0,
             carry: 1,
+            rounding: [0.0; 2],
         })
     }
 

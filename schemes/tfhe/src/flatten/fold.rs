@@ -28,7 +28,7 @@ use std::sync::Arc;
 use hexperiment_core::program::{Interval, Op, Public, Value, ValueId};
 
 use super::align::Aligned;
-use super::{Flattener, Form, Function, Source, Wide, zero};
+use super::{Doubt, Flattener, Form, Function, Source, Wide, zero};
 
 /// Half circles that are tried: the shorter one has larger boxes.
 const HALVES: [usize; 2] = [8, 16];
@@ -131,7 +131,7 @@ impl Flattener<'_> {
         Ok(rejoined(
             aligned.plain,
             limbs.collect(),
-            aligned.depth,
+            (aligned.depth, either(aligned.rounding)),
             self.layout().is_some(),
         ))
     }
@@ -143,7 +143,7 @@ impl Flattener<'_> {
         Ok(rejoined(
             nothing,
             limbs,
-            aligned.depth,
+            (aligned.depth, either(aligned.rounding)),
             self.layout().is_some(),
         ))
     }
@@ -187,6 +187,7 @@ impl Flattener<'_> {
     ) -> Result<Form, String> {
         let aligned = self.aligned(left.clone(), right.clone())?;
         let last = aligned.difference.len() - 1;
+        let doubt = aligned.rounding.iter().sum();
         let mut carry: Option<Folded> = None;
         for (index, limb) in aligned.difference.iter().enumerate() {
             let half_base = self.half_base(index);
@@ -199,7 +200,7 @@ impl Flattener<'_> {
             let halves = vec![0.5; half_circle(&argument, 1)?].into();
             // Above zero is not below one.
             let offset = if at_zero { 0 } else { -1 };
-            let sign = self.ring(&argument, &halves, offset, self.unit());
+            let sign = self.ring(&argument, &halves, offset, Doubt::Known(doubt));
             return Ok(Form {
                 range: Interval::new(0.0, 1.0),
                 length: value.length(),
@@ -207,10 +208,6 @@ impl Flattener<'_> {
             });
         }
         Err("it has no limbs".into())
-    }
-
-    fn unit(&self) -> f64 {
-        self.layout().map_or(1.0, |l| l.unit)
     }
 
     /// `T` at a limb and, where a carry of at most `most` is asked for, so far beside it.
@@ -224,7 +221,7 @@ impl Flattener<'_> {
         }
         let half = half_circle(x, most)?;
         let entries: Arc<[f64]> = (0..half).map(|i| i as f64 - half as f64 / 2.0).collect();
-        let middle = self.ring(x, &entries, 0, self.unit());
+        let middle = self.ring(x, &entries, 0, Doubt::Apart);
         let magnitude = moved(middle.clone(), &(half as f64 / 2.0).into());
         if most == 0 {
             let nothing = Form::constant(0.0.into(), x.length, Interval::point(0.0));
@@ -234,8 +231,8 @@ impl Flattener<'_> {
                 twice_any: nothing,
             });
         }
-        let above = self.ring(x, &entries, i32::from(most), self.unit());
-        let below = self.ring(x, &entries, -i32::from(most), self.unit());
+        let above = self.ring(x, &entries, i32::from(most), Doubt::Apart);
+        let below = self.ring(x, &entries, -i32::from(most), Doubt::Apart);
         let around = plus(&above, &below);
         Ok(Folded {
             magnitude,
@@ -248,14 +245,20 @@ impl Flattener<'_> {
     }
 
     /// A table on the circle of twice its entries.
-    pub(super) fn ring(&mut self, x: &Form, entries: &Arc<[f64]>, offset: i32, unit: f64) -> Form {
+    pub(super) fn ring(
+        &mut self,
+        x: &Form,
+        entries: &Arc<[f64]>,
+        offset: i32,
+        doubt: Doubt,
+    ) -> Form {
         let most = entries.iter().fold(0.0_f64, |m, e| m.max(e.abs()));
         let range = Interval::symmetric(most);
         let source = Source::Function {
             function: Function::Ring {
                 entries: entries.clone(),
                 offset,
-                unit,
+                doubt,
             },
             operand: x.clone().ordered(),
             range,
@@ -283,7 +286,7 @@ impl Flattener<'_> {
         Ok(rejoined(
             aligned.plain,
             limbs,
-            aligned.depth,
+            (aligned.depth, either(aligned.rounding)),
             self.layout().is_some(),
         ))
     }
@@ -299,7 +302,7 @@ impl Flattener<'_> {
         let entries = (0..half).map(|i| -0.5 * (i as f64 + low)).collect();
         let argument = moved(x.clone(), &(-low).into());
         let argument = plus(&argument, &scaled(bit, half as f64));
-        Ok(self.ring(&argument, &entries, 0, self.unit()))
+        Ok(self.ring(&argument, &entries, 0, Doubt::Apart))
     }
 }
 
@@ -328,7 +331,12 @@ fn too_wide(x: &Form) -> String {
 }
 
 /// A number of these limbs; of one that is no limb, where there is no layout.
-fn rejoined(plain: Form, mut limbs: Vec<Form>, depth: u32, in_limbs: bool) -> Wide {
+fn rejoined(
+    plain: Form,
+    mut limbs: Vec<Form>,
+    (depth, rounding): (u32, f64),
+    in_limbs: bool,
+) -> Wide {
     if depth == 0 || !in_limbs {
         let sum = limbs.pop().map_or(plain.clone(), |l| plus(&plain, &l));
         return Wide {
@@ -342,5 +350,11 @@ fn rejoined(plain: Form, mut limbs: Vec<Form>, depth: u32, in_limbs: bool) -> Wi
         whole: true,
         plain_whole: false,
         depth,
+        rounding,
     }
+}
+
+/// What rounding does to a maximum or a choice: no more than to either operand.
+fn either(rounding: [f64; 2]) -> f64 {
+    rounding[0].max(rounding[1])
 }

@@ -14,7 +14,7 @@ use hexperiment_core::program::{
 };
 use hexperiment_core::scheme::Refusal;
 
-use crate::form::{Digit, Form, Function, Source, TABLE_ENTRIES};
+use crate::form::{Digit, Doubt, Form, Function, Source, TABLE_ENTRIES};
 use crate::wide::{Layout, Wide};
 use limbs::Needs;
 
@@ -47,6 +47,8 @@ pub(crate) struct Part {
     pub(crate) form: Form,
     /// What its values are known to be multiples of, beyond what its terms tell: a power of two.
     pub(crate) multiple: Option<f64>,
+    /// What rounding may have done to it, where its terms tell of more.
+    pub(crate) rounding: Option<f64>,
 }
 
 /// What may be chosen about limbs.
@@ -301,7 +303,11 @@ impl Flattener<'_> {
             let form = self.merged(id);
             let multiple = wide.plain_whole.then_some(1.0);
             return FlatOutput {
-                parts: vec![Part { form, multiple }],
+                parts: vec![Part {
+                    form,
+                    multiple,
+                    rounding: None,
+                }],
                 bias: 0.0.into(),
             };
         };
@@ -309,19 +315,23 @@ impl Flattener<'_> {
         let bias = std::mem::replace(&mut plain.bias, 0.0.into());
         let mut parts = vec![];
         if !plain.terms.is_empty() {
-            let multiple = None;
             parts.push(Part {
                 form: plain,
-                multiple,
+                multiple: None,
+                rounding: None,
             });
         }
         for (index, limb) in wide.limbs.iter().enumerate() {
             let place = layout.place(index);
             let range = limb.range.times(Interval::point(place));
             let form = limb.clone().times(&place.into());
+            let is_last = index + 1 == wide.limbs.len();
+            let rounding = if is_last { wide.rounding } else { 0.0 };
             parts.push(Part {
                 form: Form { range, ..form },
                 multiple: wide.whole.then_some(place),
+                // Of all limbs together; weights that are not whole are rounded themselves.
+                rounding: wide.whole.then_some(rounding),
             });
         }
         FlatOutput { parts, bias }

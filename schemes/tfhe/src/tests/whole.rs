@@ -135,8 +135,37 @@ impl Generator<'_> {
     }
 }
 
-/// A program of so many random operations, an output for each value; and whether the value is
-/// decided by a comparison.
+/// The values of so many random operations on columns, and for each whether a comparison decides
+/// it.
+fn random_values(
+    random: &mut Random,
+    builder: &mut ProgramBuilder,
+    columns: &[ValueId],
+    (unit, steps): (f64, u64),
+) -> Vec<Known> {
+    let column = |id: &ValueId| Known {
+        id: *id,
+        decided: false,
+    };
+    let mut generator = Generator {
+        random,
+        builder,
+        numbers: columns.iter().map(column).collect(),
+        bits: vec![],
+        unit,
+    };
+    for _ in 0..steps {
+        generator.step();
+    }
+    let bits = generator.bits.iter().map(|id| Known {
+        id: *id,
+        decided: true,
+    });
+    let numbers = generator.numbers[columns.len()..].iter().copied();
+    numbers.chain(bits).collect()
+}
+
+/// An output for each value; and whether a comparison decides it.
 fn random_program(
     random: &mut Random,
     ranges: &[Interval],
@@ -146,25 +175,9 @@ fn random_program(
     let mut decided = vec![];
     let unit = (2.0 * precision).log2().floor().exp2();
     let program = program(ranges, precision, |builder, columns| {
-        let column = |id: &ValueId| Known {
-            id: *id,
-            decided: false,
-        };
-        let mut generator = Generator {
-            random,
-            builder,
-            numbers: columns.iter().map(column).collect(),
-            bits: vec![],
-            unit,
-        };
-        for _ in 0..steps {
-            generator.step();
-        }
-        let numbers = &generator.numbers[columns.len()..];
-        decided.extend(numbers.iter().map(|n| n.decided));
-        decided.extend(generator.bits.iter().map(|_| true));
-        let numbers = numbers.iter().map(|n| n.id);
-        Some(numbers.chain(generator.bits.iter().copied()).collect())
+        let values = random_values(random, builder, columns, (unit, steps));
+        decided.extend(values.iter().map(|v| v.decided));
+        Some(values.iter().map(|v| v.id).collect())
     });
     (program.unwrap(), decided)
 }
@@ -241,4 +254,119 @@ fn programs_of_whole_numbers_are_exact() {
     let all: u32 = refused.values().sum();
     println!("{made} made, {compared} compared, {approximate} not, {all} refused: {refused:#?}");
     assert!(made >= 20 * all, "{made} made, refused: {refused:?}");
+}
+
+#[test]
+fn programs_of_reals_are_rounded_as_stated() {
+    let (mut made, mut compared) = (0, 0);
+    for seed in 0..600 {
+        let mut random = Random(seed);
+        let centre = 4.0 * random.real();
+        let columns = 1 + random.below(3);
+        let ranges = (0..columns).map(|_| {
+            let (low, high) = (centre - random.real().abs(), centre + random.real().abs());
+            Interval::new(low, high)
+        });
+        let ranges: Vec<Interval> = ranges.collect();
+        let steps = 1 + random.below(5);
+        let (program, decided) = random_program(&mut random, &ranges, 0.01, steps);
+        let Ok(plan) = planned(&program, 20) else {
+            continue;
+        };
+        made += 1;
+        let inputs = [Array2::from_shape_fn((LENGTH, ranges.len()), |(i, j)| {
+            let share = [0.0, 1.0, random.real().abs()][i.min(2)];
+            ranges[j].low + share * ranges[j].width()
+        })];
+        let exact = program.interpret(&inputs).unwrap();
+        let found = simulate(&plan, &inputs);
+        let pairs = exact.iter().zip(&found).enumerate();
+        for (output, (exact, found)) in pairs.filter(|(i, _)| !decided[*i]) {
+            let output = &plan.outputs[output][0];
+            if output.tolerance() > 1e-9 {
+                continue;
+            }
+            compared += 1;
+            let bound = output.rounding() + 1e-9;
+            let error = exact.iter().zip(found).map(|(x, y)| (x - y).abs());
+            let error = error.fold(0.0, f64::max);
+            assert!(error <= bound, "seed {seed}: {error}, {bound}: {program:?}");
+        }
+    }
+    assert!(made > 500 && compared > 1000, "{made}, {compared}");
+}
+
+#[test]
+fn programs_of_whole_numbers_are_exact_encrypted() {
+    for seed in [11, 12, 13] {
+        let mut random = Random(seed);
+        let ranges = [(0.0, 100.0), (-20.0, 60.0), (0.0, 100.0)];
+        let intervals = ranges.map(|(low, high)| Interval::new(low, high));
+        let program = super::program(4, &ranges, 0.5, |builder, columns| {
+            let values = random_values(&mut random, builder, columns, (1.0, 4));
+            values.iter().map(|v| v.id).collect()
+        });
+        let inputs = whole_table(&mut random, 4, &intervals);
+        let (circuit, error) = super::check(&program, 20, &inputs);
+        assert_eq!(error, 0.0, "seed {seed}");
+        assert!(circuit.parameters().counts.bootstraps > 0, "seed {seed}");
+    }
+}
+
+fn sums(b: &mut ProgramBuilder, x: &[ValueId]) -> Vec<ValueId> {
+    let sum = b.add(x[0], x[1]).unwrap();
+    let other = b.add(x[2], x[3]).unwrap();
+    let moved = b.offset(x[1], 5.0).unwrap();
+    let numbers: Vec<f64> = (0..b.length(x[0])).map(|i| (i % 8) as f64 * 3.0).collect();
+    let moved_apart = b.offset(x[3], numbers).unwrap();
+    let max = b.max(sum, other).unwrap();
+    let moved_max = b.max(x[0], moved).unwrap();
+    vec![
+        max,
+        moved_max,
+        b.min(x[2], moved_apart).unwrap(),
+        b.compare(sum, Relation::Less, other).unwrap(),
+        b.max(moved_max, x[2]).unwrap(),
+    ]
+}
+
+#[test]
+fn sums_of_two_and_public_numbers_beside_are_exact() {
+    let length = 64;
+    for (low, high) in [(0.0, 255.0), (-30.0, 12.0), (0.0, 20.0)] {
+        let ranges = [Interval::new(low, high); 4];
+        let pairs = [(low, high); 4];
+        let program = super::program(length, &pairs, 0.5, sums);
+        let circuit = super::compile(&program, 20);
+        let mut random = Random(3);
+        for _ in 0..50 {
+            let inputs = [whole_table(&mut random, length, &ranges)];
+            let exact = program.interpret(&inputs).unwrap();
+            assert_eq!(circuit.simulate(&inputs).unwrap(), exact);
+        }
+    }
+    // Where carries are taken back: 16 + 0 against 4 + 11, as limbs 1, 0 and 1 + 0, 0 + 3 + 3.
+    let pairs = [[16.0, 0.0, 4.0, 11.0], [3.0, 3.0, 4.0, 1.0]];
+    let inputs = Array2::from_shape_fn((2, 4), |(i, j)| pairs[i][j]);
+    let program = super::program(2, &[(0.0, 255.0); 4], 0.5, sums);
+    let (_, error) = super::check(&program, 20, &inputs);
+    assert_eq!(error, 0.0);
+}
+
+#[test]
+fn conditions_that_are_no_exact_bits_are_compared_with_a_half() {
+    let ranges = [(0.0, 1.0), (0.0, 9.0), (0.0, 9.0)];
+    for precision in [0.5, 0.05] {
+        let program = super::program(24, &ranges, precision, |b, x| {
+            vec![b.select(x[0], x[1], x[2]).unwrap()]
+        });
+        let circuit = super::compile(&program, 20);
+        let inputs = [Array2::from_shape_fn((24, 3), |(i, j)| match j {
+            0 if precision < 0.5 => (i % 17) as f64 / 16.0,
+            0 => (i % 2) as f64,
+            _ => (i * (2 + j) % 10) as f64,
+        })];
+        let exact = program.interpret(&inputs).unwrap();
+        assert_eq!(circuit.simulate(&inputs).unwrap(), exact, "{precision}");
+    }
 }
