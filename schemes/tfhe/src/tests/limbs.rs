@@ -374,23 +374,3 @@ fn what_has_no_limbs_is_refused() {
     refused(&summed, "min", "sums of too many");
     refused(&of(|b, x| b.mul(x[0], x[1]).unwrap()), "mul", "select");
 }
-
-/// Prints what 2x2 pooling of a 28x28 image costs: `cargo test --release -- --ignored pooling`.
-#[test]
-#[ignore = "takes a minute and prints costs"]
-fn pooling_costs() {
-    let inputs = wholes(196, &[(0.0, 255.0); 4], 11);
-    let program = program(196, &[(0.0, 255.0); 4], 0.5, |b, x| {
-        let (left, right) = (b.max(x[0], x[1]).unwrap(), b.max(x[2], x[3]).unwrap());
-        vec![b.max(left, right).unwrap()]
-    });
-    let start = std::time::Instant::now();
-    let (circuit, error) = check(&program, 20, &inputs);
-    assert_eq!(error, 0.0);
-    println!(
-        "{} bootstraps in {:.1} s, keys included; {:?}",
-        circuit.parameters().counts.bootstraps,
-        start.elapsed().as_secs_f64(),
-        circuit.parameters().chosen,
-    );
-}

@@ -370,3 +370,23 @@ fn conditions_that_are_no_exact_bits_are_compared_with_a_half() {
         assert_eq!(circuit.simulate(&inputs).unwrap(), exact, "{precision}");
     }
 }
+
+#[test]
+fn maxima_are_rounded_no_more_than_their_operands() {
+    let ranges = [Interval::new(-4.0, 4.0), Interval::new(-3.3, 4.7)];
+    for rounds in 0..4 {
+        let program = program(&ranges, 0.01, |b, x| {
+            let mut max = b.max(x[0], x[1]).unwrap();
+            for by in 0..rounds {
+                let moved = b.shift(max, 1 + by).unwrap();
+                max = b.max(max, moved).unwrap();
+            }
+            let bit = b.compare(max, Relation::Greater, x[0]).unwrap();
+            Some(vec![max, bit])
+        });
+        let plan = planned(&program.unwrap(), 20).unwrap();
+        // Multiples of 2^-6.
+        assert_eq!(plan.outputs[0][0].rounding(), 1.0 / 128.0);
+        assert_eq!(plan.argument_rounding, 1.0 / 64.0);
+    }
+}
