@@ -40,7 +40,7 @@ impl Flattener<'_> {
         if !a.plain.terms.is_empty() || !b.plain.terms.is_empty() {
             return Err(
                 "an operand holds a function's result, or a column with a weight beside 1 and \
-                 -1, added to whole numbers"
+                 -1, added to whole numbers; add or scale after it (`max(2x, 2y)` is `2 max(x, y)`)"
                     .into(),
             );
         }
@@ -52,7 +52,8 @@ impl Flattener<'_> {
         let off = apart.zip(&whole, |x, y| x - y);
         if off.values().iter().any(|x| x.abs() > 1e-6) {
             return Err(format!(
-                "a public number beside whole numbers is no multiple of their unit, {}",
+                "a public number beside whole numbers is no multiple of their unit, {}; round it \
+                 to one, or state a finer precision of the inputs",
                 layout.unit
             ));
         }
@@ -118,7 +119,8 @@ impl Flattener<'_> {
         if !self.is_whole_plain(&a) || !self.is_whole_plain(&b) {
             return Err(
                 "its operands are not whole numbers of one unit: columns with weights beside 1 and \
-                 -1, or results of smooth functions"
+                 -1, or results of smooth functions; scale after it (`max(2x, 2y)` is \
+                 `2 max(x, y)`), or apply the function to its result"
                     .into(),
             );
         }

@@ -325,7 +325,8 @@ fn half_circle(x: &Form, beside: u8) -> Result<usize, String> {
 
 fn too_wide(x: &Form) -> String {
     format!(
-        "whole numbers of {} to {} meet where one bootstrap tells those of -15 to 15 apart",
+        "whole numbers of {} to {} meet where one bootstrap tells those of -15 to 15 apart; declare \
+         narrower ranges, or take maxima or choices of summands and add their results",
         x.range.low, x.range.high
     )
 }
