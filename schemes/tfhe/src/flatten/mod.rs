@@ -311,12 +311,13 @@ impl Flattener<'_> {
                 bias: 0.0.into(),
             };
         };
-        let mut plain = wide.plain.clone();
-        let bias = std::mem::replace(&mut plain.bias, 0.0.into());
         let mut parts = vec![];
-        if !plain.terms.is_empty() {
+        let mut bias = wide.plain.bias.clone();
+        if !wide.plain.terms.is_empty() {
+            // Its range is that of the sum with the public number.
+            bias = 0.0.into();
             parts.push(Part {
-                form: plain,
+                form: wide.plain.clone(),
                 multiple: None,
                 rounding: None,
             });
