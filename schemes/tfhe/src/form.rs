@@ -91,9 +91,20 @@ pub(crate) enum Function {
         entries: Arc<[f64]>,
         /// Added to the argument.
         offset: i32,
-        /// What 1 of the argument stands for in the program; for what is said of rounding.
-        unit: f64,
+        /// What is said of rounding.
+        doubt: Doubt,
     },
+}
+
+/// What rounding does to what a table on the circle decides.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Doubt {
+    /// The table decides nothing: it follows its argument.
+    Apart,
+    /// What was decided may have been off by so much, in the program's numbers.
+    Known(f64),
+    /// As much as its argument is off, whose 1 stands for this in the program.
+    Unit(f64),
 }
 
 impl Source {

@@ -153,8 +153,9 @@ impl Table {
                 to_phase(entries[0], result_scale).wrapping_neg()
             }
         });
+        // Cells are read around their number; boundaries between boxes lie half a cell lower.
         Self::Cells {
-            shift: 0,
+            shift: HALF_CELL.wrapping_neg(),
             cells: cells.collect(),
         }
     }

@@ -12,11 +12,13 @@ use ndarray::Array2;
 
 use crate::Tfhe;
 use crate::parameters::{N, SIZE};
-use crate::table::HALF_CELL;
+use crate::table::{HALF_CELL, Table};
 
+mod costs;
 mod limbs;
 mod random;
 mod sharing;
+mod whole;
 
 fn options(bits: i64) -> Options {
     let spec = Tfhe.manifest().options;
@@ -151,16 +153,16 @@ fn linear_operations_on_the_axis() {
 fn steps_are_exact() {
     for bits in [5, 8, 12, 16, 20] {
         let ranges = [(-8.0, 8.0)];
-        let program = program(40, &ranges, 1e-9, |b, x| {
+        let program = program(11, &ranges, 1e-9, |b, x| {
             vec![b.step(x[0]).unwrap(), b.push(Op::Sign(x[0])).unwrap()]
         });
-        // Zero, the nearest numbers of the grid, and others.
+        // Zero twice, the ends, and the nearest numbers of the grid.
         let unit = 8.0 / 0.93 * f64::from(2 - bits as i32).exp2();
-        let inputs = Array2::from_shape_fn((40, 1), |(i, _)| match i {
+        let inputs = Array2::from_shape_fn((11, 1), |(i, _)| match i {
             0 => 0.0,
             1 => 8.0,
             2 => -8.0,
-            i => ((i as f64 - 20.0) * unit).clamp(-8.0, 8.0),
+            i => ((i as f64 - 7.0) * unit).clamp(-8.0, 8.0),
         });
         let (circuit, error) = check(&program, bits, &inputs);
         assert!(circuit.parameters().noise_tolerance[0] == 0.0);
@@ -207,6 +209,32 @@ fn bootstraps_read_the_nearest_cell() {
         ciphertext[SIZE - 1] = phase;
         let result = server.bootstrap(&ciphertext, &cells);
         assert_eq!(result[SIZE - 1], expected, "{phase:x}");
+    }
+}
+
+#[test]
+fn boxes_lie_around_their_numbers() {
+    let entries: Vec<f64> = (0..16).map(f64::from).collect();
+    let table = LookupTable {
+        first: 0,
+        entries: entries.clone().into(),
+    };
+    // What is planned for: as much noise to either side.
+    for half in [8, 16] {
+        let scale = 63 - usize::ilog2(half);
+        let half_box = 1u64 << (scale - 1);
+        for table in [
+            Table::ring(&entries[..half], 50),
+            Table::lookup(&table, 0.0, scale, 50),
+        ] {
+            for (x, entry) in entries[..half].iter().enumerate() {
+                let phase = (x as u64) << scale;
+                let expected = (*entry as u64) << 50;
+                assert_eq!(table.at(phase + half_box - 1), expected, "{half}, {x}");
+                let below = table.at(phase.wrapping_sub(half_box));
+                assert_eq!(below, expected, "{half}, {x}");
+            }
+        }
     }
 }
 

@@ -70,6 +70,8 @@ pub(crate) struct Wide {
     pub(crate) plain_whole: bool,
     /// Halvings since the limbs came out of a table with nothing else in them.
     pub(crate) depth: u32,
+    /// What rounding may have done to the part in limbs.
+    pub(crate) rounding: f64,
 }
 
 impl From<Form> for Wide {
@@ -80,6 +82,7 @@ impl From<Form> for Wide {
             whole: true,
             plain_whole: false,
             depth: 0,
+            rounding: 0.0,
         }
     }
 }
@@ -118,6 +121,7 @@ impl Wide {
             whole: self.whole && other.whole,
             plain_whole: self.plain_whole && other.plain_whole,
             depth: self.depth.max(other.depth),
+            rounding: self.rounding + other.rounding,
         }
     }
 
@@ -128,6 +132,7 @@ impl Wide {
             limbs: self.limbs.into_iter().map(|l| times(l, by)).collect(),
             whole: self.whole && by.is_integral(),
             plain_whole: self.plain_whole && by.is_integral(),
+            rounding: self.rounding * range_of(by).magnitude(),
             ..self
         }
     }
@@ -164,6 +169,10 @@ impl Wide {
         for form in self.limbs.iter_mut().chain([&mut self.plain]) {
             form.length = value.length();
             form.terms.retain(|t| !t.weight.is_zero());
+            if form.terms.is_empty() {
+                // What cancels has no width.
+                form.range = range_of(&form.bias);
+            }
         }
         self
     }

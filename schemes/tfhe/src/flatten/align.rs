@@ -12,7 +12,14 @@ pub(super) struct Aligned {
     pub(super) right: Vec<Form>,
     pub(super) difference: Vec<Form>,
     pub(super) depth: u32,
+    /// The largest carry that its limbs need: 1 or 2.
+    pub(super) carry: u8,
+    /// What rounding may have done to each.
+    pub(super) rounding: [f64; 2],
 }
+
+/// The largest carry that a bootstrap has room for beside a lower limb.
+const MOST_CARRY: f64 = 2.0;
 
 impl Flattener<'_> {
     /// Both with the same plain part, and their difference, limb by limb.
@@ -33,7 +40,7 @@ impl Flattener<'_> {
         if !a.plain.terms.is_empty() || !b.plain.terms.is_empty() {
             return Err(
                 "an operand holds a function's result, or a column with a weight beside 1 and \
-                 -1, added to whole numbers"
+                 -1, added to whole numbers; add or scale after it (`max(2x, 2y)` is `2 max(x, y)`)"
                     .into(),
             );
         }
@@ -45,11 +52,13 @@ impl Flattener<'_> {
         let off = apart.zip(&whole, |x, y| x - y);
         if off.values().iter().any(|x| x.abs() > 1e-6) {
             return Err(format!(
-                "a public number beside whole numbers is no multiple of their unit, {}",
+                "a public number beside whole numbers is no multiple of their unit, {}; round it \
+                 to one, or state a finer precision of the inputs",
                 layout.unit
             ));
         }
         let depth = a.depth.max(b.depth) + 1;
+        let rounding = [a.rounding, b.rounding];
         let constant = a.limbs.is_empty();
         let (mut left, mut right) = (filled(&layout, &a), filled(&layout, &b));
         // The public number goes to the operand that is public, or to the right one.
@@ -66,24 +75,27 @@ impl Flattener<'_> {
         let pairs = left.iter().zip(&right);
         let difference: Vec<Form> = pairs
             .map(|(l, r)| {
-                let difference = plus(l, &scaled(r, -1.0));
-                let range = difference.range;
-                Form {
-                    range,
-                    ..difference.ordered()
+                let mut difference = plus(l, &scaled(r, -1.0)).ordered();
+                if difference.terms.is_empty() {
+                    difference.range = difference.bias.range().unwrap_or(difference.range);
                 }
+                difference
             })
             .collect();
+        let mut carry: f64 = 1.0;
         for (index, limb) in difference.iter().enumerate().skip(1) {
-            let most = f64::from(layout.bits[index] as i32).exp2() - 1.0;
-            if limb.range.magnitude() > most {
+            let digit = f64::from(layout.bits[index] as i32).exp2() - 1.0;
+            let most = MOST_CARRY * digit;
+            let magnitude = limb.range.magnitude();
+            if magnitude > most {
                 return Err(format!(
-                    "its operands are sums of several whole numbers, or differ by a public number \
-                     and more: limbs of {} bits would differ by {}, at most {most} is told apart",
+                    "its operands are sums of too many whole numbers: limbs of {} bits would \
+                     differ by {magnitude}, at most {most} is told apart; take maxima or choices \
+                     of the summands, or add their results",
                     layout.bits[index],
-                    limb.range.magnitude()
                 ));
             }
+            carry = carry.max((magnitude / digit).ceil());
         }
         Ok(Aligned {
             plain,
@@ -91,6 +103,8 @@ impl Flattener<'_> {
             right,
             difference,
             depth,
+            carry: carry as u8,
+            rounding,
         })
     }
 
@@ -102,11 +116,11 @@ impl Flattener<'_> {
             range,
             ..difference.ordered()
         };
-        let is_whole = |wide: &Wide| wide.plain_whole || self.is_whole(&wide.plain);
-        if !is_whole(&a) || !is_whole(&b) {
+        if !self.is_whole_plain(&a) || !self.is_whole_plain(&b) {
             return Err(
                 "its operands are not whole numbers of one unit: columns with weights beside 1 and \
-                 -1, or results of smooth functions"
+                 -1, or results of smooth functions; scale after it (`max(2x, 2y)` is \
+                 `2 max(x, y)`), or apply the function to its result"
                     .into(),
             );
         }
@@ -117,7 +131,28 @@ impl Flattener<'_> {
             left: vec![a.plain],
             right: vec![b.plain],
             depth: 0,
+            carry: 1,
+            rounding: [0.0; 2],
         })
+    }
+
+    /// Whether a number without limbs is whole.
+    pub(super) fn is_whole_plain(&self, wide: &Wide) -> bool {
+        wide.plain_whole || self.is_whole(&wide.plain)
+    }
+
+    /// The sum of two; a whole number if both are.
+    pub(super) fn sum(&self, a: Wide, b: &Wide) -> Wide {
+        // Others are seen to be whole where it is asked.
+        let plain_whole = (a.plain_whole || b.plain_whole)
+            && a.limbs.is_empty()
+            && b.limbs.is_empty()
+            && self.is_whole_plain(&a)
+            && self.is_whole_plain(b);
+        Wide {
+            plain_whole,
+            ..a.add(b)
+        }
     }
 
     /// Whether a form over exact tables' results is a whole number.

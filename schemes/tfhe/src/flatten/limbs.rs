@@ -161,6 +161,7 @@ impl Flattener<'_> {
             whole: true,
             plain_whole: false,
             depth: 0,
+            rounding: 0.5 * layout.unit,
         }
     }
 }

@@ -14,7 +14,7 @@ use hexperiment_core::program::{
 };
 use hexperiment_core::scheme::Refusal;
 
-use crate::form::{Digit, Form, Function, Source, TABLE_ENTRIES};
+use crate::form::{Digit, Doubt, Form, Function, Source, TABLE_ENTRIES};
 use crate::wide::{Layout, Wide};
 use limbs::Needs;
 
@@ -47,6 +47,8 @@ pub(crate) struct Part {
     pub(crate) form: Form,
     /// What its values are known to be multiples of, beyond what its terms tell: a power of two.
     pub(crate) multiple: Option<f64>,
+    /// What rounding may have done to it, where its terms tell of more.
+    pub(crate) rounding: Option<f64>,
 }
 
 /// What may be chosen about limbs.
@@ -153,8 +155,8 @@ impl Flattener<'_> {
             Op::Constant(numbers) => {
                 Form::constant(numbers.clone(), value.length(), value.range()).into()
             }
-            Op::Add(a, b) => self.at(*a).add(&self.at(*b)),
-            Op::Sub(a, b) => self.at(*a).add(&self.at(*b).negative()),
+            Op::Add(a, b) => self.sum(self.at(*a), &self.at(*b)),
+            Op::Sub(a, b) => self.sum(self.at(*a), &self.at(*b).negative()),
             Op::Neg(a) => self.at(*a).negative(),
             Op::Offset { value, by } => self.at(*value).plus(by),
             Op::Scale { value, by } => self.at(*value).times(by),
@@ -162,7 +164,7 @@ impl Flattener<'_> {
                 let range = bias.range().unwrap_or(value.range());
                 let mut sum = Wide::from(Form::constant(bias.clone(), value.length(), range));
                 for (term, weight) in terms {
-                    sum = sum.add(&self.at(*term).times(weight));
+                    sum = self.sum(sum, &self.at(*term).times(weight));
                 }
                 sum
             }
@@ -301,27 +303,36 @@ impl Flattener<'_> {
             let form = self.merged(id);
             let multiple = wide.plain_whole.then_some(1.0);
             return FlatOutput {
-                parts: vec![Part { form, multiple }],
+                parts: vec![Part {
+                    form,
+                    multiple,
+                    rounding: None,
+                }],
                 bias: 0.0.into(),
             };
         };
-        let mut plain = wide.plain.clone();
-        let bias = std::mem::replace(&mut plain.bias, 0.0.into());
         let mut parts = vec![];
-        if !plain.terms.is_empty() {
-            let multiple = None;
+        let mut bias = wide.plain.bias.clone();
+        if !wide.plain.terms.is_empty() {
+            // Its range is that of the sum with the public number.
+            bias = 0.0.into();
             parts.push(Part {
-                form: plain,
-                multiple,
+                form: wide.plain.clone(),
+                multiple: None,
+                rounding: None,
             });
         }
         for (index, limb) in wide.limbs.iter().enumerate() {
             let place = layout.place(index);
             let range = limb.range.times(Interval::point(place));
             let form = limb.clone().times(&place.into());
+            let is_last = index + 1 == wide.limbs.len();
+            let rounding = if is_last { wide.rounding } else { 0.0 };
             parts.push(Part {
                 form: Form { range, ..form },
                 multiple: wide.whole.then_some(place),
+                // Of all limbs together; weights that are not whole are rounded themselves.
+                rounding: wide.whole.then_some(rounding),
             });
         }
         FlatOutput { parts, bias }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hexperiment_core::program::{Interval, LookupTable, Value};
 
-use super::{Flattener, Form, Function, Source};
+use super::{Doubt, Flattener, Form, Function, Source};
 
 /// The most whole numbers that a bootstrap tells apart, on the whole circle.
 const CIRCLE: usize = 32;
@@ -100,7 +100,7 @@ impl Flattener<'_> {
     /// 1 where the argument is at least `k` and less than half a circle more, else 0.
     fn above(&mut self, argument: &Form, k: i32, unit: f64) -> Form {
         let halves = vec![0.5; CIRCLE / 2].into();
-        let sign = self.ring(argument, &halves, -k, unit);
+        let sign = self.ring(argument, &halves, -k, Doubt::Unit(unit));
         Form {
             range: Interval::new(0.0, 1.0),
             ..sign.plus(&0.5.into())

@@ -5,7 +5,7 @@ use hexperiment_core::scheme::Refusal;
 
 use super::scales::{Use, integral_places, places_of, used_by};
 use super::{PlannedKind, Planner, WholeForm, Words};
-use crate::form::{Form, Function, Source};
+use crate::form::{Doubt, Form, Function, Source};
 use crate::parameters::{DEVIATIONS, N, log2_failure};
 use crate::table::{Table, sensitivity};
 
@@ -45,8 +45,8 @@ impl Planner<'_> {
             Function::Ring {
                 entries,
                 offset,
-                unit,
-            } => self.ring(index, entries, *offset, *unit, operand, scale),
+                doubt,
+            } => self.ring(index, entries, (*offset, *doubt), operand, scale),
             Function::Step { at_zero } => self.step(index, operand, scale, *at_zero),
         }
     }
@@ -108,8 +108,7 @@ impl Planner<'_> {
         &mut self,
         index: usize,
         entries: &[f64],
-        offset: i32,
-        unit: f64,
+        (offset, doubt): (i32, Doubt),
         operand: &Form,
         scale: i32,
     ) -> Result<PlannedKind, Refusal> {
@@ -123,12 +122,15 @@ impl Planner<'_> {
         if let Some(places) = places_of(entries) {
             known.grid = (result - places).clamp(0, 62) as u32;
         }
-        // Waves follow their argument, signs do not.
-        if entries.windows(2).all(|e| e[0] == e[1]) {
-            self.argument_rounding = self.argument_rounding.max(unit * arrival.rounding);
-        } else {
-            known.rounding = arrival.rounding;
-        }
+        let doubted = match doubt {
+            Doubt::Apart => {
+                known.rounding = arrival.rounding;
+                0.0
+            }
+            Doubt::Known(doubted) => doubted,
+            Doubt::Unit(unit) => unit * arrival.rounding,
+        };
+        self.argument_rounding = self.argument_rounding.max(doubted);
         let offset = i64::from(offset).cast_unsigned() << scale;
         let of = known.rotation;
         Ok(if of == index {

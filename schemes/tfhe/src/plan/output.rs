@@ -20,7 +20,7 @@ impl Planner<'_> {
     }
 
     fn part(&self, part: &Part) -> Result<PlannedPart, Refusal> {
-        let Part { form, multiple } = part;
+        let Part { form, multiple, .. } = part;
         let scale = self.form_scale(form, used_as(part));
         // Whole numbers take the whole circle.
         let centre = multiple.map_or(0.0, |m| {
@@ -86,7 +86,7 @@ impl Planner<'_> {
             exact_grid,
             sent_bits,
             tolerance,
-            rounding: arrival.rounding,
+            rounding: part.rounding.unwrap_or(arrival.rounding),
         })
     }
 }

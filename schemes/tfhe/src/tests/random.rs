@@ -14,10 +14,10 @@ use crate::clear::simulate;
 use crate::plan::Plan;
 use crate::plan::plan_program;
 
-const LENGTH: usize = 24;
+pub(super) const LENGTH: usize = 24;
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     fn word(&mut self) -> u64 {
@@ -27,12 +27,12 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, n: u64) -> u64 {
+    pub(super) fn below(&mut self, n: u64) -> u64 {
         self.word() % n
     }
 
     /// From -1 to 1.
-    fn real(&mut self) -> f64 {
+    pub(super) fn real(&mut self) -> f64 {
         self.word().cast_signed() as f64 / 63f64.exp2()
     }
 
@@ -50,7 +50,7 @@ impl Random {
     }
 }
 
-fn planned(program: &Program, bits: u32) -> Result<Plan, Refusal> {
+pub(super) fn planned(program: &Program, bits: u32) -> Result<Plan, Refusal> {
     let lowered = lower(
         program,
         &Tfhe.capabilities(&options(i64::from(bits))).unwrap(),
@@ -60,7 +60,7 @@ fn planned(program: &Program, bits: u32) -> Result<Plan, Refusal> {
 
 /// A program whose columns have these ranges, one output for each value that `build` returns;
 /// `None` if its numbers get too large.
-fn program(
+pub(super) fn program(
     ranges: &[Interval],
     precision: f64,
     build: impl FnOnce(&mut ProgramBuilder, &[ValueId]) -> Option<Vec<ValueId>>,

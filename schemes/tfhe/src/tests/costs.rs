@@ -1,0 +1,81 @@
+//! What maxima of whole numbers cost, printed: `cargo test --release -- --ignored costs`.
+
+use std::time::Instant;
+
+use hexperiment_core::program::InputId;
+use ndarray::Array2;
+use tfhe::prelude::{FheDecrypt, FheEncrypt, FheMax};
+use tfhe::{ClientKey, ConfigBuilder, FheUint8, generate_keys, set_server_key};
+
+use super::{check, compile, program};
+use crate::parameters::PARAMETERS;
+
+/// Bytes that differ from element to element.
+fn pixels(length: usize, columns: usize) -> Array2<f64> {
+    Array2::from_shape_fn((length, columns), |(i, j)| {
+        ((i * 7919 + j * 104_729 + i * j * 31) % 256) as f64
+    })
+}
+
+#[test]
+#[ignore = "takes a minute and prints costs"]
+fn costs_of_pooling_an_image() {
+    let inputs = pixels(196, 4);
+    let program = program(196, &[(0.0, 255.0); 4], 0.5, |b, x| {
+        let (left, right) = (b.max(x[0], x[1]).unwrap(), b.max(x[2], x[3]).unwrap());
+        vec![b.max(left, right).unwrap()]
+    });
+    let start = Instant::now();
+    let (circuit, error) = check(&program, 20, &inputs);
+    assert_eq!(error, 0.0);
+    println!(
+        "{} bootstraps in {:.1} s, keys included; {:?}",
+        circuit.parameters().counts.bootstraps,
+        start.elapsed().as_secs_f64(),
+        circuit.parameters().chosen,
+    );
+}
+
+/// The same maxima of bytes by this crate and by the library's own integers, in turn.
+#[test]
+#[ignore = "takes a minute and prints costs"]
+fn costs_of_maxima_beside_the_library() {
+    let length = 16;
+    let inputs = pixels(length, 2);
+    let program = program(length, &[(0.0, 255.0); 2], 0.5, |b, x| {
+        vec![b.max(x[0], x[1]).unwrap()]
+    });
+    let circuit = compile(&program, 20);
+    let keys = circuit.generate_keys().unwrap();
+    let input = InputId::from_index(0);
+    let sealed = keys.encryptor.encrypt(input, inputs.view()).unwrap();
+
+    let config = ConfigBuilder::with_custom_parameters(PARAMETERS).build();
+    let (client, server): (ClientKey, _) = generate_keys(config);
+    let encrypted = |x: f64| FheUint8::encrypt(x as u8, &client);
+    let theirs: Vec<[FheUint8; 2]> = inputs
+        .rows()
+        .into_iter()
+        .map(|row| [encrypted(row[0]), encrypted(row[1])])
+        .collect();
+    set_server_key(server);
+    for _ in 0..3 {
+        let start = Instant::now();
+        keys.evaluator
+            .evaluate(std::slice::from_ref(&sealed))
+            .unwrap();
+        let ours = start.elapsed().as_secs_f64() / length as f64;
+        let start = Instant::now();
+        let maxima: Vec<FheUint8> = theirs.iter().map(|[a, b]| a.max(b)).collect();
+        let library = start.elapsed().as_secs_f64() / length as f64;
+        for (max, row) in maxima.iter().zip(inputs.rows()) {
+            let found: u8 = max.decrypt(&client);
+            assert_eq!(f64::from(found), row[0].max(row[1]));
+        }
+        println!(
+            "{:.0} ms each here, {:.0} ms by the library",
+            1e3 * ours,
+            1e3 * library
+        );
+    }
+}
