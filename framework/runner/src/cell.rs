@@ -168,6 +168,7 @@ fn repeat(
     let watch = Stopwatch::start();
     let keys = circuit.generate_keys()?;
     let keygen = watch.elapsed();
+    give_memory_back();
     tell(&FromCell::Ready {
         setup: Box::new(Setup {
             cell: plan.cell.id.clone(),
@@ -191,6 +192,8 @@ fn repeat(
         if keep {
             write(artefacts, &prepared.artefacts(&outcome)?)?;
         }
+        drop(outcome);
+        give_memory_back();
         tell(&FromCell::Done {
             repetition: Box::new(repetition),
         });
@@ -269,6 +272,19 @@ fn die_with_parent() {
 
 #[cfg(not(target_os = "linux"))]
 fn die_with_parent() {}
+
+/// Gives freed memory back to the system before a wait: cells wait for each other's repetitions,
+/// and all of them together must fit the machine. Outside of every clock.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn give_memory_back() {
+    // SAFETY: the allocator gives back only what is free, and is safe to call from any thread.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn give_memory_back() {}
 
 /// Bounds the address space, so that a cell that takes too much ends as a row, not as the
 /// machine's trouble.

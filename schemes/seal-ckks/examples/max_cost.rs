@@ -65,11 +65,16 @@ fn table() -> Array2<f64> {
     table
 }
 
-/// Peak resident memory in MiB, as Linux tells it.
-fn peak() -> String {
+/// Prints the resident memory and its peak so far, in MiB, as Linux tells them.
+fn memory(after: &str) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|l| l.starts_with("VmHWM"));
-    line.map_or("unknown".into(), |l| l[6..].trim().to_owned())
+    let mib = |key: &str| {
+        let line = status.lines().find_map(|l| l.strip_prefix(key));
+        let kib = line.and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok());
+        kib.map_or("unknown".into(), |k| (k / 1024).to_string())
+    };
+    let (now, peak) = (mib("VmRSS:"), mib("VmHWM:"));
+    println!("  memory after {after}: {now} MiB, at most {peak}");
 }
 
 fn run(degrees: &str) {
@@ -102,24 +107,29 @@ fn run(degrees: &str) {
         start.elapsed(),
         parameters.chosen,
     );
+    memory("compiling");
     let table = table();
     let start = Instant::now();
     let keys = circuit.generate_keys().unwrap();
     let generated = start.elapsed();
+    memory("key generation");
     let start = Instant::now();
     let sealed = keys
         .encryptor
         .encrypt(InputId::from_index(0), table.view())
         .unwrap();
     let encrypted = start.elapsed();
-    let before = peak();
+    memory("encryption");
     let watch = Stopwatch::start();
     let results = keys.evaluator.evaluate(&[sealed]).unwrap();
     let evaluated = watch.elapsed();
+    memory("evaluation");
     let got = keys
         .decryptor
         .decrypt(OutputId::from_index(0), &results[0])
         .unwrap();
+    drop(results);
+    memory("decryption");
     let simulated = &circuit.simulate(std::slice::from_ref(&table)).unwrap()[0];
     let exact = &program.interpret(&[table]).unwrap()[0];
     let worst = |a: &Array2<f64>, b: &Array2<f64>| {
@@ -146,10 +156,9 @@ fn run(degrees: &str) {
     let each = |ns: u64| ns as f64 / 1e6 / LENGTH as f64;
     println!(
         "  keys {generated:.1?}, encryption {encrypted:.1?}; evaluation: {:.3} ms per element, {:.3} ms of processor \
-         time; peak memory {} ({before} before evaluation)",
+         time",
         each(evaluated.wall_ns),
         each(evaluated.cpu_ns),
-        peak()
     );
 }
 

@@ -166,12 +166,10 @@ impl Circuit for CkksCircuit {
             .then(|| generator.galois_keys(&steps))
             .transpose()?;
         let size = |keys: &Option<seal::SwitchKeys>| {
-            keys.as_ref()
-                .map(|k| k.to_bytes().map(|b| b.len() as u64))
-                .transpose()
+            keys.as_ref().map(seal::SwitchKeys::saved_size).transpose()
         };
         let sizes = KeySizes {
-            public: Some(public.to_bytes()?.len() as u64),
+            public: Some(public.saved_size()?),
             relinearization: size(&relinearization)?,
             galois: size(&galois)?,
             bootstrapping: None,

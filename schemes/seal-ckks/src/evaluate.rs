@@ -234,7 +234,7 @@ impl CkksEvaluator {
         Ok(self.public.encrypt(&plain)?)
     }
 
-    fn relinearized(&self, product: &Ciphertext, level: usize) -> Chunk {
+    fn relinearized(&self, product: Ciphertext, level: usize) -> Chunk {
         let keys = self.relinearization.as_ref();
         let keys = keys.ok_or_else(|| missing_key("relinearization"))?;
         self.rescaled(&self.seal.relinearize(product, keys)?, level)
@@ -304,16 +304,13 @@ impl CkksEvaluator {
                     self.at_level(get(b)?, level - 1)?,
                 ];
                 Self::each(level, v[0].chunks.len(), |k| {
-                    self.relinearized(
-                        &self.seal.multiply(&v[0].chunks[k], &v[1].chunks[k])?,
-                        level,
-                    )
+                    self.relinearized(self.seal.multiply(&v[0].chunks[k], &v[1].chunks[k])?, level)
                 })
             }
             Op::Square(a) => {
                 let v = self.at_level(get(a)?, level - 1)?;
                 Self::each(level, v.chunks.len(), |k| {
-                    self.relinearized(&self.seal.square(&v.chunks[k])?, level)
+                    self.relinearized(self.seal.square(&v.chunks[k])?, level)
                 })
             }
             Op::Shift { value: a, .. } => {

@@ -4,7 +4,8 @@
 //! return an `HRESULT` in a C `long`: 0 is success, everything else an error (error codes are
 //! *positive* where `long` has 64 bits). `C-unwind`, because the C++ behind it may throw.
 //!
-//! Handles are pointers to C++ objects. A null memory pool means SEAL's global, thread-safe one.
+//! Handles are pointers to C++ objects. A null memory pool would mean SEAL's global one, which
+//! never gives memory back: see `seal::memory`.
 
 use std::ffi::{c_char, c_int, c_long, c_void};
 
@@ -16,6 +17,9 @@ pub(crate) type HResult = c_long;
 pub(crate) type Object = *mut c_void;
 
 unsafe extern "C-unwind" {
+    pub(crate) fn MemoryPoolHandle_New(clear_on_destruction: bool, out: *mut Object) -> HResult;
+    pub(crate) fn MemoryPoolHandle_Destroy(this: Object) -> HResult;
+
     pub(crate) fn EncParams_Create1(scheme: u8, out: *mut Object) -> HResult;
     pub(crate) fn EncParams_Destroy(this: Object) -> HResult;
     pub(crate) fn EncParams_SetPolyModulusDegree(this: Object, degree: u64) -> HResult;
@@ -76,6 +80,7 @@ unsafe extern "C-unwind" {
     pub(crate) fn SecretKey_Destroy(this: Object) -> HResult;
     pub(crate) fn PublicKey_Destroy(this: Object) -> HResult;
     pub(crate) fn PublicKey_SaveSize(this: Object, mode: u8, size: *mut i64) -> HResult;
+    #[cfg(test)]
     pub(crate) fn PublicKey_Save(
         this: Object,
         out: *mut u8,
@@ -85,6 +90,7 @@ unsafe extern "C-unwind" {
     ) -> HResult;
     pub(crate) fn KSwitchKeys_Destroy(this: Object) -> HResult;
     pub(crate) fn KSwitchKeys_SaveSize(this: Object, mode: u8, size: *mut i64) -> HResult;
+    #[cfg(test)]
     pub(crate) fn KSwitchKeys_Save(
         this: Object,
         out: *mut u8,

@@ -24,7 +24,7 @@ fn degrees(options: &Options, name: &str) -> Result<Option<Vec<usize>>, SchemeEr
         AUTO => Ok(None),
         text => match Approximation::parse_degrees(text) {
             Ok(degrees) => Ok(Some(degrees)),
-            Err(why) => Err(Refusal::because(name, why).into()),
+            Err(why) => Err(Refusal::because(name, format!("{why}, or `{AUTO}`")).into()),
         },
     }
 }

@@ -286,7 +286,7 @@ fn comparisons() {
     });
     check_within("compare, coarse", &p, &coarse, 1e4);
     check_within("compare", &p, &[], 1e4);
-    for (degrees, bound) in [("7", 0.08), ("7,7", 0.017), ("15,15", 0.006)] {
+    for (degrees, bound) in [("7", 0.064), ("7,7", 0.0155), ("15,15", 0.0045)] {
         let set = [("max_degrees", OptionValue::Text(degrees.into()))];
         let p = program(334, 2, 1.0, 1e-3, |b, x| b.max(x[0], x[1]).unwrap());
         assert!(check_within(&format!("max {degrees}"), &p, &set, 1e4) < bound);
@@ -333,5 +333,53 @@ fn maxima_are_as_precise_as_there_are_levels() {
         let refusal = lowered(1, &text(bad)).unwrap_err();
         assert!(refusal.starts_with("max_degrees: "), "{refusal}");
         assert!(refusal.contains("expected"), "{refusal}");
+    }
+}
+
+#[test]
+fn what_ranges_decide_needs_no_polynomial() {
+    let p = program(334, 2, 1.0, 1e-4, |b, x| {
+        let above = b.offset(x[0], 3.0).unwrap();
+        let max = b.max(above, x[1]).unwrap();
+        let abs = b.push(Op::Abs(max)).unwrap();
+        let below = b.offset(x[1], -2.0).unwrap();
+        let nothing = b.push(Op::Relu(below)).unwrap();
+        b.add(abs, nothing).unwrap()
+    });
+    assert!(check("decided by ranges", &p, &[]) < 1e-4);
+}
+
+/// Ranges of any size are computed within the tolerance, or refused.
+#[test]
+fn ranges_of_any_size() {
+    let set = [("max_degrees", OptionValue::Text("7".into()))];
+    for (bound, fits) in [
+        (1e-305, None),
+        (1e-200, Some(false)),
+        (1e-9, None),
+        (1e-3, Some(true)),
+        (1e5, Some(true)),
+        (1e14, Some(false)),
+    ] {
+        let p = program(64, 2, bound, 0.1 * bound, |b, x| b.max(x[0], x[1]).unwrap());
+        let options = options(&set);
+        let compiled = SealCkks.lower(&p, &options, SECURITY).and_then(|lowered| {
+            SealCkks.compile(CompileRequest {
+                lowered: &lowered,
+                options: &options,
+                security: SECURITY,
+                threads: 2,
+            })
+        });
+        match compiled {
+            Ok(_) => {
+                assert_ne!(fits, Some(false), "{bound:e}");
+                assert!(check_within(&format!("max of {bound:e}"), &p, &set, 1e4) < 0.1 * bound);
+            }
+            Err(refusal) => {
+                println!("{bound:e}: {refusal}");
+                assert_ne!(fits, Some(true), "{bound:e}: {refusal}");
+            }
+        }
     }
 }

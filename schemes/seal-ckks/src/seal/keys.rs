@@ -2,7 +2,7 @@
 
 use std::ffi::c_int;
 
-use super::{Context, SealError, create, handle, save};
+use super::{Context, SealError, create, handle, saved_size};
 use crate::ffi;
 
 /// Uncompressed streams.
@@ -85,31 +85,62 @@ impl KeyGenerator {
 }
 
 impl PublicKey {
-    /// The serialized key.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, SealError> {
-        save(
-            "PublicKey_Save",
-            // SAFETY: the key is live; `save` passes a buffer of the length it names.
+    /// Bytes of the serialized key, without making them.
+    pub(crate) fn saved_size(&self) -> Result<u64, SealError> {
+        saved_size(
+            "PublicKey_SaveSize",
+            // SAFETY: the key is live, the pointer valid.
             |size| unsafe { ffi::PublicKey_SaveSize(self.object, PLAIN, size) },
-            // SAFETY: as above.
-            |out, size, written| unsafe {
-                ffi::PublicKey_Save(self.object, out, size, PLAIN, written)
-            },
         )
     }
 }
 
 impl SwitchKeys {
-    /// The serialized keys.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, SealError> {
-        save(
-            "KSwitchKeys_Save",
-            // SAFETY: the keys are live; `save` passes a buffer of the length it names.
+    /// Bytes of the serialized keys, without making them: there may be gigabytes.
+    pub(crate) fn saved_size(&self) -> Result<u64, SealError> {
+        saved_size(
+            "KSwitchKeys_SaveSize",
+            // SAFETY: the keys are live, the pointer valid.
             |size| unsafe { ffi::KSwitchKeys_SaveSize(self.object, PLAIN, size) },
-            // SAFETY: as above.
-            |out, size, written| unsafe {
-                ffi::KSwitchKeys_Save(self.object, out, size, PLAIN, written)
-            },
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::check;
+
+    /// What saving really writes.
+    fn written(size: u64, save: impl FnOnce(*mut u8, u64, *mut i64) -> ffi::HResult) -> i64 {
+        // Room for more, so that a size told too small is seen.
+        let mut bytes = vec![0_u8; size as usize + 4096];
+        let mut written = 0;
+        let code = save(bytes.as_mut_ptr(), bytes.len() as u64, &raw mut written);
+        check("Save", code).unwrap();
+        written
+    }
+
+    #[test]
+    fn keys_take_as_many_bytes_as_they_say() {
+        let context = Context::new(4096, &[36, 36, 37], 128).unwrap();
+        let generator = KeyGenerator::new(&context).unwrap();
+        let public = generator.public_key().unwrap();
+        let size = public.saved_size().unwrap();
+        // SAFETY: the key is live; `written` passes a buffer of the length it names.
+        let found = written(size, |out, room, written| unsafe {
+            ffi::PublicKey_Save(public.object, out, room, PLAIN, written)
+        });
+        assert_eq!(found, size as i64);
+        let relinearization = generator.relinearization_keys().unwrap();
+        let galois = generator.galois_keys(&[1, 5, -3]).unwrap();
+        for keys in [relinearization, galois] {
+            let size = keys.saved_size().unwrap();
+            // SAFETY: as above.
+            let found = written(size, |out, room, written| unsafe {
+                ffi::KSwitchKeys_Save(keys.object, out, room, PLAIN, written)
+            });
+            assert_eq!(found, size as i64);
+        }
     }
 }

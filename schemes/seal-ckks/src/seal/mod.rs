@@ -7,6 +7,7 @@
 
 mod context;
 mod keys;
+mod memory;
 mod objects;
 #[cfg(test)]
 mod tests;
@@ -101,8 +102,8 @@ macro_rules! handle {
             pub(in crate::seal) object: crate::ffi::Object,
         }
 
-        // SAFETY: the object is owned by this handle alone and bound to no thread; SEAL's
-        // global memory pool, where it lives, is thread-safe.
+        // SAFETY: the object is owned by this handle alone and bound to no thread; the memory
+        // pool where it lives is thread-safe.
         unsafe impl Send for $name {}
         // SAFETY: through a shared reference the object is only read (see the module's docs).
         unsafe impl Sync for $name {}
@@ -120,20 +121,12 @@ macro_rules! handle {
 }
 pub(crate) use handle;
 
-/// Saves an object through its pair of functions, uncompressed: exactly the bytes that cross.
-pub(crate) fn save(
+/// The bytes of an object that is saved uncompressed, by the function that tells them.
+pub(crate) fn saved_size(
     operation: &'static str,
     size: impl FnOnce(*mut i64) -> HResult,
-    write: impl FnOnce(*mut u8, u64, *mut i64) -> HResult,
-) -> Result<Vec<u8>, SealError> {
-    let mut bound = 0_i64;
-    check(operation, size(&raw mut bound))?;
-    let mut bytes = vec![0_u8; usize::try_from(bound).unwrap_or(0)];
-    let mut written = 0_i64;
-    check(
-        operation,
-        write(bytes.as_mut_ptr(), bytes.len() as u64, &raw mut written),
-    )?;
-    bytes.truncate(usize::try_from(written).unwrap_or(0));
-    Ok(bytes)
+) -> Result<u64, SealError> {
+    let mut bytes = 0_i64;
+    check(operation, size(&raw mut bytes))?;
+    Ok(u64::try_from(bytes).unwrap_or(0))
 }

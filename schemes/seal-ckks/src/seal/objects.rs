@@ -3,6 +3,7 @@
 use std::ptr::null_mut;
 
 use super::keys::{PublicKey, SecretKey, SwitchKeys};
+use super::memory::Pool;
 use super::{Context, ParmsId, SealError, check, create, handle};
 use crate::ffi;
 
@@ -39,9 +40,10 @@ handle!(
 
 impl Plaintext {
     fn empty() -> Result<Self, SealError> {
-        // SAFETY: a null pool is the global one.
+        let pool = Pool::new()?;
+        // SAFETY: the pool is live; the object keeps a reference to it.
         let object = create("Plaintext_Create", |out| unsafe {
-            ffi::Plaintext_Create1(null_mut(), out)
+            ffi::Plaintext_Create1(pool.object, out)
         })?;
         Ok(Self { object })
     }
@@ -49,9 +51,10 @@ impl Plaintext {
 
 impl Ciphertext {
     fn empty() -> Result<Self, SealError> {
-        // SAFETY: a null pool is the global one.
+        let pool = Pool::new()?;
+        // SAFETY: the pool is live; the object keeps a reference to it.
         let object = create("Ciphertext_Create", |out| unsafe {
-            ffi::Ciphertext_Create1(null_mut(), out)
+            ffi::Ciphertext_Create1(pool.object, out)
         })?;
         Ok(Self { object })
     }
@@ -177,7 +180,7 @@ impl Encoder {
         scale: f64,
     ) -> Result<Plaintext, SealError> {
         let (mut values, mut level) = (values.to_vec(), level);
-        let plain = Plaintext::empty()?;
+        let (plain, pool) = (Plaintext::empty()?, Pool::new()?);
         // SAFETY: the handles are live, the list has the length given, an identifier four words.
         check("CKKSEncoder_Encode", unsafe {
             ffi::CKKSEncoder_Encode1(
@@ -187,7 +190,7 @@ impl Encoder {
                 level.as_mut_ptr(),
                 scale,
                 plain.object,
-                null_mut(),
+                pool.object,
             )
         })?;
         Ok(plain)
@@ -201,7 +204,7 @@ impl Encoder {
         scale: f64,
     ) -> Result<Plaintext, SealError> {
         let mut level = level;
-        let plain = Plaintext::empty()?;
+        let (plain, pool) = (Plaintext::empty()?, Pool::new()?);
         // SAFETY: the handles are live, an identifier has four words.
         check("CKKSEncoder_Encode", unsafe {
             ffi::CKKSEncoder_Encode3(
@@ -210,7 +213,7 @@ impl Encoder {
                 level.as_mut_ptr(),
                 scale,
                 plain.object,
-                null_mut(),
+                pool.object,
             )
         })?;
         Ok(plain)
@@ -220,6 +223,7 @@ impl Encoder {
     pub(crate) fn decode(&self, plain: &Plaintext, slots: usize) -> Result<Vec<f64>, SealError> {
         let mut values = vec![0.0; slots];
         let mut count = slots as u64;
+        let pool = Pool::new()?;
         // SAFETY: SEAL writes one double for each slot, for which there is room.
         check("CKKSEncoder_Decode", unsafe {
             ffi::CKKSEncoder_Decode1(
@@ -227,7 +231,7 @@ impl Encoder {
                 plain.object,
                 &raw mut count,
                 values.as_mut_ptr(),
-                null_mut(),
+                pool.object,
             )
         })?;
         Ok(values)
@@ -244,10 +248,10 @@ impl Encryptor {
     }
 
     pub(crate) fn encrypt(&self, plain: &Plaintext) -> Result<Ciphertext, SealError> {
-        let out = Ciphertext::empty()?;
+        let (out, pool) = (Ciphertext::empty()?, Pool::new()?);
         // SAFETY: the handles are live.
         check("Encryptor_Encrypt", unsafe {
-            ffi::Encryptor_Encrypt(self.object, plain.object, out.object, null_mut())
+            ffi::Encryptor_Encrypt(self.object, plain.object, out.object, pool.object)
         })?;
         Ok(out)
     }
@@ -291,6 +295,15 @@ impl Evaluator {
         Ok(out)
     }
 
+    /// Likewise, with a pool for scratch space.
+    fn with_pool(
+        operation: &'static str,
+        call: impl FnOnce(ffi::Object, ffi::Object) -> ffi::HResult,
+    ) -> Result<Ciphertext, SealError> {
+        let pool = Pool::new()?;
+        Self::into_new(operation, |out| call(out, pool.object))
+    }
+
     /// `-a`.
     pub(crate) fn negate(&self, a: &Ciphertext) -> Result<Ciphertext, SealError> {
         // SAFETY: all handles are live; the destination is new.
@@ -330,44 +343,48 @@ impl Evaluator {
         b: &Plaintext,
     ) -> Result<Ciphertext, SealError> {
         // SAFETY: all handles are live; the destination is new.
-        Self::into_new("Evaluator_MultiplyPlain", |out| unsafe {
-            ffi::Evaluator_MultiplyPlain(self.object, a.object, b.object, out, null_mut())
+        Self::with_pool("Evaluator_MultiplyPlain", |out, pool| unsafe {
+            ffi::Evaluator_MultiplyPlain(self.object, a.object, b.object, out, pool)
         })
     }
 
     /// `a * b`, three polynomials; the scales multiply.
     pub(crate) fn multiply(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, SealError> {
         // SAFETY: all handles are live; the destination is new.
-        Self::into_new("Evaluator_Multiply", |out| unsafe {
-            ffi::Evaluator_Multiply(self.object, a.object, b.object, out, null_mut())
+        Self::with_pool("Evaluator_Multiply", |out, pool| unsafe {
+            ffi::Evaluator_Multiply(self.object, a.object, b.object, out, pool)
         })
     }
 
     /// `a * a`, three polynomials.
     pub(crate) fn square(&self, a: &Ciphertext) -> Result<Ciphertext, SealError> {
         // SAFETY: all handles are live; the destination is new.
-        Self::into_new("Evaluator_Square", |out| unsafe {
-            ffi::Evaluator_Square(self.object, a.object, out, null_mut())
+        Self::with_pool("Evaluator_Square", |out, pool| unsafe {
+            ffi::Evaluator_Square(self.object, a.object, out, pool)
         })
     }
 
-    /// Back to two polynomials.
+    /// Back to two polynomials. They stay where they are, beside the room of the third: to be
+    /// rescaled, which makes a new ciphertext.
     pub(crate) fn relinearize(
         &self,
-        a: &Ciphertext,
+        a: Ciphertext,
         keys: &SwitchKeys,
     ) -> Result<Ciphertext, SealError> {
-        // SAFETY: all handles are live; the destination is new.
-        Self::into_new("Evaluator_Relinearize", |out| unsafe {
-            ffi::Evaluator_Relinearize(self.object, a.object, keys.object, out, null_mut())
-        })
+        let pool = Pool::new()?;
+        // SAFETY: all handles are live; SEAL allows the destination to be the operand, which is
+        // ours alone.
+        check("Evaluator_Relinearize", unsafe {
+            ffi::Evaluator_Relinearize(self.object, a.object, keys.object, a.object, pool.object)
+        })?;
+        Ok(a)
     }
 
     /// Divides by the level's last prime and drops it.
     pub(crate) fn rescale(&self, a: &Ciphertext) -> Result<Ciphertext, SealError> {
         // SAFETY: all handles are live; the destination is new.
-        Self::into_new("Evaluator_RescaleToNext", |out| unsafe {
-            ffi::Evaluator_RescaleToNext(self.object, a.object, out, null_mut())
+        Self::with_pool("Evaluator_RescaleToNext", |out, pool| unsafe {
+            ffi::Evaluator_RescaleToNext(self.object, a.object, out, pool)
         })
     }
 
@@ -379,8 +396,8 @@ impl Evaluator {
         keys: &SwitchKeys,
     ) -> Result<Ciphertext, SealError> {
         // SAFETY: all handles are live; the destination is new.
-        Self::into_new("Evaluator_RotateVector", |out| unsafe {
-            ffi::Evaluator_RotateVector(self.object, a.object, steps, keys.object, out, null_mut())
+        Self::with_pool("Evaluator_RotateVector", |out, pool| unsafe {
+            ffi::Evaluator_RotateVector(self.object, a.object, steps, keys.object, out, pool)
         })
     }
 
@@ -392,8 +409,8 @@ impl Evaluator {
     ) -> Result<Ciphertext, SealError> {
         let mut level = level;
         // SAFETY: all handles are live; the destination is new; an identifier has four words.
-        Self::into_new("Evaluator_ModSwitchTo", |out| unsafe {
-            ffi::Evaluator_ModSwitchTo1(self.object, a.object, level.as_mut_ptr(), out, null_mut())
+        Self::with_pool("Evaluator_ModSwitchTo", |out, pool| unsafe {
+            ffi::Evaluator_ModSwitchTo1(self.object, a.object, level.as_mut_ptr(), out, pool)
         })
     }
 }

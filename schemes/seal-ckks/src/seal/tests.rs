@@ -77,9 +77,9 @@ fn every_operation_is_its_clear_one() {
         |i| -1.5 * x[i],
     );
     let relin = kit.generator.relinearization_keys().unwrap();
-    let product = e.relinearize(&e.multiply(&a, &b).unwrap(), &relin).unwrap();
+    let product = e.relinearize(e.multiply(&a, &b).unwrap(), &relin).unwrap();
     kit.check(&e.rescale(&product).unwrap(), |i| x[i] * y[i]);
-    let square = e.relinearize(&e.square(&a).unwrap(), &relin).unwrap();
+    let square = e.relinearize(e.square(&a).unwrap(), &relin).unwrap();
     kit.check(&e.rescale(&square).unwrap(), |i| x[i] * x[i]);
     // A step of 0 must not ask for conjugation.
     let galois = kit.generator.galois_keys(&[0, 3, -5]).unwrap();

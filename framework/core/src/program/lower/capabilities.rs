@@ -125,3 +125,33 @@ impl Capabilities {
             .unwrap_or(self.missing_otherwise)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn degrees_are_read_or_the_reason_is_told() {
+        let read = |text| Approximation::parse_degrees(text);
+        assert_eq!(read("7"), Ok(vec![7]));
+        assert_eq!(read(" 7, 15 ,63"), Ok(vec![7, 15, 63]));
+        for (text, found) in [
+            ("", "found ``"),
+            ("7,,7", "found ``"),
+            ("7;7", "found `7;7`"),
+            ("-7", "found `-7`"),
+            ("7.0", "found `7.0`"),
+            ("99999999999999999999", "found `99999999999999999999`"),
+            ("0", "degree 0"),
+            ("1", "degree 1"),
+            ("7,2", "degree 2"),
+            ("64", "degree 64"),
+            ("65", "degree 65"),
+            ("3,3,3,3,3,3,3,3,3,3,3,3,3", "13 degrees"),
+        ] {
+            let why = read(text).unwrap_err();
+            assert!(why.starts_with(found), "{why}");
+            assert!(why.contains("expected"), "{why}");
+        }
+    }
+}

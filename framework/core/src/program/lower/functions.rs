@@ -132,8 +132,8 @@ impl Rewriter<'_> {
 
     fn note_extreme(&mut self, kind: OpKind, composition: &SignComposition, off: f64) {
         self.note(format!(
-            "{kind}: minimax polynomials of degrees {} for the sign, {} levels with the product; off by at most \
-             {off:.2e}",
+            "{kind}: minimax polynomials of degrees {} for the sign, {} levels with the product; each off by \
+             at most {off:.2e}",
             listed(composition.degrees()),
             composition.depth() + 1,
         ));
@@ -147,12 +147,19 @@ impl Rewriter<'_> {
         kind: OpKind,
         wanted: &Approximation,
     ) -> Emitted {
+        let range = self.range(value);
+        if range.low >= 0.0 {
+            return Ok(value);
+        }
+        if range.high <= 0.0 {
+            let by = if kind == OpKind::Relu { 0.0 } else { -1.0 };
+            return self.scaled(value, by);
+        }
         let magnitude = self.operand(value, kind)?;
         let scale = 2.0 * ending.factor;
         let composition = self.for_extremes(wanted)?;
         let unit = chebyshev::normalise(self, value, Interval::symmetric(magnitude))?;
         let sign = self.compose(unit, &composition, ending)?;
-        let range = self.range(value);
         let exact = match kind {
             OpKind::Relu => range.monotone(|x| x.max(0.0)),
             _ => Interval::new(0.0, range.magnitude()),
@@ -175,6 +182,14 @@ impl Rewriter<'_> {
         kind: OpKind,
         wanted: &Approximation,
     ) -> Emitted {
+        let (of_a, of_b) = (self.range(a), self.range(b));
+        let (above, below) = if half > 0.0 { (a, b) } else { (b, a) };
+        if of_a.low >= of_b.high {
+            return Ok(above);
+        }
+        if of_b.low >= of_a.high {
+            return Ok(below);
+        }
         let difference = self.emit(Op::Sub(a, b), ANY)?;
         let magnitude = self.operand(difference, kind)?;
         let composition = self.for_extremes(wanted)?;
@@ -187,7 +202,7 @@ impl Rewriter<'_> {
                 self.scaled(sum, 0.5)?,
             )
         } else {
-            let unit = roomy(magnitude, composition.error());
+            let unit = roomy(magnitude, composition.error(), self.rounds);
             let sum = self.emit(Op::Add(a, b), ANY)?;
             let u = chebyshev::normalise(self, difference, Interval::symmetric(unit))?;
             (unit, u, self.scaled(sum, 0.5 / unit)?)
@@ -200,7 +215,7 @@ impl Rewriter<'_> {
         let half_sign = self.compose(u, &composition, ending)?;
         // With a sign within [-1, 1] the result is between the two, else a little beyond.
         let room = 0.5 * composition.error() * magnitude;
-        let known = self.range(a).union(self.range(b)).padded(room);
+        let known = of_a.union(of_b).padded(room);
         let in_units = Interval {
             low: known.low / unit,
             high: known.high / unit,
@@ -248,10 +263,13 @@ impl Rewriter<'_> {
     }
 }
 
-/// A unit for values up to `magnitude`, with room for what four rounds of results that are off by
-/// `error` add; whole where that costs little precision, so that the way back takes no level.
-fn roomy(magnitude: f64, error: f64) -> f64 {
-    let roomy = magnitude * (1.0 + (4.0 * error).max(1.0 / 64.0));
+/// A unit for values up to `magnitude`, with room for what up to three more rounds of results
+/// that are off by `error` add, each in proportion to what it finds; whole where that costs little
+/// precision, so that the way back takes no level.
+fn roomy(magnitude: f64, error: f64, rounds: u32) -> f64 {
+    const ROUNDS: u32 = 3;
+    const ROUNDING: f64 = 1e-9;
+    let roomy = magnitude * (1.0 + error + ROUNDING).powi(rounds.min(ROUNDS) as i32);
     if roomy >= 32.0 { roomy.ceil() } else { roomy }
 }
 

@@ -16,13 +16,17 @@ const EXCHANGES: usize = 60;
 /// The extremes' errors agree to this share, or to what rounding leaves.
 const LEVELLED: f64 = 1e-9;
 const ROUNDING: f64 = 1e-13;
+/// Errors below this are not looked for: double precision leaves the coefficients so inexact then
+/// that the polynomial strays where nothing holds it, below `low`.
+const USEFUL: f64 = 1e-12;
 /// Samples between two extremes.
 const DENSITY: usize = 24;
 
 /// The odd polynomial of `degree` (an even degree counts as the one below) on `[-1, 1]` that is
-/// nearest to 1 on `[low, 1]`, and its largest distance there. `low` lies between 0 and 1.
+/// nearest to 1 on `[low, 1]`, and its largest distance there. `low` lies between 0 and 1. Where a
+/// lesser degree is as near as double precision can tell, it has that degree.
 pub(super) fn nearest_to_one(degree: usize, low: f64) -> Result<(Polynomial, f64), ProgramError> {
-    let terms = degree.div_ceil(2).max(1);
+    let terms = degree.div_ceil(2).min(useful_terms(low)).max(1);
     let mut points = spread(low, terms + 1);
     let mut best: Option<(Vec<f64>, f64)> = None;
     for _ in 0..EXCHANGES {
@@ -50,6 +54,13 @@ pub(super) fn nearest_to_one(degree: usize, low: f64) -> Result<(Polynomial, f64
     let of_odd = |(k, c): (usize, &f64)| if k % 2 == 1 { *c } else { 0.0 };
     let chebyshev = dense.chebyshev().iter().enumerate().map(of_odd).collect();
     Ok((Polynomial::from_chebyshev(unit, chebyshev)?, error))
+}
+
+/// Terms that bring the error down to [`USEFUL`]. With each it falls by the factor `rho` of the
+/// ellipse about `[low^2, 1]` through 0, where `1 / sqrt` is singular (Bernstein 1912).
+fn useful_terms(low: f64) -> usize {
+    let rho = (1.0 + low) / (1.0 - low);
+    (-USEFUL.ln() / rho.ln()).ceil().max(1.0) as usize
 }
 
 /// `count` points of `[low, 1]` from end to end, whose squares lie as Chebyshev's: so do the
@@ -135,7 +146,7 @@ fn extremes(low: f64, terms: usize, error: impl Fn(f64) -> f64) -> Vec<f64> {
 }
 
 /// The summit between two points, by thirds.
-fn summit(mut low: f64, mut high: f64, height: impl Fn(f64) -> f64) -> f64 {
+pub(super) fn summit(mut low: f64, mut high: f64, height: impl Fn(f64) -> f64) -> f64 {
     for _ in 0..40 {
         let (a, b) = ((2.0 * low + high) / 3.0, (low + 2.0 * high) / 3.0);
         if height(a) < height(b) {

@@ -33,7 +33,9 @@ pub(super) fn rewrite(
         approximated: false,
         extremes: None,
         units: HashMap::new(),
+        rounds: 0,
     };
+    let rounds = rounds_to_come(program);
     let mut approximate = vec![false; program.values().len()];
     let mut map: Vec<ValueId> = Vec::with_capacity(program.values().len());
     let needed = needed(program);
@@ -44,6 +46,7 @@ pub(super) fn rewrite(
             continue;
         }
         let op = value.op().map_operands(|v| map[v.index()]);
+        rewriter.rounds = rounds[id.index()];
         // What stands in for a function may leave the function's range; so may all after it.
         let operands = value.op().operands();
         rewriter.approximated = operands.iter().any(|v| approximate[v.index()]);
@@ -69,6 +72,20 @@ pub(super) fn rewrite(
     rewriter.emitter.finish(program, &map).map_err(stuck)
 }
 
+/// For each `max` or `min`, how many more of them its result goes through, one behind the other.
+fn rounds_to_come(program: &Program) -> Vec<u32> {
+    let extreme = |id: ValueId| matches!(program.value(id).op(), Op::Max(..) | Op::Min(..));
+    let mut rounds = vec![0; program.values().len()];
+    let ids: Vec<ValueId> = program.iter().map(|(id, _)| id).collect();
+    for id in ids.into_iter().rev().filter(|id| extreme(*id)) {
+        let after = rounds[id.index()] + 1;
+        for operand in program.value(id).op().operands() {
+            rounds[operand.index()] = after.max(rounds[operand.index()]);
+        }
+    }
+    rounds
+}
+
 /// Why an operation cannot be emitted.
 pub(super) enum Failure {
     Refused(Refusal),
@@ -91,6 +108,8 @@ pub(super) struct Rewriter<'a> {
     pub(super) extremes: Option<SignComposition>,
     /// Results of `max` and `min` in units that bring them to about `[-1, 1]`, and those units.
     pub(super) units: HashMap<ValueId, (ValueId, f64)>,
+    /// Rounds of `max` and `min` that follow the operation being emitted.
+    pub(super) rounds: u32,
 }
 
 impl Sink for Rewriter<'_> {
