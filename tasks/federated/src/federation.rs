@@ -13,6 +13,7 @@ use rand_chacha::ChaCha20Rng;
 use crate::classes::Classes;
 use crate::local::{Parameters, Shard};
 use crate::model;
+use crate::privacy::Unit;
 use crate::settings::Settings;
 use crate::split::deal;
 use crate::update::{Updates, enough, schedule};
@@ -42,6 +43,8 @@ pub(crate) struct Federation {
     /// By round and client.
     pub(crate) schedule: Vec<Vec<bool>>,
     pub(crate) start: Parameters,
+    /// Whether an earlier run left the start.
+    continued: bool,
     pub(crate) program: Program,
     /// The test part, and its target.
     pub(crate) test: Shard,
@@ -145,6 +148,7 @@ impl Federation {
             updates,
             schedule,
             start,
+            continued: request.options.get("model").is_some(),
             program,
             test,
             truth,
@@ -158,7 +162,7 @@ impl Federation {
                 federation.settings.dropout, federation.settings.rounds, federation.settings.least
             )));
         }
-        federation.baselines = federation.compare(&all);
+        federation.baselines = federation.compare(&all)?;
         federation.notes = federation.describe();
         Ok(federation)
     }
@@ -181,14 +185,16 @@ impl Federation {
     }
 
     /// A round in clear, without noise.
-    fn round_in_clear(&self, round: usize, common: &Parameters) -> Parameters {
+    fn round_in_clear(&self, round: usize, common: &Parameters) -> Result<Parameters, TaskError> {
         let present = &self.schedule[round];
         if !enough(&self.settings, present) {
-            return common.clone();
+            return Ok(common.clone());
         }
         let mut sum = vec![0.0; self.updates.length(common.len())];
         for (client, shard) in self.shards.iter().enumerate().filter(|(k, _)| present[*k]) {
-            let made = self.updates.contribution(client, round, shard, common, &[]);
+            let made = self
+                .updates
+                .contribution(client, round, shard, common, &[])?;
             for (s, x) in sum.iter_mut().zip(made.vector) {
                 *s += x;
             }
@@ -196,24 +202,26 @@ impl Federation {
         self.updates.apply(common, &sum, present)
     }
 
-    fn compare(&self, all: &Shard) -> Baselines {
+    fn compare(&self, all: &Shard) -> Result<Baselines, TaskError> {
         let (local, zeros) = (self.settings.local, Array2::zeros(self.start.dim()));
         let optimum = |shard: &Shard| {
             let alpha = local.alpha * shard.rows() as f64 / all.rows() as f64;
             self.headline(&local.newton(shard, &zeros, alpha, CONVERGED))
         };
         let alone: Vec<f64> = self.shards.iter().map(optimum).collect();
-        let without_noise = self.settings.privacy.map(|_| {
-            let rounds = 0..self.settings.rounds;
-            let common = rounds.fold(self.start.clone(), |c, r| self.round_in_clear(r, &c));
-            self.headline(&common)
-        });
-        Baselines {
+        let without_noise = if self.settings.privacy.is_some() {
+            let mut rounds = 0..self.settings.rounds;
+            let common = rounds.try_fold(self.start.clone(), |c, r| self.round_in_clear(r, &c))?;
+            Some(self.headline(&common))
+        } else {
+            None
+        };
+        Ok(Baselines {
             centralised: optimum(all),
             local_mean: alone.iter().sum::<f64>() / alone.len() as f64,
             local_best: alone.iter().copied().fold(f64::NEG_INFINITY, f64::max),
             without_noise,
-        }
+        })
     }
 
     /// What a reader must know.
@@ -240,7 +248,19 @@ impl Federation {
             ));
         }
         if let Some(privacy) = self.settings.privacy {
-            notes.push(privacy.describe(self.released(), self.settings.least));
+            let units = match privacy.unit {
+                Unit::Client => self.shards.len(),
+                Unit::Record => self.shards.iter().map(Shard::rows).sum(),
+            };
+            let least = self.settings.least;
+            notes.extend(privacy.describe(self.released(), least, units, self.updates.sensitivity));
+            if self.continued {
+                notes.push(
+                    "the first model was trained before: what it tells of the same data is not in \
+                     epsilon, but adds to it; if it was trained without noise, nothing is hidden"
+                        .into(),
+                );
+            }
         }
         notes
     }

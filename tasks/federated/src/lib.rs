@@ -33,10 +33,11 @@ impl Task for Federated {
         TaskManifest {
             name: "federated",
             doc: "Federated averaging (McMahan et al. 2017) of a logistic model, multinomial where \
-                  there are more than two classes: the training rows are dealt among clients; in each round all train from the common model, encrypt their weighted \
-                  updates under one public key and upload them; the server adds; the key owner \
-                  decrypts the sum and tells everybody the new model. Leaves `curve.csv` and \
-                  `model.json`. The vector axis is the model's parameters.",
+                  there are more than two classes: the training rows are dealt among clients; in each \
+                  round all train from the common model, encrypt their weighted updates under one \
+                  public key and upload them; the server adds; the key owner \
+                  decrypts the sum and tells everybody the new model. Leaves `curve.csv`, \
+                  `uploads.csv` and `model.json`. The vector axis is the model's parameters.",
             options: settings::specs(),
             metrics: quality::names(),
         }
@@ -66,7 +67,7 @@ impl Prepared for Federation {
 
     fn server_sees(&self) -> Option<String> {
         let counts = if self.settings.encrypted_counts {
-            "not how many samples a client has"
+            "not how many samples a client has, though the key owner sees their sum"
         } else if self.settings.by_samples {
             "how many samples each client has"
         } else {

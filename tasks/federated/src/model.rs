@@ -1,46 +1,16 @@
-//! Model files: one score each, in the form that `anomaly-detection` reads. Of two classes it is a
-//! logistic model that it can use; of more the highest score tells, and none alone.
+//! Model files: one score each, in the format of all linear models here, which the inference tasks and
+//! `anomaly-detection` read. Of two classes it is a logistic model that they can use; of more the
+//! highest score tells, and none alone.
 
 use std::path::Path;
 
 use hexperiment_core::dataset::encode::EncodedTable;
+use hexperiment_core::linear_model::{LinearModel, SavedModel};
 use hexperiment_core::task::{Artefact, TaskError};
-use ndarray::Array2;
-use serde::{Deserialize, Serialize};
+use ndarray::{Array2, s};
 
 use crate::classes::Classes;
 use crate::local::Parameters;
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Unit {
-    centre: f64,
-    width: f64,
-}
-
-/// A feature: its value less the centre by the width, then less the mean by the deviation, counts
-/// `weight`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Sensor {
-    name: String,
-    unit: Unit,
-    mean: f64,
-    deviation: f64,
-    weight: f64,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Model {
-    clip: f64,
-    sensors: Vec<Sensor>,
-    intercept: f64,
-    threshold: f64,
-}
-
-/// Where values are not clipped: further out than any.
-const UNCLIPPED: f64 = 1e12;
 
 /// One file for each score, of parameters in units of the table's standardised features.
 pub(crate) fn files(
@@ -49,44 +19,27 @@ pub(crate) fn files(
     table: &EncodedTable,
     clip: f64,
 ) -> Result<Vec<Artefact>, TaskError> {
-    let scaling = &table.standardizer;
-    let model = |row: usize| {
-        let sensors = table.columns.iter().enumerate().map(|(j, column)| Sensor {
-            name: column.name.clone(),
-            unit: Unit {
-                centre: scaling.means[j],
-                width: scaling.scales[j],
-            },
-            mean: 0.0,
-            deviation: 1.0,
-            weight: parameters[[row, j]],
-        });
-        Model {
-            clip: clip.min(UNCLIPPED),
-            sensors: sensors.collect(),
-            intercept: parameters[[row, table.columns.len()]],
-            threshold: 0.0,
-        }
-    };
     let name = |row: usize| match classes {
         Classes::Two => "model.json".to_owned(),
         Classes::Many(values) => format!("model-{}.json", values[row]),
     };
     (0..parameters.nrows())
         .map(|row| {
-            let bytes = serde_json::to_vec_pretty(&model(row)).map_err(|e| TaskError::Model {
-                model: "federated model",
-                message: e.to_string(),
-            })?;
+            let features = table.columns.len();
+            let model = LinearModel {
+                weights: parameters.slice(s![row, ..features]).to_owned(),
+                intercept: parameters[[row, features]],
+            };
             Ok(Artefact {
                 name: name(row),
-                bytes,
+                bytes: SavedModel::new(&model, table, clip, 0.0).to_json()?,
             })
         })
         .collect()
 }
 
-/// Reads such files, one for each score in order, into units of this table's features.
+/// Reads such files, one for each score in order, into units of this table's features. Their clips
+/// and thresholds have no part in where training begins.
 pub(crate) fn load(
     paths: &[&str],
     classes: &Classes,
@@ -104,15 +57,12 @@ pub(crate) fn load(
     for (row, path) in paths.iter().enumerate() {
         let bad = |problem: String| {
             TaskError::data(
-                format!("{}: {problem}", Path::new(path).display()),
-                "give the path of a `model.json` that a run of this task left below \
-                 `runs/.../artefacts/`, from the folder that the program is started in, or leave \
-                 `model` out to begin with zeros",
+                format!("{path}: {problem}"),
+                "give a model of the features that this run trains, or leave `model` out to begin \
+                 with zeros",
             )
         };
-        let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
-        let model: Model =
-            serde_json::from_str(&text).map_err(|e| bad(format!("is no model: {e}")))?;
+        let model = SavedModel::load(Path::new(path))?;
         if model.sensors.len() != table.columns.len() {
             return Err(bad(format!(
                 "found {} features, expected {}",
@@ -210,9 +160,9 @@ mod tests {
             let error = load(&[path], &Classes::Two, &table(1.0)).unwrap_err();
             assert!(error.to_string().contains(expect), "{error}");
         };
-        check("{}", "is no model");
+        check("{}", "is no saved model");
         let empty = r#"{"clip":5,"sensors":[],"intercept":0,"threshold":0}"#;
-        check(empty, "found 0 features, expected 2");
+        check(empty, "found no column");
         let sensor = |name: &str, width: f64| {
             format!(
                 r#"{{"name":"{name}","unit":{{"centre":0,"width":{width}}},"mean":0,"deviation":1,"weight":1}}"#
@@ -225,7 +175,16 @@ mod tests {
             &two(sensor("a", 1.0), sensor("c", 1.0)),
             "has no feature `b`",
         );
-        check(&two(sensor("a", 1.0), sensor("b", 0.0)), "expected finite");
+        check(&two(sensor("a", 1.0), sensor("b", 0.0)), "expected above 0");
+        check(
+            &two(sensor("a", 1.0), sensor("b", 5e-324)),
+            "expected finite",
+        );
+        let one = format!(
+            r#"{{"clip":5,"sensors":[{}],"intercept":0,"threshold":0}}"#,
+            sensor("a", 1.0)
+        );
+        check(&one, "found 1 features, expected 2");
         let error = load(&["nowhere.json"], &Classes::Two, &table(1.0)).unwrap_err();
         assert!(error.to_string().contains("nowhere.json"), "{error}");
         let error = load(&[], &Classes::Two, &table(1.0)).unwrap_err();

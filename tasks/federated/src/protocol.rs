@@ -103,9 +103,9 @@ impl Federation {
                 if let Some(source) = &mut noise {
                     source.add(&mut added, updates.deviation, updates.reach());
                 }
-                let made = updates.contribution(client, round, shard, &common, &added);
+                let made = updates.contribution(client, round, shard, &common, &added)?;
                 trace.clipped[[round, 0]] += made.clipped as f64;
-                let in_clear = updates.contribution(client, round, shard, &clear, &added);
+                let in_clear = updates.contribution(client, round, shard, &clear, &added)?;
                 for (s, x) in sum.iter_mut().zip(in_clear.vector) {
                     *s += x;
                 }
@@ -120,8 +120,8 @@ impl Federation {
             }
             if enough(&self.settings, present) {
                 let aggregate = Self::aggregate(session, &sealed, &stand_ins)?;
-                common = self.updates.apply(&common, &aggregate, present);
-                clear = self.updates.apply(&clear, &sum, present);
+                common = self.updates.apply(&common, &aggregate, present)?;
+                clear = self.updates.apply(&clear, &sum, present)?;
                 session.client().tell(parameters, clients);
             }
             trace.models.row_mut(round).assign(&flat(&common));

@@ -122,7 +122,7 @@ impl Federation {
         }
     }
 
-    /// The learning curve, and the model's files.
+    /// The learning curve, what each client sent in each round, and the model's files.
     pub(crate) fn files(&self, trace: &Trace) -> Result<Vec<Artefact>, TaskError> {
         let name = self.classes.headline_name();
         let mut curve = format!(
@@ -146,6 +146,22 @@ impl Federation {
             name: "curve.csv".into(),
             bytes: curve.into_bytes(),
         }];
+        let mut uploads = String::from("round,client,bytes,ciphertexts\n");
+        for ((round, client), bytes) in trace.bytes.indexed_iter() {
+            if self.schedule[round][client] {
+                let _ = writeln!(
+                    uploads,
+                    "{},{},{bytes},{}",
+                    round + 1,
+                    client + 1,
+                    trace.ciphertexts[[round, client]]
+                );
+            }
+        }
+        files.push(Artefact {
+            name: "uploads.csv".into(),
+            bytes: uploads.into_bytes(),
+        });
         let [model, _] = self.last(trace);
         files.extend(model::files(
             &model,

@@ -201,7 +201,8 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
             0..=1000,
             0,
             "With fewer updates than this the server drops the round and the model stays. 0: all of \
-             them without dropouts, else half of them. At least 2.",
+             them without dropouts, else half of them. At least 2. With `privacy`, so many add up the \
+             noise, less the colluders.",
         ),
         OptionSpec::choice(
             "weighting",
@@ -214,7 +215,8 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
             &["public", "encrypted"],
             "public",
             "Whether the server is told how many samples each client has, or adds them up under \
-             encryption beside the update. Their total is public.",
+             encryption beside the update. Their total is public. The key owner sees the sum of each \
+             round: who is told who dropped out learns single counts from the differences.",
         ),
     ];
     specs.extend([
@@ -222,7 +224,8 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
             "privacy",
             &["none", "client", "record"],
             "none",
-            "Differential privacy of the aggregates: whose data they hide.",
+            "Differential privacy of the aggregates: whose data they hide, in one run. Each \
+             repetition and each row of the table releases anew and spends as much again.",
         ),
         optional(
             "noise_multiplier",
@@ -235,7 +238,7 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
             "epsilon",
             1e-3,
             1e4,
-            "In place of `noise_multiplier`: what all rounds together may spend.",
+            "In place of `noise_multiplier`: what all rounds of a run together may spend.",
         ),
         OptionSpec::number(
             "delta",
@@ -246,8 +249,10 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
         OptionSpec::integer(
             "colluders",
             0..=998,
-            0,
-            "Clients that may tell their noise to who sees the aggregate: the others add more.",
+            1,
+            "Clients that may pool their noise and all they see: the others add more. 1 holds against \
+             every single client, who knows its own noise and sees each model; 0 only against who is \
+             no client.",
         ),
         optional(
             "clip_norm",

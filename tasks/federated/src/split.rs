@@ -12,8 +12,9 @@ use crate::privacy::noise::normal;
 ///
 /// Without `concentration` evenly at random. With one, the rows of each class by shares from a
 /// symmetric Dirichlet distribution, so that classes and sizes differ (Yurochkin et al., *Bayesian
-/// Nonparametric Federated Learning of Neural Networks*, ICML 2019; Hsu, Qi and Brown, 2019); a
-/// client that gets nothing is given one row of the largest.
+/// Nonparametric Federated Learning of Neural Networks*, ICML 2019; it is not the one of Hsu, Qi and
+/// Brown, 2019, who draw shares of the classes for each client, all of the same size). A client that
+/// gets nothing is given one row of the largest.
 pub(crate) fn deal(
     class_of: &[usize],
     clients: usize,

@@ -213,6 +213,14 @@ fn who_sends_what_is_counted() {
     let uploads: u64 = (1..=4).filter_map(|k| sent.get(&k)).map(|s| s.bytes).sum();
     assert_eq!(uploads as f64, each * ran.value("uploads"));
     assert!(ran.value("uploads") < 12.0);
+    let lines: Vec<&str> = ran.file("uploads.csv").lines().skip(1).collect();
+    assert_eq!(lines.len() as f64, ran.value("uploads"));
+    for client in 1..=4 {
+        let own = lines.iter().map(|line| line.split(',').collect::<Vec<_>>());
+        let own = own.filter(|cells| cells[1] == client.to_string());
+        let bytes: u64 = own.map(|cells| cells[2].parse::<u64>().unwrap()).sum();
+        assert_eq!(bytes, sent.get(&client).map_or(0, |s| s.bytes));
+    }
     // 5 parameters of 8 bytes to 4 clients, whenever there is a new model.
     let told = 5.0 * 8.0 * 4.0 * ran.value("rounds_aggregated");
     assert_eq!(ran.value("told_bytes"), told);
@@ -427,6 +435,16 @@ fn models_are_saved_and_continued() {
             "balanced_accuracy"
         };
         assert!((more.value(name) - whole.value(name)).abs() < 1e-9);
+        let private = [
+            ("model", OptionValue::List(paths.clone())),
+            ("privacy", text("client")),
+            ("epsilon", num(1.0)),
+        ];
+        let notes = run(&data, &private).unwrap().quality.notes.join("\n");
+        assert!(
+            notes.contains("the first model was trained before"),
+            "{notes}"
+        );
         let other = [("model", OptionValue::List(paths)), ("features", int(2))];
         refused(&data, &other, "expected 2");
     }
@@ -516,6 +534,30 @@ fn contradictions_are_explained() {
         target.values.mapv_inplace(|y| y + 0.5);
     }
     refused(&bad, &[], "expected 0 and 1");
+}
+
+/// Training that diverges, and shares too small for their precision, end in words.
+#[test]
+fn what_cannot_be_averaged_is_explained() {
+    let failed = |data: &Dataset, given: Given<'_>, expect: &str| match run(data, given) {
+        Ok(ran) => panic!("{given:?} is not refused: {:?}", ran.quality),
+        Err(error) => assert!(error.to_string().contains(expect), "{error}"),
+    };
+    let wild = [
+        ("alpha", num(1e6)),
+        ("learning_rate", num(1000.0)),
+        ("local_epochs", int(300)),
+    ];
+    failed(&data(120, 2), &wild, "is not finite: training diverges");
+    let wild = [
+        ("alpha", num(1e6)),
+        ("learning_rate", num(1000.0)),
+        ("local_epochs", int(1)),
+        ("rounds", int(300)),
+        ("privacy", text("record")),
+        ("epsilon", num(1.0)),
+    ];
+    failed(&data(120, 2), &wild, "is not finite: training diverges");
 }
 
 /// What the options take is in their description, and refused before the task sees it.

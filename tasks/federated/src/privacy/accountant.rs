@@ -1,8 +1,8 @@
 //! What rounds of Gaussian noise spend: Rényi differential privacy.
 //!
 //! Noise of `z` times the sensitivity is `(alpha, alpha / (2 z^2))`-Rényi private for every order
-//! `alpha > 1`, and rounds add up (Mironov, *Rényi Differential Privacy*, CSF 2017, proposition 7
-//! and corollary 3; rounds may depend on those before). Orders become an epsilon by Canonne, Kamath
+//! `alpha > 1` (Mironov, *Rényi Differential Privacy*, CSF 2017, proposition 7 and corollary 3), and
+//! rounds add up, also where one depends on those before (his proposition 1). Orders become an epsilon by Canonne, Kamath
 //! and Steinke, *The Discrete Gaussian for Differential Privacy*, NeurIPS 2020, proposition 12
 //! (equally Balle et al., *Hypothesis Testing Interpretations and Rényi Differential Privacy*,
 //! AISTATS 2020, theorem 21). Everybody is asked in every round, so that no amplification by

@@ -8,7 +8,8 @@ use hexperiment_core::options::{OptionValue, Options};
 use hexperiment_core::task::TaskError;
 
 /// Whose contribution is hidden. Neighbouring data differ in one such unit, whose contribution is
-/// replaced by none; who takes part and how many samples each has is the same in both, and public.
+/// zeros in one of them (of two that both contribute, a group of two: twice the sensitivity); who
+/// takes part, adds noise, and how many samples each has is the same in both, and public.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     /// All data of one client.
@@ -24,7 +25,7 @@ pub(crate) struct Privacy {
     /// Noise on the sum, in units of the most that one unit can contribute.
     pub(crate) multiplier: f64,
     pub(crate) delta: f64,
-    /// Clients whose noise may be known to who looks at the aggregate.
+    /// Clients whose noise may be known to who looks at the aggregate: 1 where a client looks.
     pub(crate) colluders: usize,
 }
 
@@ -91,27 +92,90 @@ impl Privacy {
         accountant::epsilon(self.multiplier, released, self.delta)
     }
 
-    /// In words, for the report.
-    pub(crate) fn describe(self, released: usize, least: usize) -> String {
-        let (unit, level) = match self.unit {
-            Unit::Client => ("all data of one client", "client-level"),
-            Unit::Record => ("one record", "record-level"),
+    /// In words, for the report: after `released` aggregates of `least` updates at least, where
+    /// `units` clients or records are to be hidden, of which one adds `sensitivity` at most.
+    pub(crate) fn describe(
+        self,
+        released: usize,
+        least: usize,
+        units: usize,
+        sensitivity: f64,
+    ) -> Vec<String> {
+        let (unit, units_are, level) = match self.unit {
+            Unit::Client => ("all data of one client", "clients", "client-level"),
+            Unit::Record => ("one record", "records", "record-level"),
         };
-        let honest = if self.colluders == 0 {
-            "no client tells its noise".into()
-        } else {
-            format!("at most {} clients tell their noise", self.colluders)
+        let whom = match self.colluders {
+            0 => "who is no client (a client knows its own noise; for that see `colluders`)".into(),
+            1 => "everybody who sees the models, single clients too".into(),
+            n => {
+                format!("everybody who sees the models, and from {n} clients who pool their noise")
+            }
         };
-        format!(
-            "{level} differential privacy of the {released} aggregates: epsilon {:.3} at delta \
-             {:e}, noise multiplier {:.4}; hides {unit}, put in place of nothing, from everybody \
-             who sees the models; numbers of samples, who takes part, means, deviations and choice \
-             of features count as public and are not in the account. Each client adds its share, of \
-             which {least} make the whole, as long as {honest}. Noise is of doubles, then rounded: \
-             not safe against an attack on their last bits (Mironov, CCS 2012)",
-            self.epsilon(released),
-            self.delta,
-            self.multiplier
-        )
+        let mut notes = vec![
+            format!(
+                "{level} differential privacy of the {released} aggregates of one run: epsilon {:.3} \
+                 at delta {:e}, noise multiplier {:.4} of a sensitivity of {sensitivity:.3e}; hides whether {unit} or zeros were added, from \
+                 {whom}, but not from server and key owner together. Each client adds its share of \
+                 the noise, of which {least}, less the colluders', make the whole. Noise is of \
+                 doubles, then rounded: not safe against an attack on their last bits (Mironov, CCS \
+                 2012)",
+                self.epsilon(released),
+                self.delta,
+                self.multiplier
+            ),
+            "epsilon is of one run: every repetition and every row of the table is a new release of \
+             the same data, and spends as much again. Numbers of samples, who takes part, means, \
+             deviations, filled gaps and choice of features count as public. Quality on the test part, \
+             `without_noise`, `centralised`, `local_*`, `clipped`, `one_class_clients` and the copy in \
+             clear are for the researcher and not in the account: a real federation must not tell them"
+                .to_owned(),
+        ];
+        if self.delta * units as f64 >= 1.0 {
+            notes.push(format!(
+                "delta = {:e} is not below 1 / {units}: telling everything of one in {units} \
+                 {units_are} would satisfy it; lower `delta`",
+                self.delta
+            ));
+        }
+        notes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn privacy(colluders: usize) -> Privacy {
+        Privacy {
+            unit: Unit::Client,
+            multiplier: 3.0,
+            delta: 1e-2,
+            colluders,
+        }
+    }
+
+    /// What any clients but the colluders add makes up the whole.
+    #[test]
+    fn the_shares_of_the_honest_make_up_the_noise() {
+        for (colluders, least) in [(0, 2), (1, 2), (1, 10), (4, 10)] {
+            let each = privacy(colluders).deviation_per_client(0.5, least);
+            let whole = each * ((least - colluders) as f64).sqrt();
+            assert!((whole - 1.5).abs() < 1e-12, "{colluders} {least}: {whole}");
+        }
+    }
+
+    #[test]
+    fn words_tell_from_whom_and_whether_delta_is_too_large() {
+        let check = |colluders: usize, units: usize, expect: &str| {
+            let notes = privacy(colluders).describe(5, 10, units, 0.1).join("\n");
+            assert!(notes.contains(expect), "{notes:?} lacks {expect:?}");
+        };
+        check(0, 10, "who is no client");
+        check(1, 10, "single clients too");
+        check(3, 10, "3 clients who pool");
+        check(1, 100, "not below 1 / 100");
+        check(1, 10, "every repetition and every row");
+        assert_eq!(privacy(1).describe(5, 10, 99, 0.1).len(), 2);
     }
 }
