@@ -1,6 +1,6 @@
 //! From a data set to numbers: dates become days, categories ranks; every level must be there.
 
-use hexperiment_core::dataset::{Dataset, Label, Part, Partition};
+use hexperiment_core::dataset::{Dataset, Label, MissingPolicy, Part, Partition};
 use hexperiment_core::options::{OptionValue, Options};
 use hexperiment_core::task::TaskError;
 use ndarray::{Array1, Axis};
@@ -13,6 +13,8 @@ pub(crate) struct Devices {
     pub(crate) partition: Partition,
     /// By row of the data set.
     pub(crate) names: Vec<String>,
+    /// What a reader must know of the columns.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Devices {
@@ -25,27 +27,42 @@ impl Devices {
                 "`reference_date`: found \"{today}\", expected a date as 2026-01-31"
             ))
         })?;
-        for name in list(options, "dates") {
-            let label = label(&data, &name, "dates")?;
-            let days = days_before(label, today)?;
-            add(&mut data, format!("days_since_{name}"), days)?;
-        }
-        for name in list(options, "categories") {
-            let ranks = ranks(label(&data, &name, "categories")?);
-            add(&mut data, format!("{name}_rank"), ranks)?;
-        }
         let identifier = options.text("identifier")?;
         let names = match data.labels.iter().find(|l| l.name == identifier) {
             Some(label) => label.values.clone(),
             None => (0..data.features.nrows())
-                .map(|i| format!("row {i}"))
+                .map(|i| format!("row {}", i + 1))
                 .collect(),
         };
+        let mut notes = Vec::new();
+        for name in list(options, "dates") {
+            let label = label(&data, &name, "dates")?;
+            let days = days_before(label, today, &names)?;
+            add(&mut data, format!("days_since_{name}"), days)?;
+        }
+        for name in list(options, "categories") {
+            let label = label(&data, &name, "categories")?;
+            let ranks = ranks(label, &data.train);
+            let unknown = data.test.iter().filter(|row| ranks[**row].fract() != 0.0);
+            match unknown.count() {
+                0 => {}
+                count => notes.push(format!(
+                    "devices of the test part whose `{name}` no device of the training part has: \
+                     {count}; it ranks half-way between its neighbours"
+                )),
+            }
+            add(&mut data, format!("{name}_rank"), ranks)?;
+        }
+        drop_gaps(&mut data);
         let partition = data.partition()?;
         for (part, name) in [(&partition.train, "training"), (&partition.test, "test")] {
             check_levels(part, name)?;
         }
-        Ok(Self { partition, names })
+        Ok(Self {
+            partition,
+            names,
+            notes,
+        })
     }
 }
 
@@ -99,20 +116,41 @@ fn add(data: &mut Dataset, name: String, values: Vec<f64>) -> Result<(), TaskErr
     Ok(())
 }
 
-fn days_before(label: &Label, today: i64) -> Result<Vec<f64>, TaskError> {
-    let days = label.values.iter().enumerate().map(|(row, text)| {
-        let day = day(text).ok_or_else(|| {
-            TaskError::data(
-                format!(
-                    "column `{}`, row {row}: found \"{text}\", expected a date as 2026-01-31",
-                    label.name
-                ),
+/// Days from each date to `today`; missing where there is no text. `names` are the devices'.
+fn days_before(label: &Label, today: i64, names: &[String]) -> Result<Vec<f64>, TaskError> {
+    let days = label.values.iter().zip(names).map(|(text, device)| {
+        if text.trim().is_empty() {
+            return Ok(f64::NAN);
+        }
+        let bad = |problem: &str, help: &str| {
+            let found = format!("column `{}`, {device}: found \"{text}\"", label.name);
+            Err(TaskError::data(format!("{found}, {problem}"), help))
+        };
+        match day(text) {
+            None => bad(
+                "expected a date as 2026-01-31",
                 "correct it, or take the column out of `dates` under [task]",
-            )
-        })?;
-        Ok((today - day) as f64)
+            ),
+            Some(day) if day > today => bad(
+                "which is after `reference_date`",
+                "set `reference_date` under [task] to the day of the reports, or correct the date",
+            ),
+            Some(day) => Ok((today - day) as f64),
+        }
     });
     days.collect()
+}
+
+/// Where rows with gaps are dropped, those with a gap in a column that was added go, too.
+fn drop_gaps(data: &mut Dataset) {
+    let drops = [MissingPolicy::DropRows, MissingPolicy::CompleteRows];
+    if !drops.contains(&data.missing) {
+        return;
+    }
+    let features = &data.features;
+    let whole = |row: &usize| features.row(*row).iter().all(|x| !x.is_nan());
+    data.train.retain(whole);
+    data.test.retain(whole);
 }
 
 /// Days since 1 January 1970 of a date `YYYY-MM-DD`; `None` where there is no such day.
@@ -149,17 +187,26 @@ fn day(text: &str) -> Option<i64> {
     Some(days - 719_162)
 }
 
-/// The rank of each text among those that occur: versions by their numbers, then by letter.
-fn ranks(label: &Label) -> Vec<f64> {
+/// The rank of each text among those that the rows `known` have: versions by their numbers, then
+/// by letter. What none of them has lies half-way between its neighbours, missing texts are
+/// missing.
+fn ranks(label: &Label, known: &[usize]) -> Vec<f64> {
     let key = |text: &str| -> (Vec<u64>, String) {
         let digits = text.split(|c: char| !c.is_ascii_digit());
         let numbers = digits.filter_map(|d| d.parse().ok());
         (numbers.collect(), text.to_owned())
     };
-    let mut known: Vec<(Vec<u64>, String)> = label.values.iter().map(|t| key(t)).collect();
+    let known = known.iter().map(|row| label.values[*row].trim());
+    let mut known: Vec<_> = known.filter(|text| !text.is_empty()).map(key).collect();
     known.sort();
     known.dedup();
-    let rank = |text: &String| known.partition_point(|k| *k < key(text)) as f64;
+    let rank = |text: &String| match text.trim() {
+        "" => f64::NAN,
+        text => match known.binary_search(&key(text)) {
+            Ok(place) => place as f64,
+            Err(place) => place as f64 - 0.5,
+        },
+    };
     label.values.iter().map(rank).collect()
 }
 
@@ -213,6 +260,21 @@ mod tests {
             name: "firmware".into(),
             values: values.map(String::from).to_vec(),
         };
-        assert_eq!(ranks(&label), [3.0, 2.0, 1.0, 2.0, 0.0]);
+        assert_eq!(ranks(&label, &[0, 1, 2, 3, 4]), [3.0, 2.0, 1.0, 2.0, 0.0]);
+        // "2.9.1" is not among the known ones, "beta" is before all of them.
+        assert_eq!(ranks(&label, &[0, 2]), [1.0, 0.5, 0.0, 0.5, -0.5]);
+    }
+
+    #[test]
+    fn texts_that_are_missing_are_gaps() {
+        let label = |values: &[&str]| Label {
+            name: "x".into(),
+            values: values.iter().map(|v| (*v).into()).collect(),
+        };
+        let got = ranks(&label(&["1.0", " ", "2.0"]), &[0, 1, 2]);
+        assert!(got[1].is_nan() && got[0] == 0.0 && got[2] == 1.0, "{got:?}");
+        let names = ["a", "b"].map(String::from);
+        let got = days_before(&label(&["1970-01-03", ""]), 5, &names).unwrap();
+        assert!(got[0] == 3.0 && got[1].is_nan(), "{got:?}");
     }
 }

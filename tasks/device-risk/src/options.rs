@@ -17,11 +17,11 @@ fn columns() -> Vec<OptionSpec> {
     let mut options = vec![
         OptionSpec::new("identifier", OptionKind::Text, "The column of text that names devices; rows are numbered where there is none.")
             .default(OptionValue::Text("device".into())),
-        OptionSpec::new("dates", OptionKind::TextList, "Columns of text that hold dates (2026-01-31); they become days before `reference_date`.")
+        OptionSpec::new("dates", OptionKind::TextList, "Columns of text that hold dates (2026-01-31); they become days before `reference_date`. What is missing here or in `categories` is dealt with by `missing` under [dataset].")
             .default(texts(&["calibrated", "maintained"])),
-        OptionSpec::new("categories", OptionKind::TextList, "Columns of text that hold versions or names; they become ranks among those that occur, versions by their numbers.")
+        OptionSpec::new("categories", OptionKind::TextList, "Columns of text that hold versions or names; they become ranks among those of the training part, versions by their numbers; others lie half-way between their neighbours.")
             .default(texts(&["firmware"])),
-        OptionSpec::new("reference_date", OptionKind::Text, "The day that dates are counted back from.")
+        OptionSpec::new("reference_date", OptionKind::Text, "The day that dates are counted back from, as 2026-01-31; no date may be later.")
             .default(OptionValue::Text("2026-01-01".into())),
         OptionSpec::integer("scored", 0..=1_000_000, 0, "Encrypt and score only so many devices of the test part, the first; 0 for all. Training does not change."),
     ];
@@ -51,7 +51,9 @@ fn model() -> Vec<OptionSpec> {
             "oversample",
             &["smote", "none"],
             "smote",
-            "`smote` fills up the rarer levels of the training part with synthetic devices.",
+            "`smote` fills up the rarer levels of the training part with synthetic devices, on \
+             standardised features; days and ranks of categories are numbers to it, and may come out \
+             between two.",
         ),
         OptionSpec::integer(
             "neighbours",
@@ -100,7 +102,7 @@ fn forest() -> Vec<OptionSpec> {
             "candidates",
             0..=1000,
             0,
-            "Forest: features that each fork chooses from; 0 for the square root of all.",
+            "Forest: features that each fork chooses from; 0 for the square root of all, rounded up.",
         ),
         OptionSpec::integer(
             "least_rows",
@@ -153,7 +155,9 @@ fn lists() -> Vec<OptionSpec> {
             0..=1000,
             3,
             "Features shown for each device, those that contribute most to its level; computed in \
-             clear by the client, which here has trained the model.",
+             clear by the client, which here has trained the model. Of `multinomial` what they add \
+             to the level's logit; of a forest by how much their tests change the share of training \
+             rows of the level on the way to a leaf, which hard votes round to all or nothing.",
         ),
     ]
 }

@@ -63,12 +63,17 @@ struct Material<'a> {
 impl<'a> Material<'a> {
     fn gather(request: PrepareRequest<'a>) -> Result<Self, TaskError> {
         let options = request.options;
-        let Devices { partition, names } = Devices::read(request.data, options)?;
+        let Devices {
+            partition,
+            names,
+            notes: of_columns,
+        } = Devices::read(request.data, options)?;
         let settings = Settings::read(options)?;
         let Features {
             mut table,
             mut notes,
         } = Features::prepare(&partition, settings, transform::rank_by_f)?;
+        notes.extend(of_columns);
         let real = Rows {
             features: table.train.clone(),
             classes: levels(&partition.train),

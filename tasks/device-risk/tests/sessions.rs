@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use hexperiment_core::dataset::{Dataset, DatasetRequest, DatasetSource, SplitKind};
+use hexperiment_core::dataset::{Dataset, DatasetRequest, DatasetSource, MissingPolicy, SplitKind};
 use hexperiment_core::options::{OptionValue, Options};
 use hexperiment_core::program::OpKind;
 use hexperiment_core::program::lower::lower;
@@ -307,7 +307,18 @@ fn bad_files_are_explained() {
     );
     let date = good.lines().nth(1).unwrap().split(',').nth(2).unwrap();
     let wrong = good.replacen(date, "2025-02-30", 1);
-    refused(&wrong, nothing, &[], &["`calibrated`, row 0", "2025-02-30"]);
+    refused(
+        &wrong,
+        nothing,
+        &[],
+        &["`calibrated`, sensor-000000", "2025-02-30"],
+    );
+    let late = good.replacen(date, "2026-03-01", 1);
+    let words = ["sensor-000000", "2026-03-01", "after `reference_date`"];
+    refused(&late, nothing, &[], &words);
+    let none = good.replacen(date, "", 1);
+    let words = ["days_since_calibrated", "`missing = \"drop-rows\"`"];
+    refused(&none, nothing, &[], &words);
     let given = [("reference_date", text("yesterday"))];
     refused(&good, nothing, &given, &["`reference_date`", "yesterday"]);
     // Levels that are not 0, 1, 2, and levels that are missing.
@@ -332,6 +343,68 @@ fn bad_files_are_explained() {
     refused(&good, nothing, &given, &["`pack` is for comparisons"]);
     let given = [("features", whole(50))];
     refused(&good, nothing, &given, &["take at most 19"]);
+}
+
+/// Gaps in columns of text are dealt with as others are.
+#[test]
+fn missing_dates_and_versions_follow_the_policy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fleet.csv");
+    let good = fleet(200, 5).to_csv();
+    // Every 20th device has no date, another no version.
+    let rows = good.lines().enumerate().map(|(i, line)| {
+        let mut fields: Vec<&str> = line.split(',').collect();
+        match i % 20 {
+            7 => fields[2] = "",
+            11 => fields[1] = "",
+            _ => {}
+        }
+        fields.join(",") + "\n"
+    });
+    std::fs::write(&path, rows.collect::<String>()).unwrap();
+    let with = |change: fn(&mut DatasetRequest)| {
+        let data = own(&path, change).unwrap();
+        let (quality, files) = run(&data, &[]).unwrap();
+        let lists = ["low", "medium", "high"].map(|l| file(&files, &format!("{l}_risk.csv")));
+        (quality.samples, lists.concat())
+    };
+    let (samples, _) = with(|r| r.missing = Some(MissingPolicy::Median));
+    assert_eq!(samples, 100);
+    let (samples, lists) = with(|r| r.missing = Some(MissingPolicy::DropRows));
+    assert!((75..100).contains(&samples), "{samples}");
+    for line in lists.lines().filter(|l| l.starts_with("sensor-")) {
+        let device: usize = line[7..13].parse().unwrap();
+        assert!(![7, 11].contains(&((device + 1) % 20)), "{line}");
+    }
+}
+
+/// A version that no training row has changes nothing for the devices that have others.
+#[test]
+fn unknown_versions_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fleet.csv");
+    let data = fleet(200, 5);
+    std::fs::write(&path, data.to_csv()).unwrap();
+    let mut data = own(&path, |_| {}).unwrap();
+    let before = run(&data, &[]).unwrap();
+    let firmware = data.labels.iter_mut().find(|l| l.name == "firmware");
+    let odd = data.test[3];
+    firmware.unwrap().values[odd] = "2.2.0".into();
+    let after = run(&data, &[]).unwrap();
+    let told = |quality: &Quality| {
+        let mut notes = quality.notes.iter();
+        notes.any(|n| n.contains("whose `firmware` no device of the training part has: 1;"))
+    };
+    assert!(!told(&before.0) && told(&after.0), "{:?}", after.0.notes);
+    let name = format!("sensor-{odd:06}");
+    for list in ["low_risk.csv", "medium_risk.csv", "high_risk.csv"] {
+        let others = |files| -> Vec<String> {
+            let lines = file(files, list).lines();
+            let others = lines.filter(|l| !l.starts_with(&name));
+            others.map(String::from).collect()
+        };
+        assert_eq!(others(&before.1), others(&after.1));
+    }
 }
 
 /// What the options' ranges refuse, for each with the least and the most that they take.

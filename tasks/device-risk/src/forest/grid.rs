@@ -56,11 +56,11 @@ fn borders(column: ArrayView1<'_, f64>, boxes: usize) -> Vec<f64> {
     }
     let n = sorted.len();
     let mut borders: Vec<f64> = (1..boxes)
-        .filter_map(|i| {
-            // Above the value at the quantile, where another one follows.
+        .map(|i| {
+            // Below the value at the quantile; above it where that is the lowest of all, so that
+            // a value that most rows have, as counts have 0, is told from the others.
             let value = sorted[i * n / boxes];
-            let upper = distinct.partition_point(|x| *x < value);
-            (upper > 0).then(|| between(upper))
+            between(distinct.partition_point(|x| *x < value).max(1))
         })
         .collect();
     borders.dedup();
@@ -90,10 +90,10 @@ mod tests {
         check(&[4.0, 4.0], 16, &[]);
         let many: Vec<f64> = (0..100).map(f64::from).collect();
         check(&many, 4, &[24.5, 49.5, 74.5]);
-        // Most are 0: the quantiles that fall there make no border below it.
+        // Most are 0: the quantiles that fall there make one border, above it.
         let skewed: Vec<f64> = (0..100).map(|i| f64::from((i - 80).max(0))).collect();
         let grid = borders(ndarray::Array1::from(skewed).view(), 10);
-        assert_eq!(grid, [9.5]);
+        assert_eq!(grid, [0.5, 9.5]);
     }
 
     #[test]
