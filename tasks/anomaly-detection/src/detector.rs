@@ -4,105 +4,32 @@
 use std::path::Path;
 
 use hexperiment_core::dataset::transform::{Standardizer, rank_by_f};
-use hexperiment_core::linear_model::{LogisticTraining, check_binary, sigmoid};
+use hexperiment_core::linear_model::{
+    LogisticTraining, SavedColumn, SavedModel, Unit, check_binary, sigmoid,
+};
 use hexperiment_core::metrics;
 use hexperiment_core::task::TaskError;
-use ndarray::{Array1, ArrayView1, Axis};
-use serde::{Deserialize, Serialize};
+use ndarray::{Array1, Axis};
 
-use crate::series::{Series, Unit};
+use crate::series::Series;
 
-/// What a detector does with one sensor.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Sensor {
-    pub(crate) name: String,
-    /// Of the values that the client sends.
-    pub(crate) unit: Unit,
-    /// Of the interpolated series over the training rows, in that unit.
-    pub(crate) mean: f64,
-    pub(crate) deviation: f64,
-    /// Of the standardised value.
-    pub(crate) weight: f64,
-}
+/// A trained model with its threshold, in the format of all linear models; its weights are of the
+/// interpolated series.
+pub(crate) type Detector = SavedModel;
 
-impl Sensor {
-    /// What a value in the sensor's unit is multiplied by: standardisation and weight in one.
-    pub(crate) fn factor(&self) -> f64 {
-        self.weight / self.deviation
+/// Reads a file that an earlier run left; it must look at something.
+pub(crate) fn load(path: &Path) -> Result<Detector, TaskError> {
+    let read = Detector::load(path)?;
+    if read.sensors.iter().all(|s| s.weight == 0.0) {
+        return Err(TaskError::data(
+            format!(
+                "{}: every `weight` is 0, expected one at least that is not",
+                path.display()
+            ),
+            "give another detector, or leave `model` out to train one",
+        ));
     }
-}
-
-/// A trained model with its threshold.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Detector {
-    /// Values are moved to so many units from the centre at most.
-    pub(crate) clip: f64,
-    pub(crate) sensors: Vec<Sensor>,
-    /// Of the logit.
-    pub(crate) intercept: f64,
-    /// The logit above which a row is an anomaly.
-    pub(crate) threshold: f64,
-}
-
-impl Detector {
-    /// What is added to the weighted values to make a margin: logit less threshold.
-    pub(crate) fn bias(&self) -> f64 {
-        let shifts = self.sensors.iter().map(|s| s.factor() * s.mean);
-        self.intercept - self.threshold - shifts.sum::<f64>()
-    }
-
-    /// The margin of a row of filled values, one for each sensor: above 0 it is an anomaly.
-    pub(crate) fn margin(&self, row: ArrayView1<'_, f64>) -> f64 {
-        let terms = self.sensors.iter().zip(row);
-        self.bias() + terms.map(|(s, x)| s.factor() * x).sum::<f64>()
-    }
-
-    /// Its file's text.
-    pub(crate) fn to_json(&self) -> Result<Vec<u8>, TaskError> {
-        serde_json::to_vec_pretty(self).map_err(|e| failed(e.to_string()))
-    }
-
-    /// Reads a file that an earlier run left.
-    pub(crate) fn load(path: &Path) -> Result<Self, TaskError> {
-        let help = "give the path of a `model.json` that a run of this task left below \
-                    `runs/.../artefacts/`, from the folder that the program is started in \
-                    (`runs/latest` is the newest run, with `--resume` the interrupted one), or \
-                    leave `model` out to train one";
-        let bad = |problem: String| TaskError::data(format!("{}: {problem}", path.display()), help);
-        let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
-        let read: Self =
-            serde_json::from_str(&text).map_err(|e| bad(format!("is no detector: {e}")))?;
-        read.check().map_err(bad)?;
-        Ok(read)
-    }
-
-    fn check(&self) -> Result<(), String> {
-        if self.sensors.is_empty() {
-            return Err("found no sensor, expected one or more".into());
-        }
-        if !(self.clip > 0.0 && self.clip.is_finite()) {
-            return Err(format!("`clip`: found {}, expected above 0", self.clip));
-        }
-        if self.sensors.iter().all(|s| s.weight == 0.0) {
-            return Err("every `weight` is 0, expected one at least that is not".into());
-        }
-        for (i, s) in self.sensors.iter().enumerate() {
-            for (what, x) in [("width", s.unit.width), ("deviation", s.deviation)] {
-                if x <= 0.0 {
-                    return Err(format!(
-                        "sensor `{}`, `{what}`: found {x}, expected above 0",
-                        s.name
-                    ));
-                }
-            }
-            if self.sensors[..i].iter().any(|other| other.name == s.name) {
-                return Err(format!("sensor `{}` is there twice", s.name));
-            }
-        }
-        Ok(())
-    }
+    Ok(read)
 }
 
 /// How detectors are trained.
@@ -175,7 +102,7 @@ impl Training {
                 "every training row has the same score; choose sensors that tell something".into(),
             )
         })?;
-        let sensors = places.iter().enumerate().map(|(i, j)| Sensor {
+        let sensors = places.iter().enumerate().map(|(i, j)| SavedColumn {
             name: series.names[*j].clone(),
             unit: units[*j],
             mean: standard.means[i],
@@ -206,7 +133,7 @@ mod tests {
     use super::*;
 
     fn detector() -> Detector {
-        let sensor = |name: &str, weight: f64| Sensor {
+        let sensor = |name: &str, weight: f64| SavedColumn {
             name: name.into(),
             unit: Unit {
                 centre: 10.0,
@@ -237,7 +164,7 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join(format!("{}.json", text.len()));
         std::fs::write(&path, text).unwrap();
-        let error = Detector::load(&path).unwrap_err().to_string();
+        let error = load(&path).unwrap_err().to_string();
         std::fs::remove_file(&path).unwrap();
         for part in expect {
             assert!(error.contains(part), "{error:?} lacks {part:?}");
@@ -251,7 +178,7 @@ mod tests {
             serde_json::from_str::<Detector>(&whole).unwrap(),
             detector()
         );
-        refused("", &["is no detector", "`model.json`"]);
+        refused("", &["is no saved model", "`model.json`"]);
         refused(
             &whole.replace("intercept", "offset"),
             &["unknown field `offset`"],
@@ -259,7 +186,7 @@ mod tests {
         refused(&whole.replace("\"b\"", "\"a\""), &["`a` is there twice"]);
         refused(
             &whole.replacen("\"deviation\": 2.0", "\"deviation\": 0.0", 1),
-            &["sensor `a`, `deviation`: found 0"],
+            &["`a`, `deviation`: found 0"],
         );
         let mut idle = detector();
         for sensor in &mut idle.sensors {
@@ -267,7 +194,7 @@ mod tests {
         }
         let idle = String::from_utf8(idle.to_json().unwrap()).unwrap();
         refused(&idle, &["every `weight` is 0"]);
-        let missing = Detector::load(Path::new("nowhere.json")).unwrap_err();
+        let missing = load(Path::new("nowhere.json")).unwrap_err();
         assert!(missing.to_string().contains("nowhere.json"), "{missing}");
     }
 }

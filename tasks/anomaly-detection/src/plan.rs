@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use hexperiment_core::dataset::Dataset;
-use hexperiment_core::linear_model::{LogisticTraining, check_binary};
+use hexperiment_core::linear_model::{LogisticTraining, SavedColumn, Unit, check_binary};
 use hexperiment_core::options::{OptionValue, Options};
 use hexperiment_core::task::{PrepareRequest, TaskError};
 use ndarray::{Array1, Axis};
@@ -12,8 +12,8 @@ use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha20Rng;
 
-use crate::detector::{Detector, Fitted, Sensor, Training, describe_threshold};
-use crate::series::{Series, Unit};
+use crate::detector::{self, Detector, Fitted, Training, describe_threshold};
+use crate::series::{self, Series};
 
 /// Series, the detectors for their rows, and what they are measured on.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ impl Plan {
         let learnt_from = if folds > 0 { &all } else { &data.train };
         let mut places: Vec<usize> = (0..data.columns.len()).collect();
         // What is missing throughout cannot be learnt from, and is refused below.
-        let units = Unit::fit_all(&data.features, learnt_from);
+        let units = series::units(&data.features, learnt_from);
         let series = Series::new(data, &places, &units, training.clip)?;
         let fit = |rows: &[usize]| training.fit(&series, &units, target, rows);
         let (fitted, fold_of) = if folds > 0 {
@@ -143,8 +143,8 @@ impl Plan {
 
     /// Scores all rows by a detector from a file.
     fn loaded(data: &Dataset, path: &Path) -> Result<Self, TaskError> {
-        let detector = Detector::load(path)?;
-        let place = |sensor: &Sensor| {
+        let detector = detector::load(path)?;
+        let place = |sensor: &SavedColumn| {
             let at = data.columns.iter().position(|name| *name == sensor.name);
             at.ok_or_else(|| {
                 TaskError::data(
@@ -303,7 +303,7 @@ fn deal(target: &[f64], folds: usize, seed: u64) -> Result<Vec<usize>, TaskError
 fn over_all(fitted: Fitted, places: &[usize], names: &[String], units: &[Unit]) -> Detector {
     let sensor = |(place, name): (&usize, &String)| match fitted.places.binary_search(place) {
         Ok(at) => fitted.detector.sensors[at].clone(),
-        Err(_) => Sensor {
+        Err(_) => SavedColumn {
             name: name.clone(),
             unit: units[*place],
             mean: 0.0,

@@ -3,46 +3,34 @@
 use hexperiment_core::dataset::Dataset;
 use hexperiment_core::dataset::gaps::{Fill, Gap, find, whole_series};
 use hexperiment_core::dataset::transform::Spread;
+use hexperiment_core::linear_model::Unit;
 use hexperiment_core::task::TaskError;
 use ndarray::{Array2, ArrayView1, Axis};
-use serde::{Deserialize, Serialize};
 
-/// The unit that a sensor's values are sent in: public, and part of the model.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Unit {
-    /// What becomes 0.
-    pub(crate) centre: f64,
-    /// What becomes 1 more.
-    pub(crate) width: f64,
+/// The unit that a sensor's values are sent in, public and part of the model: mean and standard
+/// deviation of what is valid among `values`. Of a sensor that is constant, that has no value here, or
+/// none that can be squared, nothing can be learnt: it is sent as it is, and clipped.
+fn unit(values: ArrayView1<'_, f64>) -> Unit {
+    match Spread::of(values) {
+        Some(spread) if spread.is_constant() => Unit {
+            centre: spread.mean,
+            width: 1.0,
+        },
+        Some(spread) => Unit {
+            centre: spread.mean,
+            width: spread.deviation,
+        },
+        None => Unit {
+            centre: 0.0,
+            width: 1.0,
+        },
+    }
 }
 
-impl Unit {
-    /// Mean and standard deviation of what is valid among `values`. Of a sensor that is constant,
-    /// that has no value here, or none that can be squared, nothing can be learnt: it is sent as
-    /// it is, and clipped.
-    fn fit(values: ArrayView1<'_, f64>) -> Self {
-        match Spread::of(values) {
-            Some(spread) if spread.is_constant() => Self {
-                centre: spread.mean,
-                width: 1.0,
-            },
-            Some(spread) => Self {
-                centre: spread.mean,
-                width: spread.deviation,
-            },
-            None => Self {
-                centre: 0.0,
-                width: 1.0,
-            },
-        }
-    }
-
-    /// One for each column, by the rows `train`.
-    pub(crate) fn fit_all(table: &Array2<f64>, train: &[usize]) -> Vec<Self> {
-        let train = table.select(Axis(0), train);
-        train.columns().into_iter().map(Self::fit).collect()
-    }
+/// One for each column, by the rows `train`.
+pub(crate) fn units(table: &Array2<f64>, train: &[usize]) -> Vec<Unit> {
+    let train = table.select(Axis(0), train);
+    train.columns().into_iter().map(unit).collect()
 }
 
 /// Series side by side, a sensor in each column; rows are points in time.
@@ -185,14 +173,14 @@ mod tests {
     #[test]
     fn units_are_the_training_parts() {
         let table = array![[1.0, 4.0, X], [3.0, 4.0, X], [X, 4.0, X], [70.0, 1.0, 2.0]];
-        let units = Unit::fit_all(&table, &[0, 1, 2]);
+        let units = units(&table, &[0, 1, 2]);
         let got: Vec<(f64, f64)> = units.iter().map(|u| (u.centre, u.width)).collect();
         assert_eq!(got, [(2.0, 1.0), (4.0, 1.0), (0.0, 1.0)]);
     }
 
     #[track_caller]
     fn refused(data: &Dataset, expect: &str) {
-        let units = Unit::fit_all(&data.features, &[0]);
+        let units = units(&data.features, &[0]);
         let error = Series::new(data, &[0], &units, 5.0).unwrap_err();
         assert!(error.to_string().contains(expect), "{error}");
     }

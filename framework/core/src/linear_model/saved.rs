@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView1, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::LinearModel;
@@ -38,8 +38,15 @@ pub struct SavedColumn {
     pub weight: f64,
 }
 
+impl SavedColumn {
+    /// What a value in the column's unit is multiplied by: standardisation and weight in one.
+    pub fn factor(&self) -> f64 {
+        self.weight / self.deviation
+    }
+}
+
 /// A linear model with all that is needed to score rows of the data's own units: the format of
-/// `model.json`, which anomaly detection reads and writes, too (its columns are `sensors`).
+/// `model.json`. Where the columns are series, they are interpolated before they are standardised.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SavedModel {
@@ -91,7 +98,9 @@ impl SavedModel {
     /// Reads a file that an earlier run left.
     pub fn load(path: &Path) -> Result<Self, TaskError> {
         let help = "give the path of a `model.json` that an earlier run left below \
-                    `runs/.../artefacts/`, from the folder that the program is started in";
+                    `runs/.../artefacts/`, from the folder that the program is started in \
+                    (`runs/latest` is the newest run, with `--resume` the interrupted one), or leave \
+                    `model` out";
         let bad = |problem: String| TaskError::data(format!("{}: {problem}", path.display()), help);
         let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
         let read: Self =
@@ -106,6 +115,18 @@ impl SavedModel {
             weights: self.sensors.iter().map(|s| s.weight).collect(),
             intercept: self.intercept,
         }
+    }
+
+    /// What is added to the weighted values to make a margin: the intercept less threshold and means.
+    pub fn bias(&self) -> f64 {
+        let shifts = self.sensors.iter().map(|s| s.factor() * s.mean);
+        self.intercept - self.threshold - shifts.sum::<f64>()
+    }
+
+    /// The margin of a row, one value for each column in the column's unit: above 0 it is positive.
+    pub fn margin(&self, row: ArrayView1<'_, f64>) -> f64 {
+        let terms = self.sensors.iter().zip(row);
+        self.bias() + terms.map(|(s, x)| s.factor() * x).sum::<f64>()
     }
 
     /// A partition's columns as the model wants them, with the training part's ranges, widened
