@@ -265,6 +265,49 @@ fn bad_options_are_explained() {
     assert!(error.contains("one class only"), "{error}");
 }
 
+/// Ranges stay those of numbers however many iterations are asked for, so that it is a scheme that
+/// refuses, and says how many it takes; and where a class is rare.
+#[test]
+fn many_iterations_and_rare_classes_have_ranges() {
+    let many = [("iterations", OptionValue::Integer(150))];
+    let run_ = run(&data(300), &options(&many)).unwrap();
+    assert!(run_.value("weight_error") < 1e-9, "{:?}", run_.quality);
+    let mut rare = data(600);
+    let target = rare.target.as_mut().unwrap();
+    target.values = Array1::from_shape_fn(600, |i| f64::from(u8::from(i % 60 == 0)));
+    for method in ["nesterov", "refresh", "fixed-hessian"] {
+        let given = [
+            ("method", text(method)),
+            ("class_weight", text("balanced")),
+            ("learning_rate", OptionValue::Number(0.5)),
+        ];
+        let run = run(&rare, &options(&given)).unwrap();
+        assert!(run.value("weight_error") < 1e-9, "{:?}", run.quality);
+    }
+}
+
+/// What follows from the rows and is public all the same is said.
+#[test]
+fn the_server_sees_what_the_program_shows() {
+    let sees = |given: &[(&str, OptionValue)]| {
+        let prepared = LogisticRegression.prepare(PrepareRequest {
+            options: &options(given),
+            data: &data(300),
+            seed: 1,
+        });
+        prepared.unwrap().server_sees().unwrap()
+    };
+    let derived = "about how large inner products";
+    assert!(sees(&[]).contains(derived));
+    assert!(!sees(&[]).contains("class"));
+    let given = ("sigmoid_range", OptionValue::Number(9.0));
+    assert!(!sees(&[given]).contains(derived));
+    let balanced = ("class_weight", text("balanced"));
+    assert!(sees(&[balanced]).contains("the share of the rarer class"));
+    let refresh = sees(&[("method", text("refresh"))]);
+    assert!(refresh.contains("takes part in every epoch"), "{refresh}");
+}
+
 #[test]
 fn a_refusal_is_told_in_iterations() {
     let given = [("iterations", OptionValue::Integer(12))];

@@ -498,6 +498,23 @@ fn fleets() {
     );
 }
 
+#[test]
+fn training() {
+    let training =
+        |line: &str| format!("use = \"logistic-regression\"\nmode = \"training\"\n{line}");
+    let bad = |line: &str, words: &[&str]| file(WINE, &training(line), SCHEME, words);
+    bad(
+        "iterations = 0",
+        &["e.toml:10:", "found 0", "from 1 to 1000"],
+    );
+    bad("degree = \"4\"", &["e.toml:10:", "found \"4\"", "\"3\""]);
+    bad("folds = 1", &["`folds = 1`", "expected 0, or 2 or more"]);
+    bad(
+        "learning_rate = 90",
+        &["the descent in clear diverges", "lower `learning_rate`"],
+    );
+}
+
 const MANIFEST: &str = "title = \"t\"\nsource = \"s\"\nlicence = \"l\"\nfile = \"theirs.csv\"\n";
 
 /// A manifest of the user's own, beside the experiment.

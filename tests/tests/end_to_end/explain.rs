@@ -153,3 +153,28 @@ fn refusals_are_explained() {
         "256 are demanded",
     ]);
 }
+
+/// More iterations than any parameters hold are no crash, and the refusal has the number that fits.
+#[test]
+fn too_many_iterations_are_told_how_many_fit() {
+    for (task, asked) in [
+        ("use = \"logistic-regression\"\nmethod = \"nesterov\"", 9),
+        ("use = \"logistic-regression\"\nmethod = \"nesterov\"", 60),
+        ("use = \"linear-regression\"\nmethod = \"gradient\"", 90),
+    ] {
+        let place = Place::new();
+        let task = format!("{task}\nmode = \"training\"\niterations = {asked}");
+        let scheme = "[[scheme]]\nuse = \"seal-ckks\"";
+        place.write(
+            "e.toml",
+            experiment("use = \"wine-quality\"", &task, scheme),
+        );
+        let outcome = place.call(&["explain", "e.toml"]);
+        outcome.ends_with(0).says(&[
+            "refused: depth: ",
+            "levels",
+            "`iterations = ",
+            &format!("fits, {asked} were asked for"),
+        ]);
+    }
+}

@@ -139,11 +139,10 @@ impl Prepared for Training {
 
     fn server_sees(&self) -> Option<String> {
         Some(match &self.statement.method {
-            Method::Gram(_) => "how many rows there are".into(),
-            Method::Gradient(_) => {
-                "how many rows there are, and the learning rate; neither rows, targets nor weights"
-                    .into()
-            }
+            Method::Gram(_) => "how many rows there are, the largest magnitude in them".into(),
+            Method::Gradient(_) => "how many rows there are, the largest magnitude in them, the \
+                                    learning rate; neither rows, targets nor weights"
+                .into(),
             Method::Parties(n) => {
                 format!("that {n} parties take part; the key owner sees the sum of their moments")
             }

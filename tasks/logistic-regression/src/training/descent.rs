@@ -3,6 +3,10 @@
 use hexperiment_core::task::TaskError;
 use ndarray::{Array1, Array2};
 
+/// The most that a weight may be, on standardised features: one deviation more multiplies the odds
+/// by `e^10`. Programs are built on it; a descent that leaves it diverges.
+pub(crate) const LARGEST_WEIGHT: f64 = 10.0;
+
 /// The public numbers of Nesterov's method (*A method for solving the convex programming problem
 /// with convergence rate O(1/k^2)*, Soviet Mathematics Doklady 1983), in the form of Kim et al. 2018:
 /// `w' = v + rate * gradient(v)`, `v' = (1 - eta) w' + eta w`.
@@ -57,6 +61,27 @@ pub(crate) struct Path {
     pub(crate) weights: Vec<Array1<f64>>,
     /// The largest inner product of a row and the weights, in magnitude.
     pub(crate) largest: f64,
+    /// The largest weight on the way, in magnitude.
+    pub(crate) largest_weight: f64,
+}
+
+impl Path {
+    fn of(steps: usize) -> Self {
+        Self {
+            weights: Vec::with_capacity(steps),
+            largest: 0.0,
+            largest_weight: 0.0,
+        }
+    }
+
+    /// Takes notice of weights, and of the largest inner product there.
+    fn meet(&mut self, weights: &Array1<f64>, inner: f64) {
+        // NaN is the greatest.
+        let greater = |a: f64, b: f64| if b.total_cmp(&a).is_gt() { b } else { a };
+        self.largest = greater(self.largest, inner.abs());
+        let weights = weights.iter().map(|w| w.abs());
+        self.largest_weight = weights.fold(self.largest_weight, greater);
+    }
 }
 
 impl SignedRows {
@@ -106,13 +131,10 @@ impl SignedRows {
         sigmoid: &dyn Fn(f64) -> f64,
     ) -> Result<Path, TaskError> {
         let mut w = Array1::zeros(self.rows.ncols());
-        let mut path = Path {
-            weights: Vec::with_capacity(steps),
-            largest: 0.0,
-        };
+        let mut path = Path::of(steps);
         for _ in 0..steps {
             let (gradient, largest) = self.gradient(&w, sigmoid);
-            path.largest = path.largest.max(largest);
+            path.meet(&w, largest);
             w = &w + &solve(penalised(&gradient, &w, penalty))?;
             path.weights.push(w.clone());
         }
@@ -123,19 +145,17 @@ impl SignedRows {
     pub(crate) fn descend(&self, schedule: &Schedule, sigmoid: &dyn Fn(f64) -> f64) -> Path {
         let mut v = Array1::zeros(self.rows.ncols());
         let mut last = v.clone();
-        let mut path = Path {
-            weights: Vec::with_capacity(schedule.iterations),
-            largest: 0.0,
-        };
+        let mut path = Path::of(schedule.iterations);
         for t in 0..schedule.iterations {
             let (gradient, largest) = self.gradient(&v, sigmoid);
-            path.largest = path.largest.max(largest);
+            path.meet(&v, largest);
             let next = schedule.step(&v, &gradient);
             let eta = Schedule::momentum(t);
             v = &next * (1.0 - eta) + &last * eta;
             path.weights.push(next.clone());
             last = next;
         }
+        path.meet(&last, 0.0);
         path
     }
 }

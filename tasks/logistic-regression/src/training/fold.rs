@@ -12,7 +12,7 @@ use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha20Rng;
 
-use super::descent::{Path, Schedule, SignedRows};
+use super::descent::{LARGEST_WEIGHT, Path, Schedule, SignedRows};
 use super::hessian;
 use super::settings::Settings;
 
@@ -208,7 +208,7 @@ impl Fold {
     }
 }
 
-/// Fails where inner products leave the polynomial's range.
+/// Fails where inner products leave the polynomial's range, or weights theirs.
 fn within(path: &Path, stand_in: &OddSigmoid) -> Result<(), TaskError> {
     // Not above it, or not a number.
     if path.largest.is_nan() || path.largest > stand_in.bound() {
@@ -217,6 +217,13 @@ fn within(path: &Path, stand_in: &OddSigmoid) -> Result<(), TaskError> {
              widen `sigmoid_range`, lower `learning_rate` or `iterations`, or raise `alpha`",
             path.largest,
             stand_in.bound()
+        )));
+    }
+    if path.largest_weight.is_nan() || path.largest_weight > LARGEST_WEIGHT {
+        return Err(TaskError::Options(format!(
+            "in clear a weight reaches {:.1}, expected at most {LARGEST_WEIGHT}; lower \
+             `learning_rate` or `iterations`, or raise `alpha`",
+            path.largest_weight
         )));
     }
     Ok(())

@@ -73,6 +73,23 @@ impl Training {
     }
 }
 
+impl Training {
+    /// What a program on rows says of them by its public numbers.
+    fn public(&self, statement: &nesterov::Statement) -> String {
+        let classes = if statement.counted() {
+            ", the share of the rarer class"
+        } else {
+            ""
+        };
+        let range = if self.settings.sigmoid_range > 0.0 {
+            "the sigmoid's range"
+        } else {
+            "the sigmoid's range, and by it about how large inner products of rows and weights get"
+        };
+        format!("how many rows there are, the largest magnitude in them{classes}, {range}")
+    }
+}
+
 /// The vectors that the client sends.
 fn sent(statement: &nesterov::Statement, fold: &Fold) -> Array2<f64> {
     let rows = statement.flat.flatten(fold.rows.rows.view());
@@ -144,24 +161,26 @@ impl Prepared for Training {
     }
 
     fn server_sees(&self) -> Option<String> {
+        let no_more = "neither rows, labels nor weights";
         Some(match &self.plan {
-            Plan::Nesterov(_) => {
-                "how many rows there are, the learning rate and the sigmoid's range; neither rows, \
-                 labels nor weights"
-                    .into()
+            Plan::Nesterov(statement) => {
+                format!("{}, the learning rate; {no_more}", self.public(statement))
             }
-            Plan::Refresh(_) => {
-                "how many rows and epochs there are; neither rows, labels nor weights. The key \
-                 owner takes part in every epoch, and sees every gradient"
-                    .into()
-            }
-            Plan::Hessian(statement) => match statement.moment {
-                hessian::Moment::Server { .. } if statement.gradient.is_some() => {
-                    "how many rows and steps there are; the key owner takes part in every step"
-                        .into()
+            Plan::Refresh(statement) => format!(
+                "{}, how many epochs there are; {no_more}. The key owner takes part in every \
+                 epoch, and sees every gradient",
+                self.public(statement)
+            ),
+            Plan::Hessian(statement) => match (&statement.moment, &statement.gradient) {
+                (hessian::Moment::Server { .. }, Some(gradient)) => format!(
+                    "{}, how many steps there are; {no_more}. The key owner takes part in every \
+                     step",
+                    self.public(gradient)
+                ),
+                (hessian::Moment::Server { .. }, None) => {
+                    "how many rows there are, the largest magnitude in them".into()
                 }
-                hessian::Moment::Server { .. } => "how many rows there are".into(),
-                hessian::Moment::Parties(n) => {
+                (hessian::Moment::Parties(n), _) => {
                     format!(
                         "that {n} parties take part; the key owner sees the sum of their moments"
                     )

@@ -12,7 +12,7 @@ use hexperiment_core::program::{
     Column, Input, Interval, Output, Party, Program, ProgramBuilder, ProgramError, Public, ValueId,
 };
 
-use super::descent::Schedule;
+use super::descent::{LARGEST_WEIGHT, Schedule};
 
 /// What the program depends on; all of it is public.
 #[derive(Clone, Debug)]
@@ -119,6 +119,9 @@ impl Statement {
                 value: builder.add(part, known)?,
                 factor: 1.0,
             };
+            // Derived ranges grow by a factor with each iteration, where weights converge.
+            let bound = Interval::symmetric(LARGEST_WEIGHT * self.total);
+            builder.assume(next.value, bound)?;
             if !last {
                 // w' from v' = (1 - eta) w' + eta w; a level below, which the next iteration has.
                 let terms = vec![
@@ -139,14 +142,12 @@ impl Statement {
         }
     }
 
-    /// What the sum of a column's magnitudes, counted, is at most: of a standardised column at most
-    /// the number of rows; where classes count differently, assumed to be twice as much.
+    /// What the sum of a column's magnitudes, counted, is at most. A standardised column has a sum
+    /// of squares of `n`, the number of rows, at most. Where the rarer class counts `m`, it has
+    /// `n / 2m` rows and the other one counts `m / (2m - 1)`: the squares of what rows count sum up
+    /// to `n m^2 / (2m - 1)`. Then by Cauchy and Schwarz.
     fn mass(&self) -> f64 {
-        if self.counted() {
-            2.0 * self.total
-        } else {
-            self.total * (1.0 + 1e-9)
-        }
+        self.total * self.most / (2.0 * self.most - 1.0).sqrt() * (1.0 + 1e-9)
     }
 
     /// The inner product of each row and the weights, as a share of the sigmoid's range, at every

@@ -10,14 +10,11 @@ use hexperiment_core::session::Session;
 use hexperiment_core::task::TaskError;
 use ndarray::{Array1, Array2};
 
-use super::descent::Schedule;
+use super::descent::{LARGEST_WEIGHT, Schedule};
 use super::nesterov::Statement;
 
 /// The order in which rows are flattened: the inner product goes round, and nothing is masked.
 pub(crate) const ORDER: Order = Order::Columns;
-
-/// The most that a weight is assumed to be.
-const LARGEST_WEIGHT: f64 = 10.0;
 
 /// The gradient alone.
 pub(crate) fn program(statement: &Statement) -> Result<Program, ProgramError> {
