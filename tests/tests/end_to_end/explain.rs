@@ -158,12 +158,11 @@ fn refusals_are_explained() {
 #[test]
 fn too_many_iterations_are_told_how_many_fit() {
     for (task, asked) in [
-        ("use = \"logistic-regression\"\nmethod = \"nesterov\"", 9),
         ("use = \"logistic-regression\"\nmethod = \"nesterov\"", 60),
         ("use = \"linear-regression\"\nmethod = \"gradient\"", 90),
     ] {
         let place = Place::new();
-        let task = format!("{task}\nmode = \"training\"\niterations = {asked}");
+        let task = format!("{task}\nmode = \"training\"\nfeatures = 2\niterations = {asked}");
         let scheme = "[[scheme]]\nuse = \"seal-ckks\"";
         place.write(
             "e.toml",

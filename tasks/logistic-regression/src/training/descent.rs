@@ -45,6 +45,11 @@ impl Schedule {
     }
 }
 
+/// The greater number; NaN is the greatest.
+fn greater(a: f64, b: f64) -> f64 {
+    if b.total_cmp(&a).is_gt() { b } else { a }
+}
+
 /// Rows with their labels in them: `y (x, 1)` with `y` of 1 or -1, what each counts, and what
 /// their sum is divided by.
 #[derive(Clone, Debug)]
@@ -76,8 +81,6 @@ impl Path {
 
     /// Takes notice of weights, and of the largest inner product there.
     fn meet(&mut self, weights: &Array1<f64>, inner: f64) {
-        // NaN is the greatest.
-        let greater = |a: f64, b: f64| if b.total_cmp(&a).is_gt() { b } else { a };
         self.largest = greater(self.largest, inner.abs());
         let weights = weights.iter().map(|w| w.abs());
         self.largest_weight = weights.fold(self.largest_weight, greater);
