@@ -11,7 +11,7 @@ use hexperiment_core::registry;
 use hexperiment_core::scheme::CompileRequest;
 use hexperiment_core::security::SecurityDemand;
 use hexperiment_core::session::Session;
-use hexperiment_core::task::{Outcome, PrepareRequest, Prepared, Quality, Task, TaskError};
+use hexperiment_core::task::{Metric, Outcome, PrepareRequest, Prepared, Quality, Task, TaskError};
 use ndarray::{Array1, Array2};
 use scheme_plaintext as _;
 use task_linear_regression::LinearRegression;
@@ -116,6 +116,17 @@ fn check(given: &[(&str, OptionValue)], coefficient_error: f64) {
         run.quality
     );
     assert!(run.value("r2") > 0.9, "{:?}", run.quality);
+    // The records tell of the oracle's iterations before the last what the file tells of all.
+    let named = |m: &&Metric| m.name.starts_with("oracle_r2_iteration_");
+    let points: Vec<&Metric> = run.quality.metrics.iter().filter(named).collect();
+    let curve = run.file("curve.csv");
+    let rows: Vec<Vec<&str>> = curve.lines().map(|l| l.split(',').collect()).collect();
+    assert_eq!(points.is_empty(), rows.len() == 2, "{curve}");
+    for point in points {
+        let (_, iteration) = point.name.rsplit_once('_').unwrap();
+        let row = rows.iter().find(|row| row[0] == iteration).unwrap();
+        assert_eq!(format!("{:.6}", point.value), row[1], "{point:?}");
+    }
 }
 
 #[test]

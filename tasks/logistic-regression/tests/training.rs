@@ -186,6 +186,15 @@ fn curves_say_whose_they_are() {
             .lines()
             .map(|l| l.split(',').map(String::from).collect())
             .collect();
+        // The records tell the same, by the same owners.
+        for row in &rows[1..] {
+            let (owner, auc) = match row[3].as_str() {
+                "" => ("oracle_", &row[1]),
+                _ => ("", &row[3]),
+            };
+            let value = run.value(&format!("{owner}auc_iteration_{}", row[0]));
+            assert_eq!(&format!("{value:.6}"), auc, "{row:?}");
+        }
         rows
     };
     let nesterov = curve("nesterov");

@@ -19,6 +19,9 @@ pub(crate) const MORE_METRICS: [&str; 5] = [
     "training_rows",
 ];
 
+/// The curve in the records has about so many points; `curve.csv` has all.
+const POINTS: usize = 20;
+
 /// Scores of all folds' test rows, less each fold's threshold; `pick` chooses each fold's model.
 fn margins(
     settings: &Settings,
@@ -97,6 +100,19 @@ pub(crate) fn score(
             plaintext,
         });
     }
+    let points = curve(settings, folds, outcome)?;
+    for point in points.iter().step_by(points.len().div_ceil(POINTS).max(1)) {
+        // What nobody decrypted in the run is named for whose it is.
+        let (owner, value, plaintext) = match point.decrypted {
+            Some(auc) => ("", auc, Some(point.clear)),
+            None => ("oracle_", point.clear, None),
+        };
+        metrics.push(Metric {
+            name: format!("{owner}auc_iteration_{}", point.iteration),
+            value,
+            plaintext,
+        });
+    }
     Ok(Quality {
         samples: truth.len(),
         metrics,
@@ -112,7 +128,7 @@ pub(crate) fn artefacts(
 ) -> Result<Vec<Artefact>, TaskError> {
     let mut files = vec![Artefact {
         name: "curve.csv".into(),
-        bytes: curve(settings, folds, outcome)?.into_bytes(),
+        bytes: table(&curve(settings, folds, outcome)?).into_bytes(),
     }];
     if let [fold] = folds
         && settings.folds == 0
@@ -131,30 +147,58 @@ pub(crate) fn artefacts(
     Ok(files)
 }
 
-/// The learning curve on the test rows. What the key owner decrypted is marked so; all else is the
-/// oracle's, for nobody sees it in a run that stays encrypted.
-fn curve(settings: &Settings, folds: &[Fold], outcome: &Outcome) -> Result<String, TaskError> {
+/// The areas under the ROC curve on the test rows after one iteration.
+struct Point {
+    /// From 1.
+    iteration: usize,
+    /// The same algorithm's in clear, the oracle's.
+    clear: f64,
+    /// With the exact sigmoid in clear.
+    exact: f64,
+    /// Of the weights that the key owner decrypted in the run, if it did.
+    decrypted: Option<f64>,
+}
+
+/// The learning curve. What the key owner decrypted is marked so; all else is the oracle's, for
+/// nobody sees it in a run that stays encrypted.
+fn curve(settings: &Settings, folds: &[Fold], outcome: &Outcome) -> Result<Vec<Point>, TaskError> {
     let truth = truth(folds);
     let auc = |scores: Vec<f64>| metrics::auc(&scores, &truth);
     let steps = folds.iter().map(|f| f.clear.len()).min().unwrap_or(0);
     let seen = outcome.outputs.iter().map(Array2::ncols).min().unwrap_or(0);
-    let mut text = String::from("iteration,oracle_auc,oracle_exact_sigmoid_auc,decrypted_auc\n");
-    for t in 0..steps {
+    let point = |t: usize| {
         let clear = auc(margins(settings, folds, |_, f| model(&f.clear[t]))?);
         let exact = auc(margins(settings, folds, |_, f| model(&f.exact[t]))?);
         // The last columns are those of the last iterations.
         let place = (t + seen).checked_sub(steps);
-        let decrypted = match place {
-            None => String::new(),
-            Some(place) => {
-                let scores = margins(settings, folds, |k, _| {
-                    model(&column(&outcome.outputs[k], place))
-                })?;
-                format!("{:.6}", auc(scores))
-            }
-        };
+        let weights = |k: usize, place| model(&column(&outcome.outputs[k], place));
+        let decrypted = place
+            .map(|place| margins(settings, folds, |k, _| weights(k, place)).map(auc))
+            .transpose()?;
+        Ok(Point {
+            iteration: t + 1,
+            clear,
+            exact,
+            decrypted,
+        })
+    };
+    (0..steps).map(point).collect()
+}
+
+/// `curve.csv`.
+fn table(points: &[Point]) -> String {
+    let mut text = String::from("iteration,oracle_auc,oracle_exact_sigmoid_auc,decrypted_auc\n");
+    for point in points {
+        let decrypted = point.decrypted.map(|auc| format!("{auc:.6}"));
+        let decrypted = decrypted.unwrap_or_default();
+        let Point {
+            iteration,
+            clear,
+            exact,
+            ..
+        } = point;
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{},{clear:.6},{exact:.6},{decrypted}", t + 1);
+        let _ = writeln!(text, "{iteration},{clear:.6},{exact:.6},{decrypted}");
     }
-    Ok(text)
+    text
 }
