@@ -320,11 +320,12 @@ fn photo_pooling() {
     });
 }
 
-/// Of the strides one will do, and of the windows the one that all have.
+/// Of images and strides one will do, and of the windows the one that all have.
 #[test]
 fn photo_pooling_strides() {
     check("photo-pooling-strides", |experiment| {
         once(experiment);
+        set(experiment, "matrix", "dataset.use", vec!["photo"]);
         set(experiment, "matrix", "task.stride", vec![1]);
         set(experiment, "matrix", "task.window", vec![2]);
         let ok: Table = "status = \"ok\"".parse().unwrap();
