@@ -2,18 +2,29 @@
 
 use std::io;
 
-use hexperiment_core::summary::{COLUMNS, Field, Row};
+use hexperiment_core::source::printable;
+use hexperiment_core::summary::{BEFORE_AXES, COLUMNS, Row, axes};
 
-/// The rows as CSV, with a header of [`COLUMNS`]; numbers in full, fields that do not apply
-/// empty.
+/// The rows as CSV, with a header of [`COLUMNS`] and, behind [`BEFORE_AXES`], of the matrix' axes;
+/// numbers in full, fields that do not apply empty.
 pub fn summary_csv(rows: &[Row]) -> io::Result<Vec<u8>> {
+    let axes = axes(rows);
+    let place = 1 + COLUMNS
+        .iter()
+        .position(|column| column.name == BEFORE_AXES)
+        .unwrap_or_default();
+    let (before, behind) = COLUMNS.split_at(place);
     let mut writer = csv::Writer::from_writer(vec![]);
-    writer.write_record(COLUMNS)?;
+    let names = before.iter().map(|column| column.name);
+    let names = names.chain(axes.iter().copied());
+    writer.write_record(names.chain(behind.iter().map(|column| column.name)))?;
     for row in rows {
-        let fields = COLUMNS
-            .iter()
-            .map(|name| row.column(name).unwrap_or(Field::Empty));
-        writer.write_record(fields.map(|field| field.to_string()))?;
+        let fields = before.iter().map(|column| column.of(row));
+        let fields = fields.chain(axes.iter().map(|key| row.axis(key)));
+        let fields = fields.chain(behind.iter().map(|column| column.of(row)));
+        // Lines within a field stay lines, as CSV has them.
+        writer
+            .write_record(fields.map(|field| printable::lines(&field.to_string()).into_owned()))?;
     }
     writer
         .into_inner()

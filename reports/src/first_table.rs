@@ -1,20 +1,19 @@
-//! The first table: a line for each cell, its fields as text.
+//! The first table: a line for each cell, as wide as there is room.
 
 use hexperiment_core::measure::Estimate;
+use hexperiment_core::record::Clock;
 use hexperiment_core::security::Protection;
-use hexperiment_core::summary::{Measured, Row};
+use hexperiment_core::summary::{Measured, Row, axes};
 
+use crate::fit::{Alternative, Candidate, Id};
+use crate::grid::Column;
 use crate::notes::Footnotes;
-use crate::units::{bytes, significant};
+use crate::units::{SHORT_UNITS, bytes, short_bytes, significant};
 
 /// The mark of a row that is protected less than was demanded, or than is usual.
 pub(crate) const INSECURE: &str = "!insecure";
-
-/// A table as text; a newline in the head is where it may break.
-pub(crate) struct FirstTable {
-    pub(crate) head: Vec<String>,
-    pub(crate) lines: Vec<Vec<String>>,
-}
+/// The mark of a row whose times are not those of a quiet machine.
+pub(crate) const BUSY: &str = "!busy";
 
 /// The metric that is the headline of every row, if they agree on one.
 fn headline(rows: &[Row]) -> Option<&str> {
@@ -26,77 +25,188 @@ fn headline(rows: &[Row]) -> Option<&str> {
     names.all(|name| name == first).then_some(first)
 }
 
-/// The table; what the servers see is in `footnotes`.
-pub(crate) fn first_table(rows: &[Row], footnotes: &Footnotes) -> FirstTable {
-    let metric = headline(rows);
-    let head = [
-        "label",
-        metric.unwrap_or("metric"),
-        "in\nclear",
-        "max\nerror",
-        "ms per\nsample",
-        "evaluate ms\n[95 %]",
-        "up",
-        "down",
-        "keys",
-        "bits",
-        "sees",
-        "status",
-    ];
-    FirstTable {
-        head: head.map(str::to_owned).to_vec(),
-        lines: rows
-            .iter()
-            .map(|row| line(row, metric.is_none(), footnotes))
-            .collect(),
+/// The columns, each whole and, where it can be, short. What is the same in all rows is told by
+/// [`facts`](crate::notes::facts), and has no column.
+pub(crate) fn first_table(rows: &[Row], footnotes: &Footnotes, clock: Clock) -> Vec<Candidate> {
+    let texts = |f: &dyn Fn(&Row) -> String| -> Vec<String> { rows.iter().map(f).collect() };
+    let measured = |f: &dyn Fn(&Measured) -> String| {
+        texts(&|row| row.measured.as_ref().map_or(String::new(), f))
+    };
+    let number = |id, head: &str, cells| Candidate::new(id, Column::numbers(head, cells));
+    let mut all = vec![Candidate::new(
+        Id::Label,
+        Column::words("label", texts(&|row| row.cell.label.clone())),
+    )];
+    all.extend(axis_columns(rows));
+    for (id, head, column) in [
+        (Id::Samples, "samples", "samples"),
+        (Id::Repetitions, "repetitions", "repetitions"),
+    ] {
+        if same(rows, column).is_none() {
+            let cells = texts(&|row| row.column(column).map_or(String::new(), |f| f.to_string()));
+            all.push(number(id, head, cells));
+        }
     }
+    let metric = headline(rows);
+    let name = |name: &str| match metric {
+        Some(_) => String::new(),
+        None => format!("{name} "),
+    };
+    let values = texts(&|row| {
+        row.headline().map_or(String::new(), |m| {
+            format!("{}{}", name(&m.name), value(m.value))
+        })
+    });
+    let clear = texts(&|row| {
+        let clear = row.headline().and_then(|m| m.plaintext);
+        clear.map_or(String::new(), value)
+    });
+    all.push(number(Id::Metric, metric.unwrap_or("metric"), values));
+    all.push(number(Id::Clear, "in the\nclear", clear));
+    all.push(number(
+        Id::Error,
+        "max\nerror",
+        measured(&|m| significant(m.errors.max_abs, 2)),
+    ));
+    let ms = match clock {
+        Clock::Wall => "ms",
+        Clock::Cpu => "CPU ms",
+    };
+    all.push(number(
+        Id::PerSample,
+        &format!("{ms} per\nsample"),
+        measured(&|m| significant(m.total_ms_per_sample(clock), 3)),
+    ));
+    all.push(evaluation(rows, clock, ms));
+    for (id, head, size) in [
+        (Id::Up, "up", upload as fn(&Row) -> Option<u64>),
+        (Id::Down, "down", download),
+        (Id::Keys, "keys", keys),
+    ] {
+        let told = |f: fn(u64) -> String| texts(&|row| size(row).map_or(String::new(), f));
+        all.push(number(id, head, told(bytes)).or(Alternative {
+            column: Column::numbers(head, told(short_bytes)),
+            legend: Some(SHORT_UNITS),
+        }));
+    }
+    all.push(number(Id::Bits, "bits", texts(&bits)));
+    let sees = texts(&|row| footnotes.of(row));
+    all.push(Candidate::new(Id::Sees, Column::words("sees", sees)));
+    let short_status = Alternative {
+        column: Column::words("status", texts(&|row| marked(row, String::new()))),
+        legend: None,
+    };
+    let statuses = texts(&|row| marked(row, with_client(row)));
+    all.push(Candidate::new(Id::Status, Column::words("status", statuses)).or(short_status));
+    all
 }
 
-fn line(row: &Row, names_metric: bool, footnotes: &Footnotes) -> Vec<String> {
-    let measured = |f: &dyn Fn(&Measured) -> String| row.measured.as_ref().map_or(String::new(), f);
-    let metric = row.headline().map_or(String::new(), |m| {
-        let value = number(m.value);
-        if names_metric {
-            format!("{} {value}", m.name)
+fn upload(row: &Row) -> Option<u64> {
+    Some(row.measured.as_ref()?.traffic.upload_bytes)
+}
+
+fn download(row: &Row) -> Option<u64> {
+    Some(row.measured.as_ref()?.traffic.download_bytes)
+}
+
+fn keys(row: &Row) -> Option<u64> {
+    Some(row.setup.as_ref()?.keys.total())
+}
+
+/// What all rows that have something in a column have in it; `None` if they differ.
+pub(crate) fn same(rows: &[Row], column: &str) -> Option<String> {
+    let mut texts = rows
+        .iter()
+        .filter_map(|row| row.column(column))
+        .map(|field| field.to_string())
+        .filter(|text| !text.is_empty());
+    let first = texts.next().unwrap_or_default();
+    texts.all(|text| text == first).then_some(first)
+}
+
+/// A column for each axis of the matrix.
+fn axis_columns(rows: &[Row]) -> impl Iterator<Item = Candidate> {
+    let keys = axes(rows);
+    let option = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
+    let columns: Vec<Candidate> = keys
+        .iter()
+        .map(|key| {
+            let alike = keys.iter().filter(|k| option(k) == option(key)).count();
+            // `task.seed` and `run.seed` are told apart by their sections.
+            let head = match alike {
+                1 => option(key),
+                _ => (*key).to_owned(),
+            };
+            let cells: Vec<String> = rows.iter().map(|r| r.axis(key).to_string()).collect();
+            let is_number = cells
+                .iter()
+                .all(|c| c.is_empty() || c.parse::<f64>().is_ok());
+            let column = |head: String| Column {
+                head,
+                is_number,
+                cells: cells.clone(),
+            };
+            let broken = head.replace('_', "_\n").replace('.', ".\n");
+            Candidate::new(Id::Axis, column(head)).or(Alternative {
+                column: column(broken),
+                legend: None,
+            })
+        })
+        .collect();
+    columns.into_iter()
+}
+
+/// The evaluation's median, with its interval or with how far that is from it.
+fn evaluation(rows: &[Row], clock: Clock, ms: &str) -> Candidate {
+    let told = |f: fn(Estimate) -> String| -> Vec<String> {
+        let cells = rows.iter().map(|row| match &row.measured {
+            None => String::new(),
+            Some(m) if m.repetitions == 1 => significant(m.evaluation(clock).median, 3),
+            Some(m) => f(m.evaluation(clock)),
+        });
+        cells.collect()
+    };
+    let whole = told(|e| {
+        let [median, low, high] = [e.median, e.low, e.high].map(|x| significant(x, 3));
+        format!("{median} [{low}, {high}]")
+    });
+    let short = told(|e| {
+        let beside = (e.high - e.median).max(e.median - e.low);
+        let percent = 100.0 * beside / e.median;
+        let median = significant(e.median, 3);
+        if percent.is_finite() {
+            format!("{median} ±{}%", percent_of(percent))
         } else {
-            value
+            median
         }
     });
-    let clear = row
-        .headline()
-        .and_then(|m| m.plaintext)
-        .map_or(String::new(), number);
-    vec![
-        row.name().to_owned(),
-        metric,
-        clear,
-        measured(&|m| significant(m.errors.max_abs, 2)),
-        measured(&|m| significant(m.total_ms_per_sample(), 3)),
-        measured(&|m| {
-            let Estimate { median, low, high } = m.evaluate_ms;
-            let [median, low, high] = [median, low, high].map(|x| significant(x, 3));
-            match m.repetitions {
-                1 => median,
-                _ => format!("{median} [{low}, {high}]"),
-            }
-        }),
-        measured(&|m| bytes(m.traffic.upload_bytes)),
-        measured(&|m| bytes(m.traffic.download_bytes)),
-        row.setup
-            .as_ref()
-            .map_or(String::new(), |s| bytes(s.keys.total())),
-        bits(row),
-        footnotes.of(row),
-        status(row),
-    ]
+    let column = Column::numbers(format!("evaluate {ms}\n[95 %]"), whole);
+    Candidate::new(Id::Evaluate, column).or(Alternative {
+        column: Column::numbers(format!("evaluate\n{ms} ±"), short),
+        legend: Some("±: the further end of the 95 % interval, in % of the median"),
+    })
+}
+
+/// A percentage that is never rounded to none.
+fn percent_of(percent: f64) -> String {
+    if percent > 0.0 && percent < 0.5 {
+        "<1".into()
+    } else {
+        format!("{percent:.0}")
+    }
 }
 
 /// How the row ended, and what its scheme left to the client.
-fn status(row: &Row) -> String {
-    match client_part(row) {
-        Some(part) => format!("{}, {part}", row.status),
-        None => row.status.to_string(),
-    }
+fn with_client(row: &Row) -> String {
+    client_part(row).map_or(String::new(), |part| format!(", {part}"))
+}
+
+fn marked(row: &Row, more: String) -> String {
+    let busy = match row.busy {
+        Some(_) => format!(" {BUSY}"),
+        None => String::new(),
+    };
+    format!("{}{busy}{more}", row.status)
 }
 
 /// What the client computes in clear, if anything: `client: step`.
@@ -106,7 +216,7 @@ pub(crate) fn client_part(row: &Row) -> Option<String> {
 }
 
 /// A metric: four decimals are what a data set of some hundred rows can tell apart.
-pub(crate) fn number(value: f64) -> String {
+pub(crate) fn value(value: f64) -> String {
     if value == 0.0 || (0.001..10_000.0).contains(&value.abs()) {
         let text = format!("{value:.4}");
         // What is only near a whole number must not look like one.

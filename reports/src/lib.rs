@@ -5,12 +5,16 @@
 //! compute nothing on their own but the ranking of times.
 
 mod csv_file;
+mod details;
 mod first_table;
+mod fit;
+mod grid;
 mod markdown;
 mod notes;
 mod overview;
 mod page;
 mod ranking;
+mod report;
 mod terminal;
 mod units;
 
@@ -22,7 +26,7 @@ use hexperiment_core::summary::{Records, Row, Verdict};
 
 pub use csv_file::summary_csv;
 pub use markdown::markdown;
-pub use overview::{Known, Overview};
+pub use overview::{Known, Overview, Runs};
 pub use terminal::terminal;
 
 /// Writes `table.md` and `summary.csv` into `dir`, each whole or not at all.

@@ -1,11 +1,11 @@
 //! What numbers alone do not say: what the server sees, what the client does, why a cell ended.
 
-use hexperiment_core::record::Status;
+use hexperiment_core::record::{Clock, Status};
 use hexperiment_core::security::Protection;
-use hexperiment_core::summary::Row;
+use hexperiment_core::summary::{Busy, Row};
 
-use crate::first_table::INSECURE;
-use crate::units::{bytes, counted};
+use crate::first_table::{BUSY, INSECURE, same};
+use crate::units::{bytes, counted, significant};
 
 /// Repetitions from which on an interval is a bootstrap's (see [`Estimate`]).
 ///
@@ -45,13 +45,107 @@ impl Footnotes {
         }
     }
 
-    /// `[1] The server sees …`
-    pub(crate) fn lines(&self) -> Vec<(String, String)> {
-        (1..)
-            .zip(&self.texts)
+    /// `[1]`, and what the server sees.
+    pub(crate) fn by_number(&self) -> Vec<(String, String)> {
+        let numbered = (1..).zip(&self.texts);
+        numbered
             .map(|(n, text)| (format!("[{n}] "), format!("the server sees {text}")))
             .collect()
     }
+
+    /// Of which rows, and what the server sees: for a table without the numbers.
+    pub(crate) fn by_row(&self, rows: &[Row]) -> Vec<(String, String)> {
+        let of = |text: &String| {
+            let of = rows.iter().filter(|row| sees(row).as_ref() == Some(text));
+            whom(rows, &of.map(Row::name).collect::<Vec<_>>())
+        };
+        let texts = self.texts.iter();
+        texts
+            .map(|text| (of(text), format!("the server sees {text}")))
+            .collect()
+    }
+}
+
+/// What all rows have in common, so that no column says it: what ran on what, how often, when.
+pub(crate) fn facts(rows: &[Row]) -> String {
+    let mut facts = Vec::new();
+    if let (Some(task), Some(data)) = (same(rows, "task"), same(rows, "dataset")) {
+        facts.push(format!("{task} on {data}"));
+    }
+    for (column, one, many) in [
+        ("samples", "sample", "samples"),
+        ("repetitions", "repetition", "repetitions"),
+        ("threads", "thread", "threads"),
+    ] {
+        if let Some(Ok(count)) = same(rows, column).map(|text| text.parse()) {
+            facts.push(counted(count, one, many));
+        }
+    }
+    if let Some(seed) = same(rows, "seed") {
+        facts.push(format!("seed {seed}"));
+    }
+    let well = rows.iter().filter(|row| row.status == Status::Ok).count();
+    let cells = counted(rows.len(), "cell", "cells");
+    facts.push(format!("{well} of {cells} ok"));
+    if let Some(started) = same(rows, "started") {
+        facts.push(date(&started));
+    }
+    facts.join(", ")
+}
+
+/// `2026-05-04T09:08:07Z` as people write it.
+fn date(started: &str) -> String {
+    let (day, time) = started.split_once('T').unwrap_or((started, ""));
+    match time.get(..5) {
+        Some(minute) => format!("{day} {minute} UTC"),
+        None => day.to_owned(),
+    }
+}
+
+/// Rows whose times are not those of a quiet machine, by what tells it, and what to do.
+pub(crate) fn busy(rows: &[Row], processors: usize, clock: Clock) -> Vec<(String, String)> {
+    let figure = |busy: &Busy| match busy {
+        Busy::Waited { share } => format!("{:.0} %", 100.0 * share),
+        Busy::Stalled { wall_per_cpu } => format!("{} times", significant(*wall_per_cpu, 2)),
+        Busy::Loaded { average } => significant(*average, 2),
+    };
+    let all = |is: fn(&Busy) -> bool, what: String| {
+        let of = rows.iter().filter_map(|row| Some((row, row.busy?)));
+        let of = of.filter(|(_, busy)| is(busy));
+        let words: Vec<String> = of
+            .map(|(row, busy)| format!("{} {}", row.name(), figure(&busy)))
+            .collect();
+        (!words.is_empty()).then(|| (String::new(), format!("{what}: {}", words.join(", "))))
+    };
+    let on = counted(processors, "processor", "processors");
+    let kinds = [
+        all(
+            |b| matches!(b, Busy::Waited { .. }),
+            "share of their time that threads waited for a processor".into(),
+        ),
+        all(
+            |b| matches!(b, Busy::Stalled { .. }),
+            "wall time far above CPU time".into(),
+        ),
+        all(
+            |b| matches!(b, Busy::Loaded { .. }),
+            format!("load average on {on}"),
+        ),
+    ];
+    let mut lines: Vec<(String, String)> = kinds.into_iter().flatten().collect();
+    if !lines.is_empty() {
+        let advice = match clock {
+            Clock::Wall => {
+                "the times of these rows are not those of a quiet machine: run again on one, or \
+                 compare CPU time by `rank_by = \"cpu\"` in [run]"
+            }
+            Clock::Cpu => {
+                "CPU time leaves out the waiting, but not caches and clock rates shared with others"
+            }
+        };
+        lines.push((String::new(), format!("{BUSY}: {advice}")));
+    }
+    lines
 }
 
 fn sees(row: &Row) -> Option<String> {
@@ -77,7 +171,7 @@ pub(crate) fn ends(rows: &[Row]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// A complaint has its way out on a line of its own; here both follow one another.
+/// A complaint has its help on a line of its own; here both follow one another.
 pub(crate) fn in_one_line(reason: &str) -> String {
     reason.replace("\n  help: ", "; help: ")
 }
@@ -94,26 +188,37 @@ pub(crate) fn remarks(rows: &[Row], processors: usize) -> Vec<(String, String)> 
         }
     }
     all.into_iter()
-        .map(|(note, labels)| match labels.len() {
-            n if n == rows.len() && n > 1 => ("all".into(), note),
-            _ => (
-                shared(rows, &labels).unwrap_or_else(|| labels.join(", ")),
-                note,
-            ),
-        })
+        .map(|(note, labels)| (whom(rows, &labels), note))
         .collect()
 }
 
-/// `all at features = 3`: what rows have in common, if they are all those of one value.
-fn shared(rows: &[Row], names: &[&str]) -> Option<String> {
-    let first = rows.iter().find(|row| row.name() == names[0])?;
-    (names.len() > 1).then_some(())?;
-    first.cell.point.iter().find_map(|(key, value)| {
-        let has = |row: &&Row| row.cell.point.get(key) == Some(value);
-        let all: Vec<&str> = rows.iter().filter(has).map(Row::name).collect();
+/// What the rows of these names have in common, as short as it can be said: that they are all, all
+/// of some schemes, or all at one value of an axis; else their names.
+fn whom(rows: &[Row], names: &[&str]) -> String {
+    let names_of = |is: &dyn Fn(&Row) -> bool| -> Vec<&str> {
+        let some = rows.iter().filter(|row| is(row));
+        some.map(Row::name).collect()
+    };
+    if names.len() == rows.len() && names.len() > 1 {
+        return "all".into();
+    }
+    let mut labels: Vec<&str> = Vec::new();
+    for row in rows.iter().filter(|row| names.contains(&row.name())) {
+        if !labels.contains(&row.cell.label.as_str()) {
+            labels.push(&row.cell.label);
+        }
+    }
+    if names_of(&|row| labels.contains(&row.cell.label.as_str())) == names {
+        return labels.join(", ");
+    }
+    let first = rows.iter().find(|row| names.first() == Some(&row.name()));
+    let point = first.into_iter().flat_map(|row| &row.cell.point);
+    let mut values = point.filter_map(|(key, value)| {
+        let all = names_of(&|row| row.cell.point.get(key) == Some(value));
         let option = key.rsplit('.').next().unwrap_or(key);
         (all == names).then(|| format!("all at {option} = {value}"))
-    })
+    });
+    values.next().unwrap_or_else(|| names.join(", "))
 }
 
 fn crowded(row: &Row, processors: usize) -> Option<String> {

@@ -2,13 +2,17 @@
 
 use std::fmt::Write as _;
 
+use hexperiment_core::source::printable;
+
+use crate::grid::Column;
+
 /// A page that grows.
 pub(crate) struct Page(String);
 
 impl Page {
     /// A page with a title and what it is about.
     pub(crate) fn new(title: &str, about: &str) -> Self {
-        Self(format!("# {title}\n\n{}\n\n", flat(about)))
+        Self(format!("# {}\n\n{}\n\n", flat(title), flat(about)))
     }
 
     pub(crate) fn heading(&mut self, text: &str) {
@@ -31,34 +35,33 @@ impl Page {
         self.0.push('\n');
     }
 
-    pub(crate) fn pairs(&mut self, title: &str, items: Vec<(String, String)>) {
-        if items.is_empty() {
-            return;
-        }
-        self.heading(title);
+    /// What is said of whom, as a list.
+    pub(crate) fn pairs(&mut self, items: Vec<(String, String)>) {
         self.list(items.into_iter().map(|(label, what)| match label.as_str() {
-            "" => what,
+            "" => escaped(&what),
             label => format!("**{}**: {}", escaped(label), escaped(&what)),
         }));
     }
 
-    /// A table whose columns `right` are numbers. Lines within a cell stay lines.
-    pub(crate) fn table(
-        &mut self,
-        head: &[String],
-        lines: Vec<Vec<String>>,
-        right: std::ops::Range<usize>,
-    ) {
-        let rule = (0..head.len()).map(|i| if right.contains(&i) { "---:" } else { "---" });
-        let rule: Vec<String> = rule.map(str::to_owned).collect();
-        let head = head.iter().map(|c| escaped(c)).collect();
-        let body = lines
-            .into_iter()
-            .map(|l| l.iter().map(|c| escaped_lines(c)).collect::<Vec<_>>());
-        for line in [head, rule].into_iter().chain(body) {
-            let _ = writeln!(self.0, "| {} |", line.join(" | "));
+    /// A table. Lines within a cell stay lines.
+    pub(crate) fn table(&mut self, columns: &[Column]) {
+        let head = columns.iter().map(|c| escaped(&c.head));
+        let rule = columns
+            .iter()
+            .map(|c| if c.is_number { "---:" } else { "---" }.to_owned());
+        self.line(head);
+        self.line(rule);
+        let rows = columns.iter().map(|c| c.cells.len()).max().unwrap_or(0);
+        for row in 0..rows {
+            let cell = |c: &Column| c.cells.get(row).map_or(String::new(), |t| escaped_lines(t));
+            self.line(columns.iter().map(cell));
         }
         self.0.push('\n');
+    }
+
+    fn line(&mut self, cells: impl Iterator<Item = String>) {
+        let cells: Vec<String> = cells.collect();
+        let _ = writeln!(self.0, "| {} |", cells.join(" | "));
     }
 
     /// The text, with one newline at its end.
@@ -69,9 +72,10 @@ impl Page {
     }
 }
 
-/// Text of several lines as one.
+/// Text of several lines as one, with escapes for what a terminal would obey that shows the page.
 pub(crate) fn flat(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words: Vec<&str> = text.split_whitespace().collect();
+    printable::line(&words.join(" ")).into_owned()
 }
 
 /// Text that Markdown takes as it is, also in a table.
@@ -89,9 +93,4 @@ pub(crate) fn escaped(text: &str) -> String {
 /// Likewise, line by line.
 fn escaped_lines(text: &str) -> String {
     text.lines().map(escaped).collect::<Vec<_>>().join("<br>")
-}
-
-/// Words as a head of a table.
-pub(crate) fn strings(words: &[&str]) -> Vec<String> {
-    words.iter().map(|w| (*w).to_owned()).collect()
 }

@@ -8,9 +8,9 @@
 use std::fmt::Write as _;
 
 use hexperiment_core::measure::{Comparison, compare, median};
-use hexperiment_core::record::Status;
+use hexperiment_core::record::{Clock, Status};
 use hexperiment_core::security::Protection;
-use hexperiment_core::summary::{Measured, Row};
+use hexperiment_core::summary::{Measured, Phase, Row};
 
 use crate::first_table::{INSECURE, client_part};
 use crate::units::{counted, significant};
@@ -23,6 +23,16 @@ pub(crate) struct Group {
     pub(crate) lines: Vec<(&'static str, String)>,
 }
 
+impl Group {
+    /// What stands above it.
+    pub(crate) fn heading(&self, clock: Clock) -> String {
+        match clock {
+            Clock::Wall => format!("Fastest first, at {}", self.title),
+            Clock::Cpu => format!("Least CPU time first, at {}", self.title),
+        }
+    }
+}
+
 /// All rankings of a run.
 pub(crate) struct Ranking {
     pub(crate) groups: Vec<Group>,
@@ -33,8 +43,8 @@ pub(crate) struct Ranking {
 /// Seeds the bootstrap of comparisons, so that a report made again says the same.
 const SEED: u64 = 0x7461_626c_6573;
 
-/// Ranks rows by evaluation and by total time.
-pub(crate) fn rank(rows: &[Row]) -> Ranking {
+/// Ranks rows by evaluation and by total time, as a clock has them.
+pub(crate) fn rank(rows: &[Row], clock: Clock) -> Ranking {
     let mut groups: Vec<(String, Vec<(&Row, &Measured)>)> = Vec::new();
     let mut left_out = Vec::new();
     for row in rows.iter().filter(|row| row.status == Status::Ok) {
@@ -68,12 +78,10 @@ pub(crate) fn rank(rows: &[Row]) -> Ranking {
                     format!("{only} is alone: there is nothing to compare it with"),
                 )]
             } else {
+                let order = |phase: fn(&Measured) -> &Phase| order(&members, phase, clock);
                 vec![
-                    ("evaluation", order(&members, |m| &m.evaluations_ms)),
-                    (
-                        "encrypt + evaluate + decrypt",
-                        order(&members, |m| &m.totals_ms),
-                    ),
+                    ("evaluation", order(|m| &m.evaluate)),
+                    ("encrypt + evaluate + decrypt", order(|m| &m.total)),
                 ]
             },
         })
@@ -123,16 +131,20 @@ fn name(row: &Row) -> String {
 }
 
 /// The rows by median time, each compared with the first.
-fn order(members: &[(&Row, &Measured)], times: fn(&Measured) -> &Vec<f64>) -> String {
+fn order(members: &[(&Row, &Measured)], phase: fn(&Measured) -> &Phase, clock: Clock) -> String {
     let mut sorted: Vec<(String, &[f64])> = members
         .iter()
-        .map(|(row, m)| (name(row), times(m).as_slice()))
+        .map(|(row, m)| (name(row), phase(m).values(clock)))
         .collect();
     sorted.sort_by(|(_, a), (_, b)| median(a).total_cmp(&median(b)));
     let Some(((first, least), others)) = sorted.split_first() else {
         return String::new();
     };
-    let mut words = vec![format!("{first} {} ms", significant(median(least), 3))];
+    let of = match clock {
+        Clock::Wall => "",
+        Clock::Cpu => " of CPU time",
+    };
+    let mut words = vec![format!("{first} {} ms{of}", significant(median(least), 3))];
     words.extend(others.iter().map(|(label, times)| {
         let ratio = || significant(median(times) / median(least), 3);
         match compare(least, times, SEED) {

@@ -1,115 +1,126 @@
-//! The report for a terminal: text of 120 columns, and a table as wide as it must be.
+//! The report for a terminal, as wide as that is.
 
 use hexperiment_core::summary::{Records, Row, Verdict};
-use tabled::builder::Builder;
-use tabled::settings::formatting::AlignmentStrategy;
-use tabled::settings::object::Columns;
-use tabled::settings::{Alignment, Style};
 
-use crate::first_table::{FirstTable, first_table};
-use crate::notes::{Footnotes, ends, remarks};
-use crate::ranking::rank;
+use crate::fit::fit;
+use crate::grid;
+use crate::report::{Body, Section, sections};
 use crate::units::wrapped;
 
-const WIDTH: usize = 120;
+/// Lines of words are no longer than this however much room there is: nobody reads them then.
+const LONGEST_LINE: usize = 120;
 
-/// The report as text, without a newline at its end.
-pub fn terminal(records: &Records, rows: &[Row], verdicts: &[Verdict]) -> String {
+/// The report as text of at most `width` columns, without a newline at its end.
+pub fn terminal(records: &Records, rows: &[Row], verdicts: &[Verdict], width: usize) -> String {
     let run = &records.run;
-    let footnotes = Footnotes::new(rows);
-    let mut text = Text::default();
+    let mut text = Text::new(width);
     text.item(&format!("{}: ", run.experiment), &run.question);
-    text.gap();
-    text.lines.push(table(first_table(rows, &footnotes)));
-    for (mark, what) in footnotes.lines() {
-        text.item(&mark, &what);
+    let sections = sections(records, rows, verdicts);
+    for section in sections.into_iter().filter(|s| !s.is_detail) {
+        text.section(section, rows);
     }
-    let list = |text: &mut Text, title: &str, items: Vec<(String, String)>| {
-        if items.is_empty() {
-            return;
-        }
-        text.gap();
-        text.lines.push(title.to_owned());
-        for (label, what) in items {
-            let label = if label.is_empty() {
-                label
-            } else {
-                label + ": "
-            };
-            text.item("  ", &(label + &what));
-        }
-    };
-    list(&mut text, "Not ok", ends(rows));
-    let ranking = rank(rows);
-    for group in ranking.groups {
-        let lines = group
-            .lines
-            .into_iter()
-            .map(|(what, order)| (what.to_owned(), order));
-        list(
-            &mut text,
-            &format!("Fastest first, at {}", group.title),
-            lines.collect(),
-        );
-    }
-    let left_out = ranking.left_out.into_iter();
-    list(
-        &mut text,
-        "Not ranked",
-        left_out
-            .map(|(label, why)| (label, why.to_owned()))
-            .collect(),
-    );
-    list(&mut text, "Notes", remarks(rows, run.provenance.cores));
-    if !run.caveats.trim().is_empty() {
-        text.gap();
-        text.item("Caveats: ", &run.caveats);
-    }
-    if !verdicts.is_empty() {
-        text.gap();
-        let met = verdicts.iter().filter(|v| v.passed).count();
-        text.lines
-            .push(format!("Expectations: {met} of {} met", verdicts.len()));
-        for verdict in verdicts {
-            let lead = if verdict.passed {
-                "  met    "
-            } else {
-                "  FAILED "
-            };
-            text.item(
-                lead,
-                &format!("{}  ({})", verdict.expected(), verdict.found()),
-            );
-        }
-    }
-    text.lines.join("\n")
+    text.finish()
 }
 
-#[derive(Default)]
+/// Text in the making.
 pub(crate) struct Text {
-    pub(crate) lines: Vec<String>,
+    width: usize,
+    lines: Vec<String>,
 }
 
 impl Text {
+    pub(crate) fn new(width: usize) -> Self {
+        let lines = Vec::new();
+        Self { width, lines }
+    }
+
     pub(crate) fn gap(&mut self) {
         self.lines.push(String::new());
     }
 
-    pub(crate) fn item(&mut self, lead: &str, text: &str) {
-        self.lines.push(wrapped(text, lead, WIDTH));
+    pub(crate) fn line(&mut self, line: impl Into<String>) {
+        self.lines.push(line.into());
     }
-}
 
-fn table(first: FirstTable) -> String {
-    let mut builder = Builder::default();
-    builder.push_record(first.head);
-    for line in first.lines {
-        builder.push_record(line);
+    pub(crate) fn item(&mut self, lead: &str, text: &str) {
+        let width = self.width.min(LONGEST_LINE);
+        self.lines.push(wrapped(text, lead, width));
     }
-    let mut table = builder.build();
-    table.with(Style::rounded());
-    // Numbers end where their column ends; label, footnote and status are words.
-    table.modify(Columns::new(1..10), Alignment::right());
-    table.modify(Columns::new(1..10), AlignmentStrategy::PerLine);
-    table.to_string()
+
+    pub(crate) fn finish(self) -> String {
+        self.lines.join("\n")
+    }
+
+    fn section(&mut self, section: Section, rows: &[Row]) {
+        let Section { title, body, .. } = section;
+        match body {
+            // What the rows have in common goes with the question.
+            Body::Text(words) if title.is_empty() => self.item("", &words),
+            Body::Text(words) => {
+                self.gap();
+                self.item(&format!("{title}: "), &words);
+            }
+            Body::FirstTable(candidates, footnotes) => {
+                let fitted = fit(candidates, self.width);
+                self.gap();
+                self.lines.extend(grid::text(&fitted.columns, false));
+                let mut words: Vec<String> =
+                    fitted.legends.iter().map(|l| (*l).to_owned()).collect();
+                if !fitted.left_out.is_empty() {
+                    let heads = fitted.left_out.join(", ");
+                    words.push(format!(
+                        "no room for {heads}: table.md and summary.csv have all"
+                    ));
+                }
+                if !words.is_empty() {
+                    self.item("", &format!("({})", words.join("; ")));
+                }
+                if fitted.has_marks {
+                    for (mark, what) in footnotes.by_number() {
+                        self.item(&mark, &what);
+                    }
+                } else {
+                    for (whom, what) in footnotes.by_row(rows) {
+                        self.item("  ", &format!("{whom}: {what}"));
+                    }
+                }
+            }
+            Body::Table { about, columns } => {
+                self.gap();
+                self.item("", &title);
+                self.item("", &about);
+                self.lines.extend(grid::text(&columns, false));
+            }
+            Body::Pairs(items) => {
+                self.gap();
+                self.item("", &title);
+                for (label, what) in items {
+                    let label = match label.as_str() {
+                        "" => label,
+                        _ => label + ": ",
+                    };
+                    self.item("  ", &(label + &what));
+                }
+            }
+            Body::Verdicts(verdicts) => {
+                self.gap();
+                let met = verdicts.iter().filter(|(_, passed, _)| *passed).count();
+                self.line(format!("{title}: {met} of {} met", verdicts.len()));
+                for (expected, passed, found) in verdicts {
+                    let lead = if passed { "  met    " } else { "  FAILED " };
+                    self.item(lead, &format!("{expected}  ({found})"));
+                }
+            }
+            Body::Lists(lists) => {
+                self.gap();
+                self.item("", &title);
+                for (heading, items) in lists {
+                    self.item("  ", &heading);
+                    for item in items {
+                        self.item("    ", &item);
+                    }
+                }
+            }
+        }
+    }
 }

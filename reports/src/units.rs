@@ -1,5 +1,7 @@
 //! Numbers and words as people read them.
 
+use hexperiment_core::source::printable;
+
 /// A number in `digits` significant digits; powers of ten where it is very small or large.
 pub(crate) fn significant(value: f64, digits: i32) -> String {
     if value == 0.0 {
@@ -38,27 +40,35 @@ pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// Breaks text into lines of at most `width` characters where words allow; the first begins
-/// with `lead`, the others with as many blanks.
-pub(crate) fn wrapped(text: &str, lead: &str, width: usize) -> String {
-    let indent = " ".repeat(lead.chars().count());
-    let mut lines = Vec::new();
-    let mut line = lead.to_owned();
-    let mut is_empty = true;
-    for word in text.split_whitespace() {
-        let grown = line.chars().count() + usize::from(!is_empty) + word.chars().count();
-        if grown > width && !is_empty {
-            lines.push(std::mem::replace(&mut line, indent.clone()));
-            is_empty = true;
-        }
-        if !is_empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        is_empty = false;
+/// Bytes in units of 1024, as short as they can be told: `54.0K`, [`SHORT_UNITS`] says of what.
+pub(crate) fn short_bytes(count: u64) -> String {
+    let text = bytes(count);
+    match text.split_once(' ') {
+        Some((number, "B")) => number.to_owned(),
+        Some((number, unit)) => format!("{number}{}", unit.trim_end_matches("iB")),
+        None => text,
     }
-    lines.push(line.trim_end().to_owned());
-    lines.join("\n")
+}
+
+/// What the letters of [`short_bytes`] stand for.
+pub(crate) const SHORT_UNITS: &str = "K, M, G: KiB, MiB, GiB";
+
+/// Breaks text into lines of at most `width` columns where words allow; the first begins with
+/// `lead`, the others with as many blanks, or with four where that would leave little room.
+pub(crate) fn wrapped(text: &str, lead: &str, width: usize) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Records are files: what a terminal would obey is escaped, and as wide as it then looks.
+    let (text, lead) = (printable::line(&text), printable::line(lead));
+    let indent = match textwrap::core::display_width(&lead) {
+        long if 3 * long > width => " ".repeat(4.min(width / 3)),
+        short => " ".repeat(short),
+    };
+    let options = textwrap::Options::new(width)
+        .initial_indent(&lead)
+        .subsequent_indent(&indent)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::fill(&text, options).trim_end().to_owned()
 }
 
 /// The beginning of a text: all of it if it has at most `most` characters, else as many whole words
@@ -119,6 +129,19 @@ mod tests {
     }
 
     #[test]
+    fn bytes_are_short_where_they_must() {
+        #[track_caller]
+        fn check(count: u64, text: &str) {
+            assert_eq!(short_bytes(count), text);
+        }
+        check(0, "0");
+        check(999, "999");
+        check(1536, "1.50K");
+        check(120 << 20, "120M");
+        check(5 << 40, "5.00T");
+    }
+
+    #[test]
     fn long_reasons_are_cut_between_words() {
         #[track_caller]
         fn check(text: &str, most: usize, short: &str) {
@@ -138,5 +161,13 @@ mod tests {
         assert_eq!(wrapped("unbreakable", "", 4), "unbreakable");
         assert_eq!(wrapped("a unbreakable b", "", 4), "a\nunbreakable\nb");
         assert_eq!(wrapped("", "- ", 9), "-");
+        // An escape is as wide as it looks, and no line feed of a text begins a line of ours.
+        assert_eq!(wrapped("a\u{1b} b\nc", "- ", 9), "- a\\u{1b}\n  b c");
+        assert_eq!(wrapped("seal-ckks ties", "", 12), "seal-ckks\nties");
+        let long_lead = "a-rather-long-name: ";
+        assert_eq!(
+            wrapped("why so?", long_lead, 24),
+            "a-rather-long-name: why\n    so?"
+        );
     }
 }

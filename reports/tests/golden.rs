@@ -10,7 +10,8 @@ mod same;
 
 use fixture::{Fixture, factoring, unprotected, violation};
 use hexperiment_core::experiment::Expectation;
-use hexperiment_core::record::Status;
+use hexperiment_core::options::OptionValue;
+use hexperiment_core::record::{Repetition, Schedule, Status, Time};
 use hexperiment_core::scheme::KeySizes;
 use hexperiment_core::security::Protection;
 use hexperiment_core::summary::{evaluate, rows};
@@ -48,8 +49,17 @@ fn check(fixture: Fixture, expectations: &[Expectation]) -> String {
     let records = fixture.records();
     let rows = rows(&records);
     let verdicts = evaluate(&rows, expectations);
-    let text = terminal(&records, &rows, &verdicts);
+    // No line is wider than the terminal, whatever that is.
+    for width in [60, 70, 80, 90, 100, 110, 120, 140, 200] {
+        for line in terminal(&records, &rows, &verdicts, width).lines() {
+            let found = line.chars().count();
+            assert!(found <= width, "{found} columns of {width}: {line}");
+        }
+    }
+    let at = |width| terminal(&records, &rows, &verdicts, width);
+    let text = at(120);
     same(&format!("{name}.txt"), &(text.clone() + "\n"));
+    same(&format!("{name}-80.txt"), &(at(80) + "\n"));
     same(&format!("{name}.md"), &markdown(&records, &rows, &verdicts));
     same(
         &format!("{name}.csv"),
@@ -110,6 +120,7 @@ fn schemes_that_are_all_well() {
         "{text}"
     );
     assert!(text.contains("4 of 4 met"), "{text}");
+    assert!(!text.contains("Busy machine"), "nobody waited long\n{text}");
 }
 
 #[test]
@@ -213,6 +224,107 @@ fn few_repetitions_claim_nothing() {
     assert!(
         text.contains("paillier about 9.00 times that (3 repetitions: too few"),
         "{text}"
+    );
+}
+
+/// Others computed on the machine: what tells it, for which rows, and what to do.
+#[test]
+fn a_busy_machine_is_told() {
+    let mut f = busy("busy");
+    let flat = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = flat(check(f, &[]));
+    assert!(text.contains("ok !busy"), "{text}");
+    for words in [
+        "Busy machine",
+        "threads waited for a processor: seal-ckks 50 %, tfhe 46 %",
+        "wall time far above CPU time: fernet 2.5 times",
+        "load average on 2 processors: paillier 5.2",
+        "rank_by = \"cpu\"",
+        "Fastest first",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+    f = busy("busy-cpu");
+    f.run.resolved["run"]["rank_by"] = "cpu".into();
+    let text = flat(check(f, &[]));
+    for words in [
+        "Least CPU time first",
+        "tfhe 4.00 ms of CPU time; seal-ckks takes 1.50 times that",
+        "CPU ms per",
+        "CPU time leaves out the waiting",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+    assert!(!text.contains("Fastest first") && !text.contains("rank_by"));
+}
+
+/// Four rows, each busy in another way; by wall time `seal-ckks` is fastest, by CPU time `tfhe`.
+fn busy(name: &str) -> Fixture {
+    let mut f = Fixture::new(name, 10, 128);
+    let [fernet, paillier, ckks, tfhe] =
+        ["fernet", "paillier", "seal-ckks", "tfhe"].map(|s| f.cell(s, &[]));
+    for cell in [&fernet, &paillier, &ckks, &tfhe] {
+        f.setup(cell, |s| {
+            if *cell == fernet {
+                s.parameters.security.protection = Protection::TransportOnly;
+            }
+        });
+    }
+    let times = |r: &mut Repetition, wall: f64, cpu: f64| {
+        let time = |part: f64| Time {
+            cpu_ns: fixture::millis(part * cpu).wall_ns,
+            ..fixture::millis(part * wall)
+        };
+        (r.encrypt, r.evaluate, r.decrypt) = (time(0.25), time(1.0), time(0.25));
+    };
+    let schedule = |r: &mut Repetition, ran_ns, waited_ns| {
+        r.load.as_mut().unwrap().schedule = Some(Schedule { ran_ns, waited_ns });
+    };
+    f.repetitions(&fernet, &[1.0; 10], 0.7, |r| times(r, 10.0, 4.0));
+    f.repetitions(&paillier, &[1.0; 10], 0.7, |r| {
+        times(r, 40.0, 60.0);
+        r.load.as_mut().unwrap().end = Some(5.2);
+        r.load.as_mut().unwrap().schedule = None;
+    });
+    f.repetitions(&ckks, &[1.0; 10], 0.7, |r| {
+        times(r, 5.0, 6.0);
+        schedule(r, 6_000_000, 6_000_000);
+    });
+    f.repetitions(&tfhe, &[1.0; 10], 0.7, |r| {
+        times(r, 6.0, 4.0);
+        schedule(r, 54_000_000, 46_000_000);
+    });
+    f
+}
+
+/// Axes of both kinds, words and numbers, one name in two sections, one that a scheme lacks.
+#[test]
+fn axes_are_columns() {
+    let mut f = Fixture::new("axes", 2, 128);
+    for (output, threads) in [("logit", 1), ("logit", 2), ("class", 2)] {
+        for scheme in ["seal-ckks", "a-scheme-with-a-rather-long-name"] {
+            let cell = f.cell(scheme, &[("run.threads", threads)]);
+            let own = f.run.cells.last_mut().unwrap();
+            own.id = format!("{cell}/{output}");
+            own.point
+                .insert("task.output".into(), OptionValue::Text(output.into()));
+            if scheme == "seal-ckks" {
+                own.point
+                    .insert("scheme.sigmoid_degree".into(), OptionValue::Integer(7));
+            }
+            let id = own.id.clone();
+            f.setup(&id, |_| {});
+            f.repetitions(&id, &[8.0, 9.0], 0.7, |_| {});
+        }
+    }
+    let text = check(f, &[]);
+    let head = text.lines().find(|line| line.starts_with("label")).unwrap();
+    for axis in ["threads", "output"] {
+        assert!(head.split_whitespace().any(|w| w == axis), "{text}");
+    }
+    assert!(
+        text.contains("\nseal-ckks  "),
+        "no axis in the label\n{text}"
     );
 }
 

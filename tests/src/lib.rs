@@ -5,4 +5,5 @@
     reason = "a test fails by panicking"
 )]
 
+pub mod bounded;
 pub mod conformance;

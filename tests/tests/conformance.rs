@@ -1,8 +1,7 @@
 //! Every scheme that is built in, held to what every scheme must do.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-
 use hexperiment_core::options::OptionValue;
+use hexperiment_tests::bounded::Bounded;
 use hexperiment_tests::conformance;
 use hexperiment_tests::conformance::Profile;
 use {
@@ -10,80 +9,175 @@ use {
     scheme_tfhe as _,
 };
 
-/// Refuses what no case needs: a size taken from hostile bytes ends the tests here, where the
-/// system might grant it as long as it is not touched.
-struct Bounded;
-
-const LARGEST: usize = 2 << 30;
-
-// SAFETY: as the system's allocator, or null, which means that there is no memory.
-unsafe impl GlobalAlloc for Bounded {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if layout.size() > LARGEST {
-            return std::ptr::null_mut();
-        }
-        // SAFETY: the caller's promises are the system's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(place, layout) }
-    }
-}
-
 #[global_allocator]
 static ALLOCATOR: Bounded = Bounded;
 
 conformance!(plaintext);
-conformance!(
-    fernet,
-    "fernet",
-    Profile {
-        // One key that both sides share beforehand: none is sent.
-        sums_take_keys: false,
-        ..Profile::default()
-    }
-);
+conformance!(fernet);
 conformance!(
     fernet_tables,
     "fernet",
     Profile {
-        options: Vec::leak(vec![("per", OptionValue::Text("table".into()))]),
-        sums_take_keys: false,
-        ..Profile::default()
+        options: vec![("per".into(), OptionValue::Text("table".into()))],
+        ..Profile::of("fernet")
     }
 );
-conformance!(
-    seal_ckks,
-    "seal-ckks",
-    Profile {
-        // Comparisons of fewer levels: operands of the cases are an eighth of their range apart.
-        options: Vec::leak(vec![
-            ("sign_margin", OptionValue::Number(0.1)),
-            ("sign_error", OptionValue::Number(0.02)),
-            ("max_degrees", OptionValue::Text("7,7".into())),
-        ]),
-        ..Profile::default()
+conformance!(seal_ckks, "seal-ckks");
+conformance!(paillier);
+conformance!(tfhe);
+
+/// The table of operations in `docs/adding-a-task.md`.
+mod operations {
+    #![expect(
+        clippy::panic,
+        clippy::unwrap_used,
+        reason = "clippy knows test functions, but not the functions that they share"
+    )]
+
+    use std::collections::BTreeMap;
+
+    use hexperiment_core::options::Options;
+    use hexperiment_core::program::{
+        Column, Input, Interval, LookupTable, Op, OpKind, Output, Party, Polynomial, Program,
+        ProgramBuilder, Relation, ValueId,
+    };
+    use hexperiment_core::registry;
+    use hexperiment_core::scheme::Scheme;
+    use hexperiment_core::security::SecurityDemand;
+
+    const GUIDE: &str = include_str!("../../docs/adding-a-task.md");
+    const HEAD: &str = "| operation | paillier | seal-ckks | tfhe |\n| --- | --- | --- | --- |\n";
+
+    /// An operation on values between -1 and 1, or on bits where it is about those.
+    fn operation(kind: OpKind, values: [ValueId; 2], bits: [ValueId; 3]) -> Op {
+        let ([value, other], [bit, ..]) = (values, bits);
+        let half = || 0.5.into();
+        match kind {
+            OpKind::Add => Op::Add(value, other),
+            OpKind::Sub => Op::Sub(value, other),
+            OpKind::Neg => Op::Neg(value),
+            OpKind::Offset => Op::Offset { value, by: half() },
+            OpKind::Scale => Op::Scale { value, by: half() },
+            OpKind::WeightedSum => Op::WeightedSum {
+                terms: vec![(value, half()), (other, half())],
+                bias: half(),
+            },
+            OpKind::Mul => Op::Mul(value, other),
+            OpKind::Square => Op::Square(value),
+            OpKind::Shift => Op::Shift { value, by: 1 },
+            OpKind::Sum => Op::Sum { value, group: 4 },
+            OpKind::Pick => Op::Pick { value, stride: 2 },
+            OpKind::Polynomial => Op::Polynomial {
+                value,
+                polynomial: Polynomial::from_powers(
+                    Interval::symmetric(1.0),
+                    &[0.0, 1.0, 0.0, 1.0],
+                )
+                .unwrap(),
+            },
+            OpKind::Sigmoid => Op::Sigmoid(value),
+            OpKind::Step => Op::Step(value),
+            OpKind::Sign => Op::Sign(value),
+            OpKind::Relu => Op::Relu(value),
+            OpKind::Abs => Op::Abs(value),
+            OpKind::Max => Op::Max(value, other),
+            OpKind::Min => Op::Min(value, other),
+            OpKind::Compare => Op::Compare {
+                left: value,
+                relation: Relation::Less,
+                right: other,
+            },
+            OpKind::Select => Op::Select {
+                condition: bit,
+                then: value,
+                otherwise: other,
+            },
+            OpKind::Lookup => Op::Lookup {
+                value: bit,
+                table: LookupTable {
+                    first: 0,
+                    entries: [1.0, 0.0].into(),
+                },
+            },
+            OpKind::And => Op::And(bits.to_vec()),
+            OpKind::Input | OpKind::Constant => panic!("{kind} computes nothing"),
+        }
     }
-);
-conformance!(
-    paillier,
-    "paillier",
-    Profile {
-        max_length: 500,
-        precision: 1e-6,
-        ..Profile::default()
+
+    /// A program whose output is the operation, or a sum of two of them.
+    fn program(kind: OpKind, at_the_end: bool) -> Program {
+        let mut builder = ProgramBuilder::new(kind.name());
+        let mut declare = |name: &str, low: f64| {
+            let column = |i: usize| Column {
+                name: format!("{name} {i}"),
+                range: Interval::new(low, 1.0),
+            };
+            let input = Input {
+                name: name.into(),
+                owner: Party::Client(0),
+                length: 8,
+                columns: (0..3).map(column).collect(),
+                precision: 1e-3,
+            };
+            let (_, columns) = builder.input(input).unwrap();
+            <[ValueId; 3]>::try_from(columns).unwrap()
+        };
+        let ([a, b, c], [x, y, z]) = (declare("values", -1.0), declare("bits", 0.0));
+        let mut result = builder.push(operation(kind, [a, b], [x, y, z])).unwrap();
+        if !at_the_end {
+            let other = builder.push(operation(kind, [b, c], [z, x, y])).unwrap();
+            result = builder.add(result, other).unwrap();
+        }
+        let output = Output {
+            name: "result".into(),
+            values: vec![result],
+            precision: 1e-2,
+        };
+        builder.output(output).unwrap();
+        builder.finish().unwrap()
     }
-);
-conformance!(
-    tfhe,
-    "tfhe",
-    Profile {
-        max_length: 8,
-        precision: 1.0 / 16.0,
-        // Encrypted under the secret key; sums need no bootstrap.
-        sums_take_keys: false,
-        ..Profile::default()
+
+    /// What a scheme does about an operation, in the guide's word.
+    fn word(scheme: &dyn Scheme, kind: OpKind) -> &'static str {
+        let options = Options::with_defaults(&scheme.manifest().options, []);
+        let security = SecurityDemand {
+            bits: 128,
+            insecure: false,
+        };
+        let lowers = |at_the_end| {
+            let program = program(kind, at_the_end);
+            scheme.lower(&program, &options, security).is_ok()
+        };
+        if scheme.capabilities(&options).unwrap().has(kind) {
+            "yes"
+        } else if lowers(false) {
+            "rewritten"
+        } else if lowers(true) {
+            "client"
+        } else {
+            "no"
+        }
     }
-);
+
+    #[test]
+    fn are_as_the_guide_says() {
+        let schemes: Vec<_> = ["paillier", "seal-ckks", "tfhe"]
+            .map(|name| registry::scheme(name).unwrap())
+            .into();
+        let (_, table) = GUIDE.split_once(HEAD).unwrap();
+        let rows = table.lines().take_while(|line| line.starts_with('|'));
+        let mut told = BTreeMap::new();
+        for row in rows {
+            let cells: Vec<&str> = row.trim_matches(['|', ' ']).split(" | ").collect();
+            for name in cells[0].split(", ") {
+                let before = told.insert(name.trim_matches('`'), cells[1..].to_vec());
+                assert!(before.is_none(), "{name} twice");
+            }
+        }
+        for kind in OpKind::COMPUTING {
+            let found: Vec<&str> = schemes.iter().map(|s| word(*s, kind)).collect();
+            assert_eq!(told.remove(kind.name()), Some(found), "{kind}");
+        }
+        assert!(told.is_empty(), "no operations: {told:?}");
+    }
+}

@@ -7,8 +7,8 @@ use hexperiment_core::program::lower::Capabilities;
 use hexperiment_core::program::{InputId, OpKind, OutputId};
 use hexperiment_core::registry::SchemePlugin;
 use hexperiment_core::scheme::{
-    Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, KeySet, Parameters, Scheme,
-    SchemeError, SchemeManifest,
+    Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, Evaluator, KeySet, Parameters,
+    Scheme, SchemeError, SchemeManifest,
 };
 use hexperiment_core::security::Protection;
 use hexperiment_tests::conformance::{self, Profile, Subject};
@@ -31,6 +31,8 @@ enum Fault {
     Trusting,
     /// Says that it has an operation, and refuses it.
     Boastful,
+    /// Yields the outputs that are wanted in the program's order.
+    Disordered,
 }
 
 struct Faulty(&'static str, Fault);
@@ -41,7 +43,7 @@ macro_rules! faulty {
     )*};
 }
 faulty!("inexact": Inexact, "lax": Lax, "open": Open, "weak": Weak, "tolerant": Tolerant,
-    "trusting": Trusting, "boastful": Boastful);
+    "trusting": Trusting, "boastful": Boastful, "disordered": Disordered);
 
 fn clear() -> &'static dyn Scheme {
     &scheme_plaintext::Plaintext
@@ -103,7 +105,7 @@ impl Circuit for FaultyCircuit {
         let keys = self.circuit.generate_keys()?;
         Ok(KeySet {
             encryptor: Box::new(FaultyRole(keys.encryptor, self.fault)),
-            evaluator: keys.evaluator,
+            evaluator: Box::new(FaultyRole(keys.evaluator, self.fault)),
             decryptor: Box::new(FaultyRole(keys.decryptor, self.fault)),
             sizes: keys.sizes,
         })
@@ -139,6 +141,24 @@ impl Encryptor for FaultyRole<Box<dyn Encryptor>> {
             return self.0.encrypt(input, held.view());
         }
         self.0.encrypt(input, table)
+    }
+}
+
+impl Evaluator for FaultyRole<Box<dyn Evaluator>> {
+    fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
+        self.0.evaluate(inputs)
+    }
+
+    fn evaluate_only(
+        &self,
+        inputs: &[Ciphertexts],
+        wanted: &[OutputId],
+    ) -> Result<Vec<Ciphertexts>, SchemeError> {
+        let mut wanted = wanted.to_vec();
+        if self.1 == Fault::Disordered {
+            wanted.sort_unstable();
+        }
+        self.0.evaluate_only(inputs, &wanted)
     }
 }
 
@@ -180,7 +200,7 @@ macro_rules! finds {
 }
 
 finds!(inexact_results, "inexact": round_trips, every_native_operation_is_the_oracles,
-    threads_share_keys, encryption_is_randomised);
+    random_programs_are_the_oracles, threads_share_keys, encryption_is_randomised);
 finds!(lax_inputs, "lax": inputs_are_checked);
 finds!(open_ciphertexts, "open": keys_are_separate, encryption_is_randomised,
     nothing_shows_in_ciphertexts, statements_are_complete);
@@ -188,4 +208,5 @@ finds!(weak_parameters, "weak": security_is_what_was_demanded,
     deep_programs_are_refused_or_satisfied);
 finds!(tolerant_checks, "tolerant": statements_are_complete);
 finds!(trusting_loads, "trusting": garbage_is_refused);
+finds!(disordered_outputs, "disordered": outputs_are_computed_alone);
 finds!(boasts, "boastful": every_native_operation_is_the_oracles);

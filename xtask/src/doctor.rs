@@ -10,7 +10,7 @@ use crate::out::say;
 use crate::repository::{Repository, data_folder};
 use crate::system::{System, entries};
 use crate::tools::{self, CPU_FEATURES, Manager, REQUIRED, Tool};
-use crate::{Failure, hexl};
+use crate::{Failure, gmp, hexl};
 
 /// A `target` with runs, tests, lints and documentation stays below this.
 const BUILD_GIB: f64 = 6.0;
@@ -71,6 +71,9 @@ pub(crate) fn doctor(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         Ok(decision) => Row::new(State::Note, "HEXL", decision.text()),
         Err(failure) => Row::new(State::Missing, "HEXL", failure.found),
     });
+    let gmp = gmp::decide(&system);
+    let gmp_state = if gmp.on { State::Fine } else { State::Note };
+    rows.push(Row::new(gmp_state, "system GMP", gmp.text()));
     let cargo_tools = [
         ("rustfmt", "fmt", "for `test`: rustup component add rustfmt"),
         (

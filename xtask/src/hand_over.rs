@@ -1,34 +1,42 @@
-//! The runner's verbs: builds the runner and becomes it.
+//! The runner's verbs: builds the runner, or takes the one that is built, and becomes it.
 
 use std::ffi::OsString;
-use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 
+use crate::built::Built;
 use crate::repository::Repository;
+use crate::schemes::Wanted;
 use crate::system::System;
-use crate::{Failure, hexl, install};
+use crate::{Failure, build, environment};
 
-/// Builds the runner. With the examples (a small plugin for tests) cargo counts the features that
-/// tests ask of shared crates: without, `cargo xtask test` would build tfhe anew.
-pub(crate) const BUILD: [&str; 6] = [
-    "build",
-    "--release",
-    "--workspace",
-    "--bin",
-    "hexperiment",
-    "--examples",
-];
-
-/// Builds the runner and replaces this process by `hexperiment VERB ARGUMENT…`, so that signals
-/// and the exit code are the runner's own. Returns only on failure.
+/// Replaces this process by `hexperiment VERB ARGUMENT…`, so that signals and the exit code are the
+/// runner's own. Returns only on failure.
 pub(crate) fn hand_over(verb: &str, arguments: Vec<OsString>) -> Result<ExitCode, Failure> {
     let repository = Repository::find()?;
     let arguments = completed(&repository, verb, arguments)?;
-    let runner = build(&repository, &System::here())?;
+    let runner = match Built::find().filter(|_| takes_no_path(verb)) {
+        Some(built) => {
+            if let Some(source) = built.outdated_by() {
+                let source = source.strip_prefix(&repository.root).unwrap_or(&source);
+                eprintln!(
+                    "xtask: from the runner as it was built; {} has changed since (`cargo xtask \
+                     build` builds it anew)",
+                    source.display()
+                );
+            }
+            built.program
+        }
+        None if verb == CONFORM => build::suite(&repository, &System::here())?,
+        None => build::runner(&repository, &System::here(), &wanted(verb, &arguments))?,
+    };
     let mut command = Command::new(&runner);
-    command.arg(verb).args(arguments);
+    environment::restore(&mut command);
+    if verb != CONFORM {
+        command.arg(verb);
+    }
+    command.args(arguments);
     repository.pass_places(&mut command);
     if takes_no_path(verb) {
         // It looks for manifests in `experiments/datasets`.
@@ -39,6 +47,20 @@ pub(crate) fn hand_over(verb: &str, arguments: Vec<OsString>) -> Result<ExitCode
         "{} cannot be started: {problem}",
         runner.display()
     )))
+}
+
+/// The verb of a program of its own, the conformance suite, which nobody needs who only runs
+/// experiments.
+const CONFORM: &str = "conform";
+
+/// The schemes that a verb needs.
+fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
+    match verb {
+        // They show every scheme.
+        "list" | "schema" | "overview" => Wanted::All,
+        // `data` needs none.
+        _ => Wanted::NamedBy(given(arguments).files),
+    }
 }
 
 fn takes_no_path(verb: &str) -> bool {
@@ -52,10 +74,13 @@ fn completed(
     verb: &str,
     mut arguments: Vec<OsString>,
 ) -> Result<Vec<OsString>, Failure> {
-    let Given { file, runs } = given(&arguments);
+    let Given { files, runs } = given(&arguments);
+    let file = !files.is_empty();
     match verb {
         "check" | "explain" if !file => Err(Failure::usage(format!("`{verb}` wants a FILE"))
             .help(format!("cargo xtask {verb} experiments/quickstart.toml"))),
+        "conform" if !file => Err(Failure::usage("`conform` wants a NAME or a LIBRARY")
+            .help("cargo xtask conform plaintext")),
         "run" | "overview" => {
             if !file {
                 let usual = match verb {
@@ -75,79 +100,40 @@ fn completed(
 }
 
 /// What the user gave.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Given {
-    file: bool,
+    files: Vec<PathBuf>,
     runs: bool,
 }
 
 fn given(arguments: &[OsString]) -> Given {
-    let mut given = Given {
-        file: false,
-        runs: false,
-    };
-    let mut words = arguments.iter().map(|word| word.to_string_lossy());
+    let mut given = Given::default();
+    let mut words = arguments.iter();
     while let Some(word) = words.next() {
-        given.runs |= word == "--runs" || word.starts_with("--runs=");
-        match word.as_ref() {
-            "--only" | "--plugin" | "--runs" => drop(words.next()),
-            "--" => given.file |= words.next().is_some(),
+        let text = word.to_string_lossy();
+        given.runs |= text == "--runs" || text.starts_with("--runs=");
+        match text.as_ref() {
+            option if WITH_VALUE.contains(&option) => drop(words.next()),
+            "--" => given.files.extend(words.by_ref().map(PathBuf::from)),
             option if option.starts_with('-') => {}
-            _ => given.file = true,
+            _ => given.files.push(word.into()),
         }
     }
     given
 }
 
-/// Builds the runner; where it is.
-fn build(repository: &Repository, system: &System) -> Result<PathBuf, Failure> {
-    let first = !Repository::has_runner();
-    install::ensure(system, first)?;
-    let hexl = hexl::decide(system)?;
-    eprintln!("xtask: {}", hexl.line());
-    if first {
-        eprintln!("xtask: building; the first time SEAL, GMP and tfhe take some minutes");
-    }
-    let mut cargo = repository
-        .cargo()
-        .args(BUILD)
-        .args(["--message-format", "json-render-diagnostics"])
-        .args(hexl.arguments())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|e| Failure::new(format!("cargo cannot be started: {e}")))?;
-    let mut runner = None;
-    if let Some(messages) = cargo.stdout.take() {
-        for line in BufReader::new(messages).lines().map_while(Result::ok) {
-            runner = executable(&line).or(runner);
-        }
-    }
-    let status = cargo
-        .wait()
-        .map_err(|e| Failure::new(format!("cargo was lost: {e}")))?;
-    if !status.success() {
-        return Err(Failure::new("the runner cannot be built; see above")
-            .help("`cargo xtask doctor` says what this machine lacks"));
-    }
-    runner.ok_or_else(|| Failure::new("cargo has built no `hexperiment`"))
-}
-
-/// The runner's path in one of cargo's messages, one line of JSON each.
-fn executable(message: &str) -> Option<PathBuf> {
-    let (_, rest) = message.split_once(r#""executable":""#)?;
-    let mut path = String::new();
-    let mut characters = rest.chars();
-    loop {
-        match characters.next()? {
-            '"' => break,
-            // In a path only these two are escaped, but for control characters.
-            '\\' => path.push(characters.next().filter(|c| matches!(c, '"' | '\\'))?),
-            c => path.push(c),
-        }
-    }
-    Some(PathBuf::from(path)).filter(|p| p.file_name().is_some_and(|name| name == "hexperiment"))
-}
+/// Options of the programs that are followed by a value.
+const WITH_VALUE: [&str; 9] = [
+    "--only",
+    "--option",
+    "--plugin",
+    "--precision",
+    "--repetitions",
+    "--rows",
+    "--runs",
+    "--set",
+    "--time-limit",
+];
 
 #[cfg(test)]
 mod tests {
@@ -193,6 +179,12 @@ mod tests {
         check_completed(
             "/repo",
             "run",
+            "--set run.seed=5 --repetitions 3",
+            &format!("--runs runs --set run.seed=5 --repetitions 3 {quickstart}"),
+        );
+        check_completed(
+            "/repo",
+            "run",
             "--runs=r",
             &format!("--runs=r {quickstart}"),
         );
@@ -230,6 +222,7 @@ mod tests {
         check_completed("/repo", "check", "a.toml b.toml", "a.toml b.toml");
         check_completed("/repo", "data", "fetch iris", "fetch iris");
         check_completed("/repo", "list", "", "");
+        check_completed("/repo", "conform", "tfhe --rows 8", "tfhe --rows 8");
     }
 
     #[test]
@@ -243,29 +236,37 @@ mod tests {
             assert_eq!(failure.code, 2, "{failure}");
             assert!(failure.to_string().contains("quickstart.toml"), "{failure}");
         }
+        let failure = completed(&repository, "conform", words("--rows 8")).expect_err("no scheme");
+        assert!(
+            failure
+                .to_string()
+                .contains("cargo xtask conform plaintext"),
+            "{failure}"
+        );
     }
 
     #[track_caller]
-    fn check_executable(message: &str, expected: Option<&str>) {
-        assert_eq!(
-            executable(message),
-            expected.map(PathBuf::from),
-            "{message}"
-        );
+    fn check_wanted(verb: &str, line: &str, expected: &Wanted) {
+        assert_eq!(wanted(verb, &words(line)), *expected, "{verb} {line}");
     }
 
     #[test]
-    fn the_runner_in_messages() {
-        check_executable(
-            r#"{"reason":"x","executable":"/t/release/hexperiment","fresh":true}"#,
-            Some("/t/release/hexperiment"),
+    fn schemes_are_those_of_the_files() {
+        let named =
+            |files: &str| Wanted::NamedBy(files.split_whitespace().map(PathBuf::from).collect());
+        check_wanted(
+            "run",
+            "--runs runs a.toml --resume b.toml",
+            &named("a.toml b.toml"),
         );
-        check_executable(
-            r#"{"executable":"/a \"b\\c/hexperiment","fresh":true}"#,
-            Some("/a \"b\\c/hexperiment"),
+        check_wanted(
+            "run",
+            "--set run.seed=3 a.toml --repetitions 4",
+            &named("a.toml"),
         );
-        check_executable(r#"{"executable":"/t/release/xtask","fresh":true}"#, None);
-        check_executable(r#"{"executable":null,"fresh":true}"#, None);
-        check_executable(r#"{"executable":"/t/rel"#, None);
+        check_wanted("check", "--plugin=x.so -- -a.toml b", &named("-a.toml b"));
+        check_wanted("data", "", &named(""));
+        check_wanted("list", "", &Wanted::All);
+        check_wanted("overview", "--runs runs runs/a", &Wanted::All);
     }
 }

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use crate::Failure;
+use crate::decision::Decision;
 use crate::system::System;
 use crate::tools::{CPU_FEATURES, Manager, advice};
 
@@ -15,39 +16,18 @@ const FEATURE: &str = "hexperiment-runner/hexl";
 /// sealy's SEAL); those that use IFMA come on top.
 const FLAGS: [&str; 2] = ["avx512f", "avx512dq"];
 
-/// A decision and its reason.
-#[derive(Debug)]
-pub(crate) struct Decision {
-    pub(crate) on: bool,
-    reason: String,
-}
-
-impl Decision {
-    /// Arguments for cargo.
-    pub(crate) fn arguments(&self) -> &'static [&'static str] {
-        if self.on {
-            &["--features", FEATURE]
-        } else {
-            &[]
-        }
-    }
-
-    /// In one line.
-    pub(crate) fn line(&self) -> String {
-        format!("HEXL {}", self.text())
-    }
-
-    /// The same without the name.
-    pub(crate) fn text(&self) -> String {
-        format!("{}: {}", if self.on { "on" } else { "off" }, self.reason)
-    }
-}
-
 /// Decides; fails if the user asks for what cannot be.
 pub(crate) fn decide(system: &System) -> Result<Decision, Failure> {
     let how = || advice(&[&CPU_FEATURES], Manager::of(system));
     let library = library(system);
-    let decision = |on, reason: String| Ok(Decision { on, reason });
+    let decision = |on, reason: String| {
+        Ok(Decision {
+            name: "HEXL",
+            feature: FEATURE,
+            on,
+            reason,
+        })
+    };
     match told(system)? {
         Some(false) => decision(false, "HEXPERIMENT_HEXL=0".into()),
         Some(true) if library.is_none() => {

@@ -1,227 +1,137 @@
-//! Gets what is missing, where the system lets it.
+//! `install`: the runner as a program of the user's own, for any folder.
 
-use std::io;
-use std::process::{Command, Stdio};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{ExitCode, Stdio};
 
-use crate::Failure;
-use crate::hexl;
-use crate::system::{Privilege, System, entries};
-use crate::tools::{CPU_FEATURES, Manager, Tool, advice, missing, packages};
+use crate::out::say;
+use crate::repository::Repository;
+use crate::schemes::{RUNNER, Schemes};
+use crate::system::System;
+use crate::{Failure, build, decision, packages};
 
-/// Sees to it that all required tools are there, and, if `optional`, tries for the rest.
-///
-/// `optional` is meant for the first build: later a package that cannot be had would be asked
-/// for again at each run, and one that came late would have SEAL built a second time.
-pub(crate) fn ensure(system: &System, optional: bool) -> Result<(), Failure> {
-    let required = missing(system);
-    let extra = (optional && hexl::wants_library(system)).then_some(&CPU_FEATURES);
-    if required.is_empty() && extra.is_none() {
-        return Ok(());
-    }
-    ensure_by(system, &system.privilege(), &required, extra)
+/// What `install` takes.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Options {
+    without: Vec<String>,
+    root: Option<PathBuf>,
 }
 
-fn ensure_by(
-    system: &System,
-    privilege: &Privilege,
-    required: &[&Tool],
-    extra: Option<&Tool>,
-) -> Result<(), Failure> {
-    let manager = Manager::of(system);
-    let may = manager == Some(Manager::Apt) && *privilege != Privilege::Neither;
-    if !required.is_empty() {
-        if !may {
-            return Err(lacking(required).help(advice(required, manager)));
-        }
-        apt_install(system, privilege, required)
-            .map_err(|e| lacking(required).help(format!("{e}; {}", advice(required, manager))))?;
-        let still: Vec<&Tool> = required
-            .iter()
-            .copied()
-            .filter(|tool| tool.find(system).is_none())
-            .collect();
-        if !still.is_empty() {
-            return Err(lacking(&still).help(format!(
-                "apt-get has installed {}, and yet they are not where they should be",
-                packages(&still, Manager::Apt).join(" ")
-            )));
-        }
+/// Builds the runner and has cargo install it; cargo keeps account, and removes it if asked.
+pub(crate) fn install(arguments: &[OsString]) -> Result<ExitCode, Failure> {
+    let options = parse(arguments)?;
+    let repository = Repository::find()?;
+    let system = System::here();
+    let schemes = Schemes::all(&repository)?.without(&options.without)?;
+    packages::ensure(&system, crate::built::Built::find().is_none())?;
+    let mut features = schemes.arguments();
+    for library in decision::all(&system)? {
+        eprintln!("xtask: {}", library.line());
+        features.extend(library.arguments().into_iter().map(str::to_owned));
     }
-    if let (true, Some(extra)) = (may, extra)
-        && let Err(problem) = apt_install(system, privilege, &[extra])
-    {
-        eprintln!(
-            "xtask: going on without {} ({}): {problem}",
-            extra.name, extra.purpose
-        );
-    }
-    Ok(())
-}
-
-fn lacking(tools: &[&Tool]) -> Failure {
-    let list: Vec<String> = tools
-        .iter()
-        .map(|tool| format!("{} ({})", tool.name, tool.purpose))
-        .collect();
-    Failure::new(format!("this machine lacks: {}", list.join(", ")))
-}
-
-/// Installs the packages of `tools`; brings the package lists up to date if it must.
-fn apt_install(system: &System, privilege: &Privilege, tools: &[&Tool]) -> Result<(), String> {
-    let packages = packages(tools, Manager::Apt);
-    eprintln!("xtask: installing {} by apt-get", packages.join(" "));
-    let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
-    install.extend(&packages);
-    let lists = entries(&system.root.join("var/lib/apt/lists"));
-    let has_lists = lists
-        .iter()
-        .any(|list| list.is_file() && !list.ends_with("lock"));
-    if has_lists && apt(system, privilege, &install).is_ok() {
-        return Ok(());
-    }
-    apt(system, privilege, &["update", "-qq"])?;
-    apt(system, privilege, &install)
-}
-
-/// Runs apt-get. What it prints goes to stderr: stdout belongs to the verb.
-fn apt(system: &System, privilege: &Privilege, arguments: &[&str]) -> Result<(), String> {
-    let program = system.program("apt-get").ok_or("there is no apt-get")?;
-    let mut command = match privilege {
-        Privilege::Sudo(sudo) => {
-            let mut command = Command::new(sudo);
-            // sudo clears the environment: `env` sets it behind.
-            command
-                .args(["-n", "env", "DEBIAN_FRONTEND=noninteractive"])
-                .arg(program);
-            command
-        }
-        Privilege::Root | Privilege::Neither => Command::new(program),
-    };
-    let status = command
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .args(["-o", "Dpkg::Use-Pty=0"])
-        .args(arguments)
+    // First as all verbs do, which tells how far it is; cargo install takes what is there.
+    build::with(&repository, &features)?;
+    let status = repository
+        .cargo()
+        .args(command(&repository, &options, &features))
         .stdin(Stdio::null())
-        .stdout(io::stderr())
         .status()
-        .map_err(|e| format!("apt-get cannot be started: {e}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!(
-            "`apt-get {}` failed ({status})",
-            arguments.join(" ")
-        ))
+        .map_err(|e| Failure::new(format!("cargo cannot be started: {e}")))?;
+    if !status.success() {
+        return Err(Failure::new("cargo could not install it; see above")
+            .help("`--root FOLDER` installs into FOLDER/bin"));
     }
+    let root = options.root.map(|root| repository.here.join(root));
+    let root = root.map_or(String::new(), |root| format!(" --root {}", root.display()));
+    say!(
+        "`hexperiment run FILE` now works in any folder; data sets are found as here.\n\
+         To upgrade: update this checkout, then `cargo xtask install` again.\n\
+         To remove: cargo uninstall {RUNNER}{root}"
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Cargo's arguments.
+fn command(repository: &Repository, options: &Options, features: &[String]) -> Vec<OsString> {
+    let mut words: Vec<OsString> = ["install", "--locked", "--path", "framework/runner", "--bin"]
+        .map(OsString::from)
+        .to_vec();
+    words.push("hexperiment".into());
+    if let Some(root) = &options.root {
+        words.extend(["--root".into(), repository.here.join(root).into()]);
+    }
+    words.extend(features.iter().map(OsString::from));
+    words
+}
+
+fn parse(arguments: &[OsString]) -> Result<Options, Failure> {
+    let mut options = Options::default();
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        let text = word.to_string_lossy();
+        let (option, value) = match text.split_once('=') {
+            Some((option, value)) => (option.to_owned(), Some(OsString::from(value))),
+            None => (text.clone().into_owned(), None),
+        };
+        if !["--without", "--root"].contains(&option.as_str()) {
+            return Err(Failure::usage(format!("`install` does not know `{text}`"))
+                .help("cargo xtask install [--without SCHEME]… [--root FOLDER]"));
+        }
+        let value = value.or_else(|| words.next().cloned()).ok_or_else(|| {
+            Failure::usage(format!("`{option}` wants a value"))
+                .help("cargo xtask install [--without SCHEME]… [--root FOLDER]")
+        })?;
+        match option.as_str() {
+            "--root" => options.root = Some(value.into()),
+            _ => options.without.push(value.to_string_lossy().into_owned()),
+        }
+    }
+    Ok(options)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
-    use crate::system::fake::Fake;
 
-    /// A machine that lacks cmake alone, with an `apt-get` that notes its calls.
-    fn machine(name: &str, apt: &str) -> Fake {
-        let mut fake = Fake::new(name).file("usr/lib/libclang.so");
-        fake = fake.file("usr/lib/clang/19/include/stddef.h");
-        for tool in ["cc", "c++", "make", "m4"] {
-            fake = fake.program(tool, "");
-        }
-        let script = format!(
-            "root='{}'\necho \"$@\" >>$root/calls\n{apt}",
-            fake.0.root.display()
-        );
-        fake.program("apt-get", &script)
+    fn words(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(OsString::from).collect()
     }
-
-    const BRINGS_CMAKE: &str =
-        "case \"$*\" in *install*cmake*) cp $root/bin/m4 $root/bin/cmake;; esac";
 
     #[track_caller]
-    fn check(fake: &Fake, privilege: &Privilege, expected: Result<(), &str>, calls: &[&str]) {
-        let required = missing(&fake.0);
-        let extra = hexl::wants_library(&fake.0).then_some(&CPU_FEATURES);
-        match (ensure_by(&fake.0, privilege, &required, extra), expected) {
-            (Ok(()), Ok(())) => {}
-            (Err(failure), Err(text)) => {
-                assert!(failure.to_string().contains(text), "{failure}");
-            }
-            (outcome, expected) => panic!("{outcome:?}, expected {expected:?}"),
-        }
-        let seen = fs::read_to_string(fake.0.root.join("calls")).unwrap_or_default();
-        let seen: Vec<&str> = seen
-            .lines()
-            .map(|l| l.strip_prefix("-o Dpkg::Use-Pty=0 ").unwrap_or(l))
-            .collect();
-        assert_eq!(seen, calls);
-    }
-
-    const UPDATE: &str = "update -qq";
-    const INSTALL: &str = "install -y -qq --no-install-recommends cmake";
-    const EXTRA: &str = "install -y -qq --no-install-recommends libcpu-features-dev";
-    const LISTS: &str = "var/lib/apt/lists/deb_Packages";
-
-    #[test]
-    fn lists_are_fetched_first_where_there_are_none() {
-        let fake = machine("apt-bare", BRINGS_CMAKE).file("var/lib/apt/lists/lock");
-        check(&fake, &Privilege::Root, Ok(()), &[UPDATE, INSTALL]);
+    fn check(line: &str, expected: &str) {
+        let repository = Repository {
+            root: "/repo".into(),
+            here: "/repo/x".into(),
+        };
+        let options = parse(&words(line)).expect("good arguments");
+        let found = command(&repository, &options, &["--features".into(), "f".into()]);
+        assert_eq!(found, words(expected), "{line}");
     }
 
     #[test]
-    fn lists_are_used_where_there_are_some() {
-        let fake = machine("apt-lists", BRINGS_CMAKE).file(LISTS);
-        check(&fake, &Privilege::Root, Ok(()), &[INSTALL]);
-    }
-
-    #[test]
-    fn old_lists_are_fetched_again() {
-        let stale =
-            "case \"$*\" in *update*) touch $root/fresh;; *) [ -e $root/fresh ] || exit 100;; esac";
-        let fake = machine("apt-stale", &format!("{stale}\n{BRINGS_CMAKE}")).file(LISTS);
-        check(&fake, &Privilege::Root, Ok(()), &[INSTALL, UPDATE, INSTALL]);
-    }
-
-    #[test]
-    fn failures_name_the_tool_and_the_command() {
-        let fails = machine("apt-fails", "exit 100").file(LISTS);
-        let calls = [INSTALL, UPDATE];
-        check(&fails, &Privilege::Root, Err("cmake (SEAL)"), &calls);
-        let nothing = machine("apt-nothing", "").file(LISTS);
-        check(&nothing, &Privilege::Root, Err("cmake (SEAL)"), &[INSTALL]);
-        let user = machine("apt-user", BRINGS_CMAKE).file(LISTS);
-        let command = "help: sudo apt-get install --no-install-recommends cmake";
-        check(&user, &Privilege::Neither, Err(command), &[]);
-    }
-
-    #[test]
-    fn sudo_asks_nothing() {
-        let fake = machine("apt-sudo", BRINGS_CMAKE).file(LISTS);
-        let script = format!(
-            "echo \"sudo $1\" >>'{}'/calls; shift; exec \"$@\"",
-            fake.0.root.display()
-        );
-        let fake = fake.program("sudo", &script);
-        let sudo = Privilege::Sudo(fake.0.root.join("bin/sudo"));
-        check(&fake, &sudo, Ok(()), &["sudo -n", INSTALL]);
-    }
-
-    #[test]
-    fn the_optional_package_may_fail() {
-        let only_cmake = format!("case \"$*\" in *cpu-features*) exit 100;; esac\n{BRINGS_CMAKE}");
-        let fake = machine("apt-extra", &only_cmake)
-            .file(LISTS)
-            .cpu("avx512f avx512dq");
+    fn commands() {
+        let install = "install --locked --path framework/runner --bin hexperiment";
+        check("", &format!("{install} --features f"));
+        check("--root /r", &format!("{install} --root /r --features f"));
         check(
-            &fake,
-            &Privilege::Root,
-            Ok(()),
-            &[INSTALL, EXTRA, UPDATE, EXTRA],
+            "--root=r",
+            &format!("{install} --root /repo/x/r --features f"),
         );
-        let user = Fake::new("apt-extra-user")
-            .cpu("avx512f avx512dq")
-            .program("apt-get", "exit 100");
-        assert!(ensure_by(&user.0, &Privilege::Neither, &[], Some(&CPU_FEATURES)).is_ok());
+        check(
+            "--without a --without=b",
+            &format!("{install} --features f"),
+        );
+    }
+
+    #[test]
+    fn arguments() {
+        let options = parse(&words("--without a --root r --without=b")).expect("good arguments");
+        assert_eq!(options.without, ["a", "b"]);
+        assert_eq!(options.root, Some(PathBuf::from("r")));
+        for line in ["a", "--with a", "--root", "--without"] {
+            let failure = parse(&words(line)).expect_err("bad arguments");
+            assert_eq!(failure.code, 2, "{failure}");
+            assert!(failure.help.is_some(), "{failure}");
+        }
     }
 }

@@ -1,14 +1,22 @@
 //! `cargo xtask`: checks the system's tools, installs what is missing, builds the runner and
 //! hands over to it. It knows nothing of experiments.
 
+mod build;
+mod built;
 mod count;
+mod decision;
 mod doctor;
+mod environment;
+mod gmp;
 mod hand_over;
 mod hexl;
 mod install;
 mod libclang;
 mod out;
+mod packages;
+mod progress;
 mod repository;
+mod schemes;
 mod suggest;
 mod system;
 mod test;
@@ -21,32 +29,33 @@ use std::process::ExitCode;
 use out::say;
 
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 9] = [
+const VERBS: [Verb; 12] = [
     Verb {
         name: "run",
-        arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER]",
+        arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER] [--repetitions N] \
+                    [--set SECTION.KEY=VALUE]…",
         about: "runs experiments and prints their tables; without FILE the quickstart",
     },
     Verb {
         name: "overview",
-        arguments: "[PATH…] [--resume] [--runs FOLDER]",
-        about: "one table of all tasks and schemes, from runs or experiments; without PATH from \
-                experiments/overview",
+        arguments: "[PATH…] [--resume] [--all] [--runs FOLDER]",
+        about: "one table of all tasks and schemes, from runs (of each experiment the newest, or \
+                all) or experiments; without PATH from experiments/overview",
     },
     Verb {
         name: "check",
-        arguments: "FILE…",
+        arguments: "FILE… [--set SECTION.KEY=VALUE]… [--repetitions N]",
         about: "checks experiment files and their data",
     },
     Verb {
         name: "explain",
-        arguments: "FILE… [--only CELL]",
+        arguments: "FILE… [--only CELL] [--set SECTION.KEY=VALUE]… [--repetitions N]",
         about: "prints programs before and after lowering, and their parameters",
     },
     Verb {
         name: "list",
-        arguments: "",
-        about: "lists schemes, tasks and data sets",
+        arguments: "[NAME]",
+        about: "lists schemes, tasks, data sets and their options, or one of them",
     },
     Verb {
         name: "data",
@@ -57,6 +66,22 @@ const VERBS: [Verb; 9] = [
         name: "schema",
         arguments: "",
         about: "prints the JSON Schema of experiment files",
+    },
+    Verb {
+        name: "conform",
+        arguments: "NAME|LIBRARY [--only CHECK] [--option KEY=VALUE]… [--rows N] [--precision SHARE] \
+                    [--no-sent-keys] [--time-limit TIME]",
+        about: "holds a scheme, built in or in a shared library, to the conformance suite",
+    },
+    Verb {
+        name: "build",
+        arguments: "",
+        about: "builds the runner with all schemes; the other verbs build what they need",
+    },
+    Verb {
+        name: "install",
+        arguments: "[--without SCHEME]… [--root FOLDER]",
+        about: "installs `hexperiment` where cargo puts programs, to be used in any folder",
     },
     Verb {
         name: "doctor",
@@ -102,7 +127,7 @@ impl Failure {
         }
     }
 
-    /// Adds the way out.
+    /// Adds what to do about it.
     fn help(self, help: impl fmt::Display) -> Self {
         Self {
             help: Some(help.to_string()),
@@ -155,7 +180,9 @@ fn dispatch(verb: Option<OsString>, arguments: Vec<OsString>) -> Result<ExitCode
         return Ok(ExitCode::SUCCESS);
     }
     match verb.name {
+        "build" => build::build(&arguments),
         "doctor" => doctor::doctor(&arguments),
+        "install" => install::install(&arguments),
         "test" => test::test(&arguments),
         runners => hand_over::hand_over(runners, arguments),
     }

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Failure;
+use crate::{Failure, environment};
 
 /// The checkout that this program was built from.
 pub(crate) struct Repository {
@@ -44,9 +44,11 @@ impl Repository {
         }
     }
 
-    /// Cargo, in the root, with the data folder as children in other folders need it.
+    /// Cargo, in the root, with the data folder as children in other folders need it, and
+    /// without what the cargo around this program has set.
     pub(crate) fn cargo(&self) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        environment::restore(&mut command);
         command.current_dir(&self.root);
         self.pass_places(&mut command);
         command
@@ -66,11 +68,6 @@ impl Repository {
                 command.env("HEXPERIMENT_PLUGINS", list);
             }
         }
-    }
-
-    /// Whether the runner has been built before, in the same profile as this program.
-    pub(crate) fn has_runner() -> bool {
-        env::current_exe().is_ok_and(|xtask| xtask.with_file_name("hexperiment").is_file())
     }
 }
 

@@ -179,9 +179,13 @@ pub(crate) mod fake {
         }
 
         pub(crate) fn file(self, path: &str) -> Self {
+            self.text(path, "")
+        }
+
+        pub(crate) fn text(self, path: &str, text: &str) -> Self {
             let path = self.0.root.join(path);
             fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-            fs::write(path, "").expect("a file");
+            fs::write(path, text).expect("a file");
             self
         }
 

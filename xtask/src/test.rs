@@ -5,12 +5,12 @@ use std::io;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::built::Built;
 use crate::count::{Counts, counted};
-use crate::hand_over::BUILD;
 use crate::out::say;
 use crate::repository::{Repository, data_folder};
 use crate::system::System;
-use crate::{Failure, hexl, install};
+use crate::{Failure, build, decision, packages};
 
 /// What `test` takes.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -50,9 +50,15 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     let options = parse(arguments)?;
     let repository = Repository::find()?;
     let system = System::here();
-    install::ensure(&system, !Repository::has_runner())?;
-    let hexl = hexl::decide(&system)?;
-    say!("xtask: {}", hexl.line());
+    packages::ensure(&system, Built::find().is_none())?;
+    let libraries = decision::all(&system)?;
+    for library in &libraries {
+        say!("xtask: {}", library.line());
+    }
+    let features: Vec<&str> = libraries
+        .iter()
+        .flat_map(decision::Decision::arguments)
+        .collect();
     if data_folder().is_none() {
         say!("xtask: HEXPERIMENT_DATA is not set; tests see no real data but what is cached");
     }
@@ -60,7 +66,7 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     let mut summary = vec![];
     let mut tests = Counts::default();
     let mut failed = None;
-    for step in steps(&options, hexl.arguments()) {
+    for step in steps(&options, &features) {
         say!("\n== {}", step.name);
         let begin = Instant::now();
         let outcome = run(&repository, &step)?;
@@ -117,11 +123,10 @@ fn parse(arguments: &[OsString]) -> Result<Options, Failure> {
     Ok(options)
 }
 
-/// The checks, the cheap ones first. The profile and the features are those of `run`, and all
-/// but formatting select tests or examples, so that cargo resolves one set of features for all:
-/// SEAL and tfhe are compiled once, and checked once (clippy and documentation share that).
-/// The runner is built for the tests that start it.
-fn steps(options: &Options, hexl: &[&str]) -> Vec<Step> {
+/// The checks, the cheap ones first. Profile and features are those of `run`, so that SEAL and tfhe
+/// are compiled once, and checked once (clippy and documentation share that). `one_set_of_features`
+/// in `tests/tests/end_to_end/features.rs` holds the workspace to what the runner alone takes.
+fn steps(options: &Options, features: &[&str]) -> Vec<Step> {
     let words = |line: &str, more: &[&str], last: &str| -> Vec<OsString> {
         let words = line.split_whitespace().chain(more.iter().copied());
         words
@@ -136,9 +141,13 @@ fn steps(options: &Options, hexl: &[&str]) -> Vec<Step> {
         counts: false,
     };
     let rustup = |name| Some(Component::Rustup(name));
-    let mut tests = words("test --release --workspace --no-fail-fast", hexl, "--");
+    let mut tests = words("test --release --workspace --no-fail-fast", features, "--");
     tests.extend(options.rest.iter().cloned());
-    let build = step("build", words(&BUILD.join(" "), hexl, ""), None);
+    let build = step(
+        "build",
+        words(&build::arguments().join(" "), features, ""),
+        None,
+    );
     let tests = Step {
         counts: true,
         ..step("tests", tests, None)
@@ -153,7 +162,7 @@ fn steps(options: &Options, hexl: &[&str]) -> Vec<Step> {
     }
     let clippy = words(
         "clippy --release --workspace --all-targets",
-        hexl,
+        features,
         "-- -D warnings",
     );
     let doc = "doc --release --workspace --no-deps --lib --bins --examples";
@@ -162,7 +171,7 @@ fn steps(options: &Options, hexl: &[&str]) -> Vec<Step> {
         step("lints", clippy, rustup("clippy")),
         build,
         tests,
-        step("documentation", words(doc, hexl, ""), None),
+        step("documentation", words(doc, features, ""), None),
         step(
             "dependencies",
             words("deny check bans licenses sources", &[], ""),
@@ -266,9 +275,9 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_steps(line: &str, hexl: &[&str], expected: &[&str]) {
+    fn check_steps(line: &str, features: &[&str], expected: &[&str]) {
         let options = parse(&words(line)).expect("good arguments");
-        let steps: Vec<Vec<OsString>> = steps(&options, hexl)
+        let steps: Vec<Vec<OsString>> = steps(&options, features)
             .into_iter()
             .map(|step| step.arguments)
             .collect();
@@ -284,14 +293,14 @@ mod tests {
             &[
                 "fmt --all --check",
                 "clippy --release --workspace --all-targets --features h -- -D warnings",
-                "build --release --workspace --bin hexperiment --examples --features h",
+                "build --release --package hexperiment-runner --bin hexperiment --features h",
                 "test --release --workspace --no-fail-fast --features h --",
                 "doc --release --workspace --no-deps --lib --bins --examples --features h",
                 "deny check bans licenses sources",
             ],
         );
         let tests = "test --release --workspace --no-fail-fast -- ckks";
-        let build = "build --release --workspace --bin hexperiment --examples";
+        let build = "build --release --package hexperiment-runner --bin hexperiment";
         check_steps("--quick -- ckks", &[], &["fmt --all --check", build, tests]);
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::system::System;
-use crate::{hexl, libclang};
+use crate::{gmp, hexl, libclang};
 
 /// A program or library of the system.
 pub(crate) struct Tool {
@@ -42,9 +42,9 @@ pub(crate) const REQUIRED: [Tool; 6] = [
     },
     Tool {
         name: "m4",
-        purpose: "GMP",
+        purpose: "GMP, where the system has none",
         packages: [Some("m4"); 4],
-        find: |system| system.program("m4"),
+        find: |system| gmp::library(system).or_else(|| system.program("m4")),
     },
     Tool {
         name: "libclang",
@@ -65,6 +65,19 @@ pub(crate) const CPU_FEATURES: Tool = Tool {
     purpose: "optional: Intel HEXL in SEAL",
     packages: [Some("libcpu-features-dev"), None, None, None],
     find: hexl::library,
+};
+
+/// What spares a build of GMP.
+pub(crate) const GMP: Tool = Tool {
+    name: "GMP",
+    purpose: "optional: Paillier, in place of one that is compiled",
+    packages: [
+        Some("libgmp-dev"),
+        Some("gmp-devel"),
+        Some("gmp"),
+        Some("gmp"),
+    ],
+    find: gmp::library,
 };
 
 impl Tool {
@@ -195,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn ways_out() {
+    fn advice_for_each_manager() {
         let [cc, cxx, cmake, ..] = &REQUIRED;
         let all = [cc, cxx, cmake];
         check_advice(

@@ -31,21 +31,20 @@ impl Stopwatch {
     }
 }
 
-/// User and system time of all threads of this process.
+/// User and system time of all threads of this process, in the nanoseconds that the system counts.
 #[cfg(unix)]
 fn cpu_time() -> Duration {
-    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: the pointer is to a writable rusage; zeroed is a valid value of it, so that
-    // reading it is sound even if the call failed.
-    let usage = unsafe {
-        libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
-        usage.assume_init()
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
     };
-    let duration = |t: libc::timeval| {
-        Duration::from_secs(t.tv_sec.unsigned_abs())
-            + Duration::from_micros(t.tv_usec.unsigned_abs())
-    };
-    duration(usage.ru_utime) + duration(usage.ru_stime)
+    // SAFETY: the pointer is to a live timespec, which the call only writes; if it fails, the
+    // zeros stay.
+    unsafe {
+        libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time);
+    }
+    // Neither is negative.
+    Duration::from_secs(time.tv_sec as u64) + Duration::from_nanos(time.tv_nsec as u64)
 }
 
 /// Not measured on this system.

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::source::printable;
+
 /// The value of an option.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -41,6 +43,16 @@ impl std::fmt::Display for OptionValue {
     }
 }
 
+impl OptionValue {
+    /// The value as messages quote it: its beginning if it is long.
+    pub fn brief(&self) -> String {
+        match self {
+            Self::Text(text) => printable::quoted(text),
+            value => printable::cut(&value.to_string(), 60).into_owned(),
+        }
+    }
+}
+
 /// The values that an option takes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum OptionKind {
@@ -56,6 +68,13 @@ pub enum OptionKind {
     /// A finite number between two, both included
     Number {
         /// The least
+        min: f64,
+        /// The greatest
+        max: f64,
+    },
+    /// 0, which has a meaning of its own, or a finite number between two, both included
+    ZeroOrNumber {
+        /// The least but 0
         min: f64,
         /// The greatest
         max: f64,
@@ -79,6 +98,7 @@ impl OptionKind {
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Number { min, max } if max.is_infinite() => format!("a number from {min} on"),
             Self::Number { min, max } => format!("a number from {min} to {max}"),
+            Self::ZeroOrNumber { min, max } => format!("0, or a number from {min} to {max}"),
             Self::Text => "a string".into(),
             Self::Choice(names) => {
                 let quoted: Vec<String> = names.iter().map(|n| format!("\"{n}\"")).collect();
@@ -92,8 +112,13 @@ impl OptionKind {
     /// Checks a value and turns it into this kind: a whole number is also a number.
     /// The error says what is wrong with the value.
     pub fn check(&self, value: OptionValue) -> Result<OptionValue, String> {
-        let refuse =
-            |value: &OptionValue| Err(format!("found {value}, expected {}", self.expected()));
+        let refuse = |value: &OptionValue| {
+            Err(format!(
+                "found {}, expected {}",
+                value.brief(),
+                self.expected()
+            ))
+        };
         match (self, value) {
             (Self::Flag, v @ OptionValue::Flag(_)) | (Self::Text, v @ OptionValue::Text(_)) => {
                 Ok(v)
@@ -105,14 +130,18 @@ impl OptionKind {
                     refuse(&OptionValue::Integer(x))
                 }
             }
-            (Self::Number { min, max }, v @ (OptionValue::Number(_) | OptionValue::Integer(_))) => {
+            (
+                Self::Number { min, max } | Self::ZeroOrNumber { min, max },
+                v @ (OptionValue::Number(_) | OptionValue::Integer(_)),
+            ) => {
                 let x = match v {
                     OptionValue::Integer(x) => x as f64,
                     OptionValue::Number(x) => x,
                     _ => return refuse(&v),
                 };
+                let is_zero = x == 0.0 && matches!(self, Self::ZeroOrNumber { .. });
                 // NaN fails both comparisons.
-                if x.is_finite() && *min <= x && x <= *max {
+                if is_zero || x.is_finite() && *min <= x && x <= *max {
                     Ok(OptionValue::Number(x))
                 } else {
                     refuse(&v)
@@ -125,7 +154,8 @@ impl OptionKind {
                     let hint = suggest(&x, names.iter().copied())
                         .map(|s| format!("; did you mean \"{s}\"?"))
                         .unwrap_or_default();
-                    Err(format!("found \"{x}\", expected {}{hint}", self.expected()))
+                    let found = printable::quoted(&x);
+                    Err(format!("found {found}, expected {}{hint}", self.expected()))
                 }
             }
             (Self::TextList, OptionValue::List(xs))
@@ -207,6 +237,21 @@ impl OptionSpec {
         doc: &'static str,
     ) -> Self {
         let kind = OptionKind::Number {
+            min: *range.start(),
+            max: *range.end(),
+        };
+        Self::new(name, kind, doc).default(OptionValue::Number(default))
+    }
+
+    /// A number with a default, 0 besides.
+    #[must_use]
+    pub fn zero_or_number(
+        name: &'static str,
+        range: std::ops::RangeInclusive<f64>,
+        default: f64,
+        doc: &'static str,
+    ) -> Self {
+        let kind = OptionKind::ZeroOrNumber {
             min: *range.start(),
             max: *range.end(),
         };
@@ -328,8 +373,12 @@ impl Options {
     }
 }
 
-/// The candidate nearest to `found`, if one is near enough to be a slip of the pen.
+/// The candidate nearest to `found`, if one is near enough for a typo.
 pub fn suggest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // No name is so long, and to compare two texts takes time and memory by the product of theirs.
+    if found.len() > 200 {
+        return None;
+    }
     let found = found.to_lowercase();
     candidates
         .into_iter()
@@ -369,11 +418,34 @@ mod tests {
             Number(f64::INFINITY),
             Err("expected a number from 0 to 1"),
         );
+        let clip = || OptionKind::ZeroOrNumber { min: 0.5, max: 9.0 };
+        check(clip(), Integer(0), Ok(Number(0.0)));
+        check(clip(), Number(0.5), Ok(Number(0.5)));
+        check(
+            clip(),
+            Number(1e-300),
+            Err("found 1e-300, expected 0, or a number from 0.5 to 9"),
+        );
+        check(clip(), Number(-0.5), Err("found -0.5"));
         check(
             OptionKind::Choice(&["logit", "class"]),
             Text("logits".into()),
             Err("mean \"logit\""),
         );
+    }
+
+    #[test]
+    fn messages_quote_the_beginning() {
+        let many = OptionValue::List(vec![OptionValue::Integer(7); 60_000]);
+        let problem = OptionKind::Flag.check(many).unwrap_err();
+        assert!(problem.starts_with("found [7, 7, "), "{problem}");
+        assert!(problem.ends_with("…, expected true or false"), "{problem}");
+        let long = OptionValue::Text("\u{1b}".repeat(60_000));
+        for kind in [OptionKind::Flag, OptionKind::Choice(&["a"])] {
+            let problem = kind.check(long.clone()).unwrap_err();
+            assert!(problem.len() < 400, "{problem}");
+            assert!(problem.contains("\\u{1b}\"…, expected "), "{problem}");
+        }
     }
 
     #[test]
@@ -387,5 +459,6 @@ mod tests {
             Some("seal-ckks")
         );
         assert_eq!(suggest("zebra", ["paillier", "seal-ckks"]), None);
+        assert_eq!(suggest(&"seal-ckks".repeat(100), ["seal-ckks"]), None);
     }
 }

@@ -2,12 +2,18 @@
 //!
 //! The file `records.jsonl` starts with a [`Line::Run`], then holds a [`Line::Setup`] for each
 //! time a cell's process starts, a [`Line::Repetition`] for each repetition and a
-//! [`Line::Stopped`] for each cell that was refused, failed, crashed or ran out of time. Each
-//! line is synced before the next step begins.
+//! [`Line::Stopped`] for each cell that was refused, failed, crashed or ran out of time. A run
+//! that is resumed with more repetitions than before says so by a [`Line::Extended`]. Each line is
+//! synced before the next step begins.
+
+mod limits;
+mod machine;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use machine::{Build, Load, Provenance, Schedule};
 
 use crate::options::OptionValue;
 use crate::scheme::{KeySizes, Parameters};
@@ -24,6 +30,8 @@ pub enum Line {
     Run(Box<Run>),
     /// A cell is ready: compiled, keys made.
     Setup(Box<Setup>),
+    /// The run goes on with more repetitions than it was begun with.
+    Extended(Extended),
     /// One repetition.
     Repetition(Box<Repetition>),
     /// A cell that will yield no more.
@@ -45,12 +53,68 @@ pub struct Run {
     pub started: String,
     /// The experiment, every default filled in.
     pub resolved: serde_json::Value,
-    /// SHA-256 of the resolved experiment and of the data; a run resumes only its own.
+    /// SHA-256 of the resolved experiment but for its repetitions, of the data, the cells and
+    /// their libraries; a run resumes only its own.
     pub fingerprint: String,
+    /// Settings of the command line that are part of the experiment, as they were given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<String>,
+    /// What the lines of kind `extended` say, in order; the first line has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extended: Vec<Extended>,
     /// The cells, in order.
     pub cells: Vec<Cell>,
     /// The machine and the code.
     pub provenance: Provenance,
+}
+
+impl Run {
+    /// A setting of the section `[run]`, with its default.
+    pub fn setting(&self, key: &str) -> &serde_json::Value {
+        &self.resolved["run"][key]
+    }
+
+    /// Measured repetitions of each cell; `None` if the run does not say.
+    pub fn repetitions(&self) -> Option<u32> {
+        u32::try_from(self.setting("repetitions").as_u64()?).ok()
+    }
+
+    /// The clock by which rows are ranked.
+    pub fn rank_by(&self) -> Clock {
+        Clock::deserialize(self.setting("rank_by")).unwrap_or_default()
+    }
+}
+
+/// The clocks of a [`Time`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Clock {
+    /// What passes on the wall.
+    #[default]
+    Wall,
+    /// What processors spend, those of all threads together.
+    Cpu,
+}
+
+impl std::fmt::Display for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Wall => "wall time",
+            Self::Cpu => "CPU time",
+        })
+    }
+}
+
+/// A run that goes on with more repetitions than before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extended {
+    /// When, in UTC (RFC 3339).
+    pub at: String,
+    /// Repetitions of each cell from now on.
+    pub repetitions: u32,
+    /// Settings of that command line, as they were given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<String>,
 }
 
 /// One combination of scheme, task, data set and matrix point.
@@ -68,30 +132,6 @@ pub struct Cell {
     pub dataset: String,
     /// The matrix point: key and value.
     pub point: BTreeMap<String, OptionValue>,
-}
-
-/// The machine and the code that a run was made with.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Provenance {
-    /// Version of this project.
-    pub version: String,
-    /// Git revision, with `-dirty` if the tree was changed; empty outside a checkout.
-    pub revision: String,
-    /// The processor.
-    pub cpu: String,
-    /// Logical processors.
-    pub cores: usize,
-    /// Memory, in bytes.
-    pub memory_bytes: u64,
-    /// Threads that a cell may use.
-    pub threads: usize,
-    /// Compiler, features, library versions by name.
-    pub versions: BTreeMap<String, String>,
-    /// The data: source, licence, SHA-256; of the first cell.
-    pub data: crate::dataset::Provenance,
-    /// The other data of a run over several data sets.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub further_data: Vec<crate::dataset::Provenance>,
 }
 
 /// Wall and processor time of a phase, in nanoseconds.
@@ -113,8 +153,11 @@ impl std::ops::AddAssign for Time {
 /// A cell is ready.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Setup {
-    /// Which.
+    /// The cell's id.
     pub cell: String,
+    /// Samples that a repetition encrypts; 0 in records from before this was written down.
+    #[serde(default)]
+    pub samples: u64,
     /// Lowering and choice of parameters.
     pub compile: Time,
     /// Key generation.
@@ -132,7 +175,7 @@ pub struct Setup {
 /// One repetition of a cell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Repetition {
-    /// Which cell.
+    /// The cell's id.
     pub cell: String,
     /// Counted from 0; warm-up is not recorded.
     pub index: u32,
@@ -152,6 +195,9 @@ pub struct Repetition {
     pub quality: Quality,
     /// Peak resident set of the cell's process so far, in bytes.
     pub peak_rss_bytes: u64,
+    /// How busy the machine was; `None` in records of versions that did not look.
+    #[serde(default)]
+    pub load: Option<Load>,
 }
 
 /// What crossed between the parties, in exact serialized bytes.
@@ -169,7 +215,7 @@ pub struct Traffic {
     pub rounds: u32,
     /// Decryptions before the protocol's last round.
     pub decrypted_midway: u32,
-    /// Numbers in clear that were sent by clients.
+    /// Numbers of data that clients sent: without padding, and each once.
     pub clear_values: u64,
 }
 
@@ -214,6 +260,17 @@ pub struct Violation {
     pub tolerance: f64,
 }
 
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "result outside its tolerance: output `{}`, sample {}, column {}: expected {}, received \
+             {}, tolerance {:.3e}",
+            self.output, self.sample, self.column, self.expected, self.received, self.tolerance
+        )
+    }
+}
+
 /// Why a cell yields no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -245,7 +302,7 @@ impl std::fmt::Display for Status {
 /// A cell that yields no more.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stopped {
-    /// Which.
+    /// The cell's id.
     pub cell: String,
     /// How it ended; never `ok`.
     pub status: Status,

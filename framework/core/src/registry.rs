@@ -15,12 +15,27 @@ pub struct SchemePlugin(pub &'static dyn Scheme);
 /// A task, as a plugin submits it: `inventory::submit! { TaskPlugin(&MyTask) }`.
 pub struct TaskPlugin(pub &'static dyn Task);
 
+/// A scheme that a program knows of and was built without; who asks for it is told how to get it.
+pub struct LeftOutScheme {
+    /// The cargo feature that would link it: `scheme-` and its name.
+    pub feature: &'static str,
+}
+
+impl LeftOutScheme {
+    /// What experiments call it.
+    pub fn name(&self) -> &'static str {
+        let feature = self.feature;
+        feature.strip_prefix("scheme-").unwrap_or(feature)
+    }
+}
+
 inventory::collect!(SchemePlugin);
 inventory::collect!(TaskPlugin);
+inventory::collect!(LeftOutScheme);
 
 /// A name that no plugin has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no {what} `{found}`{}; known: {}", hint(.suggestion.as_deref()), .known.join(", "))]
+#[error("{}{}; known: {}", self.problem(), hint(.suggestion.as_deref()), .known.join(", "))]
 pub struct UnknownPlugin {
     /// `scheme` or `task`
     pub what: &'static str,
@@ -30,6 +45,22 @@ pub struct UnknownPlugin {
     pub suggestion: Option<String>,
     /// All names.
     pub known: Vec<String>,
+    /// The cargo feature that would link it, if the program was built without it.
+    pub feature: Option<&'static str>,
+}
+
+impl UnknownPlugin {
+    /// What is wrong, without what could be done about it.
+    pub fn problem(&self) -> String {
+        let Self { what, found, .. } = self;
+        match self.feature {
+            Some(feature) => format!(
+                "the {what} `{found}` is not in this program, which was built without the cargo \
+                 feature `{feature}`"
+            ),
+            None => format!("there is no {what} `{found}`"),
+        }
+    }
 }
 
 fn hint(suggestion: Option<&str>) -> String {
@@ -45,6 +76,7 @@ fn unknown(what: &'static str, found: &str, known: Vec<String>) -> UnknownPlugin
         found: found.into(),
         suggestion,
         known,
+        feature: None,
     }
 }
 
@@ -83,7 +115,14 @@ pub fn schemes() -> Vec<&'static dyn Scheme> {
         .map(|p| p.0)
         .chain(joined.iter().copied())
         .collect();
-    all.sort_by_key(|s| s.manifest().name);
+    all.sort_by_cached_key(|s| s.manifest().name);
+    all
+}
+
+/// The schemes that this program was built without, by name.
+pub fn left_out_schemes() -> Vec<&'static LeftOutScheme> {
+    let mut all: Vec<_> = inventory::iter::<LeftOutScheme>.into_iter().collect();
+    all.sort_by_key(|l| l.name());
     all
 }
 
@@ -93,7 +132,7 @@ pub fn tasks() -> Vec<&'static dyn Task> {
         .into_iter()
         .map(|p| p.0)
         .collect();
-    all.sort_by_key(|t| t.manifest().name);
+    all.sort_by_cached_key(|t| t.manifest().name);
     all
 }
 
@@ -107,7 +146,15 @@ pub fn scheme(name: &str) -> Result<&'static dyn Scheme, UnknownPlugin> {
                 .iter()
                 .map(|s| s.manifest().name.to_owned())
                 .collect();
-            unknown("scheme", name, known)
+            let left_out = left_out_schemes().into_iter().find(|l| l.name() == name);
+            match left_out {
+                Some(left_out) => UnknownPlugin {
+                    suggestion: None,
+                    feature: Some(left_out.feature),
+                    ..unknown("scheme", name, known)
+                },
+                None => unknown("scheme", name, known),
+            }
         })
 }
 

@@ -12,6 +12,8 @@
 //! [`Ciphertexts::to_bytes`] and [`Circuit::load`] are timed apart, as transfer. Non-goal: a
 //! scheme knows nothing of tasks, files or reports.
 
+pub mod memory;
+
 use std::any::Any;
 use std::sync::Arc;
 
@@ -161,6 +163,11 @@ pub struct Parameters {
     /// The largest error beyond [`Circuit::simulate`] that is not a failure, for each output.
     #[serde(with = "crate::number::list")]
     pub noise_tolerance: Vec<f64>,
+    /// Bytes that a process takes to make the keys and evaluate once, both parties' part in it:
+    /// tables, keys, all ciphertexts that are held at one time. Rather too many than too few, as
+    /// cells with less memory are refused; `None` where the scheme cannot tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
 }
 
 /// Exact serialized sizes of a key set, in bytes; `None` where the scheme has no such key.
@@ -241,6 +248,24 @@ pub trait Encryptor: Send + Sync {
 pub trait Evaluator: Send + Sync {
     /// Evaluates the circuit: ciphertexts for each input in order, then for each output.
     fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError>;
+
+    /// As [`Evaluator::evaluate`], for some of the outputs, in the order in which they are wanted,
+    /// each of which the program has. A scheme that can leaves out what none of them needs; without,
+    /// everything is computed and the rest thrown away.
+    fn evaluate_only(
+        &self,
+        inputs: &[Ciphertexts],
+        wanted: &[OutputId],
+    ) -> Result<Vec<Ciphertexts>, SchemeError> {
+        let all = self.evaluate(inputs)?;
+        let pick = |output: &OutputId| {
+            all.get(output.index()).cloned().ok_or_else(|| {
+                let (output, count) = (output.index(), all.len());
+                SchemeError::Foreign(format!("output {output} of {count} is wanted"))
+            })
+        };
+        wanted.iter().map(pick).collect()
+    }
 }
 
 /// Decrypts.

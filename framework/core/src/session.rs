@@ -12,6 +12,9 @@
 //! sends nothing; as a program has a fixed number of inputs, the key owner can encrypt a neutral
 //! table in advance that stands in.
 
+mod errors;
+mod server;
+
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
@@ -20,8 +23,11 @@ use ndarray::{Array2, ArrayView2};
 use crate::clock::Stopwatch;
 use crate::program::lower::Lowered;
 use crate::program::{InputId, OutputId, Party};
-use crate::record::{Errors, Time, Traffic, Violation};
+use crate::record::{Errors, Time, Traffic};
 use crate::scheme::{Ciphertexts, Circuit, KeySet, SchemeError};
+
+use errors::{Checked, precision_bits};
+pub use server::Server;
 
 /// Why a protocol cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +56,26 @@ pub struct Sealed {
     crossed: OnceCell<Ciphertexts>,
     maker: Party,
     shadow: Shadow,
+    /// Numbers of the table that are data: see [`Sealed::with_payload`].
+    payload: u64,
+}
+
+impl Sealed {
+    /// Rows and columns of the table that it holds.
+    pub fn shape(&self) -> (usize, usize) {
+        self.shadow.exact.dim()
+    }
+
+    /// The same, of whose table only `numbers` are data that the client would send in the clear:
+    /// the others pad it to a layout's shape, or repeat what was sent before. Without this, all of
+    /// them are.
+    #[must_use]
+    pub fn with_payload(self, numbers: usize) -> Self {
+        Self {
+            payload: numbers as u64,
+            ..self
+        }
+    }
 }
 
 /// What one data owner sent to the server.
@@ -161,7 +187,7 @@ impl<'a> Session<'a> {
             Party::Client(number) => {
                 traffic.upload_bytes += size;
                 traffic.upload_ciphertexts += count;
-                traffic.clear_values += sealed.shadow.exact.len() as u64;
+                traffic.clear_values += sealed.payload;
                 traffic.decrypted_midway += self.decrypted_since_upload;
                 self.decrypted_since_upload = 0;
                 self.uploaded_since_download = true;
@@ -171,43 +197,6 @@ impl<'a> Session<'a> {
             }
         }
         Ok(sealed.crossed.get_or_init(|| read))
-    }
-
-    /// Compares what was decrypted with what should have been.
-    fn check(
-        &mut self,
-        output: OutputId,
-        decrypted: &Array2<f64>,
-        finished: &Array2<f64>,
-        shadow: &Shadow,
-        finished_simulation: &Array2<f64>,
-    ) {
-        let tolerance = self
-            .circuit
-            .parameters()
-            .noise_tolerance
-            .get(output.index());
-        let tolerance = tolerance.copied().unwrap_or(0.0);
-        let violation = worst(decrypted, &shadow.simulated)
-            .filter(|(_, difference)| difference.is_nan() || *difference > tolerance)
-            .map(|((sample, column), _)| Violation {
-                output: self.lowered.original().output(output).name.clone(),
-                sample,
-                column,
-                expected: shadow.simulated[[sample, column]],
-                received: decrypted[[sample, column]],
-                tolerance,
-            });
-        let errors = &mut self.report.errors;
-        errors.max_abs = worse(errors.max_abs, difference(finished, &shadow.exact));
-        let approximation = difference(finished_simulation, &shadow.exact);
-        errors.approximation = worse(errors.approximation, approximation);
-        errors.noise = worse(errors.noise, difference(finished, finished_simulation));
-        errors.violation = errors.violation.take().or(violation);
-        self.magnitude = shadow
-            .exact
-            .iter()
-            .fold(self.magnitude, |m, x| m.max(x.abs()));
     }
 }
 
@@ -246,6 +235,7 @@ impl Client<'_, '_> {
             crossed: OnceCell::new(),
             maker: Party::Client(number),
             shadow,
+            payload: table.len() as u64,
         })
     }
 
@@ -274,6 +264,35 @@ impl Client<'_, '_> {
         output: OutputId,
         sealed: &Sealed,
     ) -> Result<Array2<f64>, SessionError> {
+        self.decrypt_by(output, sealed, None)
+    }
+
+    /// As [`Client::decrypt`], where the task leaves a division to the client: each value is divided
+    /// by the number in its place, such as a sum by how many it adds up. The division counts as
+    /// decryption, and errors are those of the quotients.
+    pub fn decrypt_divided(
+        &mut self,
+        output: OutputId,
+        sealed: &Sealed,
+        divisors: ArrayView2<'_, f64>,
+    ) -> Result<Array2<f64>, SessionError> {
+        let wanted = sealed.shadow.exact.dim();
+        if divisors.dim() != wanted || !divisors.iter().all(|d| d.is_normal()) {
+            return Err(SessionError::Protocol(format!(
+                "an output of {wanted:?} values is divided by {:?} numbers; expected one for each, \
+                 none of them 0",
+                divisors.dim()
+            )));
+        }
+        self.decrypt_by(output, sealed, Some(divisors))
+    }
+
+    fn decrypt_by(
+        &mut self,
+        output: OutputId,
+        sealed: &Sealed,
+        divisors: Option<ArrayView2<'_, f64>>,
+    ) -> Result<Array2<f64>, SessionError> {
         if self.number > 0 {
             return Err(SessionError::Protocol(format!(
                 "data owner {} has no secret key; number 0 decrypts",
@@ -289,7 +308,7 @@ impl Client<'_, '_> {
         let ciphertexts = session.cross(sealed)?;
         let watch = Stopwatch::start();
         let decrypted = session.keys.decryptor.decrypt(output, ciphertexts)?;
-        let finished = finish(session.lowered, output, &decrypted)?;
+        let finished = finish(session.lowered, output, &decrypted, divisors)?;
         session.report.decrypt += watch.elapsed();
         session.decrypted_since_upload += 1;
         if decrypted.dim() != sealed.shadow.simulated.dim() {
@@ -299,97 +318,35 @@ impl Client<'_, '_> {
                 sealed.shadow.simulated.dim()
             )));
         }
-        let simulated = finish(session.lowered, output, &sealed.shadow.simulated)?;
-        session.check(output, &decrypted, &finished, &sealed.shadow, &simulated);
+        let Shadow { exact, simulated } = &sealed.shadow;
+        session.check(
+            output,
+            &Checked {
+                decrypted: &decrypted,
+                simulated,
+                finished: &finished,
+                finished_simulation: &finish(session.lowered, output, simulated, divisors)?,
+                exact: &divided(exact.clone(), divisors),
+            },
+        );
         Ok(finished)
     }
 }
 
-/// The evaluating server's side of a session.
-pub struct Server<'s, 'a> {
-    session: &'s mut Session<'a>,
-}
-
-impl Server<'_, '_> {
-    /// Evaluates the program on one sealed table for each input, in order; yields one for each
-    /// output. What a client made is first sent to the server.
-    pub fn evaluate(&mut self, inputs: &[&Sealed]) -> Result<Vec<Sealed>, SessionError> {
-        let session = &mut *self.session;
-        let held: Vec<Ciphertexts> = inputs
-            .iter()
-            .map(|sealed| {
-                if sealed.maker == Party::Server {
-                    Ok(sealed.ciphertexts.clone())
-                } else {
-                    session.cross(sealed).cloned()
-                }
-            })
-            .collect::<Result<_, _>>()?;
-        let watch = Stopwatch::start();
-        let outputs = session.keys.evaluator.evaluate(&held)?;
-        session.report.evaluate += watch.elapsed();
-
-        let exact: Vec<_> = inputs.iter().map(|s| s.shadow.exact.clone()).collect();
-        let exact = session
-            .lowered
-            .original()
-            .interpret(&exact)
-            .map_err(SchemeError::from)?;
-        let simulated: Vec<_> = inputs.iter().map(|s| s.shadow.simulated.clone()).collect();
-        let simulated = session.circuit.simulate(&simulated)?;
-        if outputs.len() != exact.len() || simulated.len() != exact.len() {
-            return Err(SessionError::Protocol(format!(
-                "the scheme yields {} outputs and simulates {}, expected {}",
-                outputs.len(),
-                simulated.len(),
-                exact.len()
-            )));
-        }
-        Ok(outputs
-            .into_iter()
-            .zip(exact.into_iter().zip(simulated))
-            .map(|(ciphertexts, (exact, simulated))| Sealed {
-                ciphertexts,
-                crossed: OnceCell::new(),
-                maker: Party::Server,
-                shadow: Shadow { exact, simulated },
-            })
-            .collect())
-    }
-}
-
-/// The client's last steps on one output, which need no other output.
+/// The client's last steps on one output, which need no other output: what the scheme left to it,
+/// then the task's division.
 fn finish(
     lowered: &Lowered,
     output: OutputId,
     table: &Array2<f64>,
+    divisors: Option<ArrayView2<'_, f64>>,
 ) -> Result<Array2<f64>, SchemeError> {
-    Ok(lowered.finish_one(output, table)?)
+    Ok(divided(lowered.finish_one(output, table)?, divisors))
 }
 
-/// The place of the greatest difference; NaN counts as the greatest.
-fn worst(a: &Array2<f64>, b: &Array2<f64>) -> Option<((usize, usize), f64)> {
-    a.indexed_iter()
-        .map(|(at, x)| (at, (x - b[at]).abs()))
-        .max_by(|(_, x), (_, y)| x.total_cmp(y))
-}
-
-/// The greater of two; NaN counts as the greatest.
-fn worse(a: f64, b: f64) -> f64 {
-    if a.total_cmp(&b).is_lt() { b } else { a }
-}
-
-fn difference(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
-    worst(a, b).map_or(0.0, |(_, d)| d)
-}
-
-/// Bits of agreement: `-log2(error / magnitude)`, between 0 and 53.
-fn precision_bits(error: f64, magnitude: f64) -> f64 {
-    if error == 0.0 {
-        return 53.0;
+fn divided(mut table: Array2<f64>, divisors: Option<ArrayView2<'_, f64>>) -> Array2<f64> {
+    if let Some(divisors) = divisors {
+        table /= &divisors;
     }
-    if magnitude == 0.0 || !error.is_finite() {
-        return 0.0;
-    }
-    (magnitude / error).log2().clamp(0.0, 53.0)
+    table
 }

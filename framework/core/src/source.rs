@@ -1,4 +1,9 @@
-//! Places in files, for messages that say where.
+//! Files that users wrote: how they are read, and what is complained of, with the place.
+
+pub mod files;
+pub mod printable;
+pub(crate) mod toml_text;
+pub(crate) mod units;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,9 +17,15 @@ pub struct Complaint {
     pub line: Option<usize>,
     /// What is wrong.
     pub message: String,
-    /// A way out.
+    /// What to do about it.
     pub help: Option<String>,
+    /// The option of `[dataset]` whose value is to blame, if one is: whoever knows the experiment
+    /// knows where that stands.
+    pub option: Option<&'static str>,
 }
+
+/// Characters of a message and of its help, at most: what is longer holds a whole file.
+const MOST: [usize; 2] = [1_000, 2_000];
 
 impl Complaint {
     /// A complaint about a file as a whole.
@@ -24,6 +35,7 @@ impl Complaint {
             line: None,
             message: message.into(),
             help: None,
+            option: None,
         }
     }
 
@@ -41,10 +53,17 @@ impl Complaint {
         self.at_line(line)
     }
 
-    /// With a way out.
+    /// With what to do about it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// About the value of an option of `[dataset]`.
+    #[must_use]
+    pub fn about(mut self, option: &'static str) -> Self {
+        self.option = Some(option);
         self
     }
 }
@@ -58,29 +77,15 @@ pub fn line_of(text: &str, offset: usize) -> usize {
         .count()
 }
 
-/// Reads a text file; `help` is the way out where there is none.
-pub fn read_text(file: &Path, help: &str) -> Result<String, Complaint> {
-    let bytes = std::fs::read(file).map_err(|e| {
-        Complaint::new(file, format!("cannot be read: {e}; expected a text file")).help(help)
-    })?;
-    String::from_utf8(bytes).map_err(|e| {
-        let good = &e.as_bytes()[..e.utf8_error().valid_up_to()];
-        let line = 1 + good.iter().filter(|b| **b == b'\n').count();
-        Complaint::new(file, "found bytes that are not text, expected UTF-8")
-            .at_line(line)
-            .help("save the file with the encoding UTF-8")
-    })
-}
-
 impl fmt::Display for Complaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
+        f.write_str(&printable::line(&self.file.to_string_lossy()))?;
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }
-        write!(f, ": {}", self.message)?;
+        write!(f, ": {}", printable::cut(&self.message, MOST[0]))?;
         if let Some(help) = &self.help {
-            write!(f, "\n  help: {help}")?;
+            write!(f, "\n  help: {}", printable::cut(help, MOST[1]))?;
         }
         Ok(())
     }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::Dataset;
 use crate::options::{OptionError, OptionSpec, Options};
 use crate::program::{InputId, OutputId, Program, ProgramError};
-use crate::session::{Session, SessionError};
+use crate::session::{Sealed, Session, SessionError};
+use crate::source::printable::line;
 
 /// What a task says about itself.
 #[derive(Clone, Debug, Serialize)]
@@ -31,11 +32,22 @@ pub struct TaskManifest {
 #[derive(Debug, thiserror::Error)]
 pub enum TaskError {
     /// The data do not fit the task.
-    #[error("{problem}\n  help: {help}")]
+    #[error("{}\n  help: {}", line(.problem), line(.help))]
     Data {
         /// What was found, and what was expected.
         problem: String,
-        /// A way out.
+        /// What to do about it.
+        help: String,
+    },
+    /// An option has a value that cannot be used.
+    #[error("{}\n  help: {}", line(.problem), line(.help))]
+    Value {
+        /// The option, as `task.model` or `dataset.limit`; where several may be to blame, in the order
+        /// of that.
+        options: &'static [&'static str],
+        /// What was found, and what was expected.
+        problem: String,
+        /// What to do about it.
         help: String,
     },
     /// Options contradict each other or the data.
@@ -61,9 +73,22 @@ pub enum TaskError {
 }
 
 impl TaskError {
-    /// Data that do not fit, with a way out.
+    /// Data that do not fit, with what to do about it.
     pub fn data(problem: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Data {
+            problem: problem.into(),
+            help: help.into(),
+        }
+    }
+
+    /// The value of one of some options, such as `task.model`, cannot be used.
+    pub fn value(
+        options: &'static [&'static str],
+        problem: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self::Value {
+            options,
             problem: problem.into(),
             help: help.into(),
         }
@@ -86,7 +111,7 @@ pub struct Metric {
 /// How well a run went. The first metric is the headline.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
-    /// Samples scored.
+    /// Samples scored; [`Prepared::samples`] says how many were encrypted.
     pub samples: usize,
     /// The measures.
     pub metrics: Vec<Metric>,
@@ -108,17 +133,59 @@ pub struct Outcome {
     pub outputs: Vec<Array2<f64>>,
 }
 
+/// A table to encrypt as one input.
+#[derive(Clone, Debug)]
+pub struct InputTable {
+    /// Its numbers: `length` rows x one column for each that the input declares.
+    pub values: Array2<f64>,
+    /// Numbers of it that the client would send in the clear: without padding, and each once where
+    /// the layout repeats it. What encryption makes of these is the expansion.
+    pub payload: usize,
+}
+
+impl InputTable {
+    /// A table of which `payload` numbers are data.
+    pub fn new(values: Array2<f64>, payload: usize) -> Self {
+        Self { values, payload }
+    }
+
+    /// Encrypts it as the key owner's input `id`.
+    pub fn encrypt(&self, session: &mut Session<'_>, id: InputId) -> Result<Sealed, SessionError> {
+        let sealed = session.client().encrypt(id, self.values.view())?;
+        Ok(sealed.with_payload(self.payload))
+    }
+}
+
+impl From<Array2<f64>> for InputTable {
+    /// A table of data throughout.
+    fn from(values: Array2<f64>) -> Self {
+        let payload = values.len();
+        Self { values, payload }
+    }
+}
+
 impl Outcome {
     /// What one round yields: the client encrypts `tables`, one for each input in order, the
     /// server evaluates, and the client decrypts every output.
     pub fn of_one_round(
         session: &mut Session<'_>,
-        tables: &[Array2<f64>],
+        tables: &[InputTable],
+    ) -> Result<Self, TaskError> {
+        Self::of_one_round_divided(session, tables, &[])
+    }
+
+    /// As [`Outcome::of_one_round`], where the task leaves divisions to the client: `divisors` has a
+    /// table for each output, as [`Client::decrypt_divided`] takes it, or none at all.
+    ///
+    /// [`Client::decrypt_divided`]: crate::session::Client::decrypt_divided
+    pub fn of_one_round_divided(
+        session: &mut Session<'_>,
+        tables: &[InputTable],
+        divisors: &[Array2<f64>],
     ) -> Result<Self, TaskError> {
         let mut sealed = Vec::with_capacity(tables.len());
         for (index, table) in tables.iter().enumerate() {
-            let id = InputId::from_index(index);
-            sealed.push(session.client().encrypt(id, table.view())?);
+            sealed.push(table.encrypt(session, InputId::from_index(index))?);
         }
         let results = session
             .server()
@@ -126,7 +193,11 @@ impl Outcome {
         let mut outputs = Vec::with_capacity(results.len());
         for (index, result) in results.iter().enumerate() {
             let id = OutputId::from_index(index);
-            outputs.push(session.client().decrypt(id, result)?);
+            let mut client = session.client();
+            outputs.push(match divisors.get(index) {
+                None => client.decrypt(id, result)?,
+                Some(by) => client.decrypt_divided(id, result, by.view())?,
+            });
         }
         Ok(Self { outputs })
     }
@@ -166,7 +237,8 @@ pub trait Prepared: Send + Sync {
     /// The program that the server evaluates.
     fn program(&self) -> &Program;
 
-    /// Samples that one run handles, for costs per sample.
+    /// Samples that one run encrypts, for costs per sample: training under encryption handles the
+    /// training rows, whatever part its model is scored on.
     fn samples(&self) -> usize;
 
     /// Runs the protocol: encrypts, has the server evaluate, decrypts.

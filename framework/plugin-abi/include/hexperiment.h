@@ -70,7 +70,8 @@ typedef struct HexperimentReply {
     uint32_t reserved;
     /* For the two functions below. */
     void *context;
-    /* Appends bytes to the reply; may be called many times. */
+    /* Appends bytes to the reply; may be called many times. The host takes at most 16 MiB of text,
+     * and 16 GiB of the ciphertexts of one input or output. */
     void (*write)(void *context, const void *data, size_t length);
     /* Says why the call fails; the last word counts. Either text may be NULL. */
     void (*explain)(void *context, const char *what, const char *why);
@@ -167,9 +168,11 @@ typedef struct HexperimentPlugin {
      *    "library": "mylib 1.2",
      *    "options": [{"name": "degree", "doc": "What it does.", "kind": KIND,
      *                 "default": 3, "required": false}]}
-     * with KIND one of "flag", {"integer": {"min": 1, "max": 9}}, {"number": {"min": 0.5}}, "text",
-     * {"choice": ["a", "b"]}, "text-list", "integer-list". A bound that is left out is open;
-     * "default" and "required" may be left out. */
+     * with KIND one of "flag", {"integer": {"min": 1, "max": 9}}, {"number": {"min": 0.5}},
+     * {"zero-or-number": {"min": 0.5, "max": 9}}, "text", {"choice": ["a", "b"]}, "text-list",
+     * "integer-list". A bound that is left out is open, but in "zero-or-number"; "default" and
+     * "required" may be left out. Names have at most 64 characters, other texts 4000 and no control
+     * characters; there are at most 256 options. */
     HexperimentStatus (*manifest)(const HexperimentReply *reply);
 
     /* Writes what the scheme can do under these options, as JSON:
@@ -200,12 +203,15 @@ typedef struct HexperimentPlugin {
      *               "rotations": 0, "bootstraps": 0},   of one evaluation
      *    "server_sees": "sizes only",
      *    "quantisation": null,                          or how numbers are quantised
-     *    "noise_tolerance": [1e-6]}                     one for each output: the largest error
-     *                                                   beyond `simulate` that is no failure */
+     *    "noise_tolerance": [1e-6],                     one for each output: the largest error
+     *                                                   beyond `simulate` that is no failure
+     *    "memory_bytes": 1000000}                       may be left out: what keys and one
+     *                                                   evaluation take, held against the cell's
+     *                                                   `memory_limit` */
     HexperimentStatus (*parameters)(const HexperimentCircuit *circuit,
                                     const HexperimentReply *reply);
 
-    /* Optional (NULL): the circuit's own arithmetic in clear, with its quantisation and without
+    /* Optional (NULL): the circuit's own arithmetic in the clear, with its quantisation and without
      * noise. Required of schemes that quantise; for others the host interprets the program. */
     HexperimentStatus (*simulate)(const HexperimentCircuit *circuit,
                                   const HexperimentTable *inputs, size_t input_count,

@@ -16,8 +16,10 @@
 //! to the registry; [`register_from_env`] does so for all that the variable
 //! [`ENVIRONMENT`] lists. Whatever comes back over the boundary is checked: text is UTF-8, JSON has
 //! the form that the header gives, handles are there, ciphertexts belong to the circuit they meet.
-//! What cannot be checked is that a plugin keeps to its own memory: it runs in this process, with
-//! all its rights. Load only plugins that you trust as much as a program that you start.
+//! What cannot be checked is that a plugin keeps to its own memory, or ends what it begins: it runs
+//! in the process that loads it, with all its rights. Load only plugins that you trust as much as
+//! a program that you start. A process that must not end with a plugin lets another load it, by
+//! [`announcement`], and knows it by its manifest, by [`register_announced`].
 
 pub mod abi;
 pub mod guest;
@@ -25,6 +27,7 @@ mod host;
 mod text;
 mod wire;
 
+pub use host::announced::{announcement, register_announced};
 pub use host::load::{
     ENVIRONMENT, LoadError, TableError, from_env, load, register, register_all, register_from_env,
     to_env,

@@ -61,6 +61,10 @@ enum KindWire {
         #[serde(default)]
         max: Option<f64>,
     },
+    ZeroOrNumber {
+        min: f64,
+        max: f64,
+    },
     Text,
     Choice(Vec<String>),
     TextList,
@@ -78,6 +82,10 @@ impl From<&OptionKind> for KindWire {
             OptionKind::Number { min, max } => Self::Number {
                 min: Some(*min).filter(|x| x.is_finite()),
                 max: Some(*max).filter(|x| x.is_finite()),
+            },
+            OptionKind::ZeroOrNumber { min, max } => Self::ZeroOrNumber {
+                min: *min,
+                max: *max,
             },
             OptionKind::Text => Self::Text,
             OptionKind::Choice(names) => {
@@ -101,6 +109,7 @@ impl KindWire {
                 min: min.unwrap_or(f64::NEG_INFINITY),
                 max: max.unwrap_or(f64::INFINITY),
             },
+            Self::ZeroOrNumber { min, max } => OptionKind::ZeroOrNumber { min, max },
             Self::Text => OptionKind::Text,
             Self::Choice(names) if names.is_empty() => return Err("a choice of nothing".into()),
             Self::Choice(names) => {
@@ -112,7 +121,11 @@ impl KindWire {
         };
         match kind {
             OptionKind::Integer { min, max } if min > max => Err(format!("min {min} > max {max}")),
-            OptionKind::Number { min, max } if min > max => Err(format!("min {min} > max {max}")),
+            OptionKind::Number { min, max } | OptionKind::ZeroOrNumber { min, max }
+                if min > max =>
+            {
+                Err(format!("min {min} > max {max}"))
+            }
             kind => Ok(kind),
         }
     }
@@ -136,12 +149,46 @@ impl From<&SchemeManifest> for ManifestWire {
     }
 }
 
+/// Characters of a name, and of a text, at most: what a plugin says of itself is kept for good, and
+/// stands in tables and messages.
+const LONGEST_NAME: usize = 64;
+const LONGEST_TEXT: usize = 4000;
+
+/// Options, and names of a choice, at most.
+const MOST_ENTRIES: usize = 256;
+
 /// Names as they can be written in experiment files.
 fn is_name(name: &str, also: char) -> bool {
-    name.starts_with(|c: char| c.is_ascii_lowercase())
+    name.len() <= LONGEST_NAME
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == also)
+}
+
+/// A text that can stand in tables and on terminals.
+fn text(what: &str, text: &str) -> Result<(), String> {
+    let length = text.chars().count();
+    if length > LONGEST_TEXT {
+        return Err(format!(
+            "{what}: found {length} characters, expected at most {LONGEST_TEXT}"
+        ));
+    }
+    match text.chars().find(|c| c.is_control() && *c != '\n') {
+        Some(c) => Err(format!(
+            "{what}: found the control character {c:?}, expected text"
+        )),
+        None => Ok(()),
+    }
+}
+
+fn few(what: &str, found: usize) -> Result<(), String> {
+    if found > MOST_ENTRIES {
+        return Err(format!(
+            "found {found} {what}, expected at most {MOST_ENTRIES}"
+        ));
+    }
+    Ok(())
 }
 
 impl ManifestWire {
@@ -149,16 +196,30 @@ impl ManifestWire {
     pub(crate) fn checked(self) -> Result<SchemeManifest, String> {
         if !is_name(&self.name, '-') {
             return Err(format!(
-                "the name is {:?}, expected lower-case letters, digits and hyphens",
-                self.name
+                "the name is {:?}, expected lower-case letters, digits and hyphens, at most \
+                 {LONGEST_NAME}",
+                self.name.chars().take(LONGEST_NAME).collect::<String>()
             ));
         }
+        text("doc", &self.doc)?;
+        text("library", &self.library)?;
+        few("options", self.options.len())?;
         let mut options: Vec<OptionSpec> = Vec::with_capacity(self.options.len());
         for option in self.options {
-            let complain = |problem: String| format!("option {:?}: {problem}", option.name);
+            let shown: String = option.name.chars().take(LONGEST_NAME).collect();
+            let complain = |problem: String| format!("option {shown:?}: {problem}");
             if !is_name(&option.name, '_') {
-                let expected = "a name of lower-case letters, digits and underscores";
-                return Err(complain(format!("expected {expected}")));
+                return Err(complain(format!(
+                    "expected a name of lower-case letters, digits and underscores, at most \
+                     {LONGEST_NAME}"
+                )));
+            }
+            text("doc", &option.doc).map_err(complain)?;
+            if let KindWire::Choice(names) = &option.kind {
+                few("names to choose from", names.len()).map_err(complain)?;
+                for name in names {
+                    text("a name to choose", name).map_err(complain)?;
+                }
             }
             let ours = hexperiment_core::experiment::sections::plugin(true);
             if options.iter().chain(&ours).any(|o| o.name == option.name) {
@@ -263,6 +324,10 @@ impl CapabilitiesWire {
             Approximation::check_degrees(&list).map_err(|why| format!("{what}: {why}"))?;
             Ok::<_, String>(list)
         };
+        text("missing_otherwise", &self.missing_otherwise)?;
+        for (kind, why) in &self.missing {
+            text(&format!("missing {kind}"), why)?;
+        }
         let approximation = self.approximation.map(|a| {
             if !(1..=LARGEST_DEGREE).contains(&a.sigmoid_degree) {
                 return Err(format!(
@@ -345,6 +410,14 @@ mod tests {
                 Err("min 2 > max 1"),
             ),
             (
+                r#"{"name":"a","doc":"","kind":{"zero-or-number":{"min":0.5,"max":9}},"default":0}"#,
+                Ok(()),
+            ),
+            (
+                r#"{"name":"a","doc":"","kind":{"zero-or-number":{"min":2,"max":1}}}"#,
+                Err("min 2 > max 1"),
+            ),
+            (
                 r#"{"name":"a","doc":"","kind":{"choice":[]}}"#,
                 Err("a choice of nothing"),
             ),
@@ -368,6 +441,70 @@ mod tests {
             let json = format!(r#"{{"name":"x","doc":"","library":"","options":[{options}]}}"#);
             check(&json, ManifestWire::checked, expect);
         }
+    }
+
+    /// Texts of a manifest whose `field` is this one.
+    #[track_caller]
+    fn text_is(field: &str, text: &str, expect: Result<(), &str>) {
+        let mut manifest = serde_json::json!({ "name": "x", "doc": "", "library": "", "options": [
+            { "name": "a", "doc": "", "kind": { "choice": ["b"] } },
+        ] });
+        *manifest.pointer_mut(field).unwrap() = text.into();
+        check(&manifest.to_string(), ManifestWire::checked, expect);
+    }
+
+    #[test]
+    fn what_plugins_say_is_bounded() {
+        let long = "é".repeat(LONGEST_TEXT);
+        for field in [
+            "/doc",
+            "/library",
+            "/options/0/doc",
+            "/options/0/kind/choice/0",
+        ] {
+            text_is(field, &long, Ok(()));
+            text_is(field, &format!("{long}x"), Err("found 4001 characters"));
+            text_is(field, "one\ntwo", Ok(()));
+            text_is(field, "\u{1b}]0;x", Err("the control character '\\u{1b}'"));
+        }
+        text_is("/name", &"n".repeat(LONGEST_NAME), Ok(()));
+        text_is(
+            "/name",
+            &"n".repeat(1_000_000),
+            Err("digits and hyphens, at most 64"),
+        );
+        text_is(
+            "/options/0/name",
+            &"n".repeat(65),
+            Err("underscores, at most 64"),
+        );
+        let many = |count: usize| {
+            let option = |i| format!(r#"{{"name":"o{i}","doc":"","kind":"flag"}}"#);
+            let options: Vec<String> = (0..count).map(option).collect();
+            let options = options.join(",");
+            format!(r#"{{"name":"x","doc":"","library":"","options":[{options}]}}"#)
+        };
+        check(&many(256), ManifestWire::checked, Ok(()));
+        check(
+            &many(257),
+            ManifestWire::checked,
+            Err("found 257 options, expected at most 256"),
+        );
+        let names = vec!["a"; 257];
+        let mut manifest: serde_json::Value = serde_json::from_str(&many(1)).unwrap();
+        manifest["options"][0]["kind"] = serde_json::json!({ "choice": names });
+        check(
+            &manifest.to_string(),
+            ManifestWire::checked,
+            Err("found 257 names to choose from"),
+        );
+        let reasons = serde_json::json!({ "native": [], "vector_factors": true, "levels": "none",
+            "client_finishes": false, "missing_otherwise": format!("{long}x") });
+        check(
+            &reasons.to_string(),
+            CapabilitiesWire::checked,
+            Err("missing_otherwise: found 4001 characters"),
+        );
     }
 
     #[test]

@@ -1,22 +1,24 @@
 //! The process of one cell: prepares, then repeats when told to.
 
-use std::io::{BufRead as _, Write as _};
+use std::io::BufRead as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use hexperiment_core::clock::Stopwatch;
 use hexperiment_core::dataset::Dataset;
 use hexperiment_core::experiment::CellPlan;
-use hexperiment_core::measure::peak_rss_bytes;
+use hexperiment_core::measure::{LoadMeter, peak_rss_bytes};
 use hexperiment_core::program::Program;
 use hexperiment_core::program::lower::Lowered;
 use hexperiment_core::record::{Repetition, Setup};
 use hexperiment_core::registry;
+use hexperiment_core::scheme::memory;
 use hexperiment_core::scheme::{Circuit, CompileRequest, KeySet, Parameters, SchemeError};
 use hexperiment_core::security::Protection;
 use hexperiment_core::session::{Session, SessionError};
 use hexperiment_core::task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError};
 
+use crate::child;
 use crate::protocol::{FromCell, ToCell};
 
 /// Why a cell cannot go on: refused by the scheme, or failed.
@@ -44,7 +46,16 @@ impl From<TaskError> for Stop {
     }
 }
 
-fn failed(error: impl std::fmt::Display) -> Stop {
+impl From<Stop> for FromCell {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Refused(reason) => Self::Refused { reason },
+            Stop::Failed(reason) => Self::Failed { reason },
+        }
+    }
+}
+
+pub(crate) fn failed(error: impl std::fmt::Display) -> Stop {
     Stop::Failed(error.to_string())
 }
 
@@ -66,10 +77,17 @@ pub(crate) fn prepare(plan: &CellPlan, data: &Dataset) -> Result<Box<dyn Prepare
     })
 }
 
-/// Prepares the task in clear, then lowers and compiles its program.
-pub(crate) fn compile(plan: &CellPlan, data: &Dataset) -> Result<Compiled, Stop> {
+/// Prepares the task in clear, then lowers and compiles its program; `memory_limit` is the cell's,
+/// where the process itself has none.
+pub(crate) fn compile(
+    plan: &CellPlan,
+    data: &Dataset,
+    memory_limit: Option<u64>,
+) -> Result<Compiled, Stop> {
     let scheme = registry::scheme(&plan.cell.scheme).map_err(failed)?;
     let prepared = prepare(plan, data)?;
+    // What compiling allocates is part of what a circuit states.
+    let left = memory::left().or(memory_limit);
     let watch = Stopwatch::start();
     let build = |program: &Program| -> Result<_, SchemeError> {
         let lowered = scheme.lower(program, &plan.scheme_options, plan.security)?;
@@ -93,6 +111,10 @@ pub(crate) fn compile(plan: &CellPlan, data: &Dataset) -> Result<Compiled, Stop>
     })?;
     let compile = watch.elapsed();
     demand(plan, circuit.as_ref())?;
+    if let Some(need) = circuit.parameters().memory_bytes {
+        let need = need.saturating_add(in_the_clear(&lowered));
+        memory::hold(need, left).map_err(SchemeError::from)?;
+    }
     Ok(Compiled {
         prepared,
         lowered,
@@ -115,21 +137,36 @@ fn demand(plan: &CellPlan, circuit: &dyn Circuit) -> Result<(), Stop> {
     Ok(())
 }
 
+/// Bytes that the oracle takes for all values of a program beside each evaluation.
+fn in_the_clear(lowered: &Lowered) -> u64 {
+    let elements = |program: &Program| {
+        let lengths = program.values().iter().map(|v| v.length() as u64);
+        lengths.fold(0, u64::saturating_add)
+    };
+    let most = elements(lowered.original()).max(elements(lowered.program()));
+    most.saturating_mul(size_of::<f64>() as u64)
+}
+
 /// Serves a parent process on standard input and output until the input ends.
 pub(crate) fn serve() -> ExitCode {
-    die_with_parent();
+    child::die_with_parent();
     let mut lines = std::io::stdin().lock().lines();
     let mut next = || -> Option<ToCell> {
         let line = lines.next()?.ok()?;
         serde_json::from_str(&line).ok()
     };
-    let Some(ToCell::Prepare {
-        plan,
-        memory_limit,
-        artefacts,
-    }) = next()
-    else {
-        return crate::bad_input("`cell` is for the program's own use; see `hexperiment help run`");
+    let (plan, memory_limit, artefacts) = match next() {
+        Some(ToCell::Prepare {
+            plan,
+            memory_limit,
+            artefacts,
+        }) => (plan, memory_limit, artefacts),
+        Some(ToCell::Examine(examine)) => return crate::explain::serve(*examine, next),
+        _ => {
+            return crate::bad_input(
+                "`cell` is for the program's own use; see `hexperiment help run`",
+            );
+        }
     };
     if let Some(bytes) = memory_limit {
         limit_memory(bytes);
@@ -139,7 +176,7 @@ pub(crate) fn serve() -> ExitCode {
         .num_threads(plan.threads)
         .build_global()
     {
-        return tell(&FromCell::Failed {
+        return child::tell(&FromCell::Failed {
             reason: format!(
                 "{} threads cannot be started: {e}; take fewer `threads`, or more `memory_limit`",
                 plan.threads
@@ -148,8 +185,7 @@ pub(crate) fn serve() -> ExitCode {
     }
     match repeat(&plan, &artefacts, next) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Stop::Refused(reason)) => tell(&FromCell::Refused { reason }),
-        Err(Stop::Failed(reason)) => tell(&FromCell::Failed { reason }),
+        Err(stop) => child::tell(&FromCell::from(stop)),
     }
 }
 
@@ -164,14 +200,18 @@ fn repeat(
         lowered,
         circuit,
         compile,
-    } = compile(plan, &data)?;
+    } = compile(plan, &data, None)?;
+    // Cells wait for each other's repetitions: none keeps the table that its task was prepared from.
+    let preparation = data.provenance.preparation.clone();
+    drop(data);
     let watch = Stopwatch::start();
     let keys = circuit.generate_keys()?;
     let keygen = watch.elapsed();
     give_memory_back();
-    tell(&FromCell::Ready {
+    child::tell(&FromCell::Ready {
         setup: Box::new(Setup {
             cell: plan.cell.id.clone(),
+            samples: prepared.samples() as u64,
             compile,
             keygen,
             parameters: parameters(circuit.as_ref(), prepared.as_ref()),
@@ -181,7 +221,7 @@ fn repeat(
         }),
     });
     while let Some(ToCell::Repeat { index, keep }) = next() {
-        let (repetition, outcome) = once(
+        let (mut repetition, outcome) = once(
             plan,
             prepared.as_ref(),
             circuit.as_ref(),
@@ -189,12 +229,14 @@ fn repeat(
             &keys,
             index,
         )?;
+        let notes = &mut repetition.quality.notes;
+        notes.extend(preparation.iter().cloned());
         if keep {
             write(artefacts, &prepared.artefacts(&outcome)?)?;
         }
         drop(outcome);
         give_memory_back();
-        tell(&FromCell::Done {
+        child::tell(&FromCell::Done {
             repetition: Box::new(repetition),
         });
     }
@@ -219,7 +261,9 @@ fn once(
     index: u32,
 ) -> Result<(Repetition, Outcome), Stop> {
     let mut session = Session::new(circuit, lowered, keys);
+    let meter = LoadMeter::start();
     let outcome = prepared.run(&mut session)?;
+    let load = meter.finish();
     let report = session.finish();
     let quality = prepared.score(&outcome)?;
     let repetition = Repetition {
@@ -233,6 +277,7 @@ fn once(
         errors: report.errors,
         quality,
         peak_rss_bytes: peak_rss_bytes(),
+        load: Some(load),
     };
     Ok((repetition, outcome))
 }
@@ -248,35 +293,10 @@ fn write(folder: &Path, files: &[Artefact]) -> Result<(), Stop> {
     Ok(())
 }
 
-fn tell(message: &FromCell) -> ExitCode {
-    let mut out = std::io::stdout().lock();
-    let written = serde_json::to_string(message)
-        .map_err(std::io::Error::other)
-        .and_then(|line| writeln!(out, "{line}"))
-        .and_then(|()| out.flush());
-    match written {
-        Ok(()) => ExitCode::SUCCESS,
-        // The parent is gone; there is nobody to tell.
-        Err(_) => ExitCode::FAILURE,
-    }
-}
-
-/// A cell must not go on computing for a run that was killed.
-#[cfg(target_os = "linux")]
-fn die_with_parent() {
-    // SAFETY: this prctl only sets a flag of the calling process; it touches no memory of ours.
-    unsafe {
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn die_with_parent() {}
-
 /// Gives freed memory back to the system before a wait: cells wait for each other's repetitions,
 /// and all of them together must fit the machine. Outside of every clock.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn give_memory_back() {
+pub(crate) fn give_memory_back() {
     // SAFETY: the allocator gives back only what is free, and is safe to call from any thread.
     unsafe {
         libc::malloc_trim(0);
@@ -284,19 +304,24 @@ fn give_memory_back() {
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn give_memory_back() {}
+pub(crate) fn give_memory_back() {}
 
-/// Bounds the address space, so that a cell that takes too much ends as a row, not as the
-/// machine's trouble.
+/// Bounds what the process allocates, so that a cell that takes too much ends as a row, not as the
+/// machine's trouble. On Linux its own writable memory, elsewhere its address space, which an
+/// allocator reserves much more of than it uses.
 #[cfg(unix)]
 fn limit_memory(bytes: u64) {
+    #[cfg(target_os = "linux")]
+    let counted = libc::RLIMIT_DATA;
+    #[cfg(not(target_os = "linux"))]
+    let counted = libc::RLIMIT_AS;
     let limit = libc::rlimit {
         rlim_cur: bytes,
         rlim_max: bytes,
     };
     // SAFETY: the pointer is to a live rlimit, which the call only reads.
     unsafe {
-        libc::setrlimit(libc::RLIMIT_AS, &raw const limit);
+        libc::setrlimit(counted, &raw const limit);
     }
 }
 

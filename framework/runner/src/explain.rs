@@ -1,18 +1,24 @@
 //! `explain` and `check`: all that happens before a key is made.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use hexperiment_core::dataset::Dataset;
-use hexperiment_core::experiment::{CellPlan, Experiment};
+use hexperiment_core::experiment::{CellPlan, Experiment, Setting};
+use hexperiment_core::record::{Cell, Status};
 use hexperiment_core::registry;
 use hexperiment_core::security::{Protection, Security};
-use hexperiment_core::source::Complaints;
+use hexperiment_core::source::{Complaint, Complaints, printable};
 use hexperiment_core::task::TaskError;
 
-use crate::cell::{Compiled, Stop, compile, parameters, prepare};
+use crate::cell::{Compiled, Stop, compile, failed, give_memory_back, parameters, prepare};
 use crate::out::{say, tell};
+use crate::protocol::{Examine, FromCell, ToCell, View};
+use crate::run::process::{CellProcess, End};
+use crate::{child, plugins};
 
 /// Data sets that were read, by what was asked for.
 #[derive(Default)]
@@ -47,25 +53,29 @@ pub(crate) fn check_input(
         if !seen.insert(format!("{asked:?}")) {
             continue;
         }
-        let data = loaded.get(plan).map_err(|e| e.to_string())?;
-        let file = experiment.file().display();
-        let cell = if plan.cell.point.is_empty() {
-            String::new()
-        } else {
-            format!("cell `{}`: ", plan.cell.id)
-        };
+        let data = loaded.get(plan);
+        let data = data.map_err(|e| experiment.blame(plan, e).to_string())?;
         match prepare(plan, data) {
-            Err(e @ TaskError::Data { .. }) => {
-                return Err(format!("{file}: {cell}{}: {e}", data.place()));
+            Err(TaskError::Data { problem, help }) => {
+                let problem = format!("{}: {problem}", data.place());
+                let source = ["dataset.use", "dataset.path"];
+                let complaint = experiment.complaint(plan, &source, &problem);
+                return Err(complaint.help(help).to_string());
+            }
+            Err(TaskError::Value {
+                options,
+                problem,
+                help,
+            }) => {
+                let complaint = experiment.complaint(plan, options, &problem);
+                return Err(complaint.help(help).to_string());
             }
             Err(TaskError::Options(message)) => {
-                let line = offending(&message, &plan.cell.task)
-                    .and_then(|option| experiment.line_of(&format!("task.{option}")))
-                    .map_or(String::new(), |line| format!(":{line}"));
-                return Err(format!(
-                    "{file}{line}: {cell}[task]: {message}\n  help: `list` shows the options of `{}`",
-                    plan.cell.task
-                ));
+                let option = offending(&message, &plan.cell.task);
+                let option = option.map_or_else(|| "task".into(), |o| format!("task.{o}"));
+                let help = format!("`list` shows the options of `{}`", plan.cell.task);
+                let complaint = experiment.complaint(plan, &[&option], &message);
+                return Err(complaint.help(help).to_string());
             }
             Ok(_) | Err(_) => {}
         }
@@ -96,36 +106,17 @@ pub(crate) fn cells(experiment: &Experiment, only: Option<&str>) -> Result<Vec<C
         .filter(|c| c.cell.id == only || c.cell.label == only)
         .collect();
     if chosen.is_empty() {
-        return Err(format!(
-            "{}: there is no cell `{only}`\n  help: cells: {}",
-            experiment.file().display(),
-            ids.join(", ")
-        ));
+        let problem = format!("there is no cell `{only}`");
+        let known = printable::list(ids.iter().map(String::as_str), 40);
+        let complaint = Complaint::new(experiment.file(), problem);
+        return Err(complaint.help(format!("cells: {known}")).to_string());
     }
     Ok(chosen)
 }
 
 /// Prints what each cell would do.
-pub(crate) fn explain(files: &[PathBuf], only: Option<&str>) -> ExitCode {
-    each(files, only, |plan, outcome| {
-        say!(
-            "== {} ({} on {}, data {})",
-            plan.cell.id,
-            plan.cell.task,
-            plan.cell.scheme,
-            plan.cell.dataset
-        );
-        match outcome {
-            Ok(compiled) => print(&compiled),
-            Err(Stop::Refused(reason)) => say!("refused: {reason}\n"),
-            Err(Stop::Failed(reason)) => {
-                say!("failed: {reason}\n");
-                tell!("error: {}: {reason}", plan.cell.id);
-                return false;
-            }
-        }
-        true
-    })
+pub(crate) fn explain(files: &[PathBuf], only: Option<&str>, settings: &[Setting]) -> ExitCode {
+    each(files, only, settings, View::Explain)
 }
 
 /// The level in words: 0 bits would sound like a weak encryption.
@@ -138,37 +129,14 @@ pub(crate) fn level(security: &Security) -> String {
 }
 
 /// Checks each cell.
-pub(crate) fn check(files: &[PathBuf]) -> ExitCode {
-    each(files, None, |plan, outcome| {
-        let id = &plan.cell.id;
-        match outcome {
-            Ok(c) => {
-                let security = &c.circuit.parameters().security;
-                say!(
-                    "  {id}: fine; {} samples, {}",
-                    c.prepared.samples(),
-                    level(security)
-                );
-            }
-            Err(Stop::Refused(reason)) => say!("  {id}: refuses; {reason}"),
-            Err(Stop::Failed(reason)) => {
-                say!("  {id}: fails");
-                tell!("error: {id}: {reason}");
-                return false;
-            }
-        }
-        true
-    })
+pub(crate) fn check(files: &[PathBuf], settings: &[Setting]) -> ExitCode {
+    each(files, None, settings, View::Check)
 }
 
-fn each(
-    files: &[PathBuf],
-    only: Option<&str>,
-    mut show: impl FnMut(&CellPlan, Result<Compiled, Stop>) -> bool,
-) -> ExitCode {
+fn each(files: &[PathBuf], only: Option<&str>, settings: &[Setting], view: View) -> ExitCode {
     let mut fine = true;
     for file in files {
-        match one(file, only, &mut show) {
+        match one(file, only, settings, view) {
             Ok(all) => fine &= all,
             Err(problem) => {
                 tell!("error: {problem}");
@@ -183,63 +151,174 @@ fn each(
     }
 }
 
-fn one(
-    file: &Path,
-    only: Option<&str>,
-    show: &mut impl FnMut(&CellPlan, Result<Compiled, Stop>) -> bool,
-) -> Result<bool, String> {
-    let experiment = Experiment::load(file).map_err(|e| e.to_string())?;
-    say!("{}: {}", file.display(), experiment.question());
-    let mut loaded = Loaded::default();
-    let mut fine = true;
+fn one(file: &Path, only: Option<&str>, settings: &[Setting], view: View) -> Result<bool, String> {
+    let experiment = Experiment::load_with(file, settings).map_err(|e| e.to_string())?;
+    let question = printable::cut(experiment.question(), 500);
+    say!("{}: {question}", file.display());
     let plans = cells(&experiment, only)?;
-    check_input(&experiment, &plans, &mut loaded)?;
+    check_input(&experiment, &plans, &mut Loaded::default())?;
+    give_memory_back();
+    let mut examiner = Examiner {
+        limit: experiment.time_limit(),
+        memory_limit: experiment.memory_limit(),
+        view,
+        process: None,
+    };
+    let mut fine = true;
     for plan in plans {
-        let data = loaded.get(&plan).map_err(|e| e.to_string())?;
-        fine &= show(&plan, compile(&plan, data));
+        fine &= show(&plan, view, examiner.ask(&plan));
     }
     Ok(fine)
 }
 
-fn print(compiled: &Compiled) {
+/// Prints what became of a cell; whether it is well.
+fn show(plan: &CellPlan, view: View, answer: Result<FromCell, End>) -> bool {
+    let Cell {
+        id,
+        task,
+        scheme,
+        dataset,
+        ..
+    } = &plan.cell;
+    let (short, long) = match &answer {
+        Ok(FromCell::Examined { words }) => (words.clone(), words.clone()),
+        Ok(FromCell::Refused { reason }) => {
+            (format!("refuses; {reason}"), format!("refused: {reason}"))
+        }
+        Ok(FromCell::Failed { reason }) => ("fails".into(), format!("failed: {reason}")),
+        Ok(_) => ("fails".into(), "failed".into()),
+        Err(End { status, reason }) => (format!("ends ({status})"), format!("{status}: {reason}")),
+    };
+    match view {
+        View::Check => say!("  {id}: {short}"),
+        View::Explain => say!("== {id} ({task} on {scheme}, data {dataset})\n{long}\n"),
+    }
+    let problem = match answer {
+        Ok(FromCell::Examined { .. } | FromCell::Refused { .. }) => return true,
+        Ok(FromCell::Failed { reason }) => reason,
+        Ok(_) => "the process answered out of turn".into(),
+        Err(end) => end.reason,
+    };
+    tell!("error: {id}: {problem}");
+    false
+}
+
+/// Asks a process of this program about one cell after the other: whatever a library does there,
+/// this process goes on. Data are read once, as long as the process lives.
+struct Examiner {
+    /// Time for each cell.
+    limit: Duration,
+    /// Memory of each cell when it is run, in bytes.
+    memory_limit: Option<u64>,
+    view: View,
+    /// The process, and the libraries that it has loaded.
+    process: Option<(OsString, CellProcess)>,
+}
+
+impl Examiner {
+    fn ask(&mut self, plan: &CellPlan) -> Result<FromCell, End> {
+        let (_, libraries) = plugins::environment(&plan.cell.scheme);
+        let (loaded, mut process) = match self.process.take() {
+            Some((loaded, process)) if loaded == libraries => (loaded, process),
+            other => {
+                // One at a time, as each has data in memory.
+                drop(other);
+                let process = CellProcess::start(&plan.cell.scheme, self.limit, None);
+                let process = process.map_err(|e| End {
+                    status: Status::Crashed,
+                    reason: format!("its process cannot be started: {e}"),
+                })?;
+                (libraries, process)
+            }
+        };
+        process.renew();
+        let answer = process.ask(&ToCell::Examine(Box::new(Examine {
+            plan: plan.clone(),
+            memory_limit: self.memory_limit,
+            view: self.view,
+        })))?;
+        self.process = Some((loaded, process));
+        Ok(answer)
+    }
+}
+
+/// The other side: examines one cell after the other.
+pub(crate) fn serve(first: Examine, mut next: impl FnMut() -> Option<ToCell>) -> ExitCode {
+    let mut loaded = Loaded::default();
+    let mut asked = Some(first);
+    while let Some(cell) = asked {
+        let answer = match examine(&cell, &mut loaded) {
+            Ok(words) => FromCell::Examined { words },
+            Err(stop) => stop.into(),
+        };
+        let told = child::tell(&answer);
+        if told != ExitCode::SUCCESS {
+            return told;
+        }
+        give_memory_back();
+        asked = match next() {
+            Some(ToCell::Examine(cell)) => Some(*cell),
+            _ => None,
+        };
+    }
+    ExitCode::SUCCESS
+}
+
+fn examine(cell: &Examine, loaded: &mut Loaded) -> Result<String, Stop> {
+    let data = loaded.get(&cell.plan).map_err(failed)?;
+    let compiled = compile(&cell.plan, data, cell.memory_limit)?;
+    Ok(match cell.view {
+        View::Check => checked(&compiled),
+        View::Explain => explained(&compiled),
+    })
+}
+
+/// What `check` says of a cell that can be run.
+fn checked(compiled: &Compiled) -> String {
+    let security = &compiled.circuit.parameters().security;
+    let samples = compiled.prepared.samples();
+    format!("fine; {samples} samples, {}", level(security))
+}
+
+/// What `explain` says of it.
+fn explained(compiled: &Compiled) -> String {
     let Compiled {
         prepared,
         lowered,
         circuit,
         ..
     } = compiled;
-    say!("as the task states it:\n{}", lowered.original());
-    say!(
-        "as the scheme evaluates it:\n{}",
-        lowered.program().listing(Some(lowered.levels()))
-    );
-    for note in lowered.notes() {
-        say!("  note: {note}");
-    }
+    let mut lines = vec![
+        format!("as the task states it:\n{}", lowered.original()),
+        format!(
+            "as the scheme evaluates it:\n{}",
+            lowered.program().listing(Some(lowered.levels()))
+        ),
+    ];
+    lines.extend(lowered.notes().iter().map(|note| format!("  note: {note}")));
     let p = parameters(circuit.as_ref(), prepared.as_ref());
-    say!("parameters:");
-    say!("  security: {}; {}", level(&p.security), p.security.basis);
-    for (name, value) in &p.chosen {
-        say!("  {name}: {value}");
-    }
-    say!("  depth: {}", p.depth);
+    lines.push("parameters:".into());
+    let (level, basis) = (level(&p.security), &p.security.basis);
+    lines.push(format!("  security: {level}; {basis}"));
+    let chosen = p.chosen.iter();
+    lines.extend(chosen.map(|(name, value)| format!("  {name}: {value}")));
+    lines.push(format!("  depth: {}", p.depth));
     let c = &p.counts;
-    say!(
+    lines.push(format!(
         "  counts: {} additions, {} plaintext multiplications, {} multiplications, {} rotations, {} bootstraps",
         c.additions,
         c.plain_multiplications,
         c.multiplications,
         c.rotations,
         c.bootstraps
-    );
-    if let Some(quantisation) = &p.quantisation {
-        say!("  quantisation: {quantisation}");
-    }
-    say!("  the server sees: {}", p.server_sees);
-    let tolerances: Vec<String> = p
-        .noise_tolerance
-        .iter()
-        .map(|t| format!("{t:.3e}"))
-        .collect();
-    say!("  noise tolerance: {}\n", tolerances.join(", "));
+    ));
+    let quantisation = p.quantisation.iter();
+    lines.extend(quantisation.map(|how| format!("  quantisation: {how}")));
+    let memory = p.memory_bytes.iter();
+    lines.extend(memory.map(|bytes| format!("  memory: about {} MiB", bytes.div_ceil(1 << 20))));
+    lines.push(format!("  the server sees: {}", p.server_sees));
+    let tolerances = p.noise_tolerance.iter().map(|t| format!("{t:.3e}"));
+    let tolerances: Vec<String> = tolerances.collect();
+    lines.push(format!("  noise tolerance: {}", tolerances.join(", ")));
+    lines.join("\n")
 }

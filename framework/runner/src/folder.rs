@@ -1,14 +1,22 @@
 //! The folder of a run: `runs/<time>-<name>/`, with `runs/latest` pointing to the newest.
 
 use std::fs;
-use std::io::{self, BufRead as _};
+use std::io::{self, BufRead as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+use hexperiment_core::source::{Complaint, files};
+
+use crate::latest;
 
 const RECORDS: &str = "records.jsonl";
 
 /// Characters of a name made from a cell's, at most four bytes each: file systems take 255 bytes.
 const LONGEST: usize = 50;
+
+/// Bytes of the first line of records that are read to see what they are of: ten thousand cells take
+/// some megabytes.
+const LONGEST_HEADER: u64 = 1 << 28;
 
 /// Where a run writes.
 #[derive(Clone, Debug)]
@@ -50,10 +58,11 @@ fn file_name(index: usize, cell: &str) -> String {
 /// Whether a file of records is of the experiment `name`; one that cannot be read may be, so that
 /// its trouble is told.
 fn is_of(records: &Path, name: &str) -> bool {
-    let header = fs::File::open(records).and_then(|file| {
+    let header = files::open(records, "the records of a run", "").and_then(|file| {
         let mut line = String::new();
-        io::BufReader::new(file).read_line(&mut line)?;
-        Ok(line)
+        let read = io::BufReader::new(file.take(LONGEST_HEADER)).read_line(&mut line);
+        read.map(|_| line)
+            .map_err(|e| Complaint::new(records, e.to_string()))
     });
     match header.map(|line| serde_json::from_str::<serde_json::Value>(&line)) {
         Ok(Ok(run)) if run["experiment"].is_string() => run["experiment"] == name,
@@ -63,7 +72,7 @@ fn is_of(records: &Path, name: &str) -> bool {
 
 impl RunFolder {
     /// A new folder below `runs`, with a copy of the experiment.
-    pub(crate) fn create(runs: &Path, name: &str, experiment: &Path) -> io::Result<Self> {
+    pub(crate) fn create(runs: &Path, name: &str, experiment: &str) -> io::Result<Self> {
         let time = now()
             .replace([':', '-'], "")
             .replace('T', "-")
@@ -79,10 +88,18 @@ impl RunFolder {
                 Err(e) => return Err(e),
             }
         }
-        fs::copy(experiment, path.join("experiment.toml"))?;
         let folder = Self { path };
-        folder.point_latest(runs)?;
+        folder.copy(experiment)?;
+        latest::point(runs, &folder.path)?;
         Ok(folder)
+    }
+
+    /// Writes the copy of the experiment; it is there whole, or as it was before.
+    pub(crate) fn copy(&self, experiment: &str) -> io::Result<()> {
+        let copy = self.path.join("experiment.toml");
+        let beside = self.path.join("experiment.toml.part");
+        fs::write(&beside, experiment)?;
+        fs::rename(beside, copy)
     }
 
     /// One that is there.
@@ -106,7 +123,7 @@ impl RunFolder {
                     .file_name()
                     .and_then(|n| n.to_str())
                     .unwrap_or_default();
-                folder.get(15..).is_some_and(|rest| {
+                latest::after_time(folder).is_some_and(|rest| {
                     let again = |r: &str| {
                         let number = r.strip_prefix('-').unwrap_or_default();
                         !number.is_empty() && number.chars().all(|c| c.is_ascii_digit())
@@ -145,20 +162,6 @@ impl RunFolder {
     /// Where the files go that the task of a cell leaves; not made yet.
     pub(crate) fn artefacts(&self, index: usize, cell: &str) -> PathBuf {
         self.path.join("artefacts").join(file_name(index, cell))
-    }
-
-    /// Points `runs/latest` here, by a rename, so that it always points somewhere.
-    #[cfg(unix)]
-    fn point_latest(&self, runs: &Path) -> io::Result<()> {
-        let beside = runs.join(format!(".latest-{}", std::process::id()));
-        let _ = fs::remove_file(&beside);
-        std::os::unix::fs::symlink(self.path.file_name().unwrap_or_default(), &beside)?;
-        fs::rename(beside, runs.join("latest"))
-    }
-
-    #[cfg(not(unix))]
-    fn point_latest(&self, runs: &Path) -> io::Result<()> {
-        fs::write(runs.join("latest"), self.path.display().to_string())
     }
 }
 

@@ -1,21 +1,27 @@
 //! The composition root: links the built-in plugins and runs experiments, every cell in a
 //! process of its own.
 
+mod build;
 mod cell;
+pub mod child;
 mod data;
 mod explain;
 mod folder;
+mod latest;
 mod list;
 mod out;
 mod overview;
 mod plugins;
+mod probe;
 mod protocol;
 mod run;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+use hexperiment_core::experiment::Setting;
+use hexperiment_core::source::Complaint;
 
 use out::{say, tell};
 
@@ -42,6 +48,8 @@ enum Verb {
         /// Experiment files.
         #[arg(required = true)]
         files: Vec<PathBuf>,
+        #[command(flatten)]
+        settings: SettingArguments,
     },
     /// Prints the program of each cell before and after lowering, and its parameters.
     Explain {
@@ -51,9 +59,14 @@ enum Verb {
         /// Only the cell of this name.
         #[arg(long)]
         only: Option<String>,
+        #[command(flatten)]
+        settings: SettingArguments,
     },
     /// Lists schemes, tasks and data sets with their options.
-    List,
+    List {
+        /// Only the scheme, task, data set or section of this name.
+        name: Option<String>,
+    },
     /// Finds, fetches and verifies data sets.
     Data {
         /// `fetch` also downloads what is missing; `verify` only looks.
@@ -64,9 +77,37 @@ enum Verb {
     },
     /// Prints the JSON Schema of experiment files, for editors.
     Schema,
+    /// Prints the cargo features that this program was built with; `cargo xtask` asks.
+    #[command(hide = true)]
+    Features,
     /// Runs one cell for a parent process.
     #[command(hide = true)]
     Cell,
+    /// Loads a shared library for a parent process.
+    #[command(hide = true)]
+    Probe {
+        /// The library.
+        library: PathBuf,
+    },
+}
+
+/// What stands in the place of what a file says.
+#[derive(Args)]
+struct SettingArguments {
+    /// A setting, checked and recorded as if it stood in the file; may be given more than once.
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
+    /// Measured repetitions of each cell: as `--set run.repetitions=N`.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    repetitions: Option<String>,
+}
+
+impl SettingArguments {
+    fn read(&self) -> Result<Vec<Setting>, Complaint> {
+        let repetitions = self.repetitions.as_deref().map(Setting::repetitions);
+        let set = self.set.iter().map(|text| Setting::parse(text));
+        repetitions.map(Ok).into_iter().chain(set).collect()
+    }
 }
 
 /// Bad input: files, data, arguments.
@@ -76,21 +117,43 @@ const BAD_INPUT: u8 = 2;
 pub fn main() -> ExitCode {
     plugins::link();
     let arguments = Arguments::parse();
-    if let Err(problem) = plugins::register(arguments.plugins) {
+    let plugins = match arguments.verb {
+        Verb::Cell => plugins::load().map_err(|e| e.to_string()),
+        Verb::Probe { .. } => Ok(()),
+        _ => plugins::register(arguments.plugins),
+    };
+    if let Err(problem) = plugins {
         return bad_input(problem);
     }
     out::checked(match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Overview(arguments) => overview::overview(&arguments),
-        Verb::Check { files } => explain::check(&files),
-        Verb::Explain { files, only } => explain::explain(&files, only.as_deref()),
-        Verb::List => list::list(),
+        Verb::Check { files, settings } => match settings.read() {
+            Ok(settings) => explain::check(&files, &settings),
+            Err(problem) => bad_input(problem),
+        },
+        Verb::Explain {
+            files,
+            only,
+            settings,
+        } => match settings.read() {
+            Ok(settings) => explain::explain(&files, only.as_deref(), &settings),
+            Err(problem) => bad_input(problem),
+        },
+        Verb::List { name } => list::list(name.as_deref()),
         Verb::Data { what, names } => data::data(what == "fetch", &names),
         Verb::Schema => {
             say!("{:#}", hexperiment_core::experiment::json_schema());
             ExitCode::SUCCESS
         }
+        Verb::Features => {
+            for feature in plugins::features() {
+                say!("{feature}");
+            }
+            ExitCode::SUCCESS
+        }
         Verb::Cell => cell::serve(),
+        Verb::Probe { library } => probe::answer(&library),
     })
 }
 

@@ -2,11 +2,16 @@
 //!
 //! `println!` panics where nobody reads, as behind `| head`, or where a disk is full. A run must
 //! not end of that: its records and tables are in its folder.
+//!
+//! Much of it is text of files, libraries and records: whatever a terminal would obey is escaped here,
+//! once for all.
 
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use hexperiment_core::source::printable;
 
 /// Whether a line of standard output was lost, other than for want of a reader.
 static LOST: AtomicBool = AtomicBool::new(false);
@@ -26,7 +31,8 @@ pub(crate) use {say, tell};
 
 /// See [`say!`].
 pub(crate) fn out(line: Arguments<'_>) {
-    let written = writeln!(std::io::stdout(), "{line}");
+    let text = line.to_string();
+    let written = writeln!(std::io::stdout(), "{}", printable::lines(&text));
     if let Err(e) = written
         && e.kind() != ErrorKind::BrokenPipe
         && !LOST.swap(true, Ordering::Relaxed)
@@ -37,8 +43,9 @@ pub(crate) fn out(line: Arguments<'_>) {
 
 /// See [`tell!`].
 pub(crate) fn err(line: Arguments<'_>) {
+    let text = line.to_string();
     // Where even this cannot be written, there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", printable::lines(&text));
 }
 
 /// The exit code, unless what it stands for could not be said.
@@ -47,5 +54,49 @@ pub(crate) fn checked(code: ExitCode) -> ExitCode {
         ExitCode::FAILURE
     } else {
         code
+    }
+}
+
+/// Columns of text where nobody says how many there are: what a log or a page takes.
+const USUAL_WIDTH: usize = 100;
+
+/// Columns that standard output has: what `COLUMNS` says, or the terminal.
+pub(crate) fn width() -> usize {
+    let terminal = || console::Term::stdout().size_checked();
+    columns(
+        std::env::var("COLUMNS").ok().as_deref(),
+        terminal().map(|(_, columns)| columns.into()),
+    )
+}
+
+/// The first that makes sense of what the environment says and of what the terminal has.
+fn columns(told: Option<&str>, terminal: Option<usize>) -> usize {
+    let told = told.and_then(|text| text.trim().parse().ok());
+    let sensible = |columns: &usize| (20..=10_000).contains(columns);
+    told.into_iter()
+        .chain(terminal)
+        .find(sensible)
+        .unwrap_or(USUAL_WIDTH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_width_is_told_or_the_terminals() {
+        #[track_caller]
+        fn check(told: Option<&str>, terminal: Option<usize>, expect: usize) {
+            assert_eq!(columns(told, terminal), expect, "{told:?} {terminal:?}");
+        }
+        check(None, None, USUAL_WIDTH);
+        check(None, Some(132), 132);
+        check(Some("80"), Some(132), 80);
+        check(Some("80"), None, 80);
+        for nonsense in ["", "wide", "0", "-80", "7", "99999999999999999999"] {
+            check(Some(nonsense), Some(132), 132);
+            check(Some(nonsense), None, USUAL_WIDTH);
+        }
+        check(None, Some(0), USUAL_WIDTH);
     }
 }

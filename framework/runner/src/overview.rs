@@ -7,21 +7,25 @@ use std::process::ExitCode;
 use clap::Args;
 use hexperiment_core::registry;
 use hexperiment_core::summary::{Records, read_records};
-use hexperiment_reports::{Known, Overview};
+use hexperiment_reports::{Known, Overview, Runs};
 
 use crate::folder::RunFolder;
-use crate::out::{say, tell};
+use crate::out::{self, say, tell};
 use crate::run::{self, Place};
 
 /// What `overview` takes.
 #[derive(Args)]
 pub(crate) struct OverviewArguments {
-    /// Folders of runs; experiment files, which are run first; folders of experiment files.
+    /// Folders of one run or of many; experiment files, which are run first; folders of experiment
+    /// files.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     /// Goes on with the newest run of each experiment, if there is one.
     #[arg(long)]
     resume: bool,
+    /// Shows all runs of an experiment; without it the newest only.
+    #[arg(long)]
+    all: bool,
     /// The folder of runs; `overview.md` and `overview.csv` go there, too.
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
@@ -55,8 +59,13 @@ pub(crate) fn overview(arguments: &OverviewArguments) -> ExitCode {
     if all.is_empty() {
         return ExitCode::from(worst);
     }
-    let overview = Overview::new(&all, &known());
-    say!("{}", overview.terminal());
+    let which = if arguments.all {
+        Runs::All
+    } else {
+        Runs::Newest
+    };
+    let overview = Overview::new(&all, &known(), which);
+    say!("{}", overview.terminal(out::width()));
     let written =
         fs::create_dir_all(&arguments.runs).and_then(|()| overview.write(&arguments.runs));
     if let Err(e) = written {
@@ -81,8 +90,8 @@ enum Source {
 
 /// What a path of the command line means.
 fn sources(path: &Path) -> Result<Vec<Source>, String> {
-    let help = "give the folder of a run (it holds records.jsonl), an experiment file, or a folder \
-                of experiment files such as experiments/overview";
+    let help = "give the folder of a run (it holds records.jsonl), a folder of such folders, an \
+                experiment file, or a folder of experiment files such as experiments/overview";
     let bad = |found: String| format!("{}: {found}\n  help: {help}", path.display());
     if path.is_file() {
         return Ok(vec![Source::Experiment(path.to_owned())]);
@@ -92,17 +101,27 @@ fn sources(path: &Path) -> Result<Vec<Source>, String> {
         return Ok(vec![Source::Run(folder.records())]);
     }
     let entries = fs::read_dir(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
-    let files = entries.flatten().map(|entry| entry.path());
-    let mut files: Vec<PathBuf> = files
-        .filter(|file| file.extension().is_some_and(|e| e == "toml") && file.is_file())
-        .collect();
-    files.sort();
-    if files.is_empty() {
+    let mut entries: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    let sources: Vec<Source> = entries.iter().filter_map(|entry| source(entry)).collect();
+    if sources.is_empty() {
         return Err(bad(
-            "found neither records.jsonl nor an experiment file (*.toml)".into(),
+            "found neither records.jsonl nor an experiment file (*.toml), nor a folder of a run"
+                .into(),
         ));
     }
-    Ok(files.into_iter().map(Source::Experiment).collect())
+    Ok(sources)
+}
+
+/// What an entry of a folder is, if it is something.
+fn source(entry: &Path) -> Option<Source> {
+    let records = RunFolder::at(entry).records();
+    // `latest` leads to a run that is there anyway.
+    if records.is_file() && !entry.is_symlink() {
+        return Some(Source::Run(records));
+    }
+    let is_toml = entry.extension().is_some_and(|e| e == "toml");
+    (is_toml && entry.is_file()).then(|| Source::Experiment(entry.to_owned()))
 }
 
 /// Runs an experiment: where its records are, and the exit code.
@@ -115,7 +134,7 @@ fn ran(arguments: &OverviewArguments, file: &Path) -> (Result<PathBuf, String>, 
             run::Resume::Never
         },
     };
-    match run::one(file, None, place) {
+    match run::one(file, None, &[], place) {
         Ok(ran) => {
             let page = ran.folder.path().join("table.md");
             let code = if ran.as_expected {

@@ -1,5 +1,6 @@
-//! The built-in plugins: one line each. Naming a crate links it; linking registers it. And those
-//! out of tree, from shared libraries.
+//! The built-in plugins: one line each. Naming a crate links it; linking registers it. Each scheme is
+//! a cargo feature, so that a program may be built without it, and without what its licence asks.
+//! And those out of tree, from shared libraries.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,12 +8,9 @@ use std::sync::OnceLock;
 
 use hexperiment_plugin_abi::{self as plugin_abi, LoadError};
 
-use scheme_fernet as _;
-use scheme_paillier as _;
-use scheme_plaintext as _;
-use scheme_seal_ckks as _;
-use scheme_tfhe as _;
+use crate::probe;
 use task_anomaly_detection as _;
+use task_column_statistics as _;
 use task_device_risk as _;
 use task_federated as _;
 use task_interpolation as _;
@@ -20,28 +18,157 @@ use task_linear_regression as _;
 use task_logistic_regression as _;
 use task_max_pooling as _;
 
-/// Makes sure that the linker keeps the registrations above.
-pub(crate) fn link() {
-    debug_assert!(!hexperiment_core::registry::schemes().is_empty());
+/// Links the schemes whose features are on, and tells the registry of the others.
+macro_rules! built_in_schemes {
+    ($($feature:literal, $library:ident, $licence:literal;)*) => {
+        $(
+            #[cfg(feature = $feature)]
+            use $library as _;
+            #[cfg(not(feature = $feature))]
+            hexperiment_core::inventory::submit! {
+                hexperiment_core::registry::LeftOutScheme { feature: $feature }
+            }
+        )*
+
+        /// All schemes of this repository.
+        pub(crate) static BUILT_IN: &[BuiltIn] = &[$(BuiltIn {
+            feature: $feature,
+            linked: cfg!(feature = $feature),
+            licence: $licence,
+        }),*];
+    };
 }
 
-/// The shared libraries of this run, as the processes of its cells are told of them.
-static OUT_OF_TREE: OnceLock<OsString> = OnceLock::new();
+built_in_schemes! {
+    // Cargo feature, crate, and what its libraries ask of whoever gives a binary away.
+    "scheme-fernet", scheme_fernet, "MPL-2.0 (changes to fernet itself are published)";
+    "scheme-paillier", scheme_paillier, "LGPL-3.0-or-later (the receiver can link another GMP)";
+    "scheme-plaintext", scheme_plaintext, "nothing";
+    "scheme-seal-ckks", scheme_seal_ckks, "GPL-3.0-only, for the whole binary (sealy; SEAL is MIT)";
+    "scheme-tfhe", scheme_tfhe, "BSD-3-Clause-Clear (patents: commercial use needs a licence)";
+}
+
+/// A scheme of this repository.
+pub(crate) struct BuiltIn {
+    /// The cargo feature that links it: `scheme-`, and its name.
+    pub(crate) feature: &'static str,
+    /// Whether it is in this program.
+    pub(crate) linked: bool,
+    /// What the licences of its libraries ask of whoever distributes the program.
+    pub(crate) licence: &'static str,
+}
+
+impl BuiltIn {
+    /// What experiments call it.
+    pub(crate) fn name(&self) -> &'static str {
+        let feature = self.feature;
+        feature.strip_prefix("scheme-").unwrap_or(feature)
+    }
+}
+
+/// The cargo features that this program was built with, one a line: `cargo xtask` asks.
+pub(crate) fn features() -> Vec<&'static str> {
+    let schemes = BUILT_IN.iter().filter(|scheme| scheme.linked);
+    let mut features: Vec<_> = schemes.map(|scheme| scheme.feature).collect();
+    for (feature, on) in [
+        ("hexl", cfg!(feature = "hexl")),
+        ("system-gmp", cfg!(feature = "system-gmp")),
+    ] {
+        features.extend(on.then_some(feature));
+    }
+    features
+}
+
+/// Makes sure that the linker keeps the registrations above.
+pub(crate) fn link() {
+    debug_assert!(!hexperiment_core::registry::tasks().is_empty());
+}
+
+/// A shared library of this run, and the scheme that it announces.
+struct OutOfTree {
+    scheme: &'static str,
+    /// The library, as the processes of cells are told of it.
+    told: OsString,
+}
+
+/// The shared libraries of this run.
+static OUT_OF_TREE: OnceLock<Vec<OutOfTree>> = OnceLock::new();
 
 /// Registers the schemes of the shared libraries named on the command line and by the
-/// environment.
-pub(crate) fn register(named: Vec<PathBuf>) -> Result<(), LoadError> {
+/// environment, by their manifests: this process loads none of them.
+pub(crate) fn register(named: Vec<PathBuf>) -> Result<(), String> {
     let mut paths = plugin_abi::from_env();
     paths.extend(named);
-    plugin_abi::register_all(paths.iter().cloned())?;
-    let told = plugin_abi::to_env(&paths)?;
+    let mut seen: Vec<OsString> = Vec::new();
+    let mut libraries = Vec::new();
+    for path in paths {
+        // What stands there twice counts once.
+        let told = plugin_abi::to_env(std::slice::from_ref(&path)).map_err(|e| e.to_string())?;
+        if seen.contains(&told) {
+            continue;
+        }
+        let manifest = probe::ask(&path)?;
+        let scheme = plugin_abi::register_announced(&path, &manifest).map_err(|e| e.to_string())?;
+        let scheme = scheme.manifest().name;
+        seen.push(told.clone());
+        libraries.push(OutOfTree { scheme, told });
+    }
     // Called once, at the start.
-    let _ = OUT_OF_TREE.set(told);
+    let _ = OUT_OF_TREE.set(libraries);
     Ok(())
 }
 
-/// The environment variable that tells a cell's process of them.
-pub(crate) fn environment() -> (&'static str, OsString) {
-    let told = OUT_OF_TREE.get().cloned().unwrap_or_default();
-    (plugin_abi::ENVIRONMENT, told)
+/// Loads the shared libraries that the environment names: in the process of a cell.
+pub(crate) fn load() -> Result<(), LoadError> {
+    plugin_abi::register_from_env().map(drop)
+}
+
+/// The environment variable that tells the process of a cell which library its scheme is in, if
+/// it is out of tree.
+pub(crate) fn environment(scheme: &str) -> (&'static str, OsString) {
+    let libraries = OUT_OF_TREE.get().map_or(&[][..], Vec::as_slice);
+    let library = libraries.iter().find(|library| library.scheme == scheme);
+    let told = library.map(|library| library.told.clone());
+    (plugin_abi::ENVIRONMENT, told.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use hexperiment_core::registry;
+
+    use super::*;
+
+    /// The list above, the registry and the features of the manifest are about the same schemes.
+    #[test]
+    fn features_are_named_after_schemes() {
+        let manifest = include_str!("../Cargo.toml");
+        for scheme in BUILT_IN {
+            let name = scheme.name();
+            assert_eq!(scheme.feature, format!("scheme-{name}"));
+            let optional = format!(
+                "\n{} = {{ workspace = true, optional = true }}\n",
+                scheme.feature
+            );
+            assert_eq!(manifest.matches(&optional).count(), 1, "{optional}");
+            assert!(
+                manifest.contains(&format!("    \"{}\",\n", scheme.feature)),
+                "not in default"
+            );
+            assert!(!scheme.licence.is_empty(), "{name}");
+            assert_eq!(registry::scheme(name).is_ok(), scheme.linked, "{name}");
+            let left_out = registry::left_out_schemes();
+            assert_eq!(
+                left_out.iter().any(|l| l.name() == name),
+                !scheme.linked,
+                "{name}"
+            );
+            assert_eq!(
+                features().contains(&scheme.feature),
+                scheme.linked,
+                "{name}"
+            );
+        }
+        let optional = manifest.matches("optional = true").count();
+        assert_eq!(optional, BUILT_IN.len());
+    }
 }

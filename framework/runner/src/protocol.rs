@@ -7,6 +7,16 @@ use hexperiment_core::experiment::CellPlan;
 use hexperiment_core::record::{Repetition, Setup};
 use serde::{Deserialize, Serialize};
 
+/// What is asked of a cell that is not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum View {
+    /// Whether it can be run.
+    Check,
+    /// Its programs and parameters.
+    Explain,
+}
+
 /// From the run to the cell.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
@@ -15,7 +25,7 @@ pub(crate) enum ToCell {
     Prepare {
         /// The cell.
         plan: Box<CellPlan>,
-        /// Address space that the process may use, in bytes.
+        /// Memory that the process may allocate, in bytes.
         memory_limit: Option<u64>,
         /// Where the task's files go; made where there are any.
         artefacts: PathBuf,
@@ -27,6 +37,19 @@ pub(crate) enum ToCell {
         /// Whether the task's files are kept of this one.
         keep: bool,
     },
+    /// Prepare and compile, then tell in words; more cells may follow, and nothing else.
+    Examine(Box<Examine>),
+}
+
+/// A cell to be told of in words.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Examine {
+    /// The cell.
+    pub(crate) plan: CellPlan,
+    /// Memory that its process may allocate when it is run, in bytes.
+    pub(crate) memory_limit: Option<u64>,
+    /// What to tell.
+    pub(crate) view: View,
 }
 
 /// From the cell to the run.
@@ -43,6 +66,11 @@ pub(crate) enum FromCell {
         /// What it measured.
         repetition: Box<Repetition>,
     },
+    /// What was asked of a cell that is not run.
+    Examined {
+        /// In words, for a person.
+        words: String,
+    },
     /// The scheme cannot.
     Refused {
         /// Why.
@@ -53,4 +81,55 @@ pub(crate) enum FromCell {
         /// What.
         reason: String,
     },
+}
+
+impl FromCell {
+    /// The answer; or a failure, if its numbers cannot have been measured: what is recorded must be
+    /// what [`read_records`](hexperiment_core::summary::read_records) takes.
+    pub(crate) fn within_limits(self) -> Self {
+        let checked = match &self {
+            Self::Ready { setup } => setup.check_limits(),
+            Self::Done { repetition } => repetition.check_limits(),
+            Self::Examined { .. } | Self::Refused { .. } | Self::Failed { .. } => Ok(()),
+        };
+        match checked {
+            Ok(()) => self,
+            Err(problem) => Self::Failed {
+                reason: format!("the cell reports what cannot have been measured: {problem}"),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn impossible_numbers_fail_the_cell() {
+        let text = |clear_values: u64| {
+            let time = r#"{"wall_ns":1,"cpu_ns":1}"#;
+            format!(
+                r#"{{"is":"done","repetition":{{"cell":"a","index":0,"encrypt":{time},
+                "evaluate":{time},"decrypt":{time},"transfer":{time},"traffic":{{
+                "upload_bytes":1,"download_bytes":1,"upload_ciphertexts":1,
+                "download_ciphertexts":1,"rounds":1,"decrypted_midway":0,
+                "clear_values":{clear_values}}},"errors":{{"max_abs":0,"approximation":0,
+                "noise":0,"precision_bits":53,"violation":null}},"quality":{{"samples":1,
+                "metrics":[],"notes":[]}},"peak_rss_bytes":1}}}}"#
+            )
+        };
+        let answer = |n| {
+            serde_json::from_str::<FromCell>(&text(n))
+                .unwrap()
+                .within_limits()
+        };
+        assert!(matches!(answer(1), FromCell::Done { .. }));
+        match answer(u64::MAX) {
+            FromCell::Failed { reason } => {
+                assert!(reason.contains("in `traffic.clear_values`"), "{reason}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }

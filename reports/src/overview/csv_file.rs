@@ -2,29 +2,15 @@
 
 use std::io;
 
-use hexperiment_core::summary::{Field, Row};
+use hexperiment_core::source::printable;
+use hexperiment_core::summary::{COLUMNS, Column};
 
-use super::{Entry, Overview, words};
+use super::{Entry, Overview, Shown, words};
 
 /// The columns of `summary.csv` that stand here too.
-const SHARED: [&str; 16] = [
-    "label",
-    "status",
-    "reason",
-    "samples",
-    "metric",
-    "value",
-    "plaintext_value",
-    "max_abs_error",
-    "total_ms_per_sample",
-    "ciphertext_bytes",
-    "expansion",
-    "key_bytes",
-    "rounds",
-    "protection",
-    "security_bits",
-    "threads",
-];
+fn shared() -> impl Iterator<Item = &'static Column> {
+    COLUMNS.iter().filter(|column| column.in_overview)
+}
 
 /// The status of what there is no row of.
 const ABSENT: &str = "absent";
@@ -32,7 +18,8 @@ const ABSENT: &str = "absent";
 pub(super) fn csv(overview: &Overview) -> io::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(vec![]);
     let own = ["experiment", "task", "dataset", "options", "scheme"];
-    writer.write_record(own.into_iter().chain(SHARED).chain(["marks"]))?;
+    let names = shared().map(|column| column.name);
+    writer.write_record(own.into_iter().chain(names).chain(["marks"]))?;
     for line in &overview.lines {
         for scheme in &overview.schemes {
             for entry in Overview::cell(line, scheme) {
@@ -45,10 +32,11 @@ pub(super) fn csv(overview: &Overview) -> io::Result<Vec<u8>> {
                     scheme,
                 ];
                 let fields = place.into_iter().cloned();
-                writer.write_record(match entry {
-                    Entry::Row(row) => fields.chain(shared(row)).collect::<Vec<String>>(),
+                let fields = match entry {
+                    Entry::Row(row) => fields.chain(present(row)).collect::<Vec<String>>(),
                     Entry::Absent(why) => fields.chain(absent(why)).collect(),
-                })?;
+                };
+                writer.write_record(fields.iter().map(|f| printable::lines(f).into_owned()))?;
             }
         }
     }
@@ -57,15 +45,16 @@ pub(super) fn csv(overview: &Overview) -> io::Result<Vec<u8>> {
         .map_err(|e| io::Error::other(e.to_string()))
 }
 
-fn shared(row: &Row) -> impl Iterator<Item = String> {
-    let field = |name: &&str| row.column(name).unwrap_or(Field::Empty).to_string();
-    let fields: Vec<String> = SHARED.iter().map(field).collect();
-    let marks = words::marks(row).join("; ");
-    fields.into_iter().chain([marks])
+fn present(shown: &Shown) -> impl Iterator<Item = String> {
+    let row = &shown.row;
+    let marks = words::marks(row).into_iter();
+    let marks: Vec<String> = marks.chain(shown.particulars.iter().cloned()).collect();
+    let fields = shared().map(|column| column.of(row).to_string());
+    fields.chain([marks.join("; ")])
 }
 
 fn absent(why: &'static str) -> impl Iterator<Item = String> {
-    let fields = SHARED.iter().map(move |name| match *name {
+    let fields = shared().map(move |column| match column.name {
         "status" => ABSENT.to_owned(),
         "reason" => why.to_owned(),
         _ => String::new(),

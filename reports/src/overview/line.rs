@@ -3,12 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hexperiment_core::options::OptionValue;
+use hexperiment_core::record::Run;
 use hexperiment_core::summary::{Records, Row};
 
 use crate::units::counted;
 
 /// Options by name, with their section, as in `task.window`.
 type Settings = BTreeMap<String, OptionValue>;
+
+/// A row of a line, and the options of its scheme.
+#[derive(Clone, Debug)]
+pub(super) struct Shown {
+    pub(super) row: Row,
+    /// All options of the scheme.
+    options: Settings,
+    /// Those that other rows of this task and scheme do not share, in words.
+    pub(super) particulars: Vec<String>,
+}
 
 /// A task, its data and options, and the rows of it.
 #[derive(Clone, Debug)]
@@ -20,45 +31,90 @@ pub(super) struct Line {
     pub(super) task: String,
     /// The data set's name; empty where there is no run.
     pub(super) dataset: String,
-    /// All options of the task, and where the experiment's matrix has them the others'.
+    /// What decides the figures of a line besides the schemes' options: those of the task, of the
+    /// data set and of the run.
     settings: Settings,
     /// What tells the line from others of its task, in words.
     pub(super) particulars: Vec<String>,
     /// In the run's order.
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<Shown>,
+}
+
+/// Settings of `[run]` that decide what is computed.
+const DECISIVE: [&str; 4] = ["security_bits", "insecure", "threads", "seed"];
+
+/// The options of an object of the resolved experiment, below the name of their section.
+fn settings(options: &serde_json::Value, section: &str) -> Settings {
+    let options: Settings = serde_json::from_value(options.clone()).unwrap_or_default();
+    let options = options.into_iter();
+    options
+        .map(|(key, value)| (format!("{section}.{key}"), value))
+        .collect()
+}
+
+/// The settings of all lines of a run, before the matrix.
+fn stated(run: &Run) -> Settings {
+    let mut all = settings(&run.resolved["task"]["options"], "task");
+    let mut data = settings(&run.resolved["dataset"], "dataset");
+    // The data set's name stands in the line anyway.
+    data.retain(|key, _| !matches!(key.as_str(), "dataset.use" | "dataset.path"));
+    all.append(&mut data);
+    let mut of_run = settings(&run.resolved["run"], "run");
+    of_run.retain(|key, _| {
+        DECISIVE
+            .iter()
+            .any(|name| key.strip_prefix("run.") == Some(*name))
+    });
+    all.append(&mut of_run);
+    all
+}
+
+/// The options of a row's scheme.
+fn scheme_options(run: &Run, row: &Row) -> Settings {
+    let schemes = run.resolved["schemes"].as_array();
+    let mut schemes = schemes.into_iter().flatten();
+    let own = schemes.find(|scheme| scheme["label"] == row.cell.label);
+    let mut options = own.map_or(Settings::new(), |s| settings(&s["options"], "scheme"));
+    let point = row.cell.point.iter();
+    let point = point.filter(|(key, _)| key.starts_with("scheme."));
+    options.extend(point.map(|(k, v)| (k.clone(), v.clone())));
+    options
 }
 
 impl Line {
     /// The lines of a run: a line for each point of its matrix, schemes' options left out.
     pub(super) fn all(run: &Records, rows: Vec<Row>) -> Vec<Self> {
-        let stated = &run.run.resolved["task"]["options"];
-        let stated: Settings = serde_json::from_value(stated.clone()).unwrap_or_default();
-        let stated: Settings = stated
-            .into_iter()
-            .map(|(key, value)| (format!("task.{key}"), value))
-            .collect();
+        let stated = stated(&run.run);
         let mut lines: Vec<Self> = Vec::new();
         for row in rows {
             let mut settings = stated.clone();
             let point = row.cell.point.iter();
             let own = point.filter(|(key, _)| !key.starts_with("scheme."));
             settings.extend(own.map(|(k, v)| (k.clone(), v.clone())));
+            settings.remove("dataset.use");
+            let shown = Shown {
+                options: scheme_options(&run.run, &row),
+                particulars: Vec::new(),
+                row,
+            };
             let same = |line: &&mut Self| {
                 line.settings == settings
-                    && (&line.task, &line.dataset) == (&row.cell.task, &row.cell.dataset)
+                    && (&line.task, &line.dataset)
+                        == (&shown.row.cell.task, &shown.row.cell.dataset)
             };
-            match lines.iter_mut().find(same) {
-                Some(line) => line.rows.push(row),
-                None => lines.push(Self {
-                    experiment: run.run.experiment.clone(),
-                    started: run.run.started.clone(),
-                    task: row.cell.task.clone(),
-                    dataset: row.cell.dataset.clone(),
-                    settings,
-                    particulars: Vec::new(),
-                    rows: vec![row],
-                }),
+            if let Some(line) = lines.iter_mut().find(same) {
+                line.rows.push(shown);
+                continue;
             }
+            lines.push(Self {
+                experiment: run.run.experiment.clone(),
+                started: run.run.started.clone(),
+                task: shown.row.cell.task.clone(),
+                dataset: shown.row.cell.dataset.clone(),
+                settings,
+                particulars: Vec::new(),
+                rows: vec![shown],
+            });
         }
         lines
     }
@@ -81,7 +137,7 @@ impl Line {
         let mut names = self
             .rows
             .iter()
-            .filter_map(Row::headline)
+            .filter_map(|shown| shown.row.headline())
             .map(|m| m.name.as_str());
         let first = names.next()?;
         names.all(|name| name == first).then_some(first)
@@ -93,7 +149,7 @@ impl Line {
         if !self.dataset.is_empty() {
             lines.push(self.dataset.clone());
         }
-        let samples = self.rows.iter().filter_map(|r| r.measured.as_ref());
+        let samples = self.rows.iter().filter_map(|r| r.row.measured.as_ref());
         let samples: BTreeSet<usize> = samples.map(|m| m.samples).collect();
         lines.extend(samples.into_iter().map(|n| counted(n, "sample", "samples")));
         lines.extend(self.particulars.iter().cloned());
@@ -103,11 +159,32 @@ impl Line {
 }
 
 /// Says of each line what tells it from the other lines of its task: options that are not the
-/// same in all of them; where that does not do, the experiment's name, and then when it ran.
+/// same in all of them; where that does not do, the experiment's name, and then when it ran. Says
+/// of each row which options of its scheme are not those of the scheme's other rows.
 pub(super) fn tell_apart(lines: &mut [Line]) {
-    let differing: Vec<Vec<String>> = lines.iter().map(|line| differing(line, lines)).collect();
+    let differing: Vec<Vec<String>> = lines
+        .iter()
+        .map(|line| {
+            let others = lines.iter().filter(|l| l.task == line.task);
+            let others: Vec<&Settings> = others.map(|l| &l.settings).collect();
+            differing(&line.settings, &others, true)
+        })
+        .collect();
     for (line, particulars) in lines.iter_mut().zip(differing) {
         line.particulars = particulars;
+    }
+    let of_schemes: Vec<Vec<Vec<String>>> = lines
+        .iter()
+        .map(|line| {
+            let rows = line.rows.iter();
+            rows.map(|shown| scheme_particulars(line, shown, lines))
+                .collect()
+        })
+        .collect();
+    for (line, of_rows) in lines.iter_mut().zip(of_schemes) {
+        for (shown, particulars) in line.rows.iter_mut().zip(of_rows) {
+            shown.particulars = particulars;
+        }
     }
     for more in [
         |line: &Line| format!("of {}", line.experiment),
@@ -128,23 +205,28 @@ pub(super) fn tell_apart(lines: &mut [Line]) {
     }
 }
 
-fn differing(line: &Line, all: &[Line]) -> Vec<String> {
-    let others: Vec<&Line> = all.iter().filter(|l| l.task == line.task).collect();
-    let differs = |key: &String| {
-        let value = line.settings.get(key);
-        others.iter().any(|other| other.settings.get(key) != value)
-    };
-    // An option of the task that is unset here may be set elsewhere.
-    let keys: BTreeSet<&String> = others.iter().flat_map(|l| l.settings.keys()).collect();
-    let keys = keys.into_iter().filter(|key| differs(key));
-    // The data set's name stands there anyway.
-    keys.filter(|key| key.as_str() != "dataset.use")
-        .map(|key| {
+fn scheme_particulars(line: &Line, shown: &Shown, lines: &[Line]) -> Vec<String> {
+    let of_task = lines.iter().filter(|l| l.task == line.task);
+    let rows = of_task.flat_map(|l| &l.rows);
+    let others = rows.filter(|other| other.row.cell.scheme == shown.row.cell.scheme);
+    let others: Vec<&Settings> = others.map(|other| &other.options).collect();
+    differing(&shown.options, &others, false)
+}
+
+/// The options that are not the same in all `others`, in words; those that are not set here only
+/// if `unset`.
+fn differing(own: &Settings, others: &[&Settings], unset: bool) -> Vec<String> {
+    let differs = |key: &String| others.iter().any(|other| other.get(key) != own.get(key));
+    // An option that is not set here may be set elsewhere.
+    let keys: BTreeSet<&String> = others.iter().flat_map(|settings| settings.keys()).collect();
+    keys.into_iter()
+        .filter(|key| differs(key))
+        .filter_map(|key| {
             let name = key.split_once('.').map_or(key.as_str(), |(_, name)| name);
-            match line.settings.get(key) {
-                Some(OptionValue::Text(text)) => format!("{name} = {text}"),
-                Some(value) => format!("{name} = {value}"),
-                None => format!("{name} unset"),
+            match own.get(key) {
+                Some(OptionValue::Text(text)) => Some(format!("{name} = {text}")),
+                Some(value) => Some(format!("{name} = {value}")),
+                None => unset.then(|| format!("{name} unset")),
             }
         })
         .collect()

@@ -5,8 +5,7 @@ use crate::page::{Page, escaped};
 
 pub(super) fn markdown(overview: &Overview) -> String {
     let mut page = Page::new("All tasks under all schemes", LEGEND);
-    let (head, lines) = overview.text();
-    page.table(&head, lines, 0..0);
+    page.table(&overview.columns());
     if !overview.reasons.is_empty() {
         page.heading("Reasons");
         let reasons = (1..).zip(&overview.reasons);

@@ -13,10 +13,12 @@ use std::io;
 use std::path::Path;
 
 use hexperiment_core::record::Status;
-use hexperiment_core::summary::{Records, Row, rows};
+use hexperiment_core::summary::{Records, rows};
 
+use crate::grid::Column;
+use crate::units::counted;
 use crate::write_whole;
-use line::Line;
+use line::{Line, Shown};
 
 /// What there is, whether or not a run is about it: a table of all must not pass over it.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +27,16 @@ pub struct Known {
     pub tasks: Vec<String>,
     /// The schemes' names.
     pub schemes: Vec<String>,
+}
+
+/// Which runs of one experiment the table shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Runs {
+    /// The one that began last.
+    #[default]
+    Newest,
+    /// All of them.
+    All,
 }
 
 /// One table of several runs.
@@ -45,7 +57,7 @@ pub struct Overview {
 #[derive(Clone, Copy, Debug)]
 enum Entry<'a> {
     /// A row of a run.
-    Row(&'a Row),
+    Row(&'a Shown),
     /// There is none, and why.
     Absent(&'static str),
 }
@@ -57,7 +69,11 @@ const NO_RUN: &str = "no run of this task";
 
 impl Overview {
     /// The table of `runs`, in their order; then what is known besides.
-    pub fn new(runs: &[Records], known: &Known) -> Self {
+    pub fn new(runs: &[Records], known: &Known, which: Runs) -> Self {
+        let (runs, left_out) = match which {
+            Runs::Newest => newest(runs),
+            Runs::All => (runs.iter().collect(), vec![]),
+        };
         let mut lines: Vec<Line> = runs
             .iter()
             .flat_map(|run| Line::all(run, rows(run)))
@@ -69,14 +85,15 @@ impl Overview {
             }
         }
         let mut schemes: Vec<String> = Vec::new();
-        let ran = lines.iter().flat_map(|l| &l.rows).map(|r| &r.cell.scheme);
+        let shown = lines.iter().flat_map(|l| &l.rows);
+        let ran = shown.map(|shown| &shown.row.cell.scheme);
         for scheme in ran.chain(&known.schemes) {
             if !schemes.contains(scheme) {
                 schemes.push(scheme.clone());
             }
         }
         let mut reasons: Vec<String> = Vec::new();
-        for row in lines.iter().flat_map(|line| &line.rows) {
+        for Shown { row, .. } in lines.iter().flat_map(|line| &line.rows) {
             if row.status != Status::Ok {
                 let reason = words::reason(row);
                 if !reasons.contains(&reason) {
@@ -88,8 +105,8 @@ impl Overview {
             schemes,
             lines,
             reasons,
-            remarks: remarks(runs),
-            runs: runs.iter().map(describe).collect(),
+            remarks: [left_out, remarks(&runs)].concat(),
+            runs: runs.iter().map(|run| describe(run)).collect(),
         }
     }
 
@@ -98,7 +115,8 @@ impl Overview {
         if line.rows.is_empty() {
             return vec![Entry::Absent(NO_RUN)];
         }
-        let rows = line.rows.iter().filter(|row| row.cell.scheme == scheme);
+        let rows = line.rows.iter();
+        let rows = rows.filter(|shown| shown.row.cell.scheme == scheme);
         let entries: Vec<Entry<'a>> = rows.map(Entry::Row).collect();
         if entries.is_empty() {
             vec![Entry::Absent(NOT_IN_EXPERIMENT)]
@@ -107,26 +125,30 @@ impl Overview {
         }
     }
 
-    /// The table as text: a head, and the text of each cell, in lines.
-    fn text(&self) -> (Vec<String>, Vec<Vec<String>>) {
-        let head = std::iter::once("task".to_owned()).chain(self.schemes.iter().cloned());
-        let lines = self.lines.iter().map(|line| {
-            let cells = self.schemes.iter().map(|scheme| {
-                let entries = Self::cell(line, scheme);
-                let several = entries.len() > 1;
-                let texts = entries
-                    .into_iter()
-                    .map(|entry| words::entry(entry, several, line.metric(), &self.reasons));
-                texts.collect::<Vec<String>>().join("\n")
-            });
-            std::iter::once(line.head()).chain(cells).collect()
-        });
-        (head.collect(), lines.collect())
+    /// The columns of the table: of the lines' heads, then one for each scheme.
+    fn columns(&self) -> Vec<Column> {
+        let heads = self.lines.iter().map(Line::head).collect();
+        let mut columns = vec![Column::words("task", heads)];
+        columns.extend(self.schemes.iter().map(|scheme| {
+            let cells = self.lines.iter().map(|line| self.text(line, scheme));
+            Column::words(scheme.as_str(), cells.collect())
+        }));
+        columns
     }
 
-    /// The table for a terminal, without a newline at its end.
-    pub fn terminal(&self) -> String {
-        terminal::terminal(self)
+    /// The text of a cell, in lines.
+    fn text(&self, line: &Line, scheme: &str) -> String {
+        let entries = Self::cell(line, scheme);
+        let several = entries.len() > 1;
+        let texts = entries
+            .into_iter()
+            .map(|entry| words::entry(entry, several, line.metric(), &self.reasons));
+        texts.collect::<Vec<String>>().join("\n")
+    }
+
+    /// The table for a terminal of so many columns, without a newline at its end.
+    pub fn terminal(&self, width: usize) -> String {
+        terminal::terminal(self, width)
     }
 
     /// The table as Markdown.
@@ -148,11 +170,11 @@ impl Overview {
 
 /// How the figures are to be read, below the table.
 const LEGEND: &str = "In each cell: the task's headline metric as decrypted, beside it that of the \
-    same pipeline in clear; the largest error of any decrypted value; milliseconds per sample \
+    same pipeline in the clear; the largest error of any decrypted value; milliseconds per sample \
     (encrypt + evaluate + decrypt, of the whole batch over its samples); uploaded bytes over those \
     of the same numbers in clear. Figures of different lines are of different data and units: \
     compare within a line. `not encrypted` and `transport only` hide nothing from the server; \
-    `client` names what is left to the client, after decryption and in clear.";
+    `client` names what is left to the client, after decryption and in the clear.";
 
 /// A run: what it asked, when, and what is unfair about its comparison.
 fn describe(records: &Records) -> String {
@@ -163,7 +185,7 @@ fn describe(records: &Records) -> String {
         run.experiment,
         run.started,
         p.version,
-        p.revision,
+        p.build.revision(),
         p.cpu,
         p.cores,
         run.question,
@@ -171,11 +193,39 @@ fn describe(records: &Records) -> String {
     )
 }
 
+/// The newest run of each experiment, in the order of `runs`, and what is left out, in words.
+fn newest(runs: &[Records]) -> (Vec<&Records>, Vec<String>) {
+    // Of runs that began in one second the last counts.
+    let place = |(index, records): &(usize, &Records)| (records.run.started.clone(), *index);
+    let (mut kept, mut left_out) = (Vec::new(), Vec::new());
+    for (index, records) in runs.iter().enumerate() {
+        let name = &records.run.experiment;
+        let same: Vec<_> = runs
+            .iter()
+            .enumerate()
+            .filter(|(_, other)| other.run.experiment == *name)
+            .map(|found| place(&found))
+            .collect();
+        if same.iter().max() != Some(&place(&(index, records))) {
+            continue;
+        }
+        kept.push(records);
+        let older = same.len() - 1;
+        if older > 0 {
+            left_out.push(format!(
+                "{} of {name} left out: `--all` shows all",
+                counted(older, "older run", "older runs")
+            ));
+        }
+    }
+    (kept, left_out)
+}
+
 /// What a reader must know of the runs together.
-fn remarks(runs: &[Records]) -> Vec<String> {
+fn remarks(runs: &[&Records]) -> Vec<String> {
     let mut remarks = Vec::new();
     let several = |of: &dyn Fn(&Records) -> String| -> Option<String> {
-        let mut all: Vec<String> = runs.iter().map(of).collect();
+        let mut all: Vec<String> = runs.iter().map(|run| of(run)).collect();
         all.sort();
         all.dedup();
         (all.len() > 1).then(|| all.join("; "))
@@ -191,7 +241,9 @@ fn remarks(runs: &[Records]) -> Vec<String> {
     }
     let code = |r: &Records| {
         let p = &r.run.provenance;
-        format!("{} {}", p.version, p.revision).trim().to_owned()
+        format!("{} {}", p.version, p.build.revision())
+            .trim()
+            .to_owned()
     };
     if let Some(revisions) = several(&code) {
         remarks.push(format!("the runs are of different versions: {revisions}"));

@@ -1,26 +1,33 @@
-//! The table for a terminal.
-
-use tabled::builder::Builder;
-use tabled::settings::Style;
+//! The table for a terminal: as many schemes side by side as there is room for.
 
 use super::{LEGEND, Overview};
+use crate::grid::{self, Column};
 use crate::terminal::Text;
-use crate::units::wrapped;
 
-/// A cell's width: with five schemes the table then takes about 150 columns.
-const CELL: usize = 24;
+/// The width of a cell where there is room.
+const WIDEST: usize = 24;
+/// The least width of a cell; with less, schemes go into a table of their own.
+const LEAST: usize = 16;
+/// Blanks between two columns.
+const GAP: usize = 2;
 
-pub(super) fn terminal(overview: &Overview) -> String {
-    let (head, lines) = overview.text();
-    let mut builder = Builder::default();
-    builder.push_record(head);
-    for line in lines {
-        builder.push_record(line.iter().map(|cell| narrow(cell)));
+pub(super) fn terminal(overview: &Overview, width: usize) -> String {
+    let mut columns = overview.columns();
+    let schemes = columns.split_off(1);
+    let heads = narrow(&columns[0], WIDEST);
+    let room = width.saturating_sub(grid::width([&heads]));
+    let (together, cell) = layout(schemes.len(), room);
+    let mut text = Text::new(width);
+    for (index, some) in schemes.chunks(together).enumerate() {
+        if index > 0 {
+            text.gap();
+        }
+        let mut table = vec![heads.clone()];
+        table.extend(some.iter().map(|scheme| narrow(scheme, cell)));
+        for line in grid::text(&table, true) {
+            text.line(line);
+        }
     }
-    let mut table = builder.build();
-    table.with(Style::modern_rounded());
-    let mut text = Text::default();
-    text.lines.push(table.to_string());
     for (number, reason) in (1..).zip(&overview.reasons) {
         text.item(&format!("[{number}] "), reason);
     }
@@ -29,11 +36,51 @@ pub(super) fn terminal(overview: &Overview) -> String {
     for remark in &overview.remarks {
         text.item("Note: ", remark);
     }
-    text.lines.join("\n")
+    text.finish()
 }
 
-/// A cell's lines, long ones broken.
-fn narrow(cell: &str) -> String {
-    let lines = cell.lines().map(|line| wrapped(line, "", CELL));
-    lines.collect::<Vec<_>>().join("\n")
+/// How many of `schemes` stand side by side in `room` columns of text, and how wide their cells are.
+fn layout(schemes: usize, room: usize) -> (usize, usize) {
+    let most = (room / (LEAST + GAP)).max(1);
+    // Tables of about the same number of columns.
+    let tables = schemes.div_ceil(most).max(1);
+    let together = schemes.div_ceil(tables).max(1);
+    let cell = (room / together).saturating_sub(GAP);
+    (together, cell.clamp(LEAST, WIDEST))
+}
+
+/// A column whose lines are broken so that they have at most `most` columns of text.
+fn narrow(column: &Column, most: usize) -> Column {
+    let options = textwrap::Options::new(most)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .break_words(true);
+    let broken = |text: &str| -> String {
+        let lines = text.lines().map(|line| textwrap::fill(line, &options));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    Column {
+        head: broken(&column.head),
+        is_number: false,
+        cells: column.cells.iter().map(|cell| broken(cell)).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemes_share_the_room() {
+        #[track_caller]
+        fn check(schemes: usize, room: usize, expect: (usize, usize)) {
+            assert_eq!(layout(schemes, room), expect, "{schemes} in {room}");
+        }
+        check(5, 200, (5, WIDEST));
+        check(5, 101, (5, 18));
+        check(5, 90, (5, LEAST));
+        check(5, 60, (3, 18));
+        check(5, 40, (2, 18));
+        check(5, 5, (1, LEAST));
+        check(0, 60, (1, WIDEST));
+    }
 }

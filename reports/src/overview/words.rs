@@ -1,11 +1,11 @@
 //! What stands in a cell, in lines.
 
-use hexperiment_core::record::Status;
+use hexperiment_core::record::{Clock, Status};
 use hexperiment_core::security::Protection;
 use hexperiment_core::summary::{Measured, Row};
 
-use super::Entry;
-use crate::first_table::{INSECURE, client_part, number};
+use super::{Entry, Shown};
+use crate::first_table::{BUSY, INSECURE, client_part, value};
 use crate::units::{shortened, significant};
 
 /// The longest reason that stands in a cell; the whole one is below the table.
@@ -19,13 +19,14 @@ pub(super) fn entry(
     metric: Option<&str>,
     reasons: &[String],
 ) -> String {
-    let row = match entry {
+    let shown = match entry {
         Entry::Absent(why) => return why.to_owned(),
-        Entry::Row(row) => row,
+        Entry::Row(shown) => shown,
     };
+    let row = &shown.row;
     let mut lines = Vec::new();
     if several {
-        lines.push(format!("{}:", label(row)));
+        lines.push(format!("{}:", label(shown)));
     }
     if let (Some(measured), Status::Ok) = (&row.measured, row.status) {
         lines.push(headline(row, metric));
@@ -38,6 +39,9 @@ pub(super) fn entry(
         lines.push(format!("{}: {short} [{number}]", row.status));
     }
     lines.extend(marks(row));
+    if !several {
+        lines.extend(shown.particulars.iter().cloned());
+    }
     lines.join("\n")
 }
 
@@ -47,13 +51,14 @@ pub(super) fn reason(row: &Row) -> String {
     format!("{}: {}: {why}", row.cell.scheme, row.status)
 }
 
-/// What tells it from other rows of the same scheme on the same line.
-fn label(row: &Row) -> String {
-    let own = row.cell.point.iter().filter_map(|(key, value)| {
-        let option = key.strip_prefix("scheme.")?;
-        Some(format!(", {option} = {value}"))
-    });
-    std::iter::once(row.cell.label.clone()).chain(own).collect()
+/// What tells it from other rows of the same scheme.
+fn label(shown: &Shown) -> String {
+    let label = [&shown.row.cell.label].into_iter();
+    let all: Vec<&str> = label
+        .chain(&shown.particulars)
+        .map(String::as_str)
+        .collect();
+    all.join(", ")
 }
 
 fn headline(row: &Row, metric: Option<&str>) -> String {
@@ -65,18 +70,21 @@ fn headline(row: &Row, metric: Option<&str>) -> String {
     } else {
         format!("{} ", headline.name)
     };
-    let value = number(headline.value);
-    match headline.plaintext.map(number) {
-        None => format!("{name}{value}"),
-        Some(clear) if clear == value => format!("{name}{value}, as clear"),
-        Some(clear) => format!("{name}{value}, clear {clear}"),
+    let found = value(headline.value);
+    match headline.plaintext.map(value) {
+        None => format!("{name}{found}"),
+        Some(clear) if clear == found => format!("{name}{found}, as clear"),
+        Some(clear) => format!("{name}{found}, clear {clear}"),
     }
 }
 
 fn figures(measured: &Measured) -> Vec<String> {
     let mut lines = vec![
         format!("max error {}", significant(measured.errors.max_abs, 2)),
-        format!("{} ms", significant(measured.total_ms_per_sample(), 3)),
+        format!(
+            "{} ms",
+            significant(measured.total_ms_per_sample(Clock::Wall), 3)
+        ),
     ];
     if let Some(expansion) = measured.expansion() {
         lines.push(format!("x {} bytes", significant(expansion, 3)));
@@ -96,6 +104,9 @@ pub(super) fn marks(row: &Row) -> Vec<String> {
         && let Some(bits) = row.security_bits()
     {
         marks.push(format!("{INSECURE}: {bits} bits"));
+    }
+    if row.busy.is_some() {
+        marks.push(BUSY.to_owned());
     }
     if let Some(measured) = &row.measured {
         let (rounds, midway) = (measured.traffic.rounds, measured.traffic.decrypted_midway);

@@ -3,7 +3,7 @@
 use hexperiment_core::record::Status;
 use hexperiment_core::security::Protection;
 use hexperiment_core::summary::Records;
-use hexperiment_reports::{Known, Overview};
+use hexperiment_reports::{Known, Overview, Runs};
 
 use crate::fixture::{Fixture, factoring, unprotected};
 use crate::same::same;
@@ -75,8 +75,15 @@ fn cells(table: &str) -> Vec<Vec<&str>> {
 
 #[track_caller]
 fn check(name: &str, runs: &[Records]) -> (String, String) {
-    let overview = Overview::new(runs, &known());
-    let (text, page) = (overview.terminal(), overview.markdown());
+    let overview = Overview::new(runs, &known(), Runs::All);
+    for width in [60, 80, 100, 120, 200] {
+        for line in overview.terminal(width).lines() {
+            let found = line.chars().count();
+            assert!(found <= width, "{found} columns of {width}: {line}");
+        }
+    }
+    let (text, page) = (overview.terminal(120), overview.markdown());
+    same(&format!("{name}-80.txt"), &(overview.terminal(80) + "\n"));
     let table = String::from_utf8(overview.csv().unwrap()).unwrap();
     same(&format!("{name}.txt"), &(text + "\n"));
     same(&format!("{name}.md"), &page);
@@ -152,10 +159,72 @@ fn runs_that_are_alike_are_told_apart() {
     assert!(page.contains("of different machines"), "{page}");
 }
 
+/// Of each experiment the newest run, whatever the order in which they are given.
+#[test]
+fn older_runs_are_left_out() {
+    let began = |started: &str, experiment: &str| {
+        let mut f = scores();
+        f.run.started = started.into();
+        f.run.experiment = experiment.into();
+        f.records()
+    };
+    let runs = [
+        began("2026-05-06T00:00:00Z", "scores"),
+        began("2026-05-05T00:00:00Z", "scores"),
+        began("2026-05-07T00:00:00Z", "scores"),
+        began("2026-05-04T00:00:00Z", "others"),
+    ];
+    let all = Overview::new(&runs, &known(), Runs::All).markdown();
+    let newest = Overview::new(&runs, &known(), Runs::Newest).markdown();
+    for (day, shown) in [("04", true), ("05", false), ("06", false), ("07", true)] {
+        let words = format!("2026-05-{day}T");
+        assert!(all.contains(&words), "{all}");
+        assert_eq!(newest.contains(&words), shown, "{day}\n{newest}");
+    }
+    assert!(
+        newest.contains("2 older runs of scores left out: "),
+        "{newest}"
+    );
+    assert!(!all.contains("left out:"), "{all}");
+}
+
+/// Options of the data, of the run and of schemes that are not the same everywhere.
+#[test]
+fn options_that_differ_are_shown() {
+    let with = |name: &str, fraction: f64, seed: u64, scale: u64| {
+        let mut f = scores();
+        f.run.experiment = name.into();
+        let resolved = &mut f.run.resolved;
+        resolved["dataset"] = serde_json::json!({ "use": name, "test_fraction": fraction });
+        resolved["run"]["seed"] = seed.into();
+        resolved["schemes"] = serde_json::json!([
+            { "label": "seal-ckks", "options": { "scale_bits": scale, "fit": "chebyshev" } },
+            { "label": "paillier", "options": { "modulus_bits": 3072 } },
+        ]);
+        f.records()
+    };
+    let runs = [with("one", 0.3, 73, 40), with("two", 0.25, 5, 50)];
+    let overview = Overview::new(&runs, &known(), Runs::Newest);
+    let page = overview.markdown();
+    let lines = cells(&page);
+    assert!(lines[2][0].contains("seed = 73"), "{page}");
+    assert!(lines[2][0].contains("fraction = 0.3"), "{page}");
+    assert!(lines[3][0].contains("seed = 5") && lines[3][0].contains("fraction = 0.25"));
+    assert!(lines[2][4].contains("bits = 40") && lines[3][4].contains("bits = 50"));
+    for same in ["chebyshev", "modulus", "use ="] {
+        assert!(
+            !page.contains(same),
+            "{same} is the same everywhere\n{page}"
+        );
+    }
+    let table = String::from_utf8(overview.csv().unwrap()).unwrap();
+    assert!(table.contains("scale_bits = 40"), "{table}");
+}
+
 #[test]
 fn files_are_written_whole() {
     let folder = tempfile::tempdir().unwrap();
-    let overview = Overview::new(&[], &known());
+    let overview = Overview::new(&[], &known(), Runs::Newest);
     overview.write(folder.path()).unwrap();
     let page = std::fs::read_to_string(folder.path().join("overview.md")).unwrap();
     assert_eq!(page, overview.markdown());

@@ -31,7 +31,7 @@ impl Circuit for FernetCircuit {
     }
 
     /// One key from the operating system's randomness, for all three roles. No size is reported:
-    /// those are of keys that a client sends, and this one must never be sent in clear.
+    /// those are of keys that a client sends, and this one must never be sent in the clear.
     fn generate_keys(&self) -> Result<KeySet, SchemeError> {
         let text = Zeroizing::new(Fernet::generate_key());
         let key = Fernet::new(&text).ok_or_else(|| SchemeError::Library {
@@ -99,16 +99,24 @@ impl Encryptor for Role {
 }
 
 impl Evaluator for Role {
-    /// Decrypts, computes in clear, encrypts.
+    /// Decrypts, computes in the clear, encrypts.
     fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
+        self.evaluate_only(inputs, &self.0.lowered.program().output_ids())
+    }
+
+    fn evaluate_only(
+        &self,
+        inputs: &[Ciphertexts],
+        wanted: &[OutputId],
+    ) -> Result<Vec<Ciphertexts>, SchemeError> {
         let inputs = inputs.iter().enumerate();
         let tables = inputs
             .map(|(i, ciphertexts)| self.0.open(Held::Input(i), ciphertexts))
             .collect::<Result<Vec<_>, _>>()?;
-        let results = self.0.lowered.simulate(&tables)?;
-        let results = results.iter().enumerate();
+        let results = self.0.lowered.simulate_only(&tables, wanted)?;
+        let results = wanted.iter().zip(&results);
         results
-            .map(|(i, table)| self.0.seal(Held::Output(i), table.view()))
+            .map(|(output, table)| self.0.seal(Held::Output(output.index()), table.view()))
             .collect()
     }
 }

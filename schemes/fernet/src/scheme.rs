@@ -1,4 +1,4 @@
-//! The plugin: everything natively, since the server computes in clear.
+//! The plugin: everything natively, since the server computes in the clear.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ inventory::submit! { SchemePlugin(&Fernet) }
 /// AES-128, and HMAC-SHA256 under a key of as many bits.
 const BITS: u32 = 128;
 
-/// Encrypted on the way; the server decrypts.
+/// Encrypted in transit; the server decrypts.
 pub struct Fernet;
 
 impl Scheme for Fernet {
@@ -29,7 +29,7 @@ impl Scheme for Fernet {
         SchemeManifest {
             name: "fernet",
             doc: "Transport encryption only, as many devices use it: Fernet tokens (AES-128-CBC and \
-                  HMAC-SHA256) to a server that holds the key, decrypts, and computes in clear. A \
+                  HMAC-SHA256) to a server that holds the key, decrypts, and computes in the clear. A \
                   baseline of cost; nothing is hidden from the server.",
             library: "fernet 0.2 (RustCrypto)".into(),
             options: vec![OptionSpec::choice(
@@ -70,7 +70,7 @@ impl Scheme for Fernet {
                 protection: Protection::TransportOnly,
                 bits: BITS,
                 basis:
-                    "transport only: the server decrypts. On the way AES-128-CBC and HMAC-SHA256, \
+                    "transport only: the server decrypts. In transit AES-128-CBC and HMAC-SHA256, \
                         each under a key of 128 bits (NIST SP 800-57 part 1 rev. 5, tables 2 and 3)"
                         .into(),
             },
@@ -82,6 +82,7 @@ impl Scheme for Fernet {
                 .into(),
             quantisation: None,
             noise_tolerance: vec![0.0; program.outputs().len()],
+            memory_bytes: None,
         };
         Ok(Box::new(FernetCircuit {
             lowered,
@@ -95,7 +96,7 @@ fn chosen(program: &Program, per: Per) -> Result<Vec<(String, String)>, SchemeEr
     let mut chosen = vec![
         (
             "arithmetic".into(),
-            "IEEE 754 double precision, in clear on the server".into(),
+            "IEEE 754 double precision, in the clear on the server".into(),
         ),
         (
             "key".into(),
@@ -105,7 +106,7 @@ fn chosen(program: &Program, per: Per) -> Result<Vec<(String, String)>, SchemeEr
         ),
         (
             "token".into(),
-            "AES-128-CBC, HMAC-SHA256, time stamp in clear and of any age, base64".into(),
+            "AES-128-CBC, HMAC-SHA256, time stamp in the clear and of any age, base64".into(),
         ),
     ];
     let inputs = program.inputs().iter().map(|i| &i.name);

@@ -75,7 +75,7 @@ impl Tokens {
                     .and_then(|text| key.decrypt(text).ok());
                 let Some(payload) = payload else {
                     return foreign(format!(
-                        "{held}: token number {token} does not verify: it was changed on the way, \
+                        "{held}: token number {token} does not verify: it was changed in transit, \
                          or made with another key"
                     ));
                 };

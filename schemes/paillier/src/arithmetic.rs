@@ -39,7 +39,7 @@ impl Step {
     }
 
     /// Whether elements meet, move or have factors of their own: then each needs a ciphertext
-    /// of its own. Says which.
+    /// of its own. The reason, for the report.
     pub(crate) fn needs_elements(&self) -> Option<&'static str> {
         match self {
             Self::Linear { terms, .. } if terms.iter().any(|(_, c)| !c.is_same()) => {
@@ -63,7 +63,7 @@ pub(crate) struct Node {
 /// A linear program on integers; nodes are the program's values, by index.
 pub(crate) struct Arithmetic {
     pub(crate) nodes: Vec<Node>,
-    /// By input and column.
+    /// Scale and bounds of each input column, by input and column.
     pub(crate) columns: Vec<Vec<Code>>,
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hexperiment_core::program::OutputId;
 use hexperiment_core::scheme::{Ciphertexts, Evaluator, SchemeError};
 use rayon::prelude::*;
 use rug::Integer;
@@ -25,7 +26,16 @@ type Vector = Arc<Vec<Integer>>;
 
 impl Evaluator for PaillierEvaluator {
     fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
+        self.evaluate_only(inputs, &self.shared.lowered.program().output_ids())
+    }
+
+    fn evaluate_only(
+        &self,
+        inputs: &[Ciphertexts],
+        wanted: &[OutputId],
+    ) -> Result<Vec<Ciphertexts>, SchemeError> {
         let inputs = self.inputs(inputs)?;
+        let needed = self.needed_for(wanted);
         let layout = self.shared.layout;
         let nodes = &self.shared.arithmetic.nodes;
         let mut values: Vec<Option<Vector>> = nodes
@@ -37,6 +47,7 @@ impl Evaluator for PaillierEvaluator {
             .collect();
         for wave in &self.shared.waves {
             // All ciphertexts of a wave are independent: threads share them out one by one.
+            let wave: Vec<usize> = wave.iter().copied().filter(|node| needed[*node]).collect();
             let places: Vec<(usize, usize)> = wave
                 .iter()
                 .flat_map(|node| {
@@ -49,11 +60,11 @@ impl Evaluator for PaillierEvaluator {
                 .collect::<Result<Vec<_>, _>>()?;
             let mut made = made.into_iter();
             for node in wave {
-                let chunks = layout.chunks(nodes[*node].length);
-                values[*node] = Some(Arc::new(made.by_ref().take(chunks).collect()));
+                let chunks = layout.chunks(nodes[node].length);
+                values[node] = Some(Arc::new(made.by_ref().take(chunks).collect()));
             }
         }
-        self.outputs(&values)
+        self.outputs(&values, wanted)
     }
 }
 
@@ -73,6 +84,25 @@ impl PaillierEvaluator {
                 .expect(ciphertexts, held, self.key, &self.square)
         });
         checked.collect()
+    }
+
+    /// Whether one of these outputs depends on each node.
+    fn needed_for(&self, wanted: &[OutputId]) -> Vec<bool> {
+        let nodes = &self.shared.arithmetic.nodes;
+        let program = self.shared.lowered.program();
+        let mut needed = vec![false; nodes.len()];
+        for value in wanted.iter().flat_map(|o| &program.output(*o).values) {
+            needed[value.index()] = true;
+        }
+        // Operands stand before what reads them.
+        for (index, node) in nodes.iter().enumerate().rev() {
+            if needed[index] {
+                for operand in node.step.operands() {
+                    needed[operand] = true;
+                }
+            }
+        }
+        needed
     }
 
     /// One ciphertext of the vector that a node computes.
@@ -115,14 +145,18 @@ impl PaillierEvaluator {
         }
     }
 
-    fn outputs(&self, values: &[Option<Vector>]) -> Result<Vec<Ciphertexts>, SchemeError> {
+    fn outputs(
+        &self,
+        values: &[Option<Vector>],
+        wanted: &[OutputId],
+    ) -> Result<Vec<Ciphertexts>, SchemeError> {
         let program = self.shared.lowered.program();
-        let outputs = program.outputs().iter().enumerate().map(|(index, output)| {
-            let columns = output.values.iter();
+        let outputs = wanted.iter().map(|output| {
+            let columns = program.output(*output).values.iter();
             let columns = columns.map(|v| known(values, v.index()).map(Arc::clone));
             Ok(Ciphertexts::new(Sealed {
                 modulus_bits: self.shared.modulus_bits,
-                held: Held::Output(index),
+                held: Held::Output(output.index()),
                 key: self.key,
                 columns: columns.collect::<Result<_, SchemeError>>()?,
             }))

@@ -14,12 +14,12 @@
 //!
 //! - *Circuit privacy.* Results are not re-randomised. Only the key owner can decrypt them, but
 //!   who made the inputs' randomness can learn about the public weights from a result.
-//! - *Constant time.* Decryption uses GMP's side-channel-silent exponentiation; key generation,
-//!   the encryption's table look-ups and all of `backend = "paillier-rs"` take time, and read
-//!   memory, as secrets have it.
+//! - *Constant time.* Decryption uses GMP's side-channel-silent exponentiation; time and
+//!   memory accesses of key generation, of the encryption's table look-ups and of all of
+//!   `backend = "paillier-rs"` depend on secrets.
 //! - *Wiping.* The primes and what is derived from them are overwritten when a key is
 //!   dropped, as is each encryption's randomness; GMP's scratch memory, moved copies and all of
-//!   paillier-rs's numbers are not: neither library can.
+//!   paillier-rs's numbers are not: neither library offers it.
 //! - *Integrity.* Whoever holds the public key can add to a ciphertext. A result outside the
 //!   range that the program proves is refused when it is decrypted; one inside cannot be told.
 
@@ -32,6 +32,7 @@ mod evaluate;
 mod fixed_point;
 mod key;
 mod layout;
+mod memory;
 mod multiexp;
 mod numbers;
 mod primes;

@@ -36,7 +36,7 @@ impl Numbers {
         matches!(self, Self::Same(_))
     }
 
-    /// What all of them lie in.
+    /// The range of all of them.
     pub(crate) fn bounds(&self) -> Bounds {
         match self {
             Self::Same(x) => Bounds::point(x.clone()),
@@ -129,7 +129,7 @@ impl Bounds {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Code {
     pub(crate) fraction_bits: u32,
-    /// What every element lies in.
+    /// Bounds of every element.
     pub(crate) bounds: Bounds,
 }
 

@@ -20,6 +20,7 @@ use crate::circuit::{PaillierCircuit, Shared};
 use crate::comb::{FixedBase, WINDOW};
 use crate::key::exponent_bits;
 use crate::layout::Layout;
+use crate::memory;
 
 inventory::submit! { SchemePlugin(&Paillier) }
 
@@ -144,6 +145,13 @@ impl Scheme for Paillier {
             quantisation: Some(quantisation(&arithmetic, guard_bits)),
             // The integer arithmetic is exact, and read the same way on both sides.
             noise_tolerance: vec![0.0; outputs.len()],
+            memory_bytes: Some(memory::bytes(
+                &arithmetic,
+                layout,
+                modulus_bits,
+                backend,
+                request.threads,
+            )),
         };
         let waves = waves(&arithmetic);
         Ok(Box::new(PaillierCircuit {

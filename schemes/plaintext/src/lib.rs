@@ -1,4 +1,4 @@
-//! The oracle as a scheme: programs evaluated in clear, the zero line of every table.
+//! The oracle as a scheme: programs evaluated in the clear, the zero line of every table.
 //!
 //! Its "ciphertexts" are little-endian doubles behind a header of three 32-bit words, so that
 //! sizes and transfer are those of sending the numbers as they are.
@@ -49,6 +49,7 @@ impl Scheme for Plaintext {
             server_sees: "everything: inputs, results and all between".into(),
             quantisation: None,
             noise_tolerance: vec![0.0; lowered.program().outputs().len()],
+            memory_bytes: None,
         };
         Ok(Box::new(ClearCircuit {
             lowered,
@@ -88,7 +89,7 @@ impl Circuit for ClearCircuit {
             |i: usize| u32::from_le_bytes([header[i], header[i + 1], header[i + 2], header[i + 3]]);
         let (magic, rows, columns) = (word(0), word(4) as usize, word(8) as usize);
         if magic != MAGIC {
-            return Err(SchemeError::Foreign("not a table in clear".into()));
+            return Err(SchemeError::Foreign("not a plaintext table".into()));
         }
         if rows.checked_mul(columns).and_then(|n| n.checked_mul(8)) != Some(numbers.len()) {
             let found = numbers.len();
@@ -168,11 +169,19 @@ impl Decryptor for Clear {
 
 impl Evaluator for Clear {
     fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
+        self.evaluate_only(inputs, &self.0.program().output_ids())
+    }
+
+    fn evaluate_only(
+        &self,
+        inputs: &[Ciphertexts],
+        wanted: &[OutputId],
+    ) -> Result<Vec<Ciphertexts>, SchemeError> {
         let tables = inputs
             .iter()
             .map(|c| c.downcast::<Table>().map(|t| t.0.clone()))
             .collect::<Result<Vec<_>, _>>()?;
-        let outputs = self.0.simulate(&tables)?;
+        let outputs = self.0.simulate_only(&tables, wanted)?;
         Ok(outputs
             .into_iter()
             .map(|t| Ciphertexts::new(Table(t)))

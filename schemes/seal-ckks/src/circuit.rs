@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hexperiment_core::program::lower::Lowered;
 use hexperiment_core::program::{InputId, Op, OpKind, OutputId};
+use hexperiment_core::scheme::memory::{hold, left};
 use hexperiment_core::scheme::{
     CiphertextData, Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, KeySet, KeySizes,
     OperationCounts, Parameters, Refusal, SchemeError,
@@ -15,8 +16,10 @@ use rayon::prelude::*;
 
 use crate::evaluate::CkksEvaluator;
 use crate::layout::Layout;
+use crate::memory;
 use crate::noise::Noise;
 use crate::parameters::{Needs, choose};
+use crate::schedule;
 use crate::seal;
 use crate::wire;
 
@@ -33,6 +36,9 @@ pub(crate) struct Shared {
     /// inputs the deviation from a power of two halves with each level, where it would double
     /// the other way.
     pub(crate) scales: Vec<f64>,
+    /// The level at which each value of the program is computed. A result keeps the scale of that
+    /// level when the primes that are left are dropped.
+    pub(crate) levels: Vec<usize>,
 }
 
 /// A program bound to parameters.
@@ -47,7 +53,7 @@ impl CkksCircuit {
         let program = lowered.program();
         let scale_bits = request.options.integer("scale_bits").ok().map(|b| b as u32);
         let choice = choose(
-            &Needs::of(&lowered, request.security),
+            &Needs::of(&lowered, request.security)?,
             request.security,
             scale_bits,
         )?;
@@ -70,12 +76,16 @@ impl CkksCircuit {
                 .into());
             }
         }
+        // SEAL ends the process where it finds no memory, HEXL by a fault.
+        let need = memory::bytes(&lowered, &layout, &choice, request.threads);
+        hold(need, left())?;
         let context = seal::Context::new(
             1 << choice.log_n,
             &choice.prime_bits(),
             request.security.level(),
         )?;
         let scales = scales(&context, choice.scale_bits);
+        let levels = schedule::levels(&lowered);
         let bits: Vec<String> = choice
             .prime_bits()
             .iter()
@@ -95,6 +105,7 @@ impl CkksCircuit {
             server_sees: "the program with its public numbers, sizes; ciphertexts otherwise".into(),
             quantisation: None,
             noise_tolerance: tolerance,
+            memory_bytes: Some(need),
         };
         let encoder = seal::Encoder::new(&context)?;
         Ok(Self {
@@ -104,6 +115,7 @@ impl CkksCircuit {
                 encoder,
                 layout,
                 scales,
+                levels,
             }),
             parameters,
         })
@@ -276,6 +288,12 @@ impl Decryptor for CkksDecryptor {
         let program = shared.lowered.program();
         let values = &program.output(output).values;
         let length = program.value(values[0]).length();
+        if sealed.level + 1 != shared.context.levels().len() {
+            let found = sealed.level;
+            return Err(SchemeError::Foreign(format!(
+                "no result: it is at level {found}, results at the last"
+            )));
+        }
         if sealed.columns.len() != values.len() {
             let found = sealed.columns.len();
             return Err(SchemeError::Foreign(format!(
@@ -293,16 +311,18 @@ impl Decryptor for CkksDecryptor {
                     chunks.len()
                 )));
             }
+            // What crossed has no scale of its own: the program tells it.
+            let scale = shared.scales[shared.levels[value.index()]];
             let decoded = chunks
                 .par_iter()
-                .map(|c| shared.encoder.decode(&self.seal.decrypt(c)?, slots))
+                .map(|c| {
+                    let mut plain = self.seal.decrypt(c)?;
+                    plain.set_scale(scale)?;
+                    shared.encoder.decode(&plain, slots)
+                })
                 .collect::<Result<Vec<_>, _>>()?;
-            for (row, x) in shared
-                .layout
-                .collect(&decoded, stride, length)
-                .into_iter()
-                .enumerate()
-            {
+            let elements = shared.layout.collect(&decoded, value.index(), length);
+            for (row, x) in elements.into_iter().enumerate() {
                 table[[row, column]] = x;
             }
         }

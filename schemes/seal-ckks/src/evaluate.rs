@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use hexperiment_core::program::{Op, Program, Public, ValueId};
+use hexperiment_core::program::{Op, OutputId, Program, Public, ValueId};
 use hexperiment_core::scheme::{Ciphertexts, Evaluator, SchemeError};
 use rayon::prelude::*;
 
 use crate::circuit::{Sealed, Shared};
-use crate::layout::{Layout, Slots};
+use crate::layout::{self, Layout, Slots};
 use crate::schedule;
 use crate::seal::{self, Ciphertext};
 
@@ -23,18 +23,14 @@ pub(crate) fn rotation_steps(program: &Program, layout: &Layout) -> Vec<i32> {
     steps
 }
 
-/// The rotation of one value, if it is a shift: the shorter way round.
+/// The rotation of one value, if it is a shift.
 fn rotation(program: &Program, layout: &Layout, id: ValueId) -> Option<i32> {
     let value = program.value(id);
     let Op::Shift { by, .. } = value.op() else {
         return None;
     };
-    let length = value.length() as i64;
-    let mut by = by.rem_euclid(length);
-    if by > length / 2 {
-        by -= length;
-    }
-    i32::try_from(by * layout.stride(id.index()) as i64).ok()
+    let steps = layout::rotation(*by, value.length(), layout.stride(id.index()));
+    i32::try_from(steps).ok()
 }
 
 /// The server's role: the context, evaluation keys, and the public key, under which it encrypts
@@ -45,8 +41,6 @@ pub(crate) struct CkksEvaluator {
     public: Arc<seal::Encryptor>,
     relinearization: Option<seal::SwitchKeys>,
     galois: Option<seal::SwitchKeys>,
-    /// The level at which each value is computed.
-    levels: Vec<usize>,
 }
 
 /// The ciphertexts of one value's chunks, and their level.
@@ -68,14 +62,12 @@ impl CkksEvaluator {
         galois: Option<seal::SwitchKeys>,
     ) -> Result<Self, SchemeError> {
         let seal = seal::Evaluator::new(&shared.context)?;
-        let levels = schedule::levels(&shared.lowered);
         Ok(Self {
             shared,
             seal,
             public,
             relinearization,
             galois,
-            levels,
         })
     }
 
@@ -149,7 +141,7 @@ impl CkksEvaluator {
     ) -> Result<Vector, SchemeError> {
         let shared = &self.shared;
         let whole = schedule::is_whole(terms.iter().map(|(_, w)| *w));
-        let result = self.levels[id.index()];
+        let result = shared.levels[id.index()];
         let level = if whole { result } else { result - 1 };
         let vectors: Vec<Vector> = terms
             .iter()
@@ -161,11 +153,8 @@ impl CkksEvaluator {
                 }
             })
             .collect::<Result<_, SchemeError>>()?;
-        let (length, stride) = (
-            shared.lowered.program().value(id).length(),
-            shared.layout.stride(id.index()),
-        );
-        let place = |p: &Public, chunk| shared.layout.place_public(p, stride, length, chunk);
+        let stride = shared.layout.stride(id.index());
+        let place = |p: &Public, chunk| shared.layout.place_public(p, stride, chunk);
         Self::each(result, vectors[0].chunks.len(), |chunk| {
             let mut sum: Option<Ciphertext> = None;
             for (vector, (_, weight)) in vectors.iter().zip(terms) {
@@ -244,13 +233,13 @@ impl CkksEvaluator {
         let shared = &self.shared;
         let program = shared.lowered.program();
         let value = program.value(id);
-        let level = self.levels[id.index()];
+        let level = shared.levels[id.index()];
         match value.op() {
             Op::Constant(by) => {
                 let stride = shared.layout.stride(id.index());
                 let chunks = shared.layout.chunks(value.length() * stride);
                 Self::each(level, chunks, |k| {
-                    let slots = shared.layout.place_public(by, stride, value.length(), k);
+                    let slots = shared.layout.place_public(by, stride, k);
                     self.encrypt(&slots, level)
                 })
             }
@@ -283,7 +272,7 @@ impl CkksEvaluator {
                 let v = get(a)?;
                 let stride = shared.layout.stride(id.index());
                 Self::each(v.level, v.chunks.len(), |k| {
-                    let slots = shared.layout.place_public(by, stride, value.length(), k);
+                    let slots = shared.layout.place_public(by, stride, k);
                     let plain = self.encode(&slots, v.level, shared.scales[v.level])?;
                     Ok(self.seal.add_plain(&v.chunks[k], &plain)?)
                 })
@@ -359,6 +348,14 @@ fn missing_value(value: ValueId) -> SchemeError {
 
 impl Evaluator for CkksEvaluator {
     fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
+        self.evaluate_only(inputs, &self.shared.lowered.program().output_ids())
+    }
+
+    fn evaluate_only(
+        &self,
+        inputs: &[Ciphertexts],
+        wanted: &[OutputId],
+    ) -> Result<Vec<Ciphertexts>, SchemeError> {
         let shared = &self.shared;
         let program = shared.lowered.program();
         if inputs.len() != program.inputs().len() {
@@ -388,7 +385,7 @@ impl Evaluator for CkksEvaluator {
                 )));
             }
         }
-        let values = schedule::run(program, |id, operands| {
+        let values = schedule::run(program, wanted, |id, operands| {
             if let Op::Input { input, column } = program.value(id).op() {
                 let chunks = sealed[input.index()].columns[*column].clone();
                 return Ok(Vector { chunks, level: 0 });
@@ -401,18 +398,19 @@ impl Evaluator for CkksEvaluator {
             };
             self.apply(id, &get)
         })?;
-        program
-            .outputs()
+        wanted
             .iter()
             .map(|output| {
-                let columns = output
+                let columns = program
+                    .output(*output)
                     .values
                     .iter()
                     .map(|v| {
                         let vector = values[v.index()]
                             .as_ref()
                             .ok_or_else(|| missing_value(*v))?;
-                        // A small ciphertext travels and decodes fastest.
+                        // A small ciphertext travels and decodes fastest. Its scale stays that of
+                        // the level where it was computed, which whoever decrypts goes by.
                         let last = shared.context.levels()[self.last()];
                         vector
                             .chunks

@@ -145,6 +145,7 @@ unsafe extern "C-unwind" {
 
     pub(crate) fn Plaintext_Create1(pool: Object, out: *mut Object) -> HResult;
     pub(crate) fn Plaintext_Destroy(this: Object) -> HResult;
+    pub(crate) fn Plaintext_SetScale(this: Object, scale: f64) -> HResult;
 
     pub(crate) fn Ciphertext_Create1(pool: Object, out: *mut Object) -> HResult;
     pub(crate) fn Ciphertext_Destroy(this: Object) -> HResult;

@@ -1,71 +1,189 @@
 //! How vectors lie in slots.
 
-use hexperiment_core::program::{Op, Program, Public};
+use hexperiment_core::program::{Op, OpKind, Program, Public, ValueId};
 use hexperiment_core::scheme::Refusal;
 
 use crate::parameters::shifts;
 
 /// How the vectors of one program lie in slots.
 ///
-/// Without shifts, element `i` lies in slot `i mod slots` of ciphertext `i / slots`. With
-/// shifts, every vector lies in one ciphertext, repeated to its end: then a rotation of the
-/// slots is a cyclic shift of the vector, and element-wise operations keep the repetition. A
-/// picked vector keeps the places of its elements, `stride` apart.
+/// Slot `s` of ciphertext `k` holds element `(k slots + s) / stride mod length`: a vector is
+/// repeated to the end of its last ciphertext. So a slot beyond the batch holds what the slot of
+/// a real element holds, and every value that is computed there lies in the range that is proven
+/// of it. Anything else, such as 0 where a column's range excludes it, could leave the domain of a
+/// polynomial, grow beyond the modulus and destroy the whole ciphertext.
+///
+/// Where elements move, a vector lies in one ciphertext, and a rotation of the slots is a cyclic
+/// shift of the vector, if its period (its length times its stride) divides the slots. If not,
+/// the rotation spoils the slots at one end, and [`Held`] tells how many: what was read from
+/// beyond the end is another element, in range but in the wrong place. A picked vector keeps the
+/// places of its elements, `stride` apart.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     slots: usize,
-    repeated: bool,
-    /// By value: slots between neighbours.
-    strides: Vec<usize>,
+    /// Whether every vector lies in one ciphertext.
+    single: bool,
+    /// By value.
+    places: Vec<Place>,
+}
+
+/// Where the elements of one value lie.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Slots between neighbours.
+    stride: usize,
+    /// Slots after which the vector begins again.
+    period: usize,
+    held: Held,
+}
+
+/// Slots at either end of a ciphertext that hold elements in the wrong place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Held {
+    spoilt_before: usize,
+    spoilt_after: usize,
+}
+
+impl Held {
+    /// What two vectors, combined element by element, both hold.
+    fn and(self, other: Self) -> Self {
+        Self {
+            spoilt_before: self.spoilt_before.max(other.spoilt_before),
+            spoilt_after: self.spoilt_after.max(other.spoilt_after),
+        }
+    }
+
+    /// After a rotation to the left; to the right, if `steps` is negative.
+    fn rotated(self, steps: i64) -> Self {
+        let by = steps.unsigned_abs() as usize;
+        let (shrinking, growing) = if steps > 0 {
+            (self.spoilt_before, self.spoilt_after)
+        } else {
+            (self.spoilt_after, self.spoilt_before)
+        };
+        let (shrunk, grown) = (shrinking.saturating_sub(by), growing.saturating_add(by));
+        if steps > 0 {
+            Self {
+                spoilt_before: shrunk,
+                spoilt_after: grown,
+            }
+        } else {
+            Self {
+                spoilt_before: grown,
+                spoilt_after: shrunk,
+            }
+        }
+    }
+}
+
+/// The rotation of the slots that shifts a vector of `length` by `by`, the shorter way round.
+pub(crate) fn rotation(by: i64, length: usize, stride: usize) -> i64 {
+    let length = length as i64;
+    let by = by.rem_euclid(length);
+    let by = if by > length / 2 { by - length } else { by };
+    by * stride as i64
+}
+
+/// The place of each value in a ring that has slots enough.
+fn places(program: &Program) -> Result<Vec<Place>, Refusal> {
+    let mut places: Vec<Place> = Vec::with_capacity(program.values().len());
+    for (id, value) in program.iter() {
+        let operands = value.op().operands();
+        let of = |v: &ValueId| places[v.index()];
+        let before = operands.first().map_or(1, |v| of(v).stride);
+        if let Some(other) = operands.iter().find(|v| of(v).stride != before) {
+            return Err(Refusal::of(
+                value.op().kind(),
+                format!("at {id}: {other} was picked from a longer vector, its partner was not"),
+            ));
+        }
+        let stride = match value.op() {
+            Op::Pick { stride, .. } => before.saturating_mul(*stride),
+            _ => before,
+        };
+        let period = value.length().saturating_mul(stride);
+        let held = operands.iter().map(of).map(|place| place.held);
+        let held = held.fold(Held::default(), Held::and);
+        let held = match value.op() {
+            // A power of two divides the slots, and what leaves at one end enters at the other.
+            _ if period.is_power_of_two() => Held::default(),
+            Op::Shift { by, .. } => held.rotated(rotation(*by, value.length(), stride)),
+            _ => held,
+        };
+        places.push(Place {
+            stride,
+            period,
+            held,
+        });
+    }
+    Ok(places)
+}
+
+impl Place {
+    /// Slots that hold every element once.
+    fn least_slots(&self) -> usize {
+        let spoilt = self
+            .held
+            .spoilt_before
+            .saturating_add(self.held.spoilt_after);
+        self.period.saturating_add(spoilt)
+    }
+}
+
+/// Slots that a ciphertext must have, a power of two: 1 where a vector may take several
+/// ciphertexts.
+pub(crate) fn least_slots(program: &Program) -> Result<usize, Refusal> {
+    if !shifts(program) {
+        return Ok(1);
+    }
+    let most = places(program)?.iter().map(Place::least_slots).max();
+    let most = most.unwrap_or(1).checked_next_power_of_two();
+    most.ok_or_else(|| Refusal::of(OpKind::Shift, "its vectors are longer than any ciphertext"))
 }
 
 impl Layout {
-    /// Of a program; refuses vectors that cannot be shifted, and operations on vectors whose
-    /// elements lie in different places.
+    /// Of a program; refuses vectors that are too long to be shifted, and operations on vectors
+    /// whose elements lie in different places.
     pub(crate) fn of(program: &Program, slots: usize) -> Result<Self, Refusal> {
-        let repeated = shifts(program);
-        let mut strides: Vec<usize> = Vec::with_capacity(program.values().len());
-        for (id, value) in program.iter() {
-            let operands = value.op().operands();
-            let before = operands.first().map_or(1, |v| strides[v.index()]);
-            if let Some(other) = operands.iter().find(|v| strides[v.index()] != before) {
-                return Err(Refusal::of(
-                    value.op().kind(),
-                    format!(
-                        "at {id}: {other} was picked from a longer vector, its partner was not"
-                    ),
-                ));
-            }
-            strides.push(match value.op() {
-                Op::Pick { stride, .. } => before * stride,
-                _ => before,
-            });
-            let length = value.length() * strides[id.index()];
-            if repeated && (!length.is_power_of_two() || length > slots) {
-                return Err(Refusal::of(
-                    value.op().kind(),
-                    format!(
-                        "at {id}: shifting needs vectors of a power of two of at most {slots} elements, found \
-                         {length}; pad the vector"
-                    ),
-                ));
-            }
+        let (places, single) = (places(program)?, shifts(program));
+        let too_long = |place: &Place| single && place.least_slots() > slots;
+        if let Some(index) = places.iter().position(too_long) {
+            let (id, place) = (ValueId::from_index(index), &places[index]);
+            let value = program.value(id);
+            let spoilt = place.least_slots() - place.period;
+            let room = if spoilt == 0 {
+                String::new()
+            } else {
+                format!(
+                    ", and {spoilt} more for what is shifted beyond their ends (none, if they were padded to a \
+                     power of two)"
+                )
+            };
+            return Err(Refusal::of(
+                value.op().kind(),
+                format!(
+                    "at {id}: vectors whose elements move lie in one ciphertext of {slots} slots, found {} \
+                     elements {} apart{room}",
+                    value.length(),
+                    place.stride,
+                ),
+            ));
         }
         Ok(Self {
             slots,
-            repeated,
-            strides,
+            single,
+            places,
         })
     }
 
     /// Slots between the neighbours of value number `value`.
     pub(crate) fn stride(&self, value: usize) -> usize {
-        self.strides[value]
+        self.places[value].stride
     }
 
     /// Ciphertexts that a vector of `length` takes.
     pub(crate) fn chunks(&self, length: usize) -> usize {
-        if self.repeated {
+        if self.single {
             1
         } else {
             length.div_ceil(self.slots)
@@ -74,43 +192,34 @@ impl Layout {
 
     /// The slots of one ciphertext of a vector of stride 1.
     pub(crate) fn place(&self, vector: &[f64], chunk: usize) -> Vec<f64> {
-        if self.repeated {
-            return (0..self.slots)
-                .map(|slot| vector[slot % vector.len()])
-                .collect();
-        }
-        let from = chunk * self.slots;
-        vector[from..vector.len().min(from + self.slots)].to_vec()
+        self.repeat(vector, 1, chunk)
     }
 
-    /// The slots of one chunk of public numbers that meet a value of `stride` and `length`; one
-    /// number where all are equal.
-    pub(crate) fn place_public(
-        &self,
-        public: &Public,
-        stride: usize,
-        length: usize,
-        chunk: usize,
-    ) -> Slots {
+    fn repeat(&self, vector: &[f64], stride: usize, chunk: usize) -> Vec<f64> {
+        let from = chunk * self.slots;
+        (from..from + self.slots)
+            .map(|slot| vector[slot / stride % vector.len()])
+            .collect()
+    }
+
+    /// The slots of one chunk of public numbers that meet a value of `stride`; one number where
+    /// all are equal.
+    pub(crate) fn place_public(&self, public: &Public, stride: usize, chunk: usize) -> Slots {
         match public {
             Public::Scalar(x) => Slots::Same(*x),
-            Public::Vector(xs) if self.repeated => Slots::Each(
-                (0..self.slots)
-                    .map(|slot| xs[(slot / stride) % length])
-                    .collect(),
-            ),
-            Public::Vector(xs) => {
-                let from = chunk * self.slots;
-                Slots::Each(xs[from..length.min(from + self.slots)].to_vec())
-            }
+            Public::Vector(xs) => Slots::Each(self.repeat(xs, stride, chunk)),
         }
     }
 
-    /// Collects a vector from the slots of its ciphertexts.
-    pub(crate) fn collect(&self, chunks: &[Vec<f64>], stride: usize, length: usize) -> Vec<f64> {
+    /// Collects the `length` elements of value number `value` from the slots of its ciphertexts.
+    pub(crate) fn collect(&self, chunks: &[Vec<f64>], value: usize, length: usize) -> Vec<f64> {
+        let place = self.places[value];
+        let from = place.held.spoilt_before;
         (0..length)
             .map(|i| {
-                let slot = i * stride;
+                // The first slot from `from` on that holds the element.
+                let rounds = from.saturating_sub(i * place.stride).div_ceil(place.period);
+                let slot = i * place.stride + rounds * place.period;
                 chunks[slot / self.slots][slot % self.slots]
             })
             .collect()
@@ -121,7 +230,7 @@ impl Layout {
 pub(crate) enum Slots {
     /// The same for all.
     Same(f64),
-    /// One for each; those beyond the end are 0.
+    /// One for each.
     Each(Vec<f64>),
 }
 

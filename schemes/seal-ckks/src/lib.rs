@@ -8,6 +8,7 @@ mod circuit;
 mod evaluate;
 mod ffi;
 mod layout;
+mod memory;
 mod noise;
 mod parameters;
 mod precision;

@@ -5,6 +5,7 @@ use hexperiment_core::program::{Op, Program};
 use hexperiment_core::scheme::Refusal;
 use hexperiment_core::security::{SecurityDemand, rlwe_max_log_qp};
 
+use crate::layout::least_slots;
 use crate::noise::Noise;
 
 /// The largest ring that SEAL has bounds for.
@@ -76,7 +77,7 @@ pub(crate) struct Needs {
     products: bool,
     /// Whether keys are switched for rotations.
     rotations: bool,
-    /// log2 of the slots that the longest vector needs, where it must fit into one ciphertext.
+    /// log2 of the slots that a ciphertext must have, where vectors must lie in one.
     log_slots: u32,
     /// Bits of the scale with which the outputs' precision is kept, for each ring of [`LOG_N`].
     wanted: Vec<u32>,
@@ -84,8 +85,8 @@ pub(crate) struct Needs {
 
 impl Needs {
     /// Of a program.
-    pub(crate) fn of(lowered: &Lowered, demand: SecurityDemand) -> Self {
-        let mut needs = Self::but_scale(lowered);
+    pub(crate) fn of(lowered: &Lowered, demand: SecurityDemand) -> Result<Self, Refusal> {
+        let mut needs = Self::but_scale(lowered)?;
         needs.wanted = LOG_N
             .map(|log_n| {
                 // Trying errors out takes time, and none for rings that are too small anyway.
@@ -97,30 +98,21 @@ impl Needs {
                 }
             })
             .collect();
-        needs
+        Ok(needs)
     }
 
     /// All but the wanted scales.
-    fn but_scale(lowered: &Lowered) -> Self {
+    fn but_scale(lowered: &Lowered) -> Result<Self, Refusal> {
         let program = lowered.program();
-        let longest = program
-            .values()
-            .iter()
-            .map(hexperiment_core::program::Value::length)
-            .max();
         let has = |f: &dyn Fn(&Op) -> bool| program.values().iter().any(|v| f(v.op()));
-        Self {
+        Ok(Self {
             depth: lowered.depth(),
             headroom: headroom(lowered),
             products: has(&|op| matches!(op, Op::Mul(..) | Op::Square(_))),
             rotations: has(&|op| matches!(op, Op::Shift { .. })),
-            log_slots: if shifts(program) {
-                longest.unwrap_or(1).next_power_of_two().ilog2()
-            } else {
-                0
-            },
+            log_slots: least_slots(program)?.ilog2(),
             wanted: vec![],
-        }
+        })
     }
 
     /// Whether the largest ring has room for a program's levels, at `scale_bits` or at least at
@@ -131,7 +123,7 @@ impl Needs {
         scale_bits: Option<u32>,
         least: u32,
     ) -> Result<(), Refusal> {
-        let needs = Self::but_scale(lowered);
+        let needs = Self::but_scale(lowered)?;
         let scale_bits = scale_bits.unwrap_or(least);
         if needs.with(LARGEST_LOG_N, scale_bits).fits(demand.level()) {
             return Ok(());
@@ -261,13 +253,21 @@ pub(crate) fn choose(
         );
         return Err(Refusal::because("security", reason));
     }
+    if needs.log_slots >= LARGEST_LOG_N {
+        let (slots, most) = (1_u64 << needs.log_slots, 1 << (LARGEST_LOG_N - 1));
+        let reason = format!(
+            "vectors whose elements move lie in one ciphertext and take {slots} slots, of which N = \
+             2^{LARGEST_LOG_N} has {most}; take fewer rows, or split the vectors"
+        );
+        return Err(Refusal::because("length", reason));
+    }
     for (log_n, wanted) in LOG_N.zip(&needs.wanted) {
         let choice = needs.with(log_n, scale_bits.unwrap_or(*wanted));
         if log_n > needs.log_slots && choice.fits(level) {
             return Ok(choice);
         }
     }
-    if scale_bits.is_none() && needs.log_slots < LARGEST_LOG_N {
+    if scale_bits.is_none() {
         let largest = (SMALLEST_SCALE..LARGEST_PRIME)
             .rev()
             .map(|s| needs.with(LARGEST_LOG_N, s))

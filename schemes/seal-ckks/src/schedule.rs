@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use hexperiment_core::program::lower::Lowered;
-use hexperiment_core::program::{Op, Program, Public, ValueId};
+use hexperiment_core::program::{Op, OutputId, Program, Public, ValueId};
 use hexperiment_core::scheme::SchemeError;
 
 /// Whether a sum of products with these factors needs no scale of its own, so no level.
@@ -62,14 +62,15 @@ fn stays(op: &Op) -> bool {
     }
 }
 
-/// Computes all values, as many at a time as there are threads, the first in the program's order
-/// first; so no more of them are in memory than in that order, but for one to a thread. Yields
-/// the outputs' values; others are dropped once nothing reads them any more.
+/// Computes what the outputs `wanted` depend on, as many values at a time as there are threads, the
+/// first in the program's order first; so no more of them are in memory than in that order, but for
+/// one to a thread. Yields the outputs' values; others are dropped once nothing reads them any more.
 pub(crate) fn run<T: Send + Sync>(
     program: &Program,
+    wanted: &[OutputId],
     compute: impl Fn(ValueId, &[(ValueId, Arc<T>)]) -> Result<T, SchemeError> + Sync,
 ) -> Result<Vec<Option<Arc<T>>>, SchemeError> {
-    let queue = Queue::new(program);
+    let queue = Queue::new(program, wanted);
     // Not rayon's threads: these wait for each other, and rayon runs one task inside another's
     // wait. What they compute runs on rayon's.
     std::thread::scope(|scope| {
@@ -123,11 +124,12 @@ impl<T> Drop for Alarm<'_, T> {
 }
 
 impl<T> Queue<T> {
-    fn new(program: &Program) -> Self {
+    fn new(program: &Program, wanted: &[OutputId]) -> Self {
         let count = program.values().len();
+        let needed = program.needed_for(wanted);
         let mut readers = vec![vec![]; count];
         let mut waits = vec![0; count];
-        for (id, value) in program.iter() {
+        for (id, value) in program.iter().filter(|(id, _)| needed[id.index()]) {
             let mut operands = value.op().operands();
             operands.sort_unstable();
             operands.dedup();
@@ -137,17 +139,19 @@ impl<T> Queue<T> {
             }
         }
         let mut kept: Vec<usize> = readers.iter().map(Vec::len).collect();
-        for id in program.outputs().iter().flat_map(|o| &o.values) {
+        for id in wanted.iter().flat_map(|o| &program.output(*o).values) {
             kept[id.index()] += 1;
         }
-        let ready = (0..count).filter(|i| waits[*i] == 0).collect();
+        let ready = (0..count)
+            .filter(|i| needed[*i] && waits[*i] == 0)
+            .collect();
         Self {
             state: Mutex::new(State {
                 values: std::iter::repeat_with(|| None).take(count).collect(),
                 waits,
                 kept,
                 ready,
-                left: count,
+                left: needed.iter().filter(|n| **n).count(),
                 failed: None,
             }),
             changed: Condvar::new(),
@@ -280,7 +284,7 @@ mod tests {
     #[test]
     fn all_values_are_computed_once_and_the_outputs_kept() {
         let (program, count) = (deep(), AtomicUsize::new(0));
-        let values = run(&program, |id, operands| {
+        let values = run(&program, &program.output_ids(), |id, operands| {
             count.fetch_add(1, Ordering::Relaxed);
             let deepest = operands.iter().map(|(_, depth)| **depth).max();
             assert!(operands.iter().all(|(operand, _)| *operand < id));
@@ -293,6 +297,49 @@ mod tests {
     }
 
     #[test]
+    fn what_no_wanted_output_needs_is_not_computed() {
+        let mut b = ProgramBuilder::new("test");
+        let column = |i| Column {
+            name: format!("x{i}"),
+            range: Interval::symmetric(1.0),
+        };
+        let input = Input {
+            name: "x".into(),
+            owner: Party::Client(0),
+            length: 4,
+            columns: (0..2).map(column).collect(),
+            precision: 1e-3,
+        };
+        let (_, x) = b.input(input).unwrap();
+        let square = b.square(x[0]).unwrap();
+        let fourth = b.square(square).unwrap();
+        let twice = b.scale(x[1], 2.0).unwrap();
+        for value in [fourth, twice] {
+            b.output(Output {
+                name: format!("{value}"),
+                values: vec![value],
+                precision: 1e-3,
+            })
+            .unwrap();
+        }
+        let program = b.finish().unwrap();
+        let computed = |outputs: &[usize]| -> (Vec<ValueId>, Vec<ValueId>) {
+            let wanted: Vec<_> = outputs.iter().map(|i| OutputId::from_index(*i)).collect();
+            let done = Mutex::new(BTreeSet::new());
+            let values = run(&program, &wanted, |id, _| {
+                done.lock().unwrap().insert(id);
+                Ok(id)
+            });
+            let kept: Vec<_> = values.unwrap().into_iter().flatten().map(|v| *v).collect();
+            (done.into_inner().unwrap().into_iter().collect(), kept)
+        };
+        assert_eq!(computed(&[0]), (vec![x[0], square, fourth], vec![fourth]));
+        assert_eq!(computed(&[1]), (vec![x[1], twice], vec![twice]));
+        assert_eq!(computed(&[]), (vec![], vec![]));
+        assert_eq!(computed(&[1, 0]).1, [fourth, twice]);
+    }
+
+    #[test]
     fn a_failure_ends_the_run() {
         let program = deep();
         let failing = |id: ValueId, _: &[(ValueId, Arc<()>)]| {
@@ -301,6 +348,6 @@ mod tests {
             }
             Err(SchemeError::Foreign("as told".into()))
         };
-        assert!(run(&program, failing).is_err());
+        assert!(run(&program, &program.output_ids(), failing).is_err());
     }
 }

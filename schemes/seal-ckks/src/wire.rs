@@ -14,7 +14,8 @@
 //! level: N residues, packed from the lowest bit on
 //! ```
 //!
-//! The scale is not sent: the level says it.
+//! The scale is not sent: of an input the level says it, of a result the program, as the level at
+//! which each of its values is computed.
 
 use std::sync::Arc;
 

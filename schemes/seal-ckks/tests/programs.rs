@@ -3,8 +3,8 @@
 
 use hexperiment_core::options::{OptionValue, Options};
 use hexperiment_core::program::{
-    Column, Input, InputId, Interval, Op, Output, OutputId, Party, Program, ProgramBuilder, Public,
-    Relation, ValueId,
+    Column, Input, InputId, Interval, Op, Output, OutputId, Party, Polynomial, Program,
+    ProgramBuilder, Public, Relation, ValueId,
 };
 use hexperiment_core::scheme::{Ciphertexts, Circuit, CompileRequest, Scheme};
 use hexperiment_core::security::SecurityDemand;
@@ -91,10 +91,27 @@ fn worst(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
         .fold(0.0, f64::max)
 }
 
-/// Runs a program encrypted, and returns the error against the oracle. The result must be within
-/// the tolerance of the simulation, and the tolerance at most `slack` times what was seen.
+/// What came of a program's run.
+struct Ran {
+    got: Vec<Array2<f64>>,
+    simulated: Vec<Array2<f64>>,
+    exact: Vec<Array2<f64>>,
+    tolerances: Vec<f64>,
+}
+
+impl Ran {
+    /// The largest distance of each output to its simulation.
+    fn noise(&self) -> Vec<f64> {
+        let pairs = self.got.iter().zip(&self.simulated);
+        pairs
+            .map(|(got, simulated)| worst(got, simulated))
+            .collect()
+    }
+}
+
+/// Runs a program encrypted, on random numbers, with all that crosses as bytes.
 #[track_caller]
-fn check_within(name: &str, program: &Program, set: &[(&str, OptionValue)], slack: f64) -> f64 {
+fn run(name: &str, program: &Program, set: &[(&str, OptionValue)]) -> Ran {
     let circuit = compile(program, &options(set));
     let table = table(program, 11 + name.len() as u64);
     let keys = circuit.generate_keys().unwrap();
@@ -106,15 +123,27 @@ fn check_within(name: &str, program: &Program, set: &[(&str, OptionValue)], slac
         .evaluator
         .evaluate(&[crossed(&*circuit, &sealed)])
         .unwrap();
-    let back = crossed(&*circuit, &results[0]);
-    let got = keys
-        .decryptor
-        .decrypt(OutputId::from_index(0), &back)
-        .unwrap();
-    let simulated = circuit.simulate(std::slice::from_ref(&table)).unwrap();
-    let exact = program.interpret(&[table]).unwrap();
-    let noise = worst(&got, &simulated[0]);
-    let tolerance = circuit.parameters().noise_tolerance[0];
+    let decrypt = |(i, result): (usize, &Ciphertexts)| {
+        let output = OutputId::from_index(i);
+        let here = keys.decryptor.decrypt(output, result).unwrap();
+        let there = keys.decryptor.decrypt(output, &crossed(&*circuit, result));
+        assert_eq!(here, there.unwrap(), "{name}: bytes change a result");
+        here
+    };
+    Ran {
+        got: results.iter().enumerate().map(decrypt).collect(),
+        simulated: circuit.simulate(std::slice::from_ref(&table)).unwrap(),
+        exact: program.interpret(&[table]).unwrap(),
+        tolerances: circuit.parameters().noise_tolerance.clone(),
+    }
+}
+
+/// Runs a program of one output, and returns its error against the oracle. The result must be
+/// within the tolerance of the simulation, and the tolerance at most `slack` times what was seen.
+#[track_caller]
+fn check_within(name: &str, program: &Program, set: &[(&str, OptionValue)], slack: f64) -> f64 {
+    let ran = run(name, program, set);
+    let (noise, tolerance) = (ran.noise()[0], ran.tolerances[0]);
     println!("{name}: noise {noise:.2e}, tolerance {tolerance:.2e}");
     assert!(
         noise <= tolerance,
@@ -124,7 +153,7 @@ fn check_within(name: &str, program: &Program, set: &[(&str, OptionValue)], slac
         tolerance <= slack * noise,
         "{name}: tolerance {tolerance:e}, seen {noise:e}"
     );
-    worst(&got, &exact[0])
+    worst(&ran.got[0], &ran.exact[0])
 }
 
 #[track_caller]
@@ -183,11 +212,11 @@ fn weights_that_vanish() {
         });
         check(name, &p, &[]);
     }
-    let p = program(5000, 1, 1.0, 1e-4, |b, x| {
-        let mask: Vec<f64> = (0..5000).map(|i| f64::from(i < 7)).collect();
+    let p = program(50_000, 1, 1.0, 1e-4, |b, x| {
+        let mask: Vec<f64> = (0..50_000).map(|i| f64::from(i < 7)).collect();
         b.scale(x[0], mask).unwrap()
     });
-    check("a mask that leaves a ciphertext empty", &p, &[]);
+    check("a mask that leaves ciphertexts empty", &p, &[]);
     let p = program(50, 1, 1.0, 1e-4, |b, x| {
         let (twice, half) = (b.scale(x[0], 2.0).unwrap(), b.scale(x[0], 2.5).unwrap());
         let half = b.scale(half, 0.8).unwrap();
@@ -250,6 +279,95 @@ fn products_and_depth() {
     check("levels that differ", &p, &[]);
 }
 
+/// A program of one input and of outputs of several values.
+fn outputs(
+    length: usize,
+    range: Interval,
+    body: impl FnOnce(&mut ProgramBuilder, &[ValueId]) -> Vec<Vec<ValueId>>,
+) -> Program {
+    let mut b = ProgramBuilder::new("test");
+    let mut declared = input(length, 4, 1.0);
+    declared.columns.iter_mut().for_each(|c| c.range = range);
+    let (_, x) = b.input(declared).unwrap();
+    for (i, values) in body(&mut b, &x).into_iter().enumerate() {
+        b.output(Output {
+            name: format!("y{i}"),
+            values,
+            precision: 1e-4,
+        })
+        .unwrap();
+    }
+    b.finish().unwrap()
+}
+
+/// Values of different levels, in one output and in several: none is read at another's scale. That
+/// of level 0 differs from that of the last by as much as the primes do from powers of two.
+#[test]
+fn outputs_of_mixed_depth() {
+    let sums = outputs(256, Interval::symmetric(1.0), |b, x| {
+        let sums: Vec<ValueId> = x.iter().map(|x| b.sum(*x, 256).unwrap()).collect();
+        let squares = x.iter().map(|x| {
+            let square = b.square(*x).unwrap();
+            b.sum(square, 256).unwrap()
+        });
+        let squares: Vec<ValueId> = squares.collect();
+        vec![[sums, squares].concat()]
+    });
+    let powers = outputs(100, Interval::new(0.5, 1.0), |b, x| {
+        let mut powers = vec![x[0]];
+        for _ in 0..4 {
+            let last = powers[powers.len() - 1];
+            powers.push(b.square(last).unwrap());
+        }
+        let half = b.scale(x[1], 0.5).unwrap();
+        let twice = b.scale(half, 2.0).unwrap();
+        let moved = b.offset(x[2], 0.25).unwrap();
+        powers.extend([half, twice, moved]);
+        vec![powers.clone(), vec![x[3]], vec![powers[2], half]]
+    });
+    for (name, program) in [("sums", &sums), ("powers", &powers)] {
+        for scale_bits in [25, 30, 40] {
+            let set = [("scale_bits", OptionValue::Integer(scale_bits))];
+            let ran = run(name, program, &set);
+            let noise = ran.noise();
+            for (i, (noise, tolerance)) in noise.iter().zip(&ran.tolerances).enumerate() {
+                println!(
+                    "{name} at 2^{scale_bits}, {i}: noise {noise:.2e}, tolerance {tolerance:.2e}"
+                );
+                assert!(
+                    noise <= tolerance,
+                    "{name} at 2^{scale_bits}: output {i} is off by {noise:e}, tolerance {tolerance:e}"
+                );
+            }
+        }
+    }
+}
+
+/// A slot beyond the batch holds nothing that leaves a polynomial's domain: from 0, this one would
+/// grow to some 10^29, and wrap round every modulus.
+#[test]
+fn ranges_without_0() {
+    for (name, length) in [("one ciphertext", 100), ("two ciphertexts", 5000)] {
+        let range = Interval::new(30.0, 31.0);
+        let p = outputs(length, range, |b, x| {
+            let mut wave = vec![0.0; 16];
+            (wave[1], wave[15]) = (0.25, 0.02);
+            let wave = Polynomial::from_chebyshev(range, wave).unwrap();
+            let by: Vec<f64> = (0..length).map(|i| 1.0 + (i % 3) as f64).collect();
+            let y = b.polynomial(x[0], wave).unwrap();
+            vec![vec![b.scale(y, by).unwrap()]]
+        });
+        check(name, &p, &[]);
+    }
+    // Where elements move, too: 300 of them, 3 to a group.
+    let p = outputs(300, Interval::new(0.5, 3.5), |b, x| {
+        let z = b.sum(x[0], 3).unwrap();
+        let z = b.scale(z, 1.0 / 3.0).unwrap();
+        vec![vec![b.sigmoid(z).unwrap()]]
+    });
+    check("means of groups", &p, &[]);
+}
+
 #[test]
 fn moving_elements() {
     for by in [1, -3, 200, 256] {
@@ -264,6 +382,20 @@ fn moving_elements() {
         // One sum of all is one value, whose error may happen to be tiny.
         let slack = if group == 512 { 1e9 } else { 1e3 };
         check_within(&format!("sum {group}"), &p, &[], slack);
+    }
+    // No power of two: 300 elements, and as many as leave just the slots that their sums take.
+    for (length, group) in [(300, 3), (300, 75), (300, 300), (2049, 2049), (3000, 1000)] {
+        let p = program(length, 1, 1.0, 1e-3, |b, x| b.sum(x[0], group).unwrap());
+        let slack = if length == group { 1e9 } else { 1e3 };
+        check_within(&format!("sum {group} of {length}"), &p, &[], slack);
+    }
+    for by in [1, -1, 7, 150, -149, 299] {
+        let p = program(300, 1, 1.0, 1e-4, |b, x| {
+            let y = b.shift(x[0], by).unwrap();
+            let y = b.shift(y, -3).unwrap();
+            b.sub(y, x[0]).unwrap()
+        });
+        check(&format!("300 shifted by {by}"), &p, &[]);
     }
     let p = program(512, 1, 1.0, 1e-3, |b, x| {
         let y = b.pick(x[0], 4).unwrap();
@@ -381,5 +513,26 @@ fn ranges_of_any_size() {
                 assert_ne!(fits, Some(true), "{bound:e}: {refusal}");
             }
         }
+    }
+}
+
+/// What cannot be shifted says how many slots it takes.
+#[test]
+fn vectors_too_long_to_move_are_refused() {
+    for (length, group) in [(1 << 15, 2), (30_000, 3), (16_000, 16_000)] {
+        let p = program(length, 1, 1.0, 1e-3, |b, x| b.sum(x[0], group).unwrap());
+        let lowered = SealCkks.lower(&p, &options(&[]), SECURITY).unwrap();
+        let compiled = SealCkks.compile(CompileRequest {
+            lowered: &lowered,
+            options: &options(&[]),
+            security: SECURITY,
+            threads: 2,
+        });
+        let refusal = compiled.err().unwrap().to_string();
+        assert!(refusal.starts_with("length: "), "{refusal}");
+        assert!(
+            refusal.contains("take 32768 slots, of which N = 2^15 has 16384"),
+            "{refusal}"
+        );
     }
 }

@@ -18,6 +18,7 @@ use tfhe::core_crypto::seeders::new_seeder;
 use crate::clear::{self, decode};
 use crate::evaluate::TfheEvaluator;
 use crate::keys::{self, SecretKey, modulus};
+use crate::memory;
 use crate::parameters::{DEVIATIONS, N, NAME, PARAMETERS, SIZE, log2_failure, security};
 use crate::plan::{Plan, PlannedKind, PlannedOutput, plan_program};
 use crate::wire::{self, Fresh, Read, Results, Seeded};
@@ -55,6 +56,7 @@ impl TfheCircuit {
                         .fold(0.0, f64::max)
                 })
                 .collect(),
+            memory_bytes: Some(memory::bytes(&plan, request.threads)),
         };
         let inputs = program.inputs().iter();
         Ok(Self {
@@ -90,15 +92,18 @@ fn chosen(plan: &Plan) -> Vec<(String, String)> {
         ),
         ("ciphertext modulus".into(), "2^64".into()),
     ];
-    if let Some(deviations) = plan.deviations {
+    if let Some(deviations) = plan.certainty.deviations {
         let log2 = log2_failure(deviations);
         all.push((
             "failure of one exact bootstrap".into(),
             format!("at most 2^{log2:.1}"),
         ));
     }
-    if plan.levels > 0 {
-        all.push(("levels of a comparison".into(), plan.levels.to_string()));
+    if plan.certainty.levels > 0 {
+        all.push((
+            "levels of a comparison".into(),
+            plan.certainty.levels.to_string(),
+        ));
     }
     let sent: Vec<String> = plan
         .outputs
@@ -114,11 +119,11 @@ fn chosen(plan: &Plan) -> Vec<(String, String)> {
 /// What rounding does, in words.
 fn quantisation(program: &Program, plan: &Plan) -> String {
     let steps = plan.sources.iter().filter_map(|s| match &s.kind {
-        PlannedKind::Column {
-            digit: Some(digit), ..
-        } => Some(digit.unit.log2() as i32),
-        PlannedKind::Column { grid, .. } => Some(*grid as i32 - s.scale),
-        PlannedKind::Function { .. } | PlannedKind::Again { .. } => None,
+        PlannedKind::Column(column) => Some(match column.limb {
+            Some(limb) => limb.unit.log2() as i32,
+            None => column.grid as i32 - s.scale,
+        }),
+        PlannedKind::Result { .. } => None,
     });
     let mut parts = Vec::new();
     match (steps.clone().min(), steps.max()) {
@@ -132,8 +137,8 @@ fn quantisation(program: &Program, plan: &Plan) -> String {
         }
         _ => {}
     }
-    if plan.levels > 0 {
-        let rounding = plan.argument_rounding;
+    if plan.certainty.levels > 0 {
+        let rounding = plan.certainty.argument_rounding;
         parts.push(format!(
             "arguments of comparisons within {rounding:.1e} by rounding"
         ));
@@ -167,7 +172,7 @@ impl Circuit for TfheCircuit {
     }
 
     fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, SchemeError> {
-        clear::check(&self.program, inputs)?;
+        clear::check_shapes(&self.program, inputs)?;
         Ok(clear::simulate(&self.plan, inputs))
     }
 
@@ -216,21 +221,23 @@ impl Encryptor for TfheEncryptor {
     fn encrypt(
         &self,
         input: InputId,
-        table: ArrayView2<'_, f64>,
+        rows: ArrayView2<'_, f64>,
     ) -> Result<Ciphertexts, SchemeError> {
         let declared = self.program.inputs().get(input.index()).ok_or_else(|| {
             SchemeError::Foreign(format!("the circuit has no input {}", input.index()))
         })?;
-        declared.check(table)?;
+        declared.check(rows)?;
         let phases = |slot: &Option<usize>| -> Vec<u64> {
-            let source = slot.map(|index| &self.plan.sources[index]);
-            match source.map(|s| (&s.kind, s.scale)) {
-                Some((kind @ PlannedKind::Column { column, .. }, scale)) => {
-                    let values = table.column(*column);
-                    let phases = values.iter().filter_map(|x| kind.encode(*x, scale));
-                    phases.collect()
+            let source = slot.and_then(|index| {
+                let scale = self.plan.sources[index].scale;
+                self.plan.column(index).map(|column| (column, scale))
+            });
+            match source {
+                Some((column, scale)) => {
+                    let values = rows.column(column.column);
+                    values.iter().map(|x| column.encode(*x, scale)).collect()
                 }
-                _ => vec![0; table.nrows()],
+                None => vec![0; rows.nrows()],
             }
         };
         let columns: Vec<Vec<u64>> = self.plan.slots[input.index()].iter().map(phases).collect();
@@ -294,8 +301,8 @@ impl Decryptor for TfheDecryptor {
                 SchemeError::Foreign(format!("these are not output {}", output.index()))
             })?;
         let length = planned.first().map_or(0, PlannedOutput::length);
-        let mut table = Array2::zeros((length, planned.len()));
-        for (planned, mut cells) in planned.iter().zip(table.columns_mut()) {
+        let mut rows = Array2::zeros((length, planned.len()));
+        for (planned, mut cells) in planned.iter().zip(rows.columns_mut()) {
             for (index, cell) in cells.iter_mut().enumerate() {
                 *cell = planned.bias.at(index);
             }
@@ -317,9 +324,9 @@ impl Decryptor for TfheDecryptor {
                     )
                 })
                 .collect();
-            let mut cells = table.column_mut(place);
+            let mut cells = rows.column_mut(place);
             cells += &ndarray::ArrayView1::from(&numbers);
         }
-        Ok(table)
+        Ok(rows)
     }
 }

@@ -1,10 +1,10 @@
 //! The plan on clear phases: what encrypted evaluation gives without noise.
 
 use hexperiment_core::program::Program;
+use hexperiment_core::scheme::SchemeError;
 use ndarray::Array2;
 
-use crate::plan::{Plan, PlannedKind, PlannedOutput, PlannedPart, WholeForm};
-use crate::table::Table;
+use crate::plan::{Plan, PlannedFunction, PlannedKind, PlannedOutput, PlannedPart, WholeForm};
 
 /// The number that the phase of an output's part stands for.
 pub(crate) fn decode(phase: u64, part: &PlannedPart) -> f64 {
@@ -15,34 +15,38 @@ pub(crate) fn decode(phase: u64, part: &PlannedPart) -> f64 {
     part.centre + phase.cast_signed() as f64 * f64::from(-part.form.scale).exp2()
 }
 
-/// Evaluates the plan: one table for each output.
+/// Evaluates the plan: rows and columns of each output.
 pub(crate) fn simulate(plan: &Plan, inputs: &[Array2<f64>]) -> Vec<Array2<f64>> {
+    simulate_with(plan, inputs, |_, phases| phases)
+}
+
+/// Evaluates the plan on phases to which `noisy` does something: to a source's own, given its index,
+/// and to a function's arguments, given `None`.
+pub(crate) fn simulate_with(
+    plan: &Plan,
+    inputs: &[Array2<f64>],
+    mut noisy: impl FnMut(Option<usize>, Vec<u64>) -> Vec<u64>,
+) -> Vec<Array2<f64>> {
     let mut sources: Vec<Vec<u64>> = Vec::new();
-    for source in &plan.sources {
+    for (index, source) in plan.sources.iter().enumerate() {
         let phases = match &source.kind {
-            PlannedKind::Column { input, column, .. } => inputs[*input]
-                .column(*column)
+            PlannedKind::Column(column) => inputs[column.input]
+                .column(column.column)
                 .iter()
-                .filter_map(|x| source.kind.encode(*x, source.scale))
+                .map(|x| column.encode(*x, source.scale))
                 .collect(),
-            PlannedKind::Function {
-                operand,
-                table,
-                offset,
-            } => looked_up(operand, table, *offset, &sources),
-            PlannedKind::Again { of, offset } => match &plan.sources[*of].kind {
-                PlannedKind::Function { operand, table, .. } => {
-                    looked_up(operand, table, *offset, &sources)
-                }
-                PlannedKind::Column { .. } | PlannedKind::Again { .. } => vec![],
-            },
+            PlannedKind::Result { function, offset } => {
+                let PlannedFunction { operand, table } = &plan.functions[*function];
+                let phases = noisy(None, evaluate(operand, &sources)).into_iter();
+                phases.map(|p| table.at(p.wrapping_add(*offset))).collect()
+            }
         };
-        sources.push(phases);
+        sources.push(noisy(Some(index), phases));
     }
     let outputs = plan.outputs.iter().map(|columns| {
         let length = columns.first().map_or(0, PlannedOutput::length);
-        let mut table = Array2::zeros((length, columns.len()));
-        for (output, mut column) in columns.iter().zip(table.columns_mut()) {
+        let mut cells = Array2::zeros((length, columns.len()));
+        for (output, mut column) in columns.iter().zip(cells.columns_mut()) {
             for (index, cell) in column.iter_mut().enumerate() {
                 *cell = output.bias.at(index);
             }
@@ -52,16 +56,9 @@ pub(crate) fn simulate(plan: &Plan, inputs: &[Array2<f64>]) -> Vec<Array2<f64>> 
                 }
             }
         }
-        table
+        cells
     });
     outputs.collect()
-}
-
-fn looked_up(operand: &WholeForm, table: &Table, offset: u64, sources: &[Vec<u64>]) -> Vec<u64> {
-    let phases = evaluate(operand, sources).into_iter();
-    phases
-        .map(|phase| table.at(phase.wrapping_add(offset)))
-        .collect()
 }
 
 fn evaluate(form: &WholeForm, sources: &[Vec<u64>]) -> Vec<u64> {
@@ -75,11 +72,8 @@ fn evaluate(form: &WholeForm, sources: &[Vec<u64>]) -> Vec<u64> {
         .collect()
 }
 
-/// Whether tables have the shapes of the program's inputs.
-pub(crate) fn check(
-    program: &Program,
-    inputs: &[Array2<f64>],
-) -> Result<(), hexperiment_core::scheme::SchemeError> {
+/// That inputs have the shapes that the program declares.
+pub(crate) fn check_shapes(program: &Program, inputs: &[Array2<f64>]) -> Result<(), SchemeError> {
     let expected: Vec<_> = program
         .inputs()
         .iter()
@@ -89,7 +83,7 @@ pub(crate) fn check(
     if found == expected {
         return Ok(());
     }
-    Err(hexperiment_core::scheme::SchemeError::Foreign(format!(
-        "tables of {found:?} (rows, columns) for inputs of {expected:?}"
+    Err(SchemeError::Foreign(format!(
+        "{found:?} rows and columns for inputs of {expected:?}"
     )))
 }

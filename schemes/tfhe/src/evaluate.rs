@@ -9,13 +9,13 @@ use tfhe::core_crypto::prelude::{LweSize, SeededLweCiphertextList};
 
 use crate::keys::{ServerKey, modulus};
 use crate::parameters::SIZE;
-use crate::plan::{Plan, PlannedKind, WholeForm, WholeTerm};
-use crate::table::{CELL_LOG, HALF_CELL, Table};
+use crate::plan::{Plan, PlannedColumn, PlannedKind, WholeForm, WholeTerm};
+use crate::table::{CELL_LOG, Cells, HALF_CELL, Steps, Table};
 use crate::wire::{Column, Fresh, Results, Seeded};
 
 /// The server's role.
 pub(crate) struct TfheEvaluator {
-    /// What to do.
+    /// The program.
     pub(crate) plan: Arc<Plan>,
     /// `None` if the program needs no bootstrap.
     pub(crate) key: Option<ServerKey>,
@@ -40,32 +40,33 @@ fn expand(column: &Seeded) -> Vector {
 
 impl Evaluator for TfheEvaluator {
     fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
-        let tables = inputs
+        let fresh = inputs
             .iter()
             .map(Ciphertexts::downcast::<Fresh>)
             .collect::<Result<Vec<_>, _>>()?;
-        self.check(&tables)?;
+        self.check_shapes(&fresh)?;
         let mut sums: Vec<Vector> = self.plan.forms().map(trivial).collect();
-        let mut function = 0;
+        let mut next = 0;
         // Read from rotations before their turn.
         let mut read: BTreeMap<usize, Vector> = BTreeMap::new();
         for (index, source) in self.plan.sources.iter().enumerate() {
             let vector = match &source.kind {
-                PlannedKind::Column { input, .. } => {
+                PlannedKind::Column(PlannedColumn { input, .. }) => {
                     let mut slots = self.plan.slots[*input].iter();
                     match slots.position(|s| *s == Some(index)) {
-                        Some(slot) if self.is_used(index) => expand(&tables[*input].columns[slot]),
+                        Some(slot) if self.is_used(index) => expand(&fresh[*input].columns[slot]),
                         _ => continue,
                     }
                 }
-                PlannedKind::Function { table, .. } => {
-                    // Forms begin with the functions' arguments, in order; this one is complete.
-                    let argument = std::mem::take(&mut sums[function]);
-                    function += 1;
-                    read.extend(self.apply(index, table, &argument)?);
+                PlannedKind::Result { function, .. } => {
+                    if *function == next {
+                        // Forms begin with the functions' arguments, in order; this one is complete.
+                        let argument = std::mem::take(&mut sums[next]);
+                        read.extend(self.apply(next, &argument)?);
+                        next += 1;
+                    }
                     read.remove(&index).unwrap_or_default()
                 }
-                PlannedKind::Again { .. } => read.remove(&index).unwrap_or_default(),
             };
             for (form, sum) in self.plan.forms().zip(&mut sums) {
                 for term in form.terms.iter().filter(|t| t.source == index) {
@@ -73,7 +74,7 @@ impl Evaluator for TfheEvaluator {
                 }
             }
         }
-        let mut results = sums.into_iter().skip(function);
+        let mut results = sums.into_iter().skip(next);
         let outputs = self.plan.outputs.iter().enumerate().map(|(output, _)| {
             let parts = self.plan.parts(output).zip(&mut results);
             Ciphertexts::new(Results {
@@ -88,19 +89,19 @@ impl Evaluator for TfheEvaluator {
 }
 
 impl TfheEvaluator {
-    fn check(&self, tables: &[&Fresh]) -> Result<(), SchemeError> {
-        if tables.len() != self.inputs.len() {
+    fn check_shapes(&self, fresh: &[&Fresh]) -> Result<(), SchemeError> {
+        if fresh.len() != self.inputs.len() {
             return Err(SchemeError::Foreign(format!(
                 "{} inputs, expected {}",
-                tables.len(),
+                fresh.len(),
                 self.inputs.len()
             )));
         }
         let inputs = self.inputs.iter().zip(&self.plan.slots);
-        for (index, (table, ((length, columns), slots))) in tables.iter().zip(inputs).enumerate() {
-            let shape = table.columns.len() == slots.len()
-                && table.columns.iter().all(|c| c.bodies.len() == *length);
-            if table.input != index || !shape {
+        for (index, (fresh, ((length, columns), slots))) in fresh.iter().zip(inputs).enumerate() {
+            let shape = fresh.columns.len() == slots.len()
+                && fresh.columns.iter().all(|c| c.bodies.len() == *length);
+            if fresh.input != index || !shape {
                 return Err(SchemeError::Foreign(format!(
                     "input {index} is not of {length} rows and {columns} columns, or stands in \
                      another's place"
@@ -116,11 +117,10 @@ impl TfheEvaluator {
             .any(|form| form.terms.iter().any(|t| t.source == source))
     }
 
-    /// What is read from the rotations of source `index`, by source.
+    /// What is read from the rotations of a function, by source.
     fn apply(
         &self,
-        index: usize,
-        table: &Table,
+        function: usize,
         argument: &[u64],
     ) -> Result<Vec<(usize, Vector)>, SchemeError> {
         let key = self.key.as_ref().ok_or_else(|| SchemeError::Library {
@@ -128,7 +128,8 @@ impl TfheEvaluator {
             operation: "bootstrap".into(),
             message: "there is no bootstrapping key".into(),
         })?;
-        let (readers, places): (Vec<_>, Vec<_>) = self.readers(index).unzip();
+        let table = &self.plan.functions[function].table;
+        let (readers, places): (Vec<_>, Vec<_>) = self.readers(function).unzip();
         let elements: Vec<Vec<Vec<u64>>> = argument
             .par_chunks_exact(SIZE)
             .map(|ciphertext| look_up(key, table, ciphertext, &places))
@@ -143,14 +144,12 @@ impl TfheEvaluator {
     /// The sources that are read from a function's rotations, each with the cells between its
     /// place and the argument.
     fn readers(&self, function: usize) -> impl Iterator<Item = (usize, usize)> {
-        let sources = self.plan.sources.iter().enumerate().skip(function);
+        let sources = self.plan.sources.iter().enumerate();
         sources.filter_map(move |(index, source)| match &source.kind {
-            PlannedKind::Function { offset, .. } if index == function => {
-                Some((index, (offset >> CELL_LOG) as usize))
-            }
-            PlannedKind::Again { of, offset } if *of == function => {
-                Some((index, (offset >> CELL_LOG) as usize))
-            }
+            PlannedKind::Result {
+                function: read,
+                offset,
+            } if *read == function => Some((index, (offset >> CELL_LOG) as usize)),
             _ => None,
         })
     }
@@ -190,11 +189,11 @@ fn affine(ciphertext: &[u64], factor: u64, offset: u64) -> Vec<u64> {
 /// The results at each of `places`; comparisons have one.
 fn look_up(key: &ServerKey, table: &Table, ciphertext: &[u64], places: &[usize]) -> Vec<Vec<u64>> {
     match table {
-        Table::Cells { shift, cells } => {
-            let rotated = key.rotate(&affine(ciphertext, 1, *shift), cells);
+        Table::Cells(Cells { shift, results }) => {
+            let rotated = key.rotate(&affine(ciphertext, 1, *shift), results);
             places.iter().map(|place| rotated.read(*place)).collect()
         }
-        Table::Step { levels, one } => {
+        Table::Step(Steps { levels, one }) => {
             let mut votes = vec![0u64; SIZE];
             for level in levels {
                 let zoomed = affine(ciphertext, level.factor, level.offset);

@@ -3,7 +3,6 @@
 //! Noise is written as a variance on the torus: 1 is a full turn, `2^64` of a ciphertext's
 //! words. The formulas for key switch, bootstrap and modulus switch are the library's own.
 
-use hexperiment_core::scheme::Refusal;
 use hexperiment_core::security::{Protection, Security, SecurityDemand};
 use tfhe::core_crypto::commons::noise_formulas::centered_mean_shifted_modulus_switch::centered_binary_shifted_modulus_switch_additive_variance;
 use tfhe::core_crypto::commons::noise_formulas::lwe_keyswitch::keyswitch_additive_variance_132_bits_security_tuniform;
@@ -13,6 +12,8 @@ use tfhe::core_crypto::prelude::{
 };
 use tfhe::shortint::parameters::ClassicPBSParameters;
 use tfhe::shortint::parameters::v1_8::V1_8_PARAM_MESSAGE_2_CARRY_2_KS_PBS_TUNIFORM_2M128;
+
+use crate::error::PlanError;
 
 /// Four bits of message and carry, and a padding bit.
 pub(crate) const PARAMETERS: ClassicPBSParameters =
@@ -108,7 +109,7 @@ pub(crate) fn log2_failure(deviations: f64) -> f64 {
 }
 
 /// What the parameter set is worth, or why it is not enough.
-pub(crate) fn security(demand: SecurityDemand) -> Result<Security, Refusal> {
+pub(crate) fn security(demand: SecurityDemand) -> Result<Security, PlanError> {
     let security = Security {
         protection: Protection::Encrypted,
         bits: 128,
@@ -120,14 +121,7 @@ pub(crate) fn security(demand: SecurityDemand) -> Result<Security, Refusal> {
         ),
     };
     if demand.bits > security.bits && !demand.insecure {
-        return Err(Refusal::because(
-            "security",
-            format!(
-                "the parameter sets of tfhe-rs are made for 128 bits, {} are demanded; ask for \
-                 `security_bits = 128`",
-                demand.bits
-            ),
-        ));
+        return Err(PlanError::Security { bits: demand.bits });
     }
     Ok(security)
 }

@@ -46,25 +46,33 @@ const MOST_REACH: f64 = 0.5 - 0.031_25;
 #[derive(Clone, Debug)]
 pub(crate) enum Table {
     /// By one bootstrap.
-    Cells {
-        /// Added to the phase first.
-        shift: u64,
-        /// Results by cell, as phases.
-        cells: Arc<[u64]>,
-    },
-    /// By a cascade. The phase is an odd multiple of half the grid.
-    Step {
-        /// The levels.
-        levels: Vec<Level>,
-        /// The phase of the result 1.
-        one: u64,
-    },
+    Cells(Cells),
+    /// By a cascade.
+    Step(Steps),
+}
+
+/// A table for one bootstrap.
+#[derive(Clone, Debug)]
+pub(crate) struct Cells {
+    /// Added to the phase first.
+    pub(crate) shift: u64,
+    /// Results by cell, as phases.
+    pub(crate) results: Arc<[u64]>,
+}
+
+/// A cascade that tells whether a phase, an odd multiple of half the grid, is positive.
+#[derive(Clone, Debug)]
+pub(crate) struct Steps {
+    /// The levels.
+    pub(crate) levels: Vec<Level>,
+    /// The phase of the result 1.
+    pub(crate) one: u64,
 }
 
 /// One level of a cascade.
 #[derive(Clone, Debug)]
 pub(crate) struct Level {
-    /// What the phase is multiplied by.
+    /// The phase's factor.
     pub(crate) factor: u64,
     /// Added after that: half a cell downwards where the sign is read, so that the decision is at
     /// zero.
@@ -77,31 +85,35 @@ impl Table {
     /// Bootstraps for each element.
     pub(crate) fn bootstraps(&self) -> u64 {
         match self {
-            Self::Cells { .. } => 1,
-            Self::Step { levels, .. } if levels.len() == 1 => 1,
-            Self::Step { levels, .. } => levels.len() as u64 + 1,
+            Self::Cells(_) => 1,
+            Self::Step(steps) if steps.levels.len() == 1 => 1,
+            Self::Step(steps) => steps.levels.len() as u64 + 1,
         }
     }
 
     /// The result for a phase without noise.
     pub(crate) fn at(&self, phase: u64) -> u64 {
         match self {
-            Self::Cells { shift, cells } => {
-                let place = phase.wrapping_add(*shift).wrapping_add(HALF_CELL) >> CELL_LOG;
-                let place = place as usize;
-                if place < N {
-                    cells[place]
-                } else {
-                    cells[place - N].wrapping_neg()
-                }
-            }
-            Self::Step { one, .. } => {
-                if phase.cast_signed() > 0 {
-                    *one
-                } else {
-                    0
-                }
-            }
+            Self::Cells(cells) => cells.at(phase),
+            Self::Step(steps) if phase.cast_signed() > 0 => steps.one,
+            Self::Step(_) => 0,
+        }
+    }
+}
+
+impl Cells {
+    /// The result for a phase without noise.
+    pub(crate) fn at(&self, phase: u64) -> u64 {
+        let place = phase.wrapping_add(self.shift).wrapping_add(HALF_CELL) >> CELL_LOG;
+        self.cell(place as usize)
+    }
+
+    /// The result at one of the `2 N` places.
+    fn cell(&self, place: usize) -> u64 {
+        if place < N {
+            self.results[place]
+        } else {
+            self.results[place - N].wrapping_neg()
         }
     }
 
@@ -115,27 +127,24 @@ impl Table {
                 range.clamp(range.centre() + phase * unit)
             })
             .collect();
-        let results = apply(op, &[&arguments], N);
-        Self::Cells {
+        let results = apply(op, &[&arguments], N).into_iter();
+        Self {
             shift: 1 << 62,
-            cells: results
-                .into_iter()
-                .map(|y| to_phase(y, result_scale))
-                .collect(),
+            results: results.map(|y| to_phase(y, result_scale)).collect(),
         }
     }
 
     /// A table of `count` whole numbers from `first` on, whose argument `x` has phase
     /// `(x - first) 2^scale`; at most half a turn in all. Results have phases at `result_scale`.
     pub(crate) fn lookup(table: &LookupTable, first: f64, scale: u32, result_scale: i32) -> Self {
-        let cells = (0..N).map(|i| {
+        let results = (0..N).map(|i| {
             let x = first + ((i as u64) << CELL_LOG >> scale) as f64;
             to_phase(table.at(x), result_scale)
         });
         // Cells are read around their number; boundaries between boxes lie half a cell lower.
-        Self::Cells {
+        Self {
             shift: (1u64 << (scale - 1)).wrapping_sub(HALF_CELL),
-            cells: cells.collect(),
+            results: results.collect(),
         }
     }
 
@@ -144,7 +153,7 @@ impl Table {
     pub(crate) fn ring(entries: &[f64], result_scale: i32) -> Self {
         let half = entries.len();
         let width = N / half;
-        let cells = (0..N).map(|i| {
+        let results = (0..N).map(|i| {
             // Boxes lie around their number; the last half box is that of `h`.
             let x = (i + width / 2) / width;
             if x < half {
@@ -154,15 +163,32 @@ impl Table {
             }
         });
         // Cells are read around their number; boundaries between boxes lie half a cell lower.
-        Self::Cells {
+        Self {
             shift: HALF_CELL.wrapping_neg(),
-            cells: cells.collect(),
+            results: results.collect(),
         }
     }
 
+    /// The largest change of entries within `window` places, between places `from` and `to`.
+    pub(crate) fn largest_change(&self, window: usize, from: usize, to: usize) -> f64 {
+        let at = |i: i64| {
+            let place = i.rem_euclid(2 * N as i64) as usize;
+            self.cell(place).cast_signed() as f64
+        };
+        let mut largest: f64 = 0.0;
+        for i in from as i64..=to as i64 {
+            for k in i - window as i64..=i + window as i64 {
+                largest = largest.max((at(k) - at(i)).abs());
+            }
+        }
+        largest
+    }
+}
+
+impl Steps {
     /// A step, and how far from a wrong decision each of its bootstraps stays, in turns: the
     /// levels (with what the argument's noise is multiplied by), and the last sum.
-    pub(crate) fn step(grid: u32, result_scale: u32) -> Option<(Self, Margins)> {
+    pub(crate) fn new(grid: u32, result_scale: u32) -> Option<(Self, Margins)> {
         let bits = 64 - grid;
         let (count, factor) = (1..=MOST_LEVELS).find_map(|count| {
             let factor = if count == 1 {
@@ -200,7 +226,7 @@ impl Table {
             },
             cells: cells(level),
         });
-        let table = Self::Step {
+        let steps = Self {
             levels: levels.collect(),
             one,
         };
@@ -219,7 +245,7 @@ impl Table {
             sum: (count > 1).then(|| f64::from(-(count as i32) - 1).exp2()),
             count,
         };
-        Some((table, margins))
+        Some((steps, margins))
     }
 }
 
@@ -232,7 +258,7 @@ pub(crate) struct Margins {
     pub(crate) inner: Option<f64>,
     /// The last level.
     pub(crate) last: f64,
-    /// What the last level multiplies the argument's noise by.
+    /// The last level's factor, of the argument and its noise.
     pub(crate) last_factor: f64,
     /// The sum of the levels.
     pub(crate) sum: Option<f64>,
@@ -251,25 +277,4 @@ fn factor_for(bits: u32, steps: u32) -> Option<u64> {
 pub(crate) fn to_phase(value: f64, scale: i32) -> u64 {
     // Through i128: what lies beyond half a turn wraps, as phases do.
     ((value * f64::from(scale).exp2()).round() as i128) as u64
-}
-
-/// The largest change of a table's entries within `window` cells, between cells `from` and `to`.
-pub(crate) fn sensitivity(cells: &[u64], window: usize, from: usize, to: usize) -> f64 {
-    let at = |i: i64| {
-        let n = N as i64;
-        let place = i.rem_euclid(2 * n);
-        let phase = if place < n {
-            cells[place as usize]
-        } else {
-            cells[(place - n) as usize].wrapping_neg()
-        };
-        phase.cast_signed() as f64
-    };
-    let mut largest: f64 = 0.0;
-    for i in from as i64..=to as i64 {
-        for k in i - window as i64..=i + window as i64 {
-            largest = largest.max((at(k) - at(i)).abs());
-        }
-    }
-    largest
 }

@@ -12,11 +12,14 @@ use ndarray::Array2;
 
 use crate::Tfhe;
 use crate::parameters::{N, SIZE};
-use crate::table::{HALF_CELL, Table};
+use crate::table::{Cells, HALF_CELL};
 
+mod algebra;
 mod costs;
 mod limbs;
+mod noise;
 mod random;
+mod refusals;
 mod sharing;
 mod whole;
 
@@ -224,8 +227,8 @@ fn boxes_lie_around_their_numbers() {
         let scale = 63 - usize::ilog2(half);
         let half_box = 1u64 << (scale - 1);
         for table in [
-            Table::ring(&entries[..half], 50),
-            Table::lookup(&table, 0.0, scale, 50),
+            Cells::ring(&entries[..half], 50),
+            Cells::lookup(&table, 0.0, scale, 50),
         ] {
             for (x, entry) in entries[..half].iter().enumerate() {
                 let phase = (x as u64) << scale;

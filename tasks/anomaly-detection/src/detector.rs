@@ -1,5 +1,5 @@
 //! A detector: which sensors, how their values are standardised and weighted, and above which
-//! score a row is an anomaly. Trained in clear, kept in a file.
+//! score a row is an anomaly. Trained in the clear, kept in a file.
 
 use std::path::Path;
 
@@ -21,7 +21,8 @@ pub(crate) type Detector = SavedModel;
 pub(crate) fn load(path: &Path) -> Result<Detector, TaskError> {
     let read = Detector::load(path)?;
     if read.sensors.iter().all(|s| s.weight == 0.0) {
-        return Err(TaskError::data(
+        return Err(TaskError::value(
+            &["task.model"],
             format!(
                 "{}: every `weight` is 0, expected one at least that is not",
                 path.display()
@@ -35,7 +36,7 @@ pub(crate) fn load(path: &Path) -> Result<Detector, TaskError> {
 /// How detectors are trained.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Training {
-    /// How many sensors are selected; 0 for all.
+    /// Number of sensors that are selected; 0 for all.
     pub(crate) features: usize,
     pub(crate) clip: f64,
     /// The share of the training rows to be called anomalies.

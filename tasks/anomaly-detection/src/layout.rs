@@ -10,8 +10,7 @@ mod gathered;
 mod series;
 
 use hexperiment_core::program::{Column, Interval, Output, Program, ProgramBuilder, ValueId};
-use hexperiment_core::task::{Outcome, TaskError};
-use ndarray::Array2;
+use hexperiment_core::task::{InputTable, Outcome, TaskError};
 
 use crate::detector::Detector;
 use crate::series::Series;
@@ -24,7 +23,7 @@ pub(crate) use series::lay_out as series;
 pub(crate) struct Wanted<'a> {
     pub(crate) series: &'a Series,
     pub(crate) detectors: &'a [Detector],
-    /// By row: which detector.
+    /// Detector of each row, by place.
     pub(crate) detector_of: &'a [usize],
     /// The error wanted on a margin.
     pub(crate) precision: f64,
@@ -72,10 +71,10 @@ impl Wanted<'_> {
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     pub(crate) program: Program,
-    pub(crate) inputs: Vec<Array2<f64>>,
-    /// By row: output and element.
+    pub(crate) inputs: Vec<InputTable>,
+    /// Output and element that hold each row's margin.
     pub(crate) places: Vec<(usize, usize)>,
-    /// In words, for the report.
+    /// Description for the report.
     pub(crate) note: String,
 }
 

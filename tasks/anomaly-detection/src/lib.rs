@@ -9,6 +9,7 @@ mod plan;
 mod series;
 
 use hexperiment_core::dataset::Dataset;
+use hexperiment_core::dataset::export::field;
 use hexperiment_core::dataset::gaps::{hide, whole_series};
 use hexperiment_core::inventory;
 use hexperiment_core::metrics;
@@ -38,7 +39,7 @@ impl Task for AnomalyDetection {
             name: "anomaly-detection",
             doc: "Scores every row of encrypted sensor series: gaps are interpolated linearly in \
                   time (at the edges by the nearest value), values standardised and weighted by a \
-                  logistic regression trained in clear, all in one program. Leaves \
+                  logistic regression trained in the clear, all in one program. Leaves \
                   `anomalies.csv` (timestamp, score above the threshold, flag, part) and \
                   `model.json`. The model is public to the server; the client sends values in \
                   standard deviations.",
@@ -122,7 +123,7 @@ fn options() -> Vec<OptionSpec> {
             0.5..=100.0,
             5.0,
             "Values further than so many standard deviations from the training mean are moved \
-             there before encryption, in clear too; it bounds the public ranges.",
+             there before encryption, in the clear too; it bounds the public ranges.",
         ),
         OptionSpec::number(
             "alpha",
@@ -163,7 +164,7 @@ const GATHERED_SHOWS: &str = "the model, and how far from their neighbours value
 struct Detection {
     layout: Layout,
     server_sees: &'static str,
-    /// By row, of the same pipeline in clear.
+    /// Margin of each row by the same pipeline in the clear.
     clear: Vec<f64>,
     truth: Option<Vec<f64>>,
     timestamps: Vec<String>,
@@ -228,15 +229,6 @@ fn found(metrics: &[Metric]) -> Option<String> {
     ))
 }
 
-/// A text as a field of a CSV file (RFC 4180).
-fn field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
-}
-
 impl Prepared for Detection {
     fn program(&self) -> &Program {
         &self.layout.program
@@ -265,6 +257,10 @@ impl Prepared for Detection {
         };
         let mut notes = self.notes.clone();
         notes.extend(found(&metrics));
+        notes.extend(match &self.truth {
+            Some(truth) => metrics::few_of_a_class(&pick(truth)),
+            None => None,
+        });
         let errors = margins.iter().zip(&self.clear).map(|(a, b)| (a - b).abs());
         let worst = errors.max_by(f64::total_cmp).unwrap_or(0.0);
         let more = [

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use hexperiment_core::dataset::Dataset;
+use hexperiment_core::dataset::encode::note_on_squeezed;
 use hexperiment_core::linear_model::{LogisticTraining, SavedColumn, Unit, check_binary};
 use hexperiment_core::options::{OptionValue, Options};
 use hexperiment_core::task::{PrepareRequest, TaskError};
@@ -18,17 +19,17 @@ use crate::series::{self, Series};
 /// Series, the detectors for their rows, and what they are measured on.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    /// Of the sensors that any detector looks at.
+    /// Series of the sensors that any detector looks at.
     pub(crate) series: Series,
-    /// All with the sensors of the series, in their order.
+    /// Detectors, each with all sensors of the series, in their order.
     pub(crate) detectors: Vec<Detector>,
-    /// By row: which detector.
+    /// Detector of each row, by place.
     pub(crate) detector_of: Vec<usize>,
-    /// By row: what it was to its detector, in a word or two.
+    /// Part that each row has in its detector's training: `train`, `test`, `fold 2`, `scored`.
     pub(crate) part: Vec<String>,
     /// Rows that measures are taken on.
     pub(crate) measured: Vec<usize>,
-    /// What a later run can score other data with.
+    /// Detector that a later run can score other data with.
     pub(crate) saved: Option<Detector>,
     pub(crate) notes: Vec<String>,
 }
@@ -74,7 +75,7 @@ impl Plan {
         let fit = |rows: &[usize]| training.fit(&series, &units, target, rows);
         let (fitted, fold_of) = if folds > 0 {
             check_binary(target, "whole")?;
-            let fold_of = deal(&target.to_vec(), folds, request.seed)?;
+            let fold_of = assign_folds(&target.to_vec(), folds, request.seed)?;
             let others = |fold: usize| -> Vec<usize> {
                 let is_other = |row: &usize| fold_of[*row] != fold;
                 all.iter().copied().filter(is_other).collect()
@@ -87,6 +88,8 @@ impl Plan {
         };
         let mut notes: Vec<String> = fitted.iter().filter_map(|f| f.note.clone()).collect();
         notes.dedup();
+        let shown = data.features.select(Axis(0), learnt_from);
+        notes.extend(note_on_squeezed(shown.view(), &data.columns));
         let thresholds: Vec<String> = fitted
             .iter()
             .map(|f| describe_threshold(&f.detector))
@@ -111,7 +114,7 @@ impl Plan {
         if series.clipped > 0 {
             notes.push(format!(
                 "{} values of all sensors were beyond {} standard deviations and moved there, in \
-                 clear too",
+                 the clear too",
                 series.clipped, training.clip
             ));
         }
@@ -178,7 +181,7 @@ impl Plan {
         )];
         if series.clipped > 0 {
             notes.push(format!(
-                "{} values were beyond {} standard deviations and moved there, in clear too",
+                "{} values were beyond {} standard deviations and moved there, in the clear too",
                 series.clipped, detector.clip
             ));
         }
@@ -222,7 +225,7 @@ const TRAINING: [&str; 6] = [
     "max_iterations",
 ];
 
-/// A sensor of a loaded detector cannot be left out, so that the usual way out is none.
+/// A sensor of a loaded detector cannot be left out, so that the usual help does not apply.
 fn refuse_empty(data: &Dataset, places: &[usize], path: &Path) -> Result<(), TaskError> {
     let is_empty = |place: &&usize| data.features.column(**place).iter().all(|x| x.is_nan());
     match places.iter().find(is_empty) {
@@ -266,8 +269,8 @@ fn training(options: &Options) -> Result<Training, TaskError> {
     })
 }
 
-/// Deals rows to folds by the seed, each class in equal shares.
-fn deal(target: &[f64], folds: usize, seed: u64) -> Result<Vec<usize>, TaskError> {
+/// The fold of each row, by the seed; each class is split evenly among the folds.
+fn assign_folds(target: &[f64], folds: usize, seed: u64) -> Result<Vec<usize>, TaskError> {
     if folds < 2 {
         return Err(TaskError::Options(
             "`folds = 1` leaves nothing to train on; expected 2 or more, or 0 for the data's own \
@@ -324,17 +327,17 @@ mod tests {
     #[test]
     fn folds_have_equal_shares_of_each_class() {
         let target: Vec<f64> = (0..103).map(|i| f64::from(u8::from(i % 10 == 0))).collect();
-        let fold_of = deal(&target, 5, 1).unwrap();
+        let fold_of = assign_folds(&target, 5, 1).unwrap();
         for fold in 0..5 {
             let rows = (0..103).filter(|row| fold_of[*row] == fold);
             let (anomalies, others): (Vec<_>, Vec<_>) = rows.partition(|row| target[*row] > 0.5);
             assert!((2..=3).contains(&anomalies.len()), "{anomalies:?}");
             assert!((18..=19).contains(&others.len()), "{others:?}");
         }
-        assert_eq!(fold_of, deal(&target, 5, 1).unwrap());
-        assert_ne!(fold_of, deal(&target, 5, 2).unwrap());
+        assert_eq!(fold_of, assign_folds(&target, 5, 1).unwrap());
+        assert_ne!(fold_of, assign_folds(&target, 5, 2).unwrap());
         for (folds, expect) in [(1, "leaves nothing"), (20, "11 rows have target 1")] {
-            let error = deal(&target, folds, 1).unwrap_err().to_string();
+            let error = assign_folds(&target, folds, 1).unwrap_err().to_string();
             assert!(error.contains(expect), "{error}");
         }
     }

@@ -38,11 +38,11 @@ pub(crate) fn units(table: &Array2<f64>, train: &[usize]) -> Vec<Unit> {
 pub(crate) struct Series {
     /// The sensors' names.
     pub(crate) names: Vec<String>,
-    /// In the sensors' units, between plus and minus the clip; 0 where missing.
+    /// Values in the sensors' units, between plus and minus the clip; 0 where missing.
     pub(crate) sent: Array2<f64>,
-    /// Likewise, gaps filled in clear.
+    /// The same values with their gaps filled in the clear.
     pub(crate) filled: Array2<f64>,
-    /// What fills each missing cell, by column and row.
+    /// Fill of each missing cell, by column and row.
     pub(crate) fills: Vec<Fill>,
     /// Values that were moved to the clip.
     pub(crate) clipped: usize,

@@ -63,6 +63,15 @@ fn prepare(data: &Dataset, given: Given<'_>) -> Result<Box<dyn Prepared>, TaskEr
 }
 
 fn run(data: &Dataset, given: Given<'_>) -> Result<(Quality, Vec<Artefact>), TaskError> {
+    let (quality, files, _) = run_and_count(data, given)?;
+    Ok((quality, files))
+}
+
+/// Runs; yields also how many numbers of data were sent.
+fn run_and_count(
+    data: &Dataset,
+    given: Given<'_>,
+) -> Result<(Quality, Vec<Artefact>, u64), TaskError> {
     let prepared = prepare(data, given)?;
     let scheme = registry::scheme("plaintext").unwrap();
     let none = Options::default();
@@ -84,7 +93,11 @@ fn run(data: &Dataset, given: Given<'_>) -> Result<(Quality, Vec<Artefact>), Tas
     let report = session.finish();
     assert_eq!(report.traffic.rounds, 1);
     assert!(report.errors.violation.is_none());
-    Ok((prepared.score(&outcome)?, prepared.artefacts(&outcome)?))
+    Ok((
+        prepared.score(&outcome)?,
+        prepared.artefacts(&outcome)?,
+        report.traffic.clear_values,
+    ))
 }
 
 fn value(quality: &Quality, name: &str) -> f64 {
@@ -96,7 +109,7 @@ fn file<'a>(files: &'a [Artefact], name: &str) -> &'a str {
     std::str::from_utf8(&file.bytes).unwrap()
 }
 
-/// The program computes what interpolation, standardisation and score in clear do.
+/// The program computes what interpolation, standardisation and score in the clear do.
 #[test]
 fn one_program_equals_the_pipeline_in_clear() {
     let data = data(200);
@@ -121,6 +134,41 @@ fn one_program_equals_the_pipeline_in_clear() {
             }
         }
     }
+}
+
+/// Values that are there are sent, once each: neither gaps nor padding, nor a neighbour again.
+#[test]
+fn observed_values_are_the_data_that_are_sent() {
+    let data = data(200);
+    let observed = data.features.iter().filter(|x| !x.is_nan()).count();
+    for (layout, folds) in [
+        ("series", 0),
+        ("series", 4),
+        ("gathered", 0),
+        ("gathered", 4),
+    ] {
+        let given = [
+            ("layout", text(layout)),
+            ("folds", OptionValue::Integer(folds)),
+        ];
+        let (.., sent) = run_and_count(&data, &given).unwrap();
+        assert_eq!(sent, observed as u64, "{layout} {folds}");
+    }
+}
+
+/// A sensor with a value that leaves nothing of the others is named.
+#[test]
+fn outliers_that_squeeze_a_sensor_are_named() {
+    let mut data = data(200);
+    let names = |data: &Dataset| run(data, &[]).unwrap().0.notes.join("; ");
+    assert!(!names(&data).contains("squeezed"));
+    data.features[[7, 1]] = 1e308;
+    let notes = names(&data);
+    let name = &data.columns[1];
+    assert!(
+        notes.contains(&format!("such as 1e308 in `{name}`")),
+        "{notes}"
+    );
 }
 
 /// Operations of a kind in a task's program.

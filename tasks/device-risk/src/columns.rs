@@ -11,9 +11,9 @@ use crate::level::LEVELS;
 #[derive(Debug)]
 pub(crate) struct Devices {
     pub(crate) partition: Partition,
-    /// By row of the data set.
+    /// Name of each device, by row of the data set.
     pub(crate) names: Vec<String>,
-    /// What a reader must know of the columns.
+    /// Notes on the columns for the report.
     pub(crate) notes: Vec<String>,
 }
 

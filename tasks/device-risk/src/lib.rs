@@ -1,4 +1,4 @@
-//! Risk of the devices of a fleet: a model trained in clear, three-level, over encrypted readings.
+//! Risk of the devices of a fleet: a model trained in the clear, three-level, over encrypted readings.
 //!
 //! Two models: multinomial logistic regression, which is three weighted sums, and a random forest,
 //! which is threshold tests, conjunctions and votes.
@@ -36,10 +36,10 @@ impl Task for DeviceRisk {
         TaskManifest {
             name: "device-risk",
             doc: "Tells the risk of devices, Low, Medium or High, from encrypted readings, by a \
-                  model trained in clear on the training part, its rarer levels filled up by SMOTE. \
+                  model trained in the clear on the training part, its rarer levels oversampled by SMOTE. \
                   The vector axis is the devices of the test part. Leaves `whitelist.csv`, \
                   `blacklist.csv`, `low_risk.csv`, `medium_risk.csv` and `high_risk.csv` (device, \
-                  score, level, the features that contribute most), and a made fleet as `fleet.csv`.",
+                  score, level, the features that contribute most), and a generated fleet as `fleet.csv`.",
             options: options::all(),
             metrics: METRICS.to_vec(),
         }

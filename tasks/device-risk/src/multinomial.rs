@@ -18,7 +18,7 @@ const CONVERGED: f64 = 1e-4;
 #[derive(Clone, Debug)]
 pub(crate) struct Multinomial {
     levels: [LinearModel; 3],
-    /// What a reader must know of its training.
+    /// Note on its training for the report.
     pub(crate) note: Option<String>,
 }
 

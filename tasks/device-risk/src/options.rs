@@ -1,4 +1,4 @@
-//! What an experiment may say.
+//! The options of the task.
 
 use hexperiment_core::linear_model::Settings;
 use hexperiment_core::options::{OptionKind, OptionSpec, OptionValue};
@@ -17,7 +17,7 @@ fn columns() -> Vec<OptionSpec> {
     let mut options = vec![
         OptionSpec::new("identifier", OptionKind::Text, "The column of text that names devices; rows are numbered where there is none.")
             .default(OptionValue::Text("device".into())),
-        OptionSpec::new("dates", OptionKind::TextList, "Columns of text that hold dates (2026-01-31); they become days before `reference_date`. What is missing here or in `categories` is dealt with by `missing` under [dataset].")
+        OptionSpec::new("dates", OptionKind::TextList, "Columns of text that hold dates (2026-01-31); they become days before `reference_date`. What is missing here or in `categories` is handled by `missing` under [dataset].")
             .default(texts(&["calibrated", "maintained"])),
         OptionSpec::new("categories", OptionKind::TextList, "Columns of text that hold versions or names; they become ranks among those of the training part, versions by their numbers; others lie half-way between their neighbours.")
             .default(texts(&["firmware"])),
@@ -51,7 +51,7 @@ fn model() -> Vec<OptionSpec> {
             "oversample",
             &["smote", "none"],
             "smote",
-            "`smote` fills up the rarer levels of the training part with synthetic devices, on \
+            "`smote` oversamples the rarer levels of the training part by synthetic devices, on \
              standardised features; days and ranks of categories are numbers to it, and may come out \
              between two.",
         ),
@@ -85,30 +85,30 @@ fn model() -> Vec<OptionSpec> {
 
 fn forest() -> Vec<OptionSpec> {
     vec![
-        OptionSpec::integer("trees", 1..=100, 10, "Forest: how many trees."),
+        OptionSpec::integer("trees", 1..=100, 10, "Forest: number of trees."),
         OptionSpec::integer(
             "depth",
             1..=8,
             4,
-            "Forest: tests on the longest way through a tree.",
+            "Forest: tests on the longest path of a tree.",
         ),
         OptionSpec::integer(
             "bits",
             1..=8,
             4,
-            "Forest: a feature lies in one of 2^bits boxes.",
+            "Forest: a feature is quantised to one of 2^bits bins.",
         ),
         OptionSpec::integer(
             "candidates",
             0..=1000,
             0,
-            "Forest: features that each fork chooses from; 0 for the square root of all, rounded up.",
+            "Forest: features that each split chooses from; 0 for the square root of all, rounded up.",
         ),
         OptionSpec::integer(
             "least_rows",
             1..=1000,
             3,
-            "Forest: training rows that either side of a fork needs.",
+            "Forest: training rows that either child of a split needs.",
         ),
         OptionSpec::choice(
             "votes",
@@ -155,9 +155,9 @@ fn lists() -> Vec<OptionSpec> {
             0..=1000,
             3,
             "Features shown for each device, those that contribute most to its level; computed in \
-             clear by the client, which here has trained the model. Of `multinomial` what they add \
+             the clear by the client, which here has trained the model. Of `multinomial` what they add \
              to the level's logit; of a forest by how much their tests change the share of training \
-             rows of the level on the way to a leaf, which hard votes round to all or nothing.",
+             rows of the level along the path to a leaf, which hard votes round to all or nothing.",
         ),
     ]
 }

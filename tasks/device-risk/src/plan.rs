@@ -1,11 +1,12 @@
-//! What is trained in clear, and the program that follows from it.
+//! What is trained in the clear, and the program that follows from it.
 
 use hexperiment_core::dataset::encode::EncodedTable;
 use hexperiment_core::dataset::transform;
 use hexperiment_core::linear_model::{Features, Settings};
+use hexperiment_core::metrics;
 use hexperiment_core::program::{Output, Program, ProgramBuilder, ValueId};
-use hexperiment_core::task::{PrepareRequest, TaskError};
-use ndarray::{Array2, Array3, s};
+use hexperiment_core::task::{InputTable, PrepareRequest, TaskError};
+use ndarray::{Array3, s};
 
 use crate::columns::{Devices, levels};
 use crate::forest::{Forest, Grid, Sample, Thresholds, Training, Votes, tests_of};
@@ -32,16 +33,16 @@ pub(crate) enum Reading {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) program: Program,
-    /// What is encrypted.
-    pub(crate) inputs: Vec<Array2<f64>>,
+    /// Tables that the client encrypts, one for each input.
+    pub(crate) inputs: Vec<InputTable>,
     pub(crate) reading: Reading,
-    /// By device: what the same model, quantised alike, says in clear.
+    /// Scores of each device by the same model in the clear, quantised alike.
     pub(crate) clear: Vec<Scores>,
-    /// By device: what a forest on values that are not quantised says.
+    /// Scores of each device by a forest on values that are not quantised.
     pub(crate) unquantised: Option<Vec<Scores>>,
     pub(crate) truth: Vec<usize>,
     pub(crate) devices: Vec<String>,
-    /// Devices x levels x features, in clear.
+    /// Devices x levels x features, in the clear.
     pub(crate) contributions: Array3<f64>,
     pub(crate) features: Vec<String>,
     pub(crate) notes: Vec<String>,
@@ -52,7 +53,7 @@ pub(crate) struct Plan {
 struct Material<'a> {
     request: PrepareRequest<'a>,
     table: EncodedTable,
-    /// Of the training part, before any were added.
+    /// Rows of the training part, without synthetic ones.
     real: Rows,
     rows: Rows,
     truth: Vec<usize>,
@@ -109,6 +110,8 @@ impl<'a> Material<'a> {
         table.encrypted = table.encrypted.slice_move(s![..scored, ..]);
         let mut truth = levels(&partition.test);
         truth.truncate(scored);
+        let classes: Vec<f64> = truth.iter().map(|level| *level as f64).collect();
+        notes.extend(metrics::few_of_a_class(&classes));
         let rows_scored = partition.test.rows.iter().take(scored);
         Ok(Self {
             request,
@@ -166,6 +169,7 @@ impl Plan {
         let logits = model.logits(&material.table.test);
         let features = material.names();
         let mut notes = material.notes;
+        notes.extend(material.table.note_on_encryption());
         notes.extend(model.note.clone());
         Ok(Self {
             program: builder.finish()?,
@@ -173,7 +177,7 @@ impl Plan {
             clear: logits.into_iter().map(softmax).collect(),
             unquantised: None,
             contributions: model.contributions(&material.table.test),
-            inputs: vec![material.table.encrypted],
+            inputs: vec![material.table.encrypted.into()],
             truth: material.truth,
             devices: material.devices,
             features,
@@ -202,8 +206,8 @@ impl Plan {
             });
             (forest, grid.apply(&material.table.test))
         };
-        let boxes = 1 << options.integer("bits")?;
-        let grid = Grid::fit(&material.real.features, boxes);
+        let bins = 1 << options.integer("bits")?;
+        let grid = Grid::fit(&material.real.features, bins);
         let (forest, rows) = grow(&grid);
         let (finest, finest_rows) = grow(&Grid::finest(&material.rows.features));
         let tests = tests_of(&forest);
@@ -215,10 +219,14 @@ impl Plan {
         }
         let mut notes = material.notes.clone();
         notes.push(format!(
-            "{} trees with {} tests of features in up to {} boxes at quantiles of the training \
+            "{} trees with {} tests of features in up to {} bins at quantiles of the training \
              part, {} of them different",
             forest.trees.len(),
-            forest.trees.iter().map(crate::forest::forks).sum::<usize>(),
+            forest
+                .trees
+                .iter()
+                .map(crate::forest::splits)
+                .sum::<usize>(),
             grid.highest_of_all() + 1,
             tests.len()
         ));

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use hexperiment_core::program::{Column, Input, Interval, Party, ProgramBuilder, ValueId};
-use hexperiment_core::task::TaskError;
+use hexperiment_core::task::{InputTable, TaskError};
 use ndarray::Array2;
 
 use crate::forest::{Grid, Test, Thresholds};
@@ -26,7 +26,7 @@ impl Sender<'_> {
     pub(crate) fn state(
         &self,
         builder: &mut ProgramBuilder,
-    ) -> Result<(BTreeMap<Test, ValueId>, Array2<f64>), TaskError> {
+    ) -> Result<(BTreeMap<Test, ValueId>, InputTable), TaskError> {
         let input = |name: &str, columns: Vec<Column>, precision: f64| Input {
             name: name.into(),
             owner: Party::Client(0),
@@ -44,13 +44,12 @@ impl Sender<'_> {
                 Array2::from_shape_fn((self.rows.len(), self.tests.len()), |(row, test)| {
                     f64::from(u8::from(self.tests[test].holds(&self.rows[row])))
                 });
-            return Ok((self.tests.iter().copied().zip(bits).collect(), table));
+            return Ok((self.tests.iter().copied().zip(bits).collect(), table.into()));
         }
         if self.pack > 1 {
             return self.packed(builder);
         }
-        let mut used: Vec<usize> = self.tests.iter().map(|t| t.feature).collect();
-        used.dedup(); // tests are in order of their features
+        let used = self.used();
         let columns = used.iter().map(|feature| Column {
             name: self.names[*feature].clone(),
             range: Interval::new(0.0, f64::from(self.grid.highest(*feature))),
@@ -67,7 +66,14 @@ impl Sender<'_> {
         let table = Array2::from_shape_fn((self.rows.len(), used.len()), |(row, column)| {
             f64::from(self.rows[row][used[column]])
         });
-        Ok((bits, table))
+        Ok((bits, table.into()))
+    }
+
+    /// The features that are tested, in order.
+    fn used(&self) -> Vec<usize> {
+        let mut used: Vec<usize> = self.tests.iter().map(|t| t.feature).collect();
+        used.dedup(); // tests are in order of their features
+        used
     }
 
     /// The operands of several tests in one vector, so that one comparison makes all of them; each
@@ -75,7 +81,7 @@ impl Sender<'_> {
     fn packed(
         &self,
         builder: &mut ProgramBuilder,
-    ) -> Result<(BTreeMap<Test, ValueId>, Array2<f64>), TaskError> {
+    ) -> Result<(BTreeMap<Test, ValueId>, InputTable), TaskError> {
         let devices = self.rows.len();
         // Where vectors are shifted, schemes want powers of two.
         let length = (self.pack * devices).next_power_of_two();
@@ -113,6 +119,8 @@ impl Sender<'_> {
             let test = groups[group].get(place / devices);
             test.map_or(0.0, |t| f64::from(self.rows[place % devices][t.feature]))
         });
-        Ok((bits, table))
+        // A feature is repeated for each of its tests.
+        let payload = devices * self.used().len();
+        Ok((bits, InputTable::new(table, payload)))
     }
 }

@@ -1,4 +1,4 @@
-//! Smaller classes filled up with synthetic rows: SMOTE (Chawla, Bowyer, Hall, Kegelmeyer,
+//! Smaller classes oversampled by synthetic rows: SMOTE (Chawla, Bowyer, Hall, Kegelmeyer,
 //! *SMOTE: Synthetic Minority Over-sampling Technique*, JAIR 16, 2002).
 
 use hexperiment_core::task::TaskError;
@@ -57,9 +57,9 @@ impl Rows {
             for turn in 0..lacking {
                 let (row, near) = (rows[turn % rows.len()], &near[turn % rows.len()]);
                 let other = near[random.random_range(0..near.len())];
-                let way: f64 = random.random();
+                let share: f64 = random.random();
                 let (from, to) = (self.features.row(row), self.features.row(other));
-                let between = &from + &((&to - &from) * way);
+                let between = &from + &((&to - &from) * share);
                 // The lengths agree: both are rows of the table.
                 let pushed = all.features.push_row(between.view());
                 pushed.map_err(|e| TaskError::Model {

@@ -1,4 +1,4 @@
-//! The whole task under the plaintext scheme, on made fleets and on files of one's own.
+//! The whole task under the plaintext scheme, on generated fleets and on the user's own files.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -46,6 +46,15 @@ fn prepare(data: &Dataset, given: Given<'_>) -> Result<Box<dyn Prepared>, TaskEr
 }
 
 fn run(data: &Dataset, given: Given<'_>) -> Result<(Quality, Vec<Artefact>), TaskError> {
+    let (quality, files, _) = run_and_count(data, given)?;
+    Ok((quality, files))
+}
+
+/// Runs; yields also how many numbers of data were sent.
+fn run_and_count(
+    data: &Dataset,
+    given: Given<'_>,
+) -> Result<(Quality, Vec<Artefact>, u64), TaskError> {
     let prepared = prepare(data, given)?;
     let scheme = registry::scheme("plaintext").unwrap();
     let none = Options::default();
@@ -67,7 +76,11 @@ fn run(data: &Dataset, given: Given<'_>) -> Result<(Quality, Vec<Artefact>), Tas
     let report = session.finish();
     assert_eq!(report.traffic.rounds, 1);
     assert!(report.errors.violation.is_none());
-    Ok((prepared.score(&outcome)?, prepared.artefacts(&outcome)?))
+    Ok((
+        prepared.score(&outcome)?,
+        prepared.artefacts(&outcome)?,
+        report.traffic.clear_values,
+    ))
 }
 
 fn value(quality: &Quality, name: &str) -> f64 {
@@ -81,7 +94,7 @@ fn file<'a>(files: &'a [Artefact], name: &str) -> &'a str {
 
 const FOREST: (&str, &str) = ("model", "forest");
 
-/// Every way of stating a model decides as the model in clear does.
+/// Every way of stating a model decides as the model in the clear does.
 #[test]
 fn programs_decide_as_the_models_do() {
     let data = fleet(300, 5);
@@ -117,6 +130,43 @@ fn programs_decide_as_the_models_do() {
         assert_eq!(quality.samples, 150);
         assert_eq!(value(&quality, "agreement"), 1.0, "{pack}");
     }
+}
+
+/// Readings are the data, not the copies that several tests of one feature take; where the client
+/// tests, results of tests are.
+#[test]
+fn readings_are_the_data_that_are_sent() {
+    let data = fleet(300, 5);
+    let sent = |given: Given<'_>| run_and_count(&data, given).unwrap().2;
+    let forest = ("model", text("forest"));
+    let readings = sent(std::slice::from_ref(&forest));
+    assert!(readings > 0 && readings.is_multiple_of(150), "{readings}");
+    for pack in [2, 7, 1000] {
+        let given = [forest.clone(), ("pack", whole(pack))];
+        assert_eq!(sent(&given), readings, "{pack}");
+    }
+    let client = [forest.clone(), ("thresholds", text("client"))];
+    assert!(sent(&client) > readings);
+}
+
+/// What is moved before encryption is told of what is encrypted only: of a forest, places on a grid.
+#[test]
+fn values_moved_before_encryption_are_told_where_they_are_encrypted() {
+    let mut data = fleet(300, 5);
+    for row in data.test.clone() {
+        data.features.row_mut(row).mapv_inplace(|x| 1.4 * x);
+    }
+    let told = |given: Given<'_>| {
+        let notes = run(&data, given).unwrap().0.notes;
+        notes
+            .iter()
+            .find(|n| n.contains("before encryption"))
+            .cloned()
+    };
+    let all = told(&[]).unwrap();
+    let few = told(&[("scored", whole(9))]).unwrap();
+    assert_ne!(all, few);
+    assert_eq!(told(&[("model", text("forest"))]), None);
 }
 
 /// A fleet can be learnt, and not perfectly; SMOTE finds more of the rare levels.
@@ -162,7 +212,7 @@ fn programs_are_what_they_should_be() {
         .columns
         .len();
     assert_eq!(sent, steps);
-    // One a fork but the roots', at most.
+    // One a split but the roots', at most.
     let conjunctions = count(&forest, OpKind::And);
     assert!((4..=4 * 14).contains(&conjunctions), "{conjunctions}");
     assert_eq!(count(&client, OpKind::And), conjunctions);
@@ -345,7 +395,7 @@ fn bad_files_are_explained() {
     refused(&good, nothing, &given, &["take at most 19"]);
 }
 
-/// Gaps in columns of text are dealt with as others are.
+/// Gaps in columns of text are handled as others are.
 #[test]
 fn missing_dates_and_versions_follow_the_policy() {
     let folder = tempfile::tempdir().unwrap();

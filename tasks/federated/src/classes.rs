@@ -70,7 +70,7 @@ impl Classes {
         scores.rows().into_iter().map(highest).collect()
     }
 
-    /// All measures of scores, beside those of the model in clear; the first is the headline.
+    /// All measures of scores, beside those of the model in the clear; the first is the headline.
     pub(crate) fn measures(
         &self,
         scores: &Array2<f64>,

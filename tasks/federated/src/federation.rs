@@ -3,6 +3,7 @@
 use hexperiment_core::dataset::encode::Encoding;
 use hexperiment_core::dataset::transform;
 use hexperiment_core::linear_model::{self, Features};
+use hexperiment_core::metrics;
 use hexperiment_core::options::{OptionValue, Options};
 use hexperiment_core::program::Program;
 use hexperiment_core::task::{PrepareRequest, TaskError};
@@ -15,7 +16,7 @@ use crate::local::{Parameters, Shard};
 use crate::model;
 use crate::privacy::Unit;
 use crate::settings::Settings;
-use crate::split::deal;
+use crate::split::split_rows;
 use crate::update::{Updates, enough, schedule};
 
 /// Newton steps to an optimum that others are measured by.
@@ -24,23 +25,23 @@ const CONVERGED: usize = 100;
 /// The headline's value of models that the federation is compared with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Baselines {
-    /// Of one model trained on all clients' rows.
+    /// Value of one model trained on all clients' rows.
     pub(crate) centralised: f64,
-    /// Over the clients, each by a model of its own rows alone.
+    /// Mean over the clients, each with a model of its own rows alone.
     pub(crate) local_mean: f64,
     /// The best of them, chosen on the test part: more than a client could know.
     pub(crate) local_best: f64,
-    /// Of the federation in clear without noise; `None` where there is no noise.
+    /// Value of the federation in the clear without noise; `None` where there is no noise.
     pub(crate) without_noise: Option<f64>,
 }
 
-/// See the module.
+/// A federation that is ready to run.
 pub(crate) struct Federation {
     pub(crate) settings: Settings,
     pub(crate) classes: Classes,
     pub(crate) shards: Vec<Shard>,
     pub(crate) updates: Updates,
-    /// By round and client.
+    /// Clients that upload, by round and client.
     pub(crate) schedule: Vec<Vec<bool>>,
     pub(crate) start: Parameters,
     /// Whether an earlier run left the start.
@@ -73,10 +74,10 @@ fn features(request: PrepareRequest<'_>) -> Result<(Features, f64, [Array1<f64>;
     };
     let settings = linear_model::Settings {
         features: request.options.integer("features")? as usize,
-        // Only updates are encrypted: features need no range.
+        // Only updates are encrypted: nothing is moved into a feature's range.
         encoding: Encoding {
             clip,
-            range_margin: 1e6,
+            range_margin: 0.0,
         },
     };
     let features = Features::prepare(&partition, settings, transform::rank_by_f)?;
@@ -127,10 +128,10 @@ impl Federation {
         };
         let mut random = ChaCha20Rng::seed_from_u64(request.seed);
         let places = classes.places(&target);
-        let hands = deal(&places, settings.clients, settings.dirichlet, &mut random)?;
-        let shards: Vec<Shard> = hands.iter().map(|rows| all.select(rows)).collect();
+        let parts = split_rows(&places, settings.clients, settings.dirichlet, &mut random)?;
+        let shards: Vec<Shard> = parts.iter().map(|rows| all.select(rows)).collect();
         let schedule = schedule(&settings, &mut random);
-        let rows: Vec<usize> = hands.iter().map(Vec::len).collect();
+        let rows: Vec<usize> = parts.iter().map(Vec::len).collect();
         let updates = Updates::new(&settings, &rows, request.seed);
         let start = start(request.options, &classes, &features)?;
         let program = updates.program(start.len())?;
@@ -184,7 +185,7 @@ impl Federation {
         self.classes.headline(&scores, &self.truth)
     }
 
-    /// A round in clear, without noise.
+    /// A round in the clear, without noise.
     fn round_in_clear(&self, round: usize, common: &Parameters) -> Result<Parameters, TaskError> {
         let present = &self.schedule[round];
         if !enough(&self.settings, present) {
@@ -238,6 +239,7 @@ impl Federation {
             self.start.len(),
             self.uploads()
         ));
+        notes.extend(metrics::few_of_a_class(&self.truth.to_vec()));
         let skipped = self.settings.rounds - self.released();
         if self.settings.dropout > 0.0 {
             notes.push(format!(

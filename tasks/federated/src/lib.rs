@@ -33,7 +33,7 @@ impl Task for Federated {
         TaskManifest {
             name: "federated",
             doc: "Federated averaging (McMahan et al. 2017) of a logistic model, multinomial where \
-                  there are more than two classes: the training rows are dealt among clients; in each \
+                  there are more than two classes: the training rows are split among clients; in each \
                   round all train from the common model, encrypt their weighted updates under one \
                   public key and upload them; the server adds; the key owner \
                   decrypts the sum and tells everybody the new model. Leaves `curve.csv`, \

@@ -24,7 +24,7 @@ pub(crate) enum Method {
 pub(crate) struct Local {
     pub(crate) method: Method,
     pub(crate) epochs: usize,
-    /// Of the whole federation's objective; a client takes its share.
+    /// L2 penalty of the whole federation's objective; a client takes its share.
     pub(crate) alpha: f64,
     pub(crate) positive_weight: f64,
 }
@@ -177,8 +177,8 @@ impl Local {
         }
     }
 
-    /// The sum of the rows' gradients, each shortened to `clip` and then weighted, so that weights
-    /// still tell where most are shortened; the penalty is not in it. No row adds more than `clip`
+    /// The sum of the rows' gradients, each clipped to the norm `clip` and then weighted, so that
+    /// weights still count where most are clipped; the penalty is not in it. No row adds more than `clip`
     /// times the largest weight.
     pub(crate) fn clipped_gradient(
         self,
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn gradients_of_records_are_shortened() {
+    fn gradients_of_records_are_clipped() {
         let norm = |shard: &Shard, row: usize, positive_weight: f64, clip: f64| {
             let l = Local {
                 positive_weight,

@@ -56,7 +56,8 @@ pub(crate) fn load(
     let mut parameters = Array2::zeros((paths.len(), table.columns.len() + 1));
     for (row, path) in paths.iter().enumerate() {
         let bad = |problem: String| {
-            TaskError::data(
+            TaskError::value(
+                &["task.model"],
                 format!("{path}: {problem}"),
                 "give a model of the features that this run trains, or leave `model` out to begin \
                  with zeros",

@@ -1,4 +1,4 @@
-//! The rounds: in a session, and beside it in clear.
+//! The rounds: in a session, and beside it in the clear.
 
 use hexperiment_core::program::{InputId, OutputId};
 use hexperiment_core::session::{Sealed, Session};
@@ -15,15 +15,15 @@ use crate::update::{Updates, enough};
 pub(crate) struct Trace {
     /// Rounds x parameters: the common model after each.
     pub(crate) models: Array2<f64>,
-    /// Likewise, by federated averaging in clear, with the same noise.
+    /// Rounds x parameters: the common model of federated averaging in the clear, with the same noise.
     pub(crate) clear: Array2<f64>,
     /// Rounds x clients: exact bytes of each upload; 0 where there is none.
     pub(crate) bytes: Array2<f64>,
     /// Rounds x clients: ciphertexts of each upload.
     pub(crate) ciphertexts: Array2<f64>,
-    /// Rounds x 1: updates, or gradients of records, that were shortened.
+    /// Rounds x 1: number of updates, or gradients of records, that were clipped.
     pub(crate) clipped: Array2<f64>,
-    /// 1 x 2: bytes of the zeros that stand in for absent clients, and of the models told in clear.
+    /// 1 x 2: bytes of the zeros that stand in for absent clients, and of the models told in the clear.
     pub(crate) more_bytes: Array2<f64>,
 }
 
@@ -142,6 +142,8 @@ impl Federation {
             .map(|client| {
                 let mut owner = session.client();
                 let sealed = owner.encrypt(InputId::from_index(client), table.view())?;
+                // Zeros are no data.
+                let sealed = sealed.with_payload(0);
                 owner.send(&sealed)?;
                 Ok(sealed)
             })

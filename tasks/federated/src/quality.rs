@@ -1,4 +1,4 @@
-//! How well the federation did: beside itself in clear, round by round, and beside others.
+//! How well the federation did: beside itself in the clear, round by round, and beside others.
 
 use std::fmt::Write as _;
 
@@ -54,7 +54,7 @@ impl Federation {
         [&trace.models, &trace.clear].map(|table| self.parameters(table.row(last)))
     }
 
-    /// The headline's value after a round: encrypted, in clear.
+    /// The headline's value after a round: encrypted, in the clear.
     fn point(&self, trace: &Trace, round: usize) -> [f64; 2] {
         [&trace.models, &trace.clear].map(|t| self.headline(&self.parameters(t.row(round))))
     }
@@ -103,15 +103,15 @@ impl Federation {
             });
         }
         let mut notes = self.notes.clone();
-        let cut = trace.clipped.sum();
-        if cut > 0.0 {
+        let clipped = trace.clipped.sum();
+        if clipped > 0.0 {
             let what = if self.settings.by_record() {
                 "gradients of records"
             } else {
                 "updates"
             };
             notes.push(format!(
-                "{cut} {what} were longer than `clip_norm = {}`, and shortened, in clear too",
+                "{clipped} {what} had a norm above `clip_norm = {}` and were clipped to it, in the clear too",
                 self.settings.clip_norm
             ));
         }

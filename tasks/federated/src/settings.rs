@@ -13,7 +13,8 @@ pub(crate) struct Settings {
     pub(crate) clients: usize,
     pub(crate) rounds: usize,
     pub(crate) local: Local,
-    /// Of the Dirichlet distribution that deals each class; `None` deals rows evenly.
+    /// Concentration of the Dirichlet distribution by which each class is split among the clients;
+    /// `None` for an even split.
     pub(crate) dirichlet: Option<f64>,
     pub(crate) dropout: f64,
     /// Fewer updates than this in a round are not aggregated.
@@ -140,7 +141,7 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
             "clients",
             2..=1000,
             10,
-            "Among so many clients the training rows are dealt.",
+            "Number of clients that the training rows are split among.",
         ),
         OptionSpec::integer("rounds", 1..=1000, 20, "Rounds of federated averaging."),
         OptionSpec::choice(
@@ -160,7 +161,7 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
             "batch",
             0..=1_000_000,
             0,
-            "Rows to a gradient step, dealt anew by the seed in each pass; 0 for all.",
+            "Rows of a gradient step, shuffled anew by the seed in each pass; 0 for all.",
         ),
         OptionSpec::number(
             "learning_rate",
@@ -186,9 +187,9 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
             "dirichlet",
             1e-3,
             1e6,
-            "Rows of each class are dealt in shares drawn from a symmetric Dirichlet distribution \
-             with this parameter: the smaller, the more do clients differ. Left out, rows are dealt \
-             evenly at random.",
+            "Rows of each class are split in shares drawn from a symmetric Dirichlet distribution \
+             with this parameter: the smaller, the more do clients differ. Left out, the split is \
+             even and random.",
         ),
         OptionSpec::number(
             "dropout",
@@ -258,7 +259,7 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
             "clip_norm",
             1e-6,
             1e4,
-            "An update longer than this is shortened: 10 if left out, for the public range only; 0.25 \
+            "An update whose norm is larger is clipped to this: 10 if left out, for the public range only; 0.25 \
              with privacy of clients. With privacy of records, the gradient of one record before \
              `positive_weight`: 2 if left out.",
         ),

@@ -4,18 +4,17 @@ use hexperiment_core::task::TaskError;
 use rand::Rng;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha20Rng;
+use rand_distr::{Gamma, OpenClosed01};
 
-use crate::privacy::noise::normal;
-
-/// Deals rows, of which `class_of` names the class, to `clients`: the rows of each, rising; none is
-/// left with nothing.
+/// Splits rows among `clients`: the rows of each, in rising order; each has at least one. `class_of`
+/// holds the class of each row.
 ///
-/// Without `concentration` evenly at random. With one, the rows of each class by shares from a
-/// symmetric Dirichlet distribution, so that classes and sizes differ (Yurochkin et al., *Bayesian
+/// Without `concentration` the split is even and random. With one, the rows of each class are split
+/// by shares from a symmetric Dirichlet distribution, so that classes and sizes differ (Yurochkin et al., *Bayesian
 /// Nonparametric Federated Learning of Neural Networks*, ICML 2019; it is not the one of Hsu, Qi and
 /// Brown, 2019, who draw shares of the classes for each client, all of the same size). A client that
 /// gets nothing is given one row of the largest.
-pub(crate) fn deal(
+pub(crate) fn split_rows(
     class_of: &[usize],
     clients: usize,
     concentration: Option<f64>,
@@ -28,13 +27,13 @@ pub(crate) fn deal(
              one; take at most {rows}"
         )));
     }
-    let mut hands = vec![Vec::new(); clients];
+    let mut parts = vec![Vec::new(); clients];
     let mut order: Vec<usize> = (0..rows).collect();
     order.shuffle(random);
     match concentration {
         None => {
             for (i, row) in order.into_iter().enumerate() {
-                hands[i % clients].push(row);
+                parts[i % clients].push(row);
             }
         }
         Some(concentration) => {
@@ -45,7 +44,7 @@ pub(crate) fn deal(
                     .copied()
                     .filter(|r| class_of[*r] == class)
                     .collect();
-                let shares = dirichlet(concentration, clients, random);
+                let shares = dirichlet(concentration, clients, random)?;
                 let (mut sum, mut from) = (0.0, 0);
                 for (client, share) in shares.iter().enumerate() {
                     sum += share;
@@ -54,54 +53,43 @@ pub(crate) fn deal(
                     } else {
                         ((sum * members.len() as f64).round() as usize).clamp(from, members.len())
                     };
-                    hands[client].extend(&members[from..to]);
+                    parts[client].extend(&members[from..to]);
                     from = to;
                 }
             }
             for client in 0..clients {
-                if hands[client].is_empty() {
-                    let largest = (0..clients).max_by_key(|c| hands[*c].len());
-                    let row = largest.and_then(|c| hands[c].pop());
-                    hands[client].extend(row);
+                if parts[client].is_empty() {
+                    let largest = (0..clients).max_by_key(|c| parts[*c].len());
+                    let row = largest.and_then(|c| parts[c].pop());
+                    parts[client].extend(row);
                 }
             }
         }
     }
-    for hand in &mut hands {
-        hand.sort_unstable();
+    for part in &mut parts {
+        part.sort_unstable();
     }
-    Ok(hands)
+    Ok(parts)
 }
 
-/// One draw from a symmetric Dirichlet distribution: gamma variables by their sum, in logarithms,
-/// as those of a small parameter are too small for doubles.
-fn dirichlet(concentration: f64, n: usize, random: &mut impl Rng) -> Vec<f64> {
+/// One draw from a symmetric Dirichlet distribution: `n` gamma variables over their sum.
+///
+/// Those of a small `concentration` are too small for doubles, so their logarithms are drawn: `G(a)`
+/// is distributed as `G(a + 1) U^(1 / a)` (Marsaglia and Tsang, *A Simple Method for Generating Gamma
+/// Variables*, 2000, section 6).
+fn dirichlet(concentration: f64, n: usize, random: &mut impl Rng) -> Result<Vec<f64>, TaskError> {
+    let gamma = Gamma::new(concentration + 1.0, 1.0)
+        .map_err(|e| TaskError::Options(format!("`dirichlet = {concentration}`: {e}")))?;
     let logs: Vec<f64> = (0..n)
-        .map(|_| log_gamma_variable(concentration, random))
+        .map(|_| {
+            let uniform: f64 = random.sample(OpenClosed01);
+            random.sample(gamma).ln() + uniform.ln() / concentration
+        })
         .collect();
     let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let weights: Vec<f64> = logs.iter().map(|l| (l - largest).exp()).collect();
     let sum: f64 = weights.iter().sum();
-    weights.iter().map(|w| w / sum).collect()
-}
-
-/// The logarithm of a gamma variable of this shape and scale 1 (Marsaglia and Tsang, *A Simple
-/// Method for Generating Gamma Variables*, 2000; shapes below 1 by their section 6).
-fn log_gamma_variable(shape: f64, random: &mut impl Rng) -> f64 {
-    let uniform = |random: &mut dyn rand::RngCore| 1.0 - random.random::<f64>();
-    if shape < 1.0 {
-        let boost = uniform(random).ln() / shape;
-        return log_gamma_variable(shape + 1.0, random) + boost;
-    }
-    let d = shape - 1.0 / 3.0;
-    let c = 1.0 / (9.0 * d).sqrt();
-    loop {
-        let x = normal(random);
-        let v = (1.0 + c * x).powi(3);
-        if v > 0.0 && uniform(random).ln() < 0.5 * x * x + d - d * v + d * v.ln() {
-            return d.ln() + v.ln();
-        }
-    }
+    Ok(weights.iter().map(|w| w / sum).collect())
 }
 
 #[cfg(test)]
@@ -117,12 +105,12 @@ mod tests {
     #[track_caller]
     fn check(rows: usize, clients: usize, concentration: Option<f64>) -> Vec<Vec<usize>> {
         let class_of: Vec<usize> = (0..rows).map(|i| i % 3).collect();
-        let hands = deal(&class_of, clients, concentration, &mut random()).unwrap();
-        let mut all: Vec<usize> = hands.iter().flatten().copied().collect();
+        let parts = split_rows(&class_of, clients, concentration, &mut random()).unwrap();
+        let mut all: Vec<usize> = parts.iter().flatten().copied().collect();
         all.sort_unstable();
         assert_eq!(all, (0..rows).collect::<Vec<_>>());
-        assert!(hands.iter().all(|h| !h.is_empty()), "{hands:?}");
-        hands
+        assert!(parts.iter().all(|h| !h.is_empty()), "{parts:?}");
+        parts
     }
 
     #[test]
@@ -134,7 +122,7 @@ mod tests {
                 check(rows, clients, Some(concentration));
             }
         }
-        let error = deal(&[0, 1], 3, None, &mut random()).unwrap_err();
+        let error = split_rows(&[0, 1], 3, None, &mut random()).unwrap_err();
         assert!(error.to_string().contains("take at most 2"), "{error}");
     }
 
@@ -152,7 +140,7 @@ mod tests {
         for concentration in [0.2, 1.0, 5.0] {
             let (n, draws) = (4, 20_000);
             let first: Vec<f64> = (0..draws)
-                .map(|_| dirichlet(concentration, n, &mut random)[0])
+                .map(|_| dirichlet(concentration, n, &mut random).unwrap()[0])
                 .collect();
             let mean = first.iter().sum::<f64>() / f64::from(draws);
             let square = first.iter().map(|x| (x - mean).powi(2)).sum::<f64>();

@@ -18,7 +18,7 @@ const REACH: f64 = 10.0;
 /// How an update becomes a vector.
 ///
 /// With `s` a client's share of all samples (or one part in as many as there are clients) and `d`
-/// the change that its training made, the vector is `s d`, shortened and with noise where wanted,
+/// the change that its training made, the vector is `s d`, clipped and with noise where wanted,
 /// and where counts are secret, `s` as one more element. The sum of the vectors by the sum of the
 /// shares is the average of McMahan et al., *Communication-Efficient Learning of Deep Networks from
 /// Decentralized Data*, AISTATS 2017.
@@ -26,23 +26,23 @@ const REACH: f64 = 10.0;
 pub(crate) struct Updates {
     settings: Settings,
     seed: u64,
-    /// By client.
+    /// Share of the samples, by client.
     pub(crate) shares: Vec<f64>,
-    /// Of all clients.
+    /// Number of samples of all clients.
     samples: usize,
-    /// No element is larger.
+    /// Largest magnitude of an element.
     pub(crate) bound: f64,
     /// The most that what is hidden (a client's whole update, or a record) adds to the sum, as a
     /// norm: the clipped change times the largest share, which is public where there is noise.
     pub(crate) sensitivity: f64,
-    /// Of each client's noise.
+    /// Standard deviation of each client's noise.
     pub(crate) deviation: f64,
 }
 
-/// One vector, and how much was cut off on the way.
+/// One vector, and what was clipped to make it.
 pub(crate) struct Contribution {
     pub(crate) vector: Vec<f64>,
-    /// Updates, or gradients of records, that were shortened.
+    /// Number of updates, or gradients of records, that were clipped.
     pub(crate) clipped: usize,
 }
 
@@ -139,7 +139,7 @@ impl Updates {
                 let trained = settings.local.train(shard, common, rows, &mut shuffle);
                 let mut change = trained - common;
                 let norm = change.iter().map(|x| x * x).sum::<f64>().sqrt();
-                // Not to be shortened, and not to be sent: no bound would hold.
+                // It can be neither clipped nor sent: no bound would hold.
                 if !norm.is_finite() {
                     return Err(diverged(&format!("the update of client {}", client + 1)));
                 }
@@ -260,7 +260,7 @@ mod tests {
     use ndarray::Array2;
     use rand::Rng as _;
 
-    /// Rows far out, so that everything is shortened.
+    /// Rows far out, so that everything is clipped.
     fn shards(rows: &[usize], scores: usize) -> Vec<Shard> {
         let mut random = ChaCha20Rng::seed_from_u64(11);
         let shard = |n: &usize| {

@@ -117,7 +117,7 @@ fn run(data: &Dataset, given: Given<'_>) -> Result<Ran, TaskError> {
 }
 
 /// Every way of training, splitting, weighting and counting: what the server added is federated
-/// averaging in clear.
+/// averaging in the clear.
 #[test]
 fn rounds_equal_those_in_clear() {
     let ways: [&[(&str, OptionValue)]; 8] = [
@@ -283,7 +283,7 @@ fn same_model(a: &Ran, b: &Ran, tolerance: f64) {
 }
 
 /// One step on all rows, weighted by samples, is a step on everybody's rows together (McMahan et
-/// al. 2017, section 2), however they are dealt: with any clients the model is the same. So it is
+/// al. 2017, section 2), however they are split: with any clients the model is the same. So it is
 /// where records are clipped far out and the noise is next to nothing.
 #[test]
 fn single_steps_do_not_depend_on_who_holds_what() {
@@ -597,7 +597,7 @@ fn clients_without_a_class_take_part() {
     }
 }
 
-/// Framingham: federated averaging in clear is close to central training.
+/// Framingham: federated averaging in the clear is close to central training.
 #[test]
 fn framingham_in_clear() {
     if std::env::var_os("HEXPERIMENT_DATA").is_none() {

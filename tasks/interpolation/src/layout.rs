@@ -4,7 +4,7 @@ use hexperiment_core::program::{
     Column, Input, Interval, Output, Party, Program, ProgramBuilder, ValueId,
 };
 use hexperiment_core::session::Session;
-use hexperiment_core::task::{Outcome, TaskError};
+use hexperiment_core::task::{InputTable, Outcome, TaskError};
 use ndarray::Array2;
 
 /// How results are computed, whatever the layout.
@@ -23,7 +23,7 @@ pub(crate) struct Place {
     pub(crate) output: usize,
     pub(crate) row: usize,
     pub(crate) column: usize,
-    /// What the client divides it by.
+    /// Divisor that the client applies.
     pub(crate) divisor: f64,
 }
 
@@ -31,21 +31,23 @@ pub(crate) struct Place {
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     pub(crate) program: Program,
-    pub(crate) inputs: Vec<Array2<f64>>,
+    pub(crate) inputs: Vec<InputTable>,
     pub(crate) places: Vec<Place>,
-    /// In words, for the report.
+    /// Divisors of each output, by which the client divides its results; none where it does not.
+    divisors: Vec<Array2<f64>>,
+    /// Description for the report.
     pub(crate) note: String,
 }
 
 impl Layout {
     /// One round: the client encrypts, the server evaluates, the client decrypts.
     pub(crate) fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
-        Outcome::of_one_round(session, &self.inputs)
+        Outcome::of_one_round_divided(session, &self.inputs, &self.divisors)
     }
 
-    /// The filled values, divided where that was left to the client.
+    /// The filled values.
     pub(crate) fn read(&self, outcome: &Outcome) -> Vec<f64> {
-        let read = |p: &Place| outcome.outputs[p.output][[p.row, p.column]] / p.divisor;
+        let read = |p: &Place| outcome.outputs[p.output][[p.row, p.column]];
         self.places.iter().map(read).collect()
     }
 }
@@ -53,7 +55,9 @@ impl Layout {
 /// A program in the making, and the tables of its inputs.
 pub(crate) struct Draft {
     pub(crate) builder: ProgramBuilder,
-    inputs: Vec<Array2<f64>>,
+    inputs: Vec<InputTable>,
+    /// By output: what the client divides by, but where a place says otherwise.
+    divisors: Vec<Array2<f64>>,
     bound: f64,
     settings: Settings,
 }
@@ -64,6 +68,7 @@ impl Draft {
         Self {
             builder: ProgramBuilder::new("interpolation"),
             inputs: Vec::new(),
+            divisors: Vec::new(),
             bound,
             settings,
         }
@@ -74,14 +79,14 @@ impl Draft {
         &mut self,
         name: String,
         names: Vec<String>,
-        table: Array2<f64>,
+        table: InputTable,
     ) -> Result<Vec<ValueId>, TaskError> {
         let range = Interval::symmetric(self.bound);
         let columns = names.into_iter().map(|name| Column { name, range });
         let input = Input {
             name,
             owner: Party::Client(0),
-            length: table.nrows(),
+            length: table.values.nrows(),
             columns: columns.collect(),
             // A mean of two values errs no more than they do: the other half of the error that is
             // wanted is left to weights and noise.
@@ -94,24 +99,28 @@ impl Draft {
     pub(crate) fn raw_input(
         &mut self,
         input: Input,
-        table: Array2<f64>,
+        table: InputTable,
     ) -> Result<Vec<ValueId>, TaskError> {
         let (_, values) = self.builder.input(input)?;
         self.inputs.push(table);
         Ok(values)
     }
 
-    /// Declares an output whose results are divided by `least` or more.
+    /// Declares an output whose results, of `length` rows, are divided by `least` or more.
     pub(crate) fn output(
         &mut self,
         name: String,
         values: Vec<ValueId>,
+        length: usize,
         least: f64,
     ) -> Result<(), TaskError> {
+        let divisor = self.divisor(least);
+        self.divisors
+            .push(Array2::from_elem((length, values.len()), divisor));
         self.builder.output(Output {
             name,
             values,
-            precision: self.settings.precision * self.divisor(least),
+            precision: self.settings.precision * divisor,
         })?;
         Ok(())
     }
@@ -134,8 +143,15 @@ impl Draft {
         }
     }
 
-    pub(crate) fn finish(self, places: Vec<Place>, note: String) -> Result<Layout, TaskError> {
+    pub(crate) fn finish(mut self, places: Vec<Place>, note: String) -> Result<Layout, TaskError> {
+        for place in &places {
+            self.divisors[place.output][[place.row, place.column]] = place.divisor;
+        }
+        if !self.settings.client_divides {
+            self.divisors.clear();
+        }
         Ok(Layout {
+            divisors: self.divisors,
             program: self.builder.finish()?,
             inputs: self.inputs,
             places,

@@ -12,6 +12,7 @@ mod quality;
 mod series;
 mod steps;
 
+use hexperiment_core::dataset::encode::note_on_squeezed;
 use hexperiment_core::dataset::gaps;
 use hexperiment_core::inventory;
 use hexperiment_core::options::{OptionSpec, Options};
@@ -112,6 +113,7 @@ impl Task for Interpolation {
             server_sees,
             measure: Measure::new(&series),
             settings,
+            squeezed: note_on_squeezed(request.data.features.view(), &request.data.columns),
         }))
     }
 }
@@ -173,6 +175,8 @@ struct Filling {
     server_sees: &'static str,
     measure: Measure,
     settings: Settings,
+    /// What a reader must know of columns that an outlier leaves nothing of.
+    squeezed: Option<String>,
 }
 
 impl Prepared for Filling {
@@ -191,6 +195,7 @@ impl Prepared for Filling {
     fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError> {
         let mut quality = self.measure.score(&self.layout.read(outcome));
         quality.notes.push(self.layout.note.clone());
+        quality.notes.extend(self.squeezed.clone());
         Ok(quality)
     }
 

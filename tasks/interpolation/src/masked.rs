@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 
 use hexperiment_core::program::{Column, Input, Interval, Party, ValueId};
-use hexperiment_core::task::TaskError;
+use hexperiment_core::task::{InputTable, TaskError};
 use ndarray::Array2;
 
 use crate::layout::{Draft, Layout, Place, Settings};
@@ -52,7 +52,12 @@ pub(crate) fn lay_out(
         })
     };
     let names = (0..steps).map(|step| format!("step {step}")).collect();
-    let values = draft.input("series".into(), names, table(&series.table, Padded::value))?;
+    // Every value that is there, and whether each is.
+    let cells = rows * sensors;
+    let there = cells - series.fills().count();
+    let values = InputTable::new(table(&series.table, Padded::value), there);
+    let values = draft.input("series".into(), names, values)?;
+    let bits = InputTable::new(table(&padded.missing, |_, _, _| 0.0), cells);
     let missing = draft.raw_input(
         Input {
             name: "missing".into(),
@@ -67,7 +72,7 @@ pub(crate) fn lay_out(
             // An error of a bit weighs as much as a value is large, once for each factor.
             precision: settings.precision / (2.0 * series.bound() * (longest + 2) as f64),
         },
-        table(&padded.missing, |_, _, _| 0.0),
+        bits,
     )?;
 
     let mut runs = Runs::new(&mut draft, values, missing, longest)?;
@@ -76,7 +81,7 @@ pub(crate) fn lay_out(
     for step in longest..longest + segments.stride {
         filled.push(runs.filled(&mut draft, step, whole)?);
     }
-    draft.output("filled".into(), filled, whole as f64)?;
+    draft.output("filled".into(), filled, length, whole as f64)?;
     let places = series.fills().map(|fill| {
         let segment = fill.row / segments.stride;
         Place {

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use hexperiment_core::task::TaskError;
+use hexperiment_core::task::{InputTable, TaskError};
 use ndarray::Array2;
 
 use crate::gaps::Fill;
@@ -51,13 +51,23 @@ pub(crate) fn lay_out(series: &Series, settings: Settings) -> Result<Layout, Tas
         count += 1;
     }
     let mut draft = Draft::new(series.bound(), settings);
+    let fills: Vec<Fill> = series.fills().collect();
+    let mut observed = series.observed();
     let mut places = vec![None; count];
     let note = format!(
         "{count} pairs of neighbours, in {} groups of equal weights; the client gathers them",
         groups.len()
     );
     for (output, ((before, after), members)) in groups.into_iter().enumerate() {
-        let table = Array2::from_shape_fn((members.len(), 2), |(i, j)| members[i].1[j]);
+        let length = members.len();
+        let table = Array2::from_shape_fn((length, 2), |(i, j)| members[i].1[j]);
+        let before_these = observed.taken;
+        for fill in members.iter().map(|(index, _)| &fills[*index]) {
+            for source in &fill.sources {
+                observed.take(source.row, fill.column);
+            }
+        }
+        let table = InputTable::new(table, observed.taken - before_these);
         let sum = f64::from(before + after);
         let name = format!("{before} : {after}");
         let names = ["before", "after"].map(|side| format!("{side}, {name}"));
@@ -65,7 +75,7 @@ pub(crate) fn lay_out(series: &Series, settings: Settings) -> Result<Layout, Tas
         let [first, second] = [before, after].map(|w| draft.weight(w, sum).into());
         let terms = vec![(values[0], first), (values[1], second)];
         let mean = draft.builder.weighted_sum(terms, 0.0)?;
-        draft.output(format!("filled {name}"), vec![mean], sum)?;
+        draft.output(format!("filled {name}"), vec![mean], length, sum)?;
         for (row, (index, _)) in members.into_iter().enumerate() {
             places[index] = Some(Place {
                 output,

@@ -1,4 +1,4 @@
-//! How well gaps were filled: beside interpolation in clear, and beside the truth where it is
+//! How well gaps were filled: beside interpolation in the clear, and beside the truth where it is
 //! known.
 //!
 //! All errors are in standard deviations of the sensor's valid values. The median is what a gap
@@ -25,7 +25,7 @@ pub(crate) const METRICS: [&str; 10] = [
 /// A hidden value whose truth can be expressed in standard deviations.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Known {
-    /// Which fill it is.
+    /// Place of the fill among all.
     fill: usize,
     column: usize,
     truth: f64,
@@ -34,7 +34,7 @@ struct Known {
 /// What results are measured by.
 #[derive(Clone, Debug)]
 pub(crate) struct Measure {
-    /// The interpolated values in clear.
+    /// The interpolated values in the clear.
     clear: Vec<f64>,
     known: Vec<Known>,
     medians: Vec<f64>,

@@ -12,7 +12,7 @@ use crate::gaps::{Fill, Gap, find, hide, whole_series};
 pub(crate) struct Hidden {
     pub(crate) row: usize,
     pub(crate) column: usize,
-    /// In standard deviations of the column's remaining values.
+    /// True value, in standard deviations of the column's remaining values.
     pub(crate) truth: f64,
 }
 
@@ -21,11 +21,11 @@ pub(crate) struct Hidden {
 pub(crate) struct Series {
     /// The columns' names.
     pub(crate) names: Vec<String>,
-    /// In standard deviations from the column's mean; 0 where missing or hidden.
+    /// Values in standard deviations from the column's mean; 0 where missing or hidden.
     pub(crate) table: Array2<f64>,
-    /// By column and row, those of hidden values included.
+    /// Gaps by column and row, those of hidden values included.
     pub(crate) gaps: Vec<Gap>,
-    /// By column and row.
+    /// Hidden values by column and row.
     pub(crate) hidden: Vec<Hidden>,
     /// Values that were missing from the start.
     pub(crate) missing: usize,
@@ -98,10 +98,37 @@ impl Series {
         self.gaps.iter().flat_map(Gap::fills)
     }
 
+    /// Values that are there, each of which can be taken once.
+    pub(crate) fn observed(&self) -> Observed {
+        let mut left = Array2::from_elem(self.table.dim(), true);
+        for gap in &self.gaps {
+            for row in gap.rows.clone() {
+                left[[row, gap.column]] = false;
+            }
+        }
+        Observed { left, taken: 0 }
+    }
+
     /// A power of two that no magnitude exceeds: a bound that tells the server little.
     pub(crate) fn bound(&self) -> f64 {
         let most = self.table.iter().fold(1.0_f64, |m, x| m.max(x.abs()));
         most.log2().ceil().exp2()
+    }
+}
+
+/// Counts the values of a series that are sent, each once however often a layout repeats it.
+pub(crate) struct Observed {
+    left: Array2<bool>,
+    /// How many were taken.
+    pub(crate) taken: usize,
+}
+
+impl Observed {
+    /// Takes a value, if it is there and was not taken before.
+    pub(crate) fn take(&mut self, row: usize, column: usize) {
+        if let Some(left) = self.left.get_mut([row, column]) {
+            self.taken += usize::from(std::mem::replace(left, false));
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use hexperiment_core::program::Public;
-use hexperiment_core::task::TaskError;
+use hexperiment_core::task::{InputTable, TaskError};
 use ndarray::Array2;
 
 use crate::gaps::Gap;
@@ -22,7 +22,7 @@ const USUAL_LENGTH: usize = 4096;
 /// The segments of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Segments {
-    /// How many.
+    /// Number of them.
     pub(crate) count: usize,
     /// Rows from the beginning of one to that of the next.
     pub(crate) stride: usize,
@@ -132,7 +132,17 @@ pub(crate) fn lay_out(
     for (mut column, step) in table.columns_mut().into_iter().zip(&read) {
         column.assign(&ndarray::Array1::from(segments.table(series, *step)));
     }
+    let mut observed = series.observed();
+    for (step, segment) in read
+        .iter()
+        .flat_map(|step| (0..segments.count).map(move |segment| (step, segment)))
+    {
+        for sensor in 0..series.table.ncols() {
+            observed.take(segment * segments.stride + step, sensor);
+        }
+    }
     let names = read.iter().map(|step| format!("step {step}")).collect();
+    let table = InputTable::new(table, observed.taken);
     let values = draft.input("series".into(), names, table)?;
     let value_of: BTreeMap<usize, _> = read.iter().copied().zip(values).collect();
 
@@ -146,7 +156,7 @@ pub(crate) fn lay_out(
         sums.push(draft.builder.weighted_sum(terms.collect(), 0.0)?);
     }
     let steps = sums.len();
-    draft.output("filled".into(), sums, least)?;
+    draft.output("filled".into(), sums, length, least)?;
     let places = cells.into_iter().map(|(step, row, divisor)| Place {
         output: 0,
         row,

@@ -7,12 +7,12 @@ use hexperiment_core::dataset::{
     Dataset, DatasetRequest, DatasetSource, MissingPolicy, Provenance,
 };
 use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::program::OpKind;
 use hexperiment_core::program::lower::{Capabilities, lower};
+use hexperiment_core::program::{OpKind, OutputId};
 use hexperiment_core::registry;
-use hexperiment_core::scheme::CompileRequest;
+use hexperiment_core::scheme::{Ciphertexts, CompileRequest, Decryptor, SchemeError};
 use hexperiment_core::security::SecurityDemand;
-use hexperiment_core::session::Session;
+use hexperiment_core::session::{Session, SessionReport};
 use hexperiment_core::task::{PrepareRequest, Prepared, Quality, Task, TaskError};
 use ndarray::{Array2, ArrayView1, array};
 use scheme_plaintext as _;
@@ -60,6 +60,27 @@ fn prepare(data: &Dataset, given: &[(&str, OptionValue)]) -> Result<Box<dyn Prep
 }
 
 fn run(prepared: &dyn Prepared) -> Quality {
+    let (quality, report) = run_off(prepared, 0.0);
+    assert_eq!(report.traffic.rounds, 1);
+    assert!(report.errors.violation.is_none());
+    quality
+}
+
+/// Adds a fixed error to all that it decrypts.
+struct Off(Box<dyn Decryptor>, f64);
+
+impl Decryptor for Off {
+    fn decrypt(
+        &self,
+        output: OutputId,
+        ciphertexts: &Ciphertexts,
+    ) -> Result<Array2<f64>, SchemeError> {
+        Ok(self.0.decrypt(output, ciphertexts)? + self.1)
+    }
+}
+
+/// Runs where everything that is decrypted is `off`.
+fn run_off(prepared: &dyn Prepared, off: f64) -> (Quality, SessionReport) {
     let scheme = registry::scheme("plaintext").unwrap();
     let none = Options::default();
     let lowered = lower(prepared.program(), &scheme.capabilities(&none).unwrap()).unwrap();
@@ -75,13 +96,12 @@ fn run(prepared: &dyn Prepared) -> Quality {
             threads: 1,
         })
         .unwrap();
-    let keys = circuit.generate_keys().unwrap();
+    let mut keys = circuit.generate_keys().unwrap();
+    keys.decryptor = Box::new(Off(keys.decryptor, off));
     let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
     let outcome = prepared.run(&mut session).unwrap();
     let report = session.finish();
-    assert_eq!(report.traffic.rounds, 1);
-    assert!(report.errors.violation.is_none());
-    prepared.score(&outcome).unwrap()
+    (prepared.score(&outcome).unwrap(), report)
 }
 
 fn value(quality: &Quality, name: &str) -> f64 {
@@ -94,7 +114,7 @@ fn longest(data: &Dataset) -> usize {
     gaps.iter().map(|g| g.rows.len()).max().unwrap_or(0)
 }
 
-/// Every layout, number of segments and side of division gives what interpolation in clear does.
+/// Every layout, number of segments and side of division gives what interpolation in the clear does.
 #[track_caller]
 fn check(data: &Dataset, hidden_share: f64) {
     let missing = data.features.iter().filter(|x| x.is_nan()).count();
@@ -156,6 +176,67 @@ fn layouts_agree_with_interpolation_in_clear() {
     check(&waves(2, 1, |i, _| i == 1), 0.0);
     // A constant sensor has no deviation.
     check(&data(array![[7.1], [X], [7.1], [7.1]]), 0.0);
+}
+
+/// Sums come back where the client divides; errors are those of filled values all the same, whoever
+/// divides.
+#[test]
+fn errors_are_in_standard_deviations() {
+    // One gap of three: each value is a sum over 4, of pairs over 4 or 2; masked over 12.
+    let series = waves(41, 3, |i, j| j == 1 && (7..10).contains(&i));
+    for (layout, mask, least) in [
+        ("steps", "public", 4.0),
+        ("pairs", "public", 2.0),
+        ("steps", "encrypted", 12.0),
+    ] {
+        for (division, divisor) in [("client", least), ("server", 1.0)] {
+            let given = [
+                text("division", division),
+                text("layout", layout),
+                text("mask", mask),
+                ("hidden_share", OptionValue::Number(0.0)),
+            ];
+            let prepared = prepare(&series, &given).unwrap();
+            let (_, report) = run_off(prepared.as_ref(), 0.5);
+            for error in [report.errors.max_abs, report.errors.noise] {
+                assert!(
+                    (error - 0.5 / divisor).abs() < 1e-9,
+                    "{layout} {mask} {division}: {error}"
+                );
+            }
+        }
+    }
+}
+
+/// Values are sent once, however often segments and neighbours repeat them, and those that are
+/// missing not at all.
+#[test]
+fn observed_values_are_the_data_that_are_sent() {
+    let series = waves(60, 5, |i, j| (i + j) % 4 == 0);
+    let observed = series.features.iter().filter(|x| !x.is_nan()).count();
+    let gaps = find(series.features.view(), &series.columns).unwrap();
+    let sources: std::collections::BTreeSet<(usize, usize)> = gaps
+        .iter()
+        .flat_map(Gap::fills)
+        .flat_map(|fill| fill.sources.into_iter().map(move |s| (s.row, fill.column)))
+        .collect();
+    for (layout, mask, segments, expect) in [
+        ("steps", "public", 1, observed),
+        ("steps", "public", 7, observed),
+        ("pairs", "public", 0, sources.len()),
+        // And a bit for each value.
+        ("steps", "encrypted", 7, observed + 300),
+    ] {
+        let given = [
+            text("layout", layout),
+            text("mask", mask),
+            ("segments", OptionValue::Integer(segments)),
+            ("hidden_share", OptionValue::Number(0.0)),
+        ];
+        let (_, report) = run_off(prepare(&series, &given).unwrap().as_ref(), 0.0);
+        let sent = report.traffic.clear_values;
+        assert_eq!(sent, expect as u64, "{layout} {mask} {segments}");
+    }
 }
 
 /// The value that fills `row`, by looking left and right of it.

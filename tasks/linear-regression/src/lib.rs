@@ -75,7 +75,9 @@ impl Task for LinearRegression {
             Some(OptionValue::Text(path)) => load(Path::new(path), &partition, settings)?,
             _ => fit(&partition, settings)?,
         };
+        notes.extend(table.note_on_encryption());
         let truth = partition.test.target.to_vec();
+        notes.extend(metrics::few_rows(truth.len()));
         if truth.iter().all(|y| *y == truth[0]) {
             notes.push(format!(
                 "every target of the test part is {}: R2 is undefined and left out",
@@ -100,7 +102,7 @@ impl Task for LinearRegression {
             notes,
             protocol: OneRound {
                 program: builder.finish()?,
-                table,
+                samples: table.encrypted.into(),
             },
         }))
     }

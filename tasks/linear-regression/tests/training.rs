@@ -54,6 +54,7 @@ struct Run {
     prepared: Box<dyn Prepared>,
     outcome: Outcome,
     quality: Quality,
+    clear_values: u64,
 }
 
 impl Run {
@@ -103,6 +104,7 @@ fn run(data: &Dataset, options: &Options) -> Result<Run, TaskError> {
         prepared,
         outcome,
         quality,
+        clear_values: report.traffic.clear_values,
     })
 }
 
@@ -142,6 +144,27 @@ fn both_methods_find_least_squares() {
     check(&[method("gradient"), iterations(30)], 1e-3);
     let short = ("vector_length", OptionValue::Integer(128));
     check(&[method("gradient"), iterations(30), short], 1e-3);
+}
+
+/// Rows with their targets are sent, whatever pads them; parties send moments.
+#[test]
+fn rows_are_the_data_that_are_sent() {
+    #[track_caller]
+    fn check(given: &[(&str, OptionValue)], expect: u64) {
+        let run = run(&data(300), &options(given)).unwrap();
+        assert_eq!(run.clear_values, expect, "{given:?}");
+        assert_eq!(run.prepared.samples(), 200);
+        let notes = run.quality.notes.join("; ");
+        assert!(
+            notes.contains("samples are the 200 training rows"),
+            "{notes}"
+        );
+        assert!(!notes.contains("before encryption"), "{notes}");
+    }
+    check(&[], 200 * 5);
+    check(&[("vector_length", OptionValue::Integer(64))], 200 * 5);
+    check(&[("method", text("gradient"))], 200 * 5);
+    check(&[("parties", OptionValue::Integer(7))], 7 * 6 * 7 / 2);
 }
 
 #[test]

@@ -72,6 +72,7 @@ impl Inference {
             Some(OptionValue::Text(path)) => load(Path::new(path), &partition, settings)?,
             _ => train(options, &partition, settings)?,
         };
+        notes.extend(table.note_on_encryption());
         let (logit_cut, cut_note) = rule.cut(&model.scores(&table.train).to_vec())?;
         notes.extend(cut_note);
 
@@ -82,6 +83,8 @@ impl Inference {
             logit_cut,
             options.number("precision")?,
         )?;
+        let truth = partition.test.target.to_vec();
+        notes.extend(metrics::few_of_a_class(&truth));
         let scores = model.scores(&table.test);
         let (plain, cut) = match wanted {
             Wanted::Logit => (scores.to_vec(), logit_cut),
@@ -92,9 +95,12 @@ impl Inference {
             }
         };
         Ok(Self {
-            protocol: OneRound { program, table },
+            protocol: OneRound {
+                program,
+                samples: table.encrypted.into(),
+            },
             wanted,
-            truth: partition.test.target.to_vec(),
+            truth,
             plain,
             cut,
             notes,

@@ -3,12 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::sync::{Arc, Mutex};
+
 use hexperiment_core::dataset::{Dataset, MissingPolicy, Provenance, Target};
 use hexperiment_core::options::{OptionValue, Options};
 use hexperiment_core::program::lower::lower;
-use hexperiment_core::program::{OpKind, Program};
+use hexperiment_core::program::{OpKind, OutputId, Program};
 use hexperiment_core::registry;
-use hexperiment_core::scheme::CompileRequest;
+use hexperiment_core::scheme::{
+    Ciphertexts, CompileRequest, Decryptor, Evaluator, KeySet, SchemeError,
+};
 use hexperiment_core::security::SecurityDemand;
 use hexperiment_core::session::{Session, SessionReport};
 use hexperiment_core::task::{Outcome, PrepareRequest, Prepared, Quality, Task, TaskError};
@@ -77,6 +81,17 @@ impl Run {
 }
 
 fn run(data: &Dataset, options: &Options) -> Result<Run, TaskError> {
+    let run = run_on(data, options, |keys| keys)?;
+    assert!(run.report.errors.violation.is_none());
+    Ok(run)
+}
+
+/// Runs with the keys changed.
+fn run_on(
+    data: &Dataset,
+    options: &Options,
+    change: impl FnOnce(KeySet) -> KeySet,
+) -> Result<Run, TaskError> {
     let prepared = LogisticRegression.prepare(PrepareRequest {
         options,
         data,
@@ -97,11 +112,10 @@ fn run(data: &Dataset, options: &Options) -> Result<Run, TaskError> {
             threads: 1,
         })
         .unwrap();
-    let keys = circuit.generate_keys().unwrap();
+    let keys = change(circuit.generate_keys().unwrap());
     let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
     let outcome = prepared.run(&mut session)?;
     let report = session.finish();
-    assert!(report.errors.violation.is_none());
     let quality = prepared.score(&outcome)?;
     Ok(Run {
         prepared,
@@ -160,6 +174,125 @@ fn every_method_is_the_algorithm_in_clear() {
     check(&[&[method("fixed-hessian")], &given[..]].concat(), 3, 2);
     let parties = ("parties", OptionValue::Integer(7));
     check(&[method("fixed-hessian"), parties], 1, 0);
+}
+
+/// What is sent is the rows with their labels, not what pads or repeats them, and the weights of
+/// each epoch.
+#[test]
+fn rows_are_the_data_that_are_sent() {
+    #[track_caller]
+    fn check(given: &[(&str, OptionValue)], expect: u64) {
+        let run = run(&data(300), &options(given)).unwrap();
+        assert_eq!(run.report.traffic.clear_values, expect, "{given:?}");
+        // Padded to 256 x 8.
+        assert!(run.report.traffic.upload_bytes > 8 * expect);
+        assert_eq!(run.prepared.samples(), 200);
+        assert_eq!(run.quality.samples, 100);
+        let notes = run.quality.notes.join("; ");
+        assert!(
+            notes.contains("samples are the 200 training rows"),
+            "{notes}"
+        );
+        assert!(notes.contains("on 100 test rows"), "{notes}");
+    }
+    let method = |name: &str| ("method", text(name));
+    let balanced = ("class_weight", text("balanced"));
+    let rows = 200 * 5;
+    check(&[method("nesterov")], rows);
+    // Counted rows are the same data.
+    check(&[method("nesterov"), balanced.clone()], rows);
+    let short = ("vector_length", OptionValue::Integer(256));
+    check(&[method("nesterov"), short], rows);
+    check(&[method("refresh"), balanced], rows + 4 * 5);
+    check(&[method("fixed-hessian")], rows);
+    let steps = ("steps", OptionValue::Integer(3));
+    check(&[method("fixed-hessian"), steps], rows + 3 * 5);
+}
+
+/// Test values are scored in the clear: none of them is moved before encryption.
+#[test]
+fn no_test_value_is_encrypted() {
+    let mut data = data(300);
+    for row in data.test.clone() {
+        data.features[[row, 3]] *= 1.5;
+    }
+    let told = |mode: &str| {
+        let run = run(&data, &options(&[("mode", text(mode))])).unwrap();
+        run.quality.notes.join("; ").contains("before encryption")
+    };
+    assert!(told("inference"));
+    assert!(!told("training"));
+}
+
+/// Notes what is asked of an evaluator.
+struct Spy(Box<dyn Evaluator>, Arc<Mutex<Vec<Vec<usize>>>>);
+
+impl Evaluator for Spy {
+    fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
+        self.1.lock().unwrap().push(vec![]);
+        self.0.evaluate(inputs)
+    }
+
+    fn evaluate_only(
+        &self,
+        inputs: &[Ciphertexts],
+        wanted: &[OutputId],
+    ) -> Result<Vec<Ciphertexts>, SchemeError> {
+        let places = wanted.iter().map(|output| output.index()).collect();
+        self.1.lock().unwrap().push(places);
+        self.0.evaluate_only(inputs, wanted)
+    }
+}
+
+/// The first Newton step takes the moments, which are output 0, each further one the gradient.
+#[test]
+fn a_step_computes_what_it_needs() {
+    let asked = Arc::new(Mutex::new(vec![]));
+    let given = [
+        ("method", text("fixed-hessian")),
+        ("steps", OptionValue::Integer(3)),
+    ];
+    let run = run_on(&data(300), &options(&given), |mut keys| {
+        keys.evaluator = Box::new(Spy(keys.evaluator, asked.clone()));
+        keys
+    });
+    assert!(run.unwrap().value("weight_error") < 1e-9);
+    assert_eq!(*asked.lock().unwrap(), [[0], [1], [1]]);
+}
+
+/// Adds a fixed error to all that it decrypts.
+struct Off(Box<dyn Decryptor>, f64);
+
+impl Decryptor for Off {
+    fn decrypt(
+        &self,
+        output: OutputId,
+        ciphertexts: &Ciphertexts,
+    ) -> Result<Array2<f64>, SchemeError> {
+        Ok(self.0.decrypt(output, ciphertexts)? + self.1)
+    }
+}
+
+/// Weights come back times the number of rows, and gradients too: errors are those of one.
+#[test]
+fn errors_are_in_the_weights_unit() {
+    for method in ["nesterov", "refresh"] {
+        let given = [
+            ("method", text(method)),
+            ("iterations", OptionValue::Integer(1)),
+        ];
+        let run = run_on(&data(300), &options(&given), |mut keys| {
+            keys.decryptor = Box::new(Off(keys.decryptor, 0.5));
+            keys
+        });
+        let errors = run.unwrap().report.errors;
+        assert!((errors.max_abs - 0.5 / 200.0).abs() < 1e-12, "{errors:?}");
+        assert!((errors.noise - 0.5 / 200.0).abs() < 1e-12, "{errors:?}");
+        // Tolerances are of what is decrypted.
+        let violation = errors.violation.unwrap();
+        let off = violation.received - violation.expected;
+        assert!((off - 0.5).abs() < 1e-9, "{violation:?}");
+    }
 }
 
 #[test]

@@ -29,7 +29,6 @@ const LONGEST_NAME: usize = 40;
 #[derive(Clone, Debug)]
 pub(crate) struct Gallery {
     frames: Vec<Frame>,
-    colours: usize,
     all: usize,
 }
 
@@ -39,20 +38,23 @@ struct Frame {
     name: String,
     rows: usize,
     columns: usize,
+    /// 3, or 1 of grey levels.
+    colours: usize,
     /// Where its levels begin among those of all images.
     start: usize,
 }
 
 impl Gallery {
     pub(crate) fn new(pictures: &Pictures, pooling: Pooling) -> Self {
-        let all = pictures.names.len();
+        let all = pictures.pictures.len();
         let digits = all.to_string().len();
         let mut frames = Vec::new();
         let mut start = 0;
-        let first_planes = pictures.planes.iter().step_by(pictures.colours);
-        for (number, (name, plane)) in pictures.names.iter().zip(first_planes).enumerate() {
+        for (number, picture) in pictures.pictures.iter().enumerate() {
+            let plane = &pictures.planes[picture.planes.start];
             let (rows, columns) = (pooling.count(plane.nrows()), pooling.count(plane.ncols()));
-            let name = safe(name);
+            let colours = picture.planes.len();
+            let name = safe(&picture.name);
             frames.push(Frame {
                 // Names alone may be the same.
                 name: match all {
@@ -61,16 +63,13 @@ impl Gallery {
                 },
                 rows,
                 columns,
+                colours,
                 start,
             });
-            start += rows * columns * pictures.colours;
+            start += rows * columns * colours;
         }
         frames.truncate(MOST_IMAGES);
-        Self {
-            frames,
-            colours: pictures.colours,
-            all,
-        }
+        Self { frames, all }
     }
 
     /// In words, for the report: what is not left.
@@ -85,7 +84,7 @@ impl Gallery {
     pub(crate) fn files(&self, pooled: &[f64], clear: &[f64]) -> Result<Vec<Artefact>, TaskError> {
         let mut files = Vec::with_capacity(3 * self.frames.len());
         for frame in &self.frames {
-            let size = frame.rows * frame.columns * self.colours;
+            let size = frame.rows * frame.columns * frame.colours;
             let of_frame = frame.start..frame.start + size;
             let (Some(pooled), Some(clear)) = (pooled.get(of_frame.clone()), clear.get(of_frame))
             else {
@@ -93,21 +92,23 @@ impl Gallery {
                 continue;
             };
             let difference = pooled.iter().zip(clear).map(|(x, y)| shown(x - y));
-            files.push(self.file(frame, "pooled", pooled)?);
-            files.push(self.file(frame, "clear", clear)?);
+            files.push(frame.file("pooled", pooled)?);
+            files.push(frame.file("clear", clear)?);
             let kind = format!("difference-x{AMPLIFIED}");
-            files.push(self.file(frame, &kind, &difference.collect::<Vec<_>>())?);
+            files.push(frame.file(&kind, &difference.collect::<Vec<_>>())?);
         }
         Ok(files)
     }
+}
 
-    fn file(&self, frame: &Frame, kind: &str, levels: &[f64]) -> Result<Artefact, TaskError> {
-        let name = format!("{}-{kind}.png", frame.name);
-        let area = frame.rows * frame.columns;
+impl Frame {
+    fn file(&self, kind: &str, levels: &[f64]) -> Result<Artefact, TaskError> {
+        let name = format!("{}-{kind}.png", self.name);
+        let area = self.rows * self.columns;
         // Planes become channels.
         let channels = (0..area).flat_map(|pixel| levels.iter().skip(pixel).step_by(area));
         let bytes: Vec<u8> = channels.map(|level| level.round() as u8).collect();
-        let (width, height) = (frame.columns as u32, frame.rows as u32);
+        let (width, height) = (self.columns as u32, self.rows as u32);
         let image: Option<DynamicImage> = match self.colours {
             1 => GrayImage::from_raw(width, height, bytes).map(Into::into),
             _ => RgbImage::from_raw(width, height, bytes).map(Into::into),

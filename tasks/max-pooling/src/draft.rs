@@ -4,10 +4,13 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use hexperiment_core::program::{
-    Column, Input, Interval, Output, Party, Program, ProgramBuilder, ValueId,
+    Column, Input, InputId, Interval, Output, Party, Program, ProgramBuilder, ValueId,
 };
-use hexperiment_core::task::{Outcome, TaskError};
+use hexperiment_core::session::Session;
+use hexperiment_core::task::{InputTable, Outcome, TaskError};
 use ndarray::Array2;
+
+use crate::pictures::Plane;
 
 /// The brightest grey level.
 pub(crate) const WHITE: f64 = 255.0;
@@ -40,6 +43,15 @@ impl Pooling {
     /// Windows along a side of so many pixels, at least as many as a window has.
     pub(crate) fn count(&self, side: usize) -> usize {
         (side - self.window) / self.stride + 1
+    }
+
+    /// Pixels of a plane that any window has.
+    pub(crate) fn covered(&self, (rows, columns): (usize, usize)) -> usize {
+        let along = |side: usize| {
+            let windows = self.count(side);
+            (windows - 1) * self.stride.min(self.window) + self.window
+        };
+        along(rows) * along(columns)
     }
 
     /// What the client divides results by.
@@ -76,7 +88,7 @@ impl Pooling {
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     pub(crate) program: Program,
-    pub(crate) table: Array2<f64>,
+    pub(crate) table: InputTable,
     /// The element of each result, in the order of pictures' planes, rows, columns.
     places: Vec<usize>,
     divisor: f64,
@@ -85,11 +97,21 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The results in grey levels, in order.
+    /// One round; what comes back is in grey levels, whoever divides.
+    pub(crate) fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
+        let tables = std::slice::from_ref(&self.table);
+        if self.divisor == 1.0 {
+            return Outcome::of_one_round(session, tables);
+        }
+        let length = self.program.input(InputId::from_index(0)).length;
+        let divisors = Array2::from_elem((length, 1), self.divisor);
+        Outcome::of_one_round_divided(session, tables, &[divisors])
+    }
+
+    /// The results in order.
     pub(crate) fn read(&self, outcome: &Outcome) -> Vec<f64> {
         let results = outcome.outputs[0].column(0);
-        let read = |place: &usize| results[*place] / self.divisor;
-        self.places.iter().map(read).collect()
+        self.places.iter().map(|place| results[*place]).collect()
     }
 }
 
@@ -153,9 +175,10 @@ impl Draft {
         }
     }
 
-    /// The layout; `results` holds a pooled pixel at each of `places`.
+    /// The layout of `planes`; `results` holds a pooled pixel at each of `places`.
     pub(crate) fn finish(
         mut self,
+        planes: &[Plane],
         results: ValueId,
         places: Vec<usize>,
         note: String,
@@ -168,7 +191,10 @@ impl Draft {
         })?;
         Ok(Layout {
             program: self.builder.finish()?,
-            table: self.table,
+            table: InputTable::new(
+                self.table,
+                planes.iter().map(|p| self.pooling.covered(p.dim())).sum(),
+            ),
             places,
             divisor,
             note,

@@ -76,7 +76,7 @@ pub(crate) fn lay_out(pictures: &Pictures, pooling: Pooling) -> Result<Layout, T
         step: width,
     };
     let (_, pooled) = line.pool(&mut draft, &across, pooling.weight())?;
-    draft.finish(pooled, places, note)
+    draft.finish(planes, pooled, places, note)
 }
 
 /// One direction of the grid.

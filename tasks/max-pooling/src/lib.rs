@@ -179,7 +179,7 @@ impl Prepared for Pooled {
     }
 
     fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
-        Outcome::of_one_round(session, std::slice::from_ref(&self.layout.table))
+        self.layout.run(session)
     }
 
     fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError> {

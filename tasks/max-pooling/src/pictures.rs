@@ -1,5 +1,7 @@
 //! Pictures out of a table of pixels.
 
+use std::ops::Range;
+
 use hexperiment_core::dataset::Dataset;
 use hexperiment_core::dataset::pixels::{COLOURS, GREY, PLACE};
 use hexperiment_core::task::TaskError;
@@ -14,10 +16,16 @@ pub(crate) type Plane = Array2<f64>;
 #[derive(Clone, Debug)]
 pub(crate) struct Pictures {
     pub(crate) planes: Vec<Plane>,
-    /// Planes of each picture.
-    pub(crate) colours: usize,
-    /// Of each picture: its file's, or what it is called.
-    pub(crate) names: Vec<String>,
+    pub(crate) pictures: Vec<Picture>,
+}
+
+/// One picture among others.
+#[derive(Clone, Debug)]
+pub(crate) struct Picture {
+    /// Its file's, or what it is called.
+    pub(crate) name: String,
+    /// Its planes, by place: three of colours, or one of grey levels.
+    pub(crate) planes: Range<usize>,
 }
 
 const HELP: &str = "name an image or a folder of images: `use = \"scene\"`, or `path = \"my.png\"`, \
@@ -34,7 +42,7 @@ impl Pictures {
         let columns = Columns::of(data)?;
         let numbers = data.features.column(columns.image);
         let mut planes = Vec::new();
-        let mut names = Vec::new();
+        let mut pictures = Vec::new();
         let mut start = 0;
         for (number, run) in numbers.to_vec().chunk_by(|a, b| a == b).enumerate() {
             let name = name(data, number);
@@ -44,6 +52,7 @@ impl Pictures {
             if let (true, [red, green, blue]) = (grey, &colours[..]) {
                 colours = vec![luma(red, green, blue)];
             }
+            let first = planes.len();
             for plane in colours {
                 planes.push(match crop {
                     None => plane,
@@ -52,26 +61,24 @@ impl Pictures {
                     }
                 });
             }
-            names.push(name);
+            pictures.push(Picture {
+                name,
+                planes: first..planes.len(),
+            });
         }
-        Ok(Self {
-            colours: if grey { 1 } else { columns.shown.len() },
-            planes,
-            names,
-        })
+        Ok(Self { planes, pictures })
     }
 
     /// Fails where a picture is smaller than a window.
     pub(crate) fn check_window(&self, window: usize) -> Result<(), TaskError> {
-        let fits = |plane: &Plane| plane.nrows() >= window && plane.ncols() >= window;
-        match self.planes.iter().position(|plane| !fits(plane)) {
-            None => Ok(()),
-            Some(at) => {
-                let name = &self.names[at / self.colours];
+        let small = |plane: &&Plane| plane.nrows() < window || plane.ncols() < window;
+        for picture in &self.pictures {
+            if let Some(plane) = self.planes[picture.planes.clone()].iter().find(small) {
                 let size = (window, window);
-                Err(too_small(name, &self.planes[at], size, "`window`"))
+                return Err(too_small(&picture.name, plane, size, "`window`"));
             }
         }
+        Ok(())
     }
 }
 
@@ -80,8 +87,8 @@ struct Columns {
     image: usize,
     row: usize,
     column: usize,
-    /// One of grey levels, or three of colours.
-    shown: Vec<usize>,
+    /// One of grey levels, three of colours, or both kinds, of which each picture has one.
+    shown: Vec<Vec<usize>>,
 }
 
 impl Columns {
@@ -95,11 +102,16 @@ impl Columns {
         };
         let all = |names: &[&str]| names.iter().map(find).collect::<Result<Vec<_>, _>>();
         let [image, row, column] = PLACE;
+        let (image, row, column) = (find(&image)?, find(&row)?, find(&column)?);
+        let shown: Vec<Vec<usize>> = [all(&COLOURS), all(&GREY)].into_iter().flatten().collect();
+        if shown.is_empty() {
+            all(&COLOURS)?;
+        }
         Ok(Self {
-            image: find(&image)?,
-            row: find(&row)?,
-            column: find(&column)?,
-            shown: all(&GREY).or_else(|_| all(&COLOURS))?,
+            image,
+            row,
+            column,
+            shown,
         })
     }
 
@@ -113,8 +125,12 @@ impl Columns {
             pixel[self.row] == (i / width) as f64 && pixel[self.column] == (i % width) as f64
         };
         let level = |x: &f64| (0.0..=WHITE).contains(x);
-        let shown = self.shown.iter();
-        if Some(count) != height.checked_mul(width)
+        let is_there = |kind: &&Vec<usize>| kind.iter().any(|c| !pixels[[0, *c]].is_nan());
+        // Colours or grey levels; if neither, or both, it is not whole.
+        let kinds: Vec<&Vec<usize>> = self.shown.iter().filter(is_there).collect();
+        let shown = kinds.first().into_iter().flat_map(|kind| kind.iter());
+        if kinds.len() != 1
+            || Some(count) != height.checked_mul(width)
             || !pixels.rows().into_iter().enumerate().all(in_order)
             || !shown.clone().all(|c| pixels.column(*c).iter().all(level))
         {

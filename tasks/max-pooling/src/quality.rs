@@ -4,7 +4,7 @@ use hexperiment_core::task::{Metric, Quality};
 use ndarray::s;
 
 use crate::draft::{Method, Pooling, WHITE};
-use crate::pictures::Pictures;
+use crate::pictures::{Picture, Pictures};
 
 /// The names of all that is measured.
 pub(crate) const METRICS: [&str; 6] = [
@@ -22,7 +22,8 @@ pub(crate) struct Measure {
     clear: Vec<f64>,
     method: Method,
     tolerance: f64,
-    colours: usize,
+    /// Pooled pixels, each with all its colours.
+    pixels: usize,
     images: usize,
 }
 
@@ -42,18 +43,22 @@ impl Measure {
                 }
             }
         }
+        let of_picture = |picture: &Picture| {
+            let (rows, columns) = pictures.planes[picture.planes.start].dim();
+            pooling.count(rows) * pooling.count(columns)
+        };
         Self {
             clear,
             method: pooling.method,
             tolerance,
-            colours: pictures.colours,
-            images: pictures.names.len(),
+            pixels: pictures.pictures.iter().map(of_picture).sum(),
+            images: pictures.pictures.len(),
         }
     }
 
     /// Pooled pixels, each with all its colours.
     pub(crate) fn pixels(&self) -> usize {
-        self.clear.len() / self.colours
+        self.pixels
     }
 
     /// Pooled in clear: planes, rows, columns, one picture after the other.

@@ -41,5 +41,6 @@ pub(crate) fn lay_out(pictures: &Pictures, pooling: Pooling) -> Result<Layout, T
         corners.len(),
         corners.len() * places
     );
-    draft.finish(pooled, (0..corners.len()).collect(), note)
+    let places = (0..corners.len()).collect();
+    draft.finish(&pictures.planes, pooled, places, note)
 }

@@ -7,13 +7,14 @@ use std::path::Path;
 use hexperiment_core::dataset::{Dataset, DatasetRequest, DatasetSource};
 use hexperiment_core::options::{OptionValue, Options};
 use hexperiment_core::program::lower::{Capabilities, lower};
-use hexperiment_core::program::{OpKind, Program};
+use hexperiment_core::program::{OpKind, OutputId, Program};
 use hexperiment_core::registry;
-use hexperiment_core::scheme::CompileRequest;
+use hexperiment_core::scheme::{Ciphertexts, CompileRequest, Decryptor, SchemeError};
 use hexperiment_core::security::SecurityDemand;
-use hexperiment_core::session::Session;
+use hexperiment_core::session::{Session, SessionReport};
 use hexperiment_core::task::{Outcome, PrepareRequest, Prepared, Quality, Task, TaskError};
 use image::{GrayImage, Luma, Rgb, RgbImage};
+use ndarray::Array2;
 use scheme_plaintext as _;
 use task_max_pooling::MaxPooling;
 
@@ -61,6 +62,27 @@ fn prepare(data: &Dataset, given: &Given<'_>) -> Result<Box<dyn Prepared>, TaskE
 }
 
 fn run(prepared: &dyn Prepared) -> (Outcome, Quality) {
+    let (outcome, quality, report) = run_off(prepared, 0.0);
+    assert_eq!(report.traffic.rounds, 1);
+    assert!(report.errors.violation.is_none());
+    (outcome, quality)
+}
+
+/// Adds a fixed error to all that it decrypts.
+struct Off(Box<dyn Decryptor>, f64);
+
+impl Decryptor for Off {
+    fn decrypt(
+        &self,
+        output: OutputId,
+        ciphertexts: &Ciphertexts,
+    ) -> Result<Array2<f64>, SchemeError> {
+        Ok(self.0.decrypt(output, ciphertexts)? + self.1)
+    }
+}
+
+/// Runs where everything that is decrypted is `off`.
+fn run_off(prepared: &dyn Prepared, off: f64) -> (Outcome, Quality, SessionReport) {
     let scheme = registry::scheme("plaintext").unwrap();
     let none = Options::default();
     let lowered = lower(prepared.program(), &scheme.capabilities(&none).unwrap()).unwrap();
@@ -76,14 +98,13 @@ fn run(prepared: &dyn Prepared) -> (Outcome, Quality) {
             threads: 1,
         })
         .unwrap();
-    let keys = circuit.generate_keys().unwrap();
+    let mut keys = circuit.generate_keys().unwrap();
+    keys.decryptor = Box::new(Off(keys.decryptor, off));
     let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
     let outcome = prepared.run(&mut session).unwrap();
     let report = session.finish();
-    assert_eq!(report.traffic.rounds, 1);
-    assert!(report.errors.violation.is_none());
     let quality = prepared.score(&outcome).unwrap();
-    (outcome, quality)
+    (outcome, quality, report)
 }
 
 fn value(quality: &Quality, name: &str) -> f64 {
@@ -150,12 +171,8 @@ fn check(data: &Dataset, image: &RgbImage, windows: &[u32], strides: &[u32]) {
             let inverted = quality.metric("inverted").map(|m| m.value);
             assert_eq!(inverted, (method == "max").then_some(0.0), "{case}");
             if layout == "windows" {
-                let divisor = match (method, division) {
-                    ("average", "client") => f64::from(window * window),
-                    _ => 1.0,
-                };
                 for (got, expect) in outcome.outputs[0].iter().zip(&expect) {
-                    assert!((got / divisor - expect).abs() < 1e-12, "{case}");
+                    assert!((got - expect).abs() < 1e-12, "{case}");
                 }
                 assert_eq!(outcome.outputs[0].nrows(), expect.len());
             }
@@ -228,7 +245,7 @@ fn folders_grey_images_and_crops() {
         assert_eq!(value(&quality, "images"), 2.0);
         assert_eq!(value(&quality, "max_error"), 0.0);
     }
-    // A grey image has the same level in all colours.
+    // A grey image has one plane, beside coloured ones too.
     let alone = file(&folder.path().join("a.png"));
     let results = |data: &Dataset, given: Given<'_>| {
         let (outcome, quality) = run(prepare(data, &given).unwrap().as_ref());
@@ -239,8 +256,9 @@ fn folders_grey_images_and_crops() {
     let (in_grey, samples) = results(&both, vec![text("colour", "grey")]);
     assert_eq!((in_grey.len(), samples), (8 + 6 * 3, 8 + 6 * 3));
     assert_eq!(in_grey[..8], levels);
-    let (coloured, _) = results(&both, vec![]);
-    assert_eq!(coloured[8..16], levels);
+    let (together, samples) = results(&both, vec![]);
+    assert_eq!((together.len(), samples), (8 + 3 * 6 * 3, 8 + 6 * 3));
+    assert_eq!(together[..8], levels);
     // The middle 4 x 2 of 5 x 9 is columns 0 to 3, rows 3 and 4.
     let (cut, samples) = results(&alone, vec![text("crop", "4x2")]);
     assert_eq!(samples, 2);
@@ -253,6 +271,96 @@ fn folders_grey_images_and_crops() {
             .unwrap()
     });
     assert_eq!(cut, expect.map(f64::from));
+}
+
+/// A grey image beside a coloured one weighs what its pixels weigh: an error in one of its levels is
+/// one in as many as there are, and what the notes count is what there is.
+#[test]
+fn a_grey_image_counts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    coloured(4, 4).save(folder.path().join("b.png")).unwrap();
+    let grey = GrayImage::from_fn(4, 4, |x, y| Luma([level(x, y, 0)]));
+    grey.save(folder.path().join("a.png")).unwrap();
+    let both = file(folder.path());
+    for layout in ["windows", "grid"] {
+        let prepared = prepare(&both, &vec![text("layout", layout)]).unwrap();
+        let (mut outcome, _) = run(prepared.as_ref());
+        // The first level is of the grey image, whose name comes first.
+        outcome.outputs[0][[0, 0]] += 2.0;
+        let quality = prepared.score(&outcome).unwrap();
+        assert_eq!(value(&quality, "exact_share"), 15.0 / 16.0, "{layout}");
+        assert_eq!(value(&quality, "mean_error"), 2.0 / 16.0, "{layout}");
+        assert_eq!(quality.samples, 8);
+        let note = &quality.notes[0];
+        let wanted = match layout {
+            "windows" => "64 values are encrypted of 64 that there are",
+            _ => "16 windows",
+        };
+        assert!(note.contains(wanted), "{note}");
+        let files = prepared.artefacts(&outcome).unwrap();
+        let kinds: Vec<_> = files
+            .iter()
+            .map(|f| {
+                image::load_from_memory(&f.bytes)
+                    .unwrap()
+                    .color()
+                    .has_color()
+            })
+            .collect();
+        assert_eq!(kinds, [false, false, false, true, true, true]);
+    }
+}
+
+/// An error of a sum is that of the mean times the pixels of a window; who divides, changes nothing
+/// of its unit.
+#[test]
+fn errors_are_in_grey_levels() {
+    let scene = manifest("scene");
+    for layout in ["windows", "grid"] {
+        for (division, off) in [("client", 9.0), ("server", 1.0)] {
+            let given = vec![
+                text("method", "average"),
+                text("layout", layout),
+                text("division", division),
+                whole("window", 3),
+            ];
+            let prepared = prepare(&scene, &given).unwrap();
+            let (_, quality, report) = run_off(prepared.as_ref(), off);
+            for error in [
+                report.errors.max_abs,
+                report.errors.noise,
+                value(&quality, "max_error"),
+            ] {
+                assert!((error - 1.0).abs() < 1e-9, "{layout} {division}: {error}");
+            }
+            // log2(255 / 1) at most, and nearly as much
+            let bits = report.errors.precision_bits;
+            assert!((7.5..8.0).contains(&bits), "{layout} {division}: {bits}");
+        }
+    }
+}
+
+/// Pixels are sent once, however often windows repeat them and vectors are padded.
+#[test]
+fn pixels_are_the_data_that_are_sent() {
+    #[track_caller]
+    fn check(layout: &str, window: usize, stride: usize, pixels: u64) {
+        let given = vec![
+            text("layout", layout),
+            whole("window", window),
+            whole("stride", stride),
+        ];
+        let prepared = prepare(&manifest("scene"), &given).unwrap();
+        let (_, _, report) = run_off(prepared.as_ref(), 0.0);
+        assert_eq!(report.traffic.clear_values, pixels);
+    }
+    for layout in ["windows", "grid"] {
+        check(layout, 2, 2, 3 * 48 * 40);
+        check(layout, 3, 1, 3 * 48 * 40);
+        // Windows of 2 begin at 0, 3, ... 45 and at 0, 3, ... 36.
+        check(layout, 2, 3, 3 * (16 * 2) * (13 * 2));
+        check(layout, 5, 4, 3 * (10 * 4 + 5) * (8 * 4 + 5));
+    }
 }
 
 /// Names and levels of the files that a run leaves; what came back is `off` in its first pixel.

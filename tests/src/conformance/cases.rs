@@ -134,6 +134,40 @@ pub(super) fn identity(name: &str, length: usize, ranges: &[Interval], precision
     build().unwrap_or_else(|e: ProgramError| panic!("{name}: {e}"))
 }
 
+/// Three weighted sums of two columns, each an output of its own.
+pub(super) fn three_outputs(name: &str, length: usize, share: f64) -> Program {
+    let precision = REALS.width() * share;
+    let build = || {
+        let mut builder = ProgramBuilder::new(name);
+        let column = |i| Column {
+            name: format!("x{i}"),
+            range: REALS,
+        };
+        let (_, x) = builder.input(Input {
+            name: "x".into(),
+            owner: Party::Client(0),
+            length,
+            columns: (0..2).map(column).collect(),
+            precision,
+        })?;
+        for (name, weights) in [
+            ("first", [0.75, -0.5]),
+            ("second", [0.25, 1.5]),
+            ("third", [-1.25, 0.5]),
+        ] {
+            let weights = weights.map(Public::Scalar);
+            let value = builder.weighted_sum(x.iter().copied().zip(weights).collect(), 0.25)?;
+            builder.output(Output {
+                name: name.into(),
+                values: vec![value],
+                precision: 2.0 * precision,
+            })?;
+        }
+        builder.finish()
+    };
+    build().unwrap_or_else(|e: ProgramError| panic!("{name}: {e}"))
+}
+
 /// What every scheme has: a weighted sum of three columns.
 pub(super) fn linear(name: &str, length: usize, share: f64) -> Program {
     let precision = 8.0 * share;
@@ -152,6 +186,11 @@ pub(super) fn linear(name: &str, length: usize, share: f64) -> Program {
 const REALS: Interval = Interval {
     low: -4.0,
     high: 4.0,
+};
+/// A range in which 0 is an outlier.
+const FAR: Interval = Interval {
+    low: 30.0,
+    high: 31.0,
 };
 const WHOLES: Interval = Interval {
     low: -4.0,
@@ -181,6 +220,47 @@ impl Maker {
         let program = program(name, self.length, &[REALS; 2], precisions, body);
         let draw = Draw::Real;
         self.cases.push(Case { program, draw });
+    }
+
+    /// On two columns of reals far from 0, of a length that is no power of two.
+    fn far(&mut self, name: &str, amplified: f64, body: Body<'_>) {
+        let precision = FAR.width() * self.share;
+        let precisions = (precision, amplified * precision);
+        let length = self.length - self.length / 4;
+        let program = program(name, length, &[FAR; 2], precisions, body);
+        let draw = Draw::Real;
+        self.cases.push(Case { program, draw });
+    }
+
+    /// Sums over groups of a power of two, and of none.
+    fn sums(&mut self) {
+        let length = self.length;
+        self.real("sums of pairs", 2.0, &|b, x| b.sum(x[0], 2.min(length)));
+        self.real("sum of all", length as f64, &|b, x| b.sum(x[0], length));
+        if length < 4 {
+            return;
+        }
+        let uneven = 3 * length / 4;
+        self.length = uneven;
+        self.real("sums of threes", 3.0, &|b, x| b.sum(x[0], 3));
+        self.real("sum of all, no power of two", uneven as f64, &|b, x| {
+            b.sum(x[0], uneven)
+        });
+        self.length = length;
+    }
+
+    fn polynomials(&mut self) {
+        self.real("0.5 - 0.25 x + 0.05 x^3", 4.0, &|b, x| {
+            let p = Polynomial::from_powers(REALS, &[0.5, -0.25, 0.0, 0.05])?;
+            b.polynomial(x[0], p)
+        });
+        // Of degree 15, it is some 10^29 at 0, where no element is. Slope: at most 2 times 0.02
+        // times 15^2, and 0.5.
+        self.far("a polynomial far from 0", 10.0, &|b, x| {
+            let mut wave = vec![0.0; 16];
+            (wave[1], wave[15]) = (0.25 * FAR.width(), 0.02 * FAR.width());
+            b.polynomial(x[0], Polynomial::from_chebyshev(FAR, wave)?)
+        });
     }
 
     /// On columns of whole numbers.
@@ -246,17 +326,11 @@ pub(super) fn cases(kind: OpKind, length: usize, share: f64) -> Vec<Case> {
             make.real("x, one to the left", 1.0, &|b, x| b.shift(x[0], 1));
             make.real("x, three to the right", 1.0, &|b, x| b.shift(x[0], -3));
         }
-        OpKind::Sum => {
-            make.real("sums of pairs", 2.0, &|b, x| b.sum(x[0], 2.min(length)));
-            make.real("sum of all", length as f64, &|b, x| b.sum(x[0], length));
-        }
+        OpKind::Sum => make.sums(),
         OpKind::Pick => make.real("the first of each half", 1.0, &|b, x| {
             b.pick(x[0], half.max(1))
         }),
-        OpKind::Polynomial => make.real("0.5 - 0.25 x + 0.05 x^3", 4.0, &|b, x| {
-            let p = Polynomial::from_powers(REALS, &[0.5, -0.25, 0.0, 0.05])?;
-            b.polynomial(x[0], p)
-        }),
+        OpKind::Polynomial => make.polynomials(),
         OpKind::Sigmoid => make.real("sigmoid", 1.0, &|b, x| b.sigmoid(x[0])),
         OpKind::Step => make.whole("step", &pair, &|b, x| b.step(x[0])),
         OpKind::Sign => make.whole("sign", &pair, &|b, x| b.push(Op::Sign(x[0]))),

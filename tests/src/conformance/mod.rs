@@ -7,7 +7,10 @@
 mod bytes;
 mod cases;
 mod keys;
+mod mutations;
 mod operations;
+mod profiles;
+mod random;
 mod shapes;
 mod statements;
 mod subject;
@@ -16,55 +19,95 @@ pub use bytes::{garbage_is_refused, other_circuits_are_refused, tampering_never_
 pub use keys::{
     encryption_is_randomised, keys_are_separate, nothing_shows_in_ciphertexts, threads_share_keys,
 };
+pub use mutations::mutations_never_panic;
 pub use operations::{
-    every_native_operation_is_the_oracles, missing_operations_are_rewritten_or_refused, round_trips,
+    every_native_operation_is_the_oracles, missing_operations_are_rewritten_or_refused,
+    outputs_are_computed_alone, round_trips,
 };
+pub use random::random_programs_are_the_oracles;
 pub use shapes::{inputs_are_checked, other_schemes_are_foreign, results_are_checked};
 pub use statements::{
     deep_programs_are_refused_or_satisfied, security_is_what_was_demanded, statements_are_complete,
 };
 pub use subject::{Profile, Subject};
 
-/// Makes a module of tests of one scheme: `conformance!(paillier)`, with a name of its own where
-/// the scheme's is no identifier: `conformance!(seal_ckks, "seal-ckks")`, and with a [`Profile`]
-/// where it needs smaller cases. The scheme's crate must be linked.
-#[macro_export]
-macro_rules! conformance {
-    ($module:ident) => {
-        $crate::conformance!($module, stringify!($module));
-    };
-    ($module:ident, $name:expr) => {
-        $crate::conformance!($module, $name, $crate::conformance::Profile::default());
-    };
-    ($module:ident, $name:expr, $profile:expr) => {
-        mod $module {
-            #[allow(unused_imports, reason = "profiles are written with names of the caller")]
-            use super::*;
+/// One check of the suite.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    /// Its name.
+    pub name: &'static str,
+    /// Panics where the scheme does not do what it must.
+    pub run: fn(&Subject),
+}
 
-            $crate::conformance!(@tests $name, $profile;
-                round_trips,
-                every_native_operation_is_the_oracles,
-                missing_operations_are_rewritten_or_refused,
-                inputs_are_checked,
-                results_are_checked,
-                other_schemes_are_foreign,
-                garbage_is_refused,
-                tampering_never_panics,
-                other_circuits_are_refused,
-                keys_are_separate,
-                encryption_is_randomised,
-                nothing_shows_in_ciphertexts,
-                threads_share_keys,
-                security_is_what_was_demanded,
-                deep_programs_are_refused_or_satisfied,
-                statements_are_complete,
-            );
+/// Calls another macro with what it is given, and the names of all checks: the one list of them.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! each_check {
+    ($($then:ident)::+; $($given:tt)*) => {
+        $($then)::+! {
+            $($given)*
+            round_trips,
+            outputs_are_computed_alone,
+            every_native_operation_is_the_oracles,
+            missing_operations_are_rewritten_or_refused,
+            random_programs_are_the_oracles,
+            inputs_are_checked,
+            results_are_checked,
+            other_schemes_are_foreign,
+            garbage_is_refused,
+            tampering_never_panics,
+            other_circuits_are_refused,
+            keys_are_separate,
+            encryption_is_randomised,
+            nothing_shows_in_ciphertexts,
+            threads_share_keys,
+            security_is_what_was_demanded,
+            deep_programs_are_refused_or_satisfied,
+            statements_are_complete,
         }
     };
+}
+
+macro_rules! table {
+    ($($name:ident,)*) => {
+        /// All of them.
+        pub const CHECKS: &[Check] = &[$(Check { name: stringify!($name), run: $name },)*];
+    };
+}
+each_check!(table;);
+
+/// Makes a module of tests of one scheme: `conformance!(paillier)`, with a name of its own where
+/// the scheme's is no identifier: `conformance!(seal_ckks, "seal-ckks")`, and with a [`Profile`]
+/// where it needs another than [`Profile::of`] yields. The scheme's crate must be linked.
+#[macro_export]
+macro_rules! conformance {
     (@tests $name:expr, $profile:expr; $($check:ident,)*) => {$(
         #[test]
         fn $check() {
             $crate::conformance::$check(&$crate::conformance::Subject::new($name, $profile));
         }
     )*};
+    ($module:ident) => {
+        $crate::conformance!($module, stringify!($module));
+    };
+    ($module:ident, $name:expr) => {
+        $crate::conformance!($module, $name, $crate::conformance::Profile::of($name));
+    };
+    ($module:ident, $name:expr, $profile:expr) => {
+        mod $module {
+            #[allow(unused_imports, reason = "profiles are written with names of the caller")]
+            use super::*;
+
+            $crate::each_check! { $crate::conformance; @tests $name, $profile; }
+
+            #[test]
+            #[ignore = "20,000 mutations take minutes: see `conformance::mutations`"]
+            fn mutations_never_panic() {
+                $crate::conformance::mutations_never_panic(
+                    &$crate::conformance::Subject::new($name, $profile),
+                );
+            }
+        }
+    };
 }

@@ -1,6 +1,6 @@
 //! Operations against the oracle.
 
-use hexperiment_core::program::{Interval, OpKind};
+use hexperiment_core::program::{Interval, OpKind, OutputId};
 use hexperiment_core::scheme::{Refusal, SchemeError};
 
 use super::Subject;
@@ -32,6 +32,30 @@ pub fn round_trips(subject: &Subject) {
         let ready = subject.ready(cases::identity(&name, length, &ranges, precision));
         for round in 0..ROUNDS {
             ready.check(&cases::tables(&ready.program, Draw::Real, round), 0.0);
+        }
+    }
+}
+
+/// Some of the outputs, in another order, are what they are among all of them.
+pub fn outputs_are_computed_alone(subject: &Subject) {
+    let length = 5.min(subject.profile.max_length);
+    let ready = subject.ready(cases::three_outputs(
+        "three outputs",
+        length,
+        subject.profile.precision,
+    ));
+    let tables = cases::tables(&ready.program, Draw::Real, 0);
+    let held = ready.encrypt(&tables).unwrap_or_else(|e| panic!("{e}"));
+    for wanted in [&[2, 0][..], &[1], &[0, 1, 2], &[]] {
+        let wanted: Vec<OutputId> = wanted.iter().map(|i| OutputId::from_index(*i)).collect();
+        let results = ready.keys.evaluator.evaluate_only(&held, &wanted);
+        let results = results.unwrap_or_else(|e| panic!("{wanted:?}: {e}"));
+        assert_eq!(results.len(), wanted.len(), "{wanted:?}");
+        for (output, result) in wanted.iter().zip(&results) {
+            let crossed = ready.cross(result).unwrap_or_else(|e| panic!("{e}"));
+            let got = ready.keys.decryptor.decrypt(*output, &crossed);
+            let got = got.unwrap_or_else(|e| panic!("{output:?} of {wanted:?}: {e}"));
+            ready.compare_one(*output, &tables, &got, 0.0);
         }
     }
 }

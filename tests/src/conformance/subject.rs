@@ -9,14 +9,14 @@ use hexperiment_core::security::{Protection, SecurityDemand};
 use ndarray::Array2;
 
 /// How large the cases may be, where a scheme is slow or coarse.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Profile {
     /// Rows at most.
     pub max_length: usize,
     /// The finest precision of inputs, as a share of their range's width.
     pub precision: f64,
     /// Settings that make the scheme cheaper: the cases are few and easy.
-    pub options: &'static [(&'static str, OptionValue)],
+    pub options: Vec<(String, OptionValue)>,
     /// Whether a sum takes a key that is sent: a public one, or one for evaluation.
     pub sums_take_keys: bool,
 }
@@ -26,7 +26,7 @@ impl Default for Profile {
         Self {
             max_length: 5000,
             precision: 1e-4,
-            options: &[],
+            options: vec![],
             sums_take_keys: true,
         }
     }
@@ -47,23 +47,33 @@ pub struct Subject {
 
 impl Subject {
     /// The registered scheme of this name; its options must be ones that it declares.
+    #[track_caller]
     pub fn new(name: &str, profile: Profile) -> Self {
-        let scheme = registry::scheme(name).unwrap_or_else(|e| panic!("{e}"));
+        Self::find(name, profile).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    /// The same; the error says what is not there.
+    pub fn find(name: &str, profile: Profile) -> Result<Self, String> {
+        let scheme = registry::scheme(name).map_err(|e| e.to_string())?;
         let specs = scheme.manifest().options;
         let given = profile.options.iter().map(|(key, value)| {
-            let spec = specs.iter().find(|s| s.name == *key);
-            let spec = spec.unwrap_or_else(|| panic!("{name} has no option {key}"));
+            let Some(spec) = specs.iter().find(|s| s.name == *key) else {
+                let known: Vec<&str> = specs.iter().map(|s| s.name).collect();
+                let known = known.join(", ");
+                return Err(format!("{name} has no option `{key}`; it has: {known}"));
+            };
             let value = spec.kind.check(value.clone());
-            (
-                (*key).to_owned(),
-                value.unwrap_or_else(|e| panic!("{key}: {e}")),
-            )
+            Ok((
+                key.clone(),
+                value.map_err(|e| format!("option `{key}`: {e}"))?,
+            ))
         });
-        Self {
+        let given = given.collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
             scheme,
-            profile,
             options: Options::with_defaults(&specs, given),
-        }
+            profile,
+        })
     }
 
     pub(super) fn capabilities(&self) -> Capabilities {
@@ -179,45 +189,50 @@ impl Ready {
 
     #[track_caller]
     pub(super) fn compare(&self, tables: &[Array2<f64>], got: &[Array2<f64>], approximation: f64) {
+        for (output, got) in self.program.output_ids().into_iter().zip(got) {
+            self.compare_one(output, tables, got, approximation);
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn compare_one(
+        &self,
+        id: OutputId,
+        tables: &[Array2<f64>],
+        got: &Array2<f64>,
+        approximation: f64,
+    ) {
         let name = self.program.name();
+        let i = id.index();
         let simulated = self.circuit.simulate(tables);
-        let simulated = simulated.unwrap_or_else(|e| panic!("{name}: simulate: {e}"));
+        let simulated = &simulated.unwrap_or_else(|e| panic!("{name}: simulate: {e}"))[i];
         let exact = self.program.interpret(tables);
-        let exact = exact.unwrap_or_else(|e| panic!("{name}: oracle: {e}"));
+        let exact = &exact.unwrap_or_else(|e| panic!("{name}: oracle: {e}"))[i];
         let tolerances = &self.circuit.parameters().noise_tolerance;
-        assert_eq!(tolerances.len(), exact.len(), "{name}: tolerances");
-        for (i, output) in self.program.outputs().iter().enumerate() {
-            let label = format!("{name}, output {}", output.name);
-            within(
-                &label,
-                "its simulation",
-                &got[i],
-                &simulated[i],
-                tolerances[i],
-            );
-            let finish = |table: &Array2<f64>| {
-                let finished = self.lowered.finish_one(OutputId::from_index(i), table);
-                finished.unwrap_or_else(|e| panic!("{label}: the client's part: {e}"))
-            };
-            let largest = exact[i].iter().fold(0.0_f64, |m, x| m.max(x.abs()));
-            let bound = output.precision + approximation * largest;
-            within(
-                &label,
-                "the oracle, simulated",
-                &finish(&simulated[i]),
-                &exact[i],
-                bound,
-            );
-            // A client's function may magnify noise, but no more than it magnifies the values.
-            if self.lowered.client(OutputId::from_index(i)).is_none() {
-                within(
-                    &label,
-                    "the oracle",
-                    &got[i],
-                    &exact[i],
-                    bound + tolerances[i],
-                );
-            }
+        assert_eq!(
+            tolerances.len(),
+            self.program.outputs().len(),
+            "{name}: tolerances"
+        );
+        let output = self.program.output(id);
+        let label = format!("{name}, output {}", output.name);
+        within(&label, "its simulation", got, simulated, tolerances[i]);
+        let finish = |table: &Array2<f64>| {
+            let finished = self.lowered.finish_one(id, table);
+            finished.unwrap_or_else(|e| panic!("{label}: the client's part: {e}"))
+        };
+        let largest = exact.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
+        let bound = output.precision + approximation * largest;
+        within(
+            &label,
+            "the oracle, simulated",
+            &finish(simulated),
+            exact,
+            bound,
+        );
+        // A client's function may magnify noise, but no more than it magnifies the values.
+        if self.lowered.client(id).is_none() {
+            within(&label, "the oracle", got, exact, bound + tolerances[i]);
         }
     }
 }

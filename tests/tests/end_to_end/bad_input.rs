@@ -1,5 +1,11 @@
 //! Bad input: the program says in which file and on which line, what it found, what it expected
-//! and a way out; it never panics, and it runs nothing.
+//! and what to do; it never panics, it says nothing that a terminal would obey, and it runs nothing.
+
+mod data_options;
+mod files;
+mod foreign_text;
+mod nonsense;
+mod sizes;
 
 use crate::harness::{Outcome, Place, experiment};
 
@@ -29,7 +35,7 @@ fn nothing_is_wrong() {
 pub fn refused(place: &Place, words: &[&str]) {
     for verb in ["check", "explain", "run"] {
         let outcome = place.call(&[verb, "e.toml"]);
-        outcome.ends_with(2).does_not_panic();
+        outcome.ends_with(2).does_not_panic().is_plain();
         for word in words.iter().chain(&["error: ", "\n  help: "]) {
             assert!(outcome.err.contains(word), "lacks {word:?}\n{outcome}");
         }
@@ -207,6 +213,14 @@ fn contradictions() {
         SCHEME,
         &["e.toml:8:", "\"a\"", "`labels` and `drop_columns`"],
     );
+    for (one, other) in [("one_hot", "drop_columns"), ("one_hot", "labels")] {
+        file(
+            &format!("{OWN}\n{one} = [\"a\"]\n{other} = [\"a\"]"),
+            TASK,
+            SCHEME,
+            &["e.toml:8:", "\"a\"", &format!("`{one}` and `{other}`")],
+        );
+    }
     file(
         WINE,
         "use = \"logistic-regression\"\nthreshold = 0.5\nalarm_rate = 0.1",
@@ -342,6 +356,7 @@ fn tables_that_cannot_be_read() {
         good(),
         "path = \"their.csv\"\ntarget = \"y\"",
         &[
+            "e.toml:6: `path` in [dataset]: ",
             "their.csv: cannot be read",
             "expected a file",
             "check the path",
@@ -471,7 +486,10 @@ fn fleets() {
     bad(
         &format!("{WINE}\ndevices = 50"),
         TASK,
-        &["wine-quality: `devices`", "data that are made"],
+        &[
+            "e.toml:7: `devices` in [dataset]: wine-quality: ",
+            "data that are made",
+        ],
     );
     for (option, most) in [("trees", 100), ("depth", 8), ("bits", 8)] {
         for value in [0, most + 1] {
@@ -589,6 +607,41 @@ fn command_lines() {
     arguments(&["--plugin", "no.so", "run", "e.toml"], &["no.so"]);
     arguments(&["--plugin", "my.csv", "list"], &["my.csv"]);
     arguments(&["cell"], &["for the program's own use"]);
+}
+
+/// A user's own file or folder where the link to the newest run would be: it is named, it stays,
+/// and nothing is run.
+#[test]
+fn what_stands_in_the_place_of_the_latest_run_stays() {
+    for (file, found) in [
+        (
+            "runs/latest",
+            "runs/latest: found a file, expected a link to the newest run",
+        ),
+        (
+            "runs/latest/mine.txt",
+            "runs/latest: found a folder, expected a link",
+        ),
+    ] {
+        let place = Place::new();
+        place.write("e.toml", experiment(WINE, TASK, SCHEME));
+        place.write(file, "mine");
+        let outcome = place.call(&["run", "e.toml"]);
+        outcome
+            .ends_with(2)
+            .does_not_panic()
+            .says(&[found, "help: ", "`--runs`"]);
+        assert_eq!(std::fs::read_to_string(place.path(file)).unwrap(), "mine");
+        let runs = std::fs::read_dir(place.path("runs")).unwrap().count();
+        assert_eq!(runs, 1, "a run was begun");
+    }
+    // A link of ours that leads nowhere any more is no obstacle.
+    let place = Place::new();
+    place.write("e.toml", experiment(WINE, TASK, SCHEME));
+    place.call(&["run", "e.toml"]).ends_with(0);
+    std::fs::remove_dir_all(place.latest().0).unwrap();
+    place.call(&["run", "e.toml"]).ends_with(0);
+    assert_eq!(place.latest().row("plaintext")["status"], "ok");
 }
 
 #[test]

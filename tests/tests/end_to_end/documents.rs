@@ -1,16 +1,20 @@
 //! What the documents show, held against what is there.
 
+use std::fs;
+
 use hexperiment_core::experiment::sections;
-use hexperiment_core::summary;
 
-use crate::harness::{Place, repository, text_of};
+use crate::conform::conform;
+use crate::harness::{Outcome, Place, repository, text_of};
 
-const DOCUMENTS: [&str; 5] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
     "ARCHITECTURE.md",
     "SECURITY.md",
     "BIAS.md",
     "CHANGELOG.md",
+    "docs/adding-a-task.md",
+    "docs/glossary.md",
 ];
 
 /// The blocks of a document in one language.
@@ -24,6 +28,78 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
         }
     }
     blocks
+}
+
+/// What a document quotes: a block that names a file behind its language, as in
+/// "```rust tasks/x/src/lib.rs"; path and text.
+fn quotes(text: &str) -> Vec<(&str, String)> {
+    let mut quotes = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some(language) = line.strip_prefix("```") {
+            let block: Vec<&str> = lines.by_ref().take_while(|l| *l != "```").collect();
+            if let Some((_, path)) = language.split_once(' ') {
+                quotes.push((path, block.join("\n")));
+            }
+        }
+    }
+    quotes
+}
+
+/// What is quoted stands in the file, to the letter, from the beginning of a line to the end of one.
+#[test]
+fn quotes_in_documents() {
+    for document in DOCUMENTS {
+        for (path, quote) in quotes(&text_of(document)) {
+            let found = format!("\n{}", text_of(path)).contains(&format!("\n{quote}\n"));
+            assert!(found, "{document} quotes what is not in {path}:\n{quote}");
+        }
+    }
+}
+
+/// The guide shows a whole task: nothing of its file is left out, and no code is the guide's own.
+#[test]
+fn the_guide_shows_a_whole_task() {
+    let (guide, file) = (
+        "docs/adding-a-task.md",
+        "tasks/column-statistics/src/lib.rs",
+    );
+    let text = text_of(guide);
+    let shown: Vec<String> = quotes(&text)
+        .into_iter()
+        .filter_map(|(path, quote)| (path == file).then_some(quote))
+        .collect();
+    let lines = |text: &str| -> Vec<String> {
+        let written = text.lines().filter(|l| !l.trim().is_empty());
+        written.map(str::to_owned).collect()
+    };
+    assert_eq!(lines(&shown.join("\n")), lines(&text_of(file)));
+    assert!(blocks(&text, "rust").is_empty(), "{guide} quotes no file");
+}
+
+/// Each term of the glossary stands once, in order, and the name and the file given for it exist.
+#[test]
+fn terms_in_the_glossary() {
+    let text = text_of("docs/glossary.md");
+    let rows = text.lines().filter(|l| l.starts_with("| ")).skip(2);
+    let mut terms: Vec<String> = Vec::new();
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [term, meaning, _, place] = cells[..] else {
+            panic!("four cells to a row: {row}");
+        };
+        assert!(!meaning.is_empty(), "{term}");
+        let spans: Vec<&str> = place.split('`').skip(1).step_by(2).collect();
+        let [name, path] = spans[..] else {
+            panic!("{term}: a name and a file, found {place}");
+        };
+        let file = text_of(path);
+        let mut words = file.split(|c: char| !c.is_alphanumeric() && c != '_');
+        assert!(words.any(|w| w == name), "{term}: {path} lacks {name}");
+        terms.push(term.to_lowercase());
+    }
+    assert!(terms.len() >= 30, "{}", terms.len());
+    assert!(terms.is_sorted_by(|a, b| a < b), "{terms:?}");
 }
 
 /// Every experiment that a document shows is one, and none of its cells is refused.
@@ -80,8 +156,11 @@ fn commands_in_documents() {
             let entry = entry.split("},").next().unwrap();
             for option in options.iter().filter(|o| o.starts_with("--") && *o != "--") {
                 assert!(has(entry, option), "{document}: `{verb}` has no {option}");
-                if !matches!(verb.as_str(), "test" | "doctor") {
-                    let help = place.call(&[verb, "--help"]);
+                if !matches!(verb.as_str(), "test" | "doctor" | "install") {
+                    let help = match verb.as_str() {
+                        "conform" => conform(&["--help"]),
+                        verb => place.call(&[verb, "--help"]),
+                    };
                     assert!(has(&help.out, option), "{document}: lacks {option}\n{help}");
                 }
             }
@@ -99,11 +178,16 @@ fn links_in_documents() {
             .split("](")
             .skip(1)
             .filter_map(|rest| rest.split(')').next());
-        for link in links.filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
+        for link in links.filter(|link| !link.starts_with("http")) {
             let (path, heading) = link.split_once('#').unwrap_or((link, ""));
-            assert!(repository().join(path).exists(), "{document}: {link}");
+            // A link is read from the folder of its document.
+            let target = match path {
+                "" => repository().join(document),
+                _ => repository().join(document).with_file_name(path),
+            };
+            assert!(target.exists(), "{document}: {link}");
             if !heading.is_empty() {
-                let target = text_of(path);
+                let target = fs::read_to_string(target).unwrap();
                 let found = target.lines().filter(|l| l.starts_with('#')).any(|l| {
                     let words = l.trim_start_matches('#').trim().to_lowercase();
                     let kept = words
@@ -121,6 +205,7 @@ fn links_in_documents() {
 #[test]
 fn paths_in_documents() {
     let top = [
+        "docs",
         "framework",
         "schemes",
         "tasks",
@@ -167,7 +252,6 @@ fn keys_in_the_readme() {
     for status in statuses {
         assert!(readme.contains(&format!("`{status}`")), "{status}");
     }
-    assert_eq!(summary::COLUMNS.len(), 33);
 }
 
 /// `list` shows what can be named, and the schema is JSON that knows the sections.
@@ -187,6 +271,21 @@ fn lists_and_schema() {
         "library: ",
         "options of [run]",
     ]);
+    for width in ["60", "80", "120"] {
+        let mut list = place.program(["list"]);
+        let outcome = Outcome::of(list.env("COLUMNS", width));
+        let most: usize = width.parse().unwrap();
+        let is_long = |line: &&str| line.chars().count() > most;
+        // A word cannot be broken, nor the value that an option has.
+        let has_words = |line: &&str| line.trim().contains(' ') && !line.contains(" = ");
+        let long: Vec<&str> = outcome
+            .out
+            .lines()
+            .filter(is_long)
+            .filter(has_words)
+            .collect();
+        assert!(long.is_empty(), "{long:#?}");
+    }
     let schema = place.call(&["schema"]);
     schema.ends_with(0);
     let schema: serde_json::Value = serde_json::from_str(&schema.out).unwrap();
@@ -207,4 +306,53 @@ fn lists_and_schema() {
         .call(&["data", "verify", "framingham"])
         .ends_with(1)
         .says(&["MISSING", "HEXPERIMENT_DATA is not set", "help: "]);
+}
+
+/// `list NAME` shows one thing with all that is known of it, and nothing else.
+#[test]
+fn one_thing_is_listed() {
+    #[track_caller]
+    fn check(place: &Place, name: &str, says: &[&str], lacks: &[&str]) {
+        let outcome = place.call(&["list", name]);
+        outcome.ends_with(0).says(says);
+        for word in lacks {
+            assert!(!outcome.out.contains(word), "{name} has {word}\n{outcome}");
+        }
+    }
+    let place = Place::new();
+    let others = ["tfhe-rs", "logistic-regression", "wine-quality"];
+    let says = [
+        "SCHEME",
+        "modulus_bits (unset)",
+        "packing = true",
+        "library: ",
+        "16384",
+    ];
+    check(&place, "paillier", &says, &others);
+    let says = ["TASK", "precision = ", "metrics: ", "mae"];
+    check(
+        &place,
+        "linear-regression",
+        &says,
+        &["modulus_bits", "wine-quality"],
+    );
+    let says = [
+        "DATA SET",
+        "licence: ",
+        "source: https://",
+        "target: ",
+        "embedded as: ",
+        "test_fraction = 0.3",
+    ];
+    check(&place, "wine-quality", &says, &["modulus_bits", "diabetes"]);
+    let says = ["SECTION [run]", "repetitions = 10", "rank_by = \"wall\""];
+    check(&place, "run", &says, &["modulus_bits", "test_fraction"]);
+    check(&place, "[run]", &says, &["modulus_bits"]);
+    let outcome = place.call(&["list", "palier"]);
+    outcome.ends_with(2).does_not_panic().says(&[
+        "no scheme, task, data set or section called `palier`",
+        "help: did you mean `paillier`? known: ",
+        "wine-quality",
+    ]);
+    assert!(outcome.out.is_empty(), "{outcome}");
 }

@@ -136,7 +136,7 @@ fn cells_that_hoard_memory() {
     check(keys, "memory_limit = \"2GiB\"", "crashed", &words, 1);
     // Too little to begin with.
     let place = Place::new();
-    let settings = "[run]\nthreads = 2\nrepetitions = 1\nmemory_limit = \"10MiB\"";
+    let settings = "[run]\nthreads = 64\nrepetitions = 1\nmemory_limit = \"32MiB\"";
     run(&place, &format!("{PLAIN}\n{settings}")).ends_with(1);
     let row = place.latest().row("plaintext");
     assert!(
@@ -144,6 +144,33 @@ fn cells_that_hoard_memory() {
         "{row:?}"
     );
     assert!(row["reason"].contains("memory"), "{row:?}");
+}
+
+/// A circuit that needs more than the limit is refused with both numbers, before a library runs out
+/// of memory in its own way; with room enough, and little more, it runs.
+#[test]
+fn circuits_beyond_the_memory_limit_are_refused() {
+    let task = format!("{TASK}\noutput = \"probability\"");
+    let scheme = "[[scheme]]\nuse = \"seal-ckks\"";
+    for (limit, status) in [("100MiB", "refused"), ("600MiB", "ok")] {
+        let place = Place::new();
+        let settings =
+            format!("[run]\nthreads = 2\nrepetitions = 1\nwarmup = 0\nmemory_limit = \"{limit}\"");
+        place.write(
+            "e.toml",
+            experiment(WINE, &task, &format!("{scheme}\n{settings}")),
+        );
+        Outcome::of(&mut place.program(["run", "e.toml"])).ends_with(0);
+        let row = place.latest().row("seal-ckks");
+        assert_eq!(row["status"], status, "{row:?}");
+        for word in [
+            "memory: ",
+            "MiB of `memory_limit` are left",
+            "raise it in [run]",
+        ] {
+            assert_eq!(row["reason"].contains(word), status == "refused", "{row:?}");
+        }
+    }
 }
 
 #[test]

@@ -7,9 +7,10 @@ use std::fs;
 
 use crate::harness::{Place, Row, experiment, repository};
 
-/// What a machine decides.
+/// What a machine decides, and when it does.
 fn is_measured(column: &str) -> bool {
-    column.ends_with("_ms") || column.contains("_ms_") || column == "peak_rss_bytes"
+    let others = ["load_average", "peak_rss_bytes", "share_waited", "started"];
+    column.ends_with("_ms") || column.contains("_ms_") || others.contains(&column)
 }
 
 /// Equal, or numbers that differ as much as another machine's logarithm may make them.

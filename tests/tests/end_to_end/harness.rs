@@ -66,6 +66,8 @@ impl Place {
             .current_dir(self.0.path())
             .env_remove("HEXPERIMENT_DATA")
             .env_remove("HEXPERIMENT_PLUGINS")
+            .env_remove("HEXPERIMENT_MAX_FILE_SIZE")
+            .env_remove("COLUMNS")
             .env("XDG_CACHE_HOME", self.path("cache"))
             .stdin(Stdio::null());
         command
@@ -124,6 +126,24 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// What was printed holds no character that a terminal would obey, but line feeds.
+    #[track_caller]
+    pub fn is_plain(&self) -> &Self {
+        for text in [&self.out, &self.err] {
+            plain(text);
+        }
+        self
+    }
+}
+
+/// A text without control characters but line feeds, and without what turns its direction.
+#[track_caller]
+pub fn plain(text: &str) {
+    let obeyed = |c: char| c != '\n' && (c.is_control() || "\u{200f}\u{202e}".contains(c));
+    assert!(!text.contains(obeyed), "{text:?}");
+}
+
 impl From<Output> for Outcome {
     fn from(output: Output) -> Self {
         Self {
@@ -176,12 +196,12 @@ impl RunFolder {
         (columns.clone(), rows.collect())
     }
 
-    /// The row of a label.
+    /// The row of a cell.
     #[track_caller]
-    pub fn row(&self, label: &str) -> Row {
+    pub fn row(&self, cell: &str) -> Row {
         let rows = self.summary().1.into_iter();
-        let mut rows: Vec<Row> = rows.filter(|row| row["label"] == label).collect();
-        assert_eq!(rows.len(), 1, "rows labelled {label}");
+        let mut rows: Vec<Row> = rows.filter(|row| row["cell"] == cell).collect();
+        assert_eq!(rows.len(), 1, "rows of {cell}");
         rows.remove(0)
     }
 

@@ -13,14 +13,22 @@
 )]
 
 mod bad_input;
+mod columns;
+mod conform;
 mod documents;
 mod experiments;
 mod explain;
 mod failures;
+mod features;
 mod golden;
 mod harness;
 mod images;
+mod installed;
 mod layout;
+mod memory;
 mod models;
 mod overview;
+mod plugins;
+mod reports;
 mod resume;
+mod settings;

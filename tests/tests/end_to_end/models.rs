@@ -30,7 +30,8 @@ fn a_detector_of_the_latest_run() {
     let again = place.call(&["run", "score.toml"]);
     again.ends_with(2).does_not_panic();
     again.says(&[
-        "model.json: No such file",
+        "score.toml:12: `model` in [task]: ",
+        "model.json: cannot be read: No such file",
         "help: give the path of a `model.json`",
     ]);
 }

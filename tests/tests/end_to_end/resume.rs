@@ -41,7 +41,7 @@ fn call(place: &Place, arguments: &[&str]) -> Outcome {
 
 /// Starts the run of `e.toml`, and yields once a cell of it waits.
 #[track_caller]
-fn start(place: &Place, errors: Stdio) -> Child {
+pub fn start(place: &Place, errors: Stdio) -> Child {
     place.write("gate", "");
     let mut run = place
         .program(["run", "e.toml"])
@@ -60,7 +60,7 @@ fn start(place: &Place, errors: Stdio) -> Child {
 /// Kills a run as `kill -9` does. Its cells, of which one would wait for ever, end with it; then
 /// nothing waits any more.
 #[track_caller]
-fn kill(place: &Place, mut run: Child) {
+pub fn kill(place: &Place, mut run: Child) {
     let processes = children(run.id());
     assert!(!processes.is_empty(), "a cell has a process of its own");
     run.kill().unwrap();
@@ -85,7 +85,7 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// The processes whose parent is `parent`.
-fn children(parent: u32) -> Vec<u32> {
+pub fn children(parent: u32) -> Vec<u32> {
     let stat = |pid: u32| fs::read_to_string(format!("/proc/{pid}/stat")).ok();
     let all = fs::read_dir("/proc").unwrap().flatten();
     all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -247,12 +247,49 @@ fn only_its_own_run_goes_on() {
     kill(&place, run);
     let records = place.latest().0.join("records.jsonl");
     let before = fs::read(&records).unwrap();
-    for (from, to) in [
-        ("repetitions = 4", "repetitions = 5"),
-        ("warmup = 1", "seed = 7\nwarmup = 1"),
-        ("limit = 200", "limit = 201"),
-        ("threads = 1", "threads = 2"),
-        ("after = 2", "after = 3"),
+    for (from, to, told) in [
+        (
+            "repetitions = 4",
+            "repetitions = 3",
+            "run.repetitions: was 4, now 3; expected as many or more",
+        ),
+        (
+            "warmup = 1",
+            "seed = 7\nwarmup = 1",
+            "run.seed: was 73, now 7",
+        ),
+        (
+            "limit = 200",
+            "limit = 201",
+            "dataset.limit: was 200, now 201",
+        ),
+        ("threads = 1", "threads = 2", "run.threads: was 1, now 2"),
+        ("after = 2", "after = 3", "scheme.waits.after: was 2, now 3"),
+        (
+            "[run]",
+            "[expect]\nauc = { min = 0.25 }\n[run]",
+            "expect.auc: was unset, now {\"min\":0.25}",
+        ),
+        (
+            "\"Why?\"",
+            "\"How?\"",
+            "experiment.question: was \"Why?\", now \"How?\"",
+        ),
+        (
+            "label = \"waits\"",
+            "label = \"halts\"",
+            "cells: was plaintext, seal-ckks, waits, now plaintext, seal-ckks, halts",
+        ),
+        (
+            "[run]",
+            "[matrix]\n\"task.features\" = [3]\n[run]",
+            "matrix.task.features: was unset, now [3]",
+        ),
+        (
+            "use = \"logistic-regression\"",
+            "use = \"logistic-regression\"\noutput = \"class\"",
+            "task.output: was \"logit\", now \"class\"",
+        ),
     ] {
         let changed = cells.replace(from, to);
         assert_ne!(changed, cells);
@@ -260,7 +297,12 @@ fn only_its_own_run_goes_on() {
         call(&place, &["run", "e.toml", "--resume"])
             .ends_with(2)
             .does_not_panic()
-            .says(&["have changed since", "without --resume", "experiment.toml"]);
+            .says(&[
+                "have changed since",
+                told,
+                "without --resume",
+                "experiment.toml",
+            ]);
     }
     place.write("e.toml", &cells);
     call(&place, &["run", "e.toml", "--resume", "--only", "waits"]).ends_with(2);
@@ -269,6 +311,80 @@ fn only_its_own_run_goes_on() {
     let copy = place.latest().0.join("experiment.toml");
     call(&place, &["run", copy.to_str().unwrap(), "--resume"]).ends_with(0);
     assert_eq!(place.latest().repetitions().len(), 3 * REPETITIONS);
+}
+
+/// More repetitions of a run that is whole, or was killed: those that are there stay, the others
+/// are added, in the order that they would have had.
+#[test]
+fn more_repetitions_are_added() {
+    let place = Place::new();
+    place.write("e.toml", cells(""));
+    call(&place, &["run", "e.toml", "--repetitions", "2"]).ends_with(0);
+    let folder = place.latest();
+    let records = folder.0.join("records.jsonl");
+    let before = fs::read(&records).unwrap();
+    let more = ["run", "e.toml", "--resume", "--repetitions"];
+    call(&place, &[&more[..], &["4"]].concat()).ends_with(0);
+    assert_eq!(place.latest().0, folder.0, "no run of its own");
+    assert!(
+        fs::read(&records).unwrap().starts_with(&before),
+        "what was there stays"
+    );
+    let lines = folder.records();
+    let extended: Vec<&Value> = lines.iter().filter(|l| l["kind"] == "extended").collect();
+    assert_eq!(extended.len(), 1);
+    assert_eq!(extended[0]["repetitions"], 4);
+    assert_eq!(extended[0]["set"], serde_json::json!(["--repetitions 4"]));
+    for row in folder.summary().1 {
+        assert_eq!(row["status"], "ok", "{row:?}");
+    }
+    let table = folder.read("table.md");
+    assert!(
+        table.contains("to 4 repetitions, by --repetitions 4"),
+        "{table}"
+    );
+    assert!(folder.read("experiment.toml").contains("repetitions = 4"));
+
+    // The same repetitions in the same order as of a run that had four from the start.
+    let whole = Place::new();
+    whole.write("e.toml", cells(""));
+    call(&whole, &["run", "e.toml"]).ends_with(0);
+    assert_eq!(folder.repetitions(), whole.latest().repetitions());
+
+    // Fewer than are there by now, though as many as at first.
+    call(&place, &[&more[..], &["3"]].concat())
+        .ends_with(2)
+        .says(&[
+            "run.repetitions: was 4, now 3",
+            "that run was begun with --repetitions 2",
+        ]);
+    call(&place, &["run", "e.toml", "--resume"]).ends_with(0);
+    assert_eq!(folder.repetitions().len(), 12);
+
+    // Killed in its third of four, then six.
+    let place = Place::new();
+    place.write("e.toml", cells("after = 3"));
+    let run = start(&place, Stdio::null());
+    kill(&place, run);
+    let kept = place.latest().repetitions().len();
+    assert!(kept < 9, "{kept} repetitions were done");
+    call(&place, &[&more[..], &["6"]].concat()).ends_with(0);
+    assert_eq!(place.latest().repetitions().len(), 18);
+}
+
+/// Where nobody watches a bar, a run says now and then where it is.
+#[test]
+fn a_run_without_a_terminal_says_where_it_is() {
+    let place = Place::new();
+    place.write("e.toml", cells("after = 1"));
+    let errors = fs::File::create(place.path("errors")).unwrap();
+    let mut run = start(&place, errors.into());
+    let said = || fs::read_to_string(place.path("errors")).unwrap();
+    until("a line that says where it is", || {
+        said().contains(" of 18 steps; waits: 1 of 4")
+    });
+    fs::remove_file(place.path("gate")).unwrap();
+    assert!(run.wait().unwrap().success(), "{}", said());
 }
 
 /// A file of records as a run of three cells leaves it, whole.

@@ -1,10 +1,15 @@
 //! Reading a delimited file into columns of numbers and of text.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
+use super::DatasetRequest;
+use super::manifest::Manifest;
+use super::one_hot::{self, Categories, Vocabulary};
+use super::signature::refuse_other_formats;
 use crate::options::suggest;
 use crate::source::Complaint;
+use crate::source::printable::{self, quoted};
 
 /// How a file is to be read.
 pub(super) struct Layout<'a> {
@@ -13,24 +18,95 @@ pub(super) struct Layout<'a> {
     pub(super) target: Option<&'a str>,
     /// The target's value that counts as 1; without it the target is a number.
     pub(super) positive: Option<&'a str>,
-    pub(super) labels: &'a [String],
-    pub(super) drop: &'a [String],
+    pub(super) labels: BTreeSet<&'a str>,
+    pub(super) one_hot: BTreeSet<&'a str>,
+    pub(super) drop: BTreeSet<&'a str>,
     pub(super) missing_marker: Option<&'a str>,
+    /// What of this the experiment asks for; the rest is the manifest's.
+    pub(super) given: &'a DatasetRequest,
+}
+
+impl<'a> Layout<'a> {
+    /// Of the file of a manifest, as it is asked for.
+    pub(super) fn new(request: &'a DatasetRequest, manifest: &'a Manifest) -> Self {
+        // A name that the experiment gives to one list is free of the manifest's others.
+        let asked = [&request.labels, &request.one_hot, &request.drop_columns];
+        let all = |usual: &'a [String], own: &'a [String]| {
+            let is_free = |name: &&String| !asked.iter().any(|list| list.contains(name));
+            let usual = usual.iter().filter(is_free);
+            usual.chain(own).map(String::as_str).collect()
+        };
+        let marker = request.missing_marker.as_ref();
+        Self {
+            delimiter: request.delimiter.unwrap_or(manifest.delimiter),
+            header: manifest.header,
+            target: request.target.as_deref().or(manifest.target.as_deref()),
+            positive: request.positive.as_deref(),
+            labels: all(&manifest.labels, &request.labels),
+            one_hot: all(&manifest.one_hot, &request.one_hot),
+            drop: all(&manifest.drop, &request.drop_columns),
+            missing_marker: marker
+                .or(manifest.missing_marker.as_ref())
+                .map(String::as_str),
+            given: request,
+        }
+    }
+
+    /// The columns that are asked for by name, each with the option of `[dataset]` that names it, or
+    /// that names the manifest which does.
+    fn wanted(&self) -> impl Iterator<Item = (&'static str, &'a str)> {
+        let given = self.given;
+        let target = self.target.into_iter().map(move |name| {
+            let own = given.target.as_deref() == Some(name);
+            (if own { "target" } else { "use" }, name)
+        });
+        let own = |names: &'a [String]| names.iter().map(String::as_str).collect::<HashSet<_>>();
+        let option = |own: &HashSet<&str>, option, name| {
+            if own.contains(name) { option } else { "use" }
+        };
+        let lists = [
+            ("labels", &self.labels, own(&given.labels)),
+            ("one_hot", &self.one_hot, own(&given.one_hot)),
+            ("drop_columns", &self.drop, own(&given.drop_columns)),
+        ];
+        let lists = lists.into_iter().flat_map(move |(key, names, own)| {
+            names.iter().map(move |name| {
+                // A category is known once all rows are read.
+                let column = one_hot::parts(name, self.one_hot.iter().copied());
+                let column = column.filter(|_| key == "drop_columns");
+                (
+                    option(&own, key, name),
+                    column.map_or(*name, |(column, _)| column),
+                )
+            })
+        });
+        target.chain(lists)
+    }
 }
 
 /// Columns of numbers, NaN where missing, and of text.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
     pub(super) numbers: Vec<(String, Vec<f64>)>,
+    /// Of the columns whose numbers stand for categories, the categories.
+    pub(super) vocabularies: BTreeMap<String, Vocabulary>,
     pub(super) texts: Vec<(String, Vec<String>)>,
     /// The line of each row, from 1.
     pub(super) lines: Vec<usize>,
     /// Rows with a field that is missing in a column that is left out.
     pub(super) gaps_left_out: BTreeSet<usize>,
+    /// Whether gaps say something, as that an image has no colours: whatever the policy, they are
+    /// kept.
+    pub(super) gaps_are_meant: bool,
 }
 
-/// Complaints beyond this many are only counted.
+/// Complaints beyond this many are only counted, and so are lines in one of them.
 const SHOWN: usize = 5;
+
+/// The largest number of a table, in magnitude. No measurement has a larger one, but programs write
+/// their own largest where a value is missing; and of four such the product is still a number, as
+/// statistics want it.
+const LARGEST: f64 = 1e75;
 
 /// Reads `bytes`, the contents of `file`.
 pub(super) fn read(
@@ -43,6 +119,7 @@ pub(super) fn read(
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(one(empty(file)));
     }
+    refuse_other_formats(bytes, file).map_err(one)?;
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(u8::try_from(layout.delimiter).unwrap_or(b','))
         .has_headers(false)
@@ -64,7 +141,7 @@ pub(super) fn read(
 
     let mut columns = Columns::default();
     let mut cells: Vec<Cells> = names.iter().map(|n| Cells::of(n, layout)).collect();
-    let mut complaints = Vec::new();
+    let mut faults = Faults::default();
     let mut lines = Lines {
         bytes,
         at: 0,
@@ -75,50 +152,37 @@ pub(super) fn read(
         let record = record.map_err(|e| one(csv_error(file, bytes, &e)))?;
         let line = lines.of(record.position());
         if record.len() != names.len() {
-            complaints.push(
-                Complaint::new(
-                    file,
-                    format!(
-                        "found {} fields, expected {} as in the first line",
-                        record.len(),
-                        names.len()
-                    ),
-                )
-                .at_line(line)
-                .help(
-                    "every row needs a field for each column; quote fields that hold the delimiter",
-                ),
-            );
+            faults.add(None, line, || {
+                let (found, expected) = (record.len(), names.len());
+                format!("found {found} fields, expected {expected} as in the first line")
+            });
             continue;
         }
         columns.lines.push(line);
-        for ((field, cell), name) in record.iter().zip(&mut cells).zip(&names) {
+        for (place, (field, cell)) in record.iter().zip(&mut cells).enumerate() {
             if matches!(cell, Cells::Dropped) && is_missing(field, layout.missing_marker) {
                 columns.gaps_left_out.insert(columns.lines.len() - 1);
             }
-            if let Err(problem) = cell.push(field, layout.missing_marker) {
-                complaints.push(
-                    Complaint::new(file, format!("column `{name}`: {problem}"))
-                        .at_line(line)
-                        .help(way_out(name, layout)),
-                );
+            if let Err(expected) = cell.push(field, layout.missing_marker) {
+                faults.add(Some(place), line, || {
+                    let (name, found) = (&names[place], quoted(field));
+                    format!("column `{name}`: found {found}, expected {expected}")
+                });
             }
         }
     }
-    if columns.lines.is_empty() && complaints.is_empty() {
+    if columns.lines.is_empty() && faults.0.is_empty() {
         let problem = "found column names but no rows, expected at least two rows";
         return Err(one(Complaint::new(file, problem)
             .at_line(1)
             .help("get the file anew, or check `path`")));
     }
-    if !complaints.is_empty() {
-        let more = complaints.len().saturating_sub(SHOWN);
-        complaints.truncate(SHOWN);
-        if more > 0 {
-            complaints.push(Complaint::new(file, format!("and {more} more of the kind")));
+    faults.told(file, |place| match place {
+        Some(place) => what_to_do(&names[place], layout),
+        None => {
+            "every row needs a field for each column; quote fields that hold the delimiter".into()
         }
-        return Err(complaints);
-    }
+    })?;
     for (name, cell) in names.into_iter().zip(cells) {
         match cell {
             Cells::Numbers(xs) => columns.numbers.push((name, xs)),
@@ -127,22 +191,101 @@ pub(super) fn read(
                 columns.numbers.push((name, values));
             }
             Cells::Texts(xs) => columns.texts.push((name, xs)),
+            Cells::Categories(categories) => {
+                let (codes, vocabulary) = categories.codes();
+                columns.vocabularies.insert(name.clone(), vocabulary);
+                columns.numbers.push((name, codes));
+            }
             Cells::Dropped => {}
         }
     }
     Ok(columns)
 }
 
+/// What is wrong with the fields of each column, by its place, and with whole rows.
+#[derive(Default)]
+struct Faults(BTreeMap<Option<usize>, Fault>);
+
+/// What is wrong with some fields of a column.
+struct Fault {
+    /// Of the first.
+    message: String,
+    line: usize,
+    /// Of some of the others.
+    lines: Vec<usize>,
+    /// How many others there are.
+    others: usize,
+}
+
+impl Faults {
+    fn add(&mut self, place: Option<usize>, line: usize, message: impl FnOnce() -> String) {
+        match self.0.get_mut(&place) {
+            Some(fault) => {
+                fault.others += 1;
+                if fault.lines.len() < SHOWN {
+                    fault.lines.push(line);
+                }
+            }
+            None => {
+                let fault = Fault {
+                    message: message(),
+                    line,
+                    lines: vec![],
+                    others: 0,
+                };
+                self.0.insert(place, fault);
+            }
+        }
+    }
+
+    /// A complaint for each column, in the order in which they begin; fails if there is one.
+    fn told(
+        self,
+        file: &Path,
+        help: impl Fn(Option<usize>) -> String,
+    ) -> Result<(), Vec<Complaint>> {
+        let mut faults: Vec<_> = self.0.into_iter().collect();
+        faults.sort_by_key(|(_, fault)| fault.line);
+        let more = faults.len().saturating_sub(SHOWN);
+        let complaint = |(place, fault): (Option<usize>, Fault)| {
+            Complaint::new(file, fault.message + &likewise(&fault.lines, fault.others))
+                .at_line(fault.line)
+                .help(help(place))
+        };
+        let mut complaints: Vec<_> = faults.into_iter().take(SHOWN).map(complaint).collect();
+        if more > 0 {
+            complaints.push(Complaint::new(file, format!("and {more} more columns")));
+        }
+        if complaints.is_empty() {
+            Ok(())
+        } else {
+            Err(complaints)
+        }
+    }
+}
+
+/// `; likewise on 9 other lines: 3, 4, 5, 6, 7, …`
+fn likewise(lines: &[usize], others: usize) -> String {
+    let shown: Vec<String> = lines.iter().map(usize::to_string).collect();
+    let shown = shown.join(", ");
+    match others {
+        0 => String::new(),
+        1 => format!("; likewise on line {shown}"),
+        _ if others > lines.len() => format!("; likewise on {others} other lines: {shown}, …"),
+        _ => format!("; likewise on {others} other lines: {shown}"),
+    }
+}
+
 /// What to do about a field of the column `name` that is no number.
-fn way_out(name: &str, layout: &Layout<'_>) -> String {
+fn what_to_do(name: &str, layout: &Layout<'_>) -> String {
     if layout.target == Some(name) {
         return "correct the field; or name the value that counts as 1 under [dataset], as in \
                 `positive = \"yes\"`, for a target of classes"
             .into();
     }
     format!(
-        "correct the field, or name `{name}` in `drop_columns` (not read) or in `labels` (kept as \
-         text), or give its `missing_marker`"
+        "correct the field, or name `{name}` in `drop_columns` (not read), in `labels` (kept as \
+         text) or in `one_hot` (categories), or give its `missing_marker`"
     )
 }
 
@@ -183,17 +326,19 @@ enum Cells<'a> {
     Numbers(Vec<f64>),
     Classes(Classes<'a>),
     Texts(Vec<String>),
+    Categories(Categories),
     Dropped,
 }
 
 impl<'a> Cells<'a> {
     /// For the column called `name`.
     fn of(name: &str, layout: &Layout<'a>) -> Self {
-        let among = |names: &[String]| names.iter().any(|n| n == name);
-        if among(layout.labels) {
+        if layout.labels.contains(name) {
             Self::Texts(vec![])
-        } else if among(layout.drop) {
+        } else if layout.drop.contains(name) {
             Self::Dropped
+        } else if layout.one_hot.contains(name) {
+            Self::Categories(Categories::default())
         } else {
             match layout.positive {
                 Some(positive) if layout.target == Some(name) => {
@@ -204,11 +349,15 @@ impl<'a> Cells<'a> {
         }
     }
 
-    fn push(&mut self, field: &str, marker: Option<&str>) -> Result<(), String> {
+    /// Takes a field, or says what is expected in its place.
+    fn push(&mut self, field: &str, marker: Option<&str>) -> Result<(), &'static str> {
         match self {
             Self::Numbers(xs) => xs.push(number(field, marker)?),
             Self::Classes(classes) => classes.push(field, marker),
             Self::Texts(xs) => xs.push(field.to_owned()),
+            Self::Categories(categories) => {
+                categories.push((!is_missing(field, marker)).then_some(field));
+            }
             Self::Dropped => {}
         }
         Ok(())
@@ -239,7 +388,7 @@ impl<'a> Classes<'a> {
             1.0
         } else {
             if self.others.len() < SHOWN {
-                self.others.insert(shown(field));
+                self.others.insert(quoted(field));
             }
             0.0
         });
@@ -252,11 +401,13 @@ impl<'a> Classes<'a> {
         }
         let others: Vec<String> = self.others.into_iter().collect();
         let problem = format!(
-            "column `{name}`: no row is {:?}, which `positive` names; found {}",
-            self.positive,
+            "column `{name}`: no row is {}, which `positive` names; found {}",
+            quoted(self.positive),
             others.join(", ")
         );
-        Err(Complaint::new(file, problem).help("name one of the values that are there"))
+        Err(Complaint::new(file, problem)
+            .about("positive")
+            .help("name one of the values that are there"))
     }
 }
 
@@ -269,75 +420,76 @@ fn is_missing(field: &str, marker: Option<&str>) -> bool {
     field.is_empty() || field == "NA" || marker.is_some_and(|m| same(field, m))
 }
 
-/// A number, NaN where the field marks a missing one.
-fn number(field: &str, marker: Option<&str>) -> Result<f64, String> {
+/// A number, NaN where the field marks a missing one; else what is expected.
+fn number(field: &str, marker: Option<&str>) -> Result<f64, &'static str> {
     if is_missing(field, marker) {
         return Ok(f64::NAN);
     }
-    let x: f64 = field
-        .parse()
-        .map_err(|_| format!("found {}, expected a number such as 3 or 2.5", shown(field)))?;
-    if x.is_finite() {
-        Ok(x)
-    } else {
-        Err(format!("found {}, expected a finite number", shown(field)))
+    match field.parse::<f64>() {
+        Ok(x) if x.abs() <= LARGEST => Ok(x),
+        Ok(x) if x.is_finite() => Err("a number of at most 1e75 in magnitude"),
+        Ok(_) => Err("a finite number"),
+        Err(_) => Err("a number such as 3 or 2.5"),
     }
 }
 
-/// A field in quotes, its beginning if it is long: a quote that is never closed takes all that
-/// follows.
-fn shown(field: &str) -> String {
-    const LENGTH: usize = 40;
-    match field.char_indices().nth(LENGTH) {
-        Some((end, _)) => format!("{:?}…", &field[..end]),
-        None => format!("{field:?}"),
-    }
-}
-
-/// Complains of a name twice, and of a wanted column that is not there.
+/// Complains of a name twice, of a column without a name, and of a wanted column that is not there.
 pub(super) fn check_names(
     file: &Path,
     names: &[String],
     layout: &Layout<'_>,
 ) -> Result<(), Complaint> {
-    for (i, name) in names.iter().enumerate() {
-        if names[..i].contains(name) {
+    if let Some(target) = layout.target.filter(|t| layout.one_hot.contains(t)) {
+        let problem = format!("the target `{target}` is named in `one_hot`, expected a feature");
+        return Err(Complaint::new(file, problem).about("one_hot").help(
+            "take it out; for a target of classes, name the value that counts as 1 under [dataset], \
+             as in `positive = \"yes\"`",
+        ));
+    }
+    let mut known = HashSet::new();
+    for (place, name) in names.iter().enumerate() {
+        if !known.insert(name.as_str()) {
             let problem = format!("found two columns called `{name}`, expected each name once");
             return Err(Complaint::new(file, problem)
                 .at_line(1)
                 .help("rename one in the file"));
         }
-    }
-    let wanted = layout
-        .target
-        .into_iter()
-        .chain(layout.labels.iter().chain(layout.drop).map(String::as_str));
-    for name in wanted {
-        if !names.iter().any(|n| n == name) {
-            // One name that holds another delimiter: the file is cut at the wrong character.
-            if let ([whole], Some(found)) = (names, delimiter_in(names, layout.delimiter)) {
-                let problem = format!(
-                    "there is no column `{name}`: the first line has no {:?}, expected between fields",
-                    layout.delimiter
-                );
-                return Err(Complaint::new(file, problem).at_line(1).help(format!(
-                    "if fields are cut at {found:?}, write `delimiter = {:?}` under [dataset]; the \
-                     line is {}",
-                    found.to_string(),
-                    shown(whole)
-                )));
-            }
-            let known = names.iter().map(String::as_str);
-            let hint = suggest(name, known.clone())
-                .map(|s| format!("did you mean `{s}`? "))
-                .unwrap_or_default();
-            let known: Vec<&str> = known.take(20).collect();
-            return Err(Complaint::new(file, format!("there is no column `{name}`"))
-                .at_line(1)
-                .help(format!("{hint}columns: {}", known.join(", "))));
+        if name.is_empty() && !layout.drop.contains("") {
+            let problem = format!("column {} has no name, expected one", place + 1);
+            return Err(Complaint::new(file, problem).at_line(1).help(
+                "name it in the file; or leave it out by `drop_columns = [\"\"]` under [dataset], as \
+                 the numbers of rows that some programs write",
+            ));
         }
     }
-    Ok(())
+    let Some((option, name)) = layout.wanted().find(|(_, name)| !known.contains(name)) else {
+        return Ok(());
+    };
+    // One name that holds another delimiter: the file is cut at the wrong character.
+    if let ([whole], Some(found)) = (names, delimiter_in(names, layout.delimiter)) {
+        let problem = format!(
+            "there is no column `{name}`: the first line has no {:?}, expected between fields",
+            layout.delimiter
+        );
+        return Err(Complaint::new(file, problem)
+            .at_line(1)
+            .about(option)
+            .help(format!(
+                "if fields are cut at {found:?}, write `delimiter = {:?}` under [dataset]; the line \
+                 is {}",
+                found.to_string(),
+                quoted(whole)
+            )));
+    }
+    let names = || names.iter().map(String::as_str);
+    let hint = suggest(name, names())
+        .map(|s| format!("did you mean `{s}`? "))
+        .unwrap_or_default();
+    let problem = format!("there is no column `{name}`, expected the name of one");
+    Err(Complaint::new(file, problem)
+        .at_line(1)
+        .about(option)
+        .help(format!("{hint}columns: {}", printable::list(names(), 20))))
 }
 
 /// A usual delimiter, other than the one that was expected, in a first line that was not cut.

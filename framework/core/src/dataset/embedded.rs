@@ -1,7 +1,5 @@
 //! Data sets that need no file.
 
-use std::collections::BTreeSet;
-
 use ndarray::Axis;
 
 use super::csv_table::Columns;
@@ -60,8 +58,7 @@ pub(super) fn embedded(name: &str) -> Option<Columns> {
     numbers.push((target.to_owned(), targets.to_vec()));
     Some(Columns {
         numbers,
-        texts: vec![],
         lines: (1..=features.nrows()).collect(),
-        gaps_left_out: BTreeSet::new(),
+        ..Columns::default()
     })
 }

@@ -1,10 +1,10 @@
 //! From a partition to the encrypted table of a model: which columns, in which unit, in which
 //! range.
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use super::Partition;
-use super::transform::Standardizer;
+use super::transform::{Standardizer, squeezing_outlier};
 use crate::program::{Column, Input, Interval, Party};
 use crate::task::TaskError;
 
@@ -37,7 +37,8 @@ pub struct EncodedTable {
     pub standardizer: Standardizer,
     /// The columns' names and ranges.
     pub columns: Vec<Column>,
-    /// What a reader must know: how many values were moved.
+    /// What a reader must know of both parts, in the clear too. See also
+    /// [`EncodedTable::note_on_encryption`].
     pub notes: Vec<String>,
 }
 
@@ -50,10 +51,10 @@ impl EncodedTable {
         encoding: Encoding,
     ) -> Result<Self, TaskError> {
         refuse_gaps(partition, chosen)?;
-        let train = partition.train.features.select(Axis(1), chosen);
+        let raw = partition.train.features.select(Axis(1), chosen);
         let test = partition.test.features.select(Axis(1), chosen);
-        let standardizer = Standardizer::fit(&train);
-        let (train, test) = (standardizer.apply(&train), standardizer.apply(&test));
+        let standardizer = Standardizer::fit(&raw);
+        let (train, test) = (standardizer.apply(&raw), standardizer.apply(&test));
         let clip = |table: &Array2<f64>| table.mapv(|x| x.clamp(-encoding.clip, encoding.clip));
         let (clipped_train, clipped_test) = (clip(&train), clip(&test));
         let columns: Vec<Column> = chosen
@@ -79,14 +80,8 @@ impl EncodedTable {
                 test.len()
             ));
         }
-        let outside = moved(&clipped_test, &encrypted);
-        if outside > 0 {
-            notes.push(format!(
-                "outside the public ranges, and moved to their ends before encryption only: \
-                 {outside} of {} test values",
-                test.len()
-            ));
-        }
+        let names: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
+        notes.extend(note_on_squeezed(raw.view(), &names));
         Ok(Self {
             train: clipped_train,
             test: clipped_test,
@@ -94,6 +89,19 @@ impl EncodedTable {
             standardizer,
             columns,
             notes,
+        })
+    }
+
+    /// How many values of the test part are moved before encryption, if any: for those who encrypt
+    /// it.
+    pub fn note_on_encryption(&self) -> Option<String> {
+        let outside = moved(&self.test, &self.encrypted);
+        (outside > 0).then(|| {
+            format!(
+                "outside the public ranges, and moved to their ends before encryption only: \
+                 {outside} of {} test values",
+                self.test.len()
+            )
         })
     }
 
@@ -111,8 +119,24 @@ impl EncodedTable {
 }
 
 /// How many values differ.
-fn moved(before: &Array2<f64>, after: &Array2<f64>) -> usize {
+pub(crate) fn moved(before: &Array2<f64>, after: &Array2<f64>) -> usize {
     before.iter().zip(after).filter(|(a, b)| a != b).count()
+}
+
+/// Names the columns of which an outlier leaves next to nothing, if there are any: as
+/// [`squeezing_outlier`] says of the values that they are standardised by.
+pub fn note_on_squeezed(table: ArrayView2<'_, f64>, names: &[String]) -> Option<String> {
+    let columns = table.columns().into_iter().zip(names);
+    let squeezed: Vec<(&String, f64)> = columns
+        .filter_map(|(values, name)| Some((name, squeezing_outlier(values)?)))
+        .collect();
+    let (first, outlier) = squeezed.first()?;
+    let names = name_all(squeezed.iter().map(|(name, _)| name.as_str()));
+    Some(format!(
+        "squeezed to next to nothing by values far out, such as {outlier:e} in `{first}`: {names}; \
+         correct them, say by `missing_marker` that they stand for missing ones, or leave the \
+         columns out"
+    ))
 }
 
 impl Encoding {
@@ -142,14 +166,20 @@ pub fn constant_columns(partition: &Partition) -> Vec<usize> {
 
 /// The names of columns, by place, for messages: the first ten, then how many more.
 pub fn name_columns(partition: &Partition, places: &[usize]) -> String {
-    let shown = places.iter().take(10);
-    let mut names: Vec<String> = shown
-        .map(|place| format!("`{}`", partition.columns[*place]))
-        .collect();
-    if places.len() > names.len() {
-        names.push(format!("{} more", places.len() - names.len()));
+    name_all(
+        places
+            .iter()
+            .map(|place| partition.columns[*place].as_str()),
+    )
+}
+
+fn name_all<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let all = names.len();
+    let mut shown: Vec<String> = names.take(10).map(|name| format!("`{name}`")).collect();
+    if all > shown.len() {
+        shown.push(format!("{} more", all - shown.len()));
     }
-    names.join(", ")
+    shown.join(", ")
 }
 
 fn refuse_gaps(partition: &Partition, chosen: &[usize]) -> Result<(), TaskError> {
@@ -167,7 +197,7 @@ fn refuse_gaps(partition: &Partition, chosen: &[usize]) -> Result<(), TaskError>
     let names = name_columns(partition, &with_gaps);
     Err(TaskError::data(
         format!(
-            "{total} values are missing or not finite, in columns {names}, and a linear model needs every one"
+            "{total} values are missing or not finite, in columns {names}, and every one is needed"
         ),
         "under [dataset], write `missing = \"median\"` or `missing = \"drop-rows\"` in place of \
          `missing = \"keep\"`, or leave the columns out with `drop_columns`",
@@ -204,8 +234,11 @@ mod tests {
         assert_eq!((got.low, got.high), range);
         assert_eq!(table.test[[0, 0]], clear);
         assert_eq!(table.encrypted[[0, 0]], sent);
-        let notes = usize::from(clear != value - 1.0) + usize::from(sent != clear);
-        assert_eq!(table.notes.len(), notes, "{:?}", table.notes);
+        let clipped = usize::from(clear != value - 1.0);
+        assert_eq!(table.notes.len(), clipped, "{:?}", table.notes);
+        let note = table.note_on_encryption();
+        assert_eq!(note.is_some(), sent != clear, "{note:?}");
+        assert!(note.is_none_or(|n| n.contains("1 of 1 test values")));
     }
 
     #[test]
@@ -232,6 +265,38 @@ mod tests {
             "{:?}",
             table.notes
         );
+    }
+
+    /// A column of 0 to 99 with one value replaced by `outlier`.
+    #[track_caller]
+    fn check_outlier(outlier: f64, named: bool) {
+        let train = Array2::from_shape_fn((100, 2), |(i, j)| match (i, j) {
+            (40, 0) => outlier,
+            _ => (i * (j + 1)) as f64,
+        });
+        let partition = partition(train.clone(), train);
+        let encoding = Encoding {
+            clip: 5.0,
+            range_margin: 0.25,
+        };
+        let table = EncodedTable::new(&partition, &[0, 1], encoding).unwrap();
+        assert!(table.train.iter().all(|x| x.is_finite()));
+        // The outlier is where the clip is.
+        assert_eq!(table.train[[40, 0]], 5.0_f64.copysign(outlier));
+        let notes = table.notes.join("; ");
+        assert_eq!(notes.contains("squeezed"), named, "{notes}");
+        let want = format!("{outlier:e} in `c0`: `c0`;");
+        assert_eq!(notes.contains(&want), named, "{notes}");
+    }
+
+    #[test]
+    fn outliers_that_leave_nothing_of_a_column_are_named() {
+        check_outlier(1e308, true);
+        check_outlier(-1e308, true);
+        check_outlier(f64::MAX, true);
+        check_outlier(1e9, true);
+        // Far out, and told apart all the same.
+        check_outlier(1e3, false);
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub fn whole_series(data: &Dataset) -> Result<(), TaskError> {
     if data.train.len() + data.test.len() != rows {
         return Err(TaskError::data(
             "rows are left out, but a series needs all of its own to know what is next to what",
-            "take `balance` out of [dataset], and say `missing = \"keep\"` there",
+            "take `balance` and `missing_target` out of [dataset], and say `missing = \"keep\"` there",
         ));
     }
     let gaps = data.features.iter().any(|x| x.is_nan());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::manifest::Manifest;
-use crate::source::Complaint;
+use crate::source::{Complaint, files};
 
 /// The file of a manifest: below `$HEXPERIMENT_DATA`, in the user's cache, or fetched there.
 pub fn locate(name: &str, manifest: &Manifest) -> Result<PathBuf, Complaint> {
@@ -22,7 +22,8 @@ pub fn locate(name: &str, manifest: &Manifest) -> Result<PathBuf, Complaint> {
         .chain(cache.clone())
         .map(|folder| folder.join(file))
         .collect();
-    if let Some(found) = places.iter().find(|p| p.is_file()) {
+    // Whatever is there: reading it says what is wrong with it.
+    if let Some(found) = places.iter().find(|p| p.exists()) {
         return Ok(found.clone());
     }
     let mut failure = String::new();
@@ -39,10 +40,12 @@ pub fn locate(name: &str, manifest: &Manifest) -> Result<PathBuf, Complaint> {
         looked.join(", ")
     };
     let how = manifest.how_to_get.as_deref().unwrap_or("see the source");
+    let how = how.split_whitespace().collect::<Vec<_>>().join(" ");
     Err(Complaint::new(
         file,
         format!("data set `{name}` was not found; looked at {looked}{failure}"),
     )
+    .about("use")
     .help(format!(
         "{how} Source: {}. Put the file in a folder and set HEXPERIMENT_DATA to it.",
         manifest.source
@@ -107,13 +110,8 @@ pub(super) fn read_verified(
     expected: Option<&str>,
     help: &str,
 ) -> Result<(Vec<u8>, String), Complaint> {
-    let bytes = std::fs::read(path).map_err(|e| {
-        Complaint::new(
-            path,
-            format!("cannot be read: {e}; expected a file of values"),
-        )
-        .help(help)
-    })?;
+    let read = files::read(path, files::VALUES, help);
+    let bytes = read.map_err(|complaint| complaint.about("path"))?;
     let found = verified(path, &bytes, expected)?;
     Ok((bytes, found))
 }
@@ -130,6 +128,7 @@ pub(super) fn verified(
             path,
             format!("wrong checksum: SHA-256 is {found}, expected {expected}"),
         )
+        .about("path")
         .help(
             "the file is not the one that results are known for: get it anew from its source, \
              or use it as your own with `path = …` in place of `use`",

@@ -3,13 +3,14 @@
 //! A manifest is a file `<name>.toml` in a folder `datasets`; those of this project are
 //! compiled in, so that they are there wherever the program runs.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{MissingPolicy, SplitKind};
 use crate::options::suggest;
-use crate::source::{Complaint, read_text};
+use crate::source::{Complaint, files, printable, toml_text};
 
 /// One manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,6 +55,9 @@ pub struct Manifest {
     /// Columns kept as text.
     #[serde(default)]
     pub labels: Vec<String>,
+    /// Columns of categories, each of which becomes a column of 0 and 1.
+    #[serde(default)]
+    pub one_hot: Vec<String>,
     /// Columns that are not read.
     #[serde(default)]
     pub drop: Vec<String>,
@@ -102,9 +106,10 @@ pub fn names(folder: Option<&Path>) -> Vec<String> {
 pub fn find(name: &str, folder: Option<&Path>) -> Result<Manifest, Complaint> {
     let own = folder
         .map(|f| f.join(format!("{name}.toml")))
-        .filter(|p| p.is_file());
+        .filter(|p| p.exists());
     if let Some(path) = own {
-        let text = read_text(&path, "it is taken for the manifest of a data set")?;
+        let help = "it is taken for the manifest of a data set";
+        let text = files::read_text(&path, files::TEXT, help)?;
         return parse(&text, &path);
     }
     if let Some((_, text)) = BUILT_IN.iter().find(|(n, _)| *n == name) {
@@ -119,23 +124,28 @@ pub fn find(name: &str, folder: Option<&Path>) -> Result<Manifest, Complaint> {
         .unwrap_or_default();
     Err(Complaint::new(
         folder.unwrap_or(Path::new("experiments/datasets")),
-        format!("there is no data set `{name}`"),
+        format!("there is no data set `{}`", printable::cut(name, 60)),
     )
+    .about("use")
     .help(format!(
         "{hint}known: {}; or write `path = \"my.csv\"` in place of `use`",
-        known.join(", ")
+        printable::list(known.iter().map(String::as_str), 40)
     )))
 }
 
 fn parse(text: &str, path: &Path) -> Result<Manifest, Complaint> {
     let manifest: Manifest = toml::from_str(text).map_err(|e| {
-        let complaint = Complaint::new(path, e.message().to_owned())
-            .help("a manifest is written as those in `experiments/datasets` are");
-        match e.span() {
-            Some(span) => complaint.at_offset(text, span.start),
-            None => complaint,
-        }
+        toml_text::complaint(path, text, &e)
+            .help("a manifest is written as those in `experiments/datasets` are")
     })?;
+    for (key, columns) in [("labels", &manifest.labels), ("drop", &manifest.drop)] {
+        let mut seen = HashSet::new();
+        if let Some(twice) = columns.iter().find(|column| !seen.insert(*column)) {
+            let found = printable::quoted(twice);
+            let problem = format!("`{key}`: found {found} twice, expected each column once");
+            return Err(Complaint::new(path, problem).help("leave one of them out"));
+        }
+    }
     if manifest.file.is_some() == manifest.builtin.is_some() {
         let found = if manifest.file.is_some() {
             "both"

@@ -9,9 +9,11 @@ pub mod gaps;
 mod load;
 mod locate;
 pub mod manifest;
+mod one_hot;
 mod partition;
 pub mod pixels;
 mod request;
+mod signature;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -39,6 +41,10 @@ pub struct Provenance {
     /// The names of a folder's files, in the order in which they were read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
+    /// What was done to the rows when they were read that a reader must know, in words: rows left
+    /// out, categories filled in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preparation: Vec<String>,
 }
 
 /// The column to be predicted.
@@ -46,7 +52,7 @@ pub struct Provenance {
 pub struct Target {
     /// Its name.
     pub name: String,
-    /// One value for each row; never missing.
+    /// One value for each row; NaN where it is missing, which is in no row of either part.
     pub values: Array1<f64>,
 }
 

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, Axis};
 
 use super::{Dataset, MissingPolicy, Part, Partition, transform};
-use crate::source::Complaint;
+use crate::source::{Complaint, printable};
 use crate::task::TaskError;
 
 const DEAL_WITH_GAPS: &str =
@@ -18,14 +18,23 @@ impl Dataset {
                 "has no target column, expected one to predict",
                 format!(
                     "name one: `target = \"column\"` under [dataset]; columns: {}",
-                    self.columns.join(", ")
+                    printable::list(self.columns.iter().map(String::as_str), 20)
                 ),
             ));
         };
         for (rows, what) in [(&self.train, "training"), (&self.test, "test")] {
             if rows.is_empty() {
-                return Err(TaskError::data(
-                    format!("the {what} part has no rows, expected at least one"),
+                let options: &[&str] = if self.features.nrows() < 2 {
+                    &["dataset.limit", "dataset.test_fraction"]
+                } else {
+                    &["dataset.test_fraction", "dataset.limit"]
+                };
+                return Err(TaskError::value(
+                    options,
+                    format!(
+                        "{}: the {what} part has no rows, expected at least one",
+                        self.place()
+                    ),
                     format!(
                         "there are {} rows in all; change `test_fraction` or `limit`",
                         self.features.nrows()
@@ -75,14 +84,12 @@ impl Dataset {
             return Ok(());
         }
         let gaps = self.features.indexed_iter().filter(|(_, x)| x.is_nan());
-        let mut gaps = gaps.map(|(at, _)| at).peekable();
-        let Some((row, column)) = gaps.peek().copied() else {
+        let Some((row, column, all)) = self.described(gaps.map(|(at, _)| at)) else {
             return Ok(());
         };
         let problem = format!(
-            "column `{}`: the value is missing, expected a number; {} values are missing in all",
-            self.columns[column],
-            gaps.count()
+            "column `{}`: the value is missing, expected a number; {all}",
+            self.columns[column]
         );
         let file = self.provenance.file.clone();
         let complaint = Complaint::new(file.unwrap_or_else(|| self.name.clone().into()), problem);
@@ -94,21 +101,48 @@ impl Dataset {
     }
 
     fn refuse_gaps(&self, rows: impl Iterator<Item = usize>) -> Result<(), TaskError> {
-        let gaps: Vec<(usize, usize)> = rows
+        let gaps = rows
             .flat_map(|row| (0..self.features.ncols()).map(move |column| (row, column)))
-            .filter(|at| self.features[*at].is_nan())
-            .collect();
-        let Some((row, column)) = gaps.iter().min() else {
+            .filter(|at| self.features[*at].is_nan());
+        let Some((row, column, all)) = self.described(gaps) else {
             return Ok(());
         };
         Err(TaskError::data(
             format!(
-                "{} values are missing, the first in row {row}, column `{}`",
-                gaps.len(),
-                self.columns[*column]
+                "{all}; the first is in row {row}, column `{}`",
+                self.columns[column]
             ),
             DEAL_WITH_GAPS,
         ))
+    }
+
+    /// The row and the column of the first gap, and how many each column has, in words.
+    fn described(
+        &self,
+        gaps: impl Iterator<Item = (usize, usize)>,
+    ) -> Option<(usize, usize, String)> {
+        let mut counts = vec![0; self.features.ncols()];
+        let mut first = None;
+        for at in gaps {
+            counts[at.1] += 1;
+            first = first.min(Some(at)).or(Some(at));
+        }
+        let (row, column) = first?;
+        let with_gaps: Vec<String> = counts
+            .iter()
+            .zip(&self.columns)
+            .filter(|(count, _)| **count > 0)
+            .map(|(count, name)| format!("{count} of `{name}`"))
+            .collect();
+        let total: usize = counts.iter().sum();
+        let all = match with_gaps.as_slice() {
+            [_] => format!("{total} values are missing in all"),
+            several => {
+                let each = printable::list(several.iter().map(String::as_str), 10);
+                format!("{total} values are missing in all: {each}")
+            }
+        };
+        Some((row, column, all))
     }
 
     fn medians(&self, train: &Array2<f64>) -> Result<Vec<f64>, TaskError> {

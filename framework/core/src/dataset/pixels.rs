@@ -3,10 +3,10 @@
 //! A file is taken for an image by its ending, a folder for the images in it, in the order of
 //! their names; hidden files and those with other endings are left out. Alpha is left out, deeper
 //! samples are rounded to 8 bits, CMYK becomes RGB by `C K / 255` and so forth, without a profile,
-//! and an orientation that a camera noted is not applied: pixels are as they are stored.
+//! and an orientation that a camera noted is not applied: pixels are as they are stored. Where a grey
+//! image lies beside coloured ones, its levels stand in a column of their own, and the colours that
+//! it has not are missing.
 
-use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
@@ -15,15 +15,15 @@ use image::{DynamicImage, ImageFormat, ImageReader};
 use super::csv_table::Columns;
 use super::locate::{digest, verified};
 use super::{DatasetRequest, MissingPolicy};
-use crate::source::Complaint;
+use crate::source::{Complaint, files};
 
 /// Columns that say where a pixel is: the number of its image, its row and its column in that.
 pub const PLACE: [&str; 3] = ["image", "row", "column"];
 
-/// The column of grey levels, 0 to 255, where no image has colours.
+/// The column of grey levels, 0 to 255, of images without colours.
 pub const GREY: [&str; 1] = ["grey"];
 
-/// The columns of colours, 0 to 255.
+/// The columns of colours, 0 to 255, of images that have them.
 pub const COLOURS: [&str; 3] = ["red", "green", "blue"];
 
 /// Pixels of all images of a data set: 2048 x 2048, whose table takes 200 MB.
@@ -60,7 +60,7 @@ pub(super) fn read(
     let mut names = Vec::new();
     let mut sums = String::new();
     let mut room = MOST_PIXELS;
-    for file in files(path)? {
+    for file in images_in(path)? {
         let (image, sum) = open(&file, None, room)?;
         room -= u64::from(image.width()) * u64::from(image.height());
         images.push(image);
@@ -72,10 +72,11 @@ pub(super) fn read(
 }
 
 /// The images of a folder, by name.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, Complaint> {
+fn images_in(folder: &Path) -> Result<Vec<PathBuf>, Complaint> {
     let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let entries = entries.map_err(|e| {
         Complaint::new(folder, format!("cannot be read: {e}; expected images"))
+            .about("path")
             .help("check its permissions")
     })?;
     let mut files: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
@@ -83,12 +84,15 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Complaint> {
         let name = file.file_name().unwrap_or_default();
         name.as_encoded_bytes().starts_with(b".")
     };
-    files.retain(|file| file.is_file() && has_ending(file) && !hidden(file));
+    // What is called an image and cannot be read is not passed over.
+    files.retain(|file| has_ending(file) && !file.is_dir() && !hidden(file));
     files.sort();
     if files.is_empty() {
         let problem = "cannot be read: found no image in the folder, expected a file of values, or \
                        images *.png, *.jpg or *.jpeg";
-        return Err(Complaint::new(folder, problem).help("put some there, or name another folder"));
+        return Err(Complaint::new(folder, problem)
+            .about("path")
+            .help("put some there, or name another folder"));
     }
     Ok(files)
 }
@@ -107,10 +111,7 @@ fn open(
     let smaller = |problem: String| {
         Complaint::new(file, problem).help("scale it down, or cut out what is of interest")
     };
-    let (bytes, whole) = first_bytes(file).map_err(|e| {
-        Complaint::new(file, format!("cannot be read: {e}; expected an image"))
-            .help("check the path; it is taken from the folder of the experiment file")
-    })?;
+    let (bytes, whole) = first_bytes(file)?;
     let sum = if whole {
         verified(file, &bytes, expected)?
     } else {
@@ -150,10 +151,14 @@ fn open(
 }
 
 /// The bytes of a file, as many as an image may have, and whether that is all.
-fn first_bytes(file: &Path) -> std::io::Result<(Vec<u8>, bool)> {
+fn first_bytes(file: &Path) -> Result<(Vec<u8>, bool), Complaint> {
+    let help = "check the path; it is taken from the folder of the experiment file";
+    let opened = files::open(file, "an image", help).map_err(|c| c.about("path"))?;
     let mut bytes = Vec::new();
-    let mut rest = File::open(file)?.take(MOST_BYTES);
-    rest.read_to_end(&mut bytes)?;
+    let mut rest = opened.take(MOST_BYTES);
+    rest.read_to_end(&mut bytes).map_err(|e| {
+        Complaint::new(file, format!("cannot be read: {e}; expected an image")).help(help)
+    })?;
     Ok((bytes, rest.limit() > 0))
 }
 
@@ -189,27 +194,47 @@ fn table(images: &[DynamicImage]) -> Columns {
             }
         }
     }
-    let coloured = images.iter().any(|image| image.color().has_color());
-    let (names, samples): (&[&str], Vec<u8>) = if coloured {
-        let rgb = images.iter().flat_map(|i| i.to_rgb8().into_raw());
-        (&COLOURS, rgb.collect())
+    let coloured = |image: &DynamicImage| image.color().has_color();
+    let colours: &[&str] = if images.iter().any(coloured) {
+        &COLOURS
     } else {
-        let grey = images.iter().flat_map(|i| i.to_luma8().into_raw());
-        (&GREY, grey.collect())
+        &[]
     };
-    let shown = names.iter().enumerate().map(|(channel, name)| {
-        let of_channel = samples.iter().skip(channel).step_by(names.len());
-        (
-            (*name).to_owned(),
-            of_channel.copied().map(f64::from).collect(),
-        )
-    });
+    let grey: &[&str] = if images.iter().all(coloured) {
+        &[]
+    } else {
+        &GREY
+    };
+    let mut shown: Vec<(String, Vec<f64>)> = colours
+        .iter()
+        .chain(grey)
+        .map(|name| ((*name).to_owned(), Vec::new()))
+        .collect();
+    for image in images {
+        // The first of its columns, the levels of its channels, one pixel after the other.
+        let (first, channels, levels) = if coloured(image) {
+            (0, COLOURS.len(), image.to_rgb8().into_raw())
+        } else {
+            (colours.len(), GREY.len(), image.to_luma8().into_raw())
+        };
+        for (place, (_, values)) in shown.iter_mut().enumerate() {
+            match place
+                .checked_sub(first)
+                .filter(|channel| *channel < channels)
+            {
+                Some(channel) => {
+                    let of_channel = levels.iter().skip(channel).step_by(channels);
+                    values.extend(of_channel.copied().map(f64::from));
+                }
+                None => values.extend(std::iter::repeat_n(f64::NAN, levels.len() / channels)),
+            }
+        }
+    }
     let places = PLACE.map(str::to_owned).into_iter().zip(places);
     Columns {
         numbers: places.chain(shown).collect(),
-        texts: vec![],
-        lines: vec![],
-        gaps_left_out: BTreeSet::new(),
+        gaps_are_meant: true,
+        ..Columns::default()
     }
 }
 
@@ -219,6 +244,8 @@ pub(super) fn check_request(request: &DatasetRequest, path: &Path) -> Result<(),
         ("delimiter", request.delimiter.is_some()),
         ("missing_marker", request.missing_marker.is_some()),
         ("positive", request.positive.is_some()),
+        ("one_hot", !request.one_hot.is_empty()),
+        ("missing_target", request.drop_missing_targets.is_some()),
         ("limit", request.limit > 0),
         ("balance", request.balance),
         (
@@ -232,6 +259,7 @@ pub(super) fn check_request(request: &DatasetRequest, path: &Path) -> Result<(),
             path,
             format!("found images, for which `{key}` under [dataset] has no meaning"),
         )
+        .about(key)
         .help("leave it out; a task may have a `crop`")),
     }
 }

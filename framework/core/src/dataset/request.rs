@@ -26,10 +26,13 @@ pub struct DatasetRequest {
     pub source: DatasetSource,
     /// Overrides of the manifest; each `None` leaves what the manifest says.
     pub target: Option<String>,
-    /// Columns to leave out, besides the manifest's.
+    /// Columns to leave out, besides the manifest's; also single categories, as `colour=red`.
     pub drop_columns: Vec<String>,
     /// Columns to keep as text, besides the manifest's.
     pub labels: Vec<String>,
+    /// Columns of categories to encode as one column of 0 and 1 for each, besides the manifest's.
+    #[serde(default)]
+    pub one_hot: Vec<String>,
     /// The value of the target that counts as 1, all others as 0; the target is then read as text.
     pub positive: Option<String>,
     /// The character between fields.
@@ -38,6 +41,10 @@ pub struct DatasetRequest {
     pub missing_marker: Option<String>,
     /// What to do about missing values.
     pub missing: Option<MissingPolicy>,
+    /// Whether rows without a target are dropped, else refused; `None` for what is done to rows with
+    /// missing values.
+    #[serde(default)]
+    pub drop_missing_targets: Option<bool>,
     /// Whether the larger classes are cut down to the smallest, before the split.
     pub balance: bool,
     /// The share of the test part; its rows are rounded down.
@@ -66,6 +73,16 @@ pub enum DatasetSource {
     File(PathBuf),
 }
 
+impl DatasetSource {
+    /// The option of `[dataset]` that names it.
+    pub(super) fn option(&self) -> &'static str {
+        match self {
+            Self::Manifest(_) => "use",
+            Self::File(_) => "path",
+        }
+    }
+}
+
 impl DatasetRequest {
     /// The data of `source` with nothing changed, three tenths for testing.
     pub fn new(source: DatasetSource, seed: u64) -> Self {
@@ -74,10 +91,12 @@ impl DatasetRequest {
             target: None,
             drop_columns: vec![],
             labels: vec![],
+            one_hot: vec![],
             positive: None,
             delimiter: None,
             missing_marker: None,
             missing: None,
+            drop_missing_targets: None,
             balance: false,
             test_fraction: 0.3,
             split: None,

@@ -9,11 +9,13 @@ use super::{Dataset, DatasetRequest, MissingPolicy, SplitKind};
 use crate::source::Complaint;
 
 impl Dataset {
-    /// Rows that the policy leaves; `gaps_left_out` are those with a gap in a column that is
-    /// left out.
+    /// Rows that have a target and that the policy leaves; `gaps_left_out` are those with a gap in a
+    /// column that is left out.
     pub(super) fn usable_rows(&self, gaps_left_out: &BTreeSet<usize>) -> Vec<usize> {
         let complete = |row: &usize| !self.features.row(*row).iter().any(|x| x.is_nan());
-        let all = 0..self.features.nrows();
+        let target = self.target.as_ref().map(|t| &t.values);
+        let has_target = |row: &usize| target.is_none_or(|values| !values[*row].is_nan());
+        let all = (0..self.features.nrows()).filter(has_target);
         match self.missing {
             MissingPolicy::DropRows => all.filter(complete).collect(),
             MissingPolicy::CompleteRows => all
@@ -21,6 +23,26 @@ impl Dataset {
                 .collect(),
             _ => all.collect(),
         }
+    }
+
+    /// How many rows are left out for want of a target or of other values, where `kept` are not.
+    pub(super) fn note_on_dropped(&self, kept: usize) -> Option<String> {
+        let all = self.features.nrows();
+        let no_target = match &self.target {
+            Some(target) => target.values.iter().filter(|y| y.is_nan()).count(),
+            None => 0,
+        };
+        let gaps = all - kept - no_target;
+        let parts = [
+            (no_target, "without a target"),
+            (gaps, "with missing values"),
+        ];
+        let parts: Vec<String> = parts
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, which)| format!("{count} {which}"))
+            .collect();
+        (!parts.is_empty()).then(|| format!("left out of {all} rows: {}", parts.join(", ")))
     }
 
     /// Rows by class, classes in order.
@@ -82,8 +104,13 @@ impl Dataset {
         }
     }
 
-    /// Complains where classes are asked for and the target has none.
-    pub(super) fn check_classes(&self, rows: &[usize], asked: &str) -> Result<(), Complaint> {
+    /// Complains where classes are asked for, by an option, and the target has none.
+    pub(super) fn check_classes(
+        &self,
+        rows: &[usize],
+        option: &'static str,
+        asked: &str,
+    ) -> Result<(), Complaint> {
         let place = self
             .provenance
             .file
@@ -94,6 +121,7 @@ impl Dataset {
                 place,
                 format!("{asked} needs classes, but there is no target"),
             )
+            .about(option)
             .help("name one: `target = \"column\"` under [dataset]"));
         };
         let classes = self.by_class(rows).len();
@@ -104,13 +132,16 @@ impl Dataset {
         );
         if classes < 2 && rows.len() > 1 {
             return Err(
-                Complaint::new(place, format!("{found}, expected two or more")).help(
-                    "choose another target, or more rows: `limit` and `missing` leave some out",
-                ),
+                Complaint::new(place, format!("{found}, expected two or more"))
+                    .about(option)
+                    .help(
+                        "choose another target, or more rows: `limit` and `missing` leave some out",
+                    ),
             );
         }
         if is_quantity(classes, rows.len()) {
             return Err(Complaint::new(place, format!("{found}, expected few"))
+                .about(option)
                 .help("leave it out for a target that is a quantity, or choose another target"));
         }
         Ok(())

@@ -110,6 +110,75 @@ fn missing_values_are_dealt_with() {
     );
 }
 
+#[test]
+fn rows_without_a_target_can_be_dropped() {
+    let gap = "a,y\n1,0\n2,\n3,1\n4,NA\n,0\n6,1\n7,0\n8,1\n9,1\n";
+    let with = |missing, targets: Option<bool>| {
+        move |r: &mut DatasetRequest| {
+            r.missing = Some(missing);
+            r.drop_missing_targets = targets;
+        }
+    };
+    // Two have no target, one has no feature.
+    rows(gap, with(MissingPolicy::DropRows, None), 5, 1);
+    rows(gap, with(MissingPolicy::CompleteRows, None), 5, 1);
+    rows(gap, with(MissingPolicy::Median, Some(true)), 5, 2);
+    for (missing, targets) in [
+        (MissingPolicy::Median, None),
+        (MissingPolicy::Keep, None),
+        (MissingPolicy::Refuse, None),
+        (MissingPolicy::DropRows, Some(false)),
+    ] {
+        let words = [
+            "my.csv:3:",
+            "the target `y` is missing",
+            "2 targets are missing in all",
+            "`missing_target = \"drop-rows\"`",
+        ];
+        refused(gap, with(missing, targets), &words);
+    }
+    // Classes, balance and shares are of the rows that are left.
+    let classes = gap.replace(",0\n", ",no\n").replace(",1\n", ",yes\n");
+    rows(
+        &classes,
+        |r| {
+            r.missing = Some(MissingPolicy::DropRows);
+            r.positive = Some("yes".into());
+            r.balance = true;
+            r.split = Some(SplitKind::Stratified);
+            r.test_fraction = 0.5;
+        },
+        2,
+        2,
+    );
+    refused(
+        "a,y\n1,\n2,NA\n",
+        with(MissingPolicy::DropRows, None),
+        &["every row has a missing value or no target"],
+    );
+}
+
+/// A threshold makes no class of what is missing.
+#[test]
+fn a_threshold_leaves_missing_targets_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.csv");
+    std::fs::write(&file, "a,y\n1,4\n2,\n3,6\n4,7\n").unwrap();
+    // Its whole path, so that no data folder is looked into.
+    let manifest = format!(
+        "title = \"t\"\nsource = \"s\"\nlicence = \"l\"\nfile = {file:?}\ntarget = \"y\"\n\
+         target_above = 5\nmissing = \"drop-rows\"\n"
+    );
+    std::fs::write(folder.path().join("marks.toml"), manifest).unwrap();
+    let mut request = by_manifest("marks");
+    request.manifests = Some(folder.path().to_owned());
+    let data = Dataset::load(&request).unwrap();
+    let values = &data.target.unwrap().values;
+    assert_eq!((values[0], values[2], values[3]), (0.0, 1.0, 1.0));
+    assert!(values[1].is_nan());
+    assert_eq!(data.train.len() + data.test.len(), 3);
+}
+
 /// The target of all rows, 1 where it is `positive`.
 #[track_caller]
 fn classes_of(text: &str, delimiter: Option<char>, positive: &str, want: [f64; 4]) {

@@ -18,10 +18,19 @@ pub struct Standardizer {
 impl Standardizer {
     /// Fits means and deviations; the table has at least one row.
     pub fn fit(table: &Array2<f64>) -> Self {
-        let means = table
+        let mut means = table
             .mean_axis(Axis(0))
             .unwrap_or_else(|| Array1::zeros(table.ncols()));
-        let scales = table.std_axis(Axis(0), 0.0);
+        let mut scales = table.std_axis(Axis(0), 0.0);
+        for (place, column) in table.columns().into_iter().enumerate() {
+            // Squares, or the sum, are beyond double precision.
+            if !(means[place].is_finite() && scales[place].is_finite()) {
+                let largest = column.fold(0.0_f64, |m, x| m.max(x.abs()));
+                let shares = column.mapv(|x| x / largest);
+                means[place] = shares.mean().unwrap_or(0.0) * largest;
+                scales[place] = shares.std(0.0) * largest;
+            }
+        }
         // Rounding leaves a constant column a deviation of some units in the last place.
         let scales = ndarray::Zip::from(&scales).and(&means).map_collect(|s, m| {
             if *s <= 1e-12 * (1.0 + m.abs()) {
@@ -35,8 +44,49 @@ impl Standardizer {
 
     /// Applies what was fitted to a table of the same columns.
     pub fn apply(&self, table: &Array2<f64>) -> Array2<f64> {
-        (table - &self.means) / &self.scales
+        let mut table = table.clone();
+        for (place, mut column) in table.columns_mut().into_iter().enumerate() {
+            let (mean, scale) = (self.means[place], self.scales[place]);
+            column.mapv_inplace(|x| {
+                let z = (x - mean) / scale;
+                // A difference may be beyond double precision where the quotients are not.
+                if z.is_finite() {
+                    z
+                } else {
+                    x / scale - mean / scale
+                }
+            });
+        }
+        table
     }
+}
+
+/// The value furthest out, where it leaves next to nothing of its column: where but for a hundredth
+/// at either end, or one value, all others lie within a hundredth of a standard deviation of each
+/// other, though they differ. `None` where there is no such value.
+pub fn squeezing_outlier(values: ArrayView1<'_, f64>) -> Option<f64> {
+    const NOTHING: f64 = 0.01;
+    let mut known: Vec<f64> = values.iter().copied().filter(|x| !x.is_nan()).collect();
+    known.sort_by(f64::total_cmp);
+    let cut = (known.len() / 100).max(1);
+    let [low, .., high] = known.get(cut..known.len().checked_sub(cut)?)? else {
+        return None;
+    };
+    let (first, last) = (*known.first()?, *known.last()?);
+    let outlier = if last / 2.0 - high / 2.0 > low / 2.0 - first / 2.0 {
+        last
+    } else {
+        first
+    };
+    // As shares of the largest, whose squares are no more than 1.
+    let largest = first.abs().max(last.abs());
+    let deviation = known
+        .iter()
+        .map(|x| x / largest)
+        .collect::<Array1<f64>>()
+        .std(0.0);
+    let width = high / largest - low / largest;
+    (high > low && width < NOTHING * deviation).then_some(outlier)
 }
 
 /// Where a column's numbers lie, and how far apart.
@@ -155,6 +205,12 @@ fn correlation(x: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>) -> f64 {
 }
 
 fn rank(features: ArrayView2<'_, f64>, score: impl Fn(ArrayView1<'_, f64>) -> f64) -> Vec<usize> {
+    // A score that is no number, as of values whose squares are beyond double precision, tells
+    // nothing.
+    let score = |column| match score(column) {
+        x if x.is_nan() => f64::NEG_INFINITY,
+        x => x,
+    };
     let scores: Vec<f64> = features.columns().into_iter().map(score).collect();
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
@@ -196,6 +252,48 @@ mod tests {
         let z = s.apply(&table);
         assert!((z[[0, 0]] + 1.224_744_87).abs() < 1e-8);
         assert_eq!(z.column(1).to_vec(), vec![0.0; 3]);
+    }
+
+    #[test]
+    fn large_numbers_are_standardised_too() {
+        for scale in [1e160, 1e307] {
+            let table = array![[1.0], [3.0], [5.0], [-17.0]] * scale;
+            let z = Standardizer::fit(&table).apply(&table);
+            let small = array![[1.0], [3.0], [5.0], [-17.0]];
+            let want = Standardizer::fit(&small).apply(&small);
+            assert!(
+                (&z - &want).iter().all(|d| d.abs() < 1e-9),
+                "{scale:e}: {z}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_squeezes_a_column_is_told_from_what_is_rare() {
+        #[track_caller]
+        fn check(values: &[f64], expect: Option<f64>) {
+            assert_eq!(squeezing_outlier(ArrayView1::from(values)), expect);
+        }
+        check(&[1.0, 2.0, 3.0, 1e308], Some(1e308));
+        check(&[1.0, 2.0, f64::NAN, 3.0, -1e308, 4.0], Some(-1e308));
+        check(&[1.0, 2.0, 3.0, f64::MAX, f64::MIN], Some(f64::MIN));
+        check(&[1.0, 2.0, 3.0, 1e6], Some(1e6));
+        check(&[1.0, 2.0, 3.0, 9.0], None);
+        // A bit that is rare, and what has no spread at all.
+        let rare: Vec<f64> = (0..1000).map(|i| f64::from(u8::from(i == 7))).collect();
+        check(&rare, None);
+        check(&[5.0; 9], None);
+        check(&[1.0, 1e308], None);
+        check(&[f64::NAN; 3], None);
+        check(&[], None);
+    }
+
+    #[test]
+    fn columns_too_large_to_rank_come_last() {
+        let x = array![[1e308, 0.0], [-1e308, 1.0], [1e308, 0.2], [1.0, 0.9]];
+        let y = array![0.0, 1.0, 0.0, 1.0];
+        assert_eq!(rank_by_f(x.view(), y.view()), [1, 0]);
+        assert_eq!(rank_by_correlation(x.view(), y.view()), [1, 0]);
     }
 
     #[test]

@@ -1,19 +1,20 @@
 //! From text to a checked experiment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::matrix::check_matrix;
-use super::parse::{Checker, Given};
+use super::matrix::{Varied, check_matrix};
+use super::parse::{Checker, Given, in_order};
 use super::plugins::{check_schemes, check_task};
 use super::rules::{BOTH, KEEP_ONE, check_dataset, check_name, check_run};
+use super::settings::{Edited, Place, Setting};
 use super::{Experiment, expect, sections};
 use crate::dataset::manifest::{self, Manifest};
-use crate::options::{OptionSpec, OptionValue, Options, suggest};
+use crate::options::{OptionSpec, OptionValue, Options};
 use crate::registry;
-use crate::source::{Complaint, Complaints, line_of};
+use crate::source::{Complaint, Complaints, printable, toml_text};
 
 const SECTIONS: [&str; 7] = [
     "experiment",
@@ -25,41 +26,42 @@ const SECTIONS: [&str; 7] = [
     "expect",
 ];
 
-pub(super) fn check(text: &str, file: &Path) -> Result<Experiment, Complaints> {
+/// TOML, or a complaint that says where it is not.
+fn parsed<'t>(text: &'t str, file: &Path) -> Result<DeTable<'t>, Complaint> {
     let root = DeTable::parse(text).map_err(|e| {
-        let complaint = Complaint::new(file, format!("not TOML: {}", e.message()));
-        let complaint =
-            complaint.help("texts are in quotes, sections in [brackets], lists in [a, b]");
-        match e.span() {
-            Some(span) => complaint.at_offset(text, span.start),
-            None => complaint,
-        }
+        let mut complaint = toml_text::complaint(file, text, &e);
+        complaint.message = format!("not TOML: {}", complaint.message);
+        complaint
+            .help("texts are in quotes, sections in [brackets], lists in [a, b], each key once")
     })?;
-    let root = root.get_ref();
-    let mut checker = Checker {
-        text,
-        file,
-        complaints: vec![],
-    };
-    for key in root
-        .keys()
-        .filter(|k| !SECTIONS.contains(&k.get_ref().as_ref()))
-    {
-        let hint = suggest(key.get_ref(), SECTIONS)
-            .map(|s| format!("did you mean [{s}]? "))
-            .unwrap_or_default();
-        let message = format!("unknown section [{}]", key.get_ref());
-        checker.complain(
-            key.span().start,
-            message,
-            Some(format!("{hint}known: {}", SECTIONS.join(", "))),
-        );
-    }
+    Ok(root.into_inner())
+}
+
+pub(super) fn check(
+    text: &str,
+    file: &Path,
+    settings: &[Setting],
+) -> Result<Experiment, Complaints> {
+    parsed(text, file)?;
+    let edited = Edited::new(text, file, settings)?;
+    let root = &parsed(edited.text(), file)?;
+    let mut checker = Checker::new(&edited, file);
+    checker.few(|checker| {
+        let known = |key: &str| SECTIONS.contains(&key);
+        for (key, _) in in_order(root) {
+            let (place, key) = (key.span().start, key.get_ref().as_ref());
+            if !known(key) {
+                let hint = checker.hint(key, SECTIONS, ['[', ']']);
+                let message = format!("unknown section [{}]", printable::cut(key, 60));
+                let help = format!("{hint}known: {}", SECTIONS.join(", "));
+                checker.complain(place, message, Some(help));
+            }
+        }
+    });
     let about = required(&mut checker, root, "experiment", &sections::experiment());
     let dataset = required(&mut checker, root, "dataset", &sections::dataset());
     check_name(&mut checker, &about);
-    let section = root.get("dataset").map(|table| table.span().start);
-    check_dataset(&mut checker, &dataset, section);
+    check_dataset(&mut checker, &dataset, root);
     let run = match checker.table(root, "run") {
         Some((table, offset)) => checker.section("[run]", table, offset, &sections::run()),
         None => Given::new(),
@@ -69,11 +71,11 @@ pub(super) fn check(text: &str, file: &Path) -> Result<Experiment, Complaints> {
     let schemes = check_schemes(&mut checker, root);
     let insecure = matches!(run.get("insecure"), Some((OptionValue::Flag(true), _)));
     let matrix = check_matrix(&mut checker, root, task.as_ref(), &schemes, insecure);
-    for (place, key, _) in &matrix {
-        let contradicts = (key == "dataset.path" && dataset.contains_key("use"))
-            || (key == "dataset.use" && dataset.contains_key("path"));
+    for varied in &matrix {
+        let contradicts = (varied.key == "dataset.path" && dataset.contains_key("use"))
+            || (varied.key == "dataset.use" && dataset.contains_key("path"));
         if contradicts {
-            checker.complain(*place, BOTH.into(), Some(KEEP_ONE.into()));
+            checker.complain(varied.place, BOTH.into(), Some(KEEP_ONE.into()));
         }
     }
     let labels: Vec<String> = schemes.iter().map(|s| s.label.clone()).collect();
@@ -94,7 +96,8 @@ pub(super) fn check(text: &str, file: &Path) -> Result<Experiment, Complaints> {
         Some((OptionValue::Text(t), _)) => t.clone(),
         _ => String::new(),
     };
-    Ok(Experiment {
+    let places = places(&edited, root, &matrix);
+    let experiment = Experiment {
         file: file.to_owned(),
         name: text_of("name"),
         question: text_of("question"),
@@ -102,55 +105,83 @@ pub(super) fn check(text: &str, file: &Path) -> Result<Experiment, Complaints> {
         dataset: options(&sections::dataset(), dataset),
         task,
         schemes,
-        matrix: matrix
-            .into_iter()
-            .map(|(_, key, list)| (key, list))
-            .collect(),
+        matrix: matrix.into_iter().map(Varied::into_values).collect(),
         run: run_options(run),
         time_limit,
         memory_limit,
         expectations,
         manifests,
-        lines: lines(text, root),
-    })
+        places,
+        text: edited.text().to_owned(),
+        settings: settings.to_vec(),
+    };
+    names_are_distinct(&experiment)?;
+    Ok(experiment)
+}
+
+/// Two cells of one name could not be told apart in records: a label may look like that of another
+/// with a point of the matrix.
+fn names_are_distinct(experiment: &Experiment) -> Result<(), Complaint> {
+    let mut seen = BTreeSet::new();
+    for plan in experiment.cells() {
+        if let Some(id) = seen.replace(plan.cell.id) {
+            let message = format!("found two cells called `{id}`, expected one of each name");
+            let complaint = experiment.complaint_at(experiment.places.get("matrix"), message);
+            return Err(complaint.help(
+                "a cell is called by its label and its values in [matrix]: change a `label`",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Where the sections of a task and its data stand, and the keys in them; what the matrix varies,
-/// it varies there.
-fn lines(text: &str, root: &DeTable<'_>) -> BTreeMap<String, usize> {
-    let mut lines = BTreeMap::new();
+/// it varies there, each value in a place of its own.
+fn places(text: &Edited<'_>, root: &DeTable<'_>, matrix: &[Varied]) -> BTreeMap<String, Place> {
+    let mut places = BTreeMap::new();
     for section in ["task", "dataset", "matrix"] {
         let Some(value) = root.get(section) else {
             continue;
         };
-        lines.insert(section.to_owned(), line_of(text, value.span().start));
+        places.insert(section.to_owned(), text.place(value.span().start));
         let DeValue::Table(table) = value.get_ref() else {
             continue;
         };
-        for key in table.keys() {
-            let name = match section {
-                "matrix" => key.get_ref().to_string(),
-                _ => format!("{section}.{}", key.get_ref()),
+        for (key, value) in table.iter().filter(|_| section != "matrix") {
+            // A setting may have put its value behind a key of the file.
+            let place = match text.place(value.span().start) {
+                Place::Line(_) => text.place(key.span().start),
+                setting @ Place::Setting(_) => setting,
             };
-            lines.insert(name, line_of(text, key.span().start));
+            places.insert(format!("{section}.{}", key.get_ref()), place);
         }
     }
-    lines
+    for Varied { key, place, values } in matrix {
+        places.insert(key.clone(), text.place(*place));
+        for (value, place) in values {
+            places.insert(place_of(key, value), text.place(*place));
+        }
+    }
+    places
+}
+
+/// What the place of a value in the matrix is filed under.
+pub(super) fn place_of(key: &str, value: &OptionValue) -> String {
+    format!("{key} = {value}")
 }
 
 /// The manifests of all data sets that the experiment uses, by name; all were found before.
 fn manifests(
     checker: &Checker<'_>,
     dataset: &Given,
-    matrix: &[(usize, String, Vec<OptionValue>)],
+    matrix: &[Varied],
 ) -> BTreeMap<String, Manifest> {
-    let varied = matrix.iter().filter(|(_, key, _)| key == "dataset.use");
-    let named = dataset.get("use").map(|(value, _)| value);
+    let varied = matrix.iter().filter(|varied| varied.key == "dataset.use");
     let folder = checker.manifests();
     varied
-        .flat_map(|(.., values)| values)
-        .chain(named)
-        .filter_map(|value| match value {
+        .flat_map(|varied| &varied.values)
+        .chain(dataset.get("use"))
+        .filter_map(|(value, _)| match value {
             OptionValue::Text(name) => {
                 let manifest = manifest::find(name, folder.as_deref()).ok()?;
                 Some((name.clone(), manifest))

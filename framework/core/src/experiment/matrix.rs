@@ -1,15 +1,33 @@
 //! The section `[matrix]`.
 
-use toml::de::{DeTable, DeValue};
+use std::collections::{BTreeSet, HashMap};
 
-use super::parse::{Checker, describe};
+use toml::de::{DeArray, DeTable, DeValue};
+
+use super::parse::{Checker, describe, in_order};
 use super::rules::check_dataset_value;
 use super::{PluginChoice, sections};
-use crate::options::{OptionSpec, OptionValue, suggest};
+use crate::options::{OptionSpec, OptionValue};
 use crate::registry;
+use crate::source::printable;
 
-/// Each cell is a process, and holds its plan in memory; more are a slip of the pen.
-const MOST_CELLS: usize = 10_000;
+/// Each cell is a process, and holds its plan in memory; more are a mistake.
+pub(super) const MOST_CELLS: usize = 10_000;
+
+/// A key of the matrix, its place in the file, and its values with theirs.
+pub(super) struct Varied {
+    pub(super) key: String,
+    pub(super) place: usize,
+    pub(super) values: Vec<(OptionValue, usize)>,
+}
+
+impl Varied {
+    /// Without the places.
+    pub(super) fn into_values(self) -> (String, Vec<OptionValue>) {
+        let values = self.values.into_iter().map(|(value, _)| value);
+        (self.key, values.collect())
+    }
+}
 
 /// What a matrix may vary, by its key; an option that several schemes have stands there for each.
 fn offered(task: Option<&PluginChoice>, schemes: &[PluginChoice]) -> Vec<(String, OptionSpec)> {
@@ -35,100 +53,128 @@ fn offered(task: Option<&PluginChoice>, schemes: &[PluginChoice]) -> Vec<(String
     specs
 }
 
-/// The keys in order of the file, each with its place and its values.
+/// Whether the matrix makes no more cells than a run takes. Before anything else of it is looked at:
+/// lists may be of any length.
+fn has_bounds(
+    checker: &mut Checker<'_>,
+    table: &DeTable<'_>,
+    schemes: usize,
+    offset: usize,
+) -> bool {
+    let length = |value: &DeValue<'_>| match value {
+        DeValue::Array(values) => values.len().max(1),
+        _ => 1,
+    };
+    let lengths = table.values().map(|value| length(value.get_ref()));
+    let cells = lengths.fold(schemes.max(1), usize::saturating_mul);
+    if cells > MOST_CELLS {
+        let message = format!("[matrix]: found {cells} cells, expected at most {MOST_CELLS}");
+        let help = "take fewer values, or make several experiments of it";
+        checker.complain(offset, message, Some(help.into()));
+    }
+    cells <= MOST_CELLS
+}
+
+/// The keys in order of the file.
 pub(super) fn check_matrix(
     checker: &mut Checker<'_>,
     root: &DeTable<'_>,
     task: Option<&PluginChoice>,
     schemes: &[PluginChoice],
     insecure: bool,
-) -> Vec<(usize, String, Vec<OptionValue>)> {
+) -> Vec<Varied> {
     let Some((table, offset)) = checker.table(root, "matrix") else {
         return vec![];
     };
-    let specs = offered(task, schemes);
-    let mut matrix: Vec<(usize, String, Vec<OptionValue>)> = Vec::new();
-    for (key, value) in table {
-        let (place, key) = (key.span().start, key.get_ref().as_ref());
-        // Schemes may declare an option of one name with different ranges: all must agree.
-        let same: Vec<&OptionSpec> = specs
-            .iter()
-            .filter(|(name, _)| name == key)
-            .map(|(_, spec)| spec)
-            .collect();
-        let Some((spec, others)) = same.split_first() else {
-            let hint = suggest(key, specs.iter().map(|(n, _)| n.as_str()))
-                .map(|s| format!("did you mean \"{s}\"? "))
-                .unwrap_or_default();
-            let help = format!(
-                "{hint}keys are \"task.…\", \"scheme.…\", \"dataset.…\" with an option of theirs, or \
-                 \"run.security_bits\", \"run.threads\", \"run.seed\"; quote them"
-            );
-            checker.complain(
-                place,
-                format!("unknown key \"{key}\" in [matrix]"),
-                Some(help),
-            );
-            continue;
-        };
-        let values = match value.get_ref() {
-            DeValue::Array(values) if !values.is_empty() => values,
-            other => {
-                let found = describe(other);
-                let message =
-                    format!("\"{key}\" in [matrix]: found {found}, expected a list of values");
-                let help = format!("write `\"{key}\" = [a, b]`; {}", spec.doc);
+    if !has_bounds(checker, table, schemes.len(), offset) {
+        return vec![];
+    }
+    // Schemes may declare an option of one name with different ranges: all must agree.
+    let offered = offered(task, schemes);
+    let mut specs: HashMap<&str, Vec<&OptionSpec>> = HashMap::new();
+    for (name, spec) in &offered {
+        specs.entry(name).or_default().push(spec);
+    }
+    let mut matrix = Vec::new();
+    checker.few(|checker| {
+        for (key, value) in in_order(table) {
+            let (place, key) = (key.span().start, key.get_ref().as_ref());
+            let Some(specs) = specs.get(key) else {
+                let names = offered.iter().map(|(name, _)| name.as_str());
+                let hint = checker.hint(key, names, ['"'; 2]);
+                let help = format!(
+                    "{hint}keys are \"task.…\", \"scheme.…\", \"dataset.…\" with an option of theirs, \
+                     or \"run.security_bits\", \"run.threads\", \"run.seed\"; quote them"
+                );
+                let key = printable::cut(key, 60);
+                let message = format!("unknown key \"{key}\" in [matrix]");
                 checker.complain(place, message, Some(help));
                 continue;
-            }
-        };
-        let before = checker.complaints.len();
-        let mut list: Vec<OptionValue> = Vec::new();
-        for value in values {
-            let Some((checked, at)) = checker.value("[matrix]", spec, value) else {
-                continue;
             };
-            if let Some(problem) = others
-                .iter()
-                .find_map(|other| other.kind.check(checked.clone()).err())
-            {
-                let message = format!("\"{key}\" in [matrix]: {problem}");
-                let help = "a scheme of this file takes less; give it a file of its own";
-                checker.complain(at, message, Some(help.into()));
+            let values = match value.get_ref() {
+                DeValue::Array(values) if !values.is_empty() => values,
+                other => {
+                    let found = describe(other);
+                    let message =
+                        format!("\"{key}\" in [matrix]: found {found}, expected a list of values");
+                    let help = format!("write `\"{key}\" = [a, b]`; {}", specs[0].doc);
+                    checker.complain(place, message, Some(help));
+                    continue;
+                }
+            };
+            let before = checker.count();
+            let values = checker.few(|checker| check_values(checker, key, values, specs));
+            if checker.count() > before {
+                continue;
             }
-            if list.contains(&checked) {
-                let message = format!("\"{key}\" in [matrix]: found {checked} twice");
-                checker.complain(
-                    at,
-                    message,
-                    Some("each value makes a cell: name it once".into()),
-                );
-            }
-            if let Some(option) = key.strip_prefix("dataset.") {
-                check_dataset_value(checker, option, &checked, at);
-            }
-            list.push(checked);
-        }
-        if checker.complaints.len() == before {
             let weak = |v: &OptionValue| matches!(v, OptionValue::Integer(bits) if *bits < 128);
             // A matrix over the level cannot get past the check of [run].
-            if key == "run.security_bits" && !insecure && list.iter().any(weak) {
+            if key == "run.security_bits" && !insecure && values.iter().any(|(v, _)| weak(v)) {
                 let help = "add `insecure = true` to [run]: every table will carry the mark";
                 let message = format!("\"{key}\" in [matrix]: less than 128 bits");
                 checker.complain(place, message, Some(help.into()));
             }
-            matrix.push((place, key.to_owned(), list));
+            matrix.push(Varied {
+                key: key.to_owned(),
+                place,
+                values,
+            });
         }
-    }
-    matrix.sort_by_key(|(place, ..)| *place);
-    let cells = matrix
-        .iter()
-        .map(|(_, _, list)| list.len())
-        .fold(schemes.len(), usize::saturating_mul);
-    if cells > MOST_CELLS {
-        let message = format!("[matrix]: found {cells} cells, expected at most {MOST_CELLS}");
-        let help = "take fewer values, or make several experiments of it";
-        checker.complain(offset, message, Some(help.into()));
-    }
+    });
     matrix
+}
+
+/// The values of a key, each with its place; `specs` are of all who have this option.
+fn check_values(
+    checker: &mut Checker<'_>,
+    key: &str,
+    values: &DeArray<'_>,
+    specs: &[&OptionSpec],
+) -> Vec<(OptionValue, usize)> {
+    let mut list = Vec::new();
+    let mut seen = BTreeSet::new();
+    for value in values {
+        let Some((checked, at)) = checker.value("[matrix]", specs[0], value) else {
+            continue;
+        };
+        if let Some(problem) = specs[1..]
+            .iter()
+            .find_map(|other| other.kind.check(checked.clone()).err())
+        {
+            let message = format!("\"{key}\" in [matrix]: {problem}");
+            let help = "a scheme of this file takes less; give it a file of its own";
+            checker.complain(at, message, Some(help.into()));
+        }
+        if !seen.insert(checked.to_string()) {
+            let found = checked.brief();
+            let message = format!("\"{key}\" in [matrix]: found {found} twice");
+            let help = "each value makes a cell: name it once";
+            checker.complain(at, message, Some(help.into()));
+        }
+        if let Some(option) = key.strip_prefix("dataset.") {
+            check_dataset_value(checker, option, &checked, at);
+        }
+        list.push((checked, at));
+    }
+    list
 }

@@ -8,9 +8,9 @@ mod plugins;
 mod rules;
 mod schema;
 pub mod sections;
+mod settings;
 #[cfg(test)]
 mod tests;
-mod units;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,13 +20,15 @@ use serde::{Deserialize, Serialize};
 
 pub use expect::Expectation;
 pub use schema::json_schema;
+pub use settings::Setting;
 
 use crate::dataset::manifest::Manifest;
 use crate::dataset::{DatasetRequest, DatasetSource, MissingPolicy, SplitKind};
 use crate::options::{OptionValue, Options};
 use crate::record::Cell;
 use crate::security::SecurityDemand;
-use crate::source::{Complaints, read_text};
+use crate::source::{Complaint, Complaints, files, printable};
+use settings::Place;
 
 /// A checked experiment. All that it says is possible; later code does not check again.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,7 +47,9 @@ pub struct Experiment {
     expectations: Vec<Expectation>,
     manifests: BTreeMap<String, Manifest>,
     /// By section and by key, as in `task` and `task.features`.
-    lines: BTreeMap<String, usize>,
+    places: BTreeMap<String, Place>,
+    text: String,
+    settings: Vec<Setting>,
 }
 
 /// A plugin and its options, defaults filled in.
@@ -78,16 +82,34 @@ pub struct CellPlan {
 impl Experiment {
     /// Reads and checks a file; every problem in it is a complaint.
     pub fn load(file: &Path) -> Result<Self, Complaints> {
-        let text = read_text(
-            file,
-            "experiments of the project are in the folder `experiments`",
-        )?;
-        Self::parse(&text, file)
+        Self::load_with(file, &[])
+    }
+
+    /// Reads a file, and checks it as if the settings stood in it.
+    pub fn load_with(file: &Path, settings: &[Setting]) -> Result<Self, Complaints> {
+        let help = "experiments of the project are in the folder `experiments`";
+        let text = files::read_text(file, files::TEXT, help)?;
+        Self::parse_with(&text, file, settings)
     }
 
     /// Checks the text of `file`.
     pub fn parse(text: &str, file: &Path) -> Result<Self, Complaints> {
-        check::check(text, file)
+        Self::parse_with(text, file, &[])
+    }
+
+    /// Checks the text of `file` as if the settings stood in it.
+    pub fn parse_with(text: &str, file: &Path, settings: &[Setting]) -> Result<Self, Complaints> {
+        check::check(text, file, settings)
+    }
+
+    /// The text that was checked: the file's, with the settings in it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The settings in it, as they were given.
+    pub fn settings(&self) -> impl Iterator<Item = &str> {
+        self.settings.iter().map(Setting::words)
     }
 
     /// The file it came from.
@@ -97,13 +119,88 @@ impl Experiment {
 
     /// The line where an option of `[task]` or `[dataset]` is given, as in `task.features`: in the
     /// matrix, or in its section; the section's line where it is not given, if the section is
-    /// there.
+    /// there. None for an option that a [`Setting`] gives.
     pub fn line_of(&self, option: &str) -> Option<usize> {
+        match self.given_at(option)? {
+            Place::Line(line) => Some(*line),
+            Place::Setting(_) => None,
+        }
+    }
+
+    /// The same for messages: the file, with that line if there is one, or the setting.
+    pub fn place_of(&self, option: &str) -> String {
+        let file = self.file.display();
+        match self.given_at(option) {
+            Some(Place::Line(line)) => format!("{file}:{line}"),
+            Some(Place::Setting(words)) => words.clone(),
+            None => file.to_string(),
+        }
+    }
+
+    fn given_at(&self, option: &str) -> Option<&Place> {
         let section = option
             .split_once('.')
             .map_or(option, |(section, _)| section);
-        let line = self.lines.get(option).or_else(|| self.lines.get(section));
-        line.copied()
+        let place = self.places.get(option);
+        place.or_else(|| self.places.get(section))
+    }
+
+    /// A complaint about the value that an option has in a cell, as `dataset.target`: with the line
+    /// where it is given, in `[matrix]` or in its section. Of several options it is about the first that
+    /// is given; if none is, it has the line of the first one's section, and is about no option.
+    pub fn complaint(&self, plan: &CellPlan, options: &[&str], problem: &str) -> Complaint {
+        let given = options.iter().find(|o| self.places.contains_key(**o));
+        let place = match given {
+            None => options.first().and_then(|option| self.given_at(option)),
+            Some(option) => {
+                let varied = plan.cell.point.get(*option);
+                let value = varied.map(|value| check::place_of(option, value));
+                let place = value.and_then(|value| self.places.get(&value));
+                place.or_else(|| self.given_at(option))
+            }
+        };
+        let cell = if plan.cell.point.is_empty() {
+            String::new()
+        } else {
+            format!("cell `{}`: ", plan.cell.id)
+        };
+        let option = match given.and_then(|option| option.split_once('.')) {
+            None => String::new(),
+            Some((section, key)) if plan.cell.point.contains_key(&format!("{section}.{key}")) => {
+                format!("\"{section}.{key}\" in [matrix]: ")
+            }
+            Some((section, key)) => format!("`{key}` in [{section}]: "),
+        };
+        self.complaint_at(place, format!("{cell}{option}{problem}"))
+    }
+
+    /// A complaint about what stands at a place: a line of the file, or a setting.
+    fn complaint_at(&self, place: Option<&Place>, message: String) -> Complaint {
+        match place {
+            Some(Place::Line(line)) => Complaint::new(&self.file, message).at_line(*line),
+            Some(Place::Setting(words)) => Complaint::new(words, message),
+            None => Complaint::new(&self.file, message),
+        }
+    }
+
+    /// Complaints of a cell's data as those of the file that asks for them: what is wrong with the
+    /// value of an option stands where that is given.
+    pub fn blame(&self, plan: &CellPlan, complaints: Complaints) -> Complaints {
+        let blamed = |complaint: Complaint| {
+            let Some(option) = complaint.option else {
+                return complaint;
+            };
+            let place = match complaint.line {
+                Some(line) => format!("{}:{line}", complaint.file.display()),
+                None => complaint.file.display().to_string(),
+            };
+            let problem = format!("{place}: {}", complaint.message);
+            Complaint {
+                help: complaint.help,
+                ..self.complaint(plan, &[&format!("dataset.{option}")], &problem)
+            }
+        };
+        Complaints(complaints.0.into_iter().map(blamed).collect())
     }
 
     /// Its name.
@@ -228,7 +325,7 @@ impl Experiment {
             .iter()
             .map(|(k, v)| {
                 let text = match v {
-                    OptionValue::Text(t) => t.clone(),
+                    OptionValue::Text(t) if printable::is_plain(t) => t.clone(),
                     v => v.to_string(),
                 };
                 format!(
@@ -290,10 +387,12 @@ impl Experiment {
             target: text("target"),
             drop_columns: list("drop_columns"),
             labels: list("labels"),
+            one_hot: list("one_hot"),
             positive: text("positive"),
             delimiter: text("delimiter").and_then(|text| text.chars().next()),
             missing_marker: text("missing_marker"),
             missing: named("missing").and_then(|v| serde_json::from_value::<MissingPolicy>(v).ok()),
+            drop_missing_targets: text("missing_target").map(|t| t == "drop-rows"),
             balance: options.flag("balance").unwrap_or(false),
             test_fraction: options.number("test_fraction").unwrap_or(0.3),
             split: named("split").and_then(|v| serde_json::from_value::<SplitKind>(v).ok()),

@@ -4,22 +4,50 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
+use super::settings::Edited;
 use crate::options::{OptionSpec, OptionValue, suggest};
-use crate::source::Complaint;
+use crate::source::{Complaint, printable};
+
+/// Complaints of one kind that are told one by one; a file of nonsense has thousands.
+const SHOWN: usize = 10;
 
 /// A text being checked, and what is wrong with it so far.
 pub(super) struct Checker<'a> {
-    pub(super) text: &'a str,
+    pub(super) text: &'a Edited<'a>,
     pub(super) file: &'a Path,
     pub(super) complaints: Vec<Complaint>,
+    /// Complaints beyond so many in all are only counted.
+    room: usize,
+    /// How many were, and the offset of the first.
+    untold: Option<(usize, usize)>,
 }
 
 /// Values of a section by key, each with its byte offset.
 pub(super) type Given = BTreeMap<String, (OptionValue, usize)>;
 
-impl Checker<'_> {
+/// The entries of a table in the order of the file.
+pub(super) fn in_order<'t, 'i>(
+    table: &'t DeTable<'i>,
+) -> Vec<(&'t Spanned<DeString<'i>>, &'t Spanned<DeValue<'i>>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+impl<'a> Checker<'a> {
+    /// Nothing is wrong so far with `text`, the contents of `file` with settings in it.
+    pub(super) fn new(text: &'a Edited<'a>, file: &'a Path) -> Self {
+        Self {
+            text,
+            file,
+            complaints: vec![],
+            room: usize::MAX,
+            untold: None,
+        }
+    }
+
     /// The folder of manifests beside the file.
     pub(super) fn manifests(&self) -> Option<PathBuf> {
         self.file.parent().map(|folder| folder.join("datasets"))
@@ -27,9 +55,64 @@ impl Checker<'_> {
 
     /// Notes a complaint about byte `offset`.
     pub(super) fn complain(&mut self, offset: usize, message: String, help: Option<String>) {
-        let mut complaint = Complaint::new(self.file, message).at_offset(self.text, offset);
+        let mut complaint = self.text.complaint(offset, message);
         complaint.help = help;
-        self.complaints.push(complaint);
+        self.note(offset, complaint);
+    }
+
+    /// Notes a complaint, which may be about another file, on behalf of byte `offset` of this one.
+    pub(super) fn note(&mut self, offset: usize, complaint: Complaint) {
+        if self.is_full() {
+            let (count, first) = self.untold.unwrap_or((0, offset));
+            self.untold = Some((count + 1, first));
+        } else {
+            self.complaints.push(complaint);
+        }
+    }
+
+    /// How many complaints there are, told or not.
+    pub(super) fn count(&self) -> usize {
+        self.complaints.len() + self.untold.map_or(0, |(count, _)| count)
+    }
+
+    /// Whether further complaints are only counted.
+    fn is_full(&self) -> bool {
+        self.complaints.len() >= self.room
+    }
+
+    /// Runs a check that may have many complaints of one kind: the first are told, of the others
+    /// how many there are.
+    pub(super) fn few<T>(&mut self, check: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = (self.room, self.untold.take());
+        self.room = outer.0.min(self.complaints.len().saturating_add(SHOWN));
+        let result = check(self);
+        let here = self.untold;
+        (self.room, self.untold) = outer;
+        if let Some((count, offset)) = here {
+            if self.is_full() {
+                let (more, first) = self.untold.unwrap_or((0, offset));
+                self.untold = Some((count + more, first));
+            } else {
+                let message = format!("and {count} more of the kind, from this line on");
+                let help = "correct those above first; they may have one cause";
+                self.complain(offset, message, Some(help.into()));
+            }
+        }
+        result
+    }
+
+    /// `did you mean …?`, where a candidate is near to what was found; nothing where nobody is told. The
+    /// candidate is between `quotes`.
+    pub(super) fn hint<'c>(
+        &self,
+        found: &str,
+        candidates: impl IntoIterator<Item = &'c str>,
+        quotes: [char; 2],
+    ) -> String {
+        let near = (!self.is_full()).then(|| suggest(found, candidates));
+        near.flatten()
+            .map(|s| format!("did you mean {}{s}{}? ", quotes[0], quotes[1]))
+            .unwrap_or_default()
     }
 
     /// The table under `key`, if it is there and is one.
@@ -62,22 +145,23 @@ impl Checker<'_> {
         specs: &[OptionSpec],
     ) -> Given {
         let mut given = Given::new();
-        for (key, value) in table {
-            let place = key.span().start;
-            let key: &str = key.get_ref();
-            let Some(spec) = specs.iter().find(|s| s.name == key) else {
-                let hint = suggest(key, specs.iter().map(|s| s.name))
-                    .map(|s| format!("did you mean `{s}`? "))
-                    .unwrap_or_default();
-                let known: Vec<&str> = specs.iter().map(|s| s.name).collect();
-                let help = format!("{hint}known: {}", known.join(", "));
-                self.complain(place, format!("unknown key `{key}` in {name}"), Some(help));
-                continue;
-            };
-            if let Some(value) = self.value(name, spec, value) {
-                given.insert(key.to_owned(), value);
+        self.few(|checker| {
+            for (key, value) in in_order(table) {
+                let (place, key) = (key.span().start, key.get_ref().as_ref());
+                let names = || specs.iter().map(|s| s.name);
+                let Some(spec) = specs.iter().find(|s| s.name == key) else {
+                    let hint = checker.hint(key, names(), ['`'; 2]);
+                    let known: Vec<&str> = names().collect();
+                    let help = format!("{hint}known: {}", known.join(", "));
+                    let key = printable::cut(key, 60);
+                    checker.complain(place, format!("unknown key `{key}` in {name}"), Some(help));
+                    continue;
+                };
+                if let Some(value) = checker.value(name, spec, value) {
+                    given.insert(key.to_owned(), value);
+                }
             }
-        }
+        });
         for spec in specs
             .iter()
             .filter(|s| s.required && !table.contains_key(s.name))
@@ -111,7 +195,7 @@ impl Checker<'_> {
 /// What a value is, for messages that say `found …`.
 pub(super) fn describe(value: &DeValue<'_>) -> String {
     match option_value(value) {
-        Ok(value) => value.to_string(),
+        Ok(value) => value.brief(),
         Err(problem) => problem
             .strip_prefix("found ")
             .unwrap_or(&problem)
@@ -126,12 +210,16 @@ pub(super) fn option_value(value: &DeValue<'_>) -> Result<OptionValue, String> {
         DeValue::Boolean(x) => OptionValue::Flag(*x),
         DeValue::Integer(x) => i64::from_str_radix(x.as_str(), x.radix())
             .map(OptionValue::Integer)
-            .map_err(|_| format!("found {x}, expected a whole number of 64 bits"))?,
-        DeValue::Float(x) => x
-            .as_str()
-            .parse()
-            .map(OptionValue::Number)
-            .map_err(|_| format!("found {x}, expected a number"))?,
+            .map_err(|_| {
+                let found = printable::cut(x.as_str(), 60).into_owned();
+                format!("found {found}, expected a whole number of 64 bits")
+            })?,
+        DeValue::Float(x) => x.as_str().parse().map(OptionValue::Number).map_err(|_| {
+            format!(
+                "found {}, expected a number",
+                printable::cut(x.as_str(), 60)
+            )
+        })?,
         DeValue::Array(values) => OptionValue::List(
             values
                 .iter()

@@ -1,13 +1,19 @@
 //! The sections whose options a plugin declares: `[task]` and `[[scheme]]`.
 
+use std::collections::HashSet;
+
 use toml::de::{DeTable, DeValue};
 
 use super::check::options;
+use super::matrix::MOST_CELLS;
 use super::parse::{Checker, describe};
 use super::{PluginChoice, sections};
 use crate::options::{OptionSpec, OptionValue};
 use crate::registry;
-use crate::source::Complaint;
+use crate::source::{Complaint, printable};
+
+/// Characters of a label: more would leave no room for the table that it stands in.
+const LONGEST_LABEL: usize = 100;
 
 /// The options of a plugin's section, once its name is known.
 fn plugin(
@@ -36,16 +42,27 @@ fn plugin(
     let own = match manifest(name) {
         Ok(own) => own,
         Err(unknown) => {
-            let hint = unknown
-                .suggestion
-                .map(|s| format!("did you mean \"{s}\"? "))
-                .unwrap_or_default();
-            let help = format!("{hint}known: {}", unknown.known.join(", "));
-            checker.complain(
-                at,
-                format!("there is no {} \"{name}\"", unknown.what),
-                Some(help),
-            );
+            let (message, help) = match unknown.feature {
+                Some(feature) => (
+                    unknown.problem(),
+                    format!(
+                        "`cargo xtask run` builds what an experiment names; by hand: cargo build \
+                         --release --features {feature}"
+                    ),
+                ),
+                None => {
+                    let hint = unknown
+                        .suggestion
+                        .map(|s| format!("did you mean \"{s}\"? "))
+                        .unwrap_or_default();
+                    let name = printable::cut(name, 60);
+                    (
+                        format!("there is no {} \"{name}\"", unknown.what),
+                        format!("{hint}known: {}", unknown.known.join(", ")),
+                    )
+                }
+            };
+            checker.complain(at, message, Some(help));
             return None;
         }
     };
@@ -54,8 +71,13 @@ fn plugin(
     let mut given = checker.section(section, table, offset, &specs);
     let label = match given.remove("label") {
         Some((OptionValue::Text(label), at)) => {
-            if label.trim().is_empty() || label.chars().any(char::is_control) {
-                let message = format!("`label` in {section}: found {label:?}, expected a name");
+            let length = label.chars().count();
+            if label.trim().is_empty() || !printable::is_plain(&label) || length > LONGEST_LABEL {
+                let found = printable::quoted(&label);
+                let message = format!(
+                    "`label` in {section}: found {found} of {length} characters, expected a name of at \
+                     most {LONGEST_LABEL}"
+                );
                 let help = "tables call the row so: one line with something to read in it";
                 checker.complain(at, message, Some(help.into()));
             }
@@ -121,27 +143,41 @@ pub(super) fn check_schemes(checker: &mut Checker<'_>, root: &DeTable<'_>) -> Ve
         let message = "there is no [[scheme]]: found an empty list, expected at least one";
         checker.complain(value.span().start, message.into(), Some(help.into()));
     }
-    for entry in entries {
-        let offset = entry.span().start;
-        let DeValue::Table(table) = entry.get_ref() else {
-            let found = describe(entry.get_ref());
-            checker.complain(
-                offset,
-                format!("[[scheme]]: found {found}, expected a table"),
-                Some("write it as [[scheme]], once for each scheme".into()),
-            );
-            continue;
-        };
-        let find = |name: &str| registry::scheme(name).map(|s| s.manifest().options);
-        let Some((choice, at)) = plugin(checker, "[[scheme]]", table, offset, true, find) else {
-            continue;
-        };
-        if schemes.iter().any(|s| s.label == choice.label) {
-            let message = format!("two schemes are labelled \"{}\"", choice.label);
-            checker.complain(at, message, Some("give each its own `label`".into()));
-        }
-        schemes.push(choice);
+    if entries.len() > MOST_CELLS {
+        let message = format!(
+            "found {} tables [[scheme]], expected at most {MOST_CELLS}",
+            entries.len()
+        );
+        let help = "each makes a cell: make several experiments of it";
+        checker.complain(value.span().start, message, Some(help.into()));
+        return schemes;
     }
+    let mut labels = HashSet::new();
+    checker.few(|checker| {
+        for entry in entries {
+            let offset = entry.span().start;
+            let DeValue::Table(table) = entry.get_ref() else {
+                let found = describe(entry.get_ref());
+                checker.complain(
+                    offset,
+                    format!("[[scheme]]: found {found}, expected a table"),
+                    Some("write it as [[scheme]], once for each scheme".into()),
+                );
+                continue;
+            };
+            let find = |name: &str| registry::scheme(name).map(|s| s.manifest().options);
+            let Some((choice, at)) = plugin(checker, "[[scheme]]", table, offset, true, find)
+            else {
+                continue;
+            };
+            if !labels.insert(choice.label.clone()) {
+                let label = printable::cut(&choice.label, LONGEST_LABEL);
+                let message = format!("two schemes are labelled \"{label}\"");
+                checker.complain(at, message, Some("give each its own `label`".into()));
+            }
+            schemes.push(choice);
+        }
+    });
     schemes
 }
 

@@ -29,6 +29,15 @@ pub fn json_schema() -> Value {
         .map(|s| s.manifest())
         .map(|m| (m.name, m.doc, m.options))
         .collect();
+    let mut schemes = plugins(schemes, true);
+    // An editor need not refuse what another build of this program has; its options are unknown.
+    schemes.extend(registry::left_out_schemes().into_iter().map(|l| {
+        json!({
+            "type": "object",
+            "required": ["use"],
+            "properties": { "use": { "const": l.name() } },
+        })
+    }));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Hexperiment experiment",
@@ -39,7 +48,7 @@ pub fn json_schema() -> Value {
             "experiment": object(&sections::experiment(), "What is asked."),
             "dataset": object(&sections::dataset(), "The data."),
             "task": { "oneOf": plugins(tasks, false) },
-            "scheme": { "type": "array", "minItems": 1, "items": { "oneOf": plugins(schemes, true) } },
+            "scheme": { "type": "array", "minItems": 1, "items": { "oneOf": schemes } },
             "matrix": { "type": "object", "additionalProperties": { "type": "array", "minItems": 1 } },
             "run": object(&sections::run(), "How it is run."),
             "expect": { "type": "object" },
@@ -79,6 +88,9 @@ fn property(spec: &OptionSpec) -> Value {
             }
             schema
         }
+        OptionKind::ZeroOrNumber { min, max } => json!({
+            "anyOf": [{ "const": 0 }, { "type": "number", "minimum": min, "maximum": max }]
+        }),
         OptionKind::Text => json!({ "type": "string" }),
         OptionKind::Choice(names) => json!({ "enum": names }),
         OptionKind::TextList => json!({ "type": "array", "items": { "type": "string" } }),

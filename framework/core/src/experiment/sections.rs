@@ -44,11 +44,24 @@ pub fn dataset() -> Vec<OptionSpec> {
             "The character between fields, as \";\" or \"\\t\"; overrides the manifest's. A comma for \
              a file of your own.",
         ),
-        OptionSpec::new("drop_columns", TextList, "Columns to leave out."),
+        OptionSpec::new(
+            "drop_columns",
+            TextList,
+            "Columns to leave out; also a single category of a column in `one_hot`, as \
+             \"colour=red\", which is then the one that the others are compared with.",
+        ),
         OptionSpec::new(
             "labels",
             TextList,
             "Columns to keep as text: time stamps, names.",
+        ),
+        OptionSpec::new(
+            "one_hot",
+            TextList,
+            "Columns of categories, texts or numbers, to encode: each category that the training part \
+             shows becomes a column of 0 and 1 in the column's place, called \"column=category\", in \
+             order. A test row of another category has 0 in all of them. A missing category is \
+             filled by the training part's most frequent one where `missing` is `median`.",
         ),
         OptionSpec::new(
             "missing_marker",
@@ -60,6 +73,12 @@ pub fn dataset() -> Vec<OptionSpec> {
             Choice(&["refuse", "drop-rows", "complete-rows", "median", "keep"]),
             "What to do about missing values; `complete-rows` drops rows as `drop-rows` does, but also \
              for gaps in columns left out; `median` is the training part's.",
+        ),
+        OptionSpec::new(
+            "missing_target",
+            Choice(&["refuse", "drop-rows"]),
+            "What to do about rows without a target; if left out, they are dropped where `missing` \
+             drops rows, else refused.",
         ),
         OptionSpec::flag(
             "balance",
@@ -151,6 +170,13 @@ pub fn run() -> Vec<OptionSpec> {
             0..=i64::MAX,
             73,
             "Seeds the split, balancing, the order of cells and the bootstrap.",
+        ),
+        OptionSpec::choice(
+            "rank_by",
+            &["wall", "cpu"],
+            "wall",
+            "The clock of tables and rankings: wall time, or the CPU time of all threads, which other \
+             programs on a busy machine change less.",
         ),
     ]
 }

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cells;
+mod settings;
 mod strict;
 
 use std::path::Path;
@@ -11,7 +12,7 @@ use super::Experiment;
 use crate::dataset::{DatasetSource, MissingPolicy, SplitKind};
 use crate::options::{OptionSpec, Options};
 use crate::program::lower::Capabilities;
-use crate::registry::{SchemePlugin, TaskPlugin};
+use crate::registry::{self, LeftOutScheme, SchemePlugin, TaskPlugin};
 use crate::scheme::{Circuit, CompileRequest, Refusal, Scheme, SchemeError, SchemeManifest};
 use crate::task::{PrepareRequest, Prepared, Task, TaskError, TaskManifest};
 
@@ -68,6 +69,7 @@ impl Task for TwoOptions {
 inventory::submit! { SchemePlugin(&OneOption("try-wide", 1..=31)) }
 inventory::submit! { SchemePlugin(&OneOption("try-narrow", 1..=7)) }
 inventory::submit! { TaskPlugin(&TwoOptions) }
+inventory::submit! { LeftOutScheme { feature: "scheme-try-absent" } }
 
 const ABOUT: &str = "[experiment]\nname = \"n\"\nquestion = \"q\"\ncaveats = \"c\"\n"; // lines 1 to 4
 const DATA: &str = "[dataset]\nuse = \"wine-quality\"\n"; // 5 and 6
@@ -369,4 +371,34 @@ fn the_schema_knows_sections_and_plugins() {
         .unwrap();
     assert_eq!(narrow["properties"]["degree"]["maximum"], 7);
     assert_eq!(narrow["additionalProperties"], false);
+}
+
+/// A scheme that the program was built without is no misspelt one: the message says how to get it,
+/// and the schema for editors lets it pass.
+#[test]
+fn a_scheme_left_out_of_the_build() {
+    let asks = sound("[[scheme]]\nuse = \"try-absent\"\n");
+    refused(
+        &asks,
+        &[
+            "e.toml:12",
+            "`try-absent` is not in this program",
+            "`scheme-try-absent`",
+            "--features scheme-try-absent",
+        ],
+    );
+    let unknown = registry::scheme("try-absent").map(|_| ()).unwrap_err();
+    assert_eq!(unknown.feature, Some("scheme-try-absent"));
+    let typo = registry::scheme("try-wied").map(|_| ()).unwrap_err();
+    assert_eq!(typo.feature, None);
+    assert!(
+        typo.to_string().contains("did you mean `try-wide`"),
+        "{typo}"
+    );
+    let schema = super::json_schema();
+    let items = &schema["properties"]["scheme"]["items"]["oneOf"];
+    let items = items.as_array().unwrap().iter();
+    let uses: Vec<_> = items.map(|i| &i["properties"]["use"]["const"]).collect();
+    assert!(uses.iter().any(|name| *name == "try-absent"), "{uses:?}");
+    assert!(uses.iter().any(|name| *name == "try-wide"), "{uses:?}");
 }

@@ -21,9 +21,9 @@ impl Settings {
     pub fn specs(ranking: &'static str) -> Vec<OptionSpec> {
         vec![
             OptionSpec::integer("features", 0..=100_000, 0, ranking),
-            OptionSpec::number(
+            OptionSpec::zero_or_number(
                 "clip",
-                0.0..=1e6,
+                0.5..=1e6,
                 5.0,
                 "Values further than so many standard deviations from the training mean are moved \
                  there, in clear too, so that an outlier neither pulls at the weights nor widens \
@@ -75,7 +75,9 @@ impl Features {
     ) -> Result<Self, TaskError> {
         let constant = constant_columns(partition);
         let all = partition.columns.len();
-        let varying: Vec<usize> = (0..all).filter(|j| !constant.contains(j)).collect();
+        let varying: Vec<usize> = (0..all)
+            .filter(|j| constant.binary_search(j).is_err())
+            .collect();
         let constant_names = name_columns(partition, &constant);
         if varying.is_empty() {
             return Err(TaskError::data(

@@ -1,9 +1,8 @@
 //! The protocol of one round.
 
-use crate::dataset::encode::EncodedTable;
 use crate::program::Program;
 use crate::session::Session;
-use crate::task::{Outcome, TaskError};
+use crate::task::{InputTable, Outcome, TaskError};
 
 /// A program of one input and one output, and the table that is its input: the client encrypts,
 /// the server evaluates, the client decrypts.
@@ -11,13 +10,14 @@ use crate::task::{Outcome, TaskError};
 pub struct OneRound {
     /// The program.
     pub program: Program,
-    /// Its test part within the public ranges is what is encrypted.
-    pub table: EncodedTable,
+    /// What is encrypted: the test part within the public ranges; rows x columns. The training part
+    /// is not kept: cells wait for each other with all that they hold.
+    pub samples: InputTable,
 }
 
 impl OneRound {
     /// Runs it.
     pub fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
-        Outcome::of_one_round(session, std::slice::from_ref(&self.table.encrypted))
+        Outcome::of_one_round(session, std::slice::from_ref(&self.samples))
     }
 }

@@ -1,5 +1,6 @@
-//! Measuring: statistics of repetitions, their order, memory, the machine.
+//! Measuring: statistics of repetitions, their order, memory, the machine and how busy it is.
 
+mod load;
 mod machine;
 mod statistics;
 
@@ -7,6 +8,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha20Rng;
 
+pub use load::{LoadMeter, load_averages};
 pub use machine::{peak_rss_bytes, provenance};
 pub use statistics::{Comparison, Estimate, compare, median};
 

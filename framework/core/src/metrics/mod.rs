@@ -4,10 +4,12 @@
 //! clear; one that is undefined for the data at hand is left out rather than invented.
 
 mod binary;
+mod few;
 mod multiclass;
 mod regression;
 
 pub use binary::{BINARY, Confusion, alarm_threshold, auc, average_precision, binary};
+pub use few::{few_of_a_class, few_rows};
 pub use multiclass::{ConfusionMatrix, multiclass};
 pub use regression::{REGRESSION, regression};
 

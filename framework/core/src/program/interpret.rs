@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::{Input, Interval, Op, Program, ProgramError};
+use super::{Input, Interval, Op, OutputId, Program, ProgramError};
 
 /// `1 / (1 + exp(-x))`, without overflow at either end.
 pub(super) fn sigmoid(x: f64) -> f64 {
@@ -69,25 +69,38 @@ impl Program {
     /// range that [`super::ProgramBuilder::assume`] stated for it.
     pub fn interpret(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, ProgramError> {
         self.check_inputs(inputs)?;
-        let values = self.values_in_clear(inputs);
+        let values = self.values_in_clear(inputs, |_| true);
         self.check_assumptions(&values)?;
-        Ok(self.outputs_of(&values))
+        Ok(self.outputs_of(&values, &self.output_ids()))
     }
 
     /// As [`Program::interpret`], for tables whose numbers may lie outside their ranges, as
     /// what was decrypted may; of the wrong number or shape they are an error still.
     pub fn interpret_any(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, ProgramError> {
+        self.interpret_only(inputs, &self.output_ids())
+    }
+
+    /// As [`Program::interpret_any`], for these outputs, in this order; what none of them depends on
+    /// is not computed.
+    pub fn interpret_only(
+        &self,
+        inputs: &[Array2<f64>],
+        wanted: &[OutputId],
+    ) -> Result<Vec<Array2<f64>>, ProgramError> {
         self.check_count(inputs)?;
         for (input, table) in self.inputs.iter().zip(inputs) {
             input.check_shape(table.view())?;
         }
-        Ok(self.outputs_of(&self.values_in_clear(inputs)))
+        let needed = self.needed_for(wanted);
+        let values = self.values_in_clear(inputs, |index| needed[index]);
+        Ok(self.outputs_of(&values, wanted))
     }
 
-    fn outputs_of(&self, values: &[Vec<f64>]) -> Vec<Array2<f64>> {
-        self.outputs
+    fn outputs_of(&self, values: &[Vec<f64>], wanted: &[OutputId]) -> Vec<Array2<f64>> {
+        wanted
             .iter()
             .map(|output| {
+                let output = self.output(*output);
                 let rows = self.value(output.values[0]).length;
                 Array2::from_shape_fn((rows, output.values.len()), |(row, column)| {
                     values[output.values[column].index()][row]
@@ -132,13 +145,19 @@ impl Program {
     /// Evaluates the program in clear and returns every value, by [`super::ValueId::index`].
     pub fn interpret_values(&self, inputs: &[Array2<f64>]) -> Result<Vec<Vec<f64>>, ProgramError> {
         self.check_inputs(inputs)?;
-        Ok(self.values_in_clear(inputs))
+        Ok(self.values_in_clear(inputs, |_| true))
     }
 
-    fn values_in_clear(&self, inputs: &[Array2<f64>]) -> Vec<Vec<f64>> {
+    /// The values at the places that are `needed`; the others stay empty.
+    fn values_in_clear(
+        &self,
+        inputs: &[Array2<f64>],
+        needed: impl Fn(usize) -> bool,
+    ) -> Vec<Vec<f64>> {
         let mut values: Vec<Vec<f64>> = Vec::with_capacity(self.values.len());
-        for value in &self.values {
+        for (index, value) in self.values.iter().enumerate() {
             let result = match &value.op {
+                _ if !needed(index) => Vec::new(),
                 Op::Input { input, column } => inputs[input.index()].column(*column).to_vec(),
                 op => {
                     let operands: Vec<&[f64]> = op
@@ -230,6 +249,46 @@ mod tests {
             precision: 1e-3,
         })?;
         builder.finish()
+    }
+
+    #[test]
+    fn outputs_are_interpreted_alone() {
+        let mut builder = ProgramBuilder::new("two");
+        let (_, x) = builder
+            .input(Input {
+                name: "x".into(),
+                owner: Party::Client(0),
+                length: 1,
+                columns: vec![Column {
+                    name: "x".into(),
+                    range: Interval::symmetric(10.0),
+                }],
+                precision: 1e-6,
+            })
+            .unwrap();
+        let square = builder.square(x[0]).unwrap();
+        let twice = builder.scale(x[0], 2.0).unwrap();
+        for value in [square, twice] {
+            builder
+                .output(Output {
+                    name: format!("{value}"),
+                    values: vec![value],
+                    precision: 1e-3,
+                })
+                .unwrap();
+        }
+        let program = builder.finish().unwrap();
+        let needed = |outputs: &[usize]| {
+            let outputs: Vec<_> = outputs.iter().map(|i| OutputId::from_index(*i)).collect();
+            let needed = program.needed_for(&outputs);
+            let got = program.interpret_only(&[ndarray::array![[3.0]]], &outputs);
+            let got: Vec<f64> = got.unwrap().iter().map(|t| t[[0, 0]]).collect();
+            (needed, got)
+        };
+        assert_eq!(needed(&[]), (vec![false; 3], vec![]));
+        assert_eq!(needed(&[0]), (vec![true, true, false], vec![9.0]));
+        assert_eq!(needed(&[1]), (vec![true, false, true], vec![6.0]));
+        assert_eq!(needed(&[1, 0]), (vec![true; 3], vec![6.0, 9.0]));
     }
 
     #[test]

@@ -190,6 +190,29 @@ impl Program {
         counts
     }
 
+    /// Whether one of these outputs depends on each value, by [`ValueId::index`].
+    pub fn needed_for(&self, outputs: &[OutputId]) -> Vec<bool> {
+        let mut needed = vec![false; self.values.len()];
+        let read = outputs.iter().flat_map(|o| &self.output(*o).values);
+        for value in read {
+            needed[value.index()] = true;
+        }
+        // Operands stand before what reads them.
+        for (index, value) in self.values.iter().enumerate().rev() {
+            if needed[index] {
+                for operand in value.op.operands() {
+                    needed[operand.index()] = true;
+                }
+            }
+        }
+        needed
+    }
+
+    /// All outputs, in order.
+    pub fn output_ids(&self) -> Vec<OutputId> {
+        (0..self.outputs.len()).map(OutputId::from_index).collect()
+    }
+
     /// How often each value is read, by operations and by outputs.
     pub fn uses(&self) -> Vec<usize> {
         let mut uses = vec![0; self.values.len()];

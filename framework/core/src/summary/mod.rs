@@ -4,6 +4,9 @@
 //! the records into one [`Row`] for each cell, and [`evaluate`] holds the rows against what the
 //! experiment expects. Rendering is the `reports` crate's.
 
+mod busy;
+mod columns;
+mod phase;
 mod read;
 mod row;
 #[cfg(test)]
@@ -11,8 +14,11 @@ mod tests;
 mod verdict;
 mod write;
 
+pub use busy::Busy;
+pub use columns::{BEFORE_AXES, COLUMNS, Column, Field, Kind, axes};
+pub use phase::Phase;
 pub use read::{Records, read_records};
-pub use row::{COLUMNS, Field, Measured, Row, rows};
+pub use row::{Measured, Row, rows};
 pub use verdict::{Finding, Verdict, evaluate};
 pub use write::RecordWriter;
 

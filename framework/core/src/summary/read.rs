@@ -1,13 +1,14 @@
 //! Reading records back.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::intact;
-use crate::record::{Line, Repetition, Run, SCHEMA, Setup, Stopped};
-use crate::source::Complaint;
+use crate::record::{Extended, Line, Repetition, Run, SCHEMA, Setup, Status, Stopped};
+use crate::source::{Complaint, files, printable};
 
 /// All that a file of records holds.
 #[derive(Clone, Debug)]
@@ -25,13 +26,13 @@ pub struct Records {
 /// Reads a file of records.
 ///
 /// A torn last line, which a killed run may leave, is passed over; anything else that is not a
-/// record is an error that names file, line, what was found and what was expected. Of a
-/// repetition that is there twice, the first counts.
+/// record of this run is an error that names file, line, what was found and what was expected: a
+/// record of an unknown cell, a repetition beyond those of the run, two different records of one
+/// repetition, a number that cannot have been measured. A record that is there twice, word for
+/// word, counts once. The file is never changed.
 pub fn read_records(path: &Path) -> Result<Records, Complaint> {
-    let bytes = std::fs::read(path).map_err(|e| {
-        Complaint::new(path, format!("cannot be read: {e}"))
-            .help("records are written by a run, into runs/<time>-<name>/records.jsonl")
-    })?;
+    let help = "records are written by a run, into runs/<time>-<name>/records.jsonl";
+    let bytes = files::read(path, files::RECORDS, help)?;
     let whole = &bytes[..intact(&bytes)];
     let text = std::str::from_utf8(whole).map_err(|e| {
         let line = 1 + whole[..e.valid_up_to()]
@@ -69,7 +70,11 @@ fn header(path: &Path, text: &str) -> Result<Run, Complaint> {
         .help("another version of Hexperiment wrote them: read them with that one, or run again"));
     }
     match serde_json::from_value(value) {
-        Ok(Line::Run(run)) => Ok(*run),
+        Ok(Line::Run(run)) => check_run(*run).map_err(|problem| {
+            Complaint::new(path, problem)
+                .at_line(1)
+                .help("this file was damaged or edited: restore it, or run again")
+        }),
         Ok(other) => Err(Complaint::new(
             path,
             format!("found a record of kind `{}`, expected `run`", kind(&other)),
@@ -80,14 +85,37 @@ fn header(path: &Path, text: &str) -> Result<Run, Complaint> {
     }
 }
 
+/// A run that can have records: what they are held against.
+fn check_run(run: Run) -> Result<Run, String> {
+    if run.repetitions().is_none_or(|n| n == 0) {
+        return Err(format!(
+            "found {} in `resolved.run.repetitions`, expected a whole number from 1",
+            run.setting("repetitions")
+        ));
+    }
+    let mut ids = HashSet::new();
+    match run.cells.iter().find(|cell| !ids.insert(&cell.id)) {
+        Some(cell) => Err(format!(
+            "found the cell `{}` twice in `cells`, expected each once",
+            cell.id
+        )),
+        None => Ok(run),
+    }
+}
+
 fn kind(line: &Line) -> &'static str {
     match line {
         Line::Run(_) => "run",
         Line::Setup(_) => "setup",
+        Line::Extended(_) => "extended",
         Line::Repetition(_) => "repetition",
         Line::Stopped(_) => "stopped",
     }
 }
+
+/// What to do about a record that this program cannot have written.
+const DAMAGED: &str = "only the last line of a killed run may be torn; this file was damaged or \
+                       edited: restore it, or delete this line and `--resume` the run";
 
 fn malformed(path: &Path, line: usize, text: &str, error: &serde_json::Error) -> Complaint {
     let excerpt: String = text.chars().take(60).collect();
@@ -96,18 +124,28 @@ fn malformed(path: &Path, line: usize, text: &str, error: &serde_json::Error) ->
     } else {
         ""
     };
+    // The parser saw one line, and counts from there.
+    let words = error.to_string();
+    let words = match words.split_once(" at line 1 column ") {
+        Some((problem, column)) => format!("{problem} (column {column})"),
+        None => words,
+    };
     Complaint::new(
         path,
-        format!("found `{excerpt}{dots}`, expected a record: {error}"),
+        format!("found `{excerpt}{dots}`, expected a record: {words}"),
     )
     .at_line(line)
-    .help("only the last line of a killed run may be torn; this file was damaged or edited")
+    .help(DAMAGED)
 }
 
 struct Reader<'a> {
     path: &'a Path,
+    /// The place of each cell in the run.
     order: HashMap<String, usize>,
-    seen: HashSet<(String, u32)>,
+    /// The line of each repetition, and its place in `records`.
+    seen: HashMap<(String, u32), (usize, usize)>,
+    /// Repetitions that each cell has at most.
+    repetitions: u32,
     records: Records,
 }
 
@@ -117,7 +155,8 @@ impl<'a> Reader<'a> {
         Self {
             path,
             order: ids.zip(0..).collect(),
-            seen: HashSet::new(),
+            seen: HashMap::new(),
+            repetitions: run.repetitions().unwrap_or(0),
             records: Records {
                 run,
                 setups: BTreeMap::new(),
@@ -139,43 +178,115 @@ impl<'a> Reader<'a> {
                 .at_line(number)
                 .help("two runs wrote this file, or two files were joined; take them apart"));
             }
+            Line::Extended(extended) => return self.extend(number, extended),
             Line::Setup(setup) => &setup.cell,
             Line::Repetition(repetition) => &repetition.cell,
             Line::Stopped(stopped) => &stopped.cell,
         };
         if !self.order.contains_key(cell) {
-            let known: Vec<&str> = self
-                .records
-                .run
-                .cells
-                .iter()
-                .map(|c| c.id.as_str())
-                .collect();
+            let known = self.records.run.cells.iter().map(|c| c.id.as_str());
             let message = format!(
-                "found the cell `{cell}`, expected one of line 1: {}",
-                known.join(", ")
+                "found the cell `{}`, expected one of line 1: {}",
+                printable::cut(cell, 60),
+                printable::list(known, 20)
             );
             return Err(Complaint::new(self.path, message).at_line(number));
         }
+        self.add(number, line).map_err(|problem| {
+            Complaint::new(self.path, problem)
+                .at_line(number)
+                .help(DAMAGED)
+        })
+    }
+
+    /// Adds a record of a known cell; the error says what is wrong with it.
+    fn add(&mut self, number: usize, line: Line) -> Result<(), String> {
         match line {
-            Line::Run(_) => {}
+            Line::Run(_) | Line::Extended(_) => {}
             Line::Setup(setup) => {
+                setup.check_limits()?;
                 self.records.setups.insert(setup.cell.clone(), *setup);
             }
             Line::Repetition(repetition) => {
-                if self
-                    .seen
-                    .insert((repetition.cell.clone(), repetition.index))
-                {
-                    self.records.repetitions.push(*repetition);
-                }
+                repetition.check_limits()?;
+                self.add_repetition(number, *repetition)?;
             }
-            Line::Stopped(stopped) => {
-                if self.records.stopped.iter().all(|s| s.cell != stopped.cell) {
-                    self.records.stopped.push(stopped);
+            Line::Stopped(stopped) => self.add_stopped(stopped)?,
+        }
+        Ok(())
+    }
+
+    fn add_repetition(&mut self, number: usize, repetition: Repetition) -> Result<(), String> {
+        let Repetition { cell, index, .. } = &repetition;
+        if *index >= self.repetitions {
+            return Err(format!(
+                "found repetition {index} of `{cell}`, expected 0 to {}: line 1 says {} repetitions",
+                self.repetitions.saturating_sub(1),
+                self.repetitions
+            ));
+        }
+        let place = (number, self.records.repetitions.len());
+        match self.seen.entry((cell.clone(), *index)) {
+            Entry::Vacant(entry) => {
+                entry.insert(place);
+                self.records.repetitions.push(repetition);
+                Ok(())
+            }
+            Entry::Occupied(entry) => {
+                let (line, place) = *entry.get();
+                if same(&self.records.repetitions[place], &repetition) {
+                    return Ok(());
                 }
+                Err(format!(
+                    "found repetition {index} of `{cell}` with other content than in line {line}, \
+                     expected it once"
+                ))
             }
         }
+    }
+
+    fn add_stopped(&mut self, stopped: Stopped) -> Result<(), String> {
+        let Stopped { cell, status, .. } = &stopped;
+        if *status == Status::Ok {
+            return Err(format!(
+                "found `{cell}` stopped with the status `ok`, expected why it stopped"
+            ));
+        }
+        match self.records.stopped.iter().find(|s| s.cell == *cell) {
+            None => self.records.stopped.push(stopped),
+            Some(first) if *first == stopped => {}
+            Some(first) => {
+                return Err(format!(
+                    "found the end of `{cell}` a second time ({status}, before it {}), expected it \
+                     once",
+                    first.status
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// From here on the run has more repetitions.
+    fn extend(&mut self, number: usize, extended: &Extended) -> Result<(), Complaint> {
+        let run = &mut self.records.run;
+        let before = run.repetitions().unwrap_or(0);
+        let section = run.resolved.pointer_mut("/run");
+        match section.and_then(Value::as_object_mut) {
+            Some(section) if extended.repetitions > before => {
+                section.insert("repetitions".into(), extended.repetitions.into());
+            }
+            _ => {
+                let message = format!(
+                    "found an extension to {} repetitions, expected more than the {before} before it",
+                    extended.repetitions
+                );
+                return Err(Complaint::new(self.path, message)
+                    .at_line(number)
+                    .help("the file was damaged or edited; run again"));
+            }
+        }
+        self.repetitions = extended.repetitions;
+        run.extended.push(extended.clone());
         Ok(())
     }
 
@@ -190,4 +301,10 @@ impl<'a> Reader<'a> {
         records.stopped.sort_by_key(|s| place(&s.cell));
         records
     }
+}
+
+/// Whether two repetitions are the same record; NaN is the same as NaN.
+fn same(a: &Repetition, b: &Repetition) -> bool {
+    let text = |r| serde_json::to_string(r).ok();
+    text(a) == text(b)
 }

@@ -13,6 +13,9 @@ use super::role::Role;
 use super::table::{check_input, output_shape, table_of, table_out, unfilled};
 use crate::abi;
 
+/// Bytes of a key, at most; sums of such numbers cannot overflow.
+const MOST_KEY_BYTES: u64 = 1 << 50;
+
 /// A plugin's circuit.
 pub(super) struct PluginCircuit {
     handle: Arc<CircuitHandle>,
@@ -107,7 +110,20 @@ impl Circuit for PluginCircuit {
         else {
             return Err(plugin.broken("generate_keys", "a key is missing"));
         };
+        let announced = [
+            keys.public_bytes,
+            keys.relinearization_bytes,
+            keys.galois_bytes,
+            keys.bootstrapping_bytes,
+        ];
         let size = |bytes: u64| Some(bytes).filter(|b| *b != abi::NO_KEY);
+        if let Some(bytes) = announced
+            .into_iter()
+            .find(|b| size(*b) > Some(MOST_KEY_BYTES))
+        {
+            let problem = format!("a key of {bytes} bytes, expected at most {MOST_KEY_BYTES}");
+            return Err(plugin.broken("generate_keys", problem));
+        }
         Ok(KeySet {
             encryptor: Box::new(self.role(encryptor)),
             evaluator: Box::new(self.role(evaluator)),
@@ -137,8 +153,6 @@ impl Circuit for PluginCircuit {
                 )
             }
         })?;
-        Held::new(&self.handle, ciphertexts)
-            .map(Ciphertexts::new)
-            .ok_or_else(|| plugin.broken("load", "no ciphertexts"))
+        Held::new(&self.handle, ciphertexts, "load").map(Ciphertexts::new)
     }
 }

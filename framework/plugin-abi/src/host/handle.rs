@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hexperiment_core::scheme::{CiphertextData, Ciphertexts, SchemeError};
 
+use super::reply::MOST_BYTES;
 use super::vtable::Plugin;
 use crate::abi;
 
@@ -81,16 +82,32 @@ impl<T> Drop for Handle<T> {
     }
 }
 
+/// Ciphertexts of one input or output, at most; sums of such numbers cannot overflow.
+const MOST_CIPHERTEXTS: usize = 1 << 32;
+
 /// Ciphertexts that a plugin keeps.
-pub(super) struct Held(pub(super) Handle<abi::Ciphertexts>);
+pub(super) struct Held {
+    pub(super) handle: Handle<abi::Ciphertexts>,
+    count: usize,
+}
 
 impl Held {
+    /// What `operation` yielded, if it is there.
     pub(super) fn new(
         circuit: &Arc<CircuitHandle>,
         pointer: *mut abi::Ciphertexts,
-    ) -> Option<Self> {
-        let destroy = circuit.plugin.functions.destroy_ciphertexts;
-        Handle::new(circuit, pointer, destroy).map(Self)
+        operation: &str,
+    ) -> Result<Self, SchemeError> {
+        let plugin = &circuit.plugin;
+        let handle = Handle::new(circuit, pointer, plugin.functions.destroy_ciphertexts)
+            .ok_or_else(|| plugin.broken(operation, "no ciphertexts"))?;
+        // SAFETY: the ciphertexts are alive.
+        let count = unsafe { (plugin.functions.count)(handle.pointer()) };
+        if count > MOST_CIPHERTEXTS {
+            let problem = format!("{count} ciphertexts, expected at most {MOST_CIPHERTEXTS}");
+            return Err(plugin.broken(operation, problem));
+        }
+        Ok(Self { handle, count })
     }
 
     /// The handle of ciphertexts that belong to `circuit`: a plugin must never see another's.
@@ -99,7 +116,7 @@ impl Held {
         circuit: &Arc<CircuitHandle>,
     ) -> Result<&'c Self, SchemeError> {
         let held: &Self = ciphertexts.downcast()?;
-        if Arc::ptr_eq(&held.0.circuit, circuit) {
+        if Arc::ptr_eq(&held.handle.circuit, circuit) {
             Ok(held)
         } else {
             Err(SchemeError::Foreign(
@@ -111,17 +128,17 @@ impl Held {
 
 impl CiphertextData for Held {
     fn write(&self, bytes: &mut Vec<u8>) -> Result<(), SchemeError> {
-        let written = self.0.plugin().call("write", |reply| {
+        let plugin = self.handle.plugin();
+        let written = plugin.call_for("write", MOST_BYTES, |reply| {
             // SAFETY: the ciphertexts and the reply are alive.
-            unsafe { (self.0.plugin().functions.write)(self.0.pointer(), reply) }
+            unsafe { (plugin.functions.write)(self.handle.pointer(), reply) }
         })?;
         bytes.extend(written);
         Ok(())
     }
 
     fn count(&self) -> usize {
-        // SAFETY: the ciphertexts are alive.
-        unsafe { (self.0.plugin().functions.count)(self.0.pointer()) }
+        self.count
     }
 
     fn as_any(&self) -> &dyn Any {

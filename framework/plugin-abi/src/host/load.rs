@@ -22,17 +22,25 @@ pub enum LoadError {
     /// The file cannot be read.
     #[error("plugin {}: {source}; give the path of the shared library", path.display())]
     File {
-        /// As it was given.
+        /// Path as it was given.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// There is something else than a file.
+    #[error("plugin {}: found {found}, expected a file; give the path of the shared library", path.display())]
+    NotAFile {
+        /// As it was given.
+        path: PathBuf,
+        /// What is there.
+        found: &'static str,
     },
     /// The file is no library that this process can load.
     #[error("plugin {}: not a shared library for this machine: {source}", path.display())]
     NotALibrary {
         /// The file.
         path: PathBuf,
-        /// What the system's loader says.
+        /// Error of the system's loader.
         source: libloading::Error,
     },
     /// The library is no plugin.
@@ -79,6 +87,11 @@ pub enum LoadError {
 /// Loads a plugin, for good: the library is never unloaded. Threads, thread-local destructors and
 /// exit handlers that it set up would outlive its code otherwise, and the scheme is wanted
 /// `'static`. Its constructors run, with all the rights of this process.
+///
+/// # Errors
+///
+/// [`LoadError`] where the file cannot be read or loaded, is no plugin of this ABI's version, or has
+/// a manifest that no experiment file can use.
 pub fn load(path: &Path) -> Result<&'static dyn Scheme, LoadError> {
     // The system's loader would look for a bare name in its own folders.
     let file = |source| LoadError::File {
@@ -86,6 +99,18 @@ pub fn load(path: &Path) -> Result<&'static dyn Scheme, LoadError> {
         source,
     };
     let path = &path.canonicalize().map_err(file)?;
+    let kind = path.metadata().map_err(file)?;
+    if !kind.is_file() {
+        // Reading such a thing, as a pipe, may not end.
+        return Err(LoadError::NotAFile {
+            path: path.clone(),
+            found: if kind.is_dir() {
+                "a folder"
+            } else {
+                "a pipe or a device"
+            },
+        });
+    }
     let origin = origin(path).map_err(file)?;
     let library = open(path).map_err(|source| LoadError::NotALibrary {
         path: path.clone(),
@@ -113,7 +138,9 @@ pub fn load(path: &Path) -> Result<&'static dyn Scheme, LoadError> {
 /// The file's name and the start of its digest, for records.
 fn origin(path: &Path) -> std::io::Result<String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let digest = sha2::Sha256::digest(std::fs::read(path)?);
+    let mut digest = sha2::Sha256::new();
+    std::io::copy(&mut std::fs::File::open(path)?, &mut digest)?;
+    let digest = digest.finalize();
     let start = digest.iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b));
     Ok(format!("plugin {name}, SHA-256 {start:016x}…"))
 }
@@ -133,6 +160,10 @@ fn open(path: &Path) -> Result<Library, libloading::Error> {
 }
 
 /// Loads a plugin and adds it to the registry; a name that is taken is an error.
+///
+/// # Errors
+///
+/// As [`load`], and where another scheme has the name.
 pub fn register(path: &Path) -> Result<&'static dyn Scheme, LoadError> {
     let scheme = load(path)?;
     registry::register_scheme(scheme).map_err(|source| LoadError::Duplicate {
@@ -144,6 +175,10 @@ pub fn register(path: &Path) -> Result<&'static dyn Scheme, LoadError> {
 
 /// Registers all of them, in order, up to the first that fails. A path that stands there twice
 /// counts once.
+///
+/// # Errors
+///
+/// As [`register`], for the first path that fails.
 pub fn register_all(
     paths: impl IntoIterator<Item = PathBuf>,
 ) -> Result<Vec<&'static dyn Scheme>, LoadError> {
@@ -169,12 +204,20 @@ pub fn from_env() -> Vec<PathBuf> {
 
 /// Registers what [`ENVIRONMENT`] lists. Call it once, before experiments are read: their options
 /// are checked against the manifests.
+///
+/// # Errors
+///
+/// As [`register_all`].
 pub fn register_from_env() -> Result<Vec<&'static dyn Scheme>, LoadError> {
     register_all(from_env())
 }
 
 /// The value of [`ENVIRONMENT`] that names these plugins, whatever the folder of the process that
 /// reads it.
+///
+/// # Errors
+///
+/// [`LoadError`] for a path that cannot stand in a list of paths.
 pub fn to_env(paths: &[PathBuf]) -> Result<OsString, LoadError> {
     let absolute = paths
         .iter()

@@ -1,5 +1,6 @@
 //! The host's side: a plugin's table of functions as a `Scheme`.
 
+pub(crate) mod announced;
 mod circuit;
 mod handle;
 pub(crate) mod load;

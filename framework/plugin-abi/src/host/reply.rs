@@ -6,17 +6,39 @@ use hexperiment_core::scheme::{Refusal, SchemeError};
 
 use crate::abi;
 
+/// Bytes of a text that a plugin answers with, at most: manifests, capabilities, parameters.
+pub(super) const MOST_TEXT: usize = 16 << 20;
+
+/// Bytes of the ciphertexts of one input or output, at most. They are in memory several times over
+/// while they cross; what is larger has no place in a comparison on one machine.
+pub(super) const MOST_BYTES: usize = 16 << 30;
+
+/// Bytes of a reason that are kept.
+const MOST_REASON: usize = 4 << 10;
+
 /// Collects one call's answer.
-#[derive(Default)]
 pub(super) struct Collector {
     bytes: Vec<u8>,
+    /// Bytes that it may have.
+    most: usize,
     what: String,
     why: String,
-    /// What the plugin did that it must not do.
-    broken: Option<&'static str>,
+    /// Rule of the ABI that the plugin broke, if any.
+    broken: Option<String>,
 }
 
 impl Collector {
+    /// For an answer of at most so many bytes.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            bytes: vec![],
+            most,
+            what: String::new(),
+            why: String::new(),
+            broken: None,
+        }
+    }
+
     /// Runs a call with a reply that ends up here.
     pub(super) fn during(
         &mut self,
@@ -79,8 +101,18 @@ unsafe extern "C" fn write_into(context: *mut c_void, data: *const c_void, lengt
     if length == 0 {
         return;
     }
-    if data.is_null() || length > isize::MAX as usize {
-        collector.broken = Some("it writes bytes that are not there");
+    if data.is_null() {
+        collector.broken = Some("it writes bytes that are not there".into());
+        return;
+    }
+    // Before any is read: a length that is wrong is most often absurd.
+    let most = collector.most;
+    if length > most - collector.bytes.len() {
+        let found = collector.bytes.len().saturating_add(length);
+        collector.bytes = vec![];
+        collector.most = 0;
+        let problem = format!("it writes {found} bytes, expected at most {most}");
+        collector.broken.get_or_insert(problem);
         return;
     }
     // SAFETY: the plugin passes `length` readable bytes at `data`; both were checked for what can
@@ -97,7 +129,11 @@ unsafe extern "C" fn explain_into(context: *mut c_void, what: *const c_char, why
     };
     // SAFETY: the header asks for NULL or a text that ends in a zero byte.
     let text = |text: *const c_char| unsafe {
-        (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
+        (!text.is_null()).then(|| {
+            let bytes = CStr::from_ptr(text).to_bytes();
+            let kept = &bytes[..bytes.len().min(MOST_REASON)];
+            String::from_utf8_lossy(kept).into_owned()
+        })
     };
     collector.what = text(what).unwrap_or_default();
     collector.why = text(why).unwrap_or_default();

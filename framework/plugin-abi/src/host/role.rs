@@ -41,9 +41,7 @@ impl Encryptor for Role<abi::Encryptor> {
                 )
             }
         })?;
-        Held::new(&self.handle.circuit, ciphertexts)
-            .map(Ciphertexts::new)
-            .ok_or_else(|| plugin.broken("encrypt", "no ciphertexts"))
+        Held::new(&self.handle.circuit, ciphertexts, "encrypt").map(Ciphertexts::new)
     }
 }
 
@@ -57,7 +55,7 @@ impl Evaluator for Role<abi::Evaluator> {
         }
         let inputs = inputs
             .iter()
-            .map(|c| Held::of(c, &self.handle.circuit).map(|held| held.0.pointer()))
+            .map(|c| Held::of(c, &self.handle.circuit).map(|held| held.handle.pointer()))
             .collect::<Result<Vec<_>, _>>()?;
         let mut outputs = vec![ptr::null_mut(); program.outputs().len()];
         plugin.call("evaluate", |reply| {
@@ -77,14 +75,10 @@ impl Evaluator for Role<abi::Evaluator> {
         // All are owned before one is missed.
         let held: Vec<_> = outputs
             .into_iter()
-            .map(|pointer| Held::new(&self.handle.circuit, pointer))
+            .map(|pointer| Held::new(&self.handle.circuit, pointer, "evaluate"))
             .collect();
         held.into_iter()
-            .map(|held| {
-                held.map(Ciphertexts::new).ok_or_else(|| {
-                    plugin.broken("evaluate", "ciphertexts of an output are missing")
-                })
-            })
+            .map(|held| held.map(Ciphertexts::new))
             .collect()
     }
 }
@@ -113,7 +107,7 @@ impl Decryptor for Role<abi::Decryptor> {
                 (plugin.functions.decrypt)(
                     self.handle.pointer(),
                     output.index(),
-                    held.0.pointer(),
+                    held.handle.pointer(),
                     &raw const place,
                     reply,
                 )

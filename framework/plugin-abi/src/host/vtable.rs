@@ -5,7 +5,7 @@ use std::ptr;
 
 use hexperiment_core::scheme::SchemeError;
 
-use super::reply::Collector;
+use super::reply::{Collector, MOST_TEXT};
 use crate::abi;
 
 /// The size of the table when version 1 began; it ends with this field. Tables may be longer.
@@ -122,13 +122,23 @@ pub(super) struct Plugin {
 }
 
 impl Plugin {
-    /// Makes a call and yields what it wrote.
+    /// Makes a call and yields the text that it wrote.
     pub(super) fn call(
         &self,
         operation: &str,
         call: impl FnOnce(*const abi::Reply) -> abi::Status,
     ) -> Result<Vec<u8>, SchemeError> {
-        let mut collector = Collector::default();
+        self.call_for(operation, MOST_TEXT, call)
+    }
+
+    /// Makes a call and yields what it wrote, at most so many bytes.
+    pub(super) fn call_for(
+        &self,
+        operation: &str,
+        most: usize,
+        call: impl FnOnce(*const abi::Reply) -> abi::Status,
+    ) -> Result<Vec<u8>, SchemeError> {
+        let mut collector = Collector::new(most);
         let status = collector.during(call);
         collector.outcome(self.name, operation, status)
     }

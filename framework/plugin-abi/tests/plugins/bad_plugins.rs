@@ -6,10 +6,13 @@ use std::mem::offset_of;
 use crate::build;
 use hexperiment_core::options::Options;
 use hexperiment_core::program::lower::lower;
-use hexperiment_core::program::{Column, Input, Interval, Output, Party, Program, ProgramBuilder};
+use hexperiment_core::program::{
+    Column, Input, InputId, Interval, Output, Party, Program, ProgramBuilder,
+};
 use hexperiment_core::scheme::{CompileRequest, SchemeError};
 use hexperiment_core::security::SecurityDemand;
-use hexperiment_plugin_abi::{abi, load};
+use hexperiment_plugin_abi::{abi, announcement, load, register_announced};
+use ndarray::Array2;
 
 #[track_caller]
 fn check(path: &std::path::Path, expect: &str) {
@@ -41,6 +44,18 @@ fn what_is_no_plugin_is_not_loaded() {
         ("BREAK_MANIFEST_UTF8", "malformed JSON"),
         ("BREAK_MANIFEST_NAME", "the name is \"Clear C\""),
         ("BREAK_MANIFEST_KEY", "unknown field `papers`"),
+        (
+            "BREAK_MANIFEST_LENGTH",
+            "it writes 1099511627776 bytes, expected at most 16777216",
+        ),
+        (
+            "BREAK_MANIFEST_FLOOD",
+            "it writes 16781312 bytes, expected at most 16777216",
+        ),
+        (
+            "BREAK_MANIFEST_ESCAPE",
+            "doc: found the control character '\\u{1b}'",
+        ),
         (
             "BREAK_MANIFEST_OPTION",
             "default: found 3, expected a whole number from 5 on",
@@ -82,6 +97,9 @@ fn what_comes_back_is_checked() {
         ("BREAK_CIRCUIT", "no circuit"),
         ("BREAK_TOLERANCE", "for each of the 1 outputs, found []"),
         ("BREAK_KEYS", "a key is missing"),
+        ("BREAK_KEY_SIZE", "a key of 18446744073709551614 bytes"),
+        ("BREAK_COUNT", "18446744073709551614 ciphertexts, expected"),
+        ("BREAK_LENGTH", "it writes 18446744073709551615 bytes"),
     ] {
         let scheme = load(&build::c_plugin(folder.path(), variant)).unwrap();
         let options = Options::default();
@@ -95,7 +113,14 @@ fn what_comes_back_is_checked() {
             },
             threads: 1,
         };
-        let result = scheme.compile(request).and_then(|c| c.generate_keys());
+        let result = scheme.compile(request).and_then(|circuit| {
+            let keys = circuit.generate_keys()?;
+            let table = Array2::zeros((2, 1));
+            let sealed = keys
+                .encryptor
+                .encrypt(InputId::from_index(0), table.view())?;
+            sealed.to_bytes()
+        });
         let Err(error @ SchemeError::Library { .. }) = result else {
             panic!("{variant}: expected the plugin's error");
         };
@@ -105,6 +130,38 @@ fn what_comes_back_is_checked() {
             "{variant}: {error}"
         );
     }
+}
+
+/// A plugin that another process has loaded is known by its manifest, and by nothing else.
+#[test]
+fn an_announced_plugin_is_known_by_its_manifest() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = build::c_plugin(folder.path(), "ANNOUNCED");
+    let told = announcement(&path).unwrap();
+    // Another name: another test registers this one.
+    let told = told.replace("clear-c", "clear-elsewhere");
+    let scheme = register_announced(&path, &told).unwrap();
+    let manifest = scheme.manifest();
+    assert_eq!(manifest.name, "clear-elsewhere");
+    assert!(
+        manifest.library.contains("(plugin ANNOUNCED.so, SHA-256 "),
+        "{}",
+        manifest.library
+    );
+    assert_eq!(manifest.options[0].name, "security");
+    let error = scheme.capabilities(&Options::default()).unwrap_err();
+    assert!(error.to_string().contains("manifest only"), "{error}");
+    let refused = |told: &str, expect: &str| {
+        let error = register_announced(&path, told).err().unwrap().to_string();
+        assert!(
+            error.contains("ANNOUNCED.so: ") && error.contains(expect),
+            "{error}"
+        );
+    };
+    refused(&told, "already is a scheme `clear-elsewhere`");
+    refused("{", "EOF while parsing");
+    let long = told.replace("clear-elsewhere", &"n".repeat(65));
+    refused(&long, "digits and hyphens, at most 64");
 }
 
 /// One assertion for the size of each struct, and one for the place of each field.

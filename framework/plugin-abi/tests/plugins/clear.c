@@ -1,4 +1,4 @@
-/* A plugin in C99: sums, differences and public factors, computed in clear. It encrypts nothing; it
+/* A plugin in C99: sums, differences and public factors, computed in the clear. It encrypts nothing; it
  * shows how a library in C meets the ABI, and the tests load it. Every operation that it has is a
  * sum of products of a value and public numbers, plus public numbers, and is kept as such.
  *
@@ -237,12 +237,25 @@ static HexperimentStatus manifest(const HexperimentReply *reply) {
 #elif defined(BREAK_MANIFEST_OPTION)
     return say(reply, "{\"name\":\"clear-c\",\"doc\":\"\",\"library\":\"\",\"options\":[{\"name\":"
                       "\"degree\",\"doc\":\"\",\"kind\":{\"integer\":{\"min\":5}},\"default\":3}]}");
+#elif defined(BREAK_MANIFEST_LENGTH) /* a length that nothing has, of bytes that are not there */
+    reply->write(reply->context, "{", (size_t)1 << 40);
+    reply->write(reply->context, "}", 1);
+    return HEXPERIMENT_OK;
+#elif defined(BREAK_MANIFEST_FLOOD) /* a text without end, in small parts */
+    {
+        static const char spaces[4096];
+        size_t i;
+        for (i = 0; i < 100000; i++) reply->write(reply->context, spaces, sizeof spaces);
+    }
+    return HEXPERIMENT_OK;
+#elif defined(BREAK_MANIFEST_ESCAPE)
+    return say(reply, "{\"name\":\"clear-c\",\"doc\":\"\\u001b]0;title\\u0007\",\"library\":\"\"}");
 #elif defined(BREAK_STATUS)
     (void)reply;
     return 99;
 #else
     return say(reply,
-               "{\"name\": \"clear-c\", \"doc\": \"No encryption: weighted sums in clear, in C.\","
+               "{\"name\": \"clear-c\", \"doc\": \"No encryption: weighted sums in the clear, in C.\","
                " \"library\": \"none\", \"options\": [{\"name\": \"security\", \"kind\": \"flag\","
                " \"default\": false, \"doc\": \"Refuses to pretend.\"}]}");
 #endif
@@ -306,6 +319,9 @@ static HexperimentStatus generate_keys(const HexperimentCircuit *circuit, Hexper
     (void)reply;
     keys->encryptor = (HexperimentEncryptor *)circuit;
     keys->evaluator = (HexperimentEvaluator *)circuit;
+#ifdef BREAK_KEY_SIZE
+    keys->public_bytes = keys->galois_bytes = UINT64_MAX - 1;
+#endif
 #ifndef BREAK_KEYS
     keys->decryptor = (HexperimentDecryptor *)circuit;
 #endif
@@ -412,6 +428,9 @@ static HexperimentStatus write_bytes(const HexperimentCiphertexts *ciphertexts,
     header[0] = ciphertexts->rows;
     header[1] = ciphertexts->columns;
     reply->write(reply->context, header, sizeof header);
+#ifdef BREAK_LENGTH
+    reply->write(reply->context, header, SIZE_MAX);
+#endif
     reply->write(reply->context, ciphertexts->numbers,
                  ciphertexts->rows * ciphertexts->columns * sizeof(double));
     return HEXPERIMENT_OK;
@@ -436,6 +455,9 @@ static HexperimentStatus load_bytes(const HexperimentCircuit *circuit, const uin
 }
 
 static size_t count_columns(const HexperimentCiphertexts *ciphertexts) {
+#ifdef BREAK_COUNT
+    return SIZE_MAX - ciphertexts->columns;
+#endif
     return ciphertexts->columns;
 }
 

@@ -1,26 +1,29 @@
 //! `run`: experiments from file to tables.
 
+mod changes;
 mod interrupt;
 mod place;
-mod process;
+pub(crate) mod process;
 mod progress;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use hexperiment_core::dataset;
-use hexperiment_core::experiment::{CellPlan, Expectation, Experiment};
+use hexperiment_core::experiment::{CellPlan, Expectation, Experiment, Setting};
 use hexperiment_core::measure;
-use hexperiment_core::record::{Cell, Line, Run, SCHEMA, Status, Stopped};
+use hexperiment_core::record::{Cell, Extended, Line, Run, SCHEMA, Status, Stopped};
 use hexperiment_core::registry;
 use hexperiment_core::summary::{self, Finding, RecordWriter, Row};
-use sha2::Digest as _;
 
+use crate::SettingArguments;
+use crate::cell::give_memory_back;
 use crate::explain::{Loaded, cells, check_input, level};
 use crate::folder::{RunFolder, now};
+use crate::latest;
 use crate::out::{say, tell};
 use crate::protocol::{FromCell, ToCell};
 use place::{Done, resume, settle};
@@ -43,6 +46,8 @@ pub(crate) struct RunArguments {
     /// Prints programs and parameters, and runs nothing.
     #[arg(long)]
     explain: bool,
+    #[command(flatten)]
+    settings: SettingArguments,
     /// The folder of runs.
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
@@ -61,8 +66,13 @@ pub(crate) struct Ran {
 
 /// Runs every file; the exit code is the worst of them.
 pub(crate) fn run(arguments: &RunArguments) -> ExitCode {
+    let settings = match arguments.settings.read() {
+        Ok(settings) => settings,
+        Err(problem) => return crate::bad_input(problem),
+    };
+    let only = arguments.only.as_deref();
     if arguments.explain {
-        return crate::explain::explain(&arguments.files, arguments.only.as_deref());
+        return crate::explain::explain(&arguments.files, only, &settings);
     }
     let mut worst = 0;
     let place = Place {
@@ -74,7 +84,7 @@ pub(crate) fn run(arguments: &RunArguments) -> ExitCode {
         },
     };
     for file in &arguments.files {
-        worst = worst.max(match one(file, arguments.only.as_deref(), place) {
+        worst = worst.max(match one(file, only, &settings, place) {
             Ok(ran) => {
                 say!("{}", ran.text);
                 say!("written to {}", ran.folder.path().display());
@@ -90,31 +100,31 @@ pub(crate) fn run(arguments: &RunArguments) -> ExitCode {
 }
 
 /// Runs one experiment, or its cell called `only`, and writes its tables.
-pub(crate) fn one(file: &Path, only: Option<&str>, place: Place<'_>) -> Result<Ran, String> {
-    let experiment = Experiment::load(file).map_err(|e| e.to_string())?;
+pub(crate) fn one(
+    file: &Path,
+    only: Option<&str>,
+    settings: &[Setting],
+    place: Place<'_>,
+) -> Result<Ran, String> {
+    let experiment = Experiment::load_with(file, settings).map_err(|e| e.to_string())?;
     let mut plans = cells(&experiment, only)?;
     settle(&mut plans, place.runs);
-    let mut loaded = Loaded::default();
-    let mut data: Vec<dataset::Provenance> = Vec::new();
-    for plan in &plans {
-        let provenance = &loaded.get(plan).map_err(|e| e.to_string())?.provenance;
-        if !data.contains(provenance) {
-            data.push(provenance.clone());
-        }
-    }
-    check_input(&experiment, &plans, &mut loaded)?;
-    drop(loaded);
-    let header = header(&experiment, &plans, data);
     let newest = RunFolder::newest(place.runs, experiment.name());
     let resumes = match place.resume {
         Resume::Never => false,
         Resume::IfThereIsOne => newest.is_some(),
         Resume::Always => true,
     };
+    if !resumes {
+        latest::check(place.runs)?;
+    }
+    let progress = Progress::new();
+    let header = prepare(&experiment, &plans, &progress)?;
     let (folder, done) = if resumes {
         resume(place.runs, newest, &header)?
     } else {
-        let folder = RunFolder::create(place.runs, experiment.name(), file).map_err(|e| {
+        let copy = copy_of(&experiment);
+        let folder = RunFolder::create(place.runs, experiment.name(), &copy).map_err(|e| {
             format!(
                 "{}: no folder for this run can be made: {e}\n  help: name a folder that can be \
                      written by `--runs`",
@@ -128,64 +138,101 @@ pub(crate) fn one(file: &Path, only: Option<&str>, place: Place<'_>) -> Result<R
         writer
             .append(&Line::Run(Box::new(header)))
             .map_err(|e| e.to_string())?;
+    } else if done.extends {
+        let copied = folder.copy(&copy_of(&experiment));
+        copied.map_err(|e| format!("{}: cannot be written: {e}", folder.path().display()))?;
+        let line = Line::Extended(Extended {
+            at: now(),
+            repetitions: experiment.repetitions(),
+            set: header.set,
+        });
+        writer.append(&line).map_err(|e| e.to_string())?;
     }
     interrupt::say_how_to_go_on();
-    tell!(
+    progress.line(&format!(
         "{}: {} cells, writing to {}",
         experiment.name(),
         plans.len(),
         folder.path().display()
-    );
+    ));
     Runner {
         experiment: &experiment,
         folder: &folder,
         writer,
         alive: BTreeMap::new(),
         done,
+        progress,
     }
     .run(&plans)?;
     report(&experiment, folder)
 }
 
+/// Reads the data of all cells and prepares their tasks once, so that what is wrong with them is
+/// told before anything is run; yields what the records begin with. Nothing of it stays in memory.
+fn prepare(
+    experiment: &Experiment,
+    plans: &[CellPlan],
+    progress: &Progress,
+) -> Result<Run, String> {
+    progress.doing(&format!("{}: read data, prepare tasks", experiment.name()));
+    let mut loaded = Loaded::default();
+    let mut data: Vec<dataset::Provenance> = Vec::new();
+    for plan in plans {
+        let read = loaded.get(plan);
+        let read = read.map_err(|e| experiment.blame(plan, e).to_string())?;
+        if !data.contains(&read.provenance) {
+            data.push(read.provenance.clone());
+        }
+    }
+    check_input(experiment, plans, &mut loaded)?;
+    drop(loaded);
+    give_memory_back();
+    Ok(header(experiment, plans, data))
+}
+
+/// The experiment as it is run, as a file: the settings of the command line are in it.
+fn copy_of(experiment: &Experiment) -> String {
+    let set: Vec<&str> = experiment.settings().collect();
+    if set.is_empty() {
+        return experiment.text().to_owned();
+    }
+    let mut copy = String::from("# Set on the command line:\n");
+    for words in set {
+        // A comment ends with its line, and holds no control characters.
+        let words = words.replace(char::is_control, " ");
+        let _ = writeln!(copy, "#   {words}"); // writing to a string cannot fail
+    }
+    copy.push('\n');
+    copy + experiment.text()
+}
+
 fn header(experiment: &Experiment, plans: &[CellPlan], mut data: Vec<dataset::Provenance>) -> Run {
-    let resolved = experiment.resolved();
-    let cells: Vec<Cell> = plans.iter().map(|p| p.cell.clone()).collect();
-    let mut digest = sha2::Sha256::new();
-    digest.update(resolved.to_string());
-    let sums: BTreeSet<&String> = data.iter().map(|d| &d.sha256).collect();
-    for text in sums.into_iter().chain(plans.iter().map(|p| &p.cell.id)) {
-        digest.update(text);
-        digest.update([0]);
-    }
-    let versions: BTreeMap<String, String> = registry::schemes()
+    // Of the schemes in use: what else was built in changes nothing.
+    let in_use = plans
         .iter()
-        .map(|s| s.manifest())
-        .map(|m| (m.name.to_owned(), m.library))
-        .collect();
-    // Repetitions under another library do not belong to the same run.
-    for library in versions.values() {
-        digest.update(library);
-        digest.update([0]);
-    }
-    let mut fingerprint = String::new();
-    for byte in digest.finalize() {
-        let _ = write!(fingerprint, "{byte:02x}"); // writing to a string cannot fail
-    }
+        .filter_map(|plan| registry::scheme(&plan.cell.scheme).ok());
+    let libraries = in_use
+        .map(|scheme| scheme.manifest())
+        .map(|m| (m.name.to_owned(), m.library));
     let threads = plans.iter().map(|p| p.threads).max().unwrap_or(1);
-    let mut provenance = measure::provenance(threads, versions);
+    let mut provenance = measure::provenance(threads, crate::build::build(), libraries.collect());
     provenance.further_data = data.split_off(data.len().min(1));
     provenance.data = data.pop().unwrap_or_default();
-    Run {
+    let mut run = Run {
         schema: SCHEMA,
         experiment: experiment.name().into(),
         question: experiment.question().into(),
         caveats: experiment.caveats().into(),
         started: now(),
-        resolved,
-        fingerprint,
-        cells,
+        resolved: experiment.resolved(),
+        fingerprint: String::new(),
+        set: experiment.settings().map(str::to_owned).collect(),
+        extended: vec![],
+        cells: plans.iter().map(|p| p.cell.clone()).collect(),
         provenance,
-    }
+    };
+    run.fingerprint = changes::fingerprint(&run);
+    run
 }
 
 struct Runner<'a> {
@@ -194,24 +241,26 @@ struct Runner<'a> {
     writer: RecordWriter,
     alive: BTreeMap<usize, CellProcess>,
     done: Done,
+    progress: Progress,
 }
 
 impl Runner<'_> {
     fn run(mut self, plans: &[CellPlan]) -> Result<(), String> {
         let (warmup, repetitions) = (self.experiment.warmup(), self.experiment.repetitions());
         let rounds = u64::from(warmup + repetitions);
-        let progress = Progress::new(plans.len() as u64 * (1 + rounds));
+        self.progress.begin(plans.len() as u64 * (1 + rounds));
         // One after the other, so that no cell's set-up is timed beside another's work.
         for (index, plan) in plans.iter().enumerate() {
             if self.has_all(plan) {
-                progress.step(1 + rounds);
+                self.progress.step(1 + rounds);
                 continue;
             }
-            progress.doing(&format!("{}: compile, make keys", plan.cell.id));
-            if !self.prepare(index, plan, &progress)? {
-                progress.step(rounds);
+            let doing = format!("{}: read data, compile, make keys", plan.cell.id);
+            self.progress.doing(&doing);
+            if !self.prepare(index, plan)? {
+                self.progress.step(rounds);
             }
-            progress.step(1);
+            self.progress.step(1);
         }
         let orders = measure::schedule(plans.len(), warmup + repetitions, self.experiment.seed());
         for (round, order) in (0..).zip(orders) {
@@ -222,13 +271,13 @@ impl Runner<'_> {
                 let repetition: Option<u32> = u32::checked_sub(round, warmup);
                 let known = |r| self.done.repetitions.contains(&(plan.cell.id.clone(), r));
                 if !repetition.is_some_and(known) {
-                    progress.doing(&match repetition {
+                    self.progress.doing(&match repetition {
                         Some(r) => format!("{}: {} of {repetitions}", plan.cell.id, r + 1),
                         None => format!("{}: warm-up", plan.cell.id),
                     });
-                    self.repeat(index, plan, round, repetition, &progress)?;
+                    self.repeat(index, plan, round, repetition)?;
                 }
-                progress.step(1);
+                self.progress.step(1);
             }
         }
         Ok(())
@@ -241,17 +290,13 @@ impl Runner<'_> {
     }
 
     /// Starts a cell; whether it is ready.
-    fn prepare(
-        &mut self,
-        index: usize,
-        plan: &CellPlan,
-        progress: &Progress,
-    ) -> Result<bool, String> {
+    fn prepare(&mut self, index: usize, plan: &CellPlan) -> Result<bool, String> {
         let log = self
             .folder
             .log(index, &plan.cell.id)
             .map_err(|e| format!("{}: no log can be made: {e}", self.folder.path().display()))?;
-        let mut process = CellProcess::start(self.experiment.time_limit(), &log)
+        let limit = self.experiment.time_limit();
+        let mut process = CellProcess::start(&plan.cell.scheme, limit, Some(&log))
             .map_err(|e| format!("cannot start the process of `{}`: {e}", plan.cell.id))?;
         let message = ToCell::Prepare {
             plan: Box::new(plan.clone()),
@@ -261,7 +306,7 @@ impl Runner<'_> {
         match process.ask(&message) {
             Ok(FromCell::Ready { setup }) => {
                 let millis = |t: hexperiment_core::record::Time| t.wall_ns as f64 / 1e6;
-                progress.line(&format!(
+                self.progress.line(&format!(
                     "  {}: ready (compile {:.0} ms, keys {:.0} ms, {})",
                     plan.cell.id,
                     millis(setup.compile),
@@ -273,7 +318,7 @@ impl Runner<'_> {
                 Ok(true)
             }
             answer => {
-                self.stop(index, plan, answer, progress)?;
+                self.stop(index, plan, answer)?;
                 Ok(false)
             }
         }
@@ -285,7 +330,6 @@ impl Runner<'_> {
         plan: &CellPlan,
         round: u32,
         repetition: Option<u32>,
-        progress: &Progress,
     ) -> Result<(), String> {
         let Some(process) = self.alive.get_mut(&index) else {
             return Ok(());
@@ -305,17 +349,13 @@ impl Runner<'_> {
                 if repetition.is_some() {
                     self.append(&Line::Repetition(done))?;
                 }
-                if let Some(v) = violation {
-                    let reason = format!(
-                        "result outside its tolerance: output `{}`, sample {}, column {}: expected {}, \
-                         received {}, tolerance {:.3e}",
-                        v.output, v.sample, v.column, v.expected, v.received, v.tolerance
-                    );
-                    self.stop(index, plan, Ok(FromCell::Failed { reason }), progress)?;
+                if let Some(violation) = violation {
+                    let reason = violation.to_string();
+                    self.stop(index, plan, Ok(FromCell::Failed { reason }))?;
                 }
                 Ok(())
             }
-            answer => self.stop(index, plan, answer, progress),
+            answer => self.stop(index, plan, answer),
         }
     }
 
@@ -325,7 +365,6 @@ impl Runner<'_> {
         index: usize,
         plan: &CellPlan,
         answer: Result<FromCell, End>,
-        progress: &Progress,
     ) -> Result<(), String> {
         self.alive.remove(&index);
         let (status, reason) = match answer {
@@ -334,7 +373,8 @@ impl Runner<'_> {
             Ok(_) => (Status::Crashed, "the process answered out of turn".into()),
             Err(end) => (end.status, end.reason),
         };
-        progress.line(&format!("  {}: {status}: {reason}", plan.cell.id));
+        self.progress
+            .line(&format!("  {}: {status}: {reason}", plan.cell.id));
         self.append(&Line::Stopped(Stopped {
             cell: plan.cell.id.clone(),
             status,
@@ -377,7 +417,7 @@ fn report(experiment: &Experiment, folder: RunFolder) -> Result<Ran, String> {
     let broken = rows.iter().any(|row| !done(row) && !foreseen(row));
     Ok(Ran {
         as_expected: !broken && verdicts.iter().all(|v| v.passed),
-        text: hexperiment_reports::terminal(&records, &rows, &verdicts),
+        text: hexperiment_reports::terminal(&records, &rows, &verdicts, crate::out::width()),
         folder,
     })
 }

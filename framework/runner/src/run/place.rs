@@ -8,7 +8,9 @@ use hexperiment_core::options::OptionValue;
 use hexperiment_core::record::Run;
 use hexperiment_core::summary;
 
+use super::changes;
 use crate::folder::RunFolder;
+use crate::latest;
 
 /// Where a run writes, and whether it goes on with an earlier one.
 #[derive(Clone, Copy)]
@@ -32,6 +34,8 @@ pub(crate) enum Resume {
 #[derive(Default)]
 pub(super) struct Done {
     pub(super) header: bool,
+    /// Whether more repetitions are wanted than its records say.
+    pub(super) extends: bool,
     pub(super) repetitions: BTreeSet<(String, u32)>,
     pub(super) stopped: BTreeSet<String>,
 }
@@ -51,16 +55,10 @@ pub(super) fn resume(
         )
     })?;
     let records = summary::read_records(&folder.records()).map_err(|e| e.to_string())?;
-    if records.run.fingerprint != header.fingerprint {
-        return Err(format!(
-            "{}: the experiment, its data or its cells have changed since that run began\n  help: \
-             start a new run without --resume; or take {}/experiment.toml",
-            folder.path().display(),
-            folder.path().display()
-        ));
-    }
+    changes::refuse(&records.run, header, folder.path())?;
     let done = Done {
         header: true,
+        extends: header.repetitions() > records.run.repetitions(),
         repetitions: records
             .repetitions
             .iter()
@@ -74,7 +72,7 @@ pub(super) fn resume(
 /// Files that a task is told of by a path through `runs/latest` are those of the run that this
 /// leads to now: once a new run has begun, it leads there.
 pub(super) fn settle(plans: &mut [CellPlan], runs: &Path) {
-    let latest = std::path::absolute(runs.join("latest"));
+    let latest = std::path::absolute(latest::link(runs));
     let settled = |value: &OptionValue| {
         let OptionValue::Text(path) = value else {
             return None;

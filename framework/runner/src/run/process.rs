@@ -1,20 +1,21 @@
 //! The process of a cell, seen from the run.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use hexperiment_core::record::Status;
 
+use crate::child::{self, Kept};
 use crate::protocol::{FromCell, ToCell};
 
 /// How a cell ended before its time.
-pub(super) struct End {
-    pub(super) status: Status,
-    pub(super) reason: String,
+pub(crate) struct End {
+    pub(crate) status: Status,
+    pub(crate) reason: String,
 }
 
 impl End {
@@ -27,50 +28,56 @@ impl End {
 }
 
 /// A running cell. Dropping it ends the process.
-pub(super) struct CellProcess {
+pub(crate) struct CellProcess {
     child: Child,
     input: Option<ChildStdin>,
     messages: Receiver<String>,
     /// Time that it may still be busy.
     left: Duration,
     limit: Duration,
-    log: PathBuf,
+    errors: Errors,
+}
+
+/// Where its standard error goes.
+enum Errors {
+    Log(PathBuf),
+    Kept(Option<Kept>),
 }
 
 impl CellProcess {
-    /// Starts a process of this program for a cell; standard error goes to `log`.
-    pub(super) fn start(limit: Duration, log: &Path) -> std::io::Result<Self> {
-        let (name, plugins) = crate::plugins::environment();
+    /// Starts a process of this program for cells of a scheme; standard error goes to `log`, or
+    /// is kept for its last words.
+    pub(crate) fn start(
+        scheme: &str,
+        limit: Duration,
+        log: Option<&Path>,
+    ) -> std::io::Result<Self> {
+        let (name, plugins) = crate::plugins::environment(scheme);
         let mut child = Command::new(std::env::current_exe()?)
             .arg("cell")
             .env(name, plugins)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(File::create(log)?)
+            .stderr(match log {
+                Some(log) => File::create(log)?.into(),
+                None => Stdio::piped(),
+            })
             .spawn()?;
-        let input = child.stdin.take();
-        let (sender, messages) = channel();
-        if let Some(output) = child.stdout.take() {
-            std::thread::spawn(move || {
-                for line in BufReader::new(output).lines().map_while(Result::ok) {
-                    if sender.send(line).is_err() {
-                        break;
-                    }
-                }
-            });
-        }
         Ok(Self {
+            input: child.stdin.take(),
+            messages: child::lines(child.stdout.take()),
+            errors: match log {
+                Some(log) => Errors::Log(log.to_owned()),
+                None => Errors::Kept(Some(Kept::of(child.stderr.take()))),
+            },
             child,
-            input,
-            messages,
             left: limit,
             limit,
-            log: log.to_owned(),
         })
     }
 
     /// Tells the cell something and waits for its answer, as long as its time lasts.
-    pub(super) fn ask(&mut self, message: &ToCell) -> Result<FromCell, End> {
+    pub(crate) fn ask(&mut self, message: &ToCell) -> Result<FromCell, End> {
         let line = serde_json::to_string(message).map_err(|e| End::crashed(e.to_string()))?;
         let began = Instant::now();
         let sent = self
@@ -78,33 +85,32 @@ impl CellProcess {
             .as_mut()
             .map(|input| writeln!(input, "{line}").and_then(|()| input.flush()));
         if !matches!(sent, Some(Ok(()))) {
-            return Err(self.autopsy());
+            return Err(self.autopsy(self.left));
         }
         loop {
-            match self
-                .messages
-                .recv_timeout(self.left.saturating_sub(began.elapsed()))
-            {
+            let left = self.left.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                return Err(self.late()); // also of one that never stops talking
+            }
+            match self.messages.recv_timeout(left) {
                 Ok(line) => {
                     // What a library prints is no message; it stays out of the way.
-                    if let Ok(answer) = serde_json::from_str(&line) {
+                    if let Ok(answer) = serde_json::from_str::<FromCell>(&line) {
                         self.left = self.left.saturating_sub(began.elapsed());
-                        return Ok(answer);
+                        return Ok(answer.within_limits());
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    self.end();
-                    let limit = humantime::format_duration(self.limit);
-                    return Err(End {
-                        status: Status::Timeout,
-                        reason: format!(
-                            "the cell was still busy after {limit}; raise `time_limit` in [run]"
-                        ),
-                    });
+                Err(RecvTimeoutError::Timeout) => return Err(self.late()),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(self.autopsy(self.left.saturating_sub(began.elapsed())));
                 }
-                Err(RecvTimeoutError::Disconnected) => return Err(self.autopsy()),
             }
         }
+    }
+
+    /// Gives it its whole time again: it is another cell's now.
+    pub(crate) fn renew(&mut self) {
+        self.left = self.limit;
     }
 
     fn end(&mut self) {
@@ -113,62 +119,49 @@ impl CellProcess {
         let _ = self.child.wait();
     }
 
-    /// Says of what the process died.
-    fn autopsy(&mut self) -> End {
+    /// Says of what the process died, or that it does not.
+    fn autopsy(&mut self, left: Duration) -> End {
         self.input = None;
-        let how = self.child.wait().map_or_else(|e| e.to_string(), describe);
-        let words = std::fs::read_to_string(&self.log).unwrap_or_default();
-        let last = words
-            .lines()
-            .find(|l| l.contains("panicked at"))
-            .and_then(|l| {
-                words
-                    .lines()
-                    .skip_while(|x| *x != l)
-                    .nth(1)
-                    .map(|m| format!("{l} {m}"))
-            })
-            .or_else(|| last_words(&words));
-        End::crashed(match last {
+        let Some(status) = child::within(&mut self.child, left) else {
+            return self.late();
+        };
+        let words = match &mut self.errors {
+            Errors::Log(path) => child::last_words(&tail(path)),
+            Errors::Kept(kept) => kept.take().and_then(Kept::words),
+        };
+        let how = child::describe(status);
+        End::crashed(match words {
             Some(words) => format!("the process {how}: {words}"),
             None => format!("the process {how}"),
         })
     }
+
+    fn late(&mut self) -> End {
+        self.end();
+        let limit = humantime::format_duration(self.limit);
+        End {
+            status: Status::Timeout,
+            reason: format!("the cell was still busy after {limit}; raise `time_limit` in [run]"),
+        }
+    }
 }
 
-/// The line of a log that says most of the end: the one about memory, or the last.
-fn last_words(log: &str) -> Option<String> {
-    // What the language's runtime adds about backtraces comes last, and says nothing.
-    let adds = |line: &&str| line.starts_with("note: ") || line.starts_with("skipping backtrace");
-    let lines = || log.lines().filter(|l| !l.trim().is_empty() && !adds(l));
-    let memory = lines().find(|line| line.starts_with("memory allocation of "));
-    memory.or_else(|| lines().next_back()).map(str::to_owned)
+/// The end of a log; all of most.
+fn tail(log: &Path) -> String {
+    const LENGTH: u64 = 1 << 20;
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = File::open(log)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(LENGTH)))?;
+        let mut bytes = Vec::new();
+        file.take(LENGTH).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
 }
 
 impl Drop for CellProcess {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-#[cfg(unix)]
-fn describe(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt as _;
-    match (status.signal(), status.code()) {
-        (Some(9), _) => {
-            "was killed by signal 9 (by hand, or by the system for want of memory)".into()
-        }
-        (Some(6), _) => "aborted (signal 6; out of memory, or a failed check in a library)".into(),
-        (Some(11), _) => {
-            "was killed by signal 11 (a fault of a library, maybe for want of memory)".into()
-        }
-        (Some(signal), _) => format!("was killed by signal {signal}"),
-        (None, Some(code)) => format!("ended with code {code}"),
-        (None, None) => "ended".into(),
-    }
-}
-
-#[cfg(not(unix))]
-fn describe(status: ExitStatus) -> String {
-    format!("ended: {status}")
 }

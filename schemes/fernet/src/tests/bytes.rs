@@ -31,7 +31,7 @@ fn check_size(rows: usize, columns: usize, per: &str, tokens: usize, each: usize
     assert_eq!(held.count(), tokens);
     let text = std::str::from_utf8(&sent.input[HEADER..]).unwrap();
     for start in (0..text.len()).step_by(each) {
-        // Version 0x80, and a time in clear that is 32 bits long for some decades yet.
+        // Version 0x80, and a time in the clear that is 32 bits long for some decades yet.
         assert!(text[start..].starts_with("gAAAAA"), "{start}");
     }
     let expected = sent.circuit.simulate(std::slice::from_ref(&sent.table));

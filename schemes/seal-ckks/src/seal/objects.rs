@@ -47,6 +47,14 @@ impl Plaintext {
         })?;
         Ok(Self { object })
     }
+
+    /// Sets the factor between numbers and what is encoded.
+    pub(crate) fn set_scale(&mut self, scale: f64) -> Result<(), SealError> {
+        // SAFETY: the plaintext is live and ours alone.
+        check("Plaintext_SetScale", unsafe {
+            ffi::Plaintext_SetScale(self.object, scale)
+        })
+    }
 }
 
 impl Ciphertext {
@@ -172,7 +180,8 @@ impl Encoder {
         Ok(Self { object })
     }
 
-    /// Encodes up to as many values as there are slots; the rest are 0.
+    /// Encodes as many values as there are slots. Slots that were left out would hold 0, which
+    /// may lie outside what the values' ranges prove.
     pub(crate) fn encode(
         &self,
         values: &[f64],

@@ -2,7 +2,8 @@
 //!
 //! Scales are chosen first (`scales`), from the outputs' and the arguments' ranges. Then the
 //! sources are planned one after the other: forms in whole numbers, and what arrives with them
-//! (`whole`), functions by table (`functions`). Outputs come last (`output`).
+//! (`whole`), functions by table (`functions`). Outputs come last (`output`). Nothing that was
+//! planned is changed later.
 
 mod functions;
 mod output;
@@ -10,74 +11,70 @@ mod scales;
 mod whole;
 
 use hexperiment_core::program::{Program, Public};
-use hexperiment_core::scheme::Refusal;
 
-use crate::flatten::{Choice, Flat, flatten};
-use crate::form::{Digit, Source};
-use crate::parameters::Noise;
+use crate::algebra::{ColumnLimb, LimbOptions, Source};
+use crate::error::PlanError;
+use crate::flatten::{Flat, InLimbs, flatten};
 use crate::table::Table;
 
-use scales::Known;
-pub(crate) use whole::{WholeForm, WholeTerm, Words};
+use scales::{Encoding, Given};
+use whole::Signal;
+pub(crate) use whole::{WholeForm, WholeTerm};
 
 /// A source with its scale.
 #[derive(Debug)]
 pub(crate) struct PlannedSource {
     /// Numbers are phases over `2^scale`.
     pub(crate) scale: i32,
-    /// What it is.
+    /// The kind of source.
     pub(crate) kind: PlannedKind,
 }
 
-/// What a source is.
+/// A kind of source.
 #[derive(Debug)]
 pub(crate) enum PlannedKind {
-    /// A column of an input.
-    Column {
-        /// Which input.
-        input: usize,
-        /// Which column.
-        column: usize,
-        /// Which of its digits, if not the whole.
-        digit: Option<Digit>,
-        /// Subtracted before encoding.
-        centre: f64,
-        /// Phases are multiples of `2^grid`.
-        grid: u32,
-    },
-    /// A function of a form.
-    Function {
-        /// The argument.
-        operand: WholeForm,
-        /// How it is evaluated.
-        table: Table,
-        /// How far from the argument the table is read, as a phase.
-        offset: u64,
-    },
-    /// The same table of the same argument, read elsewhere.
-    Again {
-        /// The source of table and argument.
-        of: usize,
-        /// As of functions.
+    /// A column of an input, or a limb of it.
+    Column(PlannedColumn),
+    /// A result of a function. Several may be read from one rotation.
+    Result {
+        /// The function's index.
+        function: usize,
+        /// The phase between the argument and the place where the table is read.
         offset: u64,
     },
 }
 
-impl PlannedKind {
-    /// A column's number, or its digit, as a phase.
-    pub(crate) fn encode(&self, x: f64, scale: i32) -> Option<u64> {
-        let Self::Column {
-            digit,
-            centre,
-            grid,
-            ..
-        } = self
-        else {
-            return None;
-        };
-        let x = digit.map_or(x, |d| d.of(x));
-        let steps = ((x - centre) * f64::from(scale - *grid as i32).exp2()).round() as i128;
-        Some((steps << grid) as u64)
+/// A function of a form.
+#[derive(Debug)]
+pub(crate) struct PlannedFunction {
+    /// The argument.
+    pub(crate) operand: WholeForm,
+    /// What is looked up.
+    pub(crate) table: Table,
+}
+
+/// A column of an input, or a limb of it.
+#[derive(Debug)]
+pub(crate) struct PlannedColumn {
+    /// The input's index.
+    pub(crate) input: usize,
+    /// The column's index.
+    pub(crate) column: usize,
+    /// The limb, if not the whole column.
+    pub(crate) limb: Option<ColumnLimb>,
+    /// Subtracted before encoding.
+    pub(crate) centre: f64,
+    /// Phases are multiples of `2^grid`.
+    pub(crate) grid: u32,
+}
+
+impl PlannedColumn {
+    /// A number of the column as a phase.
+    pub(crate) fn encode(&self, x: f64, scale: i32) -> u64 {
+        let x = self.limb.map_or(x, |limb| limb.of(x));
+        let lift = f64::from(scale - self.grid as i32).exp2();
+        let steps = ((x - self.centre) * lift).round() as i128;
+        (steps << self.grid) as u64
     }
 }
 
@@ -86,7 +83,7 @@ impl PlannedKind {
 pub(crate) struct PlannedOutput {
     /// The parts, encrypted each for itself.
     pub(crate) parts: Vec<PlannedPart>,
-    /// Added after decryption.
+    /// The public number that is added after decryption.
     pub(crate) bias: Public,
 }
 
@@ -115,7 +112,7 @@ impl PlannedOutput {
 /// A part of an output.
 #[derive(Debug)]
 pub(crate) struct PlannedPart {
-    /// What is computed.
+    /// The sum that is sent.
     pub(crate) form: WholeForm,
     /// The number of phase 0.
     pub(crate) centre: f64,
@@ -129,16 +126,9 @@ pub(crate) struct PlannedPart {
     pub(crate) rounding: f64,
 }
 
-/// A program in whole numbers.
-#[derive(Debug)]
-pub(crate) struct Plan {
-    /// In an order in which each needs only those before it.
-    pub(crate) sources: Vec<PlannedSource>,
-    /// For each output, its columns.
-    pub(crate) outputs: Vec<Vec<PlannedOutput>>,
-    /// What the client encrypts for each input, in order: the columns' sources. A column that the
-    /// program leaves out is sent as zeros.
-    pub(crate) slots: Vec<Vec<Option<usize>>>,
+/// How sure exact functions are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Certainty {
     /// The least number of standard deviations between a bootstrap and a wrong result.
     pub(crate) deviations: Option<f64>,
     /// Levels of the widest comparison.
@@ -147,20 +137,47 @@ pub(crate) struct Plan {
     pub(crate) argument_rounding: f64,
 }
 
+impl Certainty {
+    /// Of both.
+    fn and(self, other: Self) -> Self {
+        let deviations = [self.deviations, other.deviations].into_iter().flatten();
+        Self {
+            deviations: deviations.reduce(f64::min),
+            levels: self.levels.max(other.levels),
+            argument_rounding: self.argument_rounding.max(other.argument_rounding),
+        }
+    }
+}
+
+/// A program in whole numbers.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The sources, each needing only those before it.
+    pub(crate) sources: Vec<PlannedSource>,
+    /// The functions, in the order in which sources first read them.
+    pub(crate) functions: Vec<PlannedFunction>,
+    /// The columns of each output.
+    pub(crate) outputs: Vec<Vec<PlannedOutput>>,
+    /// The sources that the client encrypts for each input, in order. A column that the program
+    /// leaves out is sent as zeros.
+    pub(crate) slots: Vec<Vec<Option<usize>>>,
+    /// How sure exact functions are.
+    pub(crate) certainty: Certainty,
+}
+
 impl Plan {
     /// Bootstraps in one evaluation.
     pub(crate) fn bootstraps(&self) -> u64 {
-        self.functions()
-            .map(|(operand, table)| table.bootstraps() * operand.length as u64)
-            .sum()
+        let of = |f: &PlannedFunction| f.table.bootstraps() * f.operand.length as u64;
+        self.functions.iter().map(of).sum()
     }
 
-    /// All functions with their arguments.
-    pub(crate) fn functions(&self) -> impl Iterator<Item = (&WholeForm, &Table)> {
-        self.sources.iter().filter_map(|s| match &s.kind {
-            PlannedKind::Function { operand, table, .. } => Some((operand, table)),
-            PlannedKind::Column { .. } | PlannedKind::Again { .. } => None,
-        })
+    /// The column that a source is, if it is one.
+    pub(crate) fn column(&self, source: usize) -> Option<&PlannedColumn> {
+        match &self.sources[source].kind {
+            PlannedKind::Column(column) => Some(column),
+            PlannedKind::Result { .. } => None,
+        }
     }
 
     /// The parts of an output's columns.
@@ -169,27 +186,33 @@ impl Plan {
         columns.flat_map(|c| &c.parts)
     }
 
-    /// All forms: arguments and outputs.
+    /// All forms: the functions' arguments, then the outputs.
     pub(crate) fn forms(&self) -> impl Iterator<Item = &WholeForm> {
+        let arguments = self.functions.iter().map(|f| &f.operand);
         let parts = self.outputs.iter().flatten().flat_map(|o| &o.parts);
-        let outputs = parts.map(|p| &p.form);
-        self.functions().map(|(operand, _)| operand).chain(outputs)
+        arguments.chain(parts.map(|p| &p.form))
     }
 }
 
+/// A source that has been planned, and what is said of it.
+struct Planned {
+    kind: PlannedKind,
+    /// The function, where the source is the first to read it.
+    function: Option<PlannedFunction>,
+    signal: Signal,
+    certainty: Certainty,
+}
+
 struct Planner<'a> {
-    flat: &'a Flat,
-    noise: Noise,
-    comparison_bits: u32,
-    known: Vec<Known>,
-    deviations: Option<f64>,
-    levels: u32,
-    argument_rounding: f64,
+    given: Given<'a>,
+    encodings: Vec<Encoding>,
+    /// Of the sources that have been planned.
+    signals: Vec<Signal>,
 }
 
 /// Bits of the uppermost limb and halvings before a refreshment, in the order in which they are
 /// tried: the first ones take the fewest bootstraps and leave the least room for noise.
-const CHOICES: [(u32, u32); 8] = [
+const LIMB_OPTIONS: [(u32, u32); 8] = [
     (4, u32::MAX),
     (3, u32::MAX),
     (4, 3),
@@ -201,57 +224,46 @@ const CHOICES: [(u32, u32); 8] = [
 ];
 
 /// Plans a lowered program; comparisons resolve `bits` bits of their range. Of what may be chosen
-/// about limbs, the plan of the fewest bootstraps is taken.
-pub(crate) fn plan_program(program: &Program, bits: u32) -> Result<Plan, Refusal> {
-    let attempt = |(top, most_depth)| {
-        let choice = Choice {
+/// about limbs, the first is taken if it can be, else the plan of the fewest bootstraps.
+pub(crate) fn plan_program(program: &Program, bits: u32) -> Result<Plan, PlanError> {
+    let in_limbs = InLimbs::of(program);
+    let attempt = |(top, most_halvings)| {
+        let options = LimbOptions {
             bits,
             top,
-            most_depth,
+            most_halvings,
         };
-        let flat = flatten(program, choice)?;
-        Ok((flat.in_limbs, plan(&flat, bits)?))
+        plan(&flatten(program, &in_limbs, options)?, bits)
     };
-    let refused = match attempt(CHOICES[0]) {
-        Ok((_, plan)) => return Ok(plan),
-        Err(refusal) => refusal,
-    };
-    let others = CHOICES.into_iter().skip(1).map_while(|choice| {
-        let attempted: Result<_, Refusal> = attempt(choice);
-        match attempted {
-            // Nothing was chosen.
-            Ok((false, _)) => None,
-            other => Some(other),
-        }
-    });
-    let plans = others.filter_map(Result::ok).map(|(_, plan)| plan);
-    plans.min_by_key(Plan::bootstraps).ok_or(refused)
+    let [first, others @ ..] = LIMB_OPTIONS;
+    attempt(first).or_else(|refused| {
+        let others = others.into_iter().filter(|_| !in_limbs.is_empty());
+        let plans = others.filter_map(|options| attempt(options).ok());
+        plans.min_by_key(Plan::bootstraps).ok_or(refused)
+    })
 }
 
 /// Plans a flattened program; comparisons resolve `comparison_bits` bits of their range.
-pub(crate) fn plan(flat: &Flat, comparison_bits: u32) -> Result<Plan, Refusal> {
-    let noise = Noise::new();
-    let known = flat.sources.iter().enumerate().map(|(index, source)| {
-        let mut before = flat.sources[..index].iter();
-        let rotation = before.position(|s| s.shares_rotation(source));
-        Known::new(source, noise, rotation.unwrap_or(index))
-    });
-    let known = known.collect();
+fn plan(flat: &Flat, comparison_bits: u32) -> Result<Plan, PlanError> {
+    let given = Given::new(flat, comparison_bits);
     let mut planner = Planner {
-        flat,
-        noise,
-        comparison_bits,
-        known,
-        deviations: None,
-        levels: 0,
-        argument_rounding: 0.0,
+        encodings: given.encodings()?,
+        given,
+        signals: vec![],
     };
-    planner.choose_scales()?;
     let mut sources = Vec::new();
-    for (index, source) in flat.sources.iter().enumerate() {
-        let kind = planner.source(index, source)?;
-        let scale = planner.known[index].scale;
-        sources.push(PlannedSource { scale, kind });
+    let mut functions = Vec::new();
+    let mut certainty = Certainty::default();
+    for (index, source) in flat.sources.all().iter().enumerate() {
+        let planned = planner.source(index, source)?;
+        let scale = planner.encodings[index].scale;
+        planner.signals.push(planned.signal);
+        certainty = certainty.and(planned.certainty);
+        functions.extend(planned.function);
+        sources.push(PlannedSource {
+            scale,
+            kind: planned.kind,
+        });
     }
     let outputs = flat
         .outputs
@@ -261,10 +273,9 @@ pub(crate) fn plan(flat: &Flat, comparison_bits: u32) -> Result<Plan, Refusal> {
     Ok(Plan {
         slots: slots(flat),
         sources,
+        functions,
         outputs,
-        deviations: planner.deviations,
-        levels: planner.levels,
-        argument_rounding: planner.argument_rounding,
+        certainty,
     })
 }
 
@@ -272,11 +283,12 @@ fn slots(flat: &Flat) -> Vec<Vec<Option<usize>>> {
     let inputs = flat.columns.iter().enumerate();
     let slots = inputs.map(|(input, columns)| {
         let of_column = |wanted: usize| -> Vec<Option<usize>> {
-            let found = flat.sources.iter().enumerate().filter(|(_, s)| match s {
+            let sources = flat.sources.all().iter().enumerate();
+            let found = sources.filter(|(_, s)| match s {
                 Source::Column {
                     input: i, column, ..
                 }
-                | Source::Digit {
+                | Source::Limb {
                     input: i, column, ..
                 } => (*i, *column) == (input, wanted),
                 Source::Function { .. } => false,
@@ -290,35 +302,43 @@ fn slots(flat: &Flat) -> Vec<Vec<Option<usize>>> {
 }
 
 impl Planner<'_> {
-    fn source(&mut self, index: usize, source: &Source) -> Result<PlannedKind, Refusal> {
-        match source {
-            Source::Column { input, column, .. } => {
-                let known = &mut self.known[index];
-                // On the grid, so that whole numbers stay whole.
-                let step = f64::from(known.grid as i32 - known.scale).exp2();
-                known.centre = (known.centre / step).round() * step;
-                Ok(PlannedKind::Column {
-                    input: *input,
-                    column: *column,
-                    digit: None,
-                    centre: known.centre,
-                    grid: known.grid,
-                })
-            }
-            Source::Digit {
-                input,
-                column,
-                digit,
-            } => Ok(PlannedKind::Column {
-                input: *input,
-                column: *column,
-                digit: Some(*digit),
-                centre: 0.0,
-                grid: self.known[index].grid,
-            }),
+    fn source(&self, index: usize, source: &Source) -> Result<Planned, PlanError> {
+        let (input, column, limb) = match source {
             Source::Function {
                 function, operand, ..
-            } => self.function(index, function, operand),
-        }
+            } => return self.function(index, function, operand),
+            Source::Column { input, column, .. } => (*input, *column, None),
+            Source::Limb {
+                input,
+                column,
+                limb,
+            } => (*input, *column, Some(*limb)),
+        };
+        let Encoding {
+            scale,
+            centre,
+            grid,
+        } = self.encodings[index];
+        let signal = Signal {
+            deviation: self.given.deviation(index),
+            rounding: match limb {
+                None => 0.5 * f64::from(grid as i32 - scale).exp2(),
+                Some(limb) => limb.rounding(),
+            },
+            grid,
+            blur: 0.0,
+        };
+        Ok(Planned {
+            kind: PlannedKind::Column(PlannedColumn {
+                input,
+                column,
+                limb,
+                centre,
+                grid,
+            }),
+            function: None,
+            signal,
+            certainty: Certainty::default(),
+        })
     }
 }

@@ -1,9 +1,8 @@
 //! Outputs: what is rounded away on decryption, and how much of each word is sent.
 
-use hexperiment_core::scheme::Refusal;
-
-use super::scales::used_as;
+use super::scales::Use;
 use super::{PlannedOutput, PlannedPart, Planner};
+use crate::error::PlanError;
 use crate::flatten::{FlatOutput, Part};
 use crate::parameters::{DEVIATIONS, N};
 
@@ -11,7 +10,7 @@ use crate::parameters::{DEVIATIONS, N};
 const SIZE_AND_BODY: f64 = (N + 1) as f64;
 
 impl Planner<'_> {
-    pub(super) fn output(&self, output: &FlatOutput) -> Result<PlannedOutput, Refusal> {
+    pub(super) fn output(&self, output: &FlatOutput) -> Result<PlannedOutput, PlanError> {
         let parts = output.parts.iter().map(|part| self.part(part));
         Ok(PlannedOutput {
             parts: parts.collect::<Result<_, _>>()?,
@@ -19,12 +18,12 @@ impl Planner<'_> {
         })
     }
 
-    fn part(&self, part: &Part) -> Result<PlannedPart, Refusal> {
+    fn part(&self, part: &Part) -> Result<PlannedPart, PlanError> {
         let Part { form, multiple, .. } = part;
-        let scale = self.form_scale(form, used_as(part));
+        let scale = self.given.form_scale(form, Use::by_part(part));
         // Whole numbers take the whole circle.
         let centre = multiple.map_or(0.0, |m| {
-            form.range.low + m * f64::from(63 - scale - m.log2() as i32).exp2()
+            form.range().low + m * f64::from(63 - scale - m.log2() as i32).exp2()
         });
         let (whole, mut arrival) = self.whole(form, scale, centre, None);
         if let Some(multiple) = multiple {
@@ -63,22 +62,19 @@ impl Planner<'_> {
             Some(_) => 0.0,
             None => DEVIATIONS * deviation * words * f64::from(-scale).exp2() + arrival.blur,
         };
+        let magnitude = form.range().magnitude();
         let extent = match (multiple, exact_grid) {
             (Some(_), Some(_)) => 0.0,
             (Some(_), None) => f64::NAN,
-            _ => form.range.magnitude() + arrival.rounding + tolerance,
+            _ => magnitude + arrival.rounding + tolerance,
         };
         // Beyond half a turn the result would wrap around.
         if extent.is_nan() || extent * f64::from(scale - 64).exp2() >= 0.5 {
-            return Err(Refusal::because(
-                "precision",
-                format!(
-                    "rounding by {:.1e} and noise of {tolerance:.1e} would drown an output of at \
-                     most {:.1e}; use smaller weights, or raise `comparison_bits`",
-                    arrival.rounding,
-                    form.range.magnitude()
-                ),
-            ));
+            return Err(PlanError::DrownedOutput {
+                rounding: arrival.rounding,
+                tolerance,
+                magnitude,
+            });
         }
         Ok(PlannedPart {
             form: whole,

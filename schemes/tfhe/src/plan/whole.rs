@@ -6,15 +6,15 @@ use hexperiment_core::program::Public;
 
 use super::Planner;
 use super::scales::magnitude;
-use crate::form::{Form, Gather, Source, Term};
+use crate::algebra::{Form, Gather, Term};
 use crate::table::to_phase;
 
 /// A number for all elements, or one for each.
 #[derive(Clone, Debug)]
 pub(crate) enum Words {
-    /// For all.
+    /// The number for all.
     Scalar(u64),
-    /// For each.
+    /// The number for each.
     Vector(Vec<u64>),
 }
 
@@ -34,6 +34,13 @@ impl Words {
         }
     }
 
+    pub(super) fn map(self, f: impl Fn(u64) -> u64) -> Self {
+        match self {
+            Self::Scalar(x) => Self::Scalar(f(x)),
+            Self::Vector(xs) => Self::Vector(xs.into_iter().map(f).collect()),
+        }
+    }
+
     fn from(public: &Public, f: impl Fn(f64) -> u64) -> Self {
         match public {
             Public::Scalar(x) => Self::Scalar(f(*x)),
@@ -45,9 +52,9 @@ impl Words {
 /// A summand with a whole factor (mod 2^64).
 #[derive(Clone, Debug)]
 pub(crate) struct WholeTerm {
-    /// Which source.
+    /// The source's index.
     pub(crate) source: usize,
-    /// Which of its elements.
+    /// The source's elements.
     pub(crate) gather: Gather,
     /// The factor.
     pub(crate) weight: Words,
@@ -66,21 +73,21 @@ pub(crate) struct WholeForm {
     pub(crate) scale: i32,
 }
 
-/// How a form arrives.
-pub(super) struct Arrival {
-    /// Standard deviation of its noise, in turns.
+/// How far phases are from what they stand for: a source's, or those of a sum of sources.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Signal {
+    /// Standard deviation of the noise, in turns.
     pub(super) deviation: f64,
-    /// What smooth tables' arguments' noise may have changed, in units of its value.
+    /// What noise in smooth tables' arguments may have changed, in units of the value.
     pub(super) blur: f64,
-    /// What rounding may have changed, in units of its value.
+    /// What rounding may have changed, in units of the value.
     pub(super) rounding: f64,
-    /// Its phases are multiples of `2^grid`, the bias aside.
+    /// Phases are multiples of `2^grid`, a form's bias aside.
     pub(super) grid: u32,
 }
 
 impl Planner<'_> {
-    /// Turns a form into whole numbers. Also: its noise, in turns; its blur and its rounding, in
-    /// units of its value; its grid.
+    /// Turns a form into whole numbers.
     /// Weights are rounded to `places`, or as fine as the sources' scales let them.
     pub(super) fn whole(
         &self,
@@ -88,22 +95,20 @@ impl Planner<'_> {
         scale: i32,
         centre: f64,
         places: Option<i32>,
-    ) -> (WholeForm, Arrival) {
-        let mut arrival = Arrival {
-            deviation: 0.0,
-            blur: 0.0,
-            rounding: 0.0,
-            grid: if form.terms.is_empty() { 0 } else { 63 },
+    ) -> (WholeForm, Signal) {
+        let mut sum = Signal {
+            grid: if form.terms().is_empty() { 0 } else { 63 },
+            ..Signal::default()
         };
-        let mut bias = form.bias.map(|b| b - centre);
-        let mut variance = 0.0;
+        let mut bias = form.bias().map(|b| b - centre);
         let mut by_source: BTreeMap<usize, f64> = BTreeMap::new();
         let mut noise = Gathered::default();
         let mut terms = Vec::new();
-        for term in &form.terms {
-            let known = &self.known[term.source];
-            let lift = scale - known.scale;
-            bias = bias.zip(&term.weight, |b, w| b + w * known.centre);
+        for term in form.terms() {
+            let (encoding, signal) = (self.encodings[term.source], self.signals[term.source]);
+            let half_width = self.given.source(term.source).half_width();
+            let lift = scale - encoding.scale;
+            bias = bias.zip(&term.weight, |b, w| b + w * encoding.centre);
             let kept = places.map_or(lift, |p| p.min(lift));
             let weight = Words::from(&term.weight, |w| {
                 let shift = u32::try_from(lift - kept).unwrap_or(0);
@@ -112,53 +117,39 @@ impl Planner<'_> {
             // Of the real weights: what wraps is noticed by the noise that it brings.
             let largest = (magnitude(&term.weight) * f64::from(lift).exp2()).round();
             *by_source.entry(term.source).or_default() += largest;
-            noise.add(known.rotation, term, largest);
+            noise.add(self.given.rotation(term.source), term, largest);
             for (w, real) in weight.values().iter().zip(term.weight.values()) {
                 let whole = w.cast_signed() as f64 * f64::from(-lift).exp2();
-                let off = (whole - real).abs() * known.half_width;
+                let off = (whole - real).abs() * half_width;
                 // The greatest over the elements, for each term.
-                arrival.rounding = arrival.rounding.max(off);
+                sum.rounding = sum.rounding.max(off);
             }
-            let zeros = weight
-                .values()
-                .iter()
-                .filter(|w| **w != 0)
-                .map(|w| w.trailing_zeros())
-                .min();
-            if let Some(zeros) = zeros {
-                arrival.grid = arrival.grid.min(known.grid + zeros);
+            let factors = weight.values().iter().filter(|w| **w != 0);
+            if let Some(zeros) = factors.map(|w| w.trailing_zeros()).min() {
+                sum.grid = sum.grid.min(signal.grid + zeros);
             }
-            arrival.blur += magnitude(&term.weight) * known.blur;
+            sum.blur += magnitude(&term.weight) * signal.blur;
             terms.push(WholeTerm {
                 source: term.source,
                 gather: term.gather.clone(),
                 weight,
             });
         }
-        arrival.rounding *= form.terms.len() as f64;
+        sum.rounding *= form.terms().len() as f64;
         for (source, weight) in by_source {
-            let known = &self.known[source];
-            let step = f64::from(known.grid as i32 - known.scale).exp2();
-            let input = match self.flat.sources[source] {
-                Source::Column { .. } => 0.5 * step,
-                // All that is rounded away is below the last digit.
-                Source::Digit { digit, .. } if digit.shift > 0 => 0.0,
-                Source::Digit { .. } => 0.5,
-                Source::Function { .. } => known.rounding,
-            };
-            arrival.rounding += weight * f64::from(known.scale - scale).exp2() * input;
+            let lift = self.encodings[source].scale - scale;
+            sum.rounding += weight * f64::from(lift).exp2() * self.signals[source].rounding;
         }
-        for (rotation, squares) in noise.squares(form.length) {
-            variance += squares * self.known[rotation].deviation.powi(2);
-        }
-        arrival.deviation = variance.sqrt();
+        let squares = noise.squares(form.length());
+        let variances = squares.map(|(rotation, s)| s * self.signals[rotation].deviation.powi(2));
+        sum.deviation = variances.sum::<f64>().sqrt();
         let whole = WholeForm {
             terms,
             bias: Words::from(&bias, |b| to_phase(b, scale)),
-            length: form.length,
+            length: form.length(),
             scale,
         };
-        (whole, arrival)
+        (whole, sum)
     }
 }
 

@@ -1,14 +1,11 @@
-//! What maxima of whole numbers cost, printed: `cargo test --release -- --ignored costs`.
+//! What maxima of whole numbers cost, printed: `cargo test --release -- --ignored costs`, here with
+//! `--features library-integers` for the comparison with the library's own.
 
 use std::time::Instant;
 
-use hexperiment_core::program::InputId;
 use ndarray::Array2;
-use tfhe::prelude::{FheDecrypt, FheEncrypt, FheMax};
-use tfhe::{ClientKey, ConfigBuilder, FheUint8, generate_keys, set_server_key};
 
-use super::{check, compile, program};
-use crate::parameters::PARAMETERS;
+use super::{check, program};
 
 /// Bytes that differ from element to element.
 fn pixels(length: usize, columns: usize) -> Array2<f64> {
@@ -37,9 +34,17 @@ fn costs_of_pooling_an_image() {
 }
 
 /// The same maxima of bytes by this crate and by the library's own integers, in turn.
+#[cfg(feature = "library-integers")]
 #[test]
 #[ignore = "takes a minute and prints costs"]
 fn costs_of_maxima_beside_the_library() {
+    use hexperiment_core::program::InputId;
+    use tfhe::prelude::{FheDecrypt, FheEncrypt, FheMax};
+    use tfhe::{ClientKey, ConfigBuilder, FheUint8, generate_keys, set_server_key};
+
+    use super::compile;
+    use crate::parameters::PARAMETERS;
+
     let length = 16;
     let inputs = pixels(length, 2);
     let program = program(length, &[(0.0, 255.0); 2], 0.5, |b, x| {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use hexperiment_core::program::{Interval, Op, Program, ProgramBuilder, Relation, ValueId};
+use hexperiment_core::scheme::Refusal;
 use ndarray::Array2;
 
 use super::random::{LENGTH, Random, planned, program};
@@ -166,7 +167,7 @@ fn random_values(
 }
 
 /// An output for each value; and whether a comparison decides it.
-fn random_program(
+pub(super) fn random_program(
     random: &mut Random,
     ranges: &[Interval],
     precision: f64,
@@ -182,7 +183,7 @@ fn random_program(
     (program.unwrap(), decided)
 }
 
-fn whole_ranges(random: &mut Random) -> Vec<Interval> {
+pub(super) fn whole_ranges(random: &mut Random) -> Vec<Interval> {
     let most = [1, 3, 14, 15, 16, 40, 255, 1000, 60_000][random.below(9) as usize];
     let low = [0.0, 0.0, -1.0, -17.0, 1000.0, -(most as f64)][random.below(6) as usize];
     let columns = 1 + random.below(4);
@@ -198,7 +199,7 @@ fn whole_ranges(random: &mut Random) -> Vec<Interval> {
 }
 
 /// The ends, equal numbers, neighbours, and others.
-fn whole_table(random: &mut Random, length: usize, ranges: &[Interval]) -> Array2<f64> {
+pub(super) fn whole_table(random: &mut Random, length: usize, ranges: &[Interval]) -> Array2<f64> {
     let mut last = 0.0;
     Array2::from_shape_fn((length, ranges.len()), |(i, j)| {
         let Interval { low, high } = ranges[j];
@@ -227,14 +228,17 @@ fn programs_of_whole_numbers_are_exact() {
         let plan = match planned(&program, 20) {
             Ok(plan) => plan,
             Err(refusal) => {
-                let mut why: String = format!("{}: {}", refusal.operation, refusal.reason);
+                let mut why = Refusal::from(refusal).to_string();
                 why.retain(|c| !c.is_ascii_digit());
                 *refused.entry(why).or_default() += 1;
                 continue;
             }
         };
         made += 1;
-        assert!(plan.deviations.is_none_or(|d| d >= 13.12), "seed {seed}");
+        assert!(
+            plan.certainty.deviations.is_none_or(|d| d >= 13.12),
+            "seed {seed}"
+        );
         for _ in 0..3 {
             let inputs = [whole_table(&mut random, LENGTH, &ranges)];
             let exact = program.interpret(&inputs).unwrap();
@@ -387,7 +391,7 @@ fn maxima_are_rounded_no_more_than_their_operands() {
         let plan = planned(&program.unwrap(), 20).unwrap();
         // Multiples of 2^-6.
         assert_eq!(plan.outputs[0][0].rounding(), 1.0 / 128.0);
-        assert_eq!(plan.argument_rounding, 1.0 / 64.0);
+        assert_eq!(plan.certainty.argument_rounding, 1.0 / 64.0);
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use hexperiment_core::program::{Input, Party, ProgramBuilder, Public};
-use hexperiment_core::task::TaskError;
+use hexperiment_core::task::{InputTable, TaskError};
 use ndarray::Array2;
 
 use super::{Layout, Wanted};
@@ -22,6 +22,11 @@ pub(crate) fn lay_out(wanted: &Wanted<'_>) -> Result<Layout, TaskError> {
     let mut inputs = Vec::new();
     let mut places = vec![(0, 0); wanted.rows()];
     let mut vectors = 0;
+    // Values that are there, until they are sent a first time.
+    let mut unsent = Array2::from_elem(series.sent.dim(), true);
+    for fill in &series.fills {
+        unsent[[fill.row, fill.column]] = false;
+    }
     // Rows of one detector share their weights: an input and an output for each.
     for detector in 0..wanted.detectors.len() {
         let mut element = vec![None; wanted.rows()];
@@ -36,11 +41,16 @@ pub(crate) fn lay_out(wanted: &Wanted<'_>) -> Result<Layout, TaskError> {
         if rows.is_empty() {
             continue;
         }
+        let mut payload = 0;
+        let mut send = |row: usize, sensor: usize| {
+            payload += usize::from(std::mem::replace(&mut unsent[[row, sensor]], false));
+            series.sent[[row, sensor]]
+        };
         let mut columns: BTreeMap<Key, Vec<f64>> = BTreeMap::new();
         // A sensor that this detector does not look at is not sent.
         let looked_at = |sensor: &usize| wanted.factor(detector, *sensor) != 0.0;
         for sensor in (0..series.names.len()).filter(looked_at) {
-            let values = rows.iter().map(|row| series.sent[[*row, sensor]]);
+            let values = rows.iter().map(|row| send(*row, sensor));
             columns.insert((sensor, (1, 1), 0), values.collect());
         }
         for fill in &series.fills {
@@ -53,7 +63,7 @@ pub(crate) fn lay_out(wanted: &Wanted<'_>) -> Result<Layout, TaskError> {
                 let ratio = reduced(source.weight, sum);
                 let key = (fill.column, ratio, usize::from(before == Some(ratio)));
                 let column = columns.entry(key).or_insert_with(|| vec![0.0; rows.len()]);
-                column[at] = series.sent[[source.row, fill.column]];
+                column[at] = send(source.row, fill.column);
                 before = Some(ratio);
             }
         }
@@ -78,10 +88,9 @@ pub(crate) fn lay_out(wanted: &Wanted<'_>) -> Result<Layout, TaskError> {
         wanted.output(&mut builder, &format!("margin {detector}"), sum)?;
         vectors += columns.len();
         let columns: Vec<Vec<f64>> = columns.into_values().collect();
-        inputs.push(Array2::from_shape_fn(
-            (rows.len(), columns.len()),
-            |(i, j)| columns[j][i],
-        ));
+        let shape = (rows.len(), columns.len());
+        let table = Array2::from_shape_fn(shape, |(i, j)| columns[j][i]);
+        inputs.push(InputTable::new(table, payload));
     }
     let note = format!(
         "{} gaps filled in {} series of {} rows, their neighbours gathered by the client: {vectors} \

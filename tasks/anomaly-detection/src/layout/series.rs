@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use hexperiment_core::program::{Input, Party, ProgramBuilder, Public, ValueId};
-use hexperiment_core::task::TaskError;
+use hexperiment_core::task::{InputTable, TaskError};
 use ndarray::{Array2, s};
 
 use super::{Layout, Wanted};
@@ -53,7 +53,10 @@ pub(crate) fn lay_out(wanted: &Wanted<'_>) -> Result<Layout, TaskError> {
     wanted.output(&mut builder, "margin", sum)?;
     Ok(Layout {
         program: builder.finish()?,
-        inputs: vec![sent],
+        inputs: vec![InputTable::new(
+            sent,
+            series.sent.len() - series.fills.len(),
+        )],
         places: (0..rows).map(|row| (0, row)).collect(),
         note,
     })

@@ -1,22 +1,22 @@
-//! Features as small whole numbers: which of a few boxes, of about equally many training rows
-//! each, a value lies in. Skewed features lose less this way than in boxes of equal width; that
+//! Features as small whole numbers: which of a few bins, of about equally many training rows
+//! each, a value lies in. Skewed features lose less this way than in bins of equal width; that
 //! splits at quantiles cost a tree little is known from histogram-based boosting (Chen and
 //! Guestrin, *XGBoost*, 2016; Ke et al., *LightGBM*, 2017).
 
 use ndarray::{Array2, ArrayView1};
 
-/// The borders of each feature's boxes, rising. Training rows lie on both sides of each.
+/// The borders of each feature's bins, rising. Training rows lie on both sides of each.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Grid {
     borders: Vec<Vec<f64>>,
 }
 
 impl Grid {
-    /// At most `boxes` boxes to a feature, by what the training rows show.
-    pub(crate) fn fit(train: &Array2<f64>, boxes: usize) -> Self {
+    /// At most `bins` bins to a feature, by what the training rows show.
+    pub(crate) fn fit(train: &Array2<f64>, bins: usize) -> Self {
         let columns = train.columns().into_iter();
         Self {
-            borders: columns.map(|column| borders(column, boxes)).collect(),
+            borders: columns.map(|column| borders(column, bins)).collect(),
         }
     }
 
@@ -36,7 +36,7 @@ impl Grid {
         self.borders.iter().map(Vec::len).max().unwrap_or(0) as u32
     }
 
-    /// The boxes of each row's values: how many borders lie below the value.
+    /// The bins of each row's values: how many borders lie below the value.
     pub(crate) fn apply(&self, table: &Array2<f64>) -> Vec<Vec<u32>> {
         let place = |(borders, x): (&Vec<f64>, &f64)| borders.partition_point(|b| b < x) as u32;
         let rows = table.rows().into_iter();
@@ -45,21 +45,21 @@ impl Grid {
     }
 }
 
-fn borders(column: ArrayView1<'_, f64>, boxes: usize) -> Vec<f64> {
+fn borders(column: ArrayView1<'_, f64>, bins: usize) -> Vec<f64> {
     let mut sorted = column.to_vec();
     sorted.sort_by(f64::total_cmp);
     let mut distinct = sorted.clone();
     distinct.dedup();
     let between = |upper: usize| f64::midpoint(distinct[upper - 1], distinct[upper]);
-    if distinct.len() <= boxes {
+    if distinct.len() <= bins {
         return (1..distinct.len()).map(between).collect();
     }
     let n = sorted.len();
-    let mut borders: Vec<f64> = (1..boxes)
+    let mut borders: Vec<f64> = (1..bins)
         .map(|i| {
             // Below the value at the quantile; above it where that is the lowest of all, so that
             // a value that most rows have, as counts have 0, is told from the others.
-            let value = sorted[i * n / boxes];
+            let value = sorted[i * n / bins];
             between(distinct.partition_point(|x| *x < value).max(1))
         })
         .collect();
@@ -73,9 +73,9 @@ mod tests {
     use ndarray::Array2;
 
     #[track_caller]
-    fn check(values: &[f64], boxes: usize, borders: &[f64]) {
+    fn check(values: &[f64], bins: usize, borders: &[f64]) {
         let table = Array2::from_shape_vec((values.len(), 1), values.to_vec()).unwrap();
-        let grid = Grid::fit(&table, boxes);
+        let grid = Grid::fit(&table, bins);
         assert_eq!(grid.borders, [borders]);
         assert_eq!(grid.highest(0) as usize, borders.len());
         let below = grid.apply(&Array2::from_elem((1, 1), f64::MIN));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn boxes_are_about_equally_full() {
+    fn bins_are_about_equally_full() {
         let values = Array2::from_shape_fn((1000, 1), |(i, _)| (i as f64 / 100.0).exp());
         let grid = Grid::fit(&values, 16);
         let mut counts = [0; 16];

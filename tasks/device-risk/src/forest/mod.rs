@@ -38,20 +38,20 @@ pub(crate) struct Node {
     pub(crate) split: Option<Split>,
 }
 
-/// Where a tree forks.
+/// A split of a tree: its test and its children.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Split {
     pub(crate) test: Test,
-    /// Where the test does not hold.
+    /// Child for rows on which the test does not hold.
     pub(crate) below: Box<Node>,
-    /// Where it holds.
+    /// Child for rows on which it holds.
     pub(crate) above: Box<Node>,
 }
 
 impl Node {
-    /// The leaf that a row reaches, with every node on the way.
-    fn way(&self, row: &[u32]) -> Vec<&Self> {
-        let mut way = vec![self];
+    /// The leaf that a row reaches, with every node on the path.
+    fn path(&self, row: &[u32]) -> Vec<&Self> {
+        let mut path = vec![self];
         let mut here = self;
         while let Some(split) = &here.split {
             here = if split.test.holds(row) {
@@ -59,19 +59,19 @@ impl Node {
             } else {
                 &split.below
             };
-            way.push(here);
+            path.push(here);
         }
-        way
+        path
     }
 }
 
-/// Forks of a tree.
-pub(crate) fn forks(node: &Node) -> usize {
-    let below = |split: &Split| 1 + forks(&split.below) + forks(&split.above);
+/// Splits of a tree.
+pub(crate) fn splits(node: &Node) -> usize {
+    let below = |split: &Split| 1 + splits(&split.below) + splits(&split.above);
     node.split.as_ref().map_or(0, below)
 }
 
-/// How a leaf speaks.
+/// How a leaf votes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Votes {
     /// One vote for its most frequent level, of equally frequent ones the riskiest.
@@ -128,7 +128,7 @@ impl Forest {
     pub(crate) fn shares(&self, row: &[u32]) -> Scores {
         let mut sum: Scores = [0.0; 3];
         for tree in &self.trees {
-            let leaf = tree.way(row).last().map_or([0; 3], |leaf| leaf.counts);
+            let leaf = tree.path(row).last().map_or([0; 3], |leaf| leaf.counts);
             for (sum, votes) in sum.iter_mut().zip(self.votes.of(leaf)) {
                 *sum += f64::from(votes);
             }
@@ -136,9 +136,9 @@ impl Forest {
         sum.map(|x| x / f64::from(self.total()))
     }
 
-    /// What each feature adds to each level's share, over `features` features: along a row's way
-    /// through a tree each test changes the shares of the training rows, and what it changes is
-    /// its feature's doing (Saabas, *Interpreting random forests*, 2014). Rows x levels x features.
+    /// What each feature adds to each level's share, over `features` features: along a row's path
+    /// through a tree each test changes the shares of the training rows, and the change counts
+    /// for its feature (Saabas, *Interpreting random forests*, 2014). Rows x levels x features.
     pub(crate) fn contributions(&self, rows: &[Vec<u32>], features: usize) -> Array3<f64> {
         let mut all = Array3::zeros((rows.len(), LEVELS.len(), features));
         let share = |node: &Node, level: usize| {
@@ -146,7 +146,7 @@ impl Forest {
         };
         for (index, row) in rows.iter().enumerate() {
             for tree in &self.trees {
-                for step in tree.way(row).windows(2) {
+                for step in tree.path(row).windows(2) {
                     let Some(split) = &step[0].split else {
                         continue;
                     };

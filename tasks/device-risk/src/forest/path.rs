@@ -1,8 +1,8 @@
-//! Ways through a tree, as conjunctions of tests.
+//! Paths through a tree, as conjunctions of tests.
 
 use super::Test;
 
-/// A test, or that it does not hold.
+/// A test, or its negation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Literal {
     pub(super) test: Test,
@@ -23,15 +23,15 @@ impl Literal {
     }
 }
 
-/// The literals that are left of a way once those are gone that others imply, in its order.
-pub(super) fn shortest(way: &[Literal]) -> Vec<Literal> {
+/// A path without the literals that others of it imply, in its order.
+pub(super) fn shortest(path: &[Literal]) -> Vec<Literal> {
     let needed = |(place, literal): &(usize, &Literal)| {
         let implied = |(other, by): (usize, &Literal)| {
             other != *place && by.implies(**literal) && !(literal.implies(*by) && other > *place)
         };
-        !way.iter().enumerate().any(implied)
+        !path.iter().enumerate().any(implied)
     };
-    let left = way.iter().enumerate().filter(needed);
+    let left = path.iter().enumerate().filter(needed);
     left.map(|(_, literal)| *literal).collect()
 }
 
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn what_is_implied_is_left_out() {
-        for (way, expect) in [
+        for (path, expect) in [
             ("0>3 0>5 1>2", "0>5 1>2"),
             ("0>5 0>3", "0>5"),
             ("0<3 0<5", "0<3"),
@@ -62,7 +62,7 @@ mod tests {
             ("2>1 0<4 2>3 0<2", "2>3 0<2"),
         ] {
             let read = |text: &str| text.split(' ').map(literal).collect::<Vec<_>>();
-            assert_eq!(shortest(&read(way)), read(expect), "{way}");
+            assert_eq!(shortest(&read(path)), read(expect), "{path}");
         }
     }
 }

@@ -1,13 +1,13 @@
-//! A forest as a program: each test once, conjunctions along the trees' ways, votes as weighted
+//! A forest as a program: each test once, conjunctions along the trees' paths, votes as weighted
 //! sums.
 //!
-//! At each fork one side is the usual one. A row that always goes the usual way ends in the usual
-//! leaf of the tree. Where all tests of the way to a fork come out as they must and the fork's does
-//! not come out as usual, one conjunction `q` is 1: it moves the votes from the usual leaf of the
-//! usual side to that of the other side. So the votes are those of the tree's usual leaf plus, over
-//! all forks, `q` times a difference: one conjunction a fork, none a leaf, for all levels together,
-//! and none where the two leaves vote alike. Which sides are the usual ones is chosen so that the
-//! fewest conjunctions are left.
+//! At each split one side is the default. A row that always takes the default side ends in the
+//! default leaf of the tree. Where all tests on the path to a split come out as they must and the
+//! split's does not take the default side, one conjunction `q` is 1: it moves the votes from the
+//! default leaf of the default side to that of the other side. So the votes are those of the tree's
+//! default leaf plus, over all splits, `q` times a difference: one conjunction a split, none a leaf,
+//! for all levels together, and none where the two leaves vote alike. The default sides are chosen
+//! so that the fewest conjunctions are left.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,7 +49,7 @@ struct Move {
     votes: [i64; 3],
 }
 
-/// One choice of usual sides: how the usual leaf votes, and what is left to do.
+/// One choice of default sides: how the default leaf votes, and the conjunctions that are left.
 #[derive(Clone, Debug)]
 struct Stated {
     votes: Counts,
@@ -66,9 +66,9 @@ impl Stated {
 }
 
 impl Node {
-    /// The best choices for what is below a node reached by `way`, one for each way of voting
-    /// that its usual leaf may have.
-    fn stated(&self, way: &[Literal], votes: Votes) -> Vec<Stated> {
+    /// The best choices for the subtree of a node reached by `path`, one for each vote that its
+    /// default leaf may have.
+    fn stated(&self, path: &[Literal], votes: Votes) -> Vec<Stated> {
         let Some(split) = &self.split else {
             return vec![Stated {
                 votes: votes.of(self.counts),
@@ -77,14 +77,14 @@ impl Node {
         };
         let to = |holds: bool| {
             let test = split.test;
-            [way, &[Literal { test, holds }]].concat()
+            [path, &[Literal { test, holds }]].concat()
         };
         let sides = [(&split.below, to(false)), (&split.above, to(true))]
-            .map(|(node, way)| (node.stated(&way, votes), shortest(&way)));
+            .map(|(node, path)| (node.stated(&path, votes), shortest(&path)));
         let mut best: BTreeMap<Counts, Stated> = BTreeMap::new();
-        for ((usual, _), (other, way)) in [(&sides[0], &sides[1]), (&sides[1], &sides[0])] {
-            for usual in usual {
-                let all = other.iter().map(|other| usual.and_unless(other, way));
+        for ((default, _), (other, path)) in [(&sides[0], &sides[1]), (&sides[1], &sides[0])] {
+            for default in default {
+                let all = other.iter().map(|other| default.and_unless(other, path));
                 if let Some(stated) = all.min_by_key(Stated::cost) {
                     let known = best.get(&stated.votes);
                     if known.is_none_or(|known| stated.cost() < known.cost()) {
@@ -98,14 +98,14 @@ impl Node {
 }
 
 impl Stated {
-    /// Both sides of a fork, of which `self` is the usual one and `way` leads to the other.
-    fn and_unless(&self, other: &Self, way: &[Literal]) -> Self {
+    /// Both sides of a split, of which `self` is the default one and `path` leads to the other.
+    fn and_unless(&self, other: &Self, path: &[Literal]) -> Self {
         let mut moves = [self.moves.as_slice(), &other.moves].concat();
         let change = [0, 1, 2]
             .map(|level: usize| i64::from(other.votes[level]) - i64::from(self.votes[level]));
         if change != [0; 3] {
             moves.push(Move {
-                all_of: way.to_vec(),
+                all_of: path.to_vec(),
                 votes: change,
             });
         }

@@ -1,10 +1,10 @@
-//! Training: bagged trees, each fork the best of a few features (Breiman, *Random forests*,
+//! Training: bagged trees, each split the best of a few features (Breiman, *Random forests*,
 //! Machine Learning 45, 2001), by Gini impurity.
 //!
 //! Why not `linfa-ensemble`: its trees (linfa-trees 0.8.1) sum impurities and break ties in the
 //! order of a `HashMap`, so that one seed yields different forests from process to process, and
 //! every cell of an experiment trains in a process of its own. On features with few values a
-//! fork also misses every threshold whose next row in order belongs to another fork. And its
+//! split also misses every threshold whose next row in order belongs to another node. And its
 //! bagging draws features once for each tree, with replacement. A test holds single trees against
 //! linfa's where neither matters.
 
@@ -19,11 +19,11 @@ use crate::level::LEVELS;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Training {
     pub(crate) trees: usize,
-    /// Forks on the longest way.
+    /// Splits on the longest path.
     pub(crate) depth: usize,
-    /// Features that each fork chooses from; 0 for the square root of all, rounded up.
+    /// Features that each split chooses from; 0 for the square root of all, rounded up.
     pub(crate) candidates: usize,
-    /// Rows that either side of a fork needs.
+    /// Rows that either child of a split needs.
     pub(crate) least: u32,
     pub(crate) votes: Votes,
     pub(crate) seed: u64,
@@ -148,7 +148,7 @@ fn purity(counts: Counts) -> f64 {
 }
 
 impl Node {
-    /// Takes away forks of which both sides are leaves that vote alike.
+    /// Prunes splits whose children are leaves that vote alike.
     fn prune(&mut self, votes: Votes) {
         let Some(split) = &mut self.split else {
             return;
@@ -272,8 +272,8 @@ mod tests {
         let ours: Vec<usize> = rows
             .iter()
             .map(|row| {
-                let way = ours.way(row);
-                let counts = way.last().unwrap().counts;
+                let path = ours.path(row);
+                let counts = path.last().unwrap().counts;
                 crate::level::decide(counts.map(f64::from))
             })
             .collect();

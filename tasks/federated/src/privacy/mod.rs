@@ -128,7 +128,7 @@ impl Privacy {
              the same data, and spends as much again. Numbers of samples, who takes part, means, \
              deviations, filled gaps and choice of features count as public. Quality on the test part, \
              `without_noise`, `centralised`, `local_*`, `clipped`, `one_class_clients` and the copy in \
-             clear are for the researcher and not in the account: a real federation must not tell them"
+             the clear are for the researcher and not in the account: a real federation must not tell them"
                 .to_owned(),
         ];
         if self.delta * units as f64 >= 1.0 {

@@ -26,8 +26,9 @@ impl NoiseSource {
     }
 }
 
-/// A standard normal number (Box and Muller 1958).
-pub(crate) fn normal(generator: &mut impl Rng) -> f64 {
+/// A standard normal number (Box and Muller 1958): written out, and not a library's, because
+/// SECURITY.md states how far its tails reach and the clipping bound rests on it.
+fn normal(generator: &mut impl Rng) -> f64 {
     // Between 0, excluded, and 1: the logarithm is finite.
     let u = 1.0 - generator.random::<f64>();
     let angle = std::f64::consts::TAU * generator.random::<f64>();

@@ -9,8 +9,9 @@ mod report;
 mod statement;
 
 use hexperiment_core::dataset::transform;
-use hexperiment_core::linear_model::training::most_that_fit;
+use hexperiment_core::linear_model::training::{most_that_fit, scored_in_the_clear};
 use hexperiment_core::linear_model::{Features, Settings};
+use hexperiment_core::metrics;
 use hexperiment_core::options::OptionSpec;
 use hexperiment_core::program::Program;
 use hexperiment_core::session::Session;
@@ -95,13 +96,16 @@ impl Training {
             largest: 1.01 * design.iter().fold(0.0_f64, |m, x| m.max(x.abs())),
             precision: options.number("weight_precision")?,
         };
+        let truth = partition.test.target.to_vec();
+        notes.push(scored_in_the_clear(design.nrows(), truth.len()));
+        notes.extend(metrics::few_rows(truth.len()));
         let weights = fitted.model.weights.iter().map(|w| w / deviation);
         let intercept = (fitted.model.intercept - mean) / deviation;
         let results = Results {
             clear: statement.in_clear(&design)?,
             least_squares: weights.chain([intercept]).collect(),
             clip: settings.encoding.clip,
-            truth: partition.test.target.to_vec(),
+            truth,
             mean,
             deviation,
             table,

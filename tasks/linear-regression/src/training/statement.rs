@@ -5,7 +5,7 @@ use hexperiment_core::options::Options;
 use hexperiment_core::program::{
     Column, Input, Interval, Output, Party, Program, ProgramBuilder, ProgramError, ValueId,
 };
-use hexperiment_core::task::TaskError;
+use hexperiment_core::task::{InputTable, TaskError};
 use ndarray::{Array1, Array2, Axis, s};
 
 use super::gradient::Descent;
@@ -185,11 +185,12 @@ impl Statement {
         }
     }
 
-    /// What the clients send.
-    pub(super) fn tables(&self, design: &Array2<f64>) -> Vec<Array2<f64>> {
+    /// What the clients send. All of a design but its column of 1 is data.
+    pub(super) fn tables(&self, design: &Array2<f64>) -> Vec<InputTable> {
         match &self.method {
             Method::Gram(flat) | Method::Gradient(Descent { flat, .. }) => {
-                vec![flat.flatten(design.view())]
+                let payload = design.nrows() * (design.ncols() - 1);
+                vec![InputTable::new(flat.flatten(design.view()), payload)]
             }
             Method::Parties(parties) => {
                 let rows = design.nrows();
@@ -197,7 +198,8 @@ impl Statement {
                 let part = |k: usize| {
                     let (from, to) = ((k * share).min(rows), ((k + 1) * share).min(rows));
                     let part = design.slice(s![from..to, ..]);
-                    Array1::from(Moments::pack(&part.t().dot(&part))).insert_axis(Axis(1))
+                    let moments = Array1::from(Moments::pack(&part.t().dot(&part)));
+                    InputTable::from(moments.insert_axis(Axis(1)))
                 };
                 (0..*parties).map(part).collect()
             }

@@ -7,7 +7,8 @@
 //! The server sums products of encrypted columns, or the moments that parties send; the key owner
 //! decrypts the moments and solves. From weights of 0 the sigmoid is 1/2 for every row, and needs
 //! no polynomial. For a further step the client sends the weights, encrypted, and the server
-//! computes the gradient there, as in `refresh`; it has one program, and sums the moments again.
+//! computes the gradient there, as in `refresh`. It has one program for both, and computes in the
+//! first round the moments only, then the gradient only.
 
 use hexperiment_core::linear_model::training::{Flat, Moments, Order, solve_positive};
 use hexperiment_core::program::{
@@ -15,7 +16,7 @@ use hexperiment_core::program::{
     ProgramError,
 };
 use hexperiment_core::session::Session;
-use hexperiment_core::task::TaskError;
+use hexperiment_core::task::{InputTable, TaskError};
 use ndarray::{Array1, Array2, Axis, s};
 
 use super::descent::{SignedRows, penalised};
@@ -145,17 +146,21 @@ impl Statement {
         }
     }
 
-    /// The tables of the inputs.
-    pub(crate) fn inputs(&self, design: &Array2<f64>) -> Vec<Array2<f64>> {
+    /// The tables of the inputs. All of a design but its column of 1 is data.
+    pub(crate) fn inputs(&self, design: &Array2<f64>) -> Vec<InputTable> {
         match &self.moment {
-            Moment::Server { flat, .. } => vec![flat.flatten(design.view())],
+            Moment::Server { flat, .. } => {
+                let payload = design.nrows() * (design.ncols() - 1);
+                vec![InputTable::new(flat.flatten(design.view()), payload)]
+            }
             Moment::Parties(parties) => {
                 let share = design.nrows().div_ceil(*parties);
                 let part = |k: usize| {
                     let rows = design.nrows();
                     let part =
                         design.slice(s![(k * share).min(rows)..((k + 1) * share).min(rows), ..]);
-                    Array1::from(Moments::pack(&part.t().dot(&part))).insert_axis(Axis(1))
+                    let moments = Array1::from(Moments::pack(&part.t().dot(&part)));
+                    InputTable::from(moments.insert_axis(Axis(1)))
                 };
                 (0..*parties).map(part).collect()
             }
@@ -179,37 +184,36 @@ impl Statement {
         &self,
         gradient: &nesterov::Statement,
         design: &Array2<f64>,
-        rows: &Array2<f64>,
+        mut rows: InputTable,
         session: &mut Session<'_>,
     ) -> Result<Array2<f64>, TaskError> {
+        // The same data as in the design.
+        rows.payload = 0;
         let mut sealed = Vec::new();
-        for table in self.inputs(design).iter().chain([rows]) {
-            let id = InputId::from_index(sealed.len());
-            sealed.push(session.client().encrypt(id, table.view())?);
+        for table in self.inputs(design).iter().chain([&rows]) {
+            sealed.push(table.encrypt(session, InputId::from_index(sealed.len()))?);
         }
+        let [of_moments, of_gradient] = [0, 1].map(OutputId::from_index);
         let mut moments = None;
         let mut w = Array1::zeros(gradient.columns);
         let mut path = Array2::zeros((gradient.columns, self.steps));
         for step in 0..self.steps {
             refresh::check_weights(&w, step)?;
             let id = InputId::from_index(sealed.len());
-            let weights = refresh::sent(gradient, &w);
-            let weights = session.client().encrypt(id, weights.view())?;
+            let weights = refresh::sent(gradient, &w).encrypt(session, id)?;
             let inputs: Vec<_> = sealed.iter().chain([&weights]).collect();
-            let results = session.server().evaluate(&inputs)?;
-            let mut decrypt = |output: usize| {
-                let id = OutputId::from_index(output);
-                session.client().decrypt(id, &results[output])
-            };
             w = match &moments {
                 None => {
-                    let found = self.moments(&decrypt(0)?);
+                    let results = session.server().evaluate_only(&inputs, &[of_moments])?;
+                    let found = session.client().decrypt(of_moments, &results[0])?;
+                    let found = self.moments(&found);
                     let w = first(&found, self.penalty)?;
                     moments = Some(found);
                     w
                 }
                 Some(moments) => {
-                    let found = refresh::read(gradient, &decrypt(1)?);
+                    let results = session.server().evaluate_only(&inputs, &[of_gradient])?;
+                    let found = refresh::decrypt(gradient, session, of_gradient, &results[0])?;
                     let uphill = penalised(&found, &w, self.penalty);
                     &w + &solve(moments, self.penalty, uphill)?
                 }

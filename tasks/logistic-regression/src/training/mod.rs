@@ -11,10 +11,13 @@ mod refresh;
 mod report;
 mod settings;
 
-use hexperiment_core::linear_model::training::most_that_fit;
+use hexperiment_core::linear_model::training::{most_that_fit, scored_in_the_clear};
+use hexperiment_core::metrics;
 use hexperiment_core::program::{InputId, OutputId, Program};
-use hexperiment_core::session::Session;
-use hexperiment_core::task::{Artefact, Outcome, PrepareRequest, Prepared, Quality, TaskError};
+use hexperiment_core::session::{Sealed, Session};
+use hexperiment_core::task::{
+    Artefact, InputTable, Outcome, PrepareRequest, Prepared, Quality, TaskError,
+};
 use ndarray::Array2;
 
 pub(crate) use report::MORE_METRICS;
@@ -38,6 +41,10 @@ impl Training {
         let settings = Settings::read(request.options)?;
         let (mut folds, mut notes) = fold::prepare(request, &settings)?;
         let plan = Plan::new(&settings, &mut folds, &mut notes)?;
+        let truth = report::truth(&folds);
+        let rows = folds.iter().map(|f| f.labels.len()).sum();
+        notes.push(scored_in_the_clear(rows, truth.len()));
+        notes.extend(metrics::few_of_a_class(&truth));
         Ok(Self {
             program: plan.program()?,
             plan,
@@ -52,24 +59,23 @@ impl Training {
     fn one_round_each(
         &self,
         session: &mut Session<'_>,
-        tables: impl Fn(&Fold) -> Vec<Array2<f64>>,
+        tables: impl Fn(&Fold) -> Vec<InputTable>,
+        divisor: f64,
         read: impl Fn(&Array2<f64>) -> Result<Array2<f64>, TaskError>,
     ) -> Result<Vec<Array2<f64>>, TaskError> {
         let mut results = Vec::with_capacity(self.folds.len());
         for fold in &self.folds {
             let mut sealed = Vec::new();
             for (index, table) in tables(fold).iter().enumerate() {
-                let id = InputId::from_index(index);
-                sealed.push(session.client().encrypt(id, table.view())?);
+                sealed.push(table.encrypt(session, InputId::from_index(index))?);
             }
             let inputs: Vec<_> = sealed.iter().collect();
             results.extend(session.server().evaluate(&inputs)?);
         }
         let id = OutputId::from_index(0);
-        results
-            .iter()
-            .map(|result| read(&session.client().decrypt(id, result)?))
-            .collect()
+        let decrypt = |result| decrypt_divided(session, id, result, divisor);
+        let found = results.iter().map(decrypt).collect::<Result<Vec<_>, _>>()?;
+        found.iter().map(read).collect()
     }
 }
 
@@ -90,11 +96,24 @@ impl Training {
     }
 }
 
-/// The vectors that the client sends.
-fn sent(statement: &nesterov::Statement, fold: &Fold) -> Array2<f64> {
+/// Decrypts an output of which each value is divided by the same number.
+fn decrypt_divided(
+    session: &mut Session<'_>,
+    output: OutputId,
+    sealed: &Sealed,
+    by: f64,
+) -> Result<Array2<f64>, TaskError> {
+    let divisors = Array2::from_elem(sealed.shape(), by);
+    let mut client = session.client();
+    Ok(client.decrypt_divided(output, sealed, divisors.view())?)
+}
+
+/// The vectors that the client sends. The data in them are the rows, each with its label.
+fn sent(statement: &nesterov::Statement, fold: &Fold) -> InputTable {
+    let payload = fold.rows.rows.len();
     let rows = statement.flat.flatten(fold.rows.rows.view());
     if !statement.counted() {
-        return rows;
+        return InputTable::new(rows, payload);
     }
     let counted = statement.flat.flatten(fold.rows.counted().view());
     let mut both = Array2::zeros((rows.nrows(), rows.ncols() + counted.ncols()));
@@ -105,7 +124,7 @@ fn sent(statement: &nesterov::Statement, fold: &Fold) -> Array2<f64> {
     {
         to.assign(&from);
     }
-    both
+    InputTable::new(both, payload)
 }
 
 /// The weights, as a column: the mean of what stands in all rows.
@@ -114,7 +133,7 @@ fn read(statement: &nesterov::Statement, vector: &Array2<f64>) -> Array2<f64> {
     let height = flat.length() / flat.width();
     Array2::from_shape_fn((statement.columns, 1), |(j, _)| {
         let copies = (0..height).map(|row| vector[[flat.place(row, j), 0]]);
-        copies.sum::<f64>() / height as f64 / statement.total
+        copies.sum::<f64>() / height as f64
     })
 }
 
@@ -132,18 +151,20 @@ impl Prepared for Training {
             Plan::Nesterov(statement) => self.one_round_each(
                 session,
                 |fold| vec![sent(statement, fold)],
+                statement.total,
                 |found| Ok(read(statement, found)),
             )?,
             Plan::Hessian(statement) if statement.gradient.is_none() => self.one_round_each(
                 session,
                 |fold| statement.inputs(&hessian::design(&fold.rows, &fold.labels)),
+                1.0,
                 |found| statement.read(found),
             )?,
             Plan::Hessian(statement) => {
                 let mut paths = Vec::with_capacity(self.folds.len());
                 for (fold, gradient) in self.folds.iter().zip(statement.gradient.iter().cycle()) {
                     let design = hessian::design(&fold.rows, &fold.labels);
-                    paths.push(statement.run(gradient, &design, &sent(gradient, fold), session)?);
+                    paths.push(statement.run(gradient, &design, sent(gradient, fold), session)?);
                 }
                 paths
             }

@@ -6,10 +6,11 @@ use hexperiment_core::program::{
     Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder,
     ProgramError,
 };
-use hexperiment_core::session::Session;
-use hexperiment_core::task::TaskError;
+use hexperiment_core::session::{Sealed, Session};
+use hexperiment_core::task::{InputTable, TaskError};
 use ndarray::{Array1, Array2};
 
+use super::decrypt_divided;
 use super::descent::{LARGEST_WEIGHT, Schedule};
 use super::nesterov::Statement;
 
@@ -65,27 +66,22 @@ pub(crate) fn state(
 /// Runs all epochs: the weights after each, as columns.
 pub(crate) fn run(
     statement: &Statement,
-    rows: &Array2<f64>,
+    rows: &InputTable,
     session: &mut Session<'_>,
 ) -> Result<Array2<f64>, TaskError> {
     let Statement {
         schedule, columns, ..
     } = statement;
     let [first, second] = [0, 1].map(InputId::from_index);
-    let sealed = session.client().encrypt(first, rows.view())?;
+    let sealed = rows.encrypt(session, first)?;
     let mut v = Array1::<f64>::zeros(*columns);
     let mut last = v.clone();
     let mut path = Array2::zeros((*columns, schedule.iterations));
     for t in 0..schedule.iterations {
         check_weights(&v, t)?;
-        let weights = session
-            .client()
-            .encrypt(second, sent(statement, &v).view())?;
+        let weights = sent(statement, &v).encrypt(session, second)?;
         let results = session.server().evaluate(&[&sealed, &weights])?;
-        let found = session
-            .client()
-            .decrypt(OutputId::from_index(0), &results[0])?;
-        let gradient = read(statement, &found);
+        let gradient = decrypt(statement, session, OutputId::from_index(0), &results[0])?;
         let next = schedule.step(&v, &gradient);
         let eta = Schedule::momentum(t);
         v = &next * (1.0 - eta) + &last * eta;
@@ -106,16 +102,21 @@ pub(crate) fn check_weights(weights: &Array1<f64>, steps: usize) -> Result<(), T
     }
 }
 
-/// Weights as the client sends them.
-pub(crate) fn sent(statement: &Statement, weights: &Array1<f64>) -> Array2<f64> {
+/// Weights as the client sends them: the same in every row.
+pub(crate) fn sent(statement: &Statement, weights: &Array1<f64>) -> InputTable {
     let shares = weights.mapv(|w| w / statement.sigmoid.bound()).to_vec();
-    Array1::from(statement.flat.repeat(&shares)).insert_axis(ndarray::Axis(1))
+    let vector = Array1::from(statement.flat.repeat(&shares));
+    InputTable::new(vector.insert_axis(ndarray::Axis(1)), weights.len())
 }
 
-/// The mean gradient from what was decrypted.
-pub(crate) fn read(statement: &Statement, found: &Array2<f64>) -> Array1<f64> {
+/// Decrypts the mean gradient.
+pub(crate) fn decrypt(
+    statement: &Statement,
+    session: &mut Session<'_>,
+    output: OutputId,
+    sealed: &Sealed,
+) -> Result<Array1<f64>, TaskError> {
+    let found = decrypt_divided(session, output, sealed, statement.total)?;
     let at = |j: usize| found[[statement.flat.place(0, j), 0]];
-    (0..statement.columns)
-        .map(|j| at(j) / statement.total)
-        .collect()
+    Ok((0..statement.columns).map(at).collect())
 }

@@ -39,7 +39,8 @@ fn margins(
     Ok(all)
 }
 
-fn truth(folds: &[Fold]) -> Vec<f64> {
+/// The test rows' labels, of all folds.
+pub(crate) fn truth(folds: &[Fold]) -> Vec<f64> {
     folds.iter().flat_map(|f| f.truth.to_vec()).collect()
 }
 

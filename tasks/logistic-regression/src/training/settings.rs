@@ -70,9 +70,9 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
             "Training: degree of the polynomial in the sigmoid's place, by least squares. 3 takes a \
              level less than 5 and 7.",
         ),
-        OptionSpec::number(
+        OptionSpec::zero_or_number(
             "sigmoid_range",
-            0.0..=1000.0,
+            0.5..=1000.0,
             0.0,
             "Training: the polynomial is fitted on so far either side of 0, and no inner product \
              may leave it; 0 to derive it from a rehearsal in clear.",

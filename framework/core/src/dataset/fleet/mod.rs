@@ -10,8 +10,6 @@
 mod reports;
 mod wear;
 
-use std::collections::BTreeSet;
-
 use super::csv_table::Columns;
 use crate::source::Complaint;
 use wear::Life;
@@ -50,6 +48,7 @@ impl Order {
                 place,
                 format!("`devices`: found {devices}, expected {least} to {most}"),
             )
+            .about("devices")
             .help(
                 "each of three classes, of which the rarest has a tenth of the devices, needs some \
                  for training and some for testing",
@@ -88,7 +87,7 @@ impl Order {
             numbers,
             texts: texts.into(),
             lines: (1..=self.devices as usize).collect(),
-            gaps_left_out: BTreeSet::new(),
+            ..Columns::default()
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Images good and bad.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::dataset::{Dataset, DatasetSource};
 use image::{GrayImage, ImageBuffer, Luma, LumaA, Rgba, RgbaImage};

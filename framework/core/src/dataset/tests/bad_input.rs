@@ -99,7 +99,19 @@ fn complaints_name_the_line_and_a_way_out() {
 #[test]
 fn many_complaints_are_counted() {
     let text = format!("a,y\n{}", "x,1\n".repeat(9));
-    refused(&text, nothing, &["my.csv:6:", "and 4 more"]);
+    refused(
+        &text,
+        nothing,
+        &["my.csv:2:", "likewise on 8 other lines: 3, 4, 5, 6, 7, …"],
+    );
+    refused(
+        "a,y\nx,0\n1,1\nx,1\n",
+        nothing,
+        &["my.csv:2:", "2.5; likewise on line 4\n"],
+    );
+    let columns: Vec<String> = (0..9).map(|i| format!("c{i}")).collect();
+    let text = format!("{},y\n{}0\n", columns.join(","), "x,".repeat(9));
+    refused(&text, nothing, &["`c4`", "and 4 more columns"]);
 }
 
 type Change = fn(&mut DatasetRequest);
@@ -219,8 +231,12 @@ const BAD: &[(&str, &[u8], Change, &[&str])] = &[
     (
         "a gap in the target",
         b"a,y\n1,1\n2,\n",
-        |r| r.missing = Some(MissingPolicy::DropRows),
-        &["my.csv:3:", "the target `y` is missing"],
+        |r| r.missing = Some(MissingPolicy::Median),
+        &[
+            "my.csv:3:",
+            "the target `y` is missing",
+            "missing_target = \"drop-rows\"",
+        ],
     ),
     (
         "every row with a gap",
@@ -244,15 +260,137 @@ const BAD: &[(&str, &[u8], Change, &[&str])] = &[
         "sixteen bits to a letter",
         b"\xFF\xFEa\0,\0y\0\n\0",
         nothing,
-        &["my.csv:1:", "not UTF-8", "save the file"],
+        &["my.csv:1:", "byte of zero", "save the file", "UTF-16"],
     ),
     (
         "zeros",
         b"\0\0\0\0",
         nothing,
-        &["my.csv:1:", "no column `y`"],
+        &["my.csv:1:", "byte of zero", "expected text", "UTF-8"],
+    ),
+    (
+        "zeros further on",
+        b"a,y\n1,0\n2,\0\n",
+        nothing,
+        &["my.csv:3:", "byte of zero"],
+    ),
+    (
+        "an image",
+        b"\x89PNG\r\n\x1a\n\0\0",
+        nothing,
+        &["my.csv: found a PNG image", "expected a table", "rename it"],
+    ),
+    (
+        "an archive",
+        b"PK\x03\x04",
+        nothing,
+        &["my.csv: found a ZIP archive", "as CSV"],
+    ),
+    (
+        "a column without a name",
+        b"a,,y\n1,2,0\n",
+        nothing,
+        &["my.csv:1: column 2 has no name", "`drop_columns = [\"\"]`"],
+    ),
+    (
+        "two columns without a name",
+        b"a,,,y\n1,2,3,0\n",
+        |r| r.drop_columns = vec![String::new()],
+        &["my.csv:1:", "two columns called ``"],
+    ),
+    (
+        "a column without a name, as a label",
+        b"a,,y\n1,2,0\n",
+        |r| r.labels = vec![String::new()],
+        &["my.csv:1: column 2 has no name"],
+    ),
+    (
+        "the largest number of a program",
+        b"a,y\n1,0\n1.7976931348623157e308,1\n",
+        nothing,
+        &["my.csv:3: column `a`", "at most 1e75", "`missing_marker`"],
+    ),
+    (
+        "and its opposite",
+        b"a,y\n1,0\n2,-1.7976931348623157e308\n",
+        nothing,
+        &["my.csv:3: column `y`", "at most 1e75"],
+    ),
+    (
+        "a value of no target",
+        b"a,y\n1,0\n2,1\n",
+        |r| (r.target, r.positive) = (None, Some("1".into())),
+        &["my.csv: `positive`", "there is no target"],
     ),
 ];
+
+/// What is no number is one that is missing, where that is said.
+#[test]
+fn a_marker_may_be_a_largest_number() {
+    let text = b"a,y\n1,0\n1e308,1\n3,0\n4,1\n5,0\n";
+    let change: Change = |r| {
+        r.missing_marker = Some("1e308".into());
+        r.missing = Some(MissingPolicy::Median);
+    };
+    assert_eq!(own(text, change).unwrap().train.rows.len(), 4);
+}
+
+/// Each complaint about the value of an option names it.
+#[test]
+fn options_to_blame_are_named() {
+    #[track_caller]
+    fn check(change: impl Fn(&mut DatasetRequest), option: Option<&str>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("my.csv");
+        std::fs::write(&path, "a,b,y\n1,2,0\n2,,1\n3,4,x\n").unwrap();
+        let mut request = DatasetRequest::new(DatasetSource::File(path), 73);
+        request.target = Some("a".into());
+        request.labels = vec!["y".into()];
+        change(&mut request);
+        let complaints = Dataset::load(&request).unwrap_err().0;
+        assert_eq!(complaints[0].option, option, "{}", complaints[0]);
+    }
+    let other = |path: &str| DatasetSource::File(path.into());
+    let named = |name: &str| DatasetSource::Manifest(name.into());
+    check(nothing, None);
+    check(|r| r.labels = vec![], None);
+    check(|r| r.target = Some("aa".into()), Some("target"));
+    check(|r| r.labels = vec!["yy".into()], Some("labels"));
+    check(|r| r.drop_columns = vec!["yy".into()], Some("drop_columns"));
+    check(|r| r.drop_columns = vec!["a".into()], Some("drop_columns"));
+    check(|r| r.target = Some("y".into()), Some("labels"));
+    check(|r| r.positive = Some("7".into()), Some("positive"));
+    check(|r| r.devices = Some(40), Some("devices"));
+    check(|r| r.generator_seed = Some(4), Some("generator_seed"));
+    check(|r| r.source = other("/nowhere/x.csv"), Some("path"));
+    check(|r| r.source = other("/nowhere/x.png"), Some("path"));
+    check(|r| r.source = named("nosuch"), Some("use"));
+    check(
+        |r| (r.source, r.delimiter) = (named("diabetes"), Some(';')),
+        Some("delimiter"),
+    );
+    check(
+        |r| (r.source, r.missing_marker) = (named("fleet"), Some("9".into())),
+        Some("missing_marker"),
+    );
+    let unclassed = |r: &mut DatasetRequest| {
+        (r.target, r.missing) = (None, Some(MissingPolicy::DropRows));
+    };
+    check(
+        |r| {
+            unclassed(r);
+            r.split = Some(SplitKind::Stratified);
+        },
+        Some("split"),
+    );
+    check(
+        |r| {
+            unclassed(r);
+            r.balance = true;
+        },
+        Some("balance"),
+    );
+}
 
 #[test]
 fn every_bad_table_is_an_error() {
@@ -317,6 +455,14 @@ fn bad_manifests_are_errors() {
             &["m.toml:5:", "droprows", "drop-rows"],
         ),
         (b"file = \"x.csv\n", &["m.toml:4:"]),
+        (
+            b"file = \"x.csv\"\ntitle = \"u\"\n",
+            &["m.toml:5: duplicate key: found `title`"],
+        ),
+        (
+            b"file = \"x.csv\"\ndrop = [\"a\", \"a\"]\n",
+            &["m.toml: `drop`", "found \"a\" twice"],
+        ),
         (
             b"builtin = \"linfa:irs\"\n",
             &["found \"linfa:irs\"", "linfa:iris"],

@@ -46,6 +46,14 @@ const BAD: &[(&str, &[&str])] = &[
         &["e.toml:12", "\"0GiB\"", "expected a size"],
     ),
     (
+        "[run]\nmemory_limit = \"1B\"\n",
+        &["e.toml:12", "\"1B\"", "of 32MiB or more"],
+    ),
+    (
+        "[run]\nmemory_limit = \"31MiB\"\n",
+        &["e.toml:12", "\"31MiB\"", "of 32MiB or more"],
+    ),
+    (
         "[run]\nsecurity_bits = 80\n",
         &["e.toml:12", "found 80", "expected 128", "insecure = true"],
     ),
@@ -59,7 +67,7 @@ const BAD: &[(&str, &[&str])] = &[
     ),
     (
         "[run]\nseed = 1\nseed = 2\n",
-        &["e.toml:13", "not TOML", "duplicate key"],
+        &["e.toml:13", "not TOML", "duplicate key: found `seed`"],
     ),
     ("[run\n", &["e.toml:11", "not TOML"]),
     ("[run]\nseed = \n", &["e.toml:12", "not TOML"]),
@@ -104,6 +112,34 @@ const BAD: &[(&str, &[&str])] = &[
     (
         "[expect]\nauc = { min = inf }\n",
         &["e.toml:12", "found inf", "a number"],
+    ),
+    (
+        "[expect]\nauc = { minimum = 1 }\n",
+        &[
+            "e.toml:12",
+            "found the bound `minimum`",
+            "did you mean `min`",
+        ],
+    ),
+    (
+        "[expect]\nauc = { min = 1, most = \"2\" }\n",
+        &["e.toml:12", "found the bound `most`", "`max`"],
+    ),
+    (
+        "[expect.try-wide]\nauc = { maximum = 1 }\n",
+        &[
+            "e.toml:12",
+            "found the bound `maximum`",
+            "did you mean `max`",
+        ],
+    ),
+    (
+        "[expect.try-wyde]\nstatus = \"refused\"\n",
+        &[
+            "e.toml:11",
+            "names no scheme's label: `try-wyde`",
+            "mean `try-wide`",
+        ],
     ),
     (
         "[expect]\nstatus = 1\n",
@@ -166,6 +202,33 @@ fn a_matrix_has_bounds() {
     assert_eq!(ids.len(), 5000, "cells of one name could not be told apart");
     let words = ["e.toml:11", "found 10100 cells", "at most 10000"];
     refused(&grid(101, 100), &words);
+}
+
+/// Of thousands of mistakes the first are told, in the order of the file, and how many more there are.
+#[test]
+fn mistakes_of_one_kind_are_counted() {
+    #[track_caller]
+    fn check(more: &str, told: usize, last: &str) {
+        let file = std::path::Path::new("e.toml");
+        let complaints = Experiment::parse(&sound(more), file).unwrap_err().0;
+        let lines: Vec<_> = complaints.iter().map(|c| c.line).collect();
+        assert!(lines.is_sorted(), "{lines:?}");
+        assert_eq!(complaints.len(), told);
+        let said = complaints[told - 1].to_string();
+        assert!(said.starts_with(last), "{said}");
+    }
+    let many = |count: usize, line: fn(usize) -> String| (0..count).map(line).collect::<String>();
+    let run = |count| format!("[run]\n{}", many(count, |i| format!("k{i} = 1\n")));
+    check(&run(10), 10, "e.toml:21: unknown key `k9`");
+    check(&run(11), 11, "e.toml:22: and 1 more of the kind");
+    check(&run(40_000), 11, "e.toml:22: and 39990 more of the kind");
+    // Those of each scheme are of one kind, too.
+    let schemes = many(100, |_| {
+        format!("[[scheme]]\nuse = \"try-narrow\"\n{}", "x = 1\n")
+    });
+    check(&schemes, 11, "e.toml:");
+    let list = format!("[matrix]\n\"run.seed\" = [{}]\n", "-1, ".repeat(10_000));
+    check(&list, 11, "e.toml:12: and 9990 more of the kind");
 }
 
 #[test]

@@ -93,3 +93,42 @@ fn the_resolved_experiment_has_every_default() {
         assert!(!resolved["run"][key].is_null(), "run.{key}: {resolved}");
     }
 }
+
+#[test]
+fn names_and_labels_fit_in_folders_and_tables() {
+    let named = |name: &str| sound("").replace("\"n\"", &format!("\"{name}\""));
+    parse(&named(&"n".repeat(100)));
+    refused(
+        &named(&"n".repeat(101)),
+        &["e.toml:2", "of 101 characters", "100 at most"],
+    );
+    let label = |label: &str| sound(&format!("label = \"{label}\"\n"));
+    parse(&label(&"é".repeat(100)));
+    refused(
+        &label(&"é".repeat(101)),
+        &["e.toml:11", "of 101 characters", "at most 100"],
+    );
+    // Nobody would see that these are not what they look like.
+    for hidden in ["\\u202e", "\\u200b", "\\u0007"] {
+        refused(
+            &label(&format!("try{hidden}")),
+            &["e.toml:11", "expected a name"],
+        );
+    }
+}
+
+/// A value in the matrix stands in the names of cells and folders.
+#[test]
+fn cells_have_printable_names() {
+    let text = sound("[matrix]\n\"dataset.missing_marker\" = [\"x\", \"\\u001b]0;\\n\"]\n");
+    let cells = parse(&text).cells();
+    assert_eq!(cells[0].cell.id, "try-wide/missing_marker=x");
+    assert_eq!(
+        cells[1].cell.id,
+        "try-wide/missing_marker=\"\\u{1b}]0;\\n\""
+    );
+    assert_eq!(
+        cells[1].dataset.missing_marker.as_deref(),
+        Some("\u{1b}]0;\n")
+    );
+}

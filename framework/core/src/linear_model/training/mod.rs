@@ -19,6 +19,14 @@ pub fn solve_positive(a: Array2<f64>, b: Array1<f64>) -> Option<Array1<f64>> {
     super::logistic::solve(a, b)
 }
 
+/// A note on which rows a table's figures are about.
+pub fn scored_in_the_clear(trained_on: usize, scored: usize) -> String {
+    format!(
+        "samples are the {trained_on} training rows that are encrypted, and times are per one of \
+         them; the model that comes of it is scored in the clear on {scored} test rows"
+    )
+}
+
 /// The most steps below `asked` that fit, by bisection, if more steps never fit where fewer do
 /// not; `None` if not even one does.
 pub fn most_that_fit(asked: usize, fits: &mut dyn FnMut(usize) -> bool) -> Option<usize> {

@@ -109,6 +109,16 @@ impl Lowered {
         self.program.interpret_any(inputs)
     }
 
+    /// As [`Lowered::simulate`], for these outputs, in this order; what none of them depends on is
+    /// not computed.
+    pub fn simulate_only(
+        &self,
+        inputs: &[Array2<f64>],
+        wanted: &[OutputId],
+    ) -> Result<Vec<Array2<f64>>, ProgramError> {
+        self.program.interpret_only(inputs, wanted)
+    }
+
     /// The client's last steps on one decrypted output.
     pub fn finish_one(
         &self,

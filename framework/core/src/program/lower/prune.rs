@@ -21,16 +21,5 @@ pub(super) fn prune(program: &Program) -> Result<Program, ProgramError> {
 
 /// Whether an output depends on each value.
 pub(super) fn needed(program: &Program) -> Vec<bool> {
-    let mut needed = vec![false; program.values().len()];
-    for value in program.outputs().iter().flat_map(|o| &o.values) {
-        needed[value.index()] = true;
-    }
-    for (id, value) in program.iter().collect::<Vec<_>>().into_iter().rev() {
-        if needed[id.index()] {
-            for operand in value.op().operands() {
-                needed[operand.index()] = true;
-            }
-        }
-    }
-    needed
+    program.needed_for(&program.output_ids())
 }

@@ -131,10 +131,6 @@ impl Rewriter<'_> {
         self.emitter.program().value(value).range()
     }
 
-    fn length(&self, value: ValueId) -> usize {
-        self.emitter.program().value(value).length()
-    }
-
     pub(super) fn refuse(kind: OpKind, reason: impl Into<String>) -> Failure {
         let reason = reason.into();
         let reason = if reason.is_empty() {
@@ -288,10 +284,11 @@ impl Rewriter<'_> {
         )
     }
 
-    /// Rotate and add: after `log2(group)` steps element `i` holds the sum of `group` elements
-    /// from `i` on, of which the first of each group is picked.
+    /// Rotate and add. Sums of 1, 2, 4, ... elements from `i` on stand at element `i`; those that
+    /// `group` is made of as a binary number add up to the sum of `group` elements from `i` on, of
+    /// which the first of each group is picked. It holds for groups and vectors of any length: the
+    /// elements that are picked reach beyond the end of the vector nowhere.
     fn sum(&mut self, value: ValueId, group: usize, known: Interval) -> Emitted {
-        let length = self.length(value);
         let has = |kind| self.capabilities.has(kind);
         if !(has(OpKind::Shift) && has(OpKind::Add) && has(OpKind::Pick)) {
             return Err(Self::refuse(
@@ -299,33 +296,33 @@ impl Rewriter<'_> {
                 self.capabilities.reason(OpKind::Sum),
             ));
         }
-        if !group.is_power_of_two() || !length.is_power_of_two() {
-            let why = format!(
-                "groups of {group} in {length} elements: rotate-and-add needs powers of two; \
-                 pad the vector with zeros"
-            );
-            return Err(Self::refuse(OpKind::Sum, why));
+        // The sum of `summed` elements so far, and that of `width`, the next power of two.
+        let (mut sum, mut summed) = (None, 0);
+        let (mut window, mut width) = (value, 1);
+        loop {
+            if group & width != 0 {
+                sum = Some(match sum {
+                    None => window,
+                    Some(sum) => self.added(sum, window, summed)?,
+                });
+                summed += width;
+            }
+            match sum {
+                Some(value) if summed == group => {
+                    let stride = group;
+                    return self.emit(Op::Pick { value, stride }, known);
+                }
+                _ => window = self.added(window, window, width)?,
+            }
+            width *= 2;
         }
-        let mut sum = value;
-        let mut step = 1;
-        while step < group {
-            let shifted = self.emit(
-                Op::Shift {
-                    value: sum,
-                    by: step as i64,
-                },
-                ANY,
-            )?;
-            sum = self.emit(Op::Add(sum, shifted), ANY)?;
-            step *= 2;
-        }
-        self.emit(
-            Op::Pick {
-                value: sum,
-                stride: group,
-            },
-            known,
-        )
+    }
+
+    /// `sum`, and `more` from `places` further on.
+    fn added(&mut self, sum: ValueId, more: ValueId, places: usize) -> Emitted {
+        let by = places as i64;
+        let shifted = self.emit(Op::Shift { value: more, by }, ANY)?;
+        self.emit(Op::Add(sum, shifted), ANY)
     }
 
     /// A balanced tree of products.

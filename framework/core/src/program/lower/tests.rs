@@ -208,6 +208,34 @@ fn max_min_compare_select_and_sum() {
     );
 }
 
+/// Groups and vectors of any length, by as many rotations as the binary number has digits, and one
+/// for each further 1 in it.
+#[test]
+fn sums_of_any_groups() {
+    for (length, group, rotations) in [
+        (12, 3, 2),
+        (12, 12, 4),
+        (28, 7, 4),
+        (30, 5, 3),
+        (15, 15, 6),
+        (334, 334, 12),
+        (1000, 125, 11),
+        (6, 1, 0),
+        (64, 16, 4),
+    ] {
+        let mut b = ProgramBuilder::new("sums");
+        let (_, x) = b.input(input(1, length, 1.0)).unwrap();
+        let y = b.sum(x[0], group).unwrap();
+        b.output(output(vec![y])).unwrap();
+        let program = b.finish().unwrap();
+        let table = Array2::from_shape_fn((length, 1), |(i, _)| (i as f64).sin());
+        let lowered = check(&program, &[table], 1e-9);
+        let counts = lowered.program().counts();
+        let found = counts.get(&OpKind::Shift).copied().unwrap_or(0);
+        assert_eq!(found, rotations, "groups of {group} in {length}");
+    }
+}
+
 /// The maximum of `2^rounds` columns of grey levels.
 fn tournament(rounds: u32) -> Program {
     let mut b = ProgramBuilder::new("maximum");

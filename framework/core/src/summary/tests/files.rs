@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::{repetition, run, setup, stopped};
-use crate::record::{Line, Status};
-use crate::summary::{RecordWriter, read_records};
+use crate::record::{Extended, Line, Status, Time};
+use crate::summary::{COLUMNS, RecordWriter, read_records, rows};
 
 fn header() -> Line {
     Line::Run(Box::new(run(&["a", "b"])))
@@ -72,6 +72,45 @@ fn records_come_back_in_order() {
     );
 }
 
+/// Records that say, after the first repetition, that there are to be so many.
+#[track_caller]
+fn extended(repetitions: u32, expect: Result<u32, &str>) {
+    let line = Line::Extended(Extended {
+        at: "2026-05-05T09:08:07Z".into(),
+        repetitions,
+        set: vec!["--repetitions 5".into()],
+    });
+    let (_folder, path) = file(&[header(), repeated("a", 0, 1), line, repeated("a", 3, 1)]);
+    match (read_records(&path), expect) {
+        (Ok(records), Ok(want)) => {
+            assert_eq!(records.run.repetitions(), Some(want));
+            assert_eq!(records.run.extended.len(), 1);
+            assert_eq!(records.repetitions.len(), 2);
+            // What is missing of the longer run is missing.
+            let row = &rows(&records)[0];
+            assert!(row.reason.contains("2 of 5 repetitions"), "{}", row.reason);
+        }
+        (Err(found), Err(want)) => {
+            let found = found.to_string();
+            assert!(
+                found.contains("records.jsonl:3:") && found.contains(want),
+                "{found}"
+            );
+        }
+        (found, want) => panic!("found {found:?}, want {want:?}"),
+    }
+}
+
+#[test]
+fn a_run_may_be_extended() {
+    extended(5, Ok(5)); // from 3
+    extended(
+        3,
+        Err("an extension to 3 repetitions, expected more than the 3 before it"),
+    );
+    extended(1, Err("an extension to 1 repetitions"));
+}
+
 #[test]
 fn a_torn_last_line_is_passed_over_then_cut() {
     #[track_caller]
@@ -118,11 +157,187 @@ fn a_run_torn_at_every_byte_loses_its_last_line_only() {
 }
 
 #[test]
-fn of_a_doubled_repetition_the_first_counts() {
-    let (_folder, path) = file(&[header(), repeated("a", 0, 5), repeated("a", 0, 6)]);
+fn what_is_there_twice_word_for_word_counts_once() {
+    let mut nan = repetition("b", 0, 5, f64::NAN);
+    nan.errors.max_abs = f64::NAN;
+    let nan = Line::Repetition(Box::new(nan));
+    let end = Line::Stopped(stopped("b", Status::Crashed));
+    let (_folder, path) = file(&[
+        header(),
+        repeated("a", 0, 5),
+        nan.clone(),
+        repeated("a", 0, 5),
+        nan,
+        end.clone(),
+        end,
+    ]);
     let records = read_records(&path).unwrap();
-    assert_eq!(records.repetitions.len(), 1);
+    assert_eq!(records.repetitions.len(), 2);
     assert_eq!(records.repetitions[0].evaluate, super::millis(5));
+    assert_eq!(records.stopped.len(), 1);
+}
+
+/// A file of a run of three repetitions whose third line is `line`, changed from `from` to `to`.
+#[track_caller]
+fn refused(line: &Line, from: &str, to: &str, words: &[&str]) {
+    let (_folder, path) = file(&[header(), repeated("a", 0, 1)]);
+    let text = serde_json::to_string(line).unwrap();
+    assert_eq!(text.matches(from).count().min(1), 1, "{text} lacks {from}");
+    let last = serde_json::to_string(&repeated("b", 0, 1)).unwrap();
+    let changed = text.replacen(from, to, 1);
+    let before = fs::read_to_string(&path).unwrap() + &format!("{changed}\n{last}\n");
+    fs::write(&path, &before).unwrap();
+    let message = read_records(&path).unwrap_err().to_string();
+    let place = format!("{}:3: found ", path.display());
+    assert!(message.starts_with(&place), "{message}\nlacks {place}");
+    for word in words.iter().chain(&["expected", "help: "]) {
+        assert!(message.contains(word), "{message}\nlacks {word}");
+    }
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        before,
+        "nothing is lost"
+    );
+}
+
+#[test]
+fn records_of_no_repetition_of_the_run_are_refused() {
+    let second = repeated("a", 2, 1);
+    let refuse = |to: &str, words: &[&str]| refused(&second, "\"index\":2", to, words);
+    refuse(
+        "\"index\":3",
+        &["repetition 3 of `a`", "0 to 2", "3 repetitions"],
+    );
+    refuse("\"index\":4294967295", &["repetition 4294967295"]);
+    refuse(
+        "\"index\":4294967296",
+        &["`{\"kind\":\"repetition\"", "u32"],
+    );
+    refuse("\"index\":-1", &["-1"]);
+    // Two different records of one repetition, of one end.
+    refused(
+        &repeated("a", 0, 2),
+        "{",
+        "{",
+        &["repetition 0 of `a` with other content than in line 2"],
+    );
+    let ended = Line::Stopped(stopped("a", Status::Crashed));
+    refused(
+        &ended,
+        "\"status\":\"crashed\"",
+        "\"status\":\"ok\"",
+        &["`a` stopped with the status `ok`"],
+    );
+    let (_folder, path) = file(&[
+        header(),
+        ended,
+        Line::Stopped(stopped("a", Status::Timeout)),
+    ]);
+    let message = read_records(&path).unwrap_err().to_string();
+    assert!(
+        message.contains(":3: found the end of `a` a second time (timeout, before it crashed)"),
+        "{message}"
+    );
+}
+
+#[test]
+fn numbers_that_cannot_have_been_measured_are_refused() {
+    let repetition = repeated("a", 1, 7);
+    let most = u64::MAX.to_string();
+    for (from, field) in [
+        ("\"wall_ns\":7000000", "evaluate.wall_ns"),
+        ("\"cpu_ns\":10500000", "evaluate.cpu_ns"),
+        ("\"wall_ns\":4000000", "encrypt.wall_ns"),
+        ("\"wall_ns\":2000000", "decrypt.wall_ns"),
+        ("\"wall_ns\":1000000", "transfer.wall_ns"),
+        ("\"upload_bytes\":1600", "traffic.upload_bytes"),
+        ("\"download_bytes\":160", "traffic.download_bytes"),
+        ("\"clear_values\":20", "traffic.clear_values"),
+        ("\"samples\":10", "quality.samples"),
+        ("\"peak_rss_bytes\":1001", "peak_rss_bytes"),
+        ("\"ran_ns\":99000000", "load.schedule.ran_ns"),
+        ("\"waited_ns\":1000000", "load.schedule.waited_ns"),
+    ] {
+        let name = from.split(':').next().unwrap();
+        let to = format!("{name}:{most}");
+        let words = [&format!("found {most} in `{field}`"), "2^53"];
+        refused(&repetition, from, &to, &words.map(|s: &str| s));
+        // Beyond 64 bits, negative, no number.
+        for other in ["1e300", "-5", "NaN", "null", "\"7\""] {
+            refused(&repetition, from, &format!("{name}:{other}"), &["a record"]);
+        }
+    }
+    refused(
+        &repetition,
+        "\"start\":0.5",
+        "\"start\":-0.5",
+        &["-0.5 in `load.start`"],
+    );
+    let setup = Line::Setup(Box::new(setup("a", 5)));
+    for (from, field) in [
+        ("\"galois\":23", "keys.galois"),
+        ("\"public\":100", "keys.public"),
+        ("\"wall_ns\":5000000", "keygen.wall_ns"),
+        ("\"wall_ns\":1000000", "compile.wall_ns"),
+    ] {
+        let name = from.split(':').next().unwrap();
+        let words = format!("found {most} in `{field}`");
+        refused(&setup, from, &format!("{name}:{most}"), &[&words]);
+    }
+}
+
+#[test]
+fn a_header_that_nothing_can_be_held_against_is_refused() {
+    #[track_caller]
+    fn check(from: &str, to: &str, words: &str) {
+        let (_folder, path) = file(&[header()]);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(&path, text.replace(from, to)).unwrap();
+        let message = read_records(&path).unwrap_err().to_string();
+        assert!(
+            message.contains(":1: found ") && message.contains(words),
+            "{message}"
+        );
+    }
+    check(
+        "\"repetitions\":3",
+        "\"repetitions\":0",
+        "0 in `resolved.run.repetitions`",
+    );
+    check("\"repetitions\":3", "\"repetitions\":-3", "-3 in");
+    check("\"repetitions\":3", "\"repetition\":3", "null in");
+    check("\"id\":\"b\"", "\"id\":\"a\"", "the cell `a` twice");
+}
+
+/// The largest numbers that are taken do not overflow in any sum.
+#[test]
+fn the_largest_numbers_make_a_row() {
+    let most = 1 << 53;
+    let time = Time {
+        wall_ns: most,
+        cpu_ns: most,
+    };
+    let mut large = repetition("a", 0, 1, 0.7);
+    (large.encrypt, large.evaluate, large.decrypt) = (time, time, time);
+    large.traffic.clear_values = most;
+    large.traffic.upload_bytes = most;
+    let mut keys = setup("a", 1);
+    keys.keys.public = Some(most);
+    keys.keys.galois = Some(most);
+    keys.keys.relinearization = Some(most);
+    keys.keys.bootstrapping = Some(most);
+    let lines = [
+        header(),
+        Line::Setup(Box::new(keys)),
+        Line::Repetition(Box::new(large)),
+    ];
+    let (_folder, path) = file(&lines);
+    let rows = rows(&read_records(&path).unwrap());
+    for column in &COLUMNS {
+        let field = column.of(&rows[0]);
+        assert!(field.number().is_none_or(f64::is_finite), "{}", column.name);
+    }
 }
 
 #[test]

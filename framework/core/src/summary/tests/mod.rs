@@ -1,5 +1,6 @@
 //! Records made by hand.
 
+mod busy;
 mod files;
 mod table;
 mod verdicts;
@@ -8,7 +9,8 @@ use std::collections::BTreeMap;
 
 use crate::options::OptionValue;
 use crate::record::{
-    Cell, Errors, Line, Provenance, Repetition, Run, SCHEMA, Setup, Status, Stopped, Time, Traffic,
+    Cell, Errors, Line, Load, Provenance, Repetition, Run, SCHEMA, Schedule, Setup, Status,
+    Stopped, Time, Traffic,
 };
 use crate::scheme::{KeySizes, OperationCounts, Parameters};
 use crate::security::{Protection, Security};
@@ -25,9 +27,12 @@ fn run(cells: &[&str]) -> Run {
         started: "2026-05-04T09:08:07Z".into(),
         resolved: serde_json::json!({ "run": { "repetitions": 3, "security_bits": 128, "seed": 1 } }),
         fingerprint: "00".into(),
+        set: vec![],
+        extended: vec![],
         cells: cells.iter().map(|id| cell(id)).collect(),
         provenance: Provenance {
             threads: 2,
+            cores: 2,
             ..Provenance::default()
         },
     }
@@ -55,6 +60,7 @@ fn cell(id: &str) -> Cell {
 fn setup(cell: &str, keygen_ms: u64) -> Setup {
     Setup {
         cell: cell.into(),
+        samples: 10,
         compile: millis(1),
         keygen: millis(keygen_ms),
         parameters: Parameters {
@@ -69,6 +75,7 @@ fn setup(cell: &str, keygen_ms: u64) -> Setup {
             server_sees: "ciphertexts".into(),
             quantisation: None,
             noise_tolerance: vec![f64::INFINITY],
+            memory_bytes: None,
         },
         keys: KeySizes {
             public: Some(100),
@@ -116,7 +123,7 @@ fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition 
             violation: None,
         },
         quality: Quality {
-            samples: 10,
+            samples: 4,
             metrics: vec![
                 metric("auc", auc, Some(0.75)),
                 metric("mae", 2.5, Some(2.0)),
@@ -125,6 +132,14 @@ fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition 
             notes: vec!["clipped".into()],
         },
         peak_rss_bytes: 1000 + u64::from(index),
+        load: Some(Load {
+            start: Some(0.5),
+            end: Some(0.25),
+            schedule: Some(Schedule {
+                ran_ns: 99_000_000,
+                waited_ns: 1_000_000,
+            }),
+        }),
     }
 }
 
@@ -149,6 +164,7 @@ fn records(cells: &[&str], lines: Vec<Line>) -> Records {
             Line::Run(_) => panic!("one run only"),
             Line::Setup(s) => drop(records.setups.insert(s.cell.clone(), *s)),
             Line::Repetition(r) => records.repetitions.push(*r),
+            Line::Extended(e) => records.run.extended.push(e),
             Line::Stopped(s) => records.stopped.push(s),
         }
     }

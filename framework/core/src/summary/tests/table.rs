@@ -1,9 +1,9 @@
 //! Rows, by hand.
 
 use super::{complete, millis, records, repetition, setup, stopped};
-use crate::record::{Line, Status};
+use crate::record::{Clock, Line, Status, Violation};
 use crate::security::Protection;
-use crate::summary::{COLUMNS, Field, Row, rows};
+use crate::summary::{COLUMNS, Field, Kind, Row, axes, rows};
 
 fn only(lines: Vec<Line>) -> Row {
     rows(&records(&["a"], lines)).remove(0)
@@ -16,6 +16,8 @@ fn every_column_by_hand() {
     let (number, count) = (Field::Number, Field::Count);
     let want = [
         ("experiment", text("by-hand")),
+        ("started", text("2026-05-04T09:08:07Z")),
+        ("cell", text("a")),
         ("scheme", text("a")),
         ("label", text("a")),
         ("task", text("task")),
@@ -23,6 +25,8 @@ fn every_column_by_hand() {
         ("status", text("ok")),
         ("reason", text("")),
         ("samples", count(10)),
+        ("repetitions", count(3)),
+        ("seed", count(1)),
         ("metric", text("auc")),
         ("value", number(0.72)),
         ("plaintext_value", number(0.75)),
@@ -35,9 +39,18 @@ fn every_column_by_hand() {
         ("encrypt_ms", number(4.0)),
         ("evaluate_ms", number(20.0)),
         ("decrypt_ms", number(2.0)),
+        ("transfer_ms", number(1.0)),
         ("evaluate_ms_low", number(10.0)),
         ("evaluate_ms_high", number(30.0)),
         ("total_ms_per_sample", number(2.6)),
+        ("compile_cpu_ms", number(1.5)),
+        ("keygen_cpu_ms", number(10.5)),
+        ("encrypt_cpu_ms", number(6.0)),
+        ("evaluate_cpu_ms", number(30.0)),
+        ("decrypt_cpu_ms", number(3.0)),
+        ("total_cpu_ms_per_sample", number(3.9)),
+        ("load_average", number(0.5)),
+        ("share_waited", number(0.01)),
         ("ciphertext_bytes", count(1600)),
         ("result_bytes", count(160)),
         ("key_bytes", count(123)),
@@ -49,7 +62,12 @@ fn every_column_by_hand() {
         ("peak_rss_bytes", count(1002)),
         ("threads", count(2)),
     ];
-    assert_eq!(want.each_ref().map(|(name, _)| *name), COLUMNS);
+    let names = COLUMNS.each_ref().map(|column| column.name);
+    assert_eq!(want.each_ref().map(|(name, _)| *name), names);
+    for column in &COLUMNS {
+        let is_number = column.of(&row).number().is_some();
+        assert_eq!(is_number, column.kind == Kind::Numbers, "{}", column.name);
+    }
     for (name, field) in want {
         match (row.column(name).unwrap(), field) {
             (Field::Number(got), Field::Number(want)) => {
@@ -65,8 +83,30 @@ fn every_column_by_hand() {
     // The metrics are those of one repetition, the one in the middle.
     assert_eq!(row.metric("index").unwrap().value, 2.0);
     let measured = row.measured.unwrap();
-    assert_eq!(measured.totals_ms, [16.0, 36.0, 26.0]);
+    assert_eq!(measured.total.wall_ms, [16.0, 36.0, 26.0]);
+    assert_eq!(measured.total.values(Clock::Cpu), [24.0, 54.0, 39.0]);
     assert_eq!(measured.notes, ["clipped"]);
+}
+
+/// Rows that were encrypted count, not those that a model is scored on; older records have only
+/// these.
+#[test]
+fn costs_are_per_sample_that_was_encrypted() {
+    #[track_caller]
+    fn check(encrypted: u64, samples: u64, per_sample: f64) {
+        let mut lines = complete("a", [0.7; 3]);
+        let Line::Setup(setup) = &mut lines[0] else {
+            panic!()
+        };
+        setup.samples = encrypted;
+        let row = only(lines);
+        assert_eq!(row.column("samples"), Some(Field::Count(samples)));
+        let cost = row.column("total_ms_per_sample").unwrap().number().unwrap();
+        assert!((cost - per_sample).abs() < 1e-12, "{cost}");
+    }
+    check(10, 10, 2.6);
+    check(26, 26, 1.0);
+    check(0, 4, 6.5);
 }
 
 #[test]
@@ -77,17 +117,21 @@ fn a_cell_that_never_ran_has_empty_columns() {
         (Status::Refused, "for a reason")
     );
     let filled: Vec<&str> = COLUMNS
-        .into_iter()
-        .filter(|c| row.column(c) != Some(Field::Empty))
+        .iter()
+        .filter(|column| column.of(&row) != Field::Empty)
+        .map(|column| column.name)
         .collect();
     let known = [
         "experiment",
+        "started",
+        "cell",
         "scheme",
         "label",
         "task",
         "dataset",
         "status",
         "reason",
+        "seed",
         "threads",
     ];
     assert_eq!(filled, known);
@@ -100,6 +144,41 @@ fn a_cell_cut_short_is_not_ok() {
     let row = only(lines);
     assert_eq!(row.status, Status::Failed);
     assert!(row.reason.contains("2 of 3 repetitions"), "{}", row.reason);
+}
+
+/// The run was killed after the result was recorded, and before the cell's end was.
+#[test]
+fn a_wrong_result_without_an_end_is_not_ok() {
+    let mut lines = complete("a", [0.7; 3]);
+    let Line::Repetition(last) = &mut lines[3] else {
+        panic!()
+    };
+    last.errors.violation = Some(Violation {
+        output: "logit".into(),
+        sample: 17,
+        column: 0,
+        expected: 0.25,
+        received: f64::INFINITY,
+        tolerance: 0.01,
+    });
+    let row = only(lines);
+    assert_eq!(row.status, Status::Failed);
+    let words = "result outside its tolerance: output `logit`, sample 17, column 0";
+    assert!(row.reason.starts_with(words), "{}", row.reason);
+}
+
+#[test]
+fn axes_of_the_matrix_are_columns() {
+    let cells = ["a/threads=4", "a/security_bits=192", "b"];
+    let rows = rows(&records(&cells, vec![]));
+    assert_eq!(axes(&rows), ["run.security_bits", "run.threads"]);
+    let of = |row: usize, key| rows[row].axis(key).to_string();
+    assert_eq!(of(0, "run.threads"), "4");
+    assert_eq!(of(0, "run.security_bits"), "");
+    assert_eq!(of(1, "run.security_bits"), "192");
+    assert_eq!(rows[2].axis("run.threads"), Field::Empty);
+    assert_eq!(rows[0].column("label"), Some(Field::Text("a".into())));
+    assert_eq!(rows[0].column("cell"), Some(Field::Text(cells[0].into())));
 }
 
 #[test]

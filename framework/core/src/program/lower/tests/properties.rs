@@ -12,7 +12,8 @@ use crate::program::{
     Public, Relation, ValueId,
 };
 
-const ROWS: usize = 16;
+/// Of no power of two, as most batches.
+const ROWS: usize = 30;
 
 /// Values of larger magnitude are left out, so that rounding stays far below [`TOLERANCE`].
 const LARGEST: f64 = 50.0;
@@ -94,11 +95,11 @@ impl Random {
             },
             11 => Op::Sum {
                 value: x,
-                group: [1, 2, 4][usize::from(b) % 3],
+                group: [1, 2, 3, 5, 6, length][usize::from(b) % 6],
             },
             12 => Op::Pick {
                 value: x,
-                stride: [1, 2][usize::from(b) % 2],
+                stride: [1, 2, 3][usize::from(b) % 3],
             },
             13 => {
                 let domain = Interval::new(range.low - 0.25, range.high + 0.5);
@@ -142,8 +143,9 @@ impl Random {
     }
 }
 
-/// A random program over three columns about 0, two of positive numbers, and two of bits; its
-/// outputs are two of its last values and a conjunction.
+/// A random program over three columns about 0, two of positive numbers, and two of bits. Its
+/// outputs are some of its values of one length, from the first, which are hardly computed on, to
+/// the last, of any depth; one of its middle; and a conjunction.
 fn program(mix: Mix, choices: &[Choice]) -> Program {
     let mut builder = ProgramBuilder::new("random");
     let (_, mut values) = builder.input(input(3, ROWS, 1.0)).unwrap();
@@ -177,7 +179,14 @@ fn program(mix: Mix, choices: &[Choice]) -> Program {
     let (mut b, values) = (random.builder, random.values);
     let both = b.and(random.bits.clone()).unwrap();
     let last = values[values.len() - 1];
-    b.output(output(vec![last])).unwrap();
+    let like_last: Vec<ValueId> = values
+        .iter()
+        .copied()
+        .filter(|v| b.length(*v) == b.length(last))
+        .collect();
+    let mut mixed: Vec<ValueId> = like_last.iter().copied().step_by(3).collect();
+    mixed.push(last);
+    b.output(output(mixed)).unwrap();
     for (name, value) in [("middle", values[values.len() / 2]), ("both", both)] {
         b.output(crate::program::Output {
             name: name.into(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// "90s", "5m", "1.5h", "200ms".
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let seconds = match unit {
         "ms" => 1e-3,
@@ -18,7 +18,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// "512MiB", "8GiB", "8GB".
-pub(super) fn bytes(text: &str) -> Option<u64> {
+pub(crate) fn bytes(text: &str) -> Option<u64> {
     let (number, unit) = split(text)?;
     let factor = match unit {
         "B" => 1.0,

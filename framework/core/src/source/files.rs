@@ -1,0 +1,227 @@
+//! Files that a user names.
+//!
+//! Whatever a path leads to, reading it ends: a named pipe would block until somebody writes, a
+//! device such as `/dev/zero` has no end, and a file may be larger than the memory.
+
+use std::fs::{File, FileType, Metadata, OpenOptions};
+use std::io::Read as _;
+use std::path::Path;
+
+use super::{Complaint, units};
+
+/// The environment variable that raises the limits of all kinds of file, as in `4GiB`.
+pub const LIMIT: &str = "HEXPERIMENT_MAX_FILE_SIZE";
+
+/// What a file is to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// As complaints call it: "a text file".
+    expected: &'static str,
+    /// The most bytes, unless [`LIMIT`] says more.
+    most_bytes: u64,
+}
+
+/// Experiments, manifests.
+pub const TEXT: Kind = Kind {
+    expected: "a text file",
+    most_bytes: 16 << 20,
+};
+
+/// A saved model.
+pub const MODEL: Kind = Kind {
+    expected: "a model.json",
+    most_bytes: 16 << 20,
+};
+
+/// Tables of data.
+pub const VALUES: Kind = Kind {
+    expected: "a file of values",
+    most_bytes: 1 << 30,
+};
+
+/// Records of a run.
+pub const RECORDS: Kind = Kind {
+    expected: "the records of a run",
+    most_bytes: 1 << 30,
+};
+
+/// Opens a regular file for reading, and nothing else; `expected` says what it is to hold, `help`
+/// what to do where it cannot be opened.
+pub fn open(file: &Path, expected: &str, help: &str) -> Result<File, Complaint> {
+    let fail = |found: &dyn std::fmt::Display| {
+        let problem = format!("cannot be read: {found}; expected {expected}");
+        Complaint::new(file, problem).help(help)
+    };
+    let regular = |found: std::io::Result<Metadata>| {
+        let found = found.map_err(|e| fail(&e))?;
+        if found.is_file() {
+            return Ok(());
+        }
+        Err(fail(&format!("found {}", name_of(found.file_type()))))
+    };
+    // Before it is opened, as opening alone may do something to a device; and after, as there may
+    // be another file by now.
+    regular(std::fs::metadata(file))?;
+    let opened = without_waiting().open(file).map_err(|e| fail(&e))?;
+    regular(opened.metadata())?;
+    Ok(opened)
+}
+
+/// The bytes of a regular file of a size that is allowed.
+pub fn read(file: &Path, kind: Kind, help: &str) -> Result<Vec<u8>, Complaint> {
+    let most = most_bytes(kind)?;
+    let opened = open(file, kind.expected, help)?;
+    let length = opened.metadata().map_or(0, |found| found.len());
+    if length > most {
+        return Err(too_large(file, &length.to_string(), length, most));
+    }
+    let mut bytes = Vec::new();
+    let room = bytes.try_reserve_exact(length as usize);
+    let read = room.map_err(std::io::Error::other).and_then(|()| {
+        // One more than allowed tells that there is more.
+        opened.take(most.saturating_add(1)).read_to_end(&mut bytes)
+    });
+    read.map_err(|e| {
+        let problem = format!("cannot be read: {e}; expected {}", kind.expected);
+        Complaint::new(file, problem).help(help)
+    })?;
+    // Its length may be unknown before it is read, and it may grow meanwhile.
+    if bytes.len() as u64 > most {
+        return Err(too_large(file, &format!("more than {most}"), most, most));
+    }
+    Ok(bytes)
+}
+
+/// Likewise, as text.
+pub fn read_text(file: &Path, kind: Kind, help: &str) -> Result<String, Complaint> {
+    String::from_utf8(read(file, kind, help)?).map_err(|e| {
+        let good = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+        let line = 1 + good.iter().filter(|b| **b == b'\n').count();
+        Complaint::new(file, "found bytes that are not text, expected UTF-8")
+            .at_line(line)
+            .help("save the file with the encoding UTF-8")
+    })
+}
+
+fn most_bytes(kind: Kind) -> Result<u64, Complaint> {
+    let Some(text) = std::env::var_os(LIMIT) else {
+        return Ok(kind.most_bytes);
+    };
+    let raised = text.to_str().and_then(units::bytes).ok_or_else(|| {
+        Complaint::new(LIMIT, format!("found {text:?}, expected a size"))
+            .help("write it as \"512MiB\" or \"4GiB\", or unset it")
+    })?;
+    Ok(raised.max(kind.most_bytes))
+}
+
+fn too_large(file: &Path, found: &str, length: u64, most: u64) -> Complaint {
+    let gibibytes = (length >> 30) + 1;
+    Complaint::new(
+        file,
+        format!("found {found} bytes, expected at most {most}"),
+    )
+    .help(format!(
+        "name a smaller file; or, if there is memory for several times its size, raise the limit by \
+         the environment variable, as in {LIMIT}={gibibytes}GiB"
+    ))
+}
+
+#[cfg(unix)]
+fn without_waiting() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = OpenOptions::new();
+    // Of no meaning for a regular file; a pipe that took its place is opened at once.
+    options.read(true).custom_flags(libc::O_NONBLOCK);
+    options
+}
+
+#[cfg(not(unix))]
+fn without_waiting() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    options
+}
+
+fn name_of(found: FileType) -> &'static str {
+    if found.is_dir() {
+        return "a folder";
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt as _;
+        if found.is_fifo() {
+            return "a named pipe";
+        }
+        if found.is_char_device() || found.is_block_device() {
+            return "a device";
+        }
+        if found.is_socket() {
+            return "a socket";
+        }
+    }
+    "something that is no regular file"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(file: &Path, words: &[&str]) {
+        let problem = read(file, TEXT, "try another").unwrap_err().to_string();
+        for word in words.iter().chain(&["help: "]) {
+            assert!(problem.contains(word), "lacks {word:?}: {problem}");
+        }
+    }
+
+    #[test]
+    fn only_regular_files_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let words = ["cannot be read: found a folder", "expected a text file"];
+        refused(folder.path(), &words);
+        refused(&path("gone"), &["gone: cannot be read", "try another"]);
+        std::fs::write(path("x"), "text").unwrap();
+        assert_eq!(read_text(&path("x"), TEXT, "").unwrap(), "text");
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("x", path("link")).unwrap();
+            assert_eq!(read(&path("link"), TEXT, "").unwrap(), b"text");
+            refused(Path::new("/dev/null"), &["/dev/null: ", "found a device"]);
+            let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+            refused(&path("socket"), &["found a socket"]);
+            let made = std::process::Command::new("mkfifo")
+                .arg(path("pipe"))
+                .status();
+            assert!(made.unwrap().success());
+            // Who would read it would be given a text, and would not be found out otherwise.
+            let pipe = path("pipe");
+            std::thread::spawn(move || std::fs::write(pipe, "text"));
+            refused(&path("pipe"), &["found a named pipe"]);
+        }
+    }
+
+    #[test]
+    fn sizes_have_limits() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large");
+        // Nothing of it is on the disk.
+        let file = File::create(&path).unwrap();
+        file.set_len(TEXT.most_bytes).unwrap();
+        let bytes = read(&path, TEXT, "").unwrap();
+        assert_eq!(bytes.len() as u64, TEXT.most_bytes);
+        file.set_len(TEXT.most_bytes + 1).unwrap();
+        let words = ["found 16777217 bytes", "at most 16777216", LIMIT, "1GiB"];
+        refused(&path, &words);
+        file.set_len(5 << 40).unwrap();
+        refused(&path, &["found 5497558138880 bytes", "5121GiB"]);
+    }
+
+    /// What the kernel makes as it is read has no length before.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn files_of_unknown_length_are_read() {
+        let status = read_text(Path::new("/proc/self/status"), TEXT, "").unwrap();
+        assert!(status.contains("VmPeak"), "{status}");
+    }
+}

@@ -1,0 +1,71 @@
+//! Plugins that another process has loaded: known here by their manifests, as JSON.
+
+use std::path::Path;
+
+use hexperiment_core::options::Options;
+use hexperiment_core::program::lower::Capabilities;
+use hexperiment_core::registry;
+use hexperiment_core::scheme::{Circuit, CompileRequest, Scheme, SchemeError, SchemeManifest};
+
+use super::load::{LoadError, load};
+use crate::wire::ManifestWire;
+
+/// Loads a plugin as [`load`] does, and yields its manifest as JSON, for a process that does not
+/// load it.
+pub fn announcement(path: &Path) -> Result<String, LoadError> {
+    let wire = ManifestWire::from(&load(path)?.manifest());
+    serde_json::to_string(&wire).map_err(|e| unfit(path, format!("cannot be told: {e}")))
+}
+
+/// Adds the scheme of a plugin to the registry by what [`announcement`] yielded elsewhere, checked
+/// once more. It has a manifest, by which experiments are checked; whatever else it is asked is an
+/// error, as nothing of the plugin is in this process.
+pub fn register_announced(path: &Path, json: &str) -> Result<&'static dyn Scheme, LoadError> {
+    let wire: ManifestWire = serde_json::from_str(json).map_err(|e| unfit(path, e.to_string()))?;
+    let manifest = wire.checked().map_err(|e| unfit(path, e))?;
+    let scheme: &'static dyn Scheme = Box::leak(Box::new(Announced { manifest }));
+    registry::register_scheme(scheme).map_err(|source| LoadError::Duplicate {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(scheme)
+}
+
+fn unfit(path: &Path, message: String) -> LoadError {
+    LoadError::Manifest {
+        path: path.to_owned(),
+        source: SchemeError::Library {
+            library: "plugin",
+            operation: "manifest".into(),
+            message,
+        },
+    }
+}
+
+struct Announced {
+    manifest: SchemeManifest,
+}
+
+impl Announced {
+    fn elsewhere(&self) -> SchemeError {
+        SchemeError::Library {
+            library: self.manifest.name,
+            operation: "load".into(),
+            message: "this process has the plugin's manifest only".into(),
+        }
+    }
+}
+
+impl Scheme for Announced {
+    fn manifest(&self) -> SchemeManifest {
+        self.manifest.clone()
+    }
+
+    fn capabilities(&self, _: &Options) -> Result<Capabilities, SchemeError> {
+        Err(self.elsewhere())
+    }
+
+    fn compile(&self, _: CompileRequest<'_>) -> Result<Box<dyn Circuit>, SchemeError> {
+        Err(self.elsewhere())
+    }
+}

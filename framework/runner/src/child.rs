@@ -1,0 +1,319 @@
+//! Processes that may do anything: die, hang, write without end. What they say is read with a
+//! limit of time and of length, and how they ended is told in words.
+
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+/// The longest line that counts as a message, in bytes: programs are told whole.
+const LONGEST_LINE: u64 = 256 << 20;
+
+/// Bytes that are kept of what a process writes to standard error, at its end.
+const KEPT: usize = 64 << 10;
+
+/// How a process ended that did not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Whether its time was up.
+    pub late: bool,
+    /// How, in words: "was killed by signal 9 …", "ended with code 3", "was still busy after 20s".
+    pub how: String,
+    /// The words on standard error that say most, if there were any.
+    pub words: Option<String>,
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.how)?;
+        match &self.words {
+            Some(words) => write!(f, ": {words}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Starts a process, waits for the first line of its standard output that `understand` takes for
+/// an answer, and ends it.
+///
+/// Fails if it cannot be started, or if it ends, or its time does, before it has answered.
+pub fn ask<T>(
+    command: &mut Command,
+    limit: Duration,
+    understand: impl Fn(&str) -> Option<T>,
+) -> std::io::Result<Result<T, Ended>> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let messages = lines(child.stdout.take());
+    let errors = Kept::of(child.stderr.take());
+    let began = Instant::now();
+    let mut status = None;
+    let answer = loop {
+        if began.elapsed() >= limit {
+            break None; // also of one that never stops talking
+        }
+        // Its own children may hold the pipe open when it is gone: whether it lives is looked at.
+        let wait = Duration::from_millis(20).min(limit.saturating_sub(began.elapsed()));
+        match messages.recv_timeout(wait) {
+            Ok(line) => {
+                if let Some(answer) = understand(&line) {
+                    break Some(answer);
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                status = within(&mut child, limit.saturating_sub(began.elapsed()));
+                break None;
+            }
+            Err(RecvTimeoutError::Timeout) if status.is_some() => break None,
+            // Once more around: what it wrote last may still be on its way.
+            Err(RecvTimeoutError::Timeout) => status = child.try_wait().ok().flatten(),
+        }
+    };
+    // It may be gone already; either way it is waited for.
+    let _ = child.kill();
+    let _ = child.wait();
+    Ok(answer.ok_or_else(|| Ended {
+        late: status.is_none(),
+        how: status.map_or_else(
+            || format!("was still busy after {}", humantime::format_duration(limit)),
+            describe,
+        ),
+        words: errors.words(),
+    }))
+}
+
+/// Tells the process that started this one a message: a line of JSON on standard output.
+pub fn tell(message: &impl Serialize) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    // What a library has printed may lack the end of its line.
+    let written = serde_json::to_string(message)
+        .map_err(std::io::Error::other)
+        .and_then(|line| write!(out, "\n{line}\n"))
+        .and_then(|()| out.flush());
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        // The parent is gone; there is nobody to tell.
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// How a process ended, if it does so in time.
+pub(crate) fn within(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+    let began = Instant::now();
+    loop {
+        match child.try_wait() {
+            Ok(None) if began.elapsed() < limit => std::thread::sleep(Duration::from_millis(5)),
+            Ok(status) => return status,
+            Err(_) => return None,
+        }
+    }
+}
+
+/// The lines of a stream as they come, read by a thread of their own.
+pub(crate) fn lines(stream: Option<impl Read + Send + 'static>) -> Receiver<String> {
+    // Whoever talks faster than it is heard waits.
+    let (sender, lines) = sync_channel(16);
+    if let Some(stream) = stream {
+        std::thread::spawn(move || {
+            let mut stream = BufReader::new(stream);
+            while let Some(line) = line(&mut stream, LONGEST_LINE) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    lines
+}
+
+/// The next line, without its end; what is too long or no text is an empty one, which is no
+/// message. `None` at the end.
+fn line(stream: &mut impl BufRead, longest: u64) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut short = stream.by_ref().take(longest);
+    if short.read_until(b'\n', &mut bytes).ok()? == 0 {
+        return None;
+    }
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+    } else if bytes.len() as u64 == longest {
+        bytes.clear();
+        stream.skip_until(b'\n').ok()?;
+    }
+    Some(String::from_utf8(bytes).unwrap_or_default())
+}
+
+/// The end of what a process writes to standard error.
+pub(crate) struct Kept {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Kept {
+    /// Reads a stream to its end, by a thread of its own.
+    pub(crate) fn of(stream: Option<impl Read + Send + 'static>) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&bytes);
+        let reader = stream.map(|mut stream| {
+            std::thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                    kept.extend_from_slice(&buffer[..count]);
+                    let surplus = kept.len().saturating_sub(KEPT);
+                    kept.drain(..surplus);
+                }
+            })
+        });
+        Self { bytes, reader }
+    }
+
+    /// What says most of the end; the process has ended.
+    pub(crate) fn words(mut self) -> Option<String> {
+        if let Some(reader) = self.reader.take() {
+            // A process that it started may hold the stream open: what has come counts.
+            let began = Instant::now();
+            while !reader.is_finished() && began.elapsed() < Duration::from_millis(200) {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        last_words(&String::from_utf8_lossy(&bytes))
+    }
+}
+
+/// What says most of the end in what a process wrote to standard error: a panic and its message,
+/// the line about memory, or the last.
+pub(crate) fn last_words(log: &str) -> Option<String> {
+    let mut after_panic = log.lines().skip_while(|line| !line.contains("panicked at"));
+    if let (Some(panicked), Some(message)) = (after_panic.next(), after_panic.next()) {
+        return Some(format!("{panicked} {message}"));
+    }
+    // What the language's runtime adds about backtraces comes last, and says nothing.
+    let adds = |line: &&str| line.starts_with("note: ") || line.starts_with("skipping backtrace");
+    let lines = || log.lines().filter(|l| !l.trim().is_empty() && !adds(l));
+    let memory = lines().find(|line| line.starts_with("memory allocation of "));
+    memory.or_else(|| lines().next_back()).map(str::to_owned)
+}
+
+/// How a process ended, in words.
+#[cfg(unix)]
+pub(crate) fn describe(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt as _;
+    match (status.signal(), status.code()) {
+        (Some(9), _) => {
+            "was killed by signal 9 (by hand, or by the system for want of memory)".into()
+        }
+        (Some(6), _) => "aborted (signal 6; out of memory, or a failed check in a library)".into(),
+        (Some(libc::SIGBUS), _) => format!(
+            "was killed by signal {} (a bus error: a file in memory is shorter than it says)",
+            libc::SIGBUS
+        ),
+        (Some(11), _) => {
+            "was killed by signal 11 (a fault of a library, maybe for want of memory)".into()
+        }
+        (Some(signal), _) => format!("was killed by signal {signal}"),
+        (None, Some(code)) => format!("ended with code {code}"),
+        (None, None) => "ended".into(),
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) fn describe(status: ExitStatus) -> String {
+    format!("ended: {status}")
+}
+
+/// From now on this process is killed as soon as the one that started it is gone.
+#[cfg(target_os = "linux")]
+pub fn die_with_parent() {
+    // SAFETY: this prctl only sets a flag of the calling process; it touches no memory of ours.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+    }
+}
+
+/// From now on this process is killed as soon as the one that started it is gone; not here.
+#[cfg(not(target_os = "linux"))]
+pub fn die_with_parent() {}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_mins(1);
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    /// Asks a script for a line that begins with "answer".
+    #[track_caller]
+    fn check(script: &str, limit: Duration, expect: Result<&str, &str>) {
+        let understand = |line: &str| line.strip_prefix("answer ").map(str::to_owned);
+        let found = ask(&mut shell(script), limit, understand).unwrap();
+        let found = found.map_err(|ended| ended.to_string());
+        match (&found, expect) {
+            (Ok(found), Ok(want)) => assert_eq!(found, want),
+            (Err(found), Err(want)) => assert!(found.contains(want), "{found:?} lacks {want:?}"),
+            _ => panic!("{script}: found {found:?}, want {expect:?}"),
+        }
+    }
+
+    #[test]
+    fn answers_are_heard_and_ends_are_told() {
+        check(
+            "echo chatter; echo answer 42; exec sleep 1000",
+            LONG,
+            Ok("42"),
+        );
+        check("exit 0", LONG, Err("ended with code 0"));
+        check(
+            "echo words >&2; exit 3",
+            LONG,
+            Err("ended with code 3: words"),
+        );
+        check("kill -BUS $$", LONG, Err("a bus error"));
+        check("kill -ABRT $$", LONG, Err("aborted (signal 6"));
+        let short = Duration::from_millis(300);
+        check(
+            "while :; do :; done",
+            short,
+            Err("was still busy after 300ms"),
+        );
+        // One that closes its output and goes on is late, too.
+        check(
+            "exec >&- 2>&-; exec sleep 1000",
+            short,
+            Err("was still busy"),
+        );
+        // One that leaves a child with its output behind is not waited for.
+        check("sleep 100 & exit 7", LONG, Err("ended with code 7"));
+        // Errors without end neither block it nor fill memory; the last words count.
+        let chatter = "yes x | head -c 3000000 >&2; echo last >&2; exit 1";
+        check(chatter, LONG, Err("ended with code 1: last"));
+    }
+
+    #[test]
+    fn lines_without_end_are_no_messages() {
+        let mut stream: &[u8] = b"short\nmuch too long\n\xff\xfe\n123456\n\nok";
+        for expect in ["short", "", "", "", "", "ok"] {
+            assert_eq!(line(&mut stream, 6).as_deref(), Some(expect));
+        }
+        assert_eq!(line(&mut stream, 6), None);
+    }
+
+    #[test]
+    fn what_cannot_be_started_is_an_error() {
+        let mut absent = Command::new("/no/such/program");
+        ask(&mut absent, LONG, |_| Some(())).unwrap_err();
+    }
+}

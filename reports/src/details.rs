@@ -1,0 +1,256 @@
+//! What only the page tells: all metrics, phases, parameters and keys, provenance.
+
+use hexperiment_core::record::{Clock, Setup, Time};
+use hexperiment_core::summary::{Measured, Records, Row};
+
+use crate::first_table::{bits, value};
+use crate::grid::Column;
+use crate::report::{Body, Section};
+use crate::units::{bytes, counted, significant};
+
+/// The sections that follow what the terminal shows.
+pub(crate) fn sections(records: &Records, rows: &[Row]) -> Vec<Section> {
+    vec![
+        Section::detail("All metrics", metrics(rows)),
+        Section::detail("Phases", phases(rows)),
+        Section::detail("Parameters and keys", parameters(rows)),
+        Section::detail(
+            "Provenance",
+            Body::Lists(vec![(String::new(), provenance(records))]),
+        ),
+    ]
+}
+
+/// All metrics, one line for each, one column for each row; beside each value the one in the clear.
+fn metrics(rows: &[Row]) -> Body {
+    let measured: Vec<&Row> = rows.iter().filter(|r| r.headline().is_some()).collect();
+    let mut names: Vec<&str> = Vec::new();
+    for metric in measured
+        .iter()
+        .filter_map(|r| r.measured.as_ref())
+        .flat_map(|m| &m.metrics)
+    {
+        if !names.contains(&metric.name.as_str()) {
+            names.push(&metric.name);
+        }
+    }
+    let told = |row: &Row, name: &str| {
+        row.metric(name)
+            .map_or(String::new(), |m| match m.plaintext {
+                Some(clear) if clear.to_bits() != m.value.to_bits() => {
+                    format!("{} ({})", value(m.value), value(clear))
+                }
+                _ => value(m.value),
+            })
+    };
+    let heads = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut columns = vec![Column::words("metric", heads)];
+    columns.extend(measured.iter().map(|row| {
+        let cells = names.iter().map(|name| told(row, name)).collect();
+        Column::numbers(row.name(), cells)
+    }));
+    if names.is_empty() {
+        columns.clear();
+    }
+    Body::Table {
+        about:
+            "Each value as decrypted; in brackets that of the same model in the clear, where it \
+                is another."
+                .into(),
+        columns,
+    }
+}
+
+/// Times by both clocks, errors and traffic by phase.
+fn phases(rows: &[Row]) -> Body {
+    let all: Vec<(&Row, &Setup, &Measured)> = rows
+        .iter()
+        .filter_map(|row| Some((row, row.setup.as_ref()?, row.measured.as_ref()?)))
+        .collect();
+    let cells = |f: &dyn Fn(&Row, &Setup, &Measured) -> String| -> Vec<String> {
+        all.iter().map(|(row, setup, m)| f(row, setup, m)).collect()
+    };
+    let numbers =
+        |head: &str, f: &dyn Fn(&Row, &Setup, &Measured) -> String| Column::numbers(head, cells(f));
+    let both = |wall: f64, cpu: f64| format!("{} ({})", significant(wall, 3), significant(cpu, 3));
+    let once = |t: Time| both(t.wall_ns as f64 / 1e6, t.cpu_ns as f64 / 1e6);
+    let phase = |head: &str, f: fn(&Measured) -> &hexperiment_core::summary::Phase| {
+        numbers(head, &|_, _, m| {
+            both(f(m).median(Clock::Wall), f(m).median(Clock::Cpu))
+        })
+    };
+    let columns = vec![
+        Column::words("label", cells(&|row, _, _| row.name().to_owned())),
+        numbers("samples", &|_, _, m| m.samples.to_string()),
+        numbers("repetitions", &|_, _, m| m.repetitions.to_string()),
+        numbers("threads", &|row, _, _| row.threads.to_string()),
+        numbers("compile", &|_, setup, _| once(setup.compile)),
+        numbers("keygen", &|_, setup, _| once(setup.keygen)),
+        phase("encrypt", |m| &m.encrypt),
+        phase("evaluate", |m| &m.evaluate),
+        phase("decrypt", |m| &m.decrypt),
+        phase("transfer", |m| &m.transfer),
+        numbers("waited", &|_, _, m| {
+            m.share_waited
+                .map_or(String::new(), |share| format!("{:.1} %", 100.0 * share))
+        }),
+        numbers("load", &|_, _, m| {
+            m.load_average
+                .map_or(String::new(), |load| format!("{load:.2}"))
+        }),
+        numbers("approximation", &|_, _, m| {
+            significant(m.errors.approximation, 2)
+        }),
+        numbers("noise", &|_, _, m| significant(m.errors.noise, 2)),
+        numbers("precision bits", &|_, _, m| {
+            format!("{:.1}", m.errors.precision_bits)
+        }),
+        numbers("expansion", &|_, _, m| {
+            m.expansion().map_or(String::new(), |x| significant(x, 3))
+        }),
+        numbers("rounds", &|_, _, m| m.traffic.rounds.to_string()),
+        numbers("peak memory", &|_, _, m| bytes(m.peak_rss_bytes)),
+    ];
+    Body::Table {
+        about:
+            "Medians over the repetitions for the whole batch, in milliseconds of wall time, and \
+                in brackets of CPU time, that of all threads together; compilation and key \
+                generation are done once. `waited` is the share of their time that threads were \
+                ready and had no processor, in the median; `load` the highest load average of the \
+                last minute before and after the repetitions. Errors are the worst of all \
+                repetitions."
+                .into(),
+        columns,
+    }
+}
+
+/// Parameters, operations and keys of each cell.
+fn parameters(rows: &[Row]) -> Body {
+    let of = |row: &Row| {
+        let setup = row.setup.as_ref()?;
+        Some((row.name().to_owned(), parameters_of(row, setup)))
+    };
+    Body::Lists(rows.iter().filter_map(of).collect())
+}
+
+fn parameters_of(row: &Row, setup: &Setup) -> Vec<String> {
+    let parameters = &setup.parameters;
+    let basis = &parameters.security.basis;
+    let mut items = vec![format!("security in bits: {} ({basis})", bits(row))];
+    items.extend(parameters.chosen.iter().map(|(k, v)| format!("{k}: {v}")));
+    let counts = &parameters.counts;
+    let steps: Vec<String> = [
+        (counts.additions, "addition", "additions"),
+        (
+            counts.plain_multiplications,
+            "plain multiplication",
+            "plain multiplications",
+        ),
+        (counts.multiplications, "multiplication", "multiplications"),
+        (counts.rotations, "rotation", "rotations"),
+        (counts.bootstraps, "bootstrap", "bootstraps"),
+    ]
+    .into_iter()
+    .filter(|(n, ..)| *n > 0)
+    .map(|(n, one, many)| counted(n as usize, one, many))
+    .collect();
+    if !steps.is_empty() {
+        let depth = parameters.depth;
+        items.push(format!(
+            "one evaluation: {}, depth {depth}",
+            steps.join(", ")
+        ));
+    }
+    let keys: Vec<String> = [
+        ("public", setup.keys.public),
+        ("relinearization", setup.keys.relinearization),
+        ("Galois", setup.keys.galois),
+        ("bootstrapping", setup.keys.bootstrapping),
+    ]
+    .iter()
+    .filter_map(|(name, size)| Some(format!("{name} {}", bytes((*size)?))))
+    .collect();
+    if !keys.is_empty() {
+        items.push(format!("keys: {}", keys.join(", ")));
+    }
+    if let Some(traffic) = row.measured.as_ref().map(|m| &m.traffic) {
+        items.push(format!(
+            "ciphertexts: {} up ({}), {} down ({})",
+            traffic.upload_ciphertexts,
+            bytes(traffic.upload_bytes),
+            traffic.download_ciphertexts,
+            bytes(traffic.download_bytes)
+        ));
+    }
+    let lowering = setup.lowering.iter();
+    items.extend(lowering.map(|note| format!("lowering: {note}")));
+    items
+}
+
+fn provenance(records: &Records) -> Vec<String> {
+    let run = &records.run;
+    let p = &run.provenance;
+    let or_not_stated = |text: &str| match text {
+        "" => "not stated".to_owned(),
+        text => text.to_owned(),
+    };
+    let list = |items: &[String]| match items {
+        [] => "none".to_owned(),
+        items => items.join(" "),
+    };
+    let build = &p.build;
+    let commit = match (build.commit.as_str(), build.dirty) {
+        ("", _) => "not built in a checkout".to_owned(),
+        (commit, false) => format!("{commit}, clean"),
+        (commit, true) => format!("{commit}, dirty: compiled files differed from it"),
+    };
+    let load = p.load.map_or("not stated".to_owned(), |averages| {
+        let averages = averages.map(|x| format!("{x:.2}")).join(", ");
+        format!("{averages} (1, 5 and 15 minutes before the first cell)")
+    });
+    let mut items = vec![format!("started: {}", run.started)];
+    if !run.set.is_empty() {
+        items.push(format!("set on the command line: {}", run.set.join(" ")));
+    }
+    for extended in &run.extended {
+        let by = match extended.set.join(" ") {
+            none if none.is_empty() => none,
+            set => format!(", by {set}"),
+        };
+        items.push(format!(
+            "extended: {}, to {} repetitions{by}",
+            extended.at, extended.repetitions
+        ));
+    }
+    items.extend([
+        format!("hexperiment: {}", p.version),
+        format!("commit: {commit}"),
+        format!("compiler: {}", or_not_stated(&build.rustc)),
+        format!(
+            "build: {}, for {}; features: {}; flags: {}",
+            or_not_stated(&build.profile),
+            or_not_stated(&build.target),
+            list(&build.features),
+            list(&build.flags)
+        ),
+        format!(
+            "machine: {}, {}, {} of memory; {} for each cell",
+            p.cpu,
+            counted(p.cores, "logical processor", "logical processors"),
+            bytes(p.memory_bytes),
+            counted(p.threads, "thread", "threads")
+        ),
+        format!("processor's extensions: {}", list(&p.cpu_features)),
+        format!("kernel: {}", or_not_stated(&p.kernel)),
+        format!("load averages: {load}"),
+    ]);
+    let versions = p.versions.iter();
+    items.extend(versions.map(|(name, version)| format!("{name}: {version}")));
+    for data in std::iter::once(&p.data).chain(&p.further_data) {
+        items.push(format!("data: {}", or_not_stated(&data.source)));
+        items.push(format!("data licence: {}", or_not_stated(&data.licence)));
+        items.push(format!("data SHA-256: {}", or_not_stated(&data.sha256)));
+    }
+    items.push(format!("fingerprint: {}", run.fingerprint));
+    items
+}

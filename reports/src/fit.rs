@@ -1,0 +1,260 @@
+//! A table made as narrow as it must be: columns told in short, then the least important left out.
+
+use crate::grid::{Column, width};
+
+/// Which column of the first table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Id {
+    /// The scheme's label.
+    Label,
+    /// An axis of the matrix; there may be several.
+    Axis,
+    /// Samples of the batch.
+    Samples,
+    /// Measured repetitions.
+    Repetitions,
+    /// The headline.
+    Metric,
+    /// The headline without encryption.
+    Clear,
+    /// The largest error.
+    Error,
+    /// Time for one sample.
+    PerSample,
+    /// The evaluation's time.
+    Evaluate,
+    /// Uploaded bytes.
+    Up,
+    /// Downloaded bytes.
+    Down,
+    /// Bytes of keys.
+    Keys,
+    /// Security.
+    Bits,
+    /// What the server sees.
+    Sees,
+    /// How the cell ended.
+    Status,
+}
+
+/// A column told in short.
+#[derive(Clone, Debug)]
+pub(crate) struct Alternative {
+    pub(crate) column: Column,
+    /// How it is to be read.
+    pub(crate) legend: Option<&'static str>,
+}
+
+/// A column that a table may have.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    id: Id,
+    pub(crate) column: Column,
+    short: Option<Alternative>,
+}
+
+impl Candidate {
+    pub(crate) fn new(id: Id, column: Column) -> Self {
+        let short = None;
+        Self { id, column, short }
+    }
+
+    /// With a way to tell it in short.
+    pub(crate) fn or(self, short: Alternative) -> Self {
+        let short = Some(short);
+        Self { short, ..self }
+    }
+}
+
+/// A table that fits, and what a reader must know of how it was made to.
+#[derive(Debug)]
+pub(crate) struct Fitted {
+    pub(crate) columns: Vec<Column>,
+    /// How what is told in short is to be read, each once.
+    pub(crate) legends: Vec<&'static str>,
+    /// Heads of the columns that are left out.
+    pub(crate) left_out: Vec<String>,
+    /// Whether the column is there that refers to the footnotes.
+    pub(crate) has_marks: bool,
+}
+
+/// What can be done for width, in the order in which it is.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// Told in short.
+    Shorten(Id),
+    /// Left out if every row says `ok` there.
+    DropIfWell(Id),
+    /// Left out if it says what another column says.
+    DropIfSame(Id, Id),
+    /// Left out.
+    Drop(Id),
+    /// Words cut to so many columns.
+    Cut(Id, usize),
+}
+
+/// First what loses nothing, then what other files have, the least important first.
+const STEPS: [Step; 22] = [
+    Step::Shorten(Id::Up),
+    Step::Shorten(Id::Down),
+    Step::Shorten(Id::Keys),
+    Step::Shorten(Id::Evaluate),
+    Step::Shorten(Id::Axis),
+    Step::Shorten(Id::Status),
+    Step::DropIfWell(Id::Status),
+    Step::Drop(Id::Sees),
+    Step::DropIfSame(Id::Clear, Id::Metric),
+    Step::Drop(Id::Down),
+    Step::Drop(Id::Repetitions),
+    Step::Drop(Id::Keys),
+    Step::Drop(Id::Clear),
+    Step::Cut(Id::Label, 16),
+    Step::Cut(Id::Axis, 16),
+    Step::Drop(Id::Up),
+    Step::Drop(Id::Samples),
+    Step::Cut(Id::Label, 10),
+    Step::Cut(Id::Axis, 8),
+    Step::Drop(Id::Evaluate),
+    Step::Drop(Id::Error),
+    Step::Drop(Id::Bits),
+];
+
+/// Of a metric in the clear that is left out.
+const SAME: &str = "in the clear: the same to the digits shown";
+
+/// The table in at most `most` columns of text, if that can be.
+pub(crate) fn fit(mut candidates: Vec<Candidate>, most: usize) -> Fitted {
+    let mut fitted = Fitted {
+        columns: Vec::new(),
+        legends: Vec::new(),
+        left_out: Vec::new(),
+        has_marks: true,
+    };
+    for step in STEPS {
+        if width(candidates.iter().map(|c| &c.column)) <= most {
+            break;
+        }
+        match step {
+            Step::Shorten(id) => shorten(&mut candidates, id, &mut fitted),
+            Step::DropIfWell(id) => {
+                let well = |c: &Candidate| c.column.cells.iter().all(|cell| cell == "ok");
+                candidates.retain(|c| c.id != id || !well(c));
+            }
+            Step::DropIfSame(id, other) => {
+                let cells = |id| {
+                    let found = candidates.iter().find(|c| c.id == id);
+                    found.map(|c| c.column.cells.clone())
+                };
+                if cells(id) == cells(other) && cells(id).is_some() {
+                    candidates.retain(|c| c.id != id);
+                    fitted.legends.push(SAME);
+                }
+            }
+            Step::Drop(id) => drop_column(&mut candidates, id, &mut fitted),
+            Step::Cut(id, most) => {
+                for candidate in candidates.iter_mut().filter(|c| c.id == id) {
+                    for cell in &mut candidate.column.cells {
+                        *cell = cut(cell, most);
+                    }
+                }
+            }
+        }
+    }
+    fitted.has_marks = candidates.iter().any(|c| c.id == Id::Sees);
+    fitted.columns = candidates.into_iter().map(|c| c.column).collect();
+    fitted
+}
+
+fn shorten(candidates: &mut [Candidate], id: Id, fitted: &mut Fitted) {
+    for candidate in candidates.iter_mut().filter(|c| c.id == id) {
+        if let Some(short) = candidate.short.take() {
+            candidate.column = short.column;
+            if let Some(legend) = short.legend.filter(|l| !fitted.legends.contains(l)) {
+                fitted.legends.push(legend);
+            }
+        }
+    }
+}
+
+fn drop_column(candidates: &mut Vec<Candidate>, id: Id, fitted: &mut Fitted) {
+    candidates.retain(|candidate| {
+        let stays = candidate.id != id;
+        // The footnotes name rows where no column does.
+        if !stays && id != Id::Sees {
+            let head = candidate.column.head.replace('\n', " ");
+            fitted.left_out.push(head);
+        }
+        stays
+    });
+}
+
+/// The beginning of a word that is too long.
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
+    kept + "…"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(id: Id, head: &str, cells: &[&str]) -> Candidate {
+        let cells = cells.iter().map(|c| (*c).to_owned()).collect();
+        Candidate::new(id, Column::words(head, cells))
+    }
+
+    fn table() -> Vec<Candidate> {
+        let short = Alternative {
+            column: Column::words("up", vec!["1M".into(), "2M".into()]),
+            legend: Some("M: MiB"),
+        };
+        vec![
+            candidate(Id::Label, "label", &["one", "a label that is long"]),
+            candidate(Id::Metric, "auc", &["0.5", "0.6"]),
+            candidate(Id::Clear, "in the\nclear", &["0.5", "0.6"]),
+            candidate(Id::Up, "up", &["1.00 MiB", "2.00 MiB"]).or(short),
+            candidate(Id::Sees, "sees", &["[1]", "[2]"]),
+            candidate(Id::Status, "status", &["ok", "ok"]),
+        ]
+    }
+
+    #[track_caller]
+    fn check(most: usize, heads: &str, left_out: &[&str]) {
+        let fitted = fit(table(), most);
+        let found: Vec<&str> = fitted.columns.iter().map(|c| c.head.as_str()).collect();
+        assert_eq!(found.join(", "), heads);
+        assert_eq!(fitted.left_out, left_out);
+        assert!(width(&fitted.columns) <= most);
+    }
+
+    #[test]
+    fn what_matters_least_goes_first() {
+        // 20 + 3 + 6 + 8 + 4 + 6 and five gaps.
+        check(57, "label, auc, in the\nclear, up, sees, status", &[]);
+        assert!(fit(table(), 57).legends.is_empty());
+        check(56, "label, auc, in the\nclear, up, sees, status", &[]);
+        assert_eq!(fit(table(), 56).legends, ["M: MiB"]);
+        // That all is well, words say; what the server sees, the footnotes.
+        check(50, "label, auc, in the\nclear, up, sees", &[]);
+        check(42, "label, auc, in the\nclear, up", &[]);
+        assert!(!fit(table(), 42).has_marks && fit(table(), 50).has_marks);
+        check(36, "label, auc, up", &[]);
+        assert_eq!(fit(table(), 36).legends, ["M: MiB", SAME]);
+        check(28, "label, auc, up", &[]);
+        check(15, "label, auc", &["up"]);
+        let mut other = table();
+        other[2].column.cells[0] = "0.4".into();
+        assert_eq!(fit(other, 30).left_out, ["in the clear"]);
+    }
+
+    #[test]
+    fn a_status_that_says_something_stays() {
+        let mut table = table();
+        table[5].column.cells[0] = "refused".into();
+        let fitted = fit(table, 30);
+        assert!(fitted.columns.iter().any(|c| c.head == "status"));
+    }
+}

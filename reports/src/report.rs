@@ -1,0 +1,101 @@
+//! What a report of one run says, in order: one list of sections for the terminal and the page.
+
+use hexperiment_core::summary::{Records, Row, Verdict};
+
+use crate::details;
+use crate::first_table::first_table;
+use crate::fit::Candidate;
+use crate::grid::Column;
+use crate::notes::{Footnotes, busy, ends, facts, remarks};
+use crate::ranking::rank;
+
+/// A part of a report.
+pub(crate) struct Section {
+    /// Its heading; empty where it follows what is above.
+    pub(crate) title: String,
+    pub(crate) body: Body,
+    /// Whether only the page has it, where there is room for all.
+    pub(crate) is_detail: bool,
+}
+
+/// What a section holds.
+pub(crate) enum Body {
+    /// The table of all cells; what servers see is told below it.
+    FirstTable(Vec<Candidate>, Footnotes),
+    /// A further table, and how it is to be read.
+    Table { about: String, columns: Vec<Column> },
+    /// Words.
+    Text(String),
+    /// What is said of whom; whom may be empty.
+    Pairs(Vec<(String, String)>),
+    /// What was expected, whether it is so, and what was found.
+    Verdicts(Vec<(String, bool, String)>),
+    /// Lists with headings of their own.
+    Lists(Vec<(String, Vec<String>)>),
+}
+
+impl Section {
+    fn new(title: impl Into<String>, body: Body) -> Self {
+        Self {
+            title: title.into(),
+            body,
+            is_detail: false,
+        }
+    }
+
+    /// A section that only the page has.
+    pub(crate) fn detail(title: &str, body: Body) -> Self {
+        Self {
+            is_detail: true,
+            ..Self::new(title, body)
+        }
+    }
+
+    /// Whether there is nothing to say.
+    fn is_empty(&self) -> bool {
+        match &self.body {
+            Body::FirstTable(..) => false,
+            Body::Table { columns, .. } => columns.is_empty(),
+            Body::Text(text) => text.trim().is_empty(),
+            Body::Pairs(items) => items.is_empty(),
+            Body::Verdicts(items) => items.is_empty(),
+            Body::Lists(lists) => lists.is_empty(),
+        }
+    }
+}
+
+/// The sections of a report; none is empty.
+pub(crate) fn sections(records: &Records, rows: &[Row], verdicts: &[Verdict]) -> Vec<Section> {
+    let run = &records.run;
+    let (clock, processors) = (run.rank_by(), run.provenance.cores);
+    let footnotes = Footnotes::new(rows);
+    let table = first_table(rows, &footnotes, clock);
+    let pairs = |title: &str, items| Section::new(title, Body::Pairs(items));
+    let mut all = vec![
+        Section::new("", Body::Text(facts(rows))),
+        Section::new("", Body::FirstTable(table, footnotes)),
+        pairs("Busy machine", busy(rows, processors, clock)),
+        pairs("Not ok", ends(rows)),
+    ];
+    let ranking = rank(rows, clock);
+    all.extend(ranking.groups.into_iter().map(|group| {
+        let title = group.heading(clock);
+        let lines = group.lines.into_iter();
+        let lines = lines.map(|(what, order)| (what.to_owned(), order));
+        pairs(&title, lines.collect())
+    }));
+    let left_out = ranking.left_out.into_iter();
+    let left_out = left_out.map(|(label, why)| (label, why.to_owned()));
+    all.push(pairs("Not ranked", left_out.collect()));
+    all.push(pairs("Notes", remarks(rows, processors)));
+    all.push(Section::new("Caveats", Body::Text(run.caveats.clone())));
+    let verdicts = verdicts.iter();
+    let verdicts = verdicts.map(|v| (v.expected(), v.passed, v.found()));
+    all.push(Section::new(
+        "Expectations",
+        Body::Verdicts(verdicts.collect()),
+    ));
+    all.extend(details::sections(records, rows));
+    all.retain(|section| !section.is_empty());
+    all
+}

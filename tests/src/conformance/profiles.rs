@@ -1,0 +1,42 @@
+//! How large the cases are for the schemes that are built in.
+
+use hexperiment_core::options::OptionValue;
+
+use super::Profile;
+
+impl Profile {
+    /// For the scheme of this name; the usual one for those that need no other.
+    pub fn of(scheme: &str) -> Self {
+        let usual = Self::default();
+        match scheme {
+            "fernet" => Self {
+                // One key that both sides share beforehand: none is sent.
+                sums_take_keys: false,
+                ..usual
+            },
+            "paillier" => Self {
+                max_length: 500,
+                precision: 1e-6,
+                ..usual
+            },
+            "seal-ckks" => Self {
+                // Comparisons of fewer levels: operands of the cases are an eighth of their range
+                // apart.
+                options: vec![
+                    ("sign_margin".into(), OptionValue::Number(0.1)),
+                    ("sign_error".into(), OptionValue::Number(0.02)),
+                    ("max_degrees".into(), OptionValue::Text("7,7".into())),
+                ],
+                ..usual
+            },
+            "tfhe" => Self {
+                max_length: 8,
+                precision: 1.0 / 16.0,
+                // Encrypted under the secret key; sums need no bootstrap.
+                sums_take_keys: false,
+                ..usual
+            },
+            _ => usual,
+        }
+    }
+}
