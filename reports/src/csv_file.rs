@@ -2,8 +2,8 @@
 
 use std::io;
 
-use hexperiment_core::source::printable;
-use hexperiment_core::summary::{BEFORE_AXES, COLUMNS, Row, axes};
+use hexperiment_diagnostics::printable;
+use hexperiment_experiment::summary::{BEFORE_AXES, COLUMNS, Row, axes};
 
 /// The rows as CSV, with a header of [`COLUMNS`] and, behind [`BEFORE_AXES`], of the matrix' axes;
 /// numbers in full, fields that do not apply empty.

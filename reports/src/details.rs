@@ -1,7 +1,8 @@
 //! What only the page tells: all metrics, phases, parameters and keys, provenance.
 
-use hexperiment_core::record::{Clock, Setup, Time};
-use hexperiment_core::summary::{Measured, Records, Row};
+use hexperiment_experiment::record::{Clock, Setup};
+use hexperiment_experiment::summary::{Measured, Records, Row};
+use hexperiment_task::ledger::Time;
 
 use crate::first_table::{bits, value};
 use crate::grid::Column;
@@ -74,7 +75,7 @@ fn phases(rows: &[Row]) -> Body {
         |head: &str, f: &dyn Fn(&Row, &Setup, &Measured) -> String| Column::numbers(head, cells(f));
     let both = |wall: f64, cpu: f64| format!("{} ({})", significant(wall, 3), significant(cpu, 3));
     let once = |t: Time| both(t.wall_ns as f64 / 1e6, t.cpu_ns as f64 / 1e6);
-    let phase = |head: &str, f: fn(&Measured) -> &hexperiment_core::summary::Phase| {
+    let phase = |head: &str, f: fn(&Measured) -> &hexperiment_experiment::summary::Phase| {
         numbers(head, &|_, _, m| {
             both(f(m).median(Clock::Wall), f(m).median(Clock::Cpu))
         })

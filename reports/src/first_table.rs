@@ -1,9 +1,9 @@
 //! The first table: a line for each cell, as wide as there is room.
 
-use hexperiment_core::measure::Estimate;
-use hexperiment_core::record::Clock;
-use hexperiment_core::security::Protection;
-use hexperiment_core::summary::{Measured, Row, axes};
+use hexperiment_experiment::measure::Estimate;
+use hexperiment_experiment::record::Clock;
+use hexperiment_experiment::summary::{Measured, Row, axes};
+use hexperiment_scheme::security::Protection;
 
 use crate::fit::{Alternative, Candidate, Id};
 use crate::grid::Column;

@@ -1,6 +1,6 @@
 //! Tables of text: columns side by side, two blanks between them, a rule below the head.
 
-use hexperiment_core::source::printable;
+use hexperiment_diagnostics::printable;
 use tabled::builder::Builder;
 use tabled::settings::formatting::AlignmentStrategy;
 use tabled::settings::object::{Columns, Rows};

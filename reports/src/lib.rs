@@ -1,7 +1,7 @@
 //! Renders the records of a run: terminal, Markdown and CSV tables.
 //!
 //! [`write_all`] writes `table.md` and `summary.csv` beside the records; [`terminal`] makes the
-//! text for the terminal. Both show what [`hexperiment_core::summary`] made of the records, and
+//! text for the terminal. Both show what [`hexperiment_experiment::summary`] made of the records, and
 //! compute nothing on their own but the ranking of times.
 
 mod csv_file;
@@ -22,7 +22,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use hexperiment_core::summary::{Records, Row, Verdict};
+use hexperiment_experiment::summary::{Records, Row, Verdict};
 
 pub use csv_file::summary_csv;
 pub use markdown::markdown;

@@ -1,6 +1,6 @@
 //! `table.md`: the same as on the terminal, and all metrics, parameters and provenance.
 
-use hexperiment_core::summary::{Records, Row, Verdict};
+use hexperiment_experiment::summary::{Records, Row, Verdict};
 
 use crate::grid::Column;
 use crate::page::{Page, escaped};

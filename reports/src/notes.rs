@@ -1,15 +1,15 @@
 //! What numbers alone do not say: what the server sees, what the client does, why a cell ended.
 
-use hexperiment_core::record::{Clock, Status};
-use hexperiment_core::security::Protection;
-use hexperiment_core::summary::{Busy, Row};
+use hexperiment_experiment::record::{Clock, Status};
+use hexperiment_experiment::summary::{Busy, Row};
+use hexperiment_scheme::security::Protection;
 
 use crate::first_table::{BUSY, INSECURE, same};
 use crate::units::{bytes, counted, significant};
 
 /// Repetitions from which on an interval is a bootstrap's (see [`Estimate`]).
 ///
-/// [`Estimate`]: hexperiment_core::measure::Estimate
+/// [`Estimate`]: hexperiment_experiment::measure::Estimate
 const FEW: usize = 6;
 
 /// What servers see, each text once.

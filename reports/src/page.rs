@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use hexperiment_core::source::printable;
+use hexperiment_diagnostics::printable;
 
 use crate::grid::Column;
 

@@ -7,10 +7,10 @@
 
 use std::fmt::Write as _;
 
-use hexperiment_core::measure::{Comparison, compare, median};
-use hexperiment_core::record::{Clock, Status};
-use hexperiment_core::security::Protection;
-use hexperiment_core::summary::{Measured, Phase, Row};
+use hexperiment_experiment::measure::{Comparison, compare, median};
+use hexperiment_experiment::record::{Clock, Status};
+use hexperiment_experiment::summary::{Measured, Phase, Row};
+use hexperiment_scheme::security::Protection;
 
 use crate::first_table::{INSECURE, client_part};
 use crate::units::{counted, significant};

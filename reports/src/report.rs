@@ -1,6 +1,6 @@
 //! What a report of one run says, in order: one list of sections for the terminal and the page.
 
-use hexperiment_core::summary::{Records, Row, Verdict};
+use hexperiment_experiment::summary::{Records, Row, Verdict};
 
 use crate::details;
 use crate::first_table::first_table;

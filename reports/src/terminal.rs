@@ -1,6 +1,6 @@
 //! The report for a terminal, as wide as that is.
 
-use hexperiment_core::summary::{Records, Row, Verdict};
+use hexperiment_experiment::summary::{Records, Row, Verdict};
 
 use crate::fit::fit;
 use crate::grid;

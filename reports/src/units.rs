@@ -1,6 +1,6 @@
 //! Numbers and words as people read them.
 
-use hexperiment_core::source::printable;
+use hexperiment_diagnostics::printable;
 
 /// A number in `digits` significant digits; powers of ten where it is very small or large.
 pub(crate) fn significant(value: f64, digits: i32) -> String {

@@ -9,13 +9,14 @@ mod overview;
 mod same;
 
 use fixture::{Fixture, factoring, unprotected, violation};
-use hexperiment_core::experiment::Expectation;
-use hexperiment_core::options::OptionValue;
-use hexperiment_core::record::{Repetition, Schedule, Status, Time};
-use hexperiment_core::scheme::KeySizes;
-use hexperiment_core::security::Protection;
-use hexperiment_core::summary::{evaluate, rows};
+use hexperiment_experiment::Expectation;
+use hexperiment_experiment::record::{Repetition, Schedule, Status};
+use hexperiment_experiment::summary::{evaluate, rows};
 use hexperiment_reports::{markdown, summary_csv, terminal};
+use hexperiment_scheme::KeySizes;
+use hexperiment_scheme::options::OptionValue;
+use hexperiment_scheme::security::Protection;
+use hexperiment_task::ledger::Time;
 use same::same;
 
 /// Ten times around `center`, in milliseconds.

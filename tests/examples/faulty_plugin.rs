@@ -8,14 +8,15 @@ use std::process::Command;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use hexperiment_core::options::{OptionSpec, Options};
-use hexperiment_core::program::OutputId;
-use hexperiment_core::program::lower::Capabilities;
-use hexperiment_core::scheme::{
-    Ciphertexts, Circuit, CompileRequest, Decryptor, Evaluator, KeySet, Parameters, Refusal,
-    Scheme, SchemeError, SchemeManifest,
+use hexperiment_program::OutputId;
+use hexperiment_program::Refusal;
+use hexperiment_program::lower::Capabilities;
+use hexperiment_scheme::options::{OptionSpec, Options};
+use hexperiment_scheme::security::{Protection, Security};
+use hexperiment_scheme::{
+    Ciphertexts, Circuit, CompileRequest, Decryptor, Evaluator, KeySet, Parameters, Scheme,
+    SchemeError, SchemeManifest,
 };
-use hexperiment_core::security::{Protection, Security};
 use ndarray::Array2;
 use scheme_plaintext::Plaintext;
 

@@ -1,6 +1,6 @@
 //! Every scheme that is built in, held to what every scheme must do.
 
-use hexperiment_core::options::OptionValue;
+use hexperiment_scheme::options::OptionValue;
 use hexperiment_tests::bounded::Bounded;
 use hexperiment_tests::conformance;
 use hexperiment_tests::conformance::Profile;
@@ -36,14 +36,14 @@ mod operations {
 
     use std::collections::BTreeMap;
 
-    use hexperiment_core::options::Options;
-    use hexperiment_core::program::{
+    use hexperiment_program::{
         Column, Input, Interval, LookupTable, Op, OpKind, Output, Party, Polynomial, Program,
         ProgramBuilder, Relation, ValueId,
     };
-    use hexperiment_core::registry;
-    use hexperiment_core::scheme::Scheme;
-    use hexperiment_core::security::SecurityDemand;
+    use hexperiment_scheme::Scheme;
+    use hexperiment_scheme::options::Options;
+    use hexperiment_scheme::registry;
+    use hexperiment_scheme::security::SecurityDemand;
 
     const GUIDE: &str = include_str!("../../docs/adding-a-task.md");
     const HEAD: &str = "| operation | paillier | seal-ckks | tfhe |\n| --- | --- | --- | --- |\n";

@@ -1,16 +1,16 @@
 //! The conformance suite fails where it must: schemes with one fault each, which the check for it
 //! has to find.
 
-use hexperiment_core::inventory;
-use hexperiment_core::options::Options;
-use hexperiment_core::program::lower::Capabilities;
-use hexperiment_core::program::{InputId, OpKind, OutputId};
-use hexperiment_core::registry::SchemePlugin;
-use hexperiment_core::scheme::{
+use hexperiment_program::lower::Capabilities;
+use hexperiment_program::{InputId, OpKind, OutputId};
+use hexperiment_scheme::inventory;
+use hexperiment_scheme::options::Options;
+use hexperiment_scheme::registry::SchemePlugin;
+use hexperiment_scheme::security::Protection;
+use hexperiment_scheme::{
     Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, Evaluator, KeySet, Parameters,
     Scheme, SchemeError, SchemeManifest,
 };
-use hexperiment_core::security::Protection;
 use hexperiment_tests::conformance::{self, Profile, Subject};
 use ndarray::{Array2, ArrayView2};
 
@@ -65,7 +65,7 @@ impl Scheme for Faulty {
         let counts = request.lowered.program().counts();
         if self.1 == Fault::Boastful && counts.contains_key(&OpKind::Lookup) {
             return Err(
-                hexperiment_core::scheme::Refusal::of(OpKind::Lookup, "not today, thanks").into(),
+                hexperiment_program::Refusal::of(OpKind::Lookup, "not today, thanks").into(),
             );
         }
         let circuit = clear().compile(request)?;

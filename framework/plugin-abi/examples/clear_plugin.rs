@@ -1,11 +1,10 @@
 //! The plaintext scheme as a shared library, as it would be built out of tree, with a choice of
 //! ways to fail for the tests that load it.
 
-use hexperiment_core::options::{OptionSpec, Options};
-use hexperiment_core::program::lower::Capabilities;
-use hexperiment_core::scheme::{
-    Circuit, CompileRequest, Refusal, Scheme, SchemeError, SchemeManifest,
-};
+use hexperiment_program::Refusal;
+use hexperiment_program::lower::Capabilities;
+use hexperiment_scheme::options::{OptionSpec, Options};
+use hexperiment_scheme::{Circuit, CompileRequest, Scheme, SchemeError, SchemeManifest};
 use scheme_plaintext::Plaintext;
 
 hexperiment_plugin_abi::export_scheme!(ClearPlugin);

@@ -2,7 +2,7 @@
 //!
 //! A plugin is a shared library in any language that exports `hexperiment_plugin`; the header
 //! `include/hexperiment.h` defines what it returns, and who owns what. In Rust a plugin is any
-//! [`Scheme`](hexperiment_core::scheme::Scheme) in a crate of type `cdylib`, and one line:
+//! [`Scheme`](hexperiment_scheme::Scheme) in a crate of type `cdylib`, and one line:
 //!
 //! ```
 //! use scheme_plaintext::Plaintext; // in the place of your own

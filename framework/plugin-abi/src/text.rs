@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use hexperiment_core::program::{Op, Program, Public, Relation, ValueId};
+use hexperiment_program::{Op, Program, Public, Relation, ValueId};
 
 /// The program, line by line.
 pub(crate) fn program_text(program: &Program) -> String {
@@ -168,7 +168,7 @@ fn symbol(relation: Relation) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use hexperiment_core::program::{
+    use hexperiment_program::{
         Column, Input, Interval, LookupTable, Output, Party, Polynomial, ProgramBuilder,
     };
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use hexperiment_core::options::{OptionKind, OptionSpec, OptionValue};
-use hexperiment_core::program::lower::{Approximation, Capabilities, LevelModel};
-use hexperiment_core::program::{Fit, OpKind};
-use hexperiment_core::scheme::SchemeManifest;
+use hexperiment_program::lower::{Approximation, Capabilities, LevelModel};
+use hexperiment_program::{Fit, OpKind};
+use hexperiment_scheme::SchemeManifest;
+use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue};
 use serde::{Deserialize, Serialize};
 
 /// The string, for good: plugins are never unloaded, and what they say about themselves is
@@ -221,8 +221,8 @@ impl ManifestWire {
                     text("a name to choose", name).map_err(complain)?;
                 }
             }
-            let ours = hexperiment_core::experiment::sections::plugin(true);
-            if options.iter().chain(&ours).any(|o| o.name == option.name) {
+            let reserved = RESERVED.contains(&option.name.as_str());
+            if reserved || options.iter().any(|o| o.name == option.name) {
                 return Err(complain("the name is taken".into()));
             }
             let kind = option.kind.checked().map_err(complain)?;

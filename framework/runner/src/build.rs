@@ -1,6 +1,6 @@
 //! How this program was built, as `build.rs` found it.
 
-use hexperiment_core::record::Build;
+use hexperiment_experiment::record::Build;
 
 /// The commit, the compiler and its flags.
 pub(crate) fn build() -> Build {

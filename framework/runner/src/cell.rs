@@ -4,19 +4,19 @@ use std::io::BufRead as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use hexperiment_core::clock::Stopwatch;
-use hexperiment_core::dataset::Dataset;
-use hexperiment_core::experiment::CellPlan;
-use hexperiment_core::measure::{LoadMeter, peak_rss_bytes};
-use hexperiment_core::program::Program;
-use hexperiment_core::program::lower::Lowered;
-use hexperiment_core::record::{Repetition, Setup};
-use hexperiment_core::registry;
-use hexperiment_core::scheme::memory;
-use hexperiment_core::scheme::{Circuit, CompileRequest, KeySet, Parameters, SchemeError};
-use hexperiment_core::security::Protection;
-use hexperiment_core::session::{Session, SessionError};
-use hexperiment_core::task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError};
+use hexperiment_data::Dataset;
+use hexperiment_experiment::CellPlan;
+use hexperiment_experiment::measure::{LoadMeter, peak_rss_bytes};
+use hexperiment_experiment::record::{Repetition, Setup};
+use hexperiment_program::Program;
+use hexperiment_program::lower::Lowered;
+use hexperiment_scheme::memory;
+use hexperiment_scheme::registry;
+use hexperiment_scheme::security::Protection;
+use hexperiment_scheme::{Circuit, CompileRequest, KeySet, Parameters, SchemeError};
+use hexperiment_task::clock::Stopwatch;
+use hexperiment_task::session::{Session, SessionError};
+use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError};
 
 use crate::child;
 use crate::protocol::{FromCell, ToCell};
@@ -64,12 +64,13 @@ pub(crate) struct Compiled {
     pub(crate) prepared: Box<dyn Prepared>,
     pub(crate) lowered: Lowered,
     pub(crate) circuit: Box<dyn Circuit>,
-    pub(crate) compile: hexperiment_core::record::Time,
+    pub(crate) compile: hexperiment_task::ledger::Time,
 }
 
 /// Prepares the task in clear.
 pub(crate) fn prepare(plan: &CellPlan, data: &Dataset) -> Result<Box<dyn Prepared>, TaskError> {
-    let task = registry::task(&plan.cell.task).map_err(|e| TaskError::Options(e.to_string()))?;
+    let task = hexperiment_task::registry::task(&plan.cell.task)
+        .map_err(|e| TaskError::Options(e.to_string()))?;
     task.prepare(PrepareRequest {
         options: &plan.task_options,
         data,

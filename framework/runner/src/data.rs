@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use hexperiment_core::dataset::{manifest, verify};
+use hexperiment_data::{manifest, verify};
 
 use crate::out::{say, tell};
 

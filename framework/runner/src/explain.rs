@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hexperiment_core::dataset::Dataset;
-use hexperiment_core::experiment::{CellPlan, Experiment, Setting};
-use hexperiment_core::record::{Cell, Status};
-use hexperiment_core::registry;
-use hexperiment_core::security::{Protection, Security};
-use hexperiment_core::source::{Complaint, Complaints, printable};
-use hexperiment_core::task::TaskError;
+use hexperiment_data::Dataset;
+use hexperiment_diagnostics::{Complaint, Complaints, printable};
+use hexperiment_experiment::record::{Cell, Status};
+use hexperiment_experiment::{CellPlan, Experiment, Setting};
+use hexperiment_scheme::security::{Protection, Security};
+use hexperiment_task::TaskError;
 
 use crate::cell::{Compiled, Stop, compile, failed, give_memory_back, parameters, prepare};
 use crate::out::{say, tell};
@@ -85,7 +84,10 @@ pub(crate) fn check_input(
 
 /// The option that a task complains of: the first that its words name, as in "`features = 9`".
 fn offending(message: &str, task: &str) -> Option<&'static str> {
-    let options = registry::task(task).ok()?.manifest().options;
+    let options = hexperiment_task::registry::task(task)
+        .ok()?
+        .manifest()
+        .options;
     let spans = message.split('`').skip(1).step_by(2);
     let mut names = spans.filter_map(|span| {
         let word = span.split([' ', '=']).next()?;

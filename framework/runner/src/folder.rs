@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use hexperiment_core::source::{Complaint, files};
+use hexperiment_diagnostics::{Complaint, files};
 
 use crate::latest;
 

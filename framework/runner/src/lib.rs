@@ -20,8 +20,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use hexperiment_core::experiment::Setting;
-use hexperiment_core::source::Complaint;
+use hexperiment_diagnostics::Complaint;
+use hexperiment_experiment::Setting;
 
 use out::{say, tell};
 
@@ -143,7 +143,7 @@ pub fn main() -> ExitCode {
         Verb::List { name } => list::list(name.as_deref()),
         Verb::Data { what, names } => data::data(what == "fetch", &names),
         Verb::Schema => {
-            say!("{:#}", hexperiment_core::experiment::json_schema());
+            say!("{:#}", hexperiment_experiment::json_schema());
             ExitCode::SUCCESS
         }
         Verb::Features => {

@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
-use hexperiment_core::dataset::manifest::{self, Manifest};
-use hexperiment_core::experiment::sections;
-use hexperiment_core::options::{OptionSpec, suggest};
-use hexperiment_core::registry;
-use hexperiment_core::scheme::SchemeManifest;
+use hexperiment_data::manifest;
+use hexperiment_data::manifest::Manifest;
+use hexperiment_diagnostics::suggest;
+use hexperiment_experiment::sections;
+use hexperiment_scheme::SchemeManifest;
+use hexperiment_scheme::options::OptionSpec;
+use hexperiment_scheme::registry;
 
 use crate::out::{self, say};
 use crate::plugins::{BUILT_IN, BuiltIn};
@@ -79,7 +81,7 @@ impl Page {
             say!();
         }
         say!("TASKS ([task] use = …)\n");
-        for task in registry::tasks() {
+        for task in hexperiment_task::registry::tasks() {
             let manifest = task.manifest();
             self.plugin(manifest.name, manifest.doc, &manifest.options);
             say!();
@@ -118,7 +120,7 @@ impl Page {
                 self.library(&manifest);
             }
         }
-        for task in registry::tasks() {
+        for task in hexperiment_task::registry::tasks() {
             let manifest = task.manifest();
             if is_it(manifest.name) {
                 say!("TASK ([task] use = \"{name}\")\n");

@@ -11,7 +11,7 @@ use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hexperiment_core::source::printable;
+use hexperiment_diagnostics::printable;
 
 /// Whether a line of standard output was lost, other than for want of a reader.
 static LOST: AtomicBool = AtomicBool::new(false);

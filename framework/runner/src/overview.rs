@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use hexperiment_core::registry;
-use hexperiment_core::summary::{Records, read_records};
+use hexperiment_experiment::summary::{Records, read_records};
 use hexperiment_reports::{Known, Overview, Runs};
+use hexperiment_scheme::registry;
 
 use crate::folder::RunFolder;
 use crate::out::{self, say, tell};
@@ -152,7 +152,7 @@ fn ran(arguments: &OverviewArguments, file: &Path) -> (Result<PathBuf, String>, 
 
 /// All that is registered.
 fn known() -> Known {
-    let tasks = registry::tasks();
+    let tasks = hexperiment_task::registry::tasks();
     let schemes = registry::schemes();
     Known {
         tasks: tasks.iter().map(|t| t.manifest().name.to_owned()).collect(),

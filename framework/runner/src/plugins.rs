@@ -26,7 +26,7 @@ macro_rules! built_in_schemes {
             use $library as _;
             #[cfg(not(feature = $feature))]
             hexperiment_core::inventory::submit! {
-                hexperiment_core::registry::LeftOutScheme { feature: $feature }
+                hexperiment_scheme::registry::LeftOutScheme { feature: $feature }
             }
         )*
 
@@ -81,7 +81,7 @@ pub(crate) fn features() -> Vec<&'static str> {
 
 /// Makes sure that the linker keeps the registrations above.
 pub(crate) fn link() {
-    debug_assert!(!hexperiment_core::registry::tasks().is_empty());
+    debug_assert!(!hexperiment_task::registry::tasks().is_empty());
 }
 
 /// A shared library of this run, and the scheme that it announces.
@@ -134,7 +134,7 @@ pub(crate) fn environment(scheme: &str) -> (&'static str, OsString) {
 
 #[cfg(test)]
 mod tests {
-    use hexperiment_core::registry;
+    use hexperiment_scheme::registry;
 
     use super::*;
 

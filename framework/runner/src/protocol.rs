@@ -3,8 +3,8 @@
 
 use std::path::PathBuf;
 
-use hexperiment_core::experiment::CellPlan;
-use hexperiment_core::record::{Repetition, Setup};
+use hexperiment_experiment::CellPlan;
+use hexperiment_experiment::record::{Repetition, Setup};
 use serde::{Deserialize, Serialize};
 
 /// What is asked of a cell that is not run.
@@ -85,7 +85,7 @@ pub(crate) enum FromCell {
 
 impl FromCell {
     /// The answer; or a failure, if its numbers cannot have been measured: what is recorded must be
-    /// what [`read_records`](hexperiment_core::summary::read_records) takes.
+    /// what [`read_records`](hexperiment_experiment::summary::read_records) takes.
     pub(crate) fn within_limits(self) -> Self {
         let checked = match &self {
             Self::Ready { setup } => setup.check_limits(),

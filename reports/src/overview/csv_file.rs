@@ -2,8 +2,8 @@
 
 use std::io;
 
-use hexperiment_core::source::printable;
-use hexperiment_core::summary::{COLUMNS, Column};
+use hexperiment_diagnostics::printable;
+use hexperiment_experiment::summary::{COLUMNS, Column};
 
 use super::{Entry, Overview, Shown, words};
 

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hexperiment_core::options::OptionValue;
-use hexperiment_core::record::Run;
-use hexperiment_core::summary::{Records, Row};
+use hexperiment_experiment::record::Run;
+use hexperiment_experiment::summary::{Records, Row};
+use hexperiment_scheme::options::OptionValue;
 
 use crate::units::counted;
 

@@ -12,8 +12,8 @@ mod words;
 use std::io;
 use std::path::Path;
 
-use hexperiment_core::record::Status;
-use hexperiment_core::summary::{Records, rows};
+use hexperiment_experiment::record::Status;
+use hexperiment_experiment::summary::{Records, rows};
 
 use crate::grid::Column;
 use crate::units::counted;

@@ -1,8 +1,8 @@
 //! What stands in a cell, in lines.
 
-use hexperiment_core::record::{Clock, Status};
-use hexperiment_core::security::Protection;
-use hexperiment_core::summary::{Measured, Row};
+use hexperiment_experiment::record::{Clock, Status};
+use hexperiment_experiment::summary::{Measured, Row};
+use hexperiment_scheme::security::Protection;
 
 use super::{Entry, Shown};
 use crate::first_table::{BUSY, INSECURE, client_part, value};

@@ -1,9 +1,9 @@
 //! The table of all tasks and schemes, of records made by hand.
 
-use hexperiment_core::record::Status;
-use hexperiment_core::security::Protection;
-use hexperiment_core::summary::Records;
+use hexperiment_experiment::record::Status;
+use hexperiment_experiment::summary::Records;
 use hexperiment_reports::{Known, Overview, Runs};
+use hexperiment_scheme::security::Protection;
 
 use crate::fixture::{Fixture, factoring, unprotected};
 use crate::same::same;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use fernet::Fernet;
-use hexperiment_core::program::lower::Lowered;
-use hexperiment_core::program::{InputId, OutputId};
-use hexperiment_core::scheme::{
+use hexperiment_program::lower::Lowered;
+use hexperiment_program::{InputId, OutputId};
+use hexperiment_scheme::{
     Ciphertexts, Circuit, Decryptor, Encryptor, Evaluator, KeySet, KeySizes, Parameters,
     SchemeError,
 };

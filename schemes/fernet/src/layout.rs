@@ -1,6 +1,6 @@
 //! How tables are cut into tokens, and how large these are. Public: it follows from the program.
 
-use hexperiment_core::program::Program;
+use hexperiment_program::Program;
 
 /// The table of the program that tokens hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,8 +14,8 @@
 //! places; Fernet itself has no associated data.
 //!
 //! [Fernet]: https://github.com/fernet/spec/blob/master/Spec.md
-//! [no encryption]: hexperiment_core::security::Protection::None
-//! [`Protection::TransportOnly`]: hexperiment_core::security::Protection::TransportOnly
+//! [no encryption]: hexperiment_scheme::security::Protection::None
+//! [`Protection::TransportOnly`]: hexperiment_scheme::security::Protection::TransportOnly
 
 mod circuit;
 mod layout;

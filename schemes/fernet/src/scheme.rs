@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use hexperiment_core::inventory;
-use hexperiment_core::options::{OptionSpec, Options};
-use hexperiment_core::program::Program;
-use hexperiment_core::program::lower::Capabilities;
-use hexperiment_core::registry::SchemePlugin;
-use hexperiment_core::scheme::{
-    Circuit, CompileRequest, OperationCounts, Parameters, Refusal, Scheme, SchemeError,
-    SchemeManifest,
+use hexperiment_program::Program;
+use hexperiment_program::Refusal;
+use hexperiment_program::lower::Capabilities;
+use hexperiment_scheme::inventory;
+use hexperiment_scheme::options::{OptionSpec, Options};
+use hexperiment_scheme::registry::SchemePlugin;
+use hexperiment_scheme::security::{Protection, Security};
+use hexperiment_scheme::{
+    Circuit, CompileRequest, OperationCounts, Parameters, Scheme, SchemeError, SchemeManifest,
 };
-use hexperiment_core::security::{Protection, Security};
 
 use crate::circuit::FernetCircuit;
 use crate::layout::{Held, Layout, Per};

@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use fernet::Fernet;
-use hexperiment_core::scheme::{CiphertextData, SchemeError};
+use hexperiment_scheme::{CiphertextData, SchemeError};
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 

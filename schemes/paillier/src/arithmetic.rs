@@ -1,7 +1,7 @@
 //! The program on integers: scales, coefficients and proven bounds.
 
-use hexperiment_core::program::{Op, Program, Public, ValueId};
-use hexperiment_core::scheme::Refusal;
+use hexperiment_program::Refusal;
+use hexperiment_program::{Op, Program, Public, ValueId};
 use rug::Integer;
 
 use crate::fixed_point::{bits_for, exact_bits};

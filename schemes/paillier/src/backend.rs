@@ -1,6 +1,6 @@
 //! What a library must do for the three roles, and our own on GMP.
 
-use hexperiment_core::scheme::SchemeError;
+use hexperiment_scheme::SchemeError;
 use rug::Integer;
 
 use crate::key::{PublicKey, SecretKey};

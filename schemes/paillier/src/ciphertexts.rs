@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use hexperiment_core::scheme::{CiphertextData, SchemeError};
+use hexperiment_scheme::{CiphertextData, SchemeError};
 use rug::Integer;
 use rug::integer::Order;
 use sha2::{Digest, Sha256};

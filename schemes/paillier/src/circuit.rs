@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use hexperiment_core::program::lower::Lowered;
-use hexperiment_core::program::{InputId, OutputId, ValueId};
-use hexperiment_core::scheme::{
+use hexperiment_program::lower::Lowered;
+use hexperiment_program::{InputId, OutputId, ValueId};
+use hexperiment_scheme::{
     Ciphertexts, Circuit, Decryptor, Encryptor, KeySet, KeySizes, Parameters, SchemeError,
 };
 use ndarray::{Array2, ArrayView2};
@@ -101,7 +101,7 @@ impl Circuit for PaillierCircuit {
         let shared = &self.shared;
         let program = shared.lowered.program();
         if inputs.len() != program.inputs().len() {
-            return Err(hexperiment_core::program::ProgramError::InputCount {
+            return Err(hexperiment_program::ProgramError::InputCount {
                 expected: program.inputs().len(),
                 found: inputs.len(),
             }

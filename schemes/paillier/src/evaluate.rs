@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use hexperiment_core::program::OutputId;
-use hexperiment_core::scheme::{Ciphertexts, Evaluator, SchemeError};
+use hexperiment_program::OutputId;
+use hexperiment_scheme::{Ciphertexts, Evaluator, SchemeError};
 use rayon::prelude::*;
 use rug::Integer;
 
@@ -72,7 +72,7 @@ impl PaillierEvaluator {
     fn inputs<'a>(&self, inputs: &'a [Ciphertexts]) -> Result<Vec<&'a Sealed>, SchemeError> {
         let declared = self.shared.lowered.program().inputs();
         if inputs.len() != declared.len() {
-            return Err(hexperiment_core::program::ProgramError::InputCount {
+            return Err(hexperiment_program::ProgramError::InputCount {
                 expected: declared.len(),
                 found: inputs.len(),
             }

@@ -1,6 +1,6 @@
 //! Keys of the GMP backend: encryption after Damgård, Jurik and Nielsen, decryption by CRT.
 
-use hexperiment_core::scheme::SchemeError;
+use hexperiment_scheme::SchemeError;
 use rug::Integer;
 use rug::integer::Order;
 

@@ -1,6 +1,6 @@
 //! How vectors lie in plaintexts.
 
-use hexperiment_core::scheme::SchemeError;
+use hexperiment_scheme::SchemeError;
 use rug::Integer;
 
 /// Lanes of one plaintext.

@@ -1,6 +1,6 @@
 //! Public integers, and intervals of integers.
 
-use hexperiment_core::program::{Interval, Public};
+use hexperiment_program::{Interval, Public};
 use rug::Integer;
 
 use crate::fixed_point::{decode, encode};
@@ -82,7 +82,7 @@ impl Bounds {
     }
 
     /// The integers that values of `range` become; ends get the room that
-    /// [`hexperiment_core::program::Input::check`] leaves them.
+    /// [`hexperiment_program::Input::check`] leaves them.
     pub(crate) fn of_range(range: Interval, fraction_bits: u32) -> Self {
         let room = 1e-9 * range.width();
         Self {

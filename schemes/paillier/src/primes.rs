@@ -1,6 +1,6 @@
 //! Primes for a modulus.
 
-use hexperiment_core::scheme::SchemeError;
+use hexperiment_scheme::SchemeError;
 use rug::Integer;
 use rug::integer::IsPrime;
 

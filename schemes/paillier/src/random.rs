@@ -1,6 +1,6 @@
 //! Randomness: all of it straight from the operating system.
 
-use hexperiment_core::scheme::SchemeError;
+use hexperiment_scheme::SchemeError;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use rug::Integer;

@@ -13,7 +13,7 @@
 //! - It has no CRT, no short exponents and no simultaneous powers, and num-bigint is not
 //!   constant-time: slow, and simple to follow.
 
-use hexperiment_core::scheme::SchemeError;
+use hexperiment_scheme::SchemeError;
 use num_bigint_02::{BigInt, Sign};
 use paillier_rs::{PrivKey, PubKey};
 use rug::Integer;

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use hexperiment_core::inventory;
-use hexperiment_core::options::{OptionKind, OptionSpec, Options};
-use hexperiment_core::program::OpKind;
-use hexperiment_core::program::lower::{Capabilities, LevelModel};
-use hexperiment_core::registry::SchemePlugin;
-use hexperiment_core::scheme::{
-    Circuit, CompileRequest, OperationCounts, Parameters, Refusal, Scheme, SchemeError,
-    SchemeManifest,
+use hexperiment_program::OpKind;
+use hexperiment_program::Refusal;
+use hexperiment_program::lower::{Capabilities, LevelModel};
+use hexperiment_scheme::inventory;
+use hexperiment_scheme::options::{OptionKind, OptionSpec, Options};
+use hexperiment_scheme::registry::SchemePlugin;
+use hexperiment_scheme::security;
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::{
+    Circuit, CompileRequest, OperationCounts, Parameters, Scheme, SchemeError, SchemeManifest,
 };
-use hexperiment_core::security::{self, SecurityDemand};
 use rug::Integer;
 
 use crate::arithmetic::{Arithmetic, Step};

@@ -1,6 +1,6 @@
 //! How much an error of each value matters at the outputs.
 
-use hexperiment_core::program::{Op, Program, Public, ValueId};
+use hexperiment_program::{Op, Program, Public, ValueId};
 
 use crate::fixed_point::exact_bits;
 

@@ -3,16 +3,16 @@
 //! Its "ciphertexts" are little-endian doubles behind a header of three 32-bit words, so that
 //! sizes and transfer are those of sending the numbers as they are.
 
-use hexperiment_core::inventory;
-use hexperiment_core::options::Options;
-use hexperiment_core::program::lower::{Capabilities, Lowered};
-use hexperiment_core::program::{InputId, OutputId};
-use hexperiment_core::registry::SchemePlugin;
-use hexperiment_core::scheme::{
+use hexperiment_program::lower::{Capabilities, Lowered};
+use hexperiment_program::{InputId, OutputId};
+use hexperiment_scheme::inventory;
+use hexperiment_scheme::options::Options;
+use hexperiment_scheme::registry::SchemePlugin;
+use hexperiment_scheme::security::{Protection, Security};
+use hexperiment_scheme::{
     CiphertextData, Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, Evaluator, KeySet,
     KeySizes, OperationCounts, Parameters, Scheme, SchemeError, SchemeManifest,
 };
-use hexperiment_core::security::{Protection, Security};
 use ndarray::{Array2, ArrayView2};
 
 inventory::submit! { SchemePlugin(&Plaintext) }

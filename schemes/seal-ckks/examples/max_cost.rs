@@ -6,13 +6,13 @@
 
 use std::time::Instant;
 
-use hexperiment_core::clock::Stopwatch;
-use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::program::{
+use hexperiment_program::{
     Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder,
 };
-use hexperiment_core::scheme::{CompileRequest, Scheme};
-use hexperiment_core::security::SecurityDemand;
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::{CompileRequest, Scheme};
+use hexperiment_task::clock::Stopwatch;
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

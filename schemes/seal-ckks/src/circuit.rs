@@ -3,14 +3,15 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use hexperiment_core::program::lower::Lowered;
-use hexperiment_core::program::{InputId, Op, OpKind, OutputId};
-use hexperiment_core::scheme::memory::{hold, left};
-use hexperiment_core::scheme::{
+use hexperiment_program::Refusal;
+use hexperiment_program::lower::Lowered;
+use hexperiment_program::{InputId, Op, OpKind, OutputId};
+use hexperiment_scheme::memory::{hold, left};
+use hexperiment_scheme::security;
+use hexperiment_scheme::{
     CiphertextData, Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, KeySet, KeySizes,
-    OperationCounts, Parameters, Refusal, SchemeError,
+    OperationCounts, Parameters, SchemeError,
 };
-use hexperiment_core::security;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use hexperiment_core::program::{Op, OutputId, Program, Public, ValueId};
-use hexperiment_core::scheme::{Ciphertexts, Evaluator, SchemeError};
+use hexperiment_program::{Op, OutputId, Program, Public, ValueId};
+use hexperiment_scheme::{Ciphertexts, Evaluator, SchemeError};
 use rayon::prelude::*;
 
 use crate::circuit::{Sealed, Shared};

@@ -1,7 +1,7 @@
 //! How vectors lie in slots.
 
-use hexperiment_core::program::{Op, OpKind, Program, Public, ValueId};
-use hexperiment_core::scheme::Refusal;
+use hexperiment_program::Refusal;
+use hexperiment_program::{Op, OpKind, Program, Public, ValueId};
 
 use crate::parameters::shifts;
 

@@ -20,7 +20,7 @@ mod wire;
 
 pub use scheme::SealCkks;
 
-use hexperiment_core::scheme::SchemeError;
+use hexperiment_scheme::SchemeError;
 
 impl From<seal::SealError> for SchemeError {
     fn from(error: seal::SealError) -> Self {

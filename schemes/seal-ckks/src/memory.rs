@@ -6,8 +6,8 @@
 //! against it, at N = 16384 with HEXL and two threads: with 5 primes 158 MiB are counted and 188 MiB
 //! were allocated, with 8 primes 259 and 316 MiB. Pools and the allocator keep the rest: [`MARGIN`].
 
-use hexperiment_core::program::lower::Lowered;
-use hexperiment_core::program::{Op, OpKind, Program, ValueId};
+use hexperiment_program::lower::Lowered;
+use hexperiment_program::{Op, OpKind, Program, ValueId};
 
 use crate::evaluate::rotation_steps;
 use crate::layout::Layout;

@@ -7,8 +7,8 @@
 //! An estimate, not a proof: the tolerance is a multiple of it. In deep circuits those magnitudes
 //! multiply to far too much; there, [`crate::trial`] tries errors out.
 
-use hexperiment_core::program::lower::Lowered;
-use hexperiment_core::program::{Interval, Op, Public, Value, ValueId};
+use hexperiment_program::lower::Lowered;
+use hexperiment_program::{Interval, Op, Public, Value, ValueId};
 
 use crate::parameters::Choice;
 use crate::trial;

@@ -1,9 +1,9 @@
 //! Choosing CKKS parameters for a program.
 
-use hexperiment_core::program::lower::Lowered;
-use hexperiment_core::program::{Op, Program};
-use hexperiment_core::scheme::Refusal;
-use hexperiment_core::security::{SecurityDemand, rlwe_max_log_qp};
+use hexperiment_program::Refusal;
+use hexperiment_program::lower::Lowered;
+use hexperiment_program::{Op, Program};
+use hexperiment_scheme::security::{SecurityDemand, rlwe_max_log_qp};
 
 use crate::layout::least_slots;
 use crate::noise::Noise;

@@ -1,9 +1,9 @@
 //! How good `max` and its like can be: as many levels as the largest ring holds.
 
-use hexperiment_core::program::Program;
-use hexperiment_core::program::lower::{Capabilities, Lowered, lower};
-use hexperiment_core::scheme::Refusal;
-use hexperiment_core::security::SecurityDemand;
+use hexperiment_program::Program;
+use hexperiment_program::Refusal;
+use hexperiment_program::lower::{Capabilities, Lowered, lower};
+use hexperiment_scheme::security::SecurityDemand;
 
 use crate::parameters::Needs;
 

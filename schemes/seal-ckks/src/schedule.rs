@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use hexperiment_core::program::lower::Lowered;
-use hexperiment_core::program::{Op, OutputId, Program, Public, ValueId};
-use hexperiment_core::scheme::SchemeError;
+use hexperiment_program::lower::Lowered;
+use hexperiment_program::{Op, OutputId, Program, Public, ValueId};
+use hexperiment_scheme::SchemeError;
 
 /// Whether a sum of products with these factors needs no scale of its own, so no level.
 pub(crate) fn is_whole<'a>(weights: impl IntoIterator<Item = &'a Public>) -> bool {
@@ -226,9 +226,9 @@ impl<T> Queue<T> {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use hexperiment_core::options::Options;
-    use hexperiment_core::program::{Column, Input, Interval, Output, Party, ProgramBuilder};
-    use hexperiment_core::scheme::Scheme;
+    use hexperiment_program::{Column, Input, Interval, Output, Party, ProgramBuilder};
+    use hexperiment_scheme::Scheme;
+    use hexperiment_scheme::options::Options;
 
     use super::*;
 
@@ -269,7 +269,7 @@ mod tests {
     fn what_is_needed_late_is_computed_late() {
         let options = Options::with_defaults(&crate::SealCkks.manifest().options, []);
         let capabilities = crate::SealCkks.capabilities(&options).unwrap();
-        let lowered = hexperiment_core::program::lower::lower(&deep(), &capabilities).unwrap();
+        let lowered = hexperiment_program::lower::lower(&deep(), &capabilities).unwrap();
         let levels = levels(&lowered);
         for (id, value) in lowered.program().iter() {
             assert!(levels[id.index()] >= lowered.level(id) as usize);

@@ -1,14 +1,13 @@
 //! The plugin.
 
-use hexperiment_core::inventory;
-use hexperiment_core::options::{OptionKind, OptionSpec, OptionValue, Options};
-use hexperiment_core::program::lower::{Approximation, Capabilities, LevelModel, Lowered, lower};
-use hexperiment_core::program::{Fit, OpKind, Program};
-use hexperiment_core::registry::SchemePlugin;
-use hexperiment_core::scheme::{
-    Circuit, CompileRequest, Refusal, Scheme, SchemeError, SchemeManifest,
-};
-use hexperiment_core::security::SecurityDemand;
+use hexperiment_program::Refusal;
+use hexperiment_program::lower::{Approximation, Capabilities, LevelModel, Lowered, lower};
+use hexperiment_program::{Fit, OpKind, Program};
+use hexperiment_scheme::inventory;
+use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue, Options};
+use hexperiment_scheme::registry::SchemePlugin;
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::{Circuit, CompileRequest, Scheme, SchemeError, SchemeManifest};
 
 use crate::circuit::CkksCircuit;
 use crate::precision;

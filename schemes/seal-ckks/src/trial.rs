@@ -5,7 +5,7 @@
 //! here. Inputs are drawn from their whole ranges, and near where functions are steep: operands
 //! that nearly agree, and values near 0.
 
-use hexperiment_core::program::{Input, Interval, Op, Value, apply};
+use hexperiment_program::{Input, Interval, Op, Value, apply};
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -19,7 +19,7 @@
 
 use std::sync::Arc;
 
-use hexperiment_core::scheme::SchemeError;
+use hexperiment_scheme::SchemeError;
 use rayon::prelude::*;
 
 use crate::circuit::{Sealed, Shared};

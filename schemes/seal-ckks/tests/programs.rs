@@ -1,13 +1,13 @@
 //! Programs through the scheme's traits, against the oracle.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::program::{
+use hexperiment_program::{
     Column, Input, InputId, Interval, Op, Output, OutputId, Party, Polynomial, Program,
     ProgramBuilder, Public, Relation, ValueId,
 };
-use hexperiment_core::scheme::{Ciphertexts, Circuit, CompileRequest, Scheme};
-use hexperiment_core::security::SecurityDemand;
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::{Ciphertexts, Circuit, CompileRequest, Scheme};
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

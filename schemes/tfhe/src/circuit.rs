@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use hexperiment_core::program::{InputId, OutputId, Program};
-use hexperiment_core::scheme::{
+use hexperiment_program::{InputId, OutputId, Program};
+use hexperiment_scheme::{
     Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, KeySet, KeySizes, OperationCounts,
     Parameters, SchemeError,
 };

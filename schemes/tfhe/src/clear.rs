@@ -1,7 +1,7 @@
 //! The plan on clear phases: what encrypted evaluation gives without noise.
 
-use hexperiment_core::program::Program;
-use hexperiment_core::scheme::SchemeError;
+use hexperiment_program::Program;
+use hexperiment_scheme::SchemeError;
 use ndarray::Array2;
 
 use crate::plan::{Plan, PlannedFunction, PlannedKind, PlannedOutput, PlannedPart, WholeForm};

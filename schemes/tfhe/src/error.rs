@@ -1,7 +1,8 @@
 //! Why a program has no plan.
 
-use hexperiment_core::program::{Interval, OpKind, ValueId};
-use hexperiment_core::scheme::{Refusal, SchemeError};
+use hexperiment_program::Refusal;
+use hexperiment_program::{Interval, OpKind, ValueId};
+use hexperiment_scheme::SchemeError;
 
 use crate::algebra::TABLE_ENTRIES;
 use crate::parameters::log2_failure;

@@ -1,6 +1,6 @@
 //! The plan on ciphertexts.
 
-use hexperiment_core::scheme::{Ciphertexts, Evaluator, SchemeError};
+use hexperiment_scheme::{Ciphertexts, Evaluator, SchemeError};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;

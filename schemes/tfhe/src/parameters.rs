@@ -3,7 +3,7 @@
 //! Noise is written as a variance on the torus: 1 is a full turn, `2^64` of a ciphertext's
 //! words. The formulas for key switch, bootstrap and modulus switch are the library's own.
 
-use hexperiment_core::security::{Protection, Security, SecurityDemand};
+use hexperiment_scheme::security::{Protection, Security, SecurityDemand};
 use tfhe::core_crypto::commons::noise_formulas::centered_mean_shifted_modulus_switch::centered_binary_shifted_modulus_switch_additive_variance;
 use tfhe::core_crypto::commons::noise_formulas::lwe_keyswitch::keyswitch_additive_variance_132_bits_security_tuniform;
 use tfhe::core_crypto::commons::noise_formulas::lwe_programmable_bootstrap::pbs_variance_132_bits_security_tuniform_fft_mul;

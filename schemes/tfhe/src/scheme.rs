@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use hexperiment_core::inventory;
-use hexperiment_core::options::{OptionSpec, Options};
-use hexperiment_core::program::OpKind;
-use hexperiment_core::program::lower::{Capabilities, LevelModel};
-use hexperiment_core::registry::SchemePlugin;
-use hexperiment_core::scheme::{Circuit, CompileRequest, Scheme, SchemeError, SchemeManifest};
+use hexperiment_program::OpKind;
+use hexperiment_program::lower::{Capabilities, LevelModel};
+use hexperiment_scheme::inventory;
+use hexperiment_scheme::options::{OptionSpec, Options};
+use hexperiment_scheme::registry::SchemePlugin;
+use hexperiment_scheme::{Circuit, CompileRequest, Scheme, SchemeError, SchemeManifest};
 
 use crate::circuit::TfheCircuit;
 

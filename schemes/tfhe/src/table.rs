@@ -19,7 +19,7 @@
 
 use std::sync::Arc;
 
-use hexperiment_core::program::{Interval, LookupTable, Op, apply};
+use hexperiment_program::{Interval, LookupTable, Op, apply};
 
 use crate::parameters::N;
 

@@ -1,13 +1,13 @@
 //! Plans and ciphertexts against the oracle.
 
-use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::program::lower::lower;
-use hexperiment_core::program::{
+use hexperiment_program::lower::lower;
+use hexperiment_program::{
     Column, Input, InputId, Interval, LookupTable, Op, Output, OutputId, Party, Program,
     ProgramBuilder, Public, ValueId,
 };
-use hexperiment_core::scheme::{Circuit, CompileRequest, Scheme};
-use hexperiment_core::security::SecurityDemand;
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::{Circuit, CompileRequest, Scheme};
 use ndarray::Array2;
 
 use crate::Tfhe;

@@ -4,7 +4,7 @@
 //! each number. Results are full, each word rounded to the bits that their noise leaves
 //! meaningful.
 
-use hexperiment_core::scheme::{CiphertextData, SchemeError};
+use hexperiment_scheme::{CiphertextData, SchemeError};
 
 use crate::parameters::SIZE;
 use crate::plan::Plan;

@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use hexperiment_core::dataset::transform::{Standardizer, rank_by_f};
-use hexperiment_core::linear_model::{
+use hexperiment_data::transform::{Standardizer, rank_by_f};
+use hexperiment_task::TaskError;
+use hexperiment_task::linear_model::{
     LogisticTraining, SavedColumn, SavedModel, Unit, check_binary, sigmoid,
 };
-use hexperiment_core::metrics;
-use hexperiment_core::task::TaskError;
+use hexperiment_task::metrics;
 use ndarray::{Array1, Axis};
 
 use crate::series::Series;

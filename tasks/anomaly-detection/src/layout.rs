@@ -9,8 +9,8 @@
 mod gathered;
 mod series;
 
-use hexperiment_core::program::{Column, Interval, Output, Program, ProgramBuilder, ValueId};
-use hexperiment_core::task::{InputTable, Outcome, TaskError};
+use hexperiment_program::{Column, Interval, Output, Program, ProgramBuilder, ValueId};
+use hexperiment_task::{InputTable, Outcome, TaskError};
 
 use crate::detector::Detector;
 use crate::series::Series;

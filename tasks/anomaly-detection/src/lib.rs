@@ -8,17 +8,18 @@ mod layout;
 mod plan;
 mod series;
 
-use hexperiment_core::dataset::Dataset;
-use hexperiment_core::dataset::export::field;
-use hexperiment_core::dataset::gaps::{hide, whole_series};
-use hexperiment_core::inventory;
-use hexperiment_core::metrics;
-use hexperiment_core::options::{OptionKind, OptionSpec};
-use hexperiment_core::program::Program;
-use hexperiment_core::registry::TaskPlugin;
-use hexperiment_core::session::Session;
-use hexperiment_core::task::{
-    Artefact, Metric, Outcome, PrepareRequest, Prepared, Quality, Task, TaskError, TaskManifest,
+use hexperiment_data::Dataset;
+use hexperiment_data::export::field;
+use hexperiment_data::gaps::{hide, whole_series};
+use hexperiment_program::Program;
+use hexperiment_scheme::options::{OptionKind, OptionSpec};
+use hexperiment_task::inventory;
+use hexperiment_task::ledger::{Metric, Quality};
+use hexperiment_task::metrics;
+use hexperiment_task::registry::TaskPlugin;
+use hexperiment_task::session::Session;
+use hexperiment_task::{
+    Artefact, Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest,
 };
 use ndarray::Axis;
 

@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use hexperiment_core::dataset::Dataset;
-use hexperiment_core::dataset::encode::note_on_squeezed;
-use hexperiment_core::linear_model::{LogisticTraining, SavedColumn, Unit, check_binary};
-use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::task::{PrepareRequest, TaskError};
+use hexperiment_data::Dataset;
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_task::encode::note_on_squeezed;
+use hexperiment_task::linear_model::{LogisticTraining, SavedColumn, Unit, check_binary};
+use hexperiment_task::{PrepareRequest, TaskError};
 use ndarray::{Array1, Axis};
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;

@@ -1,10 +1,10 @@
 //! Series as the client encrypts them: in units of its own, clipped, with zeros at the gaps.
 
-use hexperiment_core::dataset::Dataset;
-use hexperiment_core::dataset::gaps::{Fill, Gap, find, whole_series};
-use hexperiment_core::dataset::transform::Spread;
-use hexperiment_core::linear_model::Unit;
-use hexperiment_core::task::TaskError;
+use hexperiment_data::Dataset;
+use hexperiment_data::gaps::{Fill, Gap, find, whole_series};
+use hexperiment_data::transform::Spread;
+use hexperiment_task::TaskError;
+use hexperiment_task::linear_model::Unit;
 use ndarray::{Array2, ArrayView1, Axis};
 
 /// The unit that a sensor's values are sent in, public and part of the model: mean and standard
@@ -123,7 +123,7 @@ fn refuse_infinite(table: &Array2<f64>, names: &[String]) -> Result<(), TaskErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hexperiment_core::dataset::{MissingPolicy, Provenance};
+    use hexperiment_data::{MissingPolicy, Provenance};
     use ndarray::array;
 
     const X: f64 = f64::NAN;

@@ -6,19 +6,17 @@
 
 use std::fmt::Write as _;
 
-use hexperiment_core::dataset::encode::{EncodedTable, Encoding, constant_columns, name_columns};
-use hexperiment_core::dataset::export::field;
-use hexperiment_core::dataset::{Dataset, Partition};
-use hexperiment_core::inventory;
-use hexperiment_core::options::OptionSpec;
-use hexperiment_core::program::{
-    Column, Input, Output, Program, ProgramBuilder, ProgramError, ValueId,
-};
-use hexperiment_core::registry::TaskPlugin;
-use hexperiment_core::session::Session;
-use hexperiment_core::task::{
-    Artefact, InputTable, Metric, Outcome, PrepareRequest, Prepared, Quality, Task, TaskError,
-    TaskManifest,
+use hexperiment_data::export::field;
+use hexperiment_data::{Dataset, Partition};
+use hexperiment_program::{Column, Input, Output, Program, ProgramBuilder, ProgramError, ValueId};
+use hexperiment_scheme::options::OptionSpec;
+use hexperiment_task::encode::{EncodedTable, Encoding, constant_columns, name_columns};
+use hexperiment_task::inventory;
+use hexperiment_task::ledger::{Metric, Quality};
+use hexperiment_task::registry::TaskPlugin;
+use hexperiment_task::session::Session;
+use hexperiment_task::{
+    Artefact, InputTable, Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest,
 };
 use ndarray::{Array1, Axis, concatenate};
 

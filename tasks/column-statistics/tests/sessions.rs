@@ -2,15 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use hexperiment_core::dataset::{Dataset, MissingPolicy, Provenance, Target};
-use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::program::lower::lower;
-use hexperiment_core::program::{OpKind, Program};
-use hexperiment_core::registry;
-use hexperiment_core::scheme::CompileRequest;
-use hexperiment_core::security::SecurityDemand;
-use hexperiment_core::session::Session;
-use hexperiment_core::task::{Outcome, PrepareRequest, Prepared, Task, TaskError};
+use hexperiment_data::{Dataset, MissingPolicy, Provenance, Target};
+use hexperiment_program::lower::lower;
+use hexperiment_program::{OpKind, Program};
+use hexperiment_scheme::CompileRequest;
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_scheme::registry;
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_task::session::Session;
+use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError};
 use ndarray::array;
 use scheme_plaintext as _;
 use task_column_statistics::ColumnStatistics;

@@ -1,8 +1,8 @@
 //! From a data set to numbers: dates become days, categories ranks; every level must be there.
 
-use hexperiment_core::dataset::{Dataset, Label, MissingPolicy, Part, Partition};
-use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::task::TaskError;
+use hexperiment_data::{Dataset, Label, MissingPolicy, Part, Partition};
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_task::TaskError;
 use ndarray::{Array1, Axis};
 
 use crate::level::LEVELS;

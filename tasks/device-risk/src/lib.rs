@@ -13,13 +13,15 @@ mod plan;
 mod sender;
 mod smote;
 
-use hexperiment_core::inventory;
-use hexperiment_core::metrics::{self, ConfusionMatrix};
-use hexperiment_core::program::Program;
-use hexperiment_core::registry::TaskPlugin;
-use hexperiment_core::session::Session;
-use hexperiment_core::task::{
-    Artefact, Metric, Outcome, PrepareRequest, Prepared, Quality, Task, TaskError, TaskManifest,
+use hexperiment_program::Program;
+use hexperiment_task::inventory;
+use hexperiment_task::ledger::{Metric, Quality};
+use hexperiment_task::metrics;
+use hexperiment_task::metrics::ConfusionMatrix;
+use hexperiment_task::registry::TaskPlugin;
+use hexperiment_task::session::Session;
+use hexperiment_task::{
+    Artefact, Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest,
 };
 
 use crate::level::{LEVELS, Scores, decide};

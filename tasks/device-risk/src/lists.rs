@@ -1,8 +1,8 @@
 //! The lists that a run leaves: devices by level, and those to trust and to stop.
 
-use hexperiment_core::dataset::export::field;
-use hexperiment_core::options::{OptionError, Options};
-use hexperiment_core::task::Artefact;
+use hexperiment_data::export::field;
+use hexperiment_scheme::options::{OptionError, Options};
+use hexperiment_task::Artefact;
 
 use crate::level::{LEVELS, Scores, decide, expected};
 use crate::plan::Plan;

@@ -1,9 +1,9 @@
 //! Multinomial logistic regression: three weighted sums.
 
-use hexperiment_core::dataset::encode::EncodedTable;
-use hexperiment_core::linear_model::LinearModel;
-use hexperiment_core::program::{ProgramBuilder, ValueId};
-use hexperiment_core::task::TaskError;
+use hexperiment_program::{ProgramBuilder, ValueId};
+use hexperiment_task::TaskError;
+use hexperiment_task::encode::EncodedTable;
+use hexperiment_task::linear_model::LinearModel;
 use linfa::prelude::*;
 use linfa_logistic::MultiLogisticRegression;
 use ndarray::{Array1, Array2, Array3};

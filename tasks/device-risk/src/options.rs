@@ -1,7 +1,7 @@
 //! The options of the task.
 
-use hexperiment_core::linear_model::Settings;
-use hexperiment_core::options::{OptionKind, OptionSpec, OptionValue};
+use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue};
+use hexperiment_task::linear_model::Settings;
 
 /// All options.
 pub(crate) fn all() -> Vec<OptionSpec> {

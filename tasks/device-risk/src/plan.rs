@@ -1,11 +1,11 @@
 //! What is trained in the clear, and the program that follows from it.
 
-use hexperiment_core::dataset::encode::EncodedTable;
-use hexperiment_core::dataset::transform;
-use hexperiment_core::linear_model::{Features, Settings};
-use hexperiment_core::metrics;
-use hexperiment_core::program::{Output, Program, ProgramBuilder, ValueId};
-use hexperiment_core::task::{InputTable, PrepareRequest, TaskError};
+use hexperiment_data::transform;
+use hexperiment_program::{Output, Program, ProgramBuilder, ValueId};
+use hexperiment_task::encode::EncodedTable;
+use hexperiment_task::linear_model::{Features, Settings};
+use hexperiment_task::metrics;
+use hexperiment_task::{InputTable, PrepareRequest, TaskError};
 use ndarray::{Array3, s};
 
 use crate::columns::{Devices, levels};

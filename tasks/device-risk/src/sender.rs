@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use hexperiment_core::program::{Column, Input, Interval, Party, ProgramBuilder, ValueId};
-use hexperiment_core::task::{InputTable, TaskError};
+use hexperiment_program::{Column, Input, Interval, Party, ProgramBuilder, ValueId};
+use hexperiment_task::{InputTable, TaskError};
 use ndarray::Array2;
 
 use crate::forest::{Grid, Test, Thresholds};

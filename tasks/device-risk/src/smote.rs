@@ -1,7 +1,7 @@
 //! Smaller classes oversampled by synthetic rows: SMOTE (Chawla, Bowyer, Hall, Kegelmeyer,
 //! *SMOTE: Synthetic Minority Over-sampling Technique*, JAIR 16, 2002).
 
-use hexperiment_core::task::TaskError;
+use hexperiment_task::TaskError;
 use ndarray::{Array2, ArrayView1, Axis};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};

@@ -4,15 +4,16 @@
 
 use std::path::Path;
 
-use hexperiment_core::dataset::{Dataset, DatasetRequest, DatasetSource, MissingPolicy, SplitKind};
-use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::program::OpKind;
-use hexperiment_core::program::lower::lower;
-use hexperiment_core::registry;
-use hexperiment_core::scheme::CompileRequest;
-use hexperiment_core::security::SecurityDemand;
-use hexperiment_core::session::Session;
-use hexperiment_core::task::{Artefact, PrepareRequest, Prepared, Quality, Task, TaskError};
+use hexperiment_data::{Dataset, DatasetRequest, DatasetSource, MissingPolicy, SplitKind};
+use hexperiment_program::OpKind;
+use hexperiment_program::lower::lower;
+use hexperiment_scheme::CompileRequest;
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_scheme::registry;
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_task::ledger::Quality;
+use hexperiment_task::session::Session;
+use hexperiment_task::{Artefact, PrepareRequest, Prepared, Task, TaskError};
 use scheme_plaintext as _;
 use task_device_risk::DeviceRisk;
 

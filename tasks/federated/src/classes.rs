@@ -1,8 +1,9 @@
 //! Classes, and scores that tell them.
 
-use hexperiment_core::linear_model::check_binary;
-use hexperiment_core::metrics;
-use hexperiment_core::task::{Metric, TaskError};
+use hexperiment_task::TaskError;
+use hexperiment_task::ledger::Metric;
+use hexperiment_task::linear_model::check_binary;
+use hexperiment_task::metrics;
 use ndarray::{Array1, Array2};
 
 /// More classes than this are taken for a quantity.

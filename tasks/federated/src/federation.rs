@@ -1,12 +1,13 @@
 //! A federation ready to run: who holds what, who uploads when, and what it is measured by.
 
-use hexperiment_core::dataset::encode::Encoding;
-use hexperiment_core::dataset::transform;
-use hexperiment_core::linear_model::{self, Features};
-use hexperiment_core::metrics;
-use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::program::Program;
-use hexperiment_core::task::{PrepareRequest, TaskError};
+use hexperiment_data::transform;
+use hexperiment_program::Program;
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_task::encode::Encoding;
+use hexperiment_task::linear_model;
+use hexperiment_task::linear_model::Features;
+use hexperiment_task::metrics;
+use hexperiment_task::{PrepareRequest, TaskError};
 use ndarray::{Array1, Array2, Axis, concatenate};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;

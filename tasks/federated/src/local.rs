@@ -1,7 +1,7 @@
 //! What a client does with its rows: a logistic model, or for more than two classes a multinomial
 //! one, trained for a while from the common model.
 
-use hexperiment_core::linear_model::{sigmoid, solve};
+use hexperiment_task::linear_model::{sigmoid, solve};
 use ndarray::{Array1, Array2, ArrayView1, Axis, s};
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha20Rng;

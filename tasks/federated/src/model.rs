@@ -4,9 +4,9 @@
 
 use std::path::Path;
 
-use hexperiment_core::dataset::encode::EncodedTable;
-use hexperiment_core::linear_model::{LinearModel, SavedModel};
-use hexperiment_core::task::{Artefact, TaskError};
+use hexperiment_task::encode::EncodedTable;
+use hexperiment_task::linear_model::{LinearModel, SavedModel};
+use hexperiment_task::{Artefact, TaskError};
 use ndarray::{Array2, s};
 
 use crate::classes::Classes;
@@ -94,8 +94,8 @@ pub(crate) fn load(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hexperiment_core::dataset::encode::Encoding;
-    use hexperiment_core::dataset::{Part, Partition};
+    use hexperiment_data::{Part, Partition};
+    use hexperiment_task::encode::Encoding;
     use ndarray::{Array1, array};
 
     fn table(factor: f64) -> EncodedTable {

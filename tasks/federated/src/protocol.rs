@@ -1,8 +1,8 @@
 //! The rounds: in a session, and beside it in the clear.
 
-use hexperiment_core::program::{InputId, OutputId};
-use hexperiment_core::session::{Sealed, Session};
-use hexperiment_core::task::{Outcome, TaskError};
+use hexperiment_program::{InputId, OutputId};
+use hexperiment_task::session::{Sealed, Session};
+use hexperiment_task::{Outcome, TaskError};
 use ndarray::{Array1, Array2, s};
 
 use crate::federation::Federation;

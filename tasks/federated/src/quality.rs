@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use hexperiment_core::metrics;
-use hexperiment_core::task::{Artefact, Metric, Quality, TaskError};
+use hexperiment_task::ledger::{Metric, Quality};
+use hexperiment_task::metrics;
+use hexperiment_task::{Artefact, TaskError};
 use ndarray::ArrayView1;
 
 use crate::federation::Federation;

@@ -1,8 +1,8 @@
 //! The options: described, read and checked against each other.
 
-use hexperiment_core::linear_model;
-use hexperiment_core::options::{OptionKind, OptionSpec, OptionValue, Options};
-use hexperiment_core::task::TaskError;
+use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue, Options};
+use hexperiment_task::TaskError;
+use hexperiment_task::linear_model;
 
 use crate::local::{Local, Method};
 use crate::privacy::{Privacy, Unit};

@@ -1,6 +1,6 @@
 //! Which client holds which rows.
 
-use hexperiment_core::task::TaskError;
+use hexperiment_task::TaskError;
 use rand::Rng;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha20Rng;

@@ -1,9 +1,9 @@
 //! What a client contributes to an aggregate, and what the aggregate does to the common model.
 
-use hexperiment_core::program::{
+use hexperiment_program::{
     Column, Input, Interval, Output, Party, Program, ProgramBuilder, ProgramError,
 };
-use hexperiment_core::task::TaskError;
+use hexperiment_task::TaskError;
 use ndarray::Array2;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
@@ -256,7 +256,7 @@ pub(crate) fn enough(settings: &Settings, present: &[bool]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hexperiment_core::options::{OptionValue, Options};
+    use hexperiment_scheme::options::{OptionValue, Options};
     use ndarray::Array2;
     use rand::Rng as _;
 

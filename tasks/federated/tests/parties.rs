@@ -2,15 +2,15 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 
-use hexperiment_core::options::Options;
-use hexperiment_core::program::lower::lower;
-use hexperiment_core::program::{
+use hexperiment_program::lower::lower;
+use hexperiment_program::{
     Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder,
 };
-use hexperiment_core::registry;
-use hexperiment_core::scheme::CompileRequest;
-use hexperiment_core::security::SecurityDemand;
-use hexperiment_core::session::{Session, SessionError};
+use hexperiment_scheme::CompileRequest;
+use hexperiment_scheme::options::Options;
+use hexperiment_scheme::registry;
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_task::session::{Session, SessionError};
 use ndarray::{Array2, array};
 use scheme_plaintext as _;
 

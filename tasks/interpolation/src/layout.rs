@@ -1,10 +1,10 @@
 //! How series lie in vectors, and the program on them.
 
-use hexperiment_core::program::{
+use hexperiment_program::{
     Column, Input, Interval, Output, Party, Program, ProgramBuilder, ValueId,
 };
-use hexperiment_core::session::Session;
-use hexperiment_core::task::{InputTable, Outcome, TaskError};
+use hexperiment_task::session::Session;
+use hexperiment_task::{InputTable, Outcome, TaskError};
 use ndarray::Array2;
 
 /// How results are computed, whatever the layout.

@@ -12,16 +12,15 @@ mod quality;
 mod series;
 mod steps;
 
-use hexperiment_core::dataset::encode::note_on_squeezed;
-use hexperiment_core::dataset::gaps;
-use hexperiment_core::inventory;
-use hexperiment_core::options::{OptionSpec, Options};
-use hexperiment_core::program::Program;
-use hexperiment_core::registry::TaskPlugin;
-use hexperiment_core::session::Session;
-use hexperiment_core::task::{
-    Outcome, PrepareRequest, Prepared, Quality, Task, TaskError, TaskManifest,
-};
+use hexperiment_data::gaps;
+use hexperiment_program::Program;
+use hexperiment_scheme::options::{OptionSpec, Options};
+use hexperiment_task::encode::note_on_squeezed;
+use hexperiment_task::inventory;
+use hexperiment_task::ledger::Quality;
+use hexperiment_task::registry::TaskPlugin;
+use hexperiment_task::session::Session;
+use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest};
 
 use crate::layout::{Layout, Settings};
 use crate::quality::Measure;

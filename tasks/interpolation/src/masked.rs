@@ -11,8 +11,8 @@
 
 use std::collections::HashMap;
 
-use hexperiment_core::program::{Column, Input, Interval, Party, ValueId};
-use hexperiment_core::task::{InputTable, TaskError};
+use hexperiment_program::{Column, Input, Interval, Party, ValueId};
+use hexperiment_task::{InputTable, TaskError};
 use ndarray::Array2;
 
 use crate::layout::{Draft, Layout, Place, Settings};

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use hexperiment_core::task::{InputTable, TaskError};
+use hexperiment_task::{InputTable, TaskError};
 use ndarray::Array2;
 
 use crate::gaps::Fill;

@@ -4,7 +4,7 @@
 //! All errors are in standard deviations of the sensor's valid values. The median is what a gap
 //! would otherwise be filled with; interpolation must be better to be worth anything.
 
-use hexperiment_core::task::{Metric, Quality};
+use hexperiment_task::ledger::{Metric, Quality};
 
 use crate::series::Series;
 

@@ -1,8 +1,8 @@
 //! The series that a run is about: values hidden, standardised, gaps found.
 
-use hexperiment_core::dataset::Dataset;
-use hexperiment_core::dataset::transform::{Spread, median};
-use hexperiment_core::task::TaskError;
+use hexperiment_data::Dataset;
+use hexperiment_data::transform::{Spread, median};
+use hexperiment_task::TaskError;
 use ndarray::{Array2, ArrayView1};
 
 use crate::gaps::{Fill, Gap, find, hide, whole_series};
@@ -170,7 +170,7 @@ impl Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hexperiment_core::dataset::{MissingPolicy, Provenance};
+    use hexperiment_data::{MissingPolicy, Provenance};
     use ndarray::array;
 
     const X: f64 = f64::NAN;

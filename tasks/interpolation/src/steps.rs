@@ -8,8 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use hexperiment_core::program::Public;
-use hexperiment_core::task::{InputTable, TaskError};
+use hexperiment_program::Public;
+use hexperiment_task::{InputTable, TaskError};
 use ndarray::Array2;
 
 use crate::gaps::Gap;

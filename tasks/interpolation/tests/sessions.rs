@@ -2,18 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use hexperiment_core::dataset::gaps::{Gap, find};
-use hexperiment_core::dataset::{
-    Dataset, DatasetRequest, DatasetSource, MissingPolicy, Provenance,
-};
-use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::program::lower::{Capabilities, lower};
-use hexperiment_core::program::{OpKind, OutputId};
-use hexperiment_core::registry;
-use hexperiment_core::scheme::{Ciphertexts, CompileRequest, Decryptor, SchemeError};
-use hexperiment_core::security::SecurityDemand;
-use hexperiment_core::session::{Session, SessionReport};
-use hexperiment_core::task::{PrepareRequest, Prepared, Quality, Task, TaskError};
+use hexperiment_data::gaps::{Gap, find};
+use hexperiment_data::{Dataset, DatasetRequest, DatasetSource, MissingPolicy, Provenance};
+use hexperiment_program::lower::{Capabilities, lower};
+use hexperiment_program::{OpKind, OutputId};
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_scheme::registry;
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::{Ciphertexts, CompileRequest, Decryptor, SchemeError};
+use hexperiment_task::ledger::Quality;
+use hexperiment_task::session::{Session, SessionReport};
+use hexperiment_task::{PrepareRequest, Prepared, Task, TaskError};
 use ndarray::{Array2, ArrayView1, array};
 use scheme_plaintext as _;
 use task_interpolation::Interpolation;

@@ -7,18 +7,17 @@ mod training;
 
 use std::path::Path;
 
-use hexperiment_core::dataset::encode::EncodedTable;
-use hexperiment_core::dataset::{Partition, transform};
-use hexperiment_core::inventory;
-use hexperiment_core::linear_model::{Features, OneRound, SavedModel, Settings};
-use hexperiment_core::metrics;
-use hexperiment_core::options::{OptionKind, OptionSpec, OptionValue};
-use hexperiment_core::program::{Output, Program, ProgramBuilder};
-use hexperiment_core::registry::TaskPlugin;
-use hexperiment_core::session::Session;
-use hexperiment_core::task::{
-    Outcome, PrepareRequest, Prepared, Quality, Task, TaskError, TaskManifest,
-};
+use hexperiment_data::{Partition, transform};
+use hexperiment_program::{Output, Program, ProgramBuilder};
+use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue};
+use hexperiment_task::encode::EncodedTable;
+use hexperiment_task::inventory;
+use hexperiment_task::ledger::Quality;
+use hexperiment_task::linear_model::{Features, OneRound, SavedModel, Settings};
+use hexperiment_task::metrics;
+use hexperiment_task::registry::TaskPlugin;
+use hexperiment_task::session::Session;
+use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest};
 
 use train::Fitted;
 

@@ -3,9 +3,9 @@
 use linfa::prelude::*;
 use ndarray::{Array1, Array2};
 
-use hexperiment_core::linear_model::LinearModel;
-use hexperiment_core::program::Column;
-use hexperiment_core::task::TaskError;
+use hexperiment_program::Column;
+use hexperiment_task::TaskError;
+use hexperiment_task::linear_model::LinearModel;
 
 /// A feature of which the others, with a constant, explain all but this share (of its norm) is a
 /// sum of them: what is left is rounding.
@@ -94,7 +94,7 @@ fn dependent(features: &Array2<f64>) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hexperiment_core::program::Interval;
+    use hexperiment_program::Interval;
     use ndarray::{Axis, concatenate};
 
     fn noise(i: usize, j: usize) -> f64 {

@@ -3,15 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use hexperiment_core::dataset::{Dataset, MissingPolicy, Provenance, Target};
-use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::program::lower::lower;
-use hexperiment_core::program::{OpKind, Program};
-use hexperiment_core::registry;
-use hexperiment_core::scheme::CompileRequest;
-use hexperiment_core::security::SecurityDemand;
-use hexperiment_core::session::Session;
-use hexperiment_core::task::{Metric, Outcome, PrepareRequest, Prepared, Quality, Task, TaskError};
+use hexperiment_data::{Dataset, MissingPolicy, Provenance, Target};
+use hexperiment_program::lower::lower;
+use hexperiment_program::{OpKind, Program};
+use hexperiment_scheme::CompileRequest;
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_scheme::registry;
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_task::ledger::{Metric, Quality};
+use hexperiment_task::session::Session;
+use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError};
 use ndarray::{Array1, Array2};
 use scheme_plaintext as _;
 use task_linear_regression::LinearRegression;

@@ -1,9 +1,9 @@
 //! Where a score becomes a decision.
 
-use hexperiment_core::linear_model::sigmoid;
-use hexperiment_core::metrics;
-use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::task::TaskError;
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_task::TaskError;
+use hexperiment_task::linear_model::sigmoid;
+use hexperiment_task::metrics;
 
 /// The rule by which samples are called positive.
 #[derive(Clone, Copy, Debug, PartialEq)]

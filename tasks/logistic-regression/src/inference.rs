@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use hexperiment_core::dataset::encode::EncodedTable;
-use hexperiment_core::dataset::{Partition, transform};
-use hexperiment_core::linear_model::{
+use hexperiment_data::{Partition, transform};
+use hexperiment_program::{Output, Program, ProgramBuilder};
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_task::encode::EncodedTable;
+use hexperiment_task::ledger::Quality;
+use hexperiment_task::linear_model::{
     Features, LinearModel, LogisticTraining, OneRound, SavedModel, Settings, check_binary, sigmoid,
 };
-use hexperiment_core::metrics;
-use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::program::{Output, Program, ProgramBuilder};
-use hexperiment_core::session::Session;
-use hexperiment_core::task::{Outcome, PrepareRequest, Prepared, Quality, TaskError};
+use hexperiment_task::metrics;
+use hexperiment_task::session::Session;
+use hexperiment_task::{Outcome, PrepareRequest, Prepared, TaskError};
 
 use crate::decision::Rule;
 

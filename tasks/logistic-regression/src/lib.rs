@@ -6,12 +6,12 @@ mod decision;
 mod inference;
 mod training;
 
-use hexperiment_core::inventory;
-use hexperiment_core::linear_model::Settings;
-use hexperiment_core::metrics;
-use hexperiment_core::options::{OptionKind, OptionSpec};
-use hexperiment_core::registry::TaskPlugin;
-use hexperiment_core::task::{PrepareRequest, Prepared, Task, TaskError, TaskManifest};
+use hexperiment_scheme::options::{OptionKind, OptionSpec};
+use hexperiment_task::inventory;
+use hexperiment_task::linear_model::Settings;
+use hexperiment_task::metrics;
+use hexperiment_task::registry::TaskPlugin;
+use hexperiment_task::{PrepareRequest, Prepared, Task, TaskError, TaskManifest};
 
 inventory::submit! { TaskPlugin(&LogisticRegression) }
 

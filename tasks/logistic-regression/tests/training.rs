@@ -5,17 +5,16 @@
 
 use std::sync::{Arc, Mutex};
 
-use hexperiment_core::dataset::{Dataset, MissingPolicy, Provenance, Target};
-use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::program::lower::lower;
-use hexperiment_core::program::{OpKind, OutputId, Program};
-use hexperiment_core::registry;
-use hexperiment_core::scheme::{
-    Ciphertexts, CompileRequest, Decryptor, Evaluator, KeySet, SchemeError,
-};
-use hexperiment_core::security::SecurityDemand;
-use hexperiment_core::session::{Session, SessionReport};
-use hexperiment_core::task::{Outcome, PrepareRequest, Prepared, Quality, Task, TaskError};
+use hexperiment_data::{Dataset, MissingPolicy, Provenance, Target};
+use hexperiment_program::lower::lower;
+use hexperiment_program::{OpKind, OutputId, Program};
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_scheme::registry;
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::{Ciphertexts, CompileRequest, Decryptor, Evaluator, KeySet, SchemeError};
+use hexperiment_task::ledger::Quality;
+use hexperiment_task::session::{Session, SessionReport};
+use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError};
 use ndarray::{Array1, Array2};
 use scheme_plaintext as _;
 use task_logistic_regression::LogisticRegression;

@@ -7,7 +7,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use hexperiment_core::task::{Artefact, TaskError};
+use hexperiment_task::{Artefact, TaskError};
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 
 use crate::draft::{Pooling, WHITE};

@@ -3,11 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use hexperiment_core::program::{
+use hexperiment_program::{
     Column, Input, InputId, Interval, Output, Party, Program, ProgramBuilder, ValueId,
 };
-use hexperiment_core::session::Session;
-use hexperiment_core::task::{InputTable, Outcome, TaskError};
+use hexperiment_task::session::Session;
+use hexperiment_task::{InputTable, Outcome, TaskError};
 use ndarray::Array2;
 
 use crate::pictures::Plane;

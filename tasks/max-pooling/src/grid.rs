@@ -7,8 +7,8 @@
 //! shared by the windows above each other. A maximum is idempotent: pixels may count twice, so
 //! that runs of any length grow by doubling, in `ceil(log2 n)` steps.
 
-use hexperiment_core::program::ValueId;
-use hexperiment_core::task::TaskError;
+use hexperiment_program::ValueId;
+use hexperiment_task::TaskError;
 use ndarray::Array2;
 
 use crate::draft::{Deep, Draft, Layout, Method, Pooling};

@@ -11,13 +11,14 @@ mod pictures;
 mod quality;
 mod windows;
 
-use hexperiment_core::inventory;
-use hexperiment_core::options::{OptionKind, OptionSpec, Options};
-use hexperiment_core::program::Program;
-use hexperiment_core::registry::TaskPlugin;
-use hexperiment_core::session::Session;
-use hexperiment_core::task::{
-    Artefact, Outcome, PrepareRequest, Prepared, Quality, Task, TaskError, TaskManifest,
+use hexperiment_program::Program;
+use hexperiment_scheme::options::{OptionKind, OptionSpec, Options};
+use hexperiment_task::inventory;
+use hexperiment_task::ledger::Quality;
+use hexperiment_task::registry::TaskPlugin;
+use hexperiment_task::session::Session;
+use hexperiment_task::{
+    Artefact, Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest,
 };
 
 use crate::artefacts::Gallery;

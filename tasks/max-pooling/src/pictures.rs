@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use hexperiment_core::dataset::Dataset;
-use hexperiment_core::dataset::pixels::{COLOURS, GREY, PLACE};
-use hexperiment_core::task::TaskError;
+use hexperiment_data::Dataset;
+use hexperiment_data::pixels::{COLOURS, GREY, PLACE};
+use hexperiment_task::TaskError;
 use ndarray::{Array2, ArrayView1, ArrayView2, s};
 
 use crate::draft::WHITE;

@@ -1,6 +1,6 @@
 //! How well windows were pooled: beside pooling in clear, in grey levels.
 
-use hexperiment_core::task::{Metric, Quality};
+use hexperiment_task::ledger::{Metric, Quality};
 use ndarray::s;
 
 use crate::draft::{Method, Pooling, WHITE};

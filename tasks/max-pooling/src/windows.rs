@@ -2,7 +2,7 @@
 //!
 //! Nothing is shifted: the client has gathered the pixels. Where windows overlap, it repeats them.
 
-use hexperiment_core::task::TaskError;
+use hexperiment_task::TaskError;
 use ndarray::Array2;
 
 use crate::draft::{Draft, Layout, Method, Pooling};

@@ -4,15 +4,16 @@
 
 use std::path::Path;
 
-use hexperiment_core::dataset::{Dataset, DatasetRequest, DatasetSource};
-use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::program::lower::{Capabilities, lower};
-use hexperiment_core::program::{OpKind, OutputId, Program};
-use hexperiment_core::registry;
-use hexperiment_core::scheme::{Ciphertexts, CompileRequest, Decryptor, SchemeError};
-use hexperiment_core::security::SecurityDemand;
-use hexperiment_core::session::{Session, SessionReport};
-use hexperiment_core::task::{Outcome, PrepareRequest, Prepared, Quality, Task, TaskError};
+use hexperiment_data::{Dataset, DatasetRequest, DatasetSource};
+use hexperiment_program::lower::{Capabilities, lower};
+use hexperiment_program::{OpKind, OutputId, Program};
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_scheme::registry;
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::{Ciphertexts, CompileRequest, Decryptor, SchemeError};
+use hexperiment_task::ledger::Quality;
+use hexperiment_task::session::{Session, SessionReport};
+use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError};
 use image::{GrayImage, Luma, Rgb, RgbImage};
 use ndarray::Array2;
 use scheme_plaintext as _;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use hexperiment_core::options::{OptionKind, OptionValue};
-use hexperiment_core::registry;
 use hexperiment_plugin_abi as plugin_abi;
 use hexperiment_runner::child;
+use hexperiment_scheme::options::{OptionKind, OptionValue};
+use hexperiment_scheme::registry;
 use hexperiment_tests::conformance::{Check, Profile, Subject};
 
 use super::{Arguments, Found, Verdict};

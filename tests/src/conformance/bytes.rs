@@ -1,7 +1,7 @@
 //! Bytes from a hostile or broken channel.
 
-use hexperiment_core::program::{Interval, OutputId};
-use hexperiment_core::scheme::{Ciphertexts, SchemeError};
+use hexperiment_program::{Interval, OutputId};
+use hexperiment_scheme::{Ciphertexts, SchemeError};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

@@ -1,6 +1,6 @@
 //! Small programs: at least one for each kind of operation.
 
-use hexperiment_core::program::{
+use hexperiment_program::{
     Column, Input, Interval, LookupTable, Op, OpKind, Output, Party, Polynomial, Program,
     ProgramBuilder, ProgramError, Public, Relation, ValueId,
 };

@@ -3,7 +3,7 @@
 //! That an evaluator cannot be made to decrypt is a matter of types. Evaluating compiles:
 //!
 //! ```
-//! use hexperiment_core::scheme::{Ciphertexts, Evaluator, SchemeError};
+//! use hexperiment_scheme::{Ciphertexts, Evaluator, SchemeError};
 //!
 //! fn server(role: &dyn Evaluator, held: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
 //!     role.evaluate(held)
@@ -13,8 +13,8 @@
 //! and decrypting does not:
 //!
 //! ```compile_fail
-//! use hexperiment_core::program::OutputId;
-//! use hexperiment_core::scheme::{Ciphertexts, Evaluator};
+//! use hexperiment_program::OutputId;
+//! use hexperiment_scheme::{Ciphertexts, Evaluator};
 //!
 //! fn server(role: &dyn Evaluator, held: &[Ciphertexts]) {
 //!     let _ = role.decrypt(OutputId::from_index(0), &held[0]);
@@ -24,14 +24,14 @@
 //! nor can an evaluator be taken for a decryptor:
 //!
 //! ```compile_fail
-//! use hexperiment_core::scheme::{Decryptor, Evaluator};
+//! use hexperiment_scheme::{Decryptor, Evaluator};
 //!
 //! fn server(role: Box<dyn Evaluator>) -> Box<dyn Decryptor> {
 //!     role
 //! }
 //! ```
 
-use hexperiment_core::program::{InputId, OutputId};
+use hexperiment_program::{InputId, OutputId};
 use ndarray::Array2;
 
 use super::Subject;

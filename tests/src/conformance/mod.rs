@@ -1,7 +1,7 @@
 //! What every scheme must do, written once.
 //!
 //! [`conformance!`](macro@crate::conformance) makes one test of each check for one scheme. The checks
-//! know schemes by the traits of `hexperiment_core::scheme` only; a [`Profile`] says how large
+//! know schemes by the traits of `hexperiment_scheme` only; a [`Profile`] says how large
 //! the cases may be, nothing else.
 
 mod bytes;

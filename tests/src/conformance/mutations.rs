@@ -13,8 +13,8 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use hexperiment_core::program::{Interval, OutputId};
-use hexperiment_core::scheme::{Ciphertexts, SchemeError};
+use hexperiment_program::{Interval, OutputId};
+use hexperiment_scheme::{Ciphertexts, SchemeError};
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -1,7 +1,8 @@
 //! Operations against the oracle.
 
-use hexperiment_core::program::{Interval, OpKind, OutputId};
-use hexperiment_core::scheme::{Refusal, SchemeError};
+use hexperiment_program::Refusal;
+use hexperiment_program::{Interval, OpKind, OutputId};
+use hexperiment_scheme::SchemeError;
 
 use super::Subject;
 use super::cases::{self, Draw};

@@ -1,6 +1,6 @@
 //! How large the cases are for the schemes that are built in.
 
-use hexperiment_core::options::OptionValue;
+use hexperiment_scheme::options::OptionValue;
 
 use super::Profile;
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use hexperiment_core::program::lower::Lowered;
-use hexperiment_core::program::{
+use hexperiment_program::lower::Lowered;
+use hexperiment_program::{
     Column, Input, Interval, Op, Output, Party, Polynomial, Program, ProgramBuilder, ProgramError,
     Public, ValueId,
 };
-use hexperiment_core::scheme::SchemeError;
+use hexperiment_scheme::SchemeError;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

@@ -2,8 +2,8 @@
 
 use std::any::Any;
 
-use hexperiment_core::program::{InputId, OutputId};
-use hexperiment_core::scheme::{CiphertextData, Ciphertexts, SchemeError};
+use hexperiment_program::{InputId, OutputId};
+use hexperiment_scheme::{CiphertextData, Ciphertexts, SchemeError};
 use ndarray::{Array2, s};
 
 use super::Subject;

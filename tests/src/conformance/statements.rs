@@ -1,8 +1,8 @@
 //! What a scheme says of itself and of its circuits.
 
-use hexperiment_core::program::Interval;
-use hexperiment_core::scheme::SchemeError;
-use hexperiment_core::security::{Protection, SecurityDemand};
+use hexperiment_program::Interval;
+use hexperiment_scheme::SchemeError;
+use hexperiment_scheme::security::{Protection, SecurityDemand};
 
 use super::Subject;
 use super::cases;

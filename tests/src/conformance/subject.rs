@@ -1,11 +1,11 @@
 //! The scheme under test, and programs made ready on it.
 
-use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::program::lower::{Capabilities, Lowered};
-use hexperiment_core::program::{InputId, OutputId, Program};
-use hexperiment_core::registry;
-use hexperiment_core::scheme::{Ciphertexts, Circuit, CompileRequest, KeySet, Scheme, SchemeError};
-use hexperiment_core::security::{Protection, SecurityDemand};
+use hexperiment_program::lower::{Capabilities, Lowered};
+use hexperiment_program::{InputId, OutputId, Program};
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_scheme::registry;
+use hexperiment_scheme::security::{Protection, SecurityDemand};
+use hexperiment_scheme::{Ciphertexts, Circuit, CompileRequest, KeySet, Scheme, SchemeError};
 use ndarray::Array2;
 
 /// How large the cases may be, where a scheme is slow or coarse.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use hexperiment_core::experiment::sections;
+use hexperiment_experiment::sections;
 
 use crate::conform::conform;
 use crate::harness::{Outcome, Place, repository, text_of};

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::ffi::CString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use hexperiment_core::scheme::SchemeError;
+use hexperiment_scheme::SchemeError;
 
 use crate::abi;
 

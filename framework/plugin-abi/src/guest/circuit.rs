@@ -2,8 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use hexperiment_core::program::{InputId, OutputId};
-use hexperiment_core::scheme::SchemeError;
+use hexperiment_program::{InputId, OutputId};
+use hexperiment_scheme::SchemeError;
 use ndarray::{Array2, ArrayView2};
 
 use super::answer::answer;

@@ -2,7 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use hexperiment_core::scheme::{self, SchemeError};
+use hexperiment_scheme as scheme;
+use hexperiment_scheme::SchemeError;
 
 use super::broken;
 use crate::abi;

@@ -9,12 +9,12 @@ mod handle;
 
 use std::ffi::{CStr, c_char};
 
-use hexperiment_core::options::Options;
-use hexperiment_core::program::Program;
-use hexperiment_core::program::lower::Lowered;
-pub use hexperiment_core::scheme::Scheme;
-use hexperiment_core::scheme::{CompileRequest, SchemeError};
-use hexperiment_core::security::SecurityDemand;
+use hexperiment_program::Program;
+use hexperiment_program::lower::Lowered;
+pub use hexperiment_scheme::Scheme;
+use hexperiment_scheme::options::Options;
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::{CompileRequest, SchemeError};
 
 use crate::abi;
 use crate::wire::{CapabilitiesWire, ManifestWire};
@@ -24,7 +24,7 @@ use handle::{borrow, hand_over};
 /// Exports a scheme from a crate of type `cdylib`: defines `hexperiment_plugin`.
 ///
 /// Takes a constant expression of a type that implements
-/// [`Scheme`](hexperiment_core::scheme::Scheme).
+/// [`Scheme`](hexperiment_scheme::Scheme).
 #[macro_export]
 macro_rules! export_scheme {
     ($scheme:expr $(,)?) => {

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use hexperiment_core::options::Options;
-use hexperiment_core::program::lower::Capabilities;
-use hexperiment_core::registry;
-use hexperiment_core::scheme::{Circuit, CompileRequest, Scheme, SchemeError, SchemeManifest};
+use hexperiment_program::lower::Capabilities;
+use hexperiment_scheme::options::Options;
+use hexperiment_scheme::registry;
+use hexperiment_scheme::{Circuit, CompileRequest, Scheme, SchemeError, SchemeManifest};
 
 use super::load::{LoadError, load};
 use crate::wire::ManifestWire;

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use hexperiment_core::scheme::{CiphertextData, Ciphertexts, SchemeError};
+use hexperiment_scheme::{CiphertextData, Ciphertexts, SchemeError};
 
 use super::reply::MOST_BYTES;
 use super::vtable::Plugin;

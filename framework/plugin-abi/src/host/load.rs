@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use hexperiment_core::registry::{self, DuplicateName};
-use hexperiment_core::scheme::{Scheme, SchemeError};
+use hexperiment_scheme::registry;
+use hexperiment_scheme::registry::DuplicateName;
+use hexperiment_scheme::{Scheme, SchemeError};
 use libloading::Library;
 use sha2::Digest as _;
 

@@ -2,7 +2,8 @@
 
 use std::ffi::{CStr, c_char, c_void};
 
-use hexperiment_core::scheme::{Refusal, SchemeError};
+use hexperiment_program::Refusal;
+use hexperiment_scheme::SchemeError;
 
 use crate::abi;
 

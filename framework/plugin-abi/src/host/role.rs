@@ -3,9 +3,9 @@
 use std::ptr;
 use std::sync::Arc;
 
-use hexperiment_core::program::lower::Lowered;
-use hexperiment_core::program::{InputId, OutputId, ProgramError};
-use hexperiment_core::scheme::{Ciphertexts, Decryptor, Encryptor, Evaluator, SchemeError};
+use hexperiment_program::lower::Lowered;
+use hexperiment_program::{InputId, OutputId, ProgramError};
+use hexperiment_scheme::{Ciphertexts, Decryptor, Encryptor, Evaluator, SchemeError};
 use ndarray::{Array2, ArrayView2};
 
 use super::handle::{Handle, Held};

@@ -4,9 +4,9 @@ use std::ffi::CString;
 use std::ptr;
 use std::sync::Arc;
 
-use hexperiment_core::options::Options;
-use hexperiment_core::program::lower::Capabilities;
-use hexperiment_core::scheme::{
+use hexperiment_program::lower::Capabilities;
+use hexperiment_scheme::options::Options;
+use hexperiment_scheme::{
     Circuit, CompileRequest, Parameters, Scheme, SchemeError, SchemeManifest,
 };
 

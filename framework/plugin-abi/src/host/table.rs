@@ -1,7 +1,7 @@
 //! Tables that cross, of the shapes that the program declares.
 
-use hexperiment_core::program::{InputId, OutputId, Program};
-use hexperiment_core::scheme::SchemeError;
+use hexperiment_program::{InputId, OutputId, Program};
+use hexperiment_scheme::SchemeError;
 use ndarray::{Array2, ArrayView2};
 
 use super::vtable::Plugin;

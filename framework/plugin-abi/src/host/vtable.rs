@@ -3,7 +3,7 @@
 use std::mem::{MaybeUninit, offset_of};
 use std::ptr;
 
-use hexperiment_core::scheme::SchemeError;
+use hexperiment_scheme::SchemeError;
 
 use super::reply::{Collector, MOST_TEXT};
 use crate::abi;

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 use std::mem::offset_of;
 
 use crate::build;
-use hexperiment_core::options::Options;
-use hexperiment_core::program::lower::lower;
-use hexperiment_core::program::{
+use hexperiment_plugin_abi::{abi, announcement, load, register_announced};
+use hexperiment_program::lower::lower;
+use hexperiment_program::{
     Column, Input, InputId, Interval, Output, Party, Program, ProgramBuilder,
 };
-use hexperiment_core::scheme::{CompileRequest, SchemeError};
-use hexperiment_core::security::SecurityDemand;
-use hexperiment_plugin_abi::{abi, announcement, load, register_announced};
+use hexperiment_scheme::options::Options;
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::{CompileRequest, SchemeError};
 use ndarray::Array2;
 
 #[track_caller]

@@ -1,17 +1,17 @@
 //! Plugins in C and in Rust, loaded and run like any other scheme.
 
 use crate::build;
-use hexperiment_core::options::{OptionKind, OptionValue, Options};
-use hexperiment_core::program::lower::{Lowered, lower};
-use hexperiment_core::program::{
+use hexperiment_plugin_abi::load;
+use hexperiment_program::lower::{Lowered, lower};
+use hexperiment_program::{
     Column, Input, InputId, Interval, LookupTable, Op, Output, OutputId, Party, Program,
     ProgramBuilder, Relation, ValueId,
 };
-use hexperiment_core::registry;
-use hexperiment_core::scheme::{Circuit, CompileRequest, Scheme, SchemeError};
-use hexperiment_core::security::SecurityDemand;
-use hexperiment_core::session::Session;
-use hexperiment_plugin_abi::load;
+use hexperiment_scheme::options::{OptionKind, OptionValue, Options};
+use hexperiment_scheme::registry;
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::{Circuit, CompileRequest, Scheme, SchemeError};
+use hexperiment_task::session::Session;
 use ndarray::{Array2, s};
 
 const ROWS: usize = 6;
@@ -84,7 +84,7 @@ fn everything() -> Program {
     let shifted = b.shift(product, -2).unwrap();
     let sigmoid = b.sigmoid(shifted).unwrap();
     let domain = Interval::symmetric(4.0);
-    let p = hexperiment_core::program::Polynomial::from_powers(domain, &[0.3, -1.1, 0.7]).unwrap();
+    let p = hexperiment_program::Polynomial::from_powers(domain, &[0.3, -1.1, 0.7]).unwrap();
     let polynomial = b.polynomial(x[0], p).unwrap();
     let step = b.step(x[0]).unwrap();
     let sign = b.push(Op::Sign(x[1])).unwrap();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use hexperiment_core::record::Run;
+use hexperiment_experiment::record::Run;
 use serde_json::Value;
 use sha2::Digest as _;
 
@@ -189,7 +189,7 @@ fn flat(facts: &mut BTreeMap<String, String>, name: &str, value: &Value) {
     }
 }
 
-fn data(run: &Run) -> impl Iterator<Item = &hexperiment_core::dataset::Provenance> {
+fn data(run: &Run) -> impl Iterator<Item = &hexperiment_data::Provenance> {
     std::iter::once(&run.provenance.data).chain(&run.provenance.further_data)
 }
 

@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use hexperiment_core::dataset;
-use hexperiment_core::experiment::{CellPlan, Expectation, Experiment, Setting};
-use hexperiment_core::measure;
-use hexperiment_core::record::{Cell, Extended, Line, Run, SCHEMA, Status, Stopped};
-use hexperiment_core::registry;
-use hexperiment_core::summary::{self, Finding, RecordWriter, Row};
+use hexperiment_data as dataset;
+use hexperiment_experiment::measure;
+use hexperiment_experiment::record::{Cell, Extended, Line, Run, SCHEMA, Status, Stopped};
+use hexperiment_experiment::summary;
+use hexperiment_experiment::summary::{Finding, RecordWriter, Row};
+use hexperiment_experiment::{CellPlan, Expectation, Experiment, Setting};
+use hexperiment_scheme::registry;
 
 use crate::SettingArguments;
 use crate::cell::give_memory_back;
@@ -305,7 +306,7 @@ impl Runner<'_> {
         };
         match process.ask(&message) {
             Ok(FromCell::Ready { setup }) => {
-                let millis = |t: hexperiment_core::record::Time| t.wall_ns as f64 / 1e6;
+                let millis = |t: hexperiment_task::ledger::Time| t.wall_ns as f64 / 1e6;
                 self.progress.line(&format!(
                     "  {}: ready (compile {:.0} ms, keys {:.0} ms, {})",
                     plan.cell.id,

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use hexperiment_core::experiment::CellPlan;
-use hexperiment_core::options::OptionValue;
-use hexperiment_core::record::Run;
-use hexperiment_core::summary;
+use hexperiment_experiment::CellPlan;
+use hexperiment_experiment::record::Run;
+use hexperiment_experiment::summary;
+use hexperiment_scheme::options::OptionValue;
 
 use super::changes;
 use crate::folder::RunFolder;

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use hexperiment_core::record::Status;
+use hexperiment_experiment::record::Status;
 
 use crate::child::{self, Kept};
 use crate::protocol::{FromCell, ToCell};

@@ -6,7 +6,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use hexperiment_core::source::printable;
+use hexperiment_diagnostics::printable;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::out::tell;

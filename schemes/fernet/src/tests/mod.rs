@@ -3,13 +3,13 @@
 mod bytes;
 mod statements;
 
-use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::program::lower::lower;
-use hexperiment_core::program::{
+use hexperiment_program::lower::lower;
+use hexperiment_program::{
     Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder,
 };
-use hexperiment_core::scheme::{Circuit, CompileRequest, KeySet, Scheme, SchemeError};
-use hexperiment_core::security::SecurityDemand;
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::{Circuit, CompileRequest, KeySet, Scheme, SchemeError};
 use ndarray::Array2;
 
 use crate::Fernet;

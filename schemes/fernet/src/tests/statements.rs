@@ -1,6 +1,6 @@
 //! What the scheme says of itself.
 
-use hexperiment_core::security::Protection;
+use hexperiment_scheme::security::Protection;
 
 use super::*;
 

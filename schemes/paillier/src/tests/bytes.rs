@@ -1,7 +1,7 @@
 //! Bytes that are not ciphertexts, and ciphertexts that are not these.
 
 use super::*;
-use hexperiment_core::options::OptionValue::Flag;
+use hexperiment_scheme::options::OptionValue::Flag;
 
 #[track_caller]
 fn foreign<T>(result: Result<T, SchemeError>, reason: &str) {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::*;
-use hexperiment_core::options::OptionValue::{Flag, Text};
+use hexperiment_scheme::options::OptionValue::{Flag, Text};
 
 const SECURE: SecurityDemand = SecurityDemand {
     bits: 128,

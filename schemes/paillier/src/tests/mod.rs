@@ -6,13 +6,13 @@ mod crosscheck;
 mod programs;
 mod refusals;
 
-use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::program::lower::{Lowered, lower};
-use hexperiment_core::program::{
+use hexperiment_program::lower::{Lowered, lower};
+use hexperiment_program::{
     Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder, ValueId,
 };
-use hexperiment_core::scheme::{Ciphertexts, Circuit, CompileRequest, KeySet, Scheme, SchemeError};
-use hexperiment_core::security::SecurityDemand;
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::{Ciphertexts, Circuit, CompileRequest, KeySet, Scheme, SchemeError};
 use ndarray::Array2;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};

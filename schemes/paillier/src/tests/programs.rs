@@ -1,9 +1,9 @@
 //! Programs of every native operation, packed and unpacked.
 
 use super::*;
-use hexperiment_core::options::OptionValue::{Flag, Text};
-use hexperiment_core::program::{Op, Public};
-use hexperiment_core::session::Session;
+use hexperiment_program::{Op, Public};
+use hexperiment_scheme::options::OptionValue::{Flag, Text};
+use hexperiment_task::session::Session;
 
 fn unpacked() -> Options {
     small(&[("packing", Flag(false))])

@@ -1,7 +1,7 @@
 //! What cannot be done says why; weak parameters are refused.
 
 use super::*;
-use hexperiment_core::options::OptionValue::Integer;
+use hexperiment_scheme::options::OptionValue::Integer;
 
 #[track_caller]
 fn refused(result: Result<Box<dyn Circuit>, SchemeError>, operation: &str, reason: &str) {

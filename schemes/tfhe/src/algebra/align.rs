@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hexperiment_core::program::Interval;
+use hexperiment_program::Interval;
 
 use super::form::Form;
 use super::number::{Limbs, Number};

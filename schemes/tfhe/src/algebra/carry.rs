@@ -25,7 +25,7 @@
 
 use std::sync::Arc;
 
-use hexperiment_core::program::Interval;
+use hexperiment_program::Interval;
 
 use super::align::{Aligned, Pair};
 use super::form::Form;

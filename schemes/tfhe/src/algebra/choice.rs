@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use hexperiment_core::program::Interval;
+use hexperiment_program::Interval;
 
 use super::align::{Aligned, Pair};
 use super::carry::{half_circle_across, half_sum};

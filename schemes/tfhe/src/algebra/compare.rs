@@ -4,7 +4,7 @@
 //! with a public number by a table on the circle, and all such thresholds of a column are read from
 //! one blind rotation. All else is compared by a cascade of bootstraps.
 
-use hexperiment_core::program::{Interval, LookupTable, Relation};
+use hexperiment_program::{Interval, LookupTable, Relation};
 
 use super::carry::Sign;
 use super::form::Form;

@@ -1,6 +1,6 @@
 //! Maxima, choices and magnitudes of whole numbers: what is to be done, decided before anything is.
 
-use hexperiment_core::program::Op;
+use hexperiment_program::Op;
 
 use super::carry::{Extreme, Magnitude};
 use super::choice::Choice;

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use hexperiment_core::program::{Interval, Public};
+use hexperiment_program::{Interval, Public};
 
 use super::source::{Residue, Source};
 

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use hexperiment_core::program::{Interval, LookupTable, Public};
+use hexperiment_program::{Interval, LookupTable, Public};
 
 use super::form::{Form, both, range_of};
 use super::radix::Radix;

@@ -1,6 +1,6 @@
 //! How whole numbers are split into limbs.
 
-use hexperiment_core::program::Interval;
+use hexperiment_program::Interval;
 
 use super::source::ColumnLimb;
 

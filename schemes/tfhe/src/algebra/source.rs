@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hexperiment_core::program::{Interval, LookupTable, Op};
+use hexperiment_program::{Interval, LookupTable, Op};
 
 use super::form::{Form, both};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use hexperiment_core::program::{Interval, Op, Program, Public, ValueId};
+use hexperiment_program::{Interval, Op, Program, Public, ValueId};
 
 use crate::algebra::{LimbOptions, Radix};
 

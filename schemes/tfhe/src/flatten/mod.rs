@@ -8,7 +8,7 @@ mod limbs;
 
 use std::sync::Arc;
 
-use hexperiment_core::program::{Op, Program, Public, Value, ValueId};
+use hexperiment_program::{Op, Program, Public, Value, ValueId};
 
 use crate::algebra::{Exact, Form, LimbOptions, Limbs, Number, Radix, Sources};
 use crate::error::{Inexact, PlanError};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hexperiment_core::program::{LookupTable, Op};
+use hexperiment_program::{LookupTable, Op};
 
 use super::scales::{Use, integral_places};
 use super::whole::Signal;

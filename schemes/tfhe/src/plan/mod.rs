@@ -10,7 +10,7 @@ mod output;
 mod scales;
 mod whole;
 
-use hexperiment_core::program::{Program, Public};
+use hexperiment_program::{Program, Public};
 
 use crate::algebra::{ColumnLimb, LimbOptions, Source};
 use crate::error::PlanError;

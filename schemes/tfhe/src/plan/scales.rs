@@ -11,7 +11,7 @@
 //! All of it follows from ranges, weights and the noise of single sources, before anything is
 //! planned.
 
-use hexperiment_core::program::Public;
+use hexperiment_program::Public;
 
 use crate::algebra::{Form, Function, Source, TABLE_ENTRIES};
 use crate::error::PlanError;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hexperiment_core::program::Public;
+use hexperiment_program::Public;
 
 use super::Planner;
 use super::scales::magnitude;

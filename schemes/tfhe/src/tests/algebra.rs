@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use hexperiment_core::program::lower::lower;
-use hexperiment_core::program::{Interval, LookupTable, Op, Program, Public, apply};
-use hexperiment_core::scheme::Scheme;
+use hexperiment_program::lower::lower;
+use hexperiment_program::{Interval, LookupTable, Op, Program, Public, apply};
+use hexperiment_scheme::Scheme;
 use ndarray::Array2;
 
 use super::options;

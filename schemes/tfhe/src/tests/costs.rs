@@ -38,7 +38,7 @@ fn costs_of_pooling_an_image() {
 #[test]
 #[ignore = "takes a minute and prints costs"]
 fn costs_of_maxima_beside_the_library() {
-    use hexperiment_core::program::InputId;
+    use hexperiment_program::InputId;
     use tfhe::prelude::{FheDecrypt, FheEncrypt, FheMax};
     use tfhe::{ClientKey, ConfigBuilder, FheUint8, generate_keys, set_server_key};
 

@@ -1,10 +1,10 @@
 //! Maxima, choices and magnitudes of whole numbers: exact in clear for programs of all kinds, and
 //! encrypted at the ends of ranges.
 
-use hexperiment_core::program::lower::lower;
-use hexperiment_core::program::{Op, Program, ProgramBuilder, Relation, ValueId};
-use hexperiment_core::scheme::{Circuit, CompileRequest, Scheme, SchemeError};
-use hexperiment_core::security::SecurityDemand;
+use hexperiment_program::lower::lower;
+use hexperiment_program::{Op, Program, ProgramBuilder, Relation, ValueId};
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::{Circuit, CompileRequest, Scheme, SchemeError};
 use ndarray::Array2;
 
 use super::{check, compile, options, program};

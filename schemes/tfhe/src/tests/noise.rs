@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hexperiment_core::program::{Interval, Op, Program, ProgramBuilder, Relation, ValueId};
+use hexperiment_program::{Interval, Op, Program, ProgramBuilder, Relation, ValueId};
 use ndarray::Array2;
 
 use super::random::{LENGTH, Random, planned, program, table};

@@ -1,11 +1,11 @@
 //! Random programs in clear: what plans say of their rounding against the oracle.
 
-use hexperiment_core::program::lower::lower;
-use hexperiment_core::program::{
+use hexperiment_program::lower::lower;
+use hexperiment_program::{
     Column, Input, Interval, LookupTable, Op, Output, Party, Program, ProgramBuilder, Public,
     Relation, ValueId,
 };
-use hexperiment_core::scheme::Scheme;
+use hexperiment_scheme::Scheme;
 use ndarray::Array2;
 
 use super::options;

@@ -1,7 +1,7 @@
 //! What has no plan, and what is said of it.
 
-use hexperiment_core::program::{Interval, LookupTable, Op, OpKind, ProgramBuilder, ValueId};
-use hexperiment_core::scheme::Refusal;
+use hexperiment_program::Refusal;
+use hexperiment_program::{Interval, LookupTable, Op, OpKind, ProgramBuilder, ValueId};
 
 use super::random::{planned, program};
 use crate::error::{Inexact, PlanError};

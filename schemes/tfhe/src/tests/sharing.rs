@@ -1,6 +1,6 @@
 //! The same function of the same argument is bootstrapped once.
 
-use hexperiment_core::program::{Op, ProgramBuilder, Relation, ValueId};
+use hexperiment_program::{Op, ProgramBuilder, Relation, ValueId};
 use ndarray::Array2;
 
 use super::{compile, program};

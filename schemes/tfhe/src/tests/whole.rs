@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use hexperiment_core::program::{Interval, Op, Program, ProgramBuilder, Relation, ValueId};
-use hexperiment_core::scheme::Refusal;
+use hexperiment_program::Refusal;
+use hexperiment_program::{Interval, Op, Program, ProgramBuilder, Relation, ValueId};
 use ndarray::Array2;
 
 use super::random::{LENGTH, Random, planned, program};

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use hexperiment_core::program::{Input, Party, ProgramBuilder, Public};
-use hexperiment_core::task::{InputTable, TaskError};
+use hexperiment_program::{Input, Party, ProgramBuilder, Public};
+use hexperiment_task::{InputTable, TaskError};
 use ndarray::Array2;
 
 use super::{Layout, Wanted};

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use hexperiment_core::program::{Input, Party, ProgramBuilder, Public, ValueId};
-use hexperiment_core::task::{InputTable, TaskError};
+use hexperiment_program::{Input, Party, ProgramBuilder, Public, ValueId};
+use hexperiment_task::{InputTable, TaskError};
 use ndarray::{Array2, s};
 
 use super::{Layout, Wanted};

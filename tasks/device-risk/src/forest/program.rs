@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hexperiment_core::program::{Interval, Op, ProgramBuilder, ProgramError, ValueId};
+use hexperiment_program::{Interval, Op, ProgramBuilder, ProgramError, ValueId};
 
 use super::path::{Literal, shortest};
 use super::{Counts, Forest, Node, Test, Votes};
@@ -197,7 +197,7 @@ impl Forest {
 mod tests {
     use super::super::train::{Sample, Training};
     use super::*;
-    use hexperiment_core::program::{Column, Input, Output, Party};
+    use hexperiment_program::{Column, Input, Output, Party};
     use ndarray::Array2;
 
     /// The program's votes are the forest's, on every row, also on rows unlike those it was

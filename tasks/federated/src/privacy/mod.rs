@@ -4,8 +4,8 @@
 pub(crate) mod accountant;
 pub(crate) mod noise;
 
-use hexperiment_core::options::{OptionValue, Options};
-use hexperiment_core::task::TaskError;
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_task::TaskError;
 
 /// Whose contribution is hidden. Neighbouring data differ in one such unit, whose contribution is
 /// zeros in one of them (of two that both contribute, a group of two: twice the sensitivity); who

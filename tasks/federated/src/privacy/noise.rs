@@ -1,6 +1,6 @@
 //! Gaussian noise that privacy rests on.
 
-use hexperiment_core::task::TaskError;
+use hexperiment_task::TaskError;
 use rand::{Rng, SeedableRng as _};
 use rand_chacha::ChaCha20Rng;
 

@@ -6,9 +6,9 @@
 //! Shoup, *Algorithms in HElib*, CRYPTO 2014, section 4.3): one level. The learning rate is in the
 //! masks that cut the diagonals out.
 
-use hexperiment_core::linear_model::training::{Flat, Moments};
-use hexperiment_core::program::{Interval, ProgramBuilder, ProgramError, ValueId};
-use hexperiment_core::task::TaskError;
+use hexperiment_program::{Interval, ProgramBuilder, ProgramError, ValueId};
+use hexperiment_task::TaskError;
+use hexperiment_task::linear_model::training::{Flat, Moments};
 use ndarray::{Array1, Array2, s};
 
 /// The most that a standardised weight is assumed to be.

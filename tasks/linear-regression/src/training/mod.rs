@@ -8,14 +8,15 @@ mod gradient;
 mod report;
 mod statement;
 
-use hexperiment_core::dataset::transform;
-use hexperiment_core::linear_model::training::{most_that_fit, scored_in_the_clear};
-use hexperiment_core::linear_model::{Features, Settings};
-use hexperiment_core::metrics;
-use hexperiment_core::options::OptionSpec;
-use hexperiment_core::program::Program;
-use hexperiment_core::session::Session;
-use hexperiment_core::task::{Artefact, Outcome, PrepareRequest, Prepared, Quality, TaskError};
+use hexperiment_data::transform;
+use hexperiment_program::Program;
+use hexperiment_scheme::options::OptionSpec;
+use hexperiment_task::ledger::Quality;
+use hexperiment_task::linear_model::training::{most_that_fit, scored_in_the_clear};
+use hexperiment_task::linear_model::{Features, Settings};
+use hexperiment_task::metrics;
+use hexperiment_task::session::Session;
+use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError};
 use ndarray::{Array2, Axis};
 
 use crate::train;

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use hexperiment_core::dataset::encode::EncodedTable;
-use hexperiment_core::linear_model::{LinearModel, SavedModel};
-use hexperiment_core::metrics;
-use hexperiment_core::task::{Artefact, Metric, Quality, TaskError};
+use hexperiment_task::encode::EncodedTable;
+use hexperiment_task::ledger::{Metric, Quality};
+use hexperiment_task::linear_model::{LinearModel, SavedModel};
+use hexperiment_task::metrics;
+use hexperiment_task::{Artefact, TaskError};
 use ndarray::{Array1, s};
 
 /// What is measured beside what every regression's is.

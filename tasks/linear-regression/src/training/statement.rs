@@ -1,11 +1,11 @@
 //! What the server is asked to compute, and the same in clear.
 
-use hexperiment_core::linear_model::training::{Flat, Moments, Order, solve_positive};
-use hexperiment_core::options::Options;
-use hexperiment_core::program::{
+use hexperiment_program::{
     Column, Input, Interval, Output, Party, Program, ProgramBuilder, ProgramError, ValueId,
 };
-use hexperiment_core::task::{InputTable, TaskError};
+use hexperiment_scheme::options::Options;
+use hexperiment_task::linear_model::training::{Flat, Moments, Order, solve_positive};
+use hexperiment_task::{InputTable, TaskError};
 use ndarray::{Array1, Array2, Axis, s};
 
 use super::gradient::Descent;

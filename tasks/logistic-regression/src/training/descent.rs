@@ -1,6 +1,6 @@
 //! Accelerated gradient descent in clear: the same steps that are taken under encryption.
 
-use hexperiment_core::task::TaskError;
+use hexperiment_task::TaskError;
 use ndarray::{Array1, Array2};
 
 /// The most that a weight may be, on standardised features: one deviation more multiplies the odds
@@ -174,7 +174,7 @@ pub(crate) fn penalised(gradient: &Array1<f64>, w: &Array1<f64>, penalty: f64) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hexperiment_core::linear_model::{LogisticTraining, sigmoid};
+    use hexperiment_task::linear_model::{LogisticTraining, sigmoid};
 
     #[test]
     fn momentum_starts_at_none_and_grows() {

@@ -1,12 +1,12 @@
 //! A training part and a test part, and what training in clear makes of them.
 
-use hexperiment_core::dataset::encode::EncodedTable;
-use hexperiment_core::dataset::{Dataset, transform};
-use hexperiment_core::linear_model::training::OddSigmoid;
-use hexperiment_core::linear_model::{
+use hexperiment_data::{Dataset, transform};
+use hexperiment_task::encode::EncodedTable;
+use hexperiment_task::linear_model::training::OddSigmoid;
+use hexperiment_task::linear_model::{
     Features, LinearModel, LogisticTraining, check_binary, sigmoid,
 };
-use hexperiment_core::task::{PrepareRequest, TaskError};
+use hexperiment_task::{PrepareRequest, TaskError};
 use ndarray::{Array1, s};
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;

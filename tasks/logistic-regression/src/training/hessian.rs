@@ -10,13 +10,13 @@
 //! computes the gradient there, as in `refresh`. It has one program for both, and computes in the
 //! first round the moments only, then the gradient only.
 
-use hexperiment_core::linear_model::training::{Flat, Moments, Order, solve_positive};
-use hexperiment_core::program::{
+use hexperiment_program::{
     Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder,
     ProgramError,
 };
-use hexperiment_core::session::Session;
-use hexperiment_core::task::{InputTable, TaskError};
+use hexperiment_task::linear_model::training::{Flat, Moments, Order, solve_positive};
+use hexperiment_task::session::Session;
+use hexperiment_task::{InputTable, TaskError};
 use ndarray::{Array1, Array2, Axis, s};
 
 use super::descent::{SignedRows, penalised};

@@ -11,13 +11,12 @@ mod refresh;
 mod report;
 mod settings;
 
-use hexperiment_core::linear_model::training::{most_that_fit, scored_in_the_clear};
-use hexperiment_core::metrics;
-use hexperiment_core::program::{InputId, OutputId, Program};
-use hexperiment_core::session::{Sealed, Session};
-use hexperiment_core::task::{
-    Artefact, InputTable, Outcome, PrepareRequest, Prepared, Quality, TaskError,
-};
+use hexperiment_program::{InputId, OutputId, Program};
+use hexperiment_task::ledger::Quality;
+use hexperiment_task::linear_model::training::{most_that_fit, scored_in_the_clear};
+use hexperiment_task::metrics;
+use hexperiment_task::session::{Sealed, Session};
+use hexperiment_task::{Artefact, InputTable, Outcome, PrepareRequest, Prepared, TaskError};
 use ndarray::Array2;
 
 pub(crate) use report::MORE_METRICS;

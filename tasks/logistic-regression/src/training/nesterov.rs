@@ -7,10 +7,10 @@
 //! of the sigmoid. Learning rate, momentum and the polynomial's leading coefficient are in the
 //! rows, which have levels to spare. The first iteration, from weights of 0, is a sum of rows.
 
-use hexperiment_core::linear_model::training::{Flat, OddSigmoid};
-use hexperiment_core::program::{
+use hexperiment_program::{
     Column, Input, Interval, Output, Party, Program, ProgramBuilder, ProgramError, Public, ValueId,
 };
+use hexperiment_task::linear_model::training::{Flat, OddSigmoid};
 
 use super::descent::{LARGEST_WEIGHT, Schedule};
 

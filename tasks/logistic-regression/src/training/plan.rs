@@ -1,9 +1,9 @@
 //! What the server is asked to compute: the public numbers of each method's program, and the same
 //! training in clear beside it.
 
-use hexperiment_core::linear_model::training::{Flat, OddSigmoid, Order};
-use hexperiment_core::program::{Program, ProgramError};
-use hexperiment_core::task::TaskError;
+use hexperiment_program::{Program, ProgramError};
+use hexperiment_task::TaskError;
+use hexperiment_task::linear_model::training::{Flat, OddSigmoid, Order};
 
 use super::descent::Schedule;
 use super::fold::{self, Fold};

@@ -1,13 +1,13 @@
 //! The interactive way: in every epoch the server computes the gradient at encrypted weights, and
 //! the key owner decrypts it, steps, and encrypts the weights anew.
 
-use hexperiment_core::linear_model::training::Order;
-use hexperiment_core::program::{
+use hexperiment_program::{
     Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder,
     ProgramError,
 };
-use hexperiment_core::session::{Sealed, Session};
-use hexperiment_core::task::{InputTable, TaskError};
+use hexperiment_task::linear_model::training::Order;
+use hexperiment_task::session::{Sealed, Session};
+use hexperiment_task::{InputTable, TaskError};
 use ndarray::{Array1, Array2};
 
 use super::decrypt_divided;

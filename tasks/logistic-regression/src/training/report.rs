@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use hexperiment_core::linear_model::{LinearModel, SavedModel};
-use hexperiment_core::metrics;
-use hexperiment_core::task::{Artefact, Metric, Outcome, Quality, TaskError};
+use hexperiment_task::ledger::{Metric, Quality};
+use hexperiment_task::linear_model::{LinearModel, SavedModel};
+use hexperiment_task::metrics;
+use hexperiment_task::{Artefact, Outcome, TaskError};
 use ndarray::{Array1, Array2};
 
 use super::fold::{Fold, model};

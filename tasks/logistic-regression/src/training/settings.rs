@@ -1,8 +1,8 @@
 //! What training can be told.
 
-use hexperiment_core::linear_model;
-use hexperiment_core::options::{OptionSpec, Options};
-use hexperiment_core::task::TaskError;
+use hexperiment_scheme::options::{OptionSpec, Options};
+use hexperiment_task::TaskError;
+use hexperiment_task::linear_model;
 
 use crate::decision::Rule;
 

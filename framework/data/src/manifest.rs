@@ -1,0 +1,197 @@
+//! Manifests: what is known of a data set before it is read.
+//!
+//! A manifest is a file `<name>.toml` in a folder `datasets`; those of this project are
+//! compiled in, so that they are there wherever the program runs.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{MissingPolicy, SplitKind};
+use hexperiment_diagnostics::suggest;
+use hexperiment_diagnostics::{Complaint, files, printable, toml_text};
+
+/// One manifest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// What it is.
+    pub title: String,
+    /// Where it comes from: the official page.
+    pub source: String,
+    /// Under which licence.
+    pub licence: String,
+    /// The file's name below the data folders, that of a table or of an image; absent for embedded
+    /// data.
+    pub file: Option<PathBuf>,
+    /// SHA-256 of the file, in hexadecimal; absent where no one official file exists.
+    pub sha256: Option<String>,
+    /// Where the file can be fetched without an account, if anywhere.
+    pub url: Option<String>,
+    /// How to get it otherwise.
+    pub how_to_get: Option<String>,
+    /// Embedded data: `linfa:winequality`, `linfa:diabetes`, `linfa:iris`, `generated:scene`,
+    /// `generated:fleet`.
+    pub builtin: Option<String>,
+    /// Devices of a fleet that is made, where an experiment does not say.
+    pub devices: Option<u64>,
+    /// The seed that it is made from, where an experiment does not say.
+    pub generator_seed: Option<u64>,
+    /// One character between fields.
+    #[serde(default = "comma")]
+    pub delimiter: char,
+    /// Whether the first line names the columns; without it they are `c0`, `c1`, ….
+    #[serde(default = "yes")]
+    pub header: bool,
+    /// The column to be predicted.
+    pub target: Option<String>,
+    /// A second file, beside the first, whose first column is the target.
+    pub target_file: Option<PathBuf>,
+    /// SHA-256 of the target's file, in hexadecimal.
+    pub target_sha256: Option<String>,
+    /// The target becomes 1 where it is above this number, else 0.
+    pub target_above: Option<f64>,
+    /// Columns kept as text.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// Columns of categories, each of which becomes a column of 0 and 1.
+    #[serde(default)]
+    pub one_hot: Vec<String>,
+    /// Columns that are not read.
+    #[serde(default)]
+    pub drop: Vec<String>,
+    /// What stands for a missing value, besides an empty field and `NA`.
+    pub missing_marker: Option<String>,
+    /// What is usually done about missing values.
+    #[serde(default)]
+    pub missing: MissingPolicy,
+    /// How it is usually split.
+    #[serde(default)]
+    pub split: SplitKind,
+}
+
+fn comma() -> char {
+    ','
+}
+
+fn yes() -> bool {
+    true
+}
+
+include!(concat!(env!("OUT_DIR"), "/manifests.rs"));
+
+/// The names of the manifests in `folder` and of those compiled in.
+pub fn names(folder: Option<&Path>) -> Vec<String> {
+    let mut names: Vec<String> = BUILT_IN
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
+    let files = folder
+        .and_then(|f| std::fs::read_dir(f).ok())
+        .into_iter()
+        .flatten()
+        .flatten();
+    names.extend(files.filter_map(|entry| {
+        let path = entry.path();
+        let is_manifest = path.extension().is_some_and(|e| e == "toml");
+        is_manifest.then(|| path.file_stem().map(|s| s.to_string_lossy().into_owned()))?
+    }));
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Reads the manifest called `name`: from `folder` if it is there, else the one compiled in.
+pub fn find(name: &str, folder: Option<&Path>) -> Result<Manifest, Complaint> {
+    let own = folder
+        .map(|f| f.join(format!("{name}.toml")))
+        .filter(|p| p.exists());
+    if let Some(path) = own {
+        let help = "it is taken for the manifest of a data set";
+        let text = files::read_text(&path, files::TEXT, help)?;
+        return parse(&text, &path);
+    }
+    if let Some((_, text)) = BUILT_IN.iter().find(|(n, _)| *n == name) {
+        return parse(
+            text,
+            &PathBuf::from(format!("experiments/datasets/{name}.toml")),
+        );
+    }
+    let known = names(folder);
+    let hint = suggest(name, known.iter().map(String::as_str))
+        .map(|s| format!("did you mean `{s}`? "))
+        .unwrap_or_default();
+    Err(Complaint::new(
+        folder.unwrap_or(Path::new("experiments/datasets")),
+        format!("there is no data set `{}`", printable::cut(name, 60)),
+    )
+    .about("use")
+    .help(format!(
+        "{hint}known: {}; or write `path = \"my.csv\"` in place of `use`",
+        printable::list(known.iter().map(String::as_str), 40)
+    )))
+}
+
+fn parse(text: &str, path: &Path) -> Result<Manifest, Complaint> {
+    let manifest: Manifest = toml::from_str(text).map_err(|e| {
+        toml_text::complaint(path, text, &e)
+            .help("a manifest is written as those in `experiments/datasets` are")
+    })?;
+    for (key, columns) in [("labels", &manifest.labels), ("drop", &manifest.drop)] {
+        let mut seen = HashSet::new();
+        if let Some(twice) = columns.iter().find(|column| !seen.insert(*column)) {
+            let found = printable::quoted(twice);
+            let problem = format!("`{key}`: found {found} twice, expected each column once");
+            return Err(Complaint::new(path, problem).help("leave one of them out"));
+        }
+    }
+    if manifest.file.is_some() == manifest.builtin.is_some() {
+        let found = if manifest.file.is_some() {
+            "both"
+        } else {
+            "neither"
+        };
+        let problem = format!("found {found}, expected either a `file` or a `builtin`");
+        return Err(Complaint::new(path, problem).help("`builtin` is for embedded data"));
+    }
+    if !manifest.delimiter.is_ascii() {
+        let found = manifest.delimiter;
+        let problem = format!("`delimiter`: found {found:?}, expected one ASCII character");
+        return Err(Complaint::new(path, problem).help("save the file with commas or tabs"));
+    }
+    Ok(manifest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_manifest_of_the_project_is_sound() {
+        assert!(BUILT_IN.len() >= 5);
+        for (name, _) in BUILT_IN {
+            let manifest = find(name, None).unwrap();
+            let reachable = manifest.builtin.is_some()
+                || manifest.url.is_some()
+                || manifest.how_to_get.is_some();
+            assert!(reachable, "{name}: no word on how to get it");
+        }
+    }
+
+    #[test]
+    fn a_near_miss_is_suggested() {
+        let complaint = find("framinghan", None).unwrap_err();
+        assert!(
+            complaint.to_string().contains("did you mean `framingham`?"),
+            "{complaint}"
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_has_its_line() {
+        let text = "title = \"t\"\nsource = \"s\"\nlicence = \"l\"\nfiel = \"x\"\n";
+        let complaint = parse(text, Path::new("m.toml")).unwrap_err();
+        assert_eq!(complaint.line, Some(4), "{complaint}");
+    }
+}

@@ -1,0 +1,231 @@
+//! From text to a checked experiment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+use super::matrix::{Varied, check_matrix};
+use super::parse::{Checker, Given, in_order};
+use super::plugins::{check_schemes, check_task};
+use super::rules::{BOTH, KEEP_ONE, check_dataset, check_name, check_run};
+use super::settings::{Edited, Place, Setting};
+use super::{Experiment, expect, sections};
+use hexperiment_data::manifest;
+use hexperiment_data::manifest::Manifest;
+use hexperiment_diagnostics::{Complaint, Complaints, printable, toml_text};
+use hexperiment_scheme::options::{OptionSpec, OptionValue, Options};
+
+const SECTIONS: [&str; 7] = [
+    "experiment",
+    "dataset",
+    "task",
+    "scheme",
+    "matrix",
+    "run",
+    "expect",
+];
+
+/// TOML, or a complaint that says where it is not.
+fn parsed<'t>(text: &'t str, file: &Path) -> Result<DeTable<'t>, Complaint> {
+    let root = DeTable::parse(text).map_err(|e| {
+        let mut complaint = toml_text::complaint(file, text, &e);
+        complaint.message = format!("not TOML: {}", complaint.message);
+        complaint
+            .help("texts are in quotes, sections in [brackets], lists in [a, b], each key once")
+    })?;
+    Ok(root.into_inner())
+}
+
+pub(super) fn check(
+    text: &str,
+    file: &Path,
+    settings: &[Setting],
+) -> Result<Experiment, Complaints> {
+    parsed(text, file)?;
+    let edited = Edited::new(text, file, settings)?;
+    let root = &parsed(edited.text(), file)?;
+    let mut checker = Checker::new(&edited, file);
+    checker.few(|checker| {
+        let known = |key: &str| SECTIONS.contains(&key);
+        for (key, _) in in_order(root) {
+            let (place, key) = (key.span().start, key.get_ref().as_ref());
+            if !known(key) {
+                let hint = checker.hint(key, SECTIONS, ['[', ']']);
+                let message = format!("unknown section [{}]", printable::cut(key, 60));
+                let help = format!("{hint}known: {}", SECTIONS.join(", "));
+                checker.complain(place, message, Some(help));
+            }
+        }
+    });
+    let about = required(&mut checker, root, "experiment", &sections::experiment());
+    let dataset = required(&mut checker, root, "dataset", &sections::dataset());
+    check_name(&mut checker, &about);
+    check_dataset(&mut checker, &dataset, root);
+    let run = match checker.table(root, "run") {
+        Some((table, offset)) => checker.section("[run]", table, offset, &sections::run()),
+        None => Given::new(),
+    };
+    let (time_limit, memory_limit) = check_run(&mut checker, &run);
+    let task = check_task(&mut checker, root);
+    let schemes = check_schemes(&mut checker, root);
+    let insecure = matches!(run.get("insecure"), Some((OptionValue::Flag(true), _)));
+    let matrix = check_matrix(&mut checker, root, task.as_ref(), &schemes, insecure);
+    for varied in &matrix {
+        let contradicts = (varied.key == "dataset.path" && dataset.contains_key("use"))
+            || (varied.key == "dataset.use" && dataset.contains_key("path"));
+        if contradicts {
+            checker.complain(varied.place, BOTH.into(), Some(KEEP_ONE.into()));
+        }
+    }
+    let labels: Vec<String> = schemes.iter().map(|s| s.label.clone()).collect();
+    let expectations = match checker.table(root, "expect") {
+        Some((table, _)) => {
+            let known = task
+                .as_ref()
+                .and_then(|t| hexperiment_task::registry::task(&t.name).ok());
+            let metrics = known.map_or(vec![], |t| t.manifest().metrics);
+            expect::expectations(&mut checker, table, &labels, &metrics)
+        }
+        None => vec![],
+    };
+    let (Some(task), true) = (task, checker.complaints.is_empty()) else {
+        checker.complaints.sort_by_key(|complaint| complaint.line);
+        return Err(Complaints(checker.complaints));
+    };
+    let manifests = manifests(&checker, &dataset, &matrix);
+    let text_of = |key: &str| match about.get(key) {
+        Some((OptionValue::Text(t), _)) => t.clone(),
+        _ => String::new(),
+    };
+    let places = places(&edited, root, &matrix);
+    let experiment = Experiment {
+        file: file.to_owned(),
+        name: text_of("name"),
+        question: text_of("question"),
+        caveats: text_of("caveats"),
+        dataset: options(&sections::dataset(), dataset),
+        task,
+        schemes,
+        matrix: matrix.into_iter().map(Varied::into_values).collect(),
+        run: run_options(run),
+        time_limit,
+        memory_limit,
+        expectations,
+        manifests,
+        places,
+        text: edited.text().to_owned(),
+        settings: settings.to_vec(),
+    };
+    names_are_distinct(&experiment)?;
+    Ok(experiment)
+}
+
+/// Two cells of one name could not be told apart in records: a label may look like that of another
+/// with a point of the matrix.
+fn names_are_distinct(experiment: &Experiment) -> Result<(), Complaint> {
+    let mut seen = BTreeSet::new();
+    for plan in experiment.cells() {
+        if let Some(id) = seen.replace(plan.cell.id) {
+            let message = format!("found two cells called `{id}`, expected one of each name");
+            let complaint = experiment.complaint_at(experiment.places.get("matrix"), message);
+            return Err(complaint.help(
+                "a cell is called by its label and its values in [matrix]: change a `label`",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Where the sections of a task and its data stand, and the keys in them; what the matrix varies,
+/// it varies there, each value in a place of its own.
+fn places(text: &Edited<'_>, root: &DeTable<'_>, matrix: &[Varied]) -> BTreeMap<String, Place> {
+    let mut places = BTreeMap::new();
+    for section in ["task", "dataset", "matrix"] {
+        let Some(value) = root.get(section) else {
+            continue;
+        };
+        places.insert(section.to_owned(), text.place(value.span().start));
+        let DeValue::Table(table) = value.get_ref() else {
+            continue;
+        };
+        for (key, value) in table.iter().filter(|_| section != "matrix") {
+            // A setting may have put its value behind a key of the file.
+            let place = match text.place(value.span().start) {
+                Place::Line(_) => text.place(key.span().start),
+                setting @ Place::Setting(_) => setting,
+            };
+            places.insert(format!("{section}.{}", key.get_ref()), place);
+        }
+    }
+    for Varied { key, place, values } in matrix {
+        places.insert(key.clone(), text.place(*place));
+        for (value, place) in values {
+            places.insert(place_of(key, value), text.place(*place));
+        }
+    }
+    places
+}
+
+/// What the place of a value in the matrix is filed under.
+pub(super) fn place_of(key: &str, value: &OptionValue) -> String {
+    format!("{key} = {value}")
+}
+
+/// The manifests of all data sets that the experiment uses, by name; all were found before.
+fn manifests(
+    checker: &Checker<'_>,
+    dataset: &Given,
+    matrix: &[Varied],
+) -> BTreeMap<String, Manifest> {
+    let varied = matrix.iter().filter(|varied| varied.key == "dataset.use");
+    let folder = checker.manifests();
+    varied
+        .flat_map(|varied| &varied.values)
+        .chain(dataset.get("use"))
+        .filter_map(|(value, _)| match value {
+            OptionValue::Text(name) => {
+                let manifest = manifest::find(name, folder.as_deref()).ok()?;
+                Some((name.clone(), manifest))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+pub(super) fn options(specs: &[OptionSpec], given: Given) -> Options {
+    Options::with_defaults(specs, given.into_iter().map(|(k, (v, _))| (k, v)))
+}
+
+/// The section [run], its default of `threads` that of this machine.
+fn run_options(given: Given) -> Options {
+    let mut run = options(&sections::run(), given);
+    if run.get("threads").is_none() {
+        run.set("threads", OptionValue::Integer(processors() as i64));
+    }
+    run
+}
+
+fn required(
+    checker: &mut Checker<'_>,
+    root: &DeTable<'_>,
+    name: &str,
+    specs: &[OptionSpec],
+) -> Given {
+    if !root.contains_key(name) {
+        let help = format!("add a section [{name}]; README.md shows a whole file");
+        checker
+            .complaints
+            .push(Complaint::new(checker.file, format!("there is no [{name}]")).help(help));
+        return Given::new();
+    }
+    match checker.table(root, name) {
+        Some((table, offset)) => checker.section(&format!("[{name}]"), table, offset, specs),
+        None => Given::new(),
+    }
+}
+
+/// Processors that this process may use.
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

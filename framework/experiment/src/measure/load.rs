@@ -1,0 +1,115 @@
+//! How busy the machine is.
+
+use std::fs;
+
+use crate::record::{Load, Schedule};
+
+/// Load averages of 1, 5 and 15 minutes; `None` where the system does not say.
+pub fn load_averages() -> Option<[f64; 3]> {
+    averages(&fs::read_to_string("/proc/loadavg").ok()?)
+}
+
+/// Of the text of `/proc/loadavg`.
+fn averages(text: &str) -> Option<[f64; 3]> {
+    let mut numbers = text.split_whitespace().map(|word| word.parse().ok());
+    Some([numbers.next()??, numbers.next()??, numbers.next()??])
+}
+
+/// Looks at the machine before and after some work of this process.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadMeter {
+    start: Option<f64>,
+    schedule: Option<Schedule>,
+}
+
+impl LoadMeter {
+    /// Starts now.
+    pub fn start() -> Self {
+        Self {
+            start: load_averages().map(|[minute, ..]| minute),
+            schedule: schedule(),
+        }
+    }
+
+    /// How busy the machine was since then. Threads that ended meanwhile do not count.
+    pub fn finish(self) -> Load {
+        let since = |now: Schedule, then: Schedule| Schedule {
+            ran_ns: now.ran_ns.saturating_sub(then.ran_ns),
+            waited_ns: now.waited_ns.saturating_sub(then.waited_ns),
+        };
+        Load {
+            start: self.start,
+            end: load_averages().map(|[minute, ..]| minute),
+            schedule: schedule()
+                .zip(self.schedule)
+                .map(|(now, then)| since(now, then)),
+        }
+    }
+}
+
+/// All threads of this process together; `None` where the system does not count.
+fn schedule() -> Option<Schedule> {
+    let mut all = Schedule::default();
+    for thread in fs::read_dir("/proc/self/task").ok()? {
+        // A thread may end while this looks.
+        let Ok(text) = fs::read_to_string(thread.ok()?.path().join("schedstat")) else {
+            continue;
+        };
+        let Schedule { ran_ns, waited_ns } = of_thread(&text)?;
+        all.ran_ns += ran_ns;
+        all.waited_ns += waited_ns;
+    }
+    // Some systems have the file, and count nothing.
+    (all.ran_ns > 0).then_some(all)
+}
+
+/// Of the text of `schedstat`: time on a processor, time waiting for one, slices.
+fn of_thread(text: &str) -> Option<Schedule> {
+    let mut numbers = text.split_whitespace().map(|word| word.parse().ok());
+    Some(Schedule {
+        ran_ns: numbers.next()??,
+        waited_ns: numbers.next()??,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_the_system() {
+        assert_eq!(
+            averages("2.14 1.88 1.16 5/127 24892\n"),
+            Some([2.14, 1.88, 1.16])
+        );
+        assert_eq!(averages("2.14 x 1.16"), None);
+        assert_eq!(averages(""), None);
+        let schedule = Schedule {
+            ran_ns: 114_046,
+            waited_ns: 2_208_941,
+        };
+        assert_eq!(of_thread("114046 2208941 2\n"), Some(schedule));
+        assert_eq!(of_thread("114046"), None);
+        assert!((schedule.share_waited().unwrap() - 0.9509).abs() < 1e-4);
+        assert_eq!(Schedule::default().share_waited(), None);
+    }
+
+    #[test]
+    fn work_is_counted() {
+        let meter = LoadMeter::start();
+        let watch = hexperiment_task::clock::Stopwatch::start();
+        let mut x = 1_u64;
+        while watch.elapsed().cpu_ns < 50_000_000 {
+            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        }
+        std::hint::black_box(x);
+        let schedule = meter.finish().schedule;
+        let counts = fs::exists("/proc/self/schedstat").unwrap();
+        assert_eq!(schedule.is_some(), counts);
+        // The system brings the account up to date at its ticks.
+        assert!(
+            schedule.is_none_or(|s| s.ran_ns >= 20_000_000),
+            "{schedule:?}"
+        );
+    }
+}

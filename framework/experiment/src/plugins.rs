@@ -1,0 +1,187 @@
+//! The sections whose options a plugin declares: `[task]` and `[[scheme]]`.
+
+use std::collections::HashSet;
+
+use toml::de::{DeTable, DeValue};
+
+use super::check::options;
+use super::matrix::MOST_CELLS;
+use super::parse::{Checker, describe};
+use super::{PluginChoice, sections};
+use hexperiment_diagnostics::{Complaint, printable};
+use hexperiment_scheme::options::{OptionSpec, OptionValue};
+use hexperiment_scheme::registry;
+
+/// Characters of a label: more would leave no room for the table that it stands in.
+const LONGEST_LABEL: usize = 100;
+
+/// The options of a plugin's section, once its name is known.
+fn plugin(
+    checker: &mut Checker<'_>,
+    section: &str,
+    table: &DeTable<'_>,
+    offset: usize,
+    label: bool,
+    manifest: impl Fn(&str) -> Result<Vec<OptionSpec>, registry::UnknownPlugin>,
+) -> Option<(PluginChoice, usize)> {
+    let Some(name) = table.get("use") else {
+        let help = Some(format!("write `use = \"…\"` in {section}"));
+        checker.complain(offset, format!("{section} lacks `use`"), help);
+        return None;
+    };
+    let at = name.span().start;
+    let DeValue::String(name) = name.get_ref() else {
+        let found = describe(name.get_ref());
+        checker.complain(
+            at,
+            format!("`use` in {section}: found {found}, expected a name"),
+            Some("`list` shows the names; they are in quotes".into()),
+        );
+        return None;
+    };
+    let own = match manifest(name) {
+        Ok(own) => own,
+        Err(unknown) => {
+            let (message, help) = match unknown.feature {
+                Some(feature) => (
+                    unknown.problem(),
+                    format!(
+                        "`cargo xtask run` builds what an experiment names; by hand: cargo build \
+                         --release --features {feature}"
+                    ),
+                ),
+                None => {
+                    let hint = unknown
+                        .suggestion
+                        .map(|s| format!("did you mean \"{s}\"? "))
+                        .unwrap_or_default();
+                    let name = printable::cut(name, 60);
+                    (
+                        format!("there is no {} \"{name}\"", unknown.what),
+                        format!("{hint}known: {}", unknown.known.join(", ")),
+                    )
+                }
+            };
+            checker.complain(at, message, Some(help));
+            return None;
+        }
+    };
+    let shared = sections::plugin(label);
+    let specs: Vec<OptionSpec> = shared.iter().chain(&own).cloned().collect();
+    let mut given = checker.section(section, table, offset, &specs);
+    let label = match given.remove("label") {
+        Some((OptionValue::Text(label), at)) => {
+            let length = label.chars().count();
+            if label.trim().is_empty() || !printable::is_plain(&label) || length > LONGEST_LABEL {
+                let found = printable::quoted(&label);
+                let message = format!(
+                    "`label` in {section}: found {found} of {length} characters, expected a name of at \
+                     most {LONGEST_LABEL}"
+                );
+                let help = "tables call the row so: one line with something to read in it";
+                checker.complain(at, message, Some(help.into()));
+            }
+            label
+        }
+        _ => name.as_ref().to_owned(),
+    };
+    given.remove("use");
+    Some((
+        PluginChoice {
+            name: name.as_ref().to_owned(),
+            label,
+            options: options(&own, given),
+        },
+        at,
+    ))
+}
+
+pub(super) fn check_task(checker: &mut Checker<'_>, root: &DeTable<'_>) -> Option<PluginChoice> {
+    if !root.contains_key("task") {
+        let names: Vec<&str> = hexperiment_task::registry::tasks()
+            .iter()
+            .map(|t| t.manifest().name)
+            .collect();
+        let complaint = Complaint::new(checker.file, "there is no [task]");
+        checker
+            .complaints
+            .push(complaint.help(format!("tasks: {}", names.join(", "))));
+        return None;
+    }
+    let (table, offset) = checker.table(root, "task")?;
+    let find = |name: &str| hexperiment_task::registry::task(name).map(|t| t.manifest().options);
+    plugin(checker, "[task]", table, offset, false, find).map(|(choice, _)| choice)
+}
+
+pub(super) fn check_schemes(checker: &mut Checker<'_>, root: &DeTable<'_>) -> Vec<PluginChoice> {
+    let mut schemes: Vec<PluginChoice> = Vec::new();
+    let Some(value) = root.get("scheme") else {
+        let names: Vec<&str> = registry::schemes()
+            .iter()
+            .map(|s| s.manifest().name)
+            .collect();
+        let complaint = Complaint::new(checker.file, "there is no [[scheme]]");
+        checker
+            .complaints
+            .push(complaint.help(format!("schemes: {}", names.join(", "))));
+        return schemes;
+    };
+    let DeValue::Array(entries) = value.get_ref() else {
+        let help = Some("write it as [[scheme]], once for each scheme".into());
+        checker.complain(
+            value.span().start,
+            format!(
+                "`scheme`: found {}, expected a list of tables",
+                describe(value.get_ref())
+            ),
+            help,
+        );
+        return schemes;
+    };
+    if entries.is_empty() {
+        let help = "write it as [[scheme]], once for each scheme";
+        let message = "there is no [[scheme]]: found an empty list, expected at least one";
+        checker.complain(value.span().start, message.into(), Some(help.into()));
+    }
+    if entries.len() > MOST_CELLS {
+        let message = format!(
+            "found {} tables [[scheme]], expected at most {MOST_CELLS}",
+            entries.len()
+        );
+        let help = "each makes a cell: make several experiments of it";
+        checker.complain(value.span().start, message, Some(help.into()));
+        return schemes;
+    }
+    let mut labels = HashSet::new();
+    checker.few(|checker| {
+        for entry in entries {
+            let offset = entry.span().start;
+            let DeValue::Table(table) = entry.get_ref() else {
+                let found = describe(entry.get_ref());
+                checker.complain(
+                    offset,
+                    format!("[[scheme]]: found {found}, expected a table"),
+                    Some("write it as [[scheme]], once for each scheme".into()),
+                );
+                continue;
+            };
+            let find = |name: &str| registry::scheme(name).map(|s| s.manifest().options);
+            let Some((choice, at)) = plugin(checker, "[[scheme]]", table, offset, true, find)
+            else {
+                continue;
+            };
+            if !labels.insert(choice.label.clone()) {
+                let label = printable::cut(&choice.label, LONGEST_LABEL);
+                let message = format!("two schemes are labelled \"{label}\"");
+                checker.complain(at, message, Some("give each its own `label`".into()));
+            }
+            schemes.push(choice);
+        }
+    });
+    schemes
+}
+
+/// Whether a scheme declares an option.
+pub(super) fn scheme_has(scheme: &str, option: &str) -> bool {
+    registry::scheme(scheme).is_ok_and(|s| s.manifest().options.iter().any(|o| o.name == option))
+}

@@ -1,0 +1,225 @@
+//! What a run writes down: one line of JSON for each repetition.
+//!
+//! The file `records.jsonl` starts with a [`Line::Run`], then holds a [`Line::Setup`] for each
+//! time a cell's process starts, a [`Line::Repetition`] for each repetition and a
+//! [`Line::Stopped`] for each cell that was refused, failed, crashed or ran out of time. A run
+//! that is resumed with more repetitions than before says so by a [`Line::Extended`]. Each line is
+//! synced before the next step begins.
+
+mod limits;
+mod machine;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use hexperiment_task::ledger::{Errors, Quality, Time, Traffic};
+
+pub use machine::{Build, Load, Provenance, Schedule};
+
+use hexperiment_scheme::options::OptionValue;
+use hexperiment_scheme::{KeySizes, Parameters};
+
+/// The version of this format; a reader refuses others.
+pub const SCHEMA: u32 = 1;
+
+/// One line of `records.jsonl`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Line {
+    /// The run as a whole; the first line.
+    Run(Box<Run>),
+    /// A cell is ready: compiled, keys made.
+    Setup(Box<Setup>),
+    /// The run goes on with more repetitions than it was begun with.
+    Extended(Extended),
+    /// One repetition.
+    Repetition(Box<Repetition>),
+    /// A cell that will yield no more.
+    Stopped(Stopped),
+}
+
+/// The run as a whole.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Run {
+    /// [`SCHEMA`]
+    pub schema: u32,
+    /// The experiment's name.
+    pub experiment: String,
+    /// Its question.
+    pub question: String,
+    /// What is unfair about the comparison.
+    pub caveats: String,
+    /// When it began, in UTC (RFC 3339).
+    pub started: String,
+    /// The experiment, every default filled in.
+    pub resolved: serde_json::Value,
+    /// SHA-256 of the resolved experiment but for its repetitions, of the data, the cells and
+    /// their libraries; a run resumes only its own.
+    pub fingerprint: String,
+    /// Settings of the command line that are part of the experiment, as they were given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<String>,
+    /// What the lines of kind `extended` say, in order; the first line has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extended: Vec<Extended>,
+    /// The cells, in order.
+    pub cells: Vec<Cell>,
+    /// The machine and the code.
+    pub provenance: Provenance,
+}
+
+impl Run {
+    /// A setting of the section `[run]`, with its default.
+    pub fn setting(&self, key: &str) -> &serde_json::Value {
+        &self.resolved["run"][key]
+    }
+
+    /// Measured repetitions of each cell; `None` if the run does not say.
+    pub fn repetitions(&self) -> Option<u32> {
+        u32::try_from(self.setting("repetitions").as_u64()?).ok()
+    }
+
+    /// The clock by which rows are ranked.
+    pub fn rank_by(&self) -> Clock {
+        Clock::deserialize(self.setting("rank_by")).unwrap_or_default()
+    }
+}
+
+/// The clocks of a [`Time`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Clock {
+    /// What passes on the wall.
+    #[default]
+    Wall,
+    /// What processors spend, those of all threads together.
+    Cpu,
+}
+
+impl std::fmt::Display for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Wall => "wall time",
+            Self::Cpu => "CPU time",
+        })
+    }
+}
+
+/// A run that goes on with more repetitions than before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extended {
+    /// When, in UTC (RFC 3339).
+    pub at: String,
+    /// Repetitions of each cell from now on.
+    pub repetitions: u32,
+    /// Settings of that command line, as they were given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<String>,
+}
+
+/// One combination of scheme, task, data set and matrix point.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// A name unique within the run, good for `--only`.
+    pub id: String,
+    /// The scheme's name.
+    pub scheme: String,
+    /// How tables call it.
+    pub label: String,
+    /// The task's name.
+    pub task: String,
+    /// The data set's name.
+    pub dataset: String,
+    /// The matrix point: key and value.
+    pub point: BTreeMap<String, OptionValue>,
+}
+
+/// A cell is ready.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Setup {
+    /// The cell's id.
+    pub cell: String,
+    /// Samples that a repetition encrypts; 0 in records from before this was written down.
+    #[serde(default)]
+    pub samples: u64,
+    /// Lowering and choice of parameters.
+    pub compile: Time,
+    /// Key generation.
+    pub keygen: Time,
+    /// The parameters.
+    pub parameters: Parameters,
+    /// The keys' exact sizes.
+    pub keys: KeySizes,
+    /// What the client computes after decryption, if anything.
+    pub client_computes: Vec<String>,
+    /// What lowering did, in words.
+    pub lowering: Vec<String>,
+}
+
+/// One repetition of a cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Repetition {
+    /// The cell's id.
+    pub cell: String,
+    /// Counted from 0; warm-up is not recorded.
+    pub index: u32,
+    /// All encryptions.
+    pub encrypt: Time,
+    /// All evaluations.
+    pub evaluate: Time,
+    /// All decryptions, with what is left to the client.
+    pub decrypt: Time,
+    /// Writing and reading of what crosses between parties.
+    pub transfer: Time,
+    /// What crossed.
+    pub traffic: Traffic,
+    /// The error, split.
+    pub errors: Errors,
+    /// How well it went.
+    pub quality: Quality,
+    /// Peak resident set of the cell's process so far, in bytes.
+    pub peak_rss_bytes: u64,
+    /// How busy the machine was; `None` in records of versions that did not look.
+    #[serde(default)]
+    pub load: Option<Load>,
+}
+
+/// Why a cell yields no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// All repetitions are there.
+    Ok,
+    /// The scheme cannot, and says why.
+    Refused,
+    /// An error, or a result outside its tolerance.
+    Failed,
+    /// The time limit was reached.
+    Timeout,
+    /// The process died.
+    Crashed,
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Timeout => "timeout",
+            Self::Crashed => "crashed",
+        })
+    }
+}
+
+/// A cell that yields no more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// The cell's id.
+    pub cell: String,
+    /// How it ended; never `ok`.
+    pub status: Status,
+    /// Why.
+    pub reason: String,
+}

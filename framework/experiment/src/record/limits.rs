@@ -1,0 +1,81 @@
+//! Numbers that no measurement yields: a damaged file has them, or a plugin that is wrong.
+
+use hexperiment_task::ledger::{Time, Traffic};
+
+use super::{Load, Repetition, Schedule, Setup};
+
+/// As far as doubles count, and JSON with them: 104 days in nanoseconds, 8 PiB in bytes. Sums of a
+/// thousand such numbers do not overflow.
+const MOST: u64 = 1 << 53;
+
+fn at_most(name: &str, count: u64) -> Result<(), String> {
+    if count <= MOST {
+        return Ok(());
+    }
+    Err(format!(
+        "found {count} in `{name}`, expected at most {MOST} (2^53)"
+    ))
+}
+
+fn check_time(phase: &str, time: Time) -> Result<(), String> {
+    at_most(&format!("{phase}.wall_ns"), time.wall_ns)?;
+    at_most(&format!("{phase}.cpu_ns"), time.cpu_ns)
+}
+
+impl Setup {
+    /// Whether its numbers can have been measured; the error names one that cannot.
+    pub fn check_limits(&self) -> Result<(), String> {
+        check_time("compile", self.compile)?;
+        check_time("keygen", self.keygen)?;
+        let keys = &self.keys;
+        for (name, size) in [
+            ("keys.public", keys.public),
+            ("keys.relinearization", keys.relinearization),
+            ("keys.galois", keys.galois),
+            ("keys.bootstrapping", keys.bootstrapping),
+        ] {
+            at_most(name, size.unwrap_or(0))?;
+        }
+        Ok(())
+    }
+}
+
+impl Repetition {
+    /// Whether its numbers can have been measured; the error names one that cannot.
+    pub fn check_limits(&self) -> Result<(), String> {
+        check_time("encrypt", self.encrypt)?;
+        check_time("evaluate", self.evaluate)?;
+        check_time("decrypt", self.decrypt)?;
+        check_time("transfer", self.transfer)?;
+        check_traffic(&self.traffic)?;
+        at_most("quality.samples", self.quality.samples as u64)?;
+        at_most("peak_rss_bytes", self.peak_rss_bytes)?;
+        self.load.map_or(Ok(()), |load| load.check_limits())
+    }
+}
+
+fn check_traffic(traffic: &Traffic) -> Result<(), String> {
+    for (name, count) in [
+        ("traffic.upload_bytes", traffic.upload_bytes),
+        ("traffic.download_bytes", traffic.download_bytes),
+        ("traffic.upload_ciphertexts", traffic.upload_ciphertexts),
+        ("traffic.download_ciphertexts", traffic.download_ciphertexts),
+        ("traffic.clear_values", traffic.clear_values),
+    ] {
+        at_most(name, count)?;
+    }
+    Ok(())
+}
+
+impl Load {
+    fn check_limits(self) -> Result<(), String> {
+        for (name, average) in [("load.start", self.start), ("load.end", self.end)] {
+            if let Some(average) = average.filter(|x| *x < 0.0) {
+                return Err(format!("found {average} in `{name}`, expected 0 or more"));
+            }
+        }
+        let Schedule { ran_ns, waited_ns } = self.schedule.unwrap_or_default();
+        at_most("load.schedule.ran_ns", ran_ns)?;
+        at_most("load.schedule.waited_ns", waited_ns)
+    }
+}

@@ -1,0 +1,104 @@
+//! Whether a row's times are those of a quiet machine.
+//!
+//! A machine that others use spoils times and leaves no other trace. Three things tell:
+//!
+//! - threads that are ready to run and wait for a processor, which Linux counts for each thread;
+//! - wall time far above CPU time, which threads cannot explain: more threads only lower it;
+//! - where the first is not counted, the load average. Where it is, a high load does not matter as
+//!   long as nobody waits: the build before a run leaves one behind for minutes.
+
+use crate::measure::median;
+use crate::record::Repetition;
+use hexperiment_task::ledger::Time;
+
+/// Waiting less than this share of the time is what any machine has.
+const SHARE_WAITED: f64 = 0.1;
+/// Waiting less than this in one repetition, in milliseconds, is waking up.
+const LEAST_WAITED_MS: f64 = 0.2;
+/// Wall time over CPU time, beyond which something else than computing takes the time.
+const WALL_PER_CPU: f64 = 1.5;
+/// Wall time beyond CPU time that matters, in milliseconds: threads take some to wake up.
+const LEAST_BEYOND_MS: f64 = 0.5;
+/// The load average over the processors that it keeps busy; a run has helpers besides its threads.
+const LOAD_PER_PROCESSOR: f64 = 1.25;
+
+/// Why times are not those of a quiet machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Busy {
+    /// Threads waited for a processor this share of their time, in the median.
+    Waited {
+        /// Of the time in which they had something to do.
+        share: f64,
+    },
+    /// Encryption, evaluation and decryption took longer than threads account for, in the median.
+    Stalled {
+        /// Wall time over CPU time.
+        wall_per_cpu: f64,
+    },
+    /// More wanted to run than there are processors.
+    Loaded {
+        /// The highest load average of the last minute.
+        average: f64,
+    },
+}
+
+impl Busy {
+    /// Of the repetitions of a cell with so many threads, on so many processors.
+    pub(super) fn of(
+        repetitions: &[&Repetition],
+        threads: usize,
+        processors: usize,
+    ) -> Option<Self> {
+        let waited = waited(repetitions).filter(|_| threads <= processors);
+        let stalled = || stalled(repetitions);
+        let loaded = || {
+            let at_work = threads.max(processors) as f64;
+            let average = highest_load(repetitions)?;
+            // Also where repetitions are too short for the system's account.
+            let counts = |r: &&Repetition| r.load.is_some_and(|load| load.schedule.is_some());
+            let counted = repetitions.iter().any(counts) && threads <= processors;
+            (!counted && average > LOAD_PER_PROCESSOR * at_work).then_some(Self::Loaded { average })
+        };
+        waited.or_else(stalled).or_else(loaded)
+    }
+}
+
+fn waited(repetitions: &[&Repetition]) -> Option<Busy> {
+    let share = share_waited(repetitions)?;
+    let times = repetitions.iter().filter_map(|r| r.load?.schedule);
+    let times: Vec<f64> = times.map(|s| s.waited_ns as f64 / 1e6).collect();
+    (share >= SHARE_WAITED && median(&times) >= LEAST_WAITED_MS).then_some(Busy::Waited { share })
+}
+
+fn stalled(repetitions: &[&Repetition]) -> Option<Busy> {
+    let phases = |r: &Repetition, of: fn(Time) -> u64| {
+        let all = [r.encrypt, r.evaluate, r.decrypt].map(of);
+        all.iter().sum::<u64>() as f64 / 1e6
+    };
+    let times = repetitions
+        .iter()
+        .map(|r| (phases(r, |t| t.wall_ns), phases(r, |t| t.cpu_ns)))
+        // Where CPU time is not counted there is nothing to compare with.
+        .filter(|(_, cpu)| *cpu > 0.0);
+    let (beyond, ratios): (Vec<f64>, Vec<f64>) =
+        times.map(|(wall, cpu)| (wall - cpu, wall / cpu)).unzip();
+    let wall_per_cpu = median(&ratios);
+    (wall_per_cpu >= WALL_PER_CPU && median(&beyond) >= LEAST_BEYOND_MS)
+        .then_some(Busy::Stalled { wall_per_cpu })
+}
+
+/// The median share of waiting; `None` where it is not counted.
+pub(super) fn share_waited(repetitions: &[&Repetition]) -> Option<f64> {
+    let shares: Vec<f64> = repetitions
+        .iter()
+        .filter_map(|r| r.load?.schedule?.share_waited())
+        .collect();
+    (!shares.is_empty()).then(|| median(&shares))
+}
+
+/// The highest load average; `None` where there is none.
+pub(super) fn highest_load(repetitions: &[&Repetition]) -> Option<f64> {
+    let loads = repetitions.iter().filter_map(|r| r.load);
+    let averages = loads.flat_map(|load| [load.start, load.end]).flatten();
+    averages.reduce(f64::max)
+}

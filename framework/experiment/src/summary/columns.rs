@@ -1,0 +1,266 @@
+//! The columns of `summary.csv`: one table, which the writer, `[expect]` and the overview read.
+
+use std::collections::BTreeSet;
+
+use super::{Measured, Row};
+use crate::record::{Clock, Setup};
+use hexperiment_scheme::options::OptionValue;
+use hexperiment_task::ledger::Metric;
+use hexperiment_task::ledger::Time;
+
+/// What stands in one column of one row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Field {
+    /// Words.
+    Text(String),
+    /// A whole number.
+    Count(u64),
+    /// A number.
+    Number(f64),
+    /// The column does not apply.
+    Empty,
+}
+
+impl Field {
+    /// The number, if it is one.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Count(n) => Some(*n as f64),
+            Self::Number(x) => Some(*x),
+            Self::Text(_) | Self::Empty => None,
+        }
+    }
+
+    fn text(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+
+    fn maybe(number: Option<f64>) -> Self {
+        number.map_or(Self::Empty, Self::Number)
+    }
+}
+
+impl std::fmt::Display for Field {
+    /// Shortest digits that read back as the same number; nothing where nothing applies.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Count(n) => write!(f, "{n}"),
+            Self::Number(x) => write!(f, "{x:?}"),
+            Self::Empty => Ok(()),
+        }
+    }
+}
+
+/// What a column holds, where it holds something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Words.
+    Words,
+    /// Numbers: what an expectation may bound.
+    Numbers,
+}
+
+/// A column of `summary.csv`.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// Whether `overview.csv` has it, too.
+    pub in_overview: bool,
+    get: fn(&Row) -> Field,
+}
+
+impl Column {
+    /// What stands in it.
+    pub fn of(&self, row: &Row) -> Field {
+        (self.get)(row)
+    }
+
+    const fn and_overview(self) -> Self {
+        Self {
+            in_overview: true,
+            ..self
+        }
+    }
+}
+
+const fn words(name: &'static str, get: fn(&Row) -> Field) -> Column {
+    Column {
+        name,
+        kind: Kind::Words,
+        in_overview: false,
+        get,
+    }
+}
+
+const fn numbers(name: &'static str, get: fn(&Row) -> Field) -> Column {
+    Column {
+        kind: Kind::Numbers,
+        ..words(name, get)
+    }
+}
+
+/// All columns, in order. Behind [`BEFORE_AXES`] stand those of the matrix, see [`axes`].
+pub static COLUMNS: [Column; 46] = {
+    use Clock::{Cpu, Wall};
+    use Field::{Count, Empty, Number, Text};
+    [
+        words("experiment", |r| Field::text(&r.experiment)),
+        words("started", |r| Field::text(&r.started)),
+        words("cell", |r| Field::text(&r.cell.id)),
+        words("scheme", |r| Field::text(&r.cell.scheme)),
+        words("label", |r| Field::text(&r.cell.label)).and_overview(),
+        words("task", |r| Field::text(&r.cell.task)),
+        words("dataset", |r| Field::text(&r.cell.dataset)),
+        words("status", |r| Text(r.status.to_string())).and_overview(),
+        words("reason", |r| Field::text(&r.reason)).and_overview(),
+        numbers("samples", |r| measured(r, |m| Count(m.samples as u64))).and_overview(),
+        numbers("repetitions", |r| {
+            measured(r, |m| Count(m.repetitions as u64))
+        }),
+        numbers("seed", |r| Count(r.seed)),
+        words("metric", |r| headline(r, |m| Field::text(&m.name))).and_overview(),
+        numbers("value", |r| headline(r, |m| Number(m.value))).and_overview(),
+        numbers("plaintext_value", |r| {
+            headline(r, |m| Field::maybe(m.plaintext))
+        })
+        .and_overview(),
+        numbers("max_abs_error", |r| {
+            measured(r, |m| Number(m.errors.max_abs))
+        })
+        .and_overview(),
+        numbers("approximation_error", |r| {
+            measured(r, |m| Number(m.errors.approximation))
+        }),
+        numbers("noise_error", |r| measured(r, |m| Number(m.errors.noise))),
+        numbers("precision_bits", |r| {
+            measured(r, |m| Number(m.errors.precision_bits))
+        }),
+        numbers("compile_ms", |r| setup(r, |s| millis(s.compile, Wall))),
+        numbers("keygen_ms", |r| setup(r, |s| millis(s.keygen, Wall))),
+        numbers("encrypt_ms", |r| {
+            measured(r, |m| Number(m.encrypt.median(Wall)))
+        }),
+        numbers("evaluate_ms", |r| {
+            measured(r, |m| Number(m.evaluate_ms.median))
+        }),
+        numbers("decrypt_ms", |r| {
+            measured(r, |m| Number(m.decrypt.median(Wall)))
+        }),
+        numbers("transfer_ms", |r| {
+            measured(r, |m| Number(m.transfer.median(Wall)))
+        }),
+        numbers("evaluate_ms_low", |r| {
+            measured(r, |m| Number(m.evaluate_ms.low))
+        }),
+        numbers("evaluate_ms_high", |r| {
+            measured(r, |m| Number(m.evaluate_ms.high))
+        }),
+        numbers("total_ms_per_sample", |r| {
+            measured(r, |m| Number(m.total_ms_per_sample(Wall)))
+        })
+        .and_overview(),
+        numbers("compile_cpu_ms", |r| setup(r, |s| millis(s.compile, Cpu))),
+        numbers("keygen_cpu_ms", |r| setup(r, |s| millis(s.keygen, Cpu))),
+        numbers("encrypt_cpu_ms", |r| {
+            measured(r, |m| Number(m.encrypt.median(Cpu)))
+        }),
+        numbers("evaluate_cpu_ms", |r| {
+            measured(r, |m| Number(m.evaluate_cpu_ms.median))
+        }),
+        numbers("decrypt_cpu_ms", |r| {
+            measured(r, |m| Number(m.decrypt.median(Cpu)))
+        }),
+        numbers("total_cpu_ms_per_sample", |r| {
+            measured(r, |m| Number(m.total_ms_per_sample(Cpu)))
+        })
+        .and_overview(),
+        numbers("load_average", |r| {
+            measured(r, |m| Field::maybe(m.load_average))
+        }),
+        numbers("share_waited", |r| {
+            measured(r, |m| Field::maybe(m.share_waited))
+        }),
+        numbers("ciphertext_bytes", |r| {
+            measured(r, |m| Count(m.traffic.upload_bytes))
+        })
+        .and_overview(),
+        numbers("result_bytes", |r| {
+            measured(r, |m| Count(m.traffic.download_bytes))
+        }),
+        numbers("key_bytes", |r| setup(r, |s| Count(s.keys.total()))).and_overview(),
+        numbers("expansion", |r| {
+            measured(r, |m| Field::maybe(m.expansion()))
+        })
+        .and_overview(),
+        numbers("rounds", |r| {
+            measured(r, |m| Count(m.traffic.rounds.into()))
+        })
+        .and_overview(),
+        words("server_sees", |r| {
+            setup(r, |s| Field::text(&s.parameters.server_sees))
+        }),
+        words("protection", |r| {
+            r.protection().map_or(Empty, |p| Text(p.to_string()))
+        })
+        .and_overview(),
+        numbers("security_bits", |r| {
+            setup(r, |s| Count(s.parameters.security.bits.into()))
+        })
+        .and_overview(),
+        numbers("peak_rss_bytes", |r| {
+            measured(r, |m| Count(m.peak_rss_bytes))
+        }),
+        numbers("threads", |r| Count(r.threads as u64)).and_overview(),
+    ]
+};
+
+/// The column behind which those of the matrix stand.
+pub const BEFORE_AXES: &str = "dataset";
+
+fn setup(row: &Row, f: impl FnOnce(&Setup) -> Field) -> Field {
+    row.setup.as_ref().map_or(Field::Empty, f)
+}
+
+fn measured(row: &Row, f: impl FnOnce(&Measured) -> Field) -> Field {
+    row.measured.as_ref().map_or(Field::Empty, f)
+}
+
+fn headline(row: &Row, f: impl FnOnce(&Metric) -> Field) -> Field {
+    row.headline().map_or(Field::Empty, f)
+}
+
+fn millis(time: Time, clock: Clock) -> Field {
+    let ns = match clock {
+        Clock::Wall => time.wall_ns,
+        Clock::Cpu => time.cpu_ns,
+    };
+    Field::Number(ns as f64 / 1e6)
+}
+
+/// The keys of the matrix, as in `task.features`: what some of the rows vary, by name.
+pub fn axes(rows: &[Row]) -> Vec<&str> {
+    let keys = rows.iter().flat_map(|row| row.cell.point.keys());
+    let keys: BTreeSet<&str> = keys.map(String::as_str).collect();
+    keys.into_iter().collect()
+}
+
+impl Row {
+    /// What stands in the column of [`COLUMNS`] called `name`; `None` for other names.
+    pub fn column(&self, name: &str) -> Option<Field> {
+        let column = COLUMNS.iter().find(|column| column.name == name)?;
+        Some(column.of(self))
+    }
+
+    /// The row's value of an axis of the matrix; empty where its scheme has no such option.
+    pub fn axis(&self, key: &str) -> Field {
+        match self.cell.point.get(key) {
+            None => Field::Empty,
+            Some(OptionValue::Text(text)) => Field::text(text),
+            Some(value) => Field::Text(value.to_string()),
+        }
+    }
+}

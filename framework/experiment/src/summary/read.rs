@@ -1,0 +1,310 @@
+//! Reading records back.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::intact;
+use crate::record::{Extended, Line, Repetition, Run, SCHEMA, Setup, Status, Stopped};
+use hexperiment_diagnostics::{Complaint, files, printable};
+
+/// All that a file of records holds.
+#[derive(Clone, Debug)]
+pub struct Records {
+    /// The run.
+    pub run: Run,
+    /// The latest set-up of each cell that came so far, by the cell's id.
+    pub setups: BTreeMap<String, Setup>,
+    /// The repetitions, by cell in the run's order, then by index; none twice.
+    pub repetitions: Vec<Repetition>,
+    /// The cells that yield no more, in the run's order; none twice.
+    pub stopped: Vec<Stopped>,
+}
+
+/// Reads a file of records.
+///
+/// A torn last line, which a killed run may leave, is passed over; anything else that is not a
+/// record of this run is an error that names file, line, what was found and what was expected: a
+/// record of an unknown cell, a repetition beyond those of the run, two different records of one
+/// repetition, a number that cannot have been measured. A record that is there twice, word for
+/// word, counts once. The file is never changed.
+pub fn read_records(path: &Path) -> Result<Records, Complaint> {
+    let help = "records are written by a run, into runs/<time>-<name>/records.jsonl";
+    let bytes = files::read(path, files::RECORDS, help)?;
+    let whole = &bytes[..intact(&bytes)];
+    let text = std::str::from_utf8(whole).map_err(|e| {
+        let line = 1 + whole[..e.valid_up_to()]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count();
+        Complaint::new(path, "found bytes that are not UTF-8, expected JSON").at_line(line)
+    })?;
+    let mut lines = (1..).zip(text.lines());
+    let Some((_, first)) = lines.next() else {
+        return Err(
+            Complaint::new(path, "found no whole record, expected the run's first")
+                .help("the run was killed before it began; start a new one without `--resume`"),
+        );
+    };
+    let mut reader = Reader::new(header(path, first)?, path);
+    for (number, line) in lines {
+        reader.take(number, line)?;
+    }
+    Ok(reader.finish())
+}
+
+/// The first line: of this schema, and about the run.
+fn header(path: &Path, text: &str) -> Result<Run, Complaint> {
+    let value: Value = serde_json::from_str(text).map_err(|e| malformed(path, 1, text, &e))?;
+    if value["kind"] == "run" && value["schema"] != SCHEMA {
+        return Err(Complaint::new(
+            path,
+            format!(
+                "found records of schema {}, expected {SCHEMA}",
+                value["schema"]
+            ),
+        )
+        .at_line(1)
+        .help("another version of Hexperiment wrote them: read them with that one, or run again"));
+    }
+    match serde_json::from_value(value) {
+        Ok(Line::Run(run)) => check_run(*run).map_err(|problem| {
+            Complaint::new(path, problem)
+                .at_line(1)
+                .help("this file was damaged or edited: restore it, or run again")
+        }),
+        Ok(other) => Err(Complaint::new(
+            path,
+            format!("found a record of kind `{}`, expected `run`", kind(&other)),
+        )
+        .at_line(1)
+        .help("the beginning of the file is lost; run again")),
+        Err(e) => Err(malformed(path, 1, text, &e)),
+    }
+}
+
+/// A run that can have records: what they are held against.
+fn check_run(run: Run) -> Result<Run, String> {
+    if run.repetitions().is_none_or(|n| n == 0) {
+        return Err(format!(
+            "found {} in `resolved.run.repetitions`, expected a whole number from 1",
+            run.setting("repetitions")
+        ));
+    }
+    let mut ids = HashSet::new();
+    match run.cells.iter().find(|cell| !ids.insert(&cell.id)) {
+        Some(cell) => Err(format!(
+            "found the cell `{}` twice in `cells`, expected each once",
+            cell.id
+        )),
+        None => Ok(run),
+    }
+}
+
+fn kind(line: &Line) -> &'static str {
+    match line {
+        Line::Run(_) => "run",
+        Line::Setup(_) => "setup",
+        Line::Extended(_) => "extended",
+        Line::Repetition(_) => "repetition",
+        Line::Stopped(_) => "stopped",
+    }
+}
+
+/// What to do about a record that this program cannot have written.
+const DAMAGED: &str = "only the last line of a killed run may be torn; this file was damaged or \
+                       edited: restore it, or delete this line and `--resume` the run";
+
+fn malformed(path: &Path, line: usize, text: &str, error: &serde_json::Error) -> Complaint {
+    let excerpt: String = text.chars().take(60).collect();
+    let dots = if excerpt.len() < text.len() {
+        "…"
+    } else {
+        ""
+    };
+    // The parser saw one line, and counts from there.
+    let words = error.to_string();
+    let words = match words.split_once(" at line 1 column ") {
+        Some((problem, column)) => format!("{problem} (column {column})"),
+        None => words,
+    };
+    Complaint::new(
+        path,
+        format!("found `{excerpt}{dots}`, expected a record: {words}"),
+    )
+    .at_line(line)
+    .help(DAMAGED)
+}
+
+struct Reader<'a> {
+    path: &'a Path,
+    /// The place of each cell in the run.
+    order: HashMap<String, usize>,
+    /// The line of each repetition, and its place in `records`.
+    seen: HashMap<(String, u32), (usize, usize)>,
+    /// Repetitions that each cell has at most.
+    repetitions: u32,
+    records: Records,
+}
+
+impl<'a> Reader<'a> {
+    fn new(run: Run, path: &'a Path) -> Self {
+        let ids = run.cells.iter().map(|c| c.id.clone());
+        Self {
+            path,
+            order: ids.zip(0..).collect(),
+            seen: HashMap::new(),
+            repetitions: run.repetitions().unwrap_or(0),
+            records: Records {
+                run,
+                setups: BTreeMap::new(),
+                repetitions: vec![],
+                stopped: vec![],
+            },
+        }
+    }
+
+    fn take(&mut self, number: usize, text: &str) -> Result<(), Complaint> {
+        let line =
+            serde_json::from_str(text).map_err(|e| malformed(self.path, number, text, &e))?;
+        let cell = match &line {
+            Line::Run(_) => {
+                return Err(Complaint::new(
+                    self.path,
+                    "found a second record of kind `run`, expected one, in line 1",
+                )
+                .at_line(number)
+                .help("two runs wrote this file, or two files were joined; take them apart"));
+            }
+            Line::Extended(extended) => return self.extend(number, extended),
+            Line::Setup(setup) => &setup.cell,
+            Line::Repetition(repetition) => &repetition.cell,
+            Line::Stopped(stopped) => &stopped.cell,
+        };
+        if !self.order.contains_key(cell) {
+            let known = self.records.run.cells.iter().map(|c| c.id.as_str());
+            let message = format!(
+                "found the cell `{}`, expected one of line 1: {}",
+                printable::cut(cell, 60),
+                printable::list(known, 20)
+            );
+            return Err(Complaint::new(self.path, message).at_line(number));
+        }
+        self.add(number, line).map_err(|problem| {
+            Complaint::new(self.path, problem)
+                .at_line(number)
+                .help(DAMAGED)
+        })
+    }
+
+    /// Adds a record of a known cell; the error says what is wrong with it.
+    fn add(&mut self, number: usize, line: Line) -> Result<(), String> {
+        match line {
+            Line::Run(_) | Line::Extended(_) => {}
+            Line::Setup(setup) => {
+                setup.check_limits()?;
+                self.records.setups.insert(setup.cell.clone(), *setup);
+            }
+            Line::Repetition(repetition) => {
+                repetition.check_limits()?;
+                self.add_repetition(number, *repetition)?;
+            }
+            Line::Stopped(stopped) => self.add_stopped(stopped)?,
+        }
+        Ok(())
+    }
+
+    fn add_repetition(&mut self, number: usize, repetition: Repetition) -> Result<(), String> {
+        let Repetition { cell, index, .. } = &repetition;
+        if *index >= self.repetitions {
+            return Err(format!(
+                "found repetition {index} of `{cell}`, expected 0 to {}: line 1 says {} repetitions",
+                self.repetitions.saturating_sub(1),
+                self.repetitions
+            ));
+        }
+        let place = (number, self.records.repetitions.len());
+        match self.seen.entry((cell.clone(), *index)) {
+            Entry::Vacant(entry) => {
+                entry.insert(place);
+                self.records.repetitions.push(repetition);
+                Ok(())
+            }
+            Entry::Occupied(entry) => {
+                let (line, place) = *entry.get();
+                if same(&self.records.repetitions[place], &repetition) {
+                    return Ok(());
+                }
+                Err(format!(
+                    "found repetition {index} of `{cell}` with other content than in line {line}, \
+                     expected it once"
+                ))
+            }
+        }
+    }
+
+    fn add_stopped(&mut self, stopped: Stopped) -> Result<(), String> {
+        let Stopped { cell, status, .. } = &stopped;
+        if *status == Status::Ok {
+            return Err(format!(
+                "found `{cell}` stopped with the status `ok`, expected why it stopped"
+            ));
+        }
+        match self.records.stopped.iter().find(|s| s.cell == *cell) {
+            None => self.records.stopped.push(stopped),
+            Some(first) if *first == stopped => {}
+            Some(first) => {
+                return Err(format!(
+                    "found the end of `{cell}` a second time ({status}, before it {}), expected it \
+                     once",
+                    first.status
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// From here on the run has more repetitions.
+    fn extend(&mut self, number: usize, extended: &Extended) -> Result<(), Complaint> {
+        let run = &mut self.records.run;
+        let before = run.repetitions().unwrap_or(0);
+        let section = run.resolved.pointer_mut("/run");
+        match section.and_then(Value::as_object_mut) {
+            Some(section) if extended.repetitions > before => {
+                section.insert("repetitions".into(), extended.repetitions.into());
+            }
+            _ => {
+                let message = format!(
+                    "found an extension to {} repetitions, expected more than the {before} before it",
+                    extended.repetitions
+                );
+                return Err(Complaint::new(self.path, message)
+                    .at_line(number)
+                    .help("the file was damaged or edited; run again"));
+            }
+        }
+        self.repetitions = extended.repetitions;
+        run.extended.push(extended.clone());
+        Ok(())
+    }
+
+    fn finish(self) -> Records {
+        let Self {
+            order, mut records, ..
+        } = self;
+        let place = |cell: &String| order.get(cell).copied();
+        records
+            .repetitions
+            .sort_by_key(|r| (place(&r.cell), r.index));
+        records.stopped.sort_by_key(|s| place(&s.cell));
+        records
+    }
+}
+
+/// Whether two repetitions are the same record; NaN is the same as NaN.
+fn same(a: &Repetition, b: &Repetition) -> bool {
+    let text = |r| serde_json::to_string(r).ok();
+    text(a) == text(b)
+}

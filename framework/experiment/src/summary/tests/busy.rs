@@ -1,0 +1,103 @@
+//! When times are those of a busy machine, and when not.
+
+use super::{millis, records, repetition};
+use crate::record::{Line, Load, Repetition, Schedule};
+use crate::summary::{Busy, rows};
+use hexperiment_task::ledger::Time;
+
+/// Three repetitions that are all changed so, on two processors.
+#[track_caller]
+fn check(threads: usize, change: impl Fn(&mut Repetition), expect: Option<Busy>) {
+    let lines = (0..3).map(|index| {
+        let mut repetition = repetition("a", index, 10, 0.7);
+        change(&mut repetition);
+        Line::Repetition(Box::new(repetition))
+    });
+    let mut records = records(&["a"], lines.collect());
+    records.run.resolved["run"]["threads"] = threads.into();
+    assert_eq!(rows(&records)[0].busy, expect);
+}
+
+fn schedule(ran_ms: u64, waited_ms: u64) -> Option<Schedule> {
+    let (ran_ns, waited_ns) = (ran_ms * 1_000_000, waited_ms * 1_000_000);
+    Some(Schedule { ran_ns, waited_ns })
+}
+
+fn load(average: f64, schedule: Option<Schedule>) -> Option<Load> {
+    let (start, end) = (Some(0.0), Some(average));
+    Some(Load {
+        start,
+        end,
+        schedule,
+    })
+}
+
+/// Wall and CPU time of the evaluation, and none of the other phases.
+fn evaluation(repetition: &mut Repetition, wall_us: u64, cpu_us: u64) {
+    repetition.encrypt = millis(0);
+    repetition.decrypt = millis(0);
+    repetition.evaluate = Time {
+        wall_ns: wall_us * 1000,
+        cpu_ns: cpu_us * 1000,
+    };
+}
+
+#[test]
+fn a_quiet_machine_is_not_busy() {
+    check(2, |_| {}, None);
+    check(2, |r| r.load = None, None);
+    // Threads take more CPU time than passes on the wall.
+    check(2, |r| evaluation(r, 10_000, 19_000), None);
+    // Where CPU time is not counted.
+    check(2, |r| evaluation(r, 10_000, 0), None);
+}
+
+#[test]
+fn threads_that_wait_for_a_processor() {
+    let share = 0.25;
+    let busy = Some(Busy::Waited { share });
+    check(2, |r| r.load = load(3.0, schedule(75, 25)), busy);
+    // Less than a tenth, or too little to be more than waking up.
+    check(2, |r| r.load = load(3.0, schedule(95, 5)), None);
+    check(2, |r| r.load = load(0.1, schedule(0, 0)), None);
+    // One slow repetition of three does not move the median.
+    check(
+        2,
+        |r| {
+            let waited = if r.index == 1 { 90 } else { 1 };
+            r.load = load(0.5, schedule(99, waited));
+        },
+        None,
+    );
+    // Of four threads on two processors two wait, whatever else there is.
+    check(4, |r| r.load = load(4.0, schedule(50, 50)), None);
+}
+
+#[test]
+fn wall_time_far_above_cpu_time() {
+    let wall_per_cpu = 4.0;
+    let busy = Some(Busy::Stalled { wall_per_cpu });
+    check(2, |r| evaluation(r, 10_000, 2_500), busy);
+    check(1, |r| evaluation(r, 10_000, 2_500), busy);
+    // Not far, or not much.
+    check(2, |r| evaluation(r, 10_000, 7_500), None);
+    check(2, |r| evaluation(r, 400, 100), None);
+}
+
+#[test]
+fn a_high_load_where_waiting_is_not_counted() {
+    let average = 5.0;
+    let busy = Some(Busy::Loaded { average });
+    check(2, |r| r.load = load(average, None), busy);
+    check(4, |r| r.load = load(average, None), None);
+    check(
+        4,
+        |r| r.load = load(5.5, None),
+        Some(Busy::Loaded { average: 5.5 }),
+    );
+    check(2, |r| r.load = load(2.4, None), None);
+    // The build before the run left a load behind, and nobody waits any more.
+    check(2, |r| r.load = load(average, schedule(99, 1)), None);
+    // Too short for the system's account.
+    check(2, |r| r.load = load(average, schedule(0, 0)), None);
+}

@@ -1,0 +1,238 @@
+//! Rows, by hand.
+
+use super::{complete, millis, records, repetition, setup, stopped};
+use crate::record::{Clock, Line, Status};
+use crate::summary::{COLUMNS, Field, Kind, Row, axes, rows};
+use hexperiment_scheme::security::Protection;
+use hexperiment_task::ledger::Violation;
+
+fn only(lines: Vec<Line>) -> Row {
+    rows(&records(&["a"], lines)).remove(0)
+}
+
+#[test]
+fn every_column_by_hand() {
+    let row = only(complete("a", [0.70, 0.74, 0.72]));
+    let text = |t: &str| Field::Text(t.into());
+    let (number, count) = (Field::Number, Field::Count);
+    let want = [
+        ("experiment", text("by-hand")),
+        ("started", text("2026-05-04T09:08:07Z")),
+        ("cell", text("a")),
+        ("scheme", text("a")),
+        ("label", text("a")),
+        ("task", text("task")),
+        ("dataset", text("data")),
+        ("status", text("ok")),
+        ("reason", text("")),
+        ("samples", count(10)),
+        ("repetitions", count(3)),
+        ("seed", count(1)),
+        ("metric", text("auc")),
+        ("value", number(0.72)),
+        ("plaintext_value", number(0.75)),
+        ("max_abs_error", number(3e-6)),
+        ("approximation_error", number(0.0)),
+        ("noise_error", number(1e-7)),
+        ("precision_bits", number(28.0)),
+        ("compile_ms", number(1.0)),
+        ("keygen_ms", number(7.0)),
+        ("encrypt_ms", number(4.0)),
+        ("evaluate_ms", number(20.0)),
+        ("decrypt_ms", number(2.0)),
+        ("transfer_ms", number(1.0)),
+        ("evaluate_ms_low", number(10.0)),
+        ("evaluate_ms_high", number(30.0)),
+        ("total_ms_per_sample", number(2.6)),
+        ("compile_cpu_ms", number(1.5)),
+        ("keygen_cpu_ms", number(10.5)),
+        ("encrypt_cpu_ms", number(6.0)),
+        ("evaluate_cpu_ms", number(30.0)),
+        ("decrypt_cpu_ms", number(3.0)),
+        ("total_cpu_ms_per_sample", number(3.9)),
+        ("load_average", number(0.5)),
+        ("share_waited", number(0.01)),
+        ("ciphertext_bytes", count(1600)),
+        ("result_bytes", count(160)),
+        ("key_bytes", count(123)),
+        ("expansion", number(10.0)),
+        ("rounds", count(1)),
+        ("server_sees", text("ciphertexts")),
+        ("protection", text("encrypted")),
+        ("security_bits", count(128)),
+        ("peak_rss_bytes", count(1002)),
+        ("threads", count(2)),
+    ];
+    let names = COLUMNS.each_ref().map(|column| column.name);
+    assert_eq!(want.each_ref().map(|(name, _)| *name), names);
+    for column in &COLUMNS {
+        let is_number = column.of(&row).number().is_some();
+        assert_eq!(is_number, column.kind == Kind::Numbers, "{}", column.name);
+    }
+    for (name, field) in want {
+        match (row.column(name).unwrap(), field) {
+            (Field::Number(got), Field::Number(want)) => {
+                assert!(
+                    (got - want).abs() <= 1e-12 * want.abs(),
+                    "{name}: {got}, want {want}"
+                );
+            }
+            (got, want) => assert_eq!(got, want, "{name}"),
+        }
+    }
+    assert_eq!(row.column("nonsense"), None);
+    // The metrics are those of one repetition, the one in the middle.
+    assert_eq!(row.metric("index").unwrap().value, 2.0);
+    let measured = row.measured.unwrap();
+    assert_eq!(measured.total.wall_ms, [16.0, 36.0, 26.0]);
+    assert_eq!(measured.total.values(Clock::Cpu), [24.0, 54.0, 39.0]);
+    assert_eq!(measured.notes, ["clipped"]);
+}
+
+/// Rows that were encrypted count, not those that a model is scored on; older records have only
+/// these.
+#[test]
+fn costs_are_per_sample_that_was_encrypted() {
+    #[track_caller]
+    fn check(encrypted: u64, samples: u64, per_sample: f64) {
+        let mut lines = complete("a", [0.7; 3]);
+        let Line::Setup(setup) = &mut lines[0] else {
+            panic!()
+        };
+        setup.samples = encrypted;
+        let row = only(lines);
+        assert_eq!(row.column("samples"), Some(Field::Count(samples)));
+        let cost = row.column("total_ms_per_sample").unwrap().number().unwrap();
+        assert!((cost - per_sample).abs() < 1e-12, "{cost}");
+    }
+    check(10, 10, 2.6);
+    check(26, 26, 1.0);
+    check(0, 4, 6.5);
+}
+
+#[test]
+fn a_cell_that_never_ran_has_empty_columns() {
+    let row = only(vec![Line::Stopped(stopped("a", Status::Refused))]);
+    assert_eq!(
+        (row.status, row.reason.as_str()),
+        (Status::Refused, "for a reason")
+    );
+    let filled: Vec<&str> = COLUMNS
+        .iter()
+        .filter(|column| column.of(&row) != Field::Empty)
+        .map(|column| column.name)
+        .collect();
+    let known = [
+        "experiment",
+        "started",
+        "cell",
+        "scheme",
+        "label",
+        "task",
+        "dataset",
+        "status",
+        "reason",
+        "seed",
+        "threads",
+    ];
+    assert_eq!(filled, known);
+}
+
+#[test]
+fn a_cell_cut_short_is_not_ok() {
+    let mut lines = complete("a", [0.7; 3]);
+    lines.pop();
+    let row = only(lines);
+    assert_eq!(row.status, Status::Failed);
+    assert!(row.reason.contains("2 of 3 repetitions"), "{}", row.reason);
+}
+
+/// The run was killed after the result was recorded, and before the cell's end was.
+#[test]
+fn a_wrong_result_without_an_end_is_not_ok() {
+    let mut lines = complete("a", [0.7; 3]);
+    let Line::Repetition(last) = &mut lines[3] else {
+        panic!()
+    };
+    last.errors.violation = Some(Violation {
+        output: "logit".into(),
+        sample: 17,
+        column: 0,
+        expected: 0.25,
+        received: f64::INFINITY,
+        tolerance: 0.01,
+    });
+    let row = only(lines);
+    assert_eq!(row.status, Status::Failed);
+    let words = "result outside its tolerance: output `logit`, sample 17, column 0";
+    assert!(row.reason.starts_with(words), "{}", row.reason);
+}
+
+#[test]
+fn axes_of_the_matrix_are_columns() {
+    let cells = ["a/threads=4", "a/security_bits=192", "b"];
+    let rows = rows(&records(&cells, vec![]));
+    assert_eq!(axes(&rows), ["run.security_bits", "run.threads"]);
+    let of = |row: usize, key| rows[row].axis(key).to_string();
+    assert_eq!(of(0, "run.threads"), "4");
+    assert_eq!(of(0, "run.security_bits"), "");
+    assert_eq!(of(1, "run.security_bits"), "192");
+    assert_eq!(rows[2].axis("run.threads"), Field::Empty);
+    assert_eq!(rows[0].column("label"), Some(Field::Text("a".into())));
+    assert_eq!(rows[0].column("cell"), Some(Field::Text(cells[0].into())));
+}
+
+#[test]
+fn a_matrix_point_tells_its_settings() {
+    let mut lines = complete("a/threads=4", [0.7; 3]);
+    lines.extend(complete("a/security_bits=192", [0.7; 3]));
+    let rows = rows(&records(&["a/threads=4", "a/security_bits=192"], lines));
+    assert_eq!(rows[0].name(), "a/threads=4");
+    assert_eq!((rows[0].threads, rows[0].demanded_bits), (4, 128));
+    assert_eq!((rows[1].threads, rows[1].demanded_bits), (2, 192));
+    assert!(
+        !rows[0].insecure() && rows[1].insecure(),
+        "128 bits are too few for 192"
+    );
+}
+
+#[test]
+fn weak_parameters_are_marked_whatever_was_demanded() {
+    #[track_caller]
+    fn check(protection: Protection, bits: u32, demanded: u32, insecure: bool) {
+        let mut setup = setup("a", 1);
+        setup.parameters.security.protection = protection;
+        setup.parameters.security.bits = bits;
+        let mut records = records(&["a"], vec![Line::Setup(Box::new(setup))]);
+        records.run.resolved["run"]["security_bits"] = demanded.into();
+        assert_eq!(rows(&records)[0].insecure(), insecure);
+    }
+    check(Protection::Encrypted, 128, 128, false);
+    check(Protection::Encrypted, 112, 128, true);
+    check(Protection::Encrypted, 80, 80, true);
+    check(Protection::Encrypted, 128, 256, true);
+    check(Protection::None, 0, 128, false);
+    check(Protection::TransportOnly, 0, 128, true);
+}
+
+#[test]
+fn the_worst_error_counts_and_nan_is_the_worst() {
+    let mut lines = complete("a", [0.7; 3]);
+    let Line::Repetition(middle) = &mut lines[2] else {
+        panic!()
+    };
+    middle.errors.max_abs = f64::NAN;
+    middle.errors.precision_bits = f64::NAN;
+    let errors = only(lines).measured.unwrap().errors;
+    assert!(errors.max_abs.is_nan() && errors.precision_bits.is_nan());
+    assert_eq!(errors.noise, 1e-7);
+}
+
+#[test]
+fn nothing_sent_expands_by_nothing() {
+    let mut quiet = repetition("a", 0, 1, 0.7);
+    quiet.traffic.clear_values = 0;
+    quiet.encrypt = millis(0);
+    let row = only(vec![Line::Repetition(Box::new(quiet))]);
+    assert_eq!(row.column("expansion"), Some(Field::Empty));
+}

@@ -1,0 +1,127 @@
+//! The matrix and the expectations.
+
+use super::{ids, parse, refused, sound};
+use crate::record::Status;
+use hexperiment_scheme::options::OptionValue;
+
+#[test]
+fn a_matrix_makes_cells() {
+    ids(&sound(""), &["try-wide"]);
+    let two = "[[scheme]]\nuse = \"try-narrow\"\nlabel = \"N\"\n";
+    let grid = format!("{two}[matrix]\n\"task.features\" = [5, 9]\n\"scheme.degree\" = [3, 7]\n");
+    let cells = parse(&sound(&grid)).cells();
+    assert_eq!(cells.len(), 8);
+    let last = &cells[7];
+    assert_eq!(last.cell.id, "N/degree=7/features=9");
+    assert_eq!(
+        (last.cell.scheme.as_str(), last.cell.label.as_str()),
+        ("try-narrow", "N")
+    );
+    assert_eq!(last.scheme_options.integer("degree").unwrap(), 7);
+    assert_eq!(last.task_options.integer("features").unwrap(), 9);
+    assert_eq!(last.cell.point["task.features"], OptionValue::Integer(9));
+    ids(
+        &sound("[matrix]\n\"dataset.split\" = [\"random\", \"stratified\"]\n"),
+        &["try-wide/split=random", "try-wide/split=stratified"],
+    );
+    let bits = parse(&sound("[matrix]\n\"run.security_bits\" = [128, 192]\n")).cells();
+    assert_eq!(
+        bits.iter().map(|c| c.security.bits).collect::<Vec<_>>(),
+        [128, 192]
+    );
+}
+
+#[test]
+fn options_have_lines() {
+    let text = sound("[matrix]\n\"task.features\" = [5, 9]\n");
+    let experiment = parse(&text);
+    let place = |start: &str| {
+        text.lines()
+            .position(|l| l.starts_with(start))
+            .map(|i| i + 1)
+    };
+    assert_eq!(
+        experiment.line_of("task.features"),
+        place("\"task.features\"")
+    );
+    assert_eq!(
+        experiment.line_of("task.use"),
+        place("[task]").map(|n| n + 1)
+    );
+    assert_eq!(experiment.line_of("task.unset"), place("[task]"));
+    assert_eq!(
+        experiment.line_of("dataset.use"),
+        place("[dataset]").map(|n| n + 1)
+    );
+    assert_eq!(experiment.line_of("run.seed"), None);
+    assert!(experiment.line_of("task").is_some());
+}
+
+#[test]
+fn a_matrix_is_checked() {
+    let with = |line: &str| sound(&format!("[matrix]\n{line}\n"));
+    refused(
+        &with("\"task.featurs\" = [1]"),
+        &["e.toml:12", "did you mean \"task.features\""],
+    );
+    refused(
+        &with("\"task.features\" = [5, 99]"),
+        &["e.toml:12", "found 99", "from 1 to 60"],
+    );
+    refused(
+        &with("\"task.features\" = 5"),
+        &["e.toml:12", "found 5", "a list of values"],
+    );
+    refused(
+        &with("\"task.features\" = []"),
+        &["e.toml:12", "a list of values"],
+    );
+    refused(
+        &with("\"run.repetitions\" = [1]"),
+        &["e.toml:12", "unknown key"],
+    );
+    refused(&with("task.features = [1]"), &["e.toml:12", "quote them"]);
+}
+
+#[test]
+fn expectations_are_read() {
+    let text = "[expect]\nauc_loss = { max = 0.005 }\nsecurity_bits = { min = 128, max = 256 }\n\
+                [expect.try-wide]\nstatus = \"refused\"\n";
+    let e = parse(&sound(text));
+    let find = |key: &str| e.expectations().iter().find(|x| x.key == key).unwrap();
+    assert_eq!(
+        (find("auc_loss").label.as_deref(), find("auc_loss").max),
+        (None, Some(0.005))
+    );
+    assert_eq!(
+        (find("security_bits").min, find("security_bits").max),
+        (Some(128.0), Some(256.0))
+    );
+    let status = find("status");
+    assert_eq!(
+        (status.label.as_deref(), status.status),
+        (Some("try-wide"), Some(Status::Refused))
+    );
+    assert_eq!(e.expectations().len(), 3);
+}
+
+#[test]
+fn expectations_are_checked() {
+    let with = |line: &str| sound(&format!("[expect]\n{line}\n"));
+    refused(
+        &with("status = \"refusd\""),
+        &["e.toml:12", "found \"refusd\"", "timeout"],
+    );
+    refused(
+        &with("auc = 0.7"),
+        &["e.toml:12", "found 0.7", "max = 0.005"],
+    );
+    refused(
+        &with("auc = { min = \"x\" }"),
+        &["e.toml:12", "found \"x\"", "a number"],
+    );
+    refused(
+        &with("[expect.try-wid]\nauc = { min = 0.5 }"),
+        &["e.toml:12", "did you mean `try-wide`"],
+    );
+}

@@ -1,0 +1,168 @@
+//! Lowering: from the operations that a task wrote to those that a scheme has.
+//!
+//! The passes, in order, each a file of this folder: constants are folded (`simplify`); what the
+//! client may finish is cut off (`defer`); missing operations are rewritten (`rewrite`,
+//! `functions`), equal ones shared on the way (`emit`); what no output needs is dropped
+//! (`prune`); levels are counted (`levels`). Every pass yields a checked program, so ranges are
+//! carried along.
+
+mod capabilities;
+mod chebyshev;
+mod defer;
+mod emit;
+mod functions;
+mod halving;
+mod levels;
+mod minimax;
+mod prune;
+mod rewrite;
+mod sign;
+mod simplify;
+#[cfg(test)]
+mod tests;
+
+pub use capabilities::{Approximation, Capabilities, LevelModel};
+pub use sign::SignComposition;
+
+use ndarray::Array2;
+
+use super::{OpKind, OutputId, Program, ProgramError, ValueId};
+use crate::Refusal;
+
+/// A program in operations that a scheme has.
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    original: Program,
+    program: Program,
+    client: Vec<Option<Program>>,
+    levels: Vec<u32>,
+    notes: Vec<String>,
+}
+
+impl Lowered {
+    /// A program that was lowered for these capabilities elsewhere, as it reaches a plugin behind
+    /// the C ABI: it is its own original, and nothing of it is left to the client. An operation
+    /// that the capabilities lack is refused.
+    pub fn given(program: Program, capabilities: &Capabilities) -> Result<Self, Refusal> {
+        let foreign = |kind: &OpKind| *kind != OpKind::Input && !capabilities.has(*kind);
+        let mut kinds = program.values().iter().map(|v| v.op().kind());
+        if let Some(kind) = kinds.find(foreign) {
+            return Err(Refusal::of(kind, capabilities.reason(kind)));
+        }
+        let levels = levels::assign(&program, capabilities.levels);
+        Ok(Self {
+            original: program.clone(),
+            client: vec![None; program.outputs().len()],
+            program,
+            levels,
+            notes: Vec::new(),
+        })
+    }
+
+    /// The program as the task wrote it.
+    pub fn original(&self) -> &Program {
+        &self.original
+    }
+
+    /// What the server evaluates; its inputs are the original's.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// What the client computes from one output after decryption, if anything: a program with
+    /// one input, the server's output, and one output.
+    pub fn client(&self, output: OutputId) -> Option<&Program> {
+        self.client.get(output.index()).and_then(Option::as_ref)
+    }
+
+    /// The operations that the client computes, in words; empty if there are none.
+    pub fn client_computes(&self) -> Vec<String> {
+        let kinds = |program: &Program| program.counts().into_keys().map(OpKind::name);
+        let mut all: Vec<_> = self.client.iter().flatten().flat_map(kinds).collect();
+        all.sort_unstable();
+        all.dedup();
+        all.into_iter().map(str::to_owned).collect()
+    }
+
+    /// Multiplicative levels consumed on the way to each value of [`Lowered::program`].
+    pub fn levels(&self) -> &[u32] {
+        &self.levels
+    }
+
+    /// The levels consumed on the way to one value.
+    pub fn level(&self, value: ValueId) -> u32 {
+        self.levels[value.index()]
+    }
+
+    /// The most levels that any value consumes.
+    pub fn depth(&self) -> u32 {
+        self.levels.iter().copied().max().unwrap_or(0)
+    }
+
+    /// What was rewritten, in words.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The server's outputs in clear, without noise or quantisation.
+    pub fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, ProgramError> {
+        self.program.interpret_any(inputs)
+    }
+
+    /// As [`Lowered::simulate`], for these outputs, in this order; what none of them depends on is
+    /// not computed.
+    pub fn simulate_only(
+        &self,
+        inputs: &[Array2<f64>],
+        wanted: &[OutputId],
+    ) -> Result<Vec<Array2<f64>>, ProgramError> {
+        self.program.interpret_only(inputs, wanted)
+    }
+
+    /// The client's last steps on one decrypted output.
+    pub fn finish_one(
+        &self,
+        output: OutputId,
+        decrypted: &Array2<f64>,
+    ) -> Result<Array2<f64>, ProgramError> {
+        let Some(client) = self.client(output) else {
+            return Ok(decrypted.clone());
+        };
+        let mut tables = client.interpret_any(std::slice::from_ref(decrypted))?;
+        Ok(tables.swap_remove(0))
+    }
+}
+
+/// Rewrites `program` into operations that `capabilities` has, or says which operation stands
+/// in the way.
+pub fn lower(program: &Program, capabilities: &Capabilities) -> Result<Lowered, Refusal> {
+    let mut notes = Vec::new();
+    let simplified = simplify::simplify(program).map_err(stuck)?;
+    let (server, client) = defer::defer(&simplified, capabilities).map_err(stuck)?;
+    for (output, tail) in program.outputs().iter().zip(&client) {
+        if let Some(tail) = tail {
+            let steps: Vec<_> = tail.counts().into_keys().map(OpKind::name).collect();
+            let steps = steps.join(", ");
+            notes.push(format!(
+                "output `{}`: the client computes {steps} after decryption",
+                output.name
+            ));
+        }
+    }
+    let rewritten = rewrite::rewrite(&server, capabilities, &mut notes)?;
+    let pruned = prune::prune(&rewritten).map_err(stuck)?;
+    let levels = levels::assign(&pruned, capabilities.levels);
+    Ok(Lowered {
+        original: program.clone(),
+        program: pruned,
+        client,
+        levels,
+        notes,
+    })
+}
+
+/// A checked program lost its checks on the way: the program asks for what cannot be
+/// represented, such as a range that overflows once a polynomial stands in for a function.
+fn stuck(error: ProgramError) -> Refusal {
+    Refusal::because("lowering", error.to_string())
+}

@@ -1,0 +1,307 @@
+//! Schemes: how a program is evaluated under encryption.
+//!
+//! A scheme compiles a lowered program into a [`Circuit`]: the program bound to parameters. A
+//! circuit generates a [`KeySet`] of three roles that are three types, so that no code can
+//! decrypt by accident: an [`Encryptor`] (public), an [`Evaluator`] (evaluation keys only) and a
+//! [`Decryptor`] (the secret key).
+//!
+//! Required of a plugin: [`Scheme::manifest`], [`Scheme::capabilities`], [`Scheme::compile`] and
+//! the three roles. Optional: [`Circuit::simulate`], for schemes that quantise,
+//! and [`Scheme::lower`], for those whose parameters say how good an approximation can be. Timed:
+//! `compile`, `generate_keys`, `encrypt`, `evaluate`, `decrypt`, each as a whole;
+//! [`Ciphertexts::to_bytes`] and [`Circuit::load`] are timed apart, as transfer. Non-goal: a
+//! scheme knows nothing of tasks, files or reports.
+
+pub mod memory;
+
+pub mod options;
+pub mod registry;
+pub mod security;
+
+// Plugins register through it, so that they need no version of their own.
+pub use inventory;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+use crate::options::{OptionError, OptionSpec, Options};
+use crate::security::{Security, SecurityDemand};
+use hexperiment_program::lower::{Capabilities, Lowered, lower};
+use hexperiment_program::{InputId, OutputId, Program, ProgramError, Refusal};
+
+/// What a scheme says about itself.
+#[derive(Clone, Debug, Serialize)]
+pub struct SchemeManifest {
+    /// The name used in experiments.
+    pub name: &'static str,
+    /// The cryptosystem and its papers, in a sentence or two.
+    pub doc: &'static str,
+    /// The library that does the cryptography, with its version.
+    pub library: String,
+    /// What it can be told.
+    pub options: Vec<OptionSpec>,
+}
+
+/// Why a scheme failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SchemeError {
+    /// The program or the demand is beyond this scheme; a row with a reason, not a failure.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// A table or a program is not as it must be.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// The plugin and its manifest disagree.
+    #[error(transparent)]
+    Option(#[from] OptionError),
+    /// The library reports an error.
+    #[error("{library}: {operation}: {message}")]
+    Library {
+        /// The library's name.
+        library: &'static str,
+        /// What was asked of it.
+        operation: String,
+        /// What it said.
+        message: String,
+    },
+    /// Bytes or an object that do not belong to this circuit.
+    #[error("not a ciphertext of this circuit: {0}")]
+    Foreign(String),
+}
+
+/// What a scheme is asked to compile.
+#[derive(Clone, Copy, Debug)]
+pub struct CompileRequest<'a> {
+    /// The program in operations that the scheme has.
+    pub lowered: &'a Lowered,
+    /// The options that the manifest declares, defaults filled in.
+    pub options: &'a Options,
+    /// The level demanded.
+    pub security: SecurityDemand,
+    /// Threads that it may use; rayon's global pool has as many.
+    pub threads: usize,
+}
+
+/// Evaluates programs under one cryptosystem, with one library.
+pub trait Scheme: Send + Sync {
+    /// Name, library and its version, options with defaults and docs.
+    fn manifest(&self) -> SchemeManifest;
+
+    /// The operations it has, and how those it lacks are to be rewritten.
+    fn capabilities(&self, options: &Options) -> Result<Capabilities, SchemeError>;
+
+    /// The program in operations that the scheme has. A scheme whose approximations depend on what
+    /// its parameters can hold chooses here; all others lower by their capabilities.
+    fn lower(
+        &self,
+        program: &Program,
+        options: &Options,
+        security: SecurityDemand,
+    ) -> Result<Lowered, SchemeError> {
+        let _ = security;
+        Ok(lower(program, &self.capabilities(options)?)?)
+    }
+
+    /// Chooses parameters for this program at the wanted security level, or refuses.
+    fn compile(&self, request: CompileRequest<'_>) -> Result<Box<dyn Circuit>, SchemeError>;
+}
+
+/// How often each costly step is taken in one evaluation, over all ciphertexts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperationCounts {
+    /// Additions of two ciphertexts.
+    pub additions: u64,
+    /// Products of a ciphertext and public numbers.
+    pub plain_multiplications: u64,
+    /// Products of two ciphertexts, each with its relinearization.
+    pub multiplications: u64,
+    /// Slot rotations.
+    pub rotations: u64,
+    /// Programmable bootstraps.
+    pub bootstraps: u64,
+}
+
+/// The parameters that a circuit chose, and what follows from them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Parameters {
+    /// The level, computed from the parameters.
+    pub security: Security,
+    /// Names and values in the field's terms: ring degree, moduli, scale, packing.
+    pub chosen: Vec<(String, String)>,
+    /// Multiplicative levels used; 0 where the scheme has none.
+    pub depth: u32,
+    /// Steps of one evaluation.
+    pub counts: OperationCounts,
+    /// What the server learns besides the program and the sizes.
+    pub server_sees: String,
+    /// How numbers are quantised, if they are; for the report.
+    pub quantisation: Option<String>,
+    /// The largest error beyond [`Circuit::simulate`] that is not a failure, for each output.
+    #[serde(with = "hexperiment_program::number::list")]
+    pub noise_tolerance: Vec<f64>,
+    /// Bytes that a process takes to make the keys and evaluate once, both parties' part in it:
+    /// tables, keys, all ciphertexts that are held at one time. Rather too many than too few, as
+    /// cells with less memory are refused; `None` where the scheme cannot tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+}
+
+/// Exact serialized sizes of a key set, in bytes; `None` where the scheme has no such key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeySizes {
+    /// The encryption key.
+    pub public: Option<u64>,
+    /// The relinearization key.
+    pub relinearization: Option<u64>,
+    /// The Galois (rotation) keys.
+    pub galois: Option<u64>,
+    /// The bootstrapping key, with its key-switching key.
+    pub bootstrapping: Option<u64>,
+}
+
+impl KeySizes {
+    /// All of them: what a client sends before the first query.
+    pub fn total(&self) -> u64 {
+        [
+            self.public,
+            self.relinearization,
+            self.galois,
+            self.bootstrapping,
+        ]
+        .into_iter()
+        .flatten()
+        .sum()
+    }
+}
+
+/// The keys of a circuit, one type for each role.
+pub struct KeySet {
+    /// The data owner's: encrypts.
+    pub encryptor: Box<dyn Encryptor>,
+    /// The server's: evaluates, and can decrypt nothing, unless the protection is
+    /// [`Protection::TransportOnly`](crate::security::Protection::TransportOnly).
+    pub evaluator: Box<dyn Evaluator>,
+    /// The key owner's: decrypts.
+    pub decryptor: Box<dyn Decryptor>,
+    /// How large the keys are.
+    pub sizes: KeySizes,
+}
+
+/// A program bound to parameters.
+pub trait Circuit: Send + Sync {
+    /// The parameters, their security and the steps of one evaluation.
+    fn parameters(&self) -> &Parameters;
+
+    /// What an evaluation without cryptographic noise gives: the circuit's own arithmetic in
+    /// clear, with its quantisation.
+    ///
+    /// A scheme that computes on reals interprets the lowered program, by
+    /// [`Lowered::simulate`]; one that quantises does here exactly what it does under
+    /// encryption. The tables are the server's outputs, before any step left to the client.
+    fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, SchemeError>;
+
+    /// Makes fresh keys.
+    fn generate_keys(&self) -> Result<KeySet, SchemeError>;
+
+    /// Reads ciphertexts that [`Ciphertexts::to_bytes`] wrote; needs public parameters only.
+    /// Bytes that are truncated, malformed or of another circuit are an error.
+    fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError>;
+}
+
+/// Encrypts. Holds no secret key that it could decrypt with, unless its scheme has no public
+/// one, which the parameters then say.
+pub trait Encryptor: Send + Sync {
+    /// Encrypts one input: `length` rows x one column for each that the input declares.
+    fn encrypt(
+        &self,
+        input: InputId,
+        table: ArrayView2<'_, f64>,
+    ) -> Result<Ciphertexts, SchemeError>;
+}
+
+/// Evaluates; holds no secret key, unless the protection is
+/// [`Protection::TransportOnly`](crate::security::Protection::TransportOnly): that server decrypts.
+pub trait Evaluator: Send + Sync {
+    /// Evaluates the circuit: ciphertexts for each input in order, then for each output.
+    fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError>;
+
+    /// As [`Evaluator::evaluate`], for some of the outputs, in the order in which they are wanted,
+    /// each of which the program has. A scheme that can leaves out what none of them needs; without,
+    /// everything is computed and the rest thrown away.
+    fn evaluate_only(
+        &self,
+        inputs: &[Ciphertexts],
+        wanted: &[OutputId],
+    ) -> Result<Vec<Ciphertexts>, SchemeError> {
+        let all = self.evaluate(inputs)?;
+        let pick = |output: &OutputId| {
+            all.get(output.index()).cloned().ok_or_else(|| {
+                let (output, count) = (output.index(), all.len());
+                SchemeError::Foreign(format!("output {output} of {count} is wanted"))
+            })
+        };
+        wanted.iter().map(pick).collect()
+    }
+}
+
+/// Decrypts.
+pub trait Decryptor: Send + Sync {
+    /// Decrypts one output: rows x one column for each of its values.
+    fn decrypt(
+        &self,
+        output: OutputId,
+        ciphertexts: &Ciphertexts,
+    ) -> Result<Array2<f64>, SchemeError>;
+}
+
+/// What a plugin keeps its ciphertexts in.
+pub trait CiphertextData: Any + Send + Sync {
+    /// Writes all that the other party needs.
+    fn write(&self, bytes: &mut Vec<u8>) -> Result<(), SchemeError>;
+
+    /// How many ciphertexts of the scheme it holds.
+    fn count(&self) -> usize;
+
+    /// For the plugin's own downcast.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// The ciphertexts of one input or output. Cheap to clone.
+#[derive(Clone)]
+pub struct Ciphertexts(Arc<dyn CiphertextData>);
+
+impl Ciphertexts {
+    /// Wraps a plugin's own type.
+    pub fn new(data: impl CiphertextData) -> Self {
+        Self(Arc::new(data))
+    }
+
+    /// The serialized form, exactly as it crosses between parties.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, SchemeError> {
+        let mut bytes = Vec::new();
+        self.0.write(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// How many ciphertexts of the scheme it holds.
+    pub fn count(&self) -> usize {
+        self.0.count()
+    }
+
+    /// The plugin's own type; a ciphertext of another scheme is an error.
+    pub fn downcast<T: CiphertextData>(&self) -> Result<&T, SchemeError> {
+        self.0
+            .as_any()
+            .downcast_ref()
+            .ok_or_else(|| SchemeError::Foreign("it was made by another scheme".into()))
+    }
+}
+
+impl std::fmt::Debug for Ciphertexts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ciphertexts({})", self.0.count())
+    }
+}

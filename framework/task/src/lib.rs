@@ -1,0 +1,273 @@
+//! Tasks: what is computed, and how well it went.
+//!
+//! Required: the first four methods of [`Prepared`] and both of [`Task`]. Optional: what a task
+//! shows to the server and leaves to the client, and the files that it leaves. Timed: only what the session does, never the
+//! task's own work in clear. Non-goal: a task knows no scheme.
+
+pub mod clock;
+pub mod encode;
+pub mod ledger;
+pub mod linear_model;
+pub mod metrics;
+pub mod registry;
+pub mod session;
+
+// Plugins register through it, so that they need no version of their own.
+pub use inventory;
+
+use ndarray::Array2;
+use serde::Serialize;
+
+use crate::ledger::Quality;
+use crate::session::{Sealed, Session, SessionError};
+use hexperiment_data::{DataError, Dataset};
+use hexperiment_diagnostics::printable::line;
+use hexperiment_program::{InputId, OutputId, Program, ProgramError};
+use hexperiment_scheme::options::{OptionError, OptionSpec, Options};
+
+/// What a task says about itself.
+#[derive(Clone, Debug, Serialize)]
+pub struct TaskManifest {
+    /// The name used in experiments.
+    pub name: &'static str,
+    /// What it computes, in a sentence or two.
+    pub doc: &'static str,
+    /// What it can be told.
+    pub options: Vec<OptionSpec>,
+    /// The metrics that it may report, by name: an expectation about another one is refused
+    /// before the run. Empty if the names depend on the data; expectations are then held against
+    /// the results only.
+    pub metrics: Vec<&'static str>,
+}
+
+/// Why a task cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// The data do not fit the task.
+    #[error("{}\n  help: {}", line(.problem), line(.help))]
+    Data {
+        /// What was found, and what was expected.
+        problem: String,
+        /// What to do about it.
+        help: String,
+    },
+    /// An option has a value that cannot be used.
+    #[error("{}\n  help: {}", line(.problem), line(.help))]
+    Value {
+        /// The option, as `task.model` or `dataset.limit`; where several may be to blame, in the order
+        /// of that.
+        options: &'static [&'static str],
+        /// What was found, and what was expected.
+        problem: String,
+        /// What to do about it.
+        help: String,
+    },
+    /// Options contradict each other or the data.
+    #[error("{0}")]
+    Options(String),
+    /// The plugin and its manifest disagree.
+    #[error(transparent)]
+    Option(#[from] OptionError),
+    /// The program cannot be built.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// The protocol failed.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// A model could not be trained or used.
+    #[error("{model}: {message}")]
+    Model {
+        /// What was trained.
+        model: &'static str,
+        /// What the library said.
+        message: String,
+    },
+}
+
+impl From<DataError> for TaskError {
+    fn from(error: DataError) -> Self {
+        let DataError {
+            options,
+            problem,
+            help,
+        } = error;
+        if options.is_empty() {
+            Self::Data { problem, help }
+        } else {
+            Self::Value {
+                options,
+                problem,
+                help,
+            }
+        }
+    }
+}
+
+impl TaskError {
+    /// Data that do not fit, with what to do about it.
+    pub fn data(problem: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Data {
+            problem: problem.into(),
+            help: help.into(),
+        }
+    }
+
+    /// The value of one of some options, such as `task.model`, cannot be used.
+    pub fn value(
+        options: &'static [&'static str],
+        problem: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self::Value {
+            options,
+            problem: problem.into(),
+            help: help.into(),
+        }
+    }
+}
+
+/// What a protocol yielded: the tables that the client decrypted, by output.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// One table for each output of the task's program.
+    pub outputs: Vec<Array2<f64>>,
+}
+
+/// A table to encrypt as one input.
+#[derive(Clone, Debug)]
+pub struct InputTable {
+    /// Its numbers: `length` rows x one column for each that the input declares.
+    pub values: Array2<f64>,
+    /// Numbers of it that the client would send in the clear: without padding, and each once where
+    /// the layout repeats it. What encryption makes of these is the expansion.
+    pub payload: usize,
+}
+
+impl InputTable {
+    /// A table of which `payload` numbers are data.
+    pub fn new(values: Array2<f64>, payload: usize) -> Self {
+        Self { values, payload }
+    }
+
+    /// Encrypts it as the key owner's input `id`.
+    pub fn encrypt(&self, session: &mut Session<'_>, id: InputId) -> Result<Sealed, SessionError> {
+        let sealed = session.client().encrypt(id, self.values.view())?;
+        Ok(sealed.with_payload(self.payload))
+    }
+}
+
+impl From<Array2<f64>> for InputTable {
+    /// A table of data throughout.
+    fn from(values: Array2<f64>) -> Self {
+        let payload = values.len();
+        Self { values, payload }
+    }
+}
+
+impl Outcome {
+    /// What one round yields: the client encrypts `tables`, one for each input in order, the
+    /// server evaluates, and the client decrypts every output.
+    pub fn of_one_round(
+        session: &mut Session<'_>,
+        tables: &[InputTable],
+    ) -> Result<Self, TaskError> {
+        Self::of_one_round_divided(session, tables, &[])
+    }
+
+    /// As [`Outcome::of_one_round`], where the task leaves divisions to the client: `divisors` has a
+    /// table for each output, as [`Client::decrypt_divided`] takes it, or none at all.
+    ///
+    /// [`Client::decrypt_divided`]: crate::session::Client::decrypt_divided
+    pub fn of_one_round_divided(
+        session: &mut Session<'_>,
+        tables: &[InputTable],
+        divisors: &[Array2<f64>],
+    ) -> Result<Self, TaskError> {
+        let mut sealed = Vec::with_capacity(tables.len());
+        for (index, table) in tables.iter().enumerate() {
+            sealed.push(table.encrypt(session, InputId::from_index(index))?);
+        }
+        let results = session
+            .server()
+            .evaluate(&sealed.iter().collect::<Vec<_>>())?;
+        let mut outputs = Vec::with_capacity(results.len());
+        for (index, result) in results.iter().enumerate() {
+            let id = OutputId::from_index(index);
+            let mut client = session.client();
+            outputs.push(match divisors.get(index) {
+                None => client.decrypt(id, result)?,
+                Some(by) => client.decrypt_divided(id, result, by.view())?,
+            });
+        }
+        Ok(Self { outputs })
+    }
+}
+
+/// A file that a task leaves beside the tables: results for each row, a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artefact {
+    /// The file's name, without a folder.
+    pub name: String,
+    /// What stands in it.
+    pub bytes: Vec<u8>,
+}
+
+/// What a task is given.
+#[derive(Clone, Copy, Debug)]
+pub struct PrepareRequest<'a> {
+    /// The options that the manifest declares, defaults filled in.
+    pub options: &'a Options,
+    /// The data.
+    pub data: &'a Dataset,
+    /// The seed of everything random in the task.
+    pub seed: u64,
+}
+
+/// States what is computed.
+pub trait Task: Send + Sync {
+    /// Name and options.
+    fn manifest(&self) -> TaskManifest;
+
+    /// Trains or loads what is public, and states the program.
+    fn prepare(&self, request: PrepareRequest<'_>) -> Result<Box<dyn Prepared>, TaskError>;
+}
+
+/// One task on one data set.
+pub trait Prepared: Send + Sync {
+    /// The program that the server evaluates.
+    fn program(&self) -> &Program;
+
+    /// Samples that one run encrypts, for costs per sample: training under encryption handles the
+    /// training rows, whatever part its model is scored on.
+    fn samples(&self) -> usize;
+
+    /// Runs the protocol: encrypts, has the server evaluate, decrypts.
+    fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError>;
+
+    /// Scores what came back, beside the same model in clear.
+    fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError>;
+
+    /// What the program's public numbers tell the server about the data, if anything: positions
+    /// of gaps, statistics. It stands in the report behind what the scheme shows to the server.
+    fn server_sees(&self) -> Option<String> {
+        None
+    }
+
+    /// What the task has the client compute after decryption, a word for each step, besides what
+    /// a scheme leaves to the client: `division`.
+    fn client_computes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// How much of the task a scheme can do that refused its program, in the task's own terms:
+    /// `iterations = 5`. It may try smaller programs by `fits`, each of which costs a compilation.
+    /// `None` where no choice of the task would help.
+    fn fitting(&self, _fits: &mut dyn FnMut(&Program) -> bool) -> Option<String> {
+        None
+    }
+
+    /// Files to keep of a run. Asked for once, of the last repetition; not timed.
+    fn artefacts(&self, _outcome: &Outcome) -> Result<Vec<Artefact>, TaskError> {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,30 @@
+//! Measures of quality.
+//!
+//! Each is computed twice, of what the encrypted run yielded and of what the same model yields in
+//! clear; one that is undefined for the data at hand is left out rather than invented.
+
+mod binary;
+mod few;
+mod multiclass;
+mod regression;
+
+pub use binary::{BINARY, Confusion, alarm_threshold, auc, average_precision, binary};
+pub use few::{few_of_a_class, few_rows};
+pub use multiclass::{ConfusionMatrix, multiclass};
+pub use regression::{REGRESSION, regression};
+
+use crate::ledger::Metric;
+
+/// `a / b`, 0 where `b` is.
+fn ratio(a: f64, b: f64) -> f64 {
+    if b == 0.0 { 0.0 } else { a / b }
+}
+
+/// A metric, unless its value is no number; the plaintext value likewise.
+fn metric(name: &str, value: f64, plaintext: f64) -> Option<Metric> {
+    value.is_finite().then(|| Metric {
+        name: name.into(),
+        value,
+        plaintext: plaintext.is_finite().then_some(plaintext),
+    })
+}

@@ -1,0 +1,34 @@
+//! Tasks register themselves; nothing keeps a list of them.
+
+use hexperiment_scheme::registry::{UnknownPlugin, unknown};
+
+use crate::Task;
+
+/// A task, as a plugin submits it: `inventory::submit! { TaskPlugin(&MyTask) }`.
+pub struct TaskPlugin(pub &'static dyn Task);
+
+inventory::collect!(TaskPlugin);
+
+/// All registered tasks, by name.
+pub fn tasks() -> Vec<&'static dyn Task> {
+    let mut all: Vec<_> = inventory::iter::<TaskPlugin>
+        .into_iter()
+        .map(|p| p.0)
+        .collect();
+    all.sort_by_cached_key(|t| t.manifest().name);
+    all
+}
+
+/// The task called `name`.
+pub fn task(name: &str) -> Result<&'static dyn Task, UnknownPlugin> {
+    tasks()
+        .into_iter()
+        .find(|t| t.manifest().name == name)
+        .ok_or_else(|| {
+            let known = tasks()
+                .iter()
+                .map(|t| t.manifest().name.to_owned())
+                .collect();
+            unknown("task", name, known)
+        })
+}
