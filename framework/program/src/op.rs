@@ -1,9 +1,11 @@
 //! The operations of a program.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::public::hash_numbers;
 use super::{Polynomial, Public};
 
 /// A value of a program: the vector that one operation yields.
@@ -199,6 +201,47 @@ pub enum Op {
     },
     /// The conjunction of bits: 1 where all are 1
     And(Vec<ValueId>),
+}
+
+/// As equality has it, so that lowering finds common subexpressions.
+impl Hash for Op {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        match self {
+            Self::Input { input, column } => (input, column).hash(state),
+            Self::Constant(public) => public.hash(state),
+            Self::Offset { value, by } | Self::Scale { value, by } => (value, by).hash(state),
+            Self::WeightedSum { terms, bias } => (terms, bias).hash(state),
+            Self::Shift { value, by } => (value, by).hash(state),
+            Self::Sum { value, group } => (value, group).hash(state),
+            Self::Pick { value, stride } => (value, stride).hash(state),
+            Self::Polynomial { value, polynomial } => (value, polynomial).hash(state),
+            Self::Compare {
+                left,
+                relation,
+                right,
+            } => (left, relation, right).hash(state),
+            Self::Lookup { value, table } => {
+                (value, table.first).hash(state);
+                hash_numbers(&table.entries, state);
+            }
+            // Nothing but operands.
+            Self::Add(..)
+            | Self::Sub(..)
+            | Self::Neg(_)
+            | Self::Mul(..)
+            | Self::Square(_)
+            | Self::Sigmoid(_)
+            | Self::Step(_)
+            | Self::Sign(_)
+            | Self::Relu(_)
+            | Self::Abs(_)
+            | Self::Max(..)
+            | Self::Min(..)
+            | Self::Select { .. }
+            | Self::And(_) => self.operands().hash(state),
+        }
+    }
 }
 
 impl Op {

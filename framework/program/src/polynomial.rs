@@ -5,9 +5,11 @@
 //! Approximation Practice*, SIAM 2013, chapters 3 and 4).
 
 use std::f64::consts::PI;
+use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
+use super::public::hash_numbers;
 use super::{Interval, ProgramError};
 
 /// A polynomial on a domain: `sum of c_k T_k(u)`, where `u` is `x` mapped from the domain to
@@ -17,6 +19,14 @@ use super::{Interval, ProgramError};
 pub struct Polynomial {
     domain: Interval,
     chebyshev: Vec<f64>,
+}
+
+/// As equality has it.
+impl Hash for Polynomial {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_numbers(&[self.domain.low, self.domain.high], state);
+        hash_numbers(&self.chebyshev, state);
+    }
 }
 
 /// A polynomial as it travels, not yet checked.

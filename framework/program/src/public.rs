@@ -1,5 +1,6 @@
 //! Public operands: numbers that the evaluating server may know.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -90,6 +91,23 @@ impl Public {
                 Self::Vector(a.iter().zip(b.iter()).map(|(a, b)| f(*a, *b)).collect())
             }
         }
+    }
+}
+
+/// As equality has it: `0.0` and `-0.0` are the same number.
+impl Hash for Public {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        hash_numbers(self.values(), state);
+    }
+}
+
+/// Hashes numbers so that equal ones have equal hashes.
+pub(crate) fn hash_numbers<H: Hasher>(numbers: &[f64], state: &mut H) {
+    state.write_usize(numbers.len());
+    for x in numbers {
+        // Adding zero turns -0.0 into 0.0.
+        state.write_u64((x + 0.0).to_bits());
     }
 }
 

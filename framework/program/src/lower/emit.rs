@@ -1,13 +1,16 @@
 //! Emitting operations into a new program, equal ones only once.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 
 use super::super::{Interval, Op, Program, ProgramBuilder, ProgramError, ValueId};
 
 /// A builder that shares common subexpressions.
 pub(super) struct Emitter {
     builder: ProgramBuilder,
-    seen: HashMap<String, ValueId>,
+    hasher: RandomState,
+    /// Values by the hash of their operation.
+    seen: HashMap<u64, Vec<ValueId>>,
 }
 
 impl Emitter {
@@ -19,6 +22,7 @@ impl Emitter {
         }
         Ok(Self {
             builder,
+            hasher: RandomState::new(),
             seen: HashMap::new(),
         })
     }
@@ -36,13 +40,13 @@ impl Emitter {
 
     /// As [`Emitter::emit`], for a result that is known to lie in `known`.
     pub(super) fn emit_within(&mut self, op: Op, known: Interval) -> Result<ValueId, ProgramError> {
-        // Debug prints every field, floats in their shortest exact form.
-        let key = format!("{op:?}");
-        if let Some(id) = self.seen.get(&key) {
+        let alike = self.seen.entry(self.hasher.hash_one(&op)).or_default();
+        let program = self.builder.so_far();
+        if let Some(id) = alike.iter().find(|id| *program.value(**id).op() == op) {
             return Ok(*id);
         }
         let id = self.builder.push_within(op, known)?;
-        self.seen.insert(key, id);
+        alike.push(id);
         Ok(id)
     }
 
@@ -65,5 +69,65 @@ impl Emitter {
             self.builder.output(output)?;
         }
         self.builder.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Column, Input, Party, Public};
+
+    /// Emits two operations on one column; whether they became one value.
+    #[track_caller]
+    fn check(first: impl Fn(ValueId) -> Op, second: impl Fn(ValueId) -> Op, shared: bool) {
+        let mut builder = ProgramBuilder::new("one column");
+        let column = Column {
+            name: "x".into(),
+            range: Interval {
+                low: -1.0,
+                high: 1.0,
+            },
+        };
+        let (_, xs) = builder
+            .input(Input {
+                name: "table".into(),
+                owner: Party::Client(0),
+                length: 4,
+                columns: vec![column],
+                precision: 1e-6,
+            })
+            .unwrap();
+        let mut emitter = Emitter::like(builder.so_far()).unwrap();
+        let x = emitter
+            .emit(builder.so_far().value(xs[0]).op().clone())
+            .unwrap();
+        let (a, b) = (first(x), second(x));
+        let (a, b) = (emitter.emit(a).unwrap(), emitter.emit(b).unwrap());
+        assert_eq!(a == b, shared);
+    }
+
+    #[test]
+    fn equal_operations_are_one_value() {
+        let scale = |by: Public| {
+            move |value| Op::Scale {
+                value,
+                by: by.clone(),
+            }
+        };
+        let offset = |by: Public| {
+            move |value| Op::Offset {
+                value,
+                by: by.clone(),
+            }
+        };
+        let vector = |last: f64| Public::from(vec![1.0, 2.0, 3.0, last]);
+        check(scale(2.0.into()), scale(2.0.into()), true);
+        check(scale(2.0.into()), scale(2.0f64.next_up().into()), false);
+        check(scale(2.0.into()), offset(2.0.into()), false);
+        check(scale(0.0.into()), scale((-0.0).into()), true);
+        check(scale(vector(4.0)), scale(vector(4.0)), true);
+        check(scale(vector(4.0)), scale(vector(5.0)), false);
+        check(Op::Square, |x| Op::Mul(x, x), false);
+        check(Op::Square, Op::Square, true);
     }
 }
