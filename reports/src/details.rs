@@ -136,7 +136,7 @@ fn parameters(rows: &[Row]) -> Body {
 
 fn parameters_of(row: &Row, setup: &Setup) -> Vec<String> {
     let parameters = &setup.parameters;
-    let basis = &parameters.security.basis;
+    let basis = &parameters.security.basis();
     let mut items = vec![format!("security in bits: {} ({basis})", bits(row))];
     items.extend(parameters.chosen.iter().map(|(k, v)| format!("{k}: {v}")));
     let counts = &parameters.counts;

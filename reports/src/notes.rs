@@ -151,7 +151,7 @@ pub(crate) fn busy(rows: &[Row], processors: usize, clock: Clock) -> Vec<(String
 fn sees(row: &Row) -> Option<String> {
     let setup = row.setup.as_ref()?;
     let security = &setup.parameters.security;
-    let prefix = match security.protection {
+    let prefix = match security.protection() {
         Protection::TransportOnly => "(encrypted in transport only) ",
         Protection::None | Protection::Encrypted => "",
     };
@@ -238,7 +238,7 @@ fn of(row: &Row) -> Vec<String> {
         if row.insecure() {
             notes.push(format!(
                 "{INSECURE}: {} bits of security, where {} were demanded and 128 are usual",
-                setup.parameters.security.bits, row.demanded_bits
+                setup.parameters.security.bits(), row.demanded_bits
             ));
         }
         if !setup.client_computes.is_empty() {

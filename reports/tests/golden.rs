@@ -8,7 +8,7 @@ mod fixture;
 mod overview;
 mod same;
 
-use fixture::{Fixture, factoring, unprotected, violation};
+use fixture::{Fixture, factoring, security, unprotected, violation};
 use hexperiment_experiment::Expectation;
 use hexperiment_experiment::record::{Repetition, Schedule, Status};
 use hexperiment_experiment::summary::{evaluate, rows};
@@ -77,8 +77,7 @@ fn schemes_that_are_all_well() {
     f.setup(&plain, unprotected);
     f.setup(&transport, |s| {
         unprotected(s);
-        s.parameters.security.protection = Protection::TransportOnly;
-        s.parameters.security.bits = 128;
+        s.parameters.security = security(Protection::TransportOnly, 128, "nothing is encrypted");
     });
     f.setup(&paillier, factoring(128, 3072));
     f.setup(&ckks, |s| s.keys.relinearization = Some(2_400_000));

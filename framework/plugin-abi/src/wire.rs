@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use hexperiment_program::lower::{Approximation, Capabilities, LevelModel};
 use hexperiment_program::{Fit, OpKind};
 use hexperiment_scheme::SchemeManifest;
-use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue};
+use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue, RESERVED};
 use serde::{Deserialize, Serialize};
 
 /// The string, for good: plugins are never unloaded, and what they say about themselves is

@@ -127,12 +127,12 @@ pub(crate) fn compile(
 /// Holds every encrypting scheme to the level demanded, whatever it chose.
 fn demand(plan: &CellPlan, circuit: &dyn Circuit) -> Result<(), Stop> {
     let security = &circuit.parameters().security;
-    let weak = security.bits < plan.security.bits;
-    if security.protection != Protection::None && weak && !plan.security.insecure {
+    let weak = security.bits() < plan.security.bits;
+    if security.protection() != Protection::None && weak && !plan.security.insecure {
         return Err(Stop::Refused(format!(
             "security: {} bits, {} demanded ({}); choose stronger parameters, or `insecure = true` to \
              compare them all the same",
-            security.bits, plan.security.bits, security.basis
+            security.bits(), plan.security.bits, security.basis()
         )));
     }
     Ok(())

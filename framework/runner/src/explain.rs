@@ -123,10 +123,10 @@ pub(crate) fn explain(files: &[PathBuf], only: Option<&str>, settings: &[Setting
 
 /// The level in words: 0 bits would sound like a weak encryption.
 pub(crate) fn level(security: &Security) -> String {
-    match security.protection {
+    match security.protection() {
         Protection::None => "not encrypted".into(),
-        Protection::TransportOnly => format!("{} bits in transport only", security.bits),
-        Protection::Encrypted => format!("{} bits", security.bits),
+        Protection::TransportOnly => format!("{} bits in transport only", security.bits()),
+        Protection::Encrypted => format!("{} bits", security.bits()),
     }
 }
 
@@ -300,7 +300,7 @@ fn explained(compiled: &Compiled) -> String {
     lines.extend(lowered.notes().iter().map(|note| format!("  note: {note}")));
     let p = parameters(circuit.as_ref(), prepared.as_ref());
     lines.push("parameters:".into());
-    let (level, basis) = (level(&p.security), &p.security.basis);
+    let (level, basis) = (level(&p.security), p.security.basis());
     lines.push(format!("  security: {level}; {basis}"));
     let chosen = p.chosen.iter();
     lines.extend(chosen.map(|(name, value)| format!("  {name}: {value}")));

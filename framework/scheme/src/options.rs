@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use hexperiment_diagnostics::printable;
 
+/// Keys of `[[scheme]]` and `[task]` that experiments use themselves: no option of a plugin is
+/// called so.
+pub const RESERVED: [&str; 2] = ["use", "label"];
+
 /// The value of an option.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]

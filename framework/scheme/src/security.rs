@@ -26,15 +26,98 @@ impl std::fmt::Display for Protection {
     }
 }
 
-/// The security of one choice of parameters.
+/// Where a stated level comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// Computed here, from parameters and a published table.
+    #[default]
+    Computed,
+    /// Documented by the library's authors for the parameter set in use; not computed again.
+    Documented,
+    /// Reported by a plugin from outside; nobody here has looked at its parameters.
+    Reported,
+}
+
+/// The security of one choice of parameters. Only what computes or cites a level makes one:
+/// [`rlwe`], [`factoring`], [`symmetric`], [`documented`], [`none`]; of plugins from outside
+/// [`Security::reported`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Security {
+    protection: Protection,
+    bits: u32,
+    basis: String,
+    #[serde(default)]
+    origin: Origin,
+}
+
+impl Security {
     /// The kind of protection.
-    pub protection: Protection,
-    /// Estimated bits; 0 where nothing is encrypted.
-    pub bits: u32,
+    pub fn protection(&self) -> Protection {
+        self.protection
+    }
+
+    /// Estimated bits against classical attacks; 0 where nothing is encrypted.
+    pub fn bits(&self) -> u32 {
+        self.bits
+    }
+
     /// Why: the numbers and the published source.
-    pub basis: String,
+    pub fn basis(&self) -> &str {
+        &self.basis
+    }
+
+    /// Who says so.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// The same level as the word of a plugin from outside, which can only be believed.
+    #[must_use]
+    pub fn reported(self) -> Self {
+        Self {
+            basis: format!("as the plugin states: {}", self.basis),
+            origin: Origin::Reported,
+            ..self
+        }
+    }
+}
+
+/// No protection: nothing is encrypted.
+pub fn none() -> Security {
+    Security {
+        protection: Protection::None,
+        bits: 0,
+        basis: "nothing is encrypted".into(),
+        origin: Origin::Computed,
+    }
+}
+
+/// Authenticated symmetric encryption on the way to a server that decrypts: AES-CBC and HMAC-SHA256,
+/// each under a key of `key_bits`.
+///
+/// Source: NIST SP 800-57 part 1 revision 5, tables 2 and 3.
+pub fn symmetric(key_bits: u32) -> Security {
+    Security {
+        protection: Protection::TransportOnly,
+        bits: key_bits,
+        basis: format!(
+            "transport only: the server decrypts. On the way AES-{key_bits}-CBC and HMAC-SHA256, \
+             each under a key of {key_bits} bits (NIST SP 800-57 part 1 rev. 5, tables 2 and 3)"
+        ),
+        origin: Origin::Computed,
+    }
+}
+
+/// A parameter set whose authors document its level; `basis` names the parameters and where that
+/// is written.
+pub fn documented(bits: u32, basis: impl Into<String>) -> Security {
+    Security {
+        protection: Protection::Encrypted,
+        bits,
+        basis: basis.into(),
+        origin: Origin::Documented,
+    }
 }
 
 /// The level that an experiment demands.
@@ -100,6 +183,7 @@ pub fn rlwe(log_n: u32, log_qp: f64) -> Security {
         protection: Protection::Encrypted,
         bits,
         basis: format!("RLWE, N = 2^{log_n}, log2(QP) = {log_qp:.1}, {bound} ({RLWE_SOURCE})"),
+        origin: Origin::Computed,
     }
 }
 
@@ -121,6 +205,7 @@ pub fn factoring(modulus_bits: u32) -> Security {
         basis: format!(
             "factoring, modulus of {modulus_bits} bits (NIST SP 800-57 part 1 rev. 5, table 2)"
         ),
+        origin: Origin::Computed,
     }
 }
 
@@ -138,6 +223,15 @@ pub fn factoring_modulus_bits(level: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plugins_word_is_marked_as_such() {
+        let reported = rlwe(13, 200.0).reported();
+        assert_eq!((reported.bits(), reported.origin()), (128, Origin::Reported));
+        assert!(reported.basis().starts_with("as the plugin states: RLWE"));
+        assert_eq!(none().origin(), Origin::Computed);
+        assert_eq!(documented(128, "a set").origin(), Origin::Documented);
+    }
 
     #[test]
     fn levels_follow_the_tables() {

@@ -5,7 +5,7 @@ use hexperiment_experiment::summary::Records;
 use hexperiment_reports::{Known, Overview, Runs};
 use hexperiment_scheme::security::Protection;
 
-use crate::fixture::{Fixture, factoring, unprotected};
+use crate::fixture::{Fixture, factoring, security, unprotected};
 use crate::same::same;
 
 const REFUSAL: &str = "max: needs a comparison or a product of two ciphertexts, of which an \
@@ -27,7 +27,7 @@ fn scores() -> Fixture {
         ["plaintext", "fernet", "paillier", "seal-ckks"].map(|s| f.cell(s, &[]));
     f.setup(&plain, unprotected);
     f.setup(&transport, |s| {
-        s.parameters.security.protection = Protection::TransportOnly;
+        s.parameters.security = security(Protection::TransportOnly, 128, "AES");
     });
     f.setup(&paillier, factoring(80, 1024));
     f.setup(&ckks, |_| {});

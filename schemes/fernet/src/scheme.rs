@@ -8,7 +8,7 @@ use hexperiment_program::lower::Capabilities;
 use hexperiment_scheme::inventory;
 use hexperiment_scheme::options::{OptionSpec, Options};
 use hexperiment_scheme::registry::SchemePlugin;
-use hexperiment_scheme::security::{Protection, Security};
+use hexperiment_scheme::security;
 use hexperiment_scheme::{
     Circuit, CompileRequest, OperationCounts, Parameters, Scheme, SchemeError, SchemeManifest,
 };
@@ -66,14 +66,7 @@ impl Scheme for Fernet {
         let lowered = Arc::new(request.lowered.clone());
         let program = lowered.program();
         let parameters = Parameters {
-            security: Security {
-                protection: Protection::TransportOnly,
-                bits: BITS,
-                basis:
-                    "transport only: the server decrypts. In transit AES-128-CBC and HMAC-SHA256, \
-                        each under a key of 128 bits (NIST SP 800-57 part 1 rev. 5, tables 2 and 3)"
-                        .into(),
-            },
+            security: security::symmetric(BITS),
             chosen: chosen(program, per)?,
             depth: 0,
             counts: OperationCounts::default(),

@@ -8,7 +8,7 @@ use hexperiment_program::{InputId, OutputId};
 use hexperiment_scheme::inventory;
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::registry::SchemePlugin;
-use hexperiment_scheme::security::{Protection, Security};
+use hexperiment_scheme::security;
 use hexperiment_scheme::{
     CiphertextData, Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, Evaluator, KeySet,
     KeySizes, OperationCounts, Parameters, Scheme, SchemeError, SchemeManifest,
@@ -38,11 +38,7 @@ impl Scheme for Plaintext {
     fn compile(&self, request: CompileRequest<'_>) -> Result<Box<dyn Circuit>, SchemeError> {
         let lowered = request.lowered.clone();
         let parameters = Parameters {
-            security: Security {
-                protection: Protection::None,
-                bits: 0,
-                basis: "nothing is encrypted".into(),
-            },
+            security: security::none(),
             chosen: vec![("arithmetic".into(), "IEEE 754 double precision".into())],
             depth: 0,
             counts: OperationCounts::default(),

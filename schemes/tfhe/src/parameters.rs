@@ -3,7 +3,7 @@
 //! Noise is written as a variance on the torus: 1 is a full turn, `2^64` of a ciphertext's
 //! words. The formulas for key switch, bootstrap and modulus switch are the library's own.
 
-use hexperiment_scheme::security::{Protection, Security, SecurityDemand};
+use hexperiment_scheme::security::{self, Security, SecurityDemand};
 use tfhe::core_crypto::commons::noise_formulas::centered_mean_shifted_modulus_switch::centered_binary_shifted_modulus_switch_additive_variance;
 use tfhe::core_crypto::commons::noise_formulas::lwe_keyswitch::keyswitch_additive_variance_132_bits_security_tuniform;
 use tfhe::core_crypto::commons::noise_formulas::lwe_programmable_bootstrap::pbs_variance_132_bits_security_tuniform_fft_mul;
@@ -110,17 +110,16 @@ pub(crate) fn log2_failure(deviations: f64) -> f64 {
 
 /// What the parameter set is worth, or why it is not enough.
 pub(crate) fn security(demand: SecurityDemand) -> Result<Security, PlanError> {
-    let security = Security {
-        protection: Protection::Encrypted,
-        bits: 128,
-        basis: format!(
+    let security = security::documented(
+        128,
+        format!(
             "LWE with binary secrets, n = {} and N = {N}, q = 2^64, noise of the tfhe-rs parameter \
              set {NAME}, which its authors chose for at least 132 bits by the lattice estimator \
              (Zama, tfhe-rs documentation, \"Security and cryptography\")",
             PARAMETERS.lwe_dimension.0
         ),
-    };
-    if demand.bits > security.bits && !demand.insecure {
+    );
+    if demand.bits > security.bits() && !demand.insecure {
         return Err(PlanError::Security { bits: demand.bits });
     }
     Ok(security)

@@ -20,10 +20,10 @@ pub fn security_is_what_was_demanded(subject: &Subject) {
         match subject.compile(&program, demand) {
             Ok((_, circuit)) => {
                 let security = &circuit.parameters().security;
-                if security.protection == Protection::None {
-                    assert_eq!(security.bits, 0, "what is not encrypted has no level");
+                if security.protection() == Protection::None {
+                    assert_eq!(security.bits(), 0, "what is not encrypted has no level");
                 } else {
-                    assert!(security.bits >= bits, "{bits} bits demanded: {security:?}");
+                    assert!(security.bits() >= bits, "{bits} bits demanded: {security:?}");
                 }
             }
             Err(SchemeError::Refused(refusal)) => {
@@ -55,7 +55,7 @@ pub fn deep_programs_are_refused_or_satisfied(subject: &Subject) {
     match subject.compile(&program, demand) {
         Ok((_, circuit)) => {
             let security = &circuit.parameters().security;
-            let enough = security.protection == Protection::None || security.bits >= 128;
+            let enough = security.protection() == Protection::None || security.bits() >= 128;
             assert!(enough, "{security:?}");
         }
         Err(SchemeError::Refused(refusal)) => check_refusal(name, &refusal),
@@ -96,7 +96,7 @@ pub fn statements_are_complete(subject: &Subject) {
         "what does the server see?"
     );
     assert!(
-        !parameters.security.basis.is_empty(),
+        !parameters.security.basis().is_empty(),
         "a level without its basis"
     );
     for tolerance in &parameters.noise_tolerance {

@@ -136,7 +136,7 @@ pub(super) struct Ready {
 impl Ready {
     /// Whether what crosses is encrypted, be it on the way only.
     pub(super) fn encrypted(&self) -> bool {
-        self.circuit.parameters().security.protection != Protection::None
+        self.circuit.parameters().security.protection() != Protection::None
     }
 
     /// Encrypts one table for each input, and takes it to the other party.

@@ -208,7 +208,7 @@ pub static COLUMNS: [Column; 46] = {
         })
         .and_overview(),
         numbers("security_bits", |r| {
-            setup(r, |s| Count(s.parameters.security.bits.into()))
+            setup(r, |s| Count(s.parameters.security.bits().into()))
         })
         .and_overview(),
         numbers("peak_rss_bytes", |r| {

@@ -262,12 +262,12 @@ impl Row {
     pub fn protection(&self) -> Option<Protection> {
         self.setup
             .as_ref()
-            .map(|s| s.parameters.security.protection)
+            .map(|s| s.parameters.security.protection())
     }
 
     /// Its security in bits, if it came so far.
     pub fn security_bits(&self) -> Option<u32> {
-        self.setup.as_ref().map(|s| s.parameters.security.bits)
+        self.setup.as_ref().map(|s| s.parameters.security.bits())
     }
 
     /// Whether it claims protection, but less than was demanded or than is usual (128 bits).

@@ -80,8 +80,7 @@ impl PluginScheme {
             ));
         }
         // Ours compute the level from tables; this one can only be believed, and readers told so.
-        let security = &mut parameters.security;
-        security.basis = format!("as the plugin states: {}", security.basis);
+        parameters.security = parameters.security.reported();
         Ok(parameters)
     }
 }

@@ -247,7 +247,7 @@ fn parameters_cross_whole() {
     let (_, circuit) = compile(scheme, &everything(), &[]).unwrap();
     let parameters = circuit.parameters();
     assert_eq!(
-        parameters.security.basis,
+        parameters.security.basis(),
         "as the plugin states: nothing is encrypted"
     );
     assert_eq!(parameters.noise_tolerance, [0.0, 0.0]);

@@ -8,8 +8,8 @@ use super::*;
 fn it_protects_the_way_only() {
     let circuit = compile(&program(334, 9), "row", DEMAND).unwrap();
     let parameters = circuit.parameters();
-    assert_eq!(parameters.security.protection, Protection::TransportOnly);
-    assert_eq!(parameters.security.bits, 128);
+    assert_eq!(parameters.security.protection(), Protection::TransportOnly);
+    assert_eq!(parameters.security.bits(), 128);
     assert!(parameters.server_sees.starts_with("everything"));
     let tokens = parameters.chosen.iter().find(|(k, _)| k.contains("`x`"));
     let expected = "334 of 204 characters, for 72 bytes of numbers each";
@@ -22,7 +22,7 @@ fn check_demand(bits: u32, insecure: bool, taken: bool) {
     match compile(&program(2, 2), "row", demand) {
         Ok(circuit) => {
             assert!(taken, "{bits} bits");
-            assert_eq!(circuit.parameters().security.bits, 128);
+            assert_eq!(circuit.parameters().security.bits(), 128);
         }
         Err(SchemeError::Refused(refusal)) => {
             assert!(!taken, "{bits} bits: {refusal}");

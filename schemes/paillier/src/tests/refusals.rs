@@ -65,7 +65,7 @@ fn moduli_match_the_demand() {
         insecure: false,
     };
     let circuit = compile(&program, &options(&[]), demand(128)).unwrap();
-    assert_eq!(circuit.parameters().security.bits, 128);
+    assert_eq!(circuit.parameters().security.bits(), 128);
     assert!(
         circuit
             .parameters()
@@ -73,7 +73,7 @@ fn moduli_match_the_demand() {
             .contains(&("modulus".into(), "3072 bits".into()))
     );
     let circuit = compile(&program, &options(&[]), demand(192)).unwrap();
-    assert_eq!(circuit.parameters().security.bits, 192);
+    assert_eq!(circuit.parameters().security.bits(), 192);
 
     let with = |bits| options(&[("modulus_bits", Integer(bits))]);
     refused(
@@ -87,9 +87,9 @@ fn moduli_match_the_demand() {
         "multiple of 16",
     );
     let circuit = compile(&program, &with(2048), demand(112)).unwrap();
-    assert_eq!(circuit.parameters().security.bits, 112);
+    assert_eq!(circuit.parameters().security.bits(), 112);
     let circuit = compile(&program, &with(512), INSECURE).unwrap();
-    assert_eq!(circuit.parameters().security.bits, 0);
+    assert_eq!(circuit.parameters().security.bits(), 0);
 }
 
 #[test]

@@ -64,11 +64,7 @@ fn setup(cell: &str, keygen_ms: u64) -> Setup {
         compile: millis(1),
         keygen: millis(keygen_ms),
         parameters: Parameters {
-            security: Security {
-                protection: Protection::Encrypted,
-                bits: 128,
-                basis: "b".into(),
-            },
+            security: security(Protection::Encrypted, 128),
             chosen: vec![],
             depth: 0,
             counts: OperationCounts::default(),
@@ -181,4 +177,10 @@ fn complete(cell: &str, aucs: [f64; 3]) -> Vec<Line> {
             .map(|((index, ms), auc)| Line::Repetition(Box::new(repetition(cell, index, ms, auc)))),
     );
     lines
+}
+
+/// A level as a file of records states it.
+fn security(protection: Protection, bits: u32) -> Security {
+    let stated = serde_json::json!({ "protection": protection, "bits": bits, "basis": "b" });
+    serde_json::from_value(stated).unwrap()
 }

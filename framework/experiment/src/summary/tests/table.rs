@@ -201,8 +201,7 @@ fn weak_parameters_are_marked_whatever_was_demanded() {
     #[track_caller]
     fn check(protection: Protection, bits: u32, demanded: u32, insecure: bool) {
         let mut setup = setup("a", 1);
-        setup.parameters.security.protection = protection;
-        setup.parameters.security.bits = bits;
+        setup.parameters.security = security(protection, bits);
         let mut records = records(&["a"], vec![Line::Setup(Box::new(setup))]);
         records.run.resolved["run"]["security_bits"] = demanded.into();
         assert_eq!(rows(&records)[0].insecure(), insecure);
