@@ -259,8 +259,11 @@ mod wire {
                 builder.declare(input)?;
             }
             for value in wire.values {
-                let id = builder.push_within(value.op, value.range)?;
-                if value.assumed {
+                // A range is derived again. One that is narrower rests on an argument that did not
+                // travel, so here it is an assumption, to which every interpretation is held.
+                let id = builder.push(value.op)?;
+                let derived = builder.so_far().value(id).range();
+                if value.assumed || !value.range.encloses(derived) {
                     builder.assume(id, value.range)?;
                 }
             }
