@@ -45,38 +45,123 @@ fn ours(folder: &str, section: &str) -> BTreeSet<String> {
     names.filter(|name| is_ours(name)).cloned().collect()
 }
 
+/// The floors of `ARCHITECTURE.md`: folder, crate, and the floors that it may use.
+const FLOORS: [(&str, &str, &[&str]); 8] = [
+    ("framework/diagnostics", "hexperiment-diagnostics", &[]),
+    ("framework/program", "hexperiment-program", &[]),
+    (
+        "framework/scheme",
+        "hexperiment-scheme",
+        &["diagnostics", "program"],
+    ),
+    ("framework/data", "hexperiment-data", &["diagnostics"]),
+    (
+        "framework/task",
+        "hexperiment-task",
+        &["diagnostics", "program", "scheme", "data"],
+    ),
+    (
+        "framework/experiment",
+        "hexperiment-experiment",
+        &["diagnostics", "program", "scheme", "data", "task"],
+    ),
+    (
+        "framework/plugin-abi",
+        "hexperiment-plugin-abi",
+        &["program", "scheme"],
+    ),
+    (
+        "reports",
+        "hexperiment-reports",
+        &["diagnostics", "program", "scheme", "data", "task", "experiment"],
+    ),
+];
+
+/// Holds the crate in `folder` to the floors below it.
 #[track_caller]
-fn depends_on(folder: &str, expected: &[&str]) {
-    let expected: BTreeSet<String> = expected.iter().map(|&name| name.to_owned()).collect();
+fn uses_only(folder: &str, floors: &[&str]) {
+    let allowed: BTreeSet<String> = floors.iter().map(|f| format!("hexperiment-{f}")).collect();
     let found = ours(folder, "dependencies");
-    assert_eq!(found, expected, "{folder}");
+    let above: Vec<&String> = found.difference(&allowed).collect();
+    assert!(above.is_empty(), "{folder} depends on {above:?}");
     assert!(ours(folder, "build-dependencies").is_empty(), "{folder}");
-    // Tests may also take the zero line to compute with.
+    // Tests may also compute with the zero line, and act by sessions.
     let tests = ours(folder, "dev-dependencies");
-    let allowed = |name: &&String| *name == "scheme-plaintext";
-    assert!(
-        tests.iter().all(|name| allowed(&name)),
-        "{folder}: {tests:?}"
-    );
+    let for_tests = ["scheme-plaintext", "hexperiment-task"];
+    let above: Vec<&String> = tests
+        .difference(&allowed)
+        .filter(|name| !for_tests.contains(&name.as_str()))
+        .collect();
+    assert!(above.is_empty(), "tests of {folder} depend on {above:?}");
 }
 
 #[test]
 fn dependencies_point_one_way() {
-    let core = "hexperiment-core";
-    depends_on("framework/core", &[]);
-    depends_on("framework/plugin-abi", &[core]);
-    depends_on("reports", &[core]);
-    depends_on("xtask", &[]);
+    for (folder, name, floors) in FLOORS {
+        let manifest: Table = text_of(&format!("{folder}/Cargo.toml")).parse().unwrap();
+        assert_eq!(manifest["package"]["name"].as_str(), Some(name));
+        uses_only(folder, floors);
+    }
+    uses_only("xtask", &[]);
     for scheme in folders("schemes") {
-        depends_on(&format!("schemes/{scheme}"), &[core]);
+        uses_only(&format!("schemes/{scheme}"), &["program", "scheme"]);
     }
     for task in folders("tasks") {
-        depends_on(&format!("tasks/{task}"), &[core]);
+        uses_only(
+            &format!("tasks/{task}"),
+            &["diagnostics", "program", "scheme", "data", "task"],
+        );
     }
-    let plugins = plugins();
-    let mut all = vec![core, "hexperiment-plugin-abi", "hexperiment-reports"];
-    all.extend(plugins.iter().map(|(.., name)| name.as_str()));
-    depends_on("framework/runner", &all);
+}
+
+/// What nobody needs who writes a scheme: readers of tables and images, networks, statistics.
+#[test]
+fn a_scheme_compiles_no_data_science() {
+    let heavy = ["csv", "image", "toml", "ureq", "linfa", "linfa-datasets"];
+    for folder in ["framework/program", "framework/scheme", "framework/diagnostics"] {
+        let manifest: Table = text_of(&format!("{folder}/Cargo.toml")).parse().unwrap();
+        let found = manifest.get("dependencies").and_then(Value::as_table);
+        for name in found.into_iter().flat_map(Table::keys) {
+            assert!(!heavy.contains(&name.as_str()), "{folder}: {name}");
+        }
+    }
+}
+
+/// Where `unsafe` may stand: foreign functions, and what the operating system is asked.
+const UNSAFE: [&str; 5] = [
+    "schemes/seal-ckks/src/ffi.rs",
+    "schemes/seal-ckks/src/seal/",
+    "framework/plugin-abi/",
+    "framework/runner/src/",
+    "framework/task/src/clock.rs",
+];
+
+#[test]
+fn unsafe_code_stands_where_it_may() {
+    for path in files("") {
+        let name = path.display().to_string();
+        let may = UNSAFE.iter().any(|place| name.starts_with(place)) || name.starts_with("tests/");
+        if path.extension().is_some_and(|e| e == "rs") && !may {
+            let code = product(&path);
+            assert!(!code.contains("unsafe {") && !code.contains("unsafe fn"), "{name}");
+        }
+    }
+}
+
+/// A level that is not computed here comes from one place each.
+#[test]
+fn levels_that_are_not_computed_have_one_source_each() {
+    for (call, place) in [
+        ("security::documented(", "schemes/tfhe/"),
+        (".reported()", "framework/plugin-abi/"),
+    ] {
+        for path in files("") {
+            let own = path.starts_with("framework/scheme") || path.starts_with("tests");
+            if path.extension().is_some_and(|e| e == "rs") && !own && !path.starts_with(place) {
+                assert!(!product(&path).contains(call), "{} calls {call}", path.display());
+            }
+        }
+    }
 }
 
 /// Files below a folder of the repository that people write.
