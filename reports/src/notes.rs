@@ -238,7 +238,8 @@ fn of(row: &Row) -> Vec<String> {
         if row.insecure() {
             notes.push(format!(
                 "{INSECURE}: {} bits of security, where {} were demanded and 128 are usual",
-                setup.parameters.security.bits(), row.demanded_bits
+                setup.parameters.security.bits(),
+                row.demanded_bits
             ));
         }
         if !setup.client_computes.is_empty() {

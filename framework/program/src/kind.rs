@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Op;
-
 /// The kinds of operation, for capability sets, refusals and counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -102,38 +100,5 @@ impl OpKind {
 impl std::fmt::Display for OpKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-impl Op {
-    /// The kind of operation.
-    pub fn kind(&self) -> OpKind {
-        match self {
-            Self::Input { .. } => OpKind::Input,
-            Self::Constant(_) => OpKind::Constant,
-            Self::Add(..) => OpKind::Add,
-            Self::Sub(..) => OpKind::Sub,
-            Self::Neg(_) => OpKind::Neg,
-            Self::Offset { .. } => OpKind::Offset,
-            Self::Scale { .. } => OpKind::Scale,
-            Self::WeightedSum { .. } => OpKind::WeightedSum,
-            Self::Mul(..) => OpKind::Mul,
-            Self::Square(_) => OpKind::Square,
-            Self::Shift { .. } => OpKind::Shift,
-            Self::Sum { .. } => OpKind::Sum,
-            Self::Pick { .. } => OpKind::Pick,
-            Self::Polynomial { .. } => OpKind::Polynomial,
-            Self::Sigmoid(_) => OpKind::Sigmoid,
-            Self::Step(_) => OpKind::Step,
-            Self::Sign(_) => OpKind::Sign,
-            Self::Relu(_) => OpKind::Relu,
-            Self::Abs(_) => OpKind::Abs,
-            Self::Max(..) => OpKind::Max,
-            Self::Min(..) => OpKind::Min,
-            Self::Compare { .. } => OpKind::Compare,
-            Self::Select { .. } => OpKind::Select,
-            Self::Lookup { .. } => OpKind::Lookup,
-            Self::And(_) => OpKind::And,
-        }
     }
 }

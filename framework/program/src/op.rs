@@ -5,43 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::public::hash_numbers;
-use super::{Polynomial, Public};
-
-/// A value of a program: the vector that one operation yields.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ValueId(pub(crate) u32);
-
-/// An input of a program: a table of encrypted columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct InputId(pub(crate) u32);
-
-/// An output of a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct OutputId(pub(crate) u32);
-
-macro_rules! index {
-    ($($name:ident),*) => {$(
-        impl $name {
-            /// The place in the program's list.
-            pub fn index(self) -> usize {
-                self.0 as usize
-            }
-
-            /// The identifier of place `index`.
-            pub fn from_index(index: usize) -> Self {
-                Self(index as u32)
-            }
-        }
-    )*};
-}
-index!(ValueId, InputId, OutputId);
-
-impl std::fmt::Display for ValueId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "%{}", self.0)
-    }
-}
+use crate::ids::{InputId, ValueId};
+use crate::kind::OpKind;
+use crate::polynomial::Polynomial;
+use crate::public::Public;
+use crate::public::hash_numbers;
 
 /// How two values are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -245,6 +213,37 @@ impl Hash for Op {
 }
 
 impl Op {
+    /// The kind of operation.
+    pub fn kind(&self) -> OpKind {
+        match self {
+            Self::Input { .. } => OpKind::Input,
+            Self::Constant(_) => OpKind::Constant,
+            Self::Add(..) => OpKind::Add,
+            Self::Sub(..) => OpKind::Sub,
+            Self::Neg(_) => OpKind::Neg,
+            Self::Offset { .. } => OpKind::Offset,
+            Self::Scale { .. } => OpKind::Scale,
+            Self::WeightedSum { .. } => OpKind::WeightedSum,
+            Self::Mul(..) => OpKind::Mul,
+            Self::Square(_) => OpKind::Square,
+            Self::Shift { .. } => OpKind::Shift,
+            Self::Sum { .. } => OpKind::Sum,
+            Self::Pick { .. } => OpKind::Pick,
+            Self::Polynomial { .. } => OpKind::Polynomial,
+            Self::Sigmoid(_) => OpKind::Sigmoid,
+            Self::Step(_) => OpKind::Step,
+            Self::Sign(_) => OpKind::Sign,
+            Self::Relu(_) => OpKind::Relu,
+            Self::Abs(_) => OpKind::Abs,
+            Self::Max(..) => OpKind::Max,
+            Self::Min(..) => OpKind::Min,
+            Self::Compare { .. } => OpKind::Compare,
+            Self::Select { .. } => OpKind::Select,
+            Self::Lookup { .. } => OpKind::Lookup,
+            Self::And(_) => OpKind::And,
+        }
+    }
+
     /// The values it reads, in order.
     pub fn operands(&self) -> Vec<ValueId> {
         match self {

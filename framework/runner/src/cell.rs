@@ -132,7 +132,9 @@ fn demand(plan: &CellPlan, circuit: &dyn Circuit) -> Result<(), Stop> {
         return Err(Stop::Refused(format!(
             "security: {} bits, {} demanded ({}); choose stronger parameters, or `insecure = true` to \
              compare them all the same",
-            security.bits(), plan.security.bits, security.basis()
+            security.bits(),
+            plan.security.bits,
+            security.basis()
         )));
     }
     Ok(())

@@ -227,7 +227,10 @@ mod tests {
     #[test]
     fn a_plugins_word_is_marked_as_such() {
         let reported = rlwe(13, 200.0).reported();
-        assert_eq!((reported.bits(), reported.origin()), (128, Origin::Reported));
+        assert_eq!(
+            (reported.bits(), reported.origin()),
+            (128, Origin::Reported)
+        );
         assert!(reported.basis().starts_with("as the plugin states: RLWE"));
         assert_eq!(none().origin(), Origin::Computed);
         assert_eq!(documented(128, "a set").origin(), Origin::Documented);

@@ -23,7 +23,10 @@ pub fn security_is_what_was_demanded(subject: &Subject) {
                 if security.protection() == Protection::None {
                     assert_eq!(security.bits(), 0, "what is not encrypted has no level");
                 } else {
-                    assert!(security.bits() >= bits, "{bits} bits demanded: {security:?}");
+                    assert!(
+                        security.bits() >= bits,
+                        "{bits} bits demanded: {security:?}"
+                    );
                 }
             }
             Err(SchemeError::Refused(refusal)) => {

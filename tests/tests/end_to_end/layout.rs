@@ -73,7 +73,14 @@ const FLOORS: [(&str, &str, &[&str]); 8] = [
     (
         "reports",
         "hexperiment-reports",
-        &["diagnostics", "program", "scheme", "data", "task", "experiment"],
+        &[
+            "diagnostics",
+            "program",
+            "scheme",
+            "data",
+            "task",
+            "experiment",
+        ],
     ),
 ];
 
@@ -118,7 +125,11 @@ fn dependencies_point_one_way() {
 #[test]
 fn a_scheme_compiles_no_data_science() {
     let heavy = ["csv", "image", "toml", "ureq", "linfa", "linfa-datasets"];
-    for folder in ["framework/program", "framework/scheme", "framework/diagnostics"] {
+    for folder in [
+        "framework/program",
+        "framework/scheme",
+        "framework/diagnostics",
+    ] {
         let manifest: Table = text_of(&format!("{folder}/Cargo.toml")).parse().unwrap();
         let found = manifest.get("dependencies").and_then(Value::as_table);
         for name in found.into_iter().flat_map(Table::keys) {
@@ -143,7 +154,10 @@ fn unsafe_code_stands_where_it_may() {
         let may = UNSAFE.iter().any(|place| name.starts_with(place)) || name.starts_with("tests/");
         if path.extension().is_some_and(|e| e == "rs") && !may {
             let code = product(&path);
-            assert!(!code.contains("unsafe {") && !code.contains("unsafe fn"), "{name}");
+            assert!(
+                !code.contains("unsafe {") && !code.contains("unsafe fn"),
+                "{name}"
+            );
         }
     }
 }
@@ -158,14 +172,18 @@ fn levels_that_are_not_computed_have_one_source_each() {
         for path in files("") {
             let own = path.starts_with("framework/scheme") || path.starts_with("tests");
             if path.extension().is_some_and(|e| e == "rs") && !own && !path.starts_with(place) {
-                assert!(!product(&path).contains(call), "{} calls {call}", path.display());
+                assert!(
+                    !product(&path).contains(call),
+                    "{} calls {call}",
+                    path.display()
+                );
             }
         }
     }
 }
 
 /// Files below a folder of the repository that people write.
-fn files(below: &str) -> Vec<PathBuf> {
+pub fn files(below: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![repository().join(below)];
     while let Some(folder) = folders.pop() {
@@ -190,7 +208,7 @@ fn files(below: &str) -> Vec<PathBuf> {
 }
 
 /// A file without its comments, and without the tests at its end.
-fn product(path: &Path) -> String {
+pub fn product(path: &Path) -> String {
     let text = fs::read_to_string(repository().join(path)).unwrap();
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     let comment = if path.extension().is_some_and(|e| e == "toml") {

@@ -13,6 +13,7 @@
 )]
 
 mod bad_input;
+mod circles;
 mod columns;
 mod conform;
 mod documents;
