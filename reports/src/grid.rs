@@ -55,6 +55,9 @@ pub(crate) fn width<'a>(columns: impl IntoIterator<Item = &'a Column>) -> usize 
 /// of their line, cells at its top.
 pub(crate) fn text(columns: &[Column], rules: bool) -> Vec<String> {
     let rows = columns.iter().map(|c| c.cells.len()).max().unwrap_or(0);
+    if columns.is_empty() {
+        return vec![];
+    }
     let mut builder = Builder::default();
     builder.push_record(columns.iter().map(|c| c.head.as_str()));
     for index in 0..rows {
@@ -69,13 +72,15 @@ pub(crate) fn text(columns: &[Column], rules: bool) -> Vec<String> {
     let mut table = builder.build();
     table
         .with(theme)
-        .with(Padding::new(GAP, 0, 0, 0))
-        .modify(Columns::first(), Padding::zero())
         .modify(Rows::first(), Alignment::bottom());
-    for (position, _) in columns.iter().enumerate().filter(|(_, c)| c.is_number) {
-        table
-            .modify(Columns::one(position), Alignment::right())
-            .modify(Columns::one(position), AlignmentStrategy::PerLine);
+    for (position, column) in columns.iter().enumerate() {
+        let gap = if position == 0 { 0 } else { GAP };
+        table.modify(Columns::one(position), Padding::new(gap, 0, 0, 0));
+        if column.is_number {
+            table
+                .modify(Columns::one(position), Alignment::right())
+                .modify(Columns::one(position), AlignmentStrategy::PerLine);
+        }
     }
     let text = table.to_string();
     text.lines()
@@ -118,6 +123,6 @@ mod tests {
     #[test]
     fn nothing_is_a_rule_at_most() {
         assert_eq!(width(&[]), 0);
-        assert_eq!(text(&[], false), [""]);
+        assert!(text(&[], false).is_empty());
     }
 }

@@ -68,6 +68,9 @@ pub(crate) fn wrapped(text: &str, lead: &str, width: usize) -> String {
         .subsequent_indent(&indent)
         .break_words(false)
         .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    if text.is_empty() {
+        return lead.trim_end().to_owned();
+    }
     textwrap::fill(&text, options).trim_end().to_owned()
 }
 

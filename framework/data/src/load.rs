@@ -42,8 +42,8 @@ impl Dataset {
         let (mut columns, target_file, provenance) = read(request, &manifest)?;
         let gaps_left_out = std::mem::take(&mut columns.gaps_left_out);
         let lines = std::mem::take(&mut columns.lines);
-        let vocabularies = std::mem::take(&mut columns.vocabularies);
-        let mut data = assemble(request, &manifest, columns, target_file, provenance, &lines)?;
+        let origin = (target_file, provenance);
+        let mut data = assemble(request, &manifest, &mut columns, origin, &lines)?;
         data.refuse_gaps_at(&lines)?;
         let mut rng = ChaCha20Rng::seed_from_u64(request.seed);
         let mut rows = data.usable_rows(&gaps_left_out);
@@ -71,7 +71,7 @@ impl Dataset {
             rows = data.balanced(rows, &mut rng);
         }
         data.deal(rows, request, manifest.split, &mut rng);
-        data.encode_categories(&vocabularies, &request.drop_columns)?;
+        data.encode_categories(&columns.vocabularies, &request.drop_columns)?;
         Ok(data)
     }
 }
@@ -373,9 +373,8 @@ fn drops_missing_targets(request: &DatasetRequest, manifest: &Manifest) -> bool 
 fn assemble(
     request: &DatasetRequest,
     manifest: &Manifest,
-    mut columns: Columns,
-    target_file: Option<Columns>,
-    provenance: Provenance,
+    columns: &mut Columns,
+    (target_file, provenance): (Option<Columns>, Provenance),
     lines: &[usize],
 ) -> Result<Dataset, Complaints> {
     let place = provenance
@@ -383,14 +382,14 @@ fn assemble(
         .clone()
         .unwrap_or_else(|| request.name().into());
     if manifest.builtin.is_some() {
-        check_embedded(request, manifest, &columns, &place)?;
-        classes_of_embedded(request, manifest, &mut columns, &place)?;
-        leave_out(request, &mut columns);
+        check_embedded(request, manifest, columns, &place)?;
+        classes_of_embedded(request, manifest, columns, &place)?;
+        leave_out(request, columns);
     }
     let target = take_target(
         request,
         manifest,
-        &mut columns,
+        columns,
         target_file,
         (&place, lines),
     )?;
@@ -422,9 +421,11 @@ fn assemble(
     let features = Array2::from_shape_fn((rows, columns.numbers.len()), |(row, column)| {
         columns.numbers[column].1[row]
     });
+    let numbers = std::mem::take(&mut columns.numbers);
+    let texts = std::mem::take(&mut columns.texts);
     Ok(Dataset {
         name: request.name(),
-        columns: columns.numbers.into_iter().map(|(name, _)| name).collect(),
+        columns: numbers.into_iter().map(|(name, _)| name).collect(),
         features,
         target: target.map(|(name, mut values)| {
             values.truncate(rows);
@@ -433,8 +434,7 @@ fn assemble(
                 values: Array1::from(values),
             }
         }),
-        labels: columns
-            .texts
+        labels: texts
             .into_iter()
             .map(|(name, mut values)| {
                 values.truncate(rows);

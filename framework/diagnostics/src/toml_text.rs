@@ -19,7 +19,7 @@ pub fn complaint(file: &Path, text: &str, error: &Error) -> Complaint {
     };
     let found = text.get(span.clone()).unwrap_or_default();
     let found = found.lines().next().unwrap_or_default().trim();
-    let message = if found.is_empty() || message.contains(found) {
+    let message = if found.is_empty() || message.contains(&format!("`{found}`")) {
         message.to_owned()
     } else {
         format!("{message}: found `{}`", printable::cut(found, 40))

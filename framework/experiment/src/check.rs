@@ -159,7 +159,10 @@ fn places(text: &Edited<'_>, root: &DeTable<'_>, matrix: &[Varied]) -> BTreeMap<
         }
     }
     for Varied { key, place, values } in matrix {
-        places.insert(key.clone(), text.place(*place));
+        // A setting may have put its list behind a key of the file.
+        let first = values.first().map(|(_, place)| text.place(*place));
+        let set = first.filter(|place| matches!(place, Place::Setting(_)));
+        places.insert(key.clone(), set.unwrap_or_else(|| text.place(*place)));
         for (value, place) in values {
             places.insert(place_of(key, value), text.place(*place));
         }

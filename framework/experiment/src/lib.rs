@@ -260,6 +260,9 @@ impl Experiment {
     /// all that decides what a run computes, besides the files of data.
     pub fn resolved(&self) -> serde_json::Value {
         let plugin = |p: &PluginChoice| serde_json::json!({ "use": p.name, "label": p.label, "options": p.options });
+        // Their order in the file says nothing, and a setting may stand elsewhere.
+        let mut expectations: Vec<&Expectation> = self.expectations.iter().collect();
+        expectations.sort_by(|a, b| (&a.label, &a.key).cmp(&(&b.label, &b.key)));
         serde_json::json!({
             "experiment": { "name": self.name, "question": self.question, "caveats": self.caveats },
             "dataset": self.dataset,
@@ -267,7 +270,7 @@ impl Experiment {
             "schemes": self.schemes.iter().map(plugin).collect::<Vec<_>>(),
             "matrix": self.matrix,
             "run": self.run,
-            "expect": self.expectations,
+            "expect": expectations,
             "manifests": self.manifests,
         })
     }

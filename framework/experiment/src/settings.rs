@@ -264,7 +264,6 @@ impl<'a> Edited<'a> {
                 Ok(found)
             }
             [label, key] => {
-                self.not_varied(setting, &format!("scheme.{key}"))?;
                 let found: Vec<_> = all.filter(|(_, s)| s.label == *label).map(path).collect();
                 if found.is_empty() {
                     let known: Vec<&str> = schemes.iter().map(|s| s.label.as_str()).collect();
@@ -272,6 +271,7 @@ impl<'a> Edited<'a> {
                     return Err(Complaint::new(&setting.words, message)
                         .help(format!("labels: {}", known.join(", "))));
                 }
+                self.not_varied(setting, &format!("scheme.{key}"))?;
                 Ok(found)
             }
             _ => Err(Complaint::new(

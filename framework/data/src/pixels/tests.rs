@@ -65,9 +65,14 @@ fn pixels_are_rows() {
     std::fs::write(folder.path().join("notes.txt"), "x").unwrap();
     let data = load(folder.path(), |_| {}).unwrap();
     assert_eq!(data.provenance.files, ["a.png", "b.PNG"]);
-    assert_eq!(data.columns, names);
+    // The grey levels in a column of their own, in which colours are missing, and the reverse.
+    assert_eq!(data.columns[..6], names);
+    assert_eq!(data.columns[6..], ["grey"]);
     assert_eq!(data.features.nrows(), 10);
-    assert_eq!(data.features.row(1).to_vec()[..4], [0.0, 0.0, 1.0, 10.0]);
+    let grey = data.features.row(1).to_vec();
+    assert_eq!((&grey[..3], grey[6]), (&[0.0, 0.0, 1.0][..], 10.0));
+    assert!(grey[3..6].iter().all(|x| x.is_nan()));
+    assert!(data.features[[8, 6]].is_nan());
     assert_eq!(data.features.row(8).to_vec()[..3], [1.0, 1.0, 1.0]);
 }
 

@@ -254,7 +254,7 @@ fn numbers_that_cannot_have_been_measured_are_refused() {
         ("\"upload_bytes\":1600", "traffic.upload_bytes"),
         ("\"download_bytes\":160", "traffic.download_bytes"),
         ("\"clear_values\":20", "traffic.clear_values"),
-        ("\"samples\":10", "quality.samples"),
+        ("\"samples\":4", "quality.samples"),
         ("\"peak_rss_bytes\":1001", "peak_rss_bytes"),
         ("\"ran_ns\":99000000", "load.schedule.ran_ns"),
         ("\"waited_ns\":1000000", "load.schedule.waited_ns"),
