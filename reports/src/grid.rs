@@ -70,9 +70,7 @@ pub(crate) fn text(columns: &[Column], rules: bool) -> Vec<String> {
         theme.insert_horizontal_line(line, HorizontalLine::filled('─'));
     }
     let mut table = builder.build();
-    table
-        .with(theme)
-        .modify(Rows::first(), Alignment::bottom());
+    table.with(theme).modify(Rows::first(), Alignment::bottom());
     for (position, column) in columns.iter().enumerate() {
         let gap = if position == 0 { 0 } else { GAP };
         table.modify(Columns::one(position), Padding::new(gap, 0, 0, 0));

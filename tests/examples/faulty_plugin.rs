@@ -12,7 +12,7 @@ use hexperiment_program::OutputId;
 use hexperiment_program::Refusal;
 use hexperiment_program::lower::Capabilities;
 use hexperiment_scheme::options::{OptionSpec, Options};
-use hexperiment_scheme::security::{Protection, Security};
+use hexperiment_scheme::security;
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CompileRequest, Decryptor, Evaluator, KeySet, Parameters, Scheme,
     SchemeError, SchemeManifest,
@@ -135,11 +135,7 @@ impl Scheme for Faulty {
         let inner = Plaintext.compile(request)?;
         let mut parameters = inner.parameters().clone();
         if fault.name == "weak" {
-            parameters.security = Security {
-                protection: Protection::Encrypted,
-                bits: 80,
-                basis: "it was told to be weak".into(),
-            };
+            parameters.security = security::factoring(1024);
         }
         Ok(Box::new(FaultyCircuit {
             inner,
@@ -216,9 +212,10 @@ impl Decryptor for FaultyDecryptor {
     ) -> Result<Array2<f64>, SchemeError> {
         let mut table = self.inner.decrypt(output, ciphertexts)?;
         let strikes = self.decryptions.fetch_add(1, Ordering::Relaxed) >= self.fault.after;
+        let row = table.nrows().saturating_sub(1).min(3);
         match self.fault.name.as_str() {
-            "wrong" if strikes => table[[3, 0]] += 1.0,
-            "nan" if strikes => table[[3, 0]] = f64::NAN,
+            "wrong" if strikes => table[[row, 0]] += 1.0,
+            "nan" if strikes => table[[row, 0]] = f64::NAN,
             _ => {}
         }
         Ok(table)

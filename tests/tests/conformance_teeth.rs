@@ -6,7 +6,7 @@ use hexperiment_program::{InputId, OpKind, OutputId};
 use hexperiment_scheme::inventory;
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::registry::SchemePlugin;
-use hexperiment_scheme::security::Protection;
+use hexperiment_scheme::security;
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, Evaluator, KeySet, Parameters,
     Scheme, SchemeError, SchemeManifest,
@@ -72,8 +72,8 @@ impl Scheme for Faulty {
         let mut parameters = circuit.parameters().clone();
         match self.1 {
             Fault::Open | Fault::Weak => {
-                parameters.security.protection = Protection::Encrypted;
-                parameters.security.bits = if self.1 == Fault::Weak { 112 } else { 256 };
+                let modulus = if self.1 == Fault::Weak { 2048 } else { 15360 };
+                parameters.security = security::factoring(modulus);
             }
             Fault::Tolerant => parameters.noise_tolerance.fill(1e9),
             _ => {}

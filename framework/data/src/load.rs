@@ -386,13 +386,7 @@ fn assemble(
         classes_of_embedded(request, manifest, columns, &place)?;
         leave_out(request, columns);
     }
-    let target = take_target(
-        request,
-        manifest,
-        columns,
-        target_file,
-        (&place, lines),
-    )?;
+    let target = take_target(request, manifest, columns, target_file, (&place, lines))?;
     if columns.numbers.is_empty() {
         let problem = "found no numeric column besides the target, expected at least one";
         let option = match (request.drop_columns.as_slice(), request.labels.as_slice()) {

@@ -180,11 +180,13 @@ fn modulus_bits(options: &Options, demand: SecurityDemand) -> Result<u32, Scheme
         return Err(Refusal::because("modulus", reason).into());
     }
     let found = security::factoring(bits);
-    if found.bits < demand.bits && !demand.insecure {
+    if found.bits() < demand.bits && !demand.insecure {
         let reason = format!(
             "{} bits demanded, but {} gives {}; leave `modulus_bits` out for {default}, or say \
              `insecure = true`",
-            demand.bits, found.basis, found.bits
+            demand.bits,
+            found.basis(),
+            found.bits()
         );
         return Err(Refusal::because("security", reason).into());
     }
