@@ -266,7 +266,8 @@ fn busy(name: &str) -> Fixture {
     for cell in [&fernet, &paillier, &ckks, &tfhe] {
         f.setup(cell, |s| {
             if *cell == fernet {
-                s.parameters.security.protection = Protection::TransportOnly;
+                s.parameters.security =
+                    security(Protection::TransportOnly, 128, "nothing is encrypted");
             }
         });
     }

@@ -17,6 +17,7 @@ mod signature;
 mod split;
 #[cfg(test)]
 mod tests;
+pub mod toml_text;
 pub mod transform;
 
 pub use error::DataError;

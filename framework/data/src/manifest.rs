@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{MissingPolicy, SplitKind};
+use crate::toml_text;
 use hexperiment_diagnostics::suggest;
-use hexperiment_diagnostics::{Complaint, files, printable, toml_text};
+use hexperiment_diagnostics::{Complaint, files, printable};
 
 /// One manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,6 @@
 
 pub mod files;
 pub mod printable;
-pub mod toml_text;
 pub mod units;
 
 use std::fmt;

@@ -13,7 +13,8 @@ use super::settings::{Edited, Place, Setting};
 use super::{Experiment, expect, sections};
 use hexperiment_data::manifest;
 use hexperiment_data::manifest::Manifest;
-use hexperiment_diagnostics::{Complaint, Complaints, printable, toml_text};
+use hexperiment_data::toml_text;
+use hexperiment_diagnostics::{Complaint, Complaints, printable};
 use hexperiment_scheme::options::{OptionSpec, OptionValue, Options};
 
 const SECTIONS: [&str; 7] = [

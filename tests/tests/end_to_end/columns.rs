@@ -59,7 +59,7 @@ fn categories_are_encoded_and_rows_without_a_target_dropped() {
     let table = place.latest().read("table.md");
     for words in [
         "left out of 63 rows: 2 without a target, 1 with missing values",
-        "`kind`: 1 of 18 test rows have a category that no training row has",
+        "1 of 18 test rows have a category that no training row has",
         "measures are taken on 18 rows only",
     ] {
         assert!(table.contains(words), "lacks {words:?}: {table}");

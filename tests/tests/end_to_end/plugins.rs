@@ -61,7 +61,10 @@ fn libraries_that_end_the_process_that_loads_them() {
     let before = "before it had said what it is";
     for (does, words) in [
         ("abort();", "aborted (signal 6"),
-        ("raise(SIGSEGV);", "killed by signal 11"),
+        (
+            "volatile int *nowhere = (int *)8; *nowhere = 1;",
+            "killed by signal 11",
+        ),
         ("_exit(0);", "ended with code 0"),
         (
             "fputs(\"no licence\\n\", stderr); exit(3);",
@@ -150,7 +153,8 @@ fn libraries_that_are_cut_short() {
     let place = Place::new();
     let cut = fs::canonicalize(place.path("")).unwrap().join("cut.so");
     let mut faults = 0;
-    for share in [1, 2, 4, 6, 7] {
+    // What comes last in a file is for debuggers, and nobody misses it.
+    for share in [1, 2, 3, 4] {
         fs::write(&cut, &whole[..whole.len() * share / 8]).unwrap();
         unfit(&place, &cut, &[&["list"]], &[]);
         let outcome = Outcome::of(place.program(["list"]).env("HEXPERIMENT_PLUGINS", &cut));

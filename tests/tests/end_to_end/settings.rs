@@ -88,7 +88,10 @@ fn check_and_explain_take_settings() {
                 "run.repetitions=0",
                 "--set run.repetitions=0: `repetitions` in [run]: found 0",
             ),
-            ("task.features=99", "--set task.features=99: [task]: "),
+            (
+                "task.features=99",
+                "--set task.features=99: `features` in [task]: ",
+            ),
             ("task.feature=3", "did you mean `features`?"),
             ("nonsense", "--set nonsense: found no `=`"),
         ] {

@@ -1,6 +1,6 @@
 //! Rows, by hand.
 
-use super::{complete, millis, records, repetition, setup, stopped};
+use super::{complete, millis, records, repetition, security, setup, stopped};
 use crate::record::{Clock, Line, Status};
 use crate::summary::{COLUMNS, Field, Kind, Row, axes, rows};
 use hexperiment_scheme::security::Protection;

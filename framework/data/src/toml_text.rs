@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::de::{DeTable, Error};
 
-use super::{Complaint, line_of, printable};
+use hexperiment_diagnostics::{Complaint, line_of, printable};
 
 /// A complaint about `text`, the contents of `file`: with the place, and what is found there where
 /// the parser's words do not say it.
