@@ -67,7 +67,7 @@ pub(crate) fn text(columns: &[Column], rules: bool) -> Vec<String> {
     let mut theme = Theme::from_style(Style::empty());
     let ruled = if rules { rows } else { rows.min(1) };
     for line in 1..=ruled {
-        theme.insert_horizontal_line(line, HorizontalLine::filled('─'));
+        theme.insert_horizontal_line(line, HorizontalLine::new('─'));
     }
     let mut table = builder.build();
     table.with(theme).modify(Rows::first(), Alignment::bottom());

@@ -267,7 +267,7 @@ fn busy(name: &str) -> Fixture {
         f.setup(cell, |s| {
             if *cell == fernet {
                 s.parameters.security =
-                    security(Protection::TransportOnly, 128, "nothing is encrypted");
+                    security(Protection::TransportOnly, 128, "AES-128-CBC and HMAC-SHA256");
             }
         });
     }

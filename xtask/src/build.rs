@@ -296,7 +296,7 @@ mod tests {
     fn crates_of_the_runner() {
         let repository = Repository::find().expect("the test runs in it");
         let crates = crates(&repository, RUNNER, &[]);
-        for name in ["hexperiment_core", "serde", "clap_builder"] {
+        for name in ["hexperiment_program", "serde", "clap_builder"] {
             assert!(crates.iter().any(|c| c == name), "{name} in {crates:?}");
         }
     }

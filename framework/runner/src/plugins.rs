@@ -25,7 +25,7 @@ macro_rules! built_in_schemes {
             #[cfg(feature = $feature)]
             use $library as _;
             #[cfg(not(feature = $feature))]
-            hexperiment_core::inventory::submit! {
+            hexperiment_scheme::inventory::submit! {
                 hexperiment_scheme::registry::LeftOutScheme { feature: $feature }
             }
         )*
