@@ -227,12 +227,21 @@ fn headroom(lowered: &Lowered) -> u32 {
     let deep = program
         .iter()
         .filter(|(id, _)| lowered.level(*id) == lowered.depth() || outputs.contains(id));
-    let largest = deep.map(|(_, v)| v.range().magnitude()).fold(1.0, f64::max);
+    // Columns that nothing reads are no values of the program, and encrypted all the same.
+    let columns = || {
+        let columns = program.inputs().iter().flat_map(|input| &input.columns);
+        columns.map(|column| column.range.magnitude())
+    };
+    let mut largest = deep.map(|(_, v)| v.range().magnitude()).fold(1.0, f64::max);
+    if lowered.depth() == 0 {
+        largest = columns().fold(largest, f64::max);
+    }
     // Earlier values have at least one prime of the scale's size more: 2^25 above the scale.
     let all = program
         .values()
         .iter()
         .map(|v| v.range().magnitude())
+        .chain(columns())
         .fold(1.0, f64::max);
     let earlier = all.log2() - f64::from(SMALLEST_SCALE);
     largest.log2().max(earlier).ceil().max(0.0) as u32 + 2
