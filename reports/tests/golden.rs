@@ -266,8 +266,11 @@ fn busy(name: &str) -> Fixture {
     for cell in [&fernet, &paillier, &ckks, &tfhe] {
         f.setup(cell, |s| {
             if *cell == fernet {
-                s.parameters.security =
-                    security(Protection::TransportOnly, 128, "AES-128-CBC and HMAC-SHA256");
+                s.parameters.security = security(
+                    Protection::TransportOnly,
+                    128,
+                    "AES-128-CBC and HMAC-SHA256",
+                );
             }
         });
     }

@@ -28,6 +28,7 @@ pub(crate) fn simulate_with(
     mut noisy: impl FnMut(Option<usize>, Vec<u64>) -> Vec<u64>,
 ) -> Vec<Array2<f64>> {
     let mut sources: Vec<Vec<u64>> = Vec::new();
+    let mut arguments: Vec<Option<Vec<u64>>> = vec![None; plan.functions.len()];
     for (index, source) in plan.sources.iter().enumerate() {
         let phases = match &source.kind {
             PlannedKind::Column(column) => inputs[column.input]
@@ -37,8 +38,11 @@ pub(crate) fn simulate_with(
                 .collect(),
             PlannedKind::Result { function, offset } => {
                 let PlannedFunction { operand, table } = &plan.functions[*function];
-                let phases = noisy(None, evaluate(operand, &sources)).into_iter();
-                phases.map(|p| table.at(p.wrapping_add(*offset))).collect()
+                // One rotation serves all results that are read from it: their argument is one.
+                let phases = arguments[*function]
+                    .get_or_insert_with(|| noisy(None, evaluate(operand, &sources)));
+                let read = phases.iter().map(|p| table.at(p.wrapping_add(*offset)));
+                read.collect()
             }
         };
         sources.push(noisy(Some(index), phases));

@@ -329,3 +329,18 @@ fn more_than_128_bits_are_refused() {
     });
     assert!(refused.is_err_and(|e| e.to_string().contains("128")));
 }
+
+#[test]
+fn equal_whole_numbers_are_not_less() {
+    let ranges = [(0.0, 255.0), (0.0, 255.0)];
+    let program = program(24, &ranges, 0.5, |b, x| {
+        vec![
+            b.compare(x[0], hexperiment_program::Relation::Less, x[1])
+                .unwrap(),
+        ]
+    });
+    let inputs = Array2::from_shape_fn((24, 2), |(i, j)| {
+        ((i * 11) as f64 + if i % 2 == 1 { j as f64 } else { 0.0 }).min(255.0)
+    });
+    check(&program, 20, &inputs);
+}
