@@ -22,7 +22,8 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use hexperiment_experiment::summary::{Records, Row, Verdict};
+use hexperiment_experiment::summary::{Records, Row};
+use hexperiment_experiment::verdict::Verdict;
 
 pub use csv_file::summary_csv;
 pub use markdown::markdown;

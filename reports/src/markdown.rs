@@ -1,6 +1,7 @@
 //! `table.md`: the same as on the terminal, and all metrics, parameters and provenance.
 
-use hexperiment_experiment::summary::{Records, Row, Verdict};
+use hexperiment_experiment::summary::{Records, Row};
+use hexperiment_experiment::verdict::Verdict;
 
 use crate::grid::Column;
 use crate::page::{Page, escaped};

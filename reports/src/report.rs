@@ -1,6 +1,7 @@
 //! What a report of one run says, in order: one list of sections for the terminal and the page.
 
-use hexperiment_experiment::summary::{Records, Row, Verdict};
+use hexperiment_experiment::summary::{Records, Row};
+use hexperiment_experiment::verdict::Verdict;
 
 use crate::details;
 use crate::first_table::first_table;

@@ -1,6 +1,7 @@
 //! The report for a terminal, as wide as that is.
 
-use hexperiment_experiment::summary::{Records, Row, Verdict};
+use hexperiment_experiment::summary::{Records, Row};
+use hexperiment_experiment::verdict::Verdict;
 
 use crate::fit::fit;
 use crate::grid;

@@ -14,6 +14,7 @@ mod settings;
 pub mod summary;
 #[cfg(test)]
 mod tests;
+pub mod verdict;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -241,7 +242,7 @@ impl Experiment {
         self.time_limit
     }
 
-    /// Address space for one cell, in bytes.
+    /// Memory that the process of one cell may allocate, in bytes.
     pub fn memory_limit(&self) -> Option<u64> {
         self.memory_limit
     }

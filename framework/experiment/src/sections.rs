@@ -163,7 +163,7 @@ pub fn run() -> Vec<OptionSpec> {
         OptionSpec::new(
             "memory_limit",
             Text,
-            "Address space for one cell, as in \"8GiB\"; none if left out.",
+            "What the process of one cell may allocate, as in \"8GiB\"; no limit if left out.",
         ),
         OptionSpec::integer(
             "seed",

@@ -1,6 +1,5 @@
 //! The process of one cell: prepares, then repeats when told to.
 
-use std::io::BufRead as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -150,27 +149,13 @@ fn in_the_clear(lowered: &Lowered) -> u64 {
     most.saturating_mul(size_of::<f64>() as u64)
 }
 
-/// Serves a parent process on standard input and output until the input ends.
-pub(crate) fn serve() -> ExitCode {
-    child::die_with_parent();
-    let mut lines = std::io::stdin().lock().lines();
-    let mut next = || -> Option<ToCell> {
-        let line = lines.next()?.ok()?;
-        serde_json::from_str(&line).ok()
-    };
-    let (plan, memory_limit, artefacts) = match next() {
-        Some(ToCell::Prepare {
-            plan,
-            memory_limit,
-            artefacts,
-        }) => (plan, memory_limit, artefacts),
-        Some(ToCell::Examine(examine)) => return crate::explain::serve(*examine, next),
-        _ => {
-            return crate::bad_input(
-                "`cell` is for the program's own use; see `hexperiment help run`",
-            );
-        }
-    };
+/// Serves the process of a run that has asked for a cell, until the input ends.
+pub(crate) fn serve(
+    plan: &CellPlan,
+    memory_limit: Option<u64>,
+    artefacts: &Path,
+    next: impl FnMut() -> Option<ToCell>,
+) -> ExitCode {
     if let Some(bytes) = memory_limit {
         limit_memory(bytes);
     }
@@ -186,7 +171,7 @@ pub(crate) fn serve() -> ExitCode {
             ),
         });
     }
-    match repeat(&plan, &artefacts, next) {
+    match repeat(plan, artefacts, next) {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => child::tell(&FromCell::from(stop)),
     }

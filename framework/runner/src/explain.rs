@@ -16,7 +16,7 @@ use hexperiment_task::TaskError;
 use crate::cell::{Compiled, Stop, compile, failed, give_memory_back, parameters, prepare};
 use crate::out::{say, tell};
 use crate::protocol::{Examine, FromCell, ToCell, View};
-use crate::run::process::{CellProcess, End};
+use crate::process::{CellProcess, End};
 use crate::{child, plugins};
 
 /// Data sets that were read, by what was asked for.

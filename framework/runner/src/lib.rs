@@ -13,8 +13,10 @@ mod out;
 mod overview;
 mod plugins;
 mod probe;
+mod process;
 mod protocol;
 mod run;
+mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -152,7 +154,7 @@ pub fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
-        Verb::Cell => cell::serve(),
+        Verb::Cell => serve::serve(),
         Verb::Probe { library } => probe::answer(&library),
     })
 }

@@ -1,8 +1,8 @@
 //! From records to what tables show.
 //!
 //! [`RecordWriter`] writes `records.jsonl` and [`read_records`] reads it back; [`rows`] turns
-//! the records into one [`Row`] for each cell, and [`evaluate`] holds the rows against what the
-//! experiment expects. Rendering is the `reports` crate's.
+//! the records into one [`Row`] for each cell, which [`evaluate`](crate::verdict::evaluate) holds
+//! against what the experiment expects. Rendering is the `reports` crate's.
 
 mod busy;
 mod columns;
@@ -11,7 +11,6 @@ mod read;
 mod row;
 #[cfg(test)]
 mod tests;
-mod verdict;
 mod write;
 
 pub use busy::Busy;
@@ -19,7 +18,6 @@ pub use columns::{BEFORE_AXES, COLUMNS, Column, Field, Kind, axes};
 pub use phase::Phase;
 pub use read::{Records, read_records};
 pub use row::{Measured, Row, rows};
-pub use verdict::{Finding, Verdict, evaluate};
 pub use write::RecordWriter;
 
 /// The length of the part of a record file that is whole: all of it, or all before a torn last

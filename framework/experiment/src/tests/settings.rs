@@ -64,7 +64,7 @@ fn they_stand_wherever_the_file_has_room() {
     same(
         &sound("[expect.try-wide]\nauc = { min = 0.5 }\n"),
         &["expect.auc={max=1}", "expect.try-wide.auc={min = 0.25}"],
-        &sound("[expect]\nauc = { max = 1 }\n[expect.try-wide]\nauc = { min = 0.25 }\n"),
+        &sound("[expect.try-wide]\nauc = { min = 0.25 }\n[expect]\nauc = { max = 1 }\n"),
     );
     // Ends of lines as some systems write them.
     let windows = run("seed = 4").replace('\n', "\r\n");

@@ -513,13 +513,26 @@ fn refusals_name_the_operation_and_the_place() {
     );
 }
 
+/// Whether `back` is `sent` after a journey: the same, but ranges that rest on an argument which did
+/// not travel are assumptions, to which every interpretation is held.
+fn arrives(sent: &Program, back: &Program) -> bool {
+    let alike = sent.values().iter().zip(back.values()).all(|(a, b)| {
+        let same = (a.op(), a.length(), a.range()) == (b.op(), b.length(), b.range());
+        same && (b.is_assumed() || !a.is_assumed())
+    });
+    alike
+        && sent.values().len() == back.values().len()
+        && (sent.name(), sent.inputs(), sent.outputs())
+            == (back.name(), back.inputs(), back.outputs())
+}
+
 #[test]
 fn programs_survive_the_wire() {
     let program = unary(Op::Sigmoid, 6.0);
     let lowered = lower(&program, &arithmetic()).unwrap();
     let text = serde_json::to_string(lowered.program()).unwrap();
     let back: Program = serde_json::from_str(&text).unwrap();
-    assert_eq!(&back, lowered.program());
+    assert!(arrives(lowered.program(), &back), "{back}");
     let bad = text.replacen("\"Square\":", "\"Square\":9", 1);
     assert!(
         serde_json::from_str::<Program>(&bad).is_err(),

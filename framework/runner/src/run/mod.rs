@@ -3,7 +3,6 @@
 mod changes;
 mod interrupt;
 mod place;
-pub(crate) mod process;
 mod progress;
 
 use std::collections::BTreeMap;
@@ -16,7 +15,8 @@ use hexperiment_data as dataset;
 use hexperiment_experiment::measure;
 use hexperiment_experiment::record::{Cell, Extended, Line, Run, SCHEMA, Status, Stopped};
 use hexperiment_experiment::summary;
-use hexperiment_experiment::summary::{Finding, RecordWriter, Row};
+use hexperiment_experiment::summary::{RecordWriter, Row};
+use hexperiment_experiment::verdict::{Finding, evaluate};
 use hexperiment_experiment::{CellPlan, Expectation, Experiment, Setting};
 use hexperiment_scheme::registry;
 
@@ -29,7 +29,7 @@ use crate::out::{say, tell};
 use crate::protocol::{FromCell, ToCell};
 use place::{Done, resume, settle};
 pub(crate) use place::{Place, Resume};
-use process::{CellProcess, End};
+use crate::process::{CellProcess, End};
 use progress::Progress;
 
 /// What `run` takes.
@@ -404,7 +404,7 @@ fn concerned(experiment: &Experiment, cells: &[Cell]) -> Vec<Expectation> {
 fn report(experiment: &Experiment, folder: RunFolder) -> Result<Ran, String> {
     let records = summary::read_records(&folder.records()).map_err(|e| e.to_string())?;
     let rows = summary::rows(&records);
-    let verdicts = summary::evaluate(&rows, &concerned(experiment, &records.run.cells));
+    let verdicts = evaluate(&rows, &concerned(experiment, &records.run.cells));
     hexperiment_reports::write_all(folder.path(), &records, &rows, &verdicts)
         .map_err(|e| format!("{}: {e}", folder.path().display()))?;
     // A failure may be what an experiment is about.

@@ -3,7 +3,8 @@
 use super::{complete, records, stopped};
 use crate::Expectation;
 use crate::record::{Line, Status};
-use crate::summary::{Row, Verdict, evaluate, rows};
+use crate::summary::{Row, rows};
+use crate::verdict::{Verdict, evaluate};
 
 /// `fine` and `better` are ok, the others ended as they are called.
 fn table() -> Vec<Row> {

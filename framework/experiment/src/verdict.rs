@@ -1,6 +1,6 @@
 //! Rows held against what the experiment expects.
 
-use super::Row;
+use crate::summary::Row;
 use crate::Expectation;
 use crate::record::Status;
 use hexperiment_task::ledger::Metric;
@@ -163,7 +163,7 @@ fn quantity(row: &Row, key: &str) -> Result<f64, String> {
     if let Some(field) = row.column(key) {
         return match field.number() {
             Some(value) => Ok(value),
-            None if field == super::Field::Empty => Err(format!("has no {key}")),
+            None if field == crate::summary::Field::Empty => Err(format!("has no {key}")),
             None => Err(format!("`{key}` is no number: \"{field}\"")),
         };
     }
@@ -215,10 +215,21 @@ fn lower_is_better(metric: &str) -> bool {
         "fp",
         "fn",
         "brier",
+        "inverted",
     ];
-    whole.contains(&metric)
+    // Of a column or a part, as `median_nrmse`.
+    let of = metric.strip_prefix("median_").unwrap_or(metric);
+    whole.contains(&of)
         || ["error", "loss"].iter().any(|end| metric.ends_with(end))
         || metric.starts_with("false_")
+        || is_confusion(metric)
+}
+
+/// Whether it counts samples of one class that were taken for another: `confusion_0_2`.
+fn is_confusion(metric: &str) -> bool {
+    let classes = metric.strip_prefix("confusion_");
+    let classes = classes.and_then(|rest| rest.split_once('_'));
+    classes.is_some_and(|(is, taken_for)| is != taken_for)
 }
 
 /// A number in at most six significant digits.
