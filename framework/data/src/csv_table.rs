@@ -220,22 +220,19 @@ struct Fault {
 
 impl Faults {
     fn add(&mut self, place: Option<usize>, line: usize, message: impl FnOnce() -> String) {
-        match self.0.get_mut(&place) {
-            Some(fault) => {
-                fault.others += 1;
-                if fault.lines.len() < SHOWN {
-                    fault.lines.push(line);
-                }
+        if let Some(fault) = self.0.get_mut(&place) {
+            fault.others += 1;
+            if fault.lines.len() < SHOWN {
+                fault.lines.push(line);
             }
-            None => {
-                let fault = Fault {
-                    message: message(),
-                    line,
-                    lines: vec![],
-                    others: 0,
-                };
-                self.0.insert(place, fault);
-            }
+        } else {
+            let fault = Fault {
+                message: message(),
+                line,
+                lines: vec![],
+                others: 0,
+            };
+            self.0.insert(place, fault);
         }
     }
 

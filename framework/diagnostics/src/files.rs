@@ -7,7 +7,7 @@ use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::Read as _;
 use std::path::Path;
 
-use super::{Complaint, units};
+use super::{Complaint, printable, units};
 
 /// The environment variable that raises the limits of all kinds of file, as in `4GiB`.
 pub const LIMIT: &str = "HEXPERIMENT_MAX_FILE_SIZE";
@@ -108,8 +108,14 @@ fn most_bytes(kind: Kind) -> Result<u64, Complaint> {
         return Ok(kind.most_bytes);
     };
     let raised = text.to_str().and_then(units::bytes).ok_or_else(|| {
-        Complaint::new(LIMIT, format!("found {text:?}, expected a size"))
-            .help("write it as \"512MiB\" or \"4GiB\", or unset it")
+        Complaint::new(
+            LIMIT,
+            format!(
+                "found {}, expected a size",
+                printable::quoted(&text.to_string_lossy())
+            ),
+        )
+        .help("write it as \"512MiB\" or \"4GiB\", or unset it")
     })?;
     Ok(raised.max(kind.most_bytes))
 }

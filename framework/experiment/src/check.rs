@@ -6,7 +6,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use super::matrix::{Varied, check_matrix};
-use super::parse::{Checker, Given, in_order};
+use super::parse::{Checker, Given, in_order, options};
 use super::plugins::{check_schemes, check_task};
 use super::rules::{BOTH, KEEP_ONE, check_dataset, check_name, check_run};
 use super::settings::{Edited, Place, Setting};
@@ -195,10 +195,6 @@ fn manifests(
             _ => None,
         })
         .collect()
-}
-
-pub(super) fn options(specs: &[OptionSpec], given: Given) -> Options {
-    Options::with_defaults(specs, given.into_iter().map(|(k, (v, _))| (k, v)))
 }
 
 /// The section [run], its default of `threads` that of this machine.

@@ -9,7 +9,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::settings::Edited;
 use hexperiment_diagnostics::suggest;
 use hexperiment_diagnostics::{Complaint, printable};
-use hexperiment_scheme::options::{OptionSpec, OptionValue};
+use hexperiment_scheme::options::{OptionSpec, OptionValue, Options};
 
 /// Complaints of one kind that are told one by one; a file of nonsense has thousands.
 const SHOWN: usize = 10;
@@ -35,6 +35,10 @@ pub(super) fn in_order<'t, 'i>(
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries
+}
+
+pub(super) fn options(specs: &[OptionSpec], given: Given) -> Options {
+    Options::with_defaults(specs, given.into_iter().map(|(k, (v, _))| (k, v)))
 }
 
 impl<'a> Checker<'a> {

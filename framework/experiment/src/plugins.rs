@@ -4,9 +4,8 @@ use std::collections::HashSet;
 
 use toml::de::{DeTable, DeValue};
 
-use super::check::options;
 use super::matrix::MOST_CELLS;
-use super::parse::{Checker, describe};
+use super::parse::{Checker, describe, options};
 use super::{PluginChoice, sections};
 use hexperiment_diagnostics::{Complaint, printable};
 use hexperiment_scheme::options::{OptionSpec, OptionValue};
@@ -42,25 +41,24 @@ fn plugin(
     let own = match manifest(name) {
         Ok(own) => own,
         Err(unknown) => {
-            let (message, help) = match unknown.feature {
-                Some(feature) => (
+            let (message, help) = if let Some(feature) = unknown.feature {
+                (
                     unknown.problem(),
                     format!(
                         "`cargo xtask run` builds what an experiment names; by hand: cargo build \
-                         --release --features {feature}"
+                     --release --features {feature}"
                     ),
-                ),
-                None => {
-                    let hint = unknown
-                        .suggestion
-                        .map(|s| format!("did you mean \"{s}\"? "))
-                        .unwrap_or_default();
-                    let name = printable::cut(name, 60);
-                    (
-                        format!("there is no {} \"{name}\"", unknown.what),
-                        format!("{hint}known: {}", unknown.known.join(", ")),
-                    )
-                }
+                )
+            } else {
+                let hint = unknown
+                    .suggestion
+                    .map(|s| format!("did you mean \"{s}\"? "))
+                    .unwrap_or_default();
+                let name = printable::cut(name, 60);
+                (
+                    format!("there is no {} \"{name}\"", unknown.what),
+                    format!("{hint}known: {}", unknown.known.join(", ")),
+                )
             };
             checker.complain(at, message, Some(help));
             return None;

@@ -17,7 +17,7 @@ const DEFAULT_TIME_LIMIT: Duration = Duration::from_mins(10);
 /// take 255 bytes.
 const LONGEST_NAME: usize = 100;
 
-/// Bytes of the least `memory_limit`: in 16 MiB of address space not even the program's own code and
+/// Bytes of the least `memory_limit`: in 16 MiB not even the program's own code and
 /// the stack of one thread have room.
 const LEAST_MEMORY: u64 = 32 << 20;
 
@@ -140,7 +140,7 @@ pub(super) fn check_dataset_value(
                 checker.complain(at, message, Some(help.into()));
             }
         }
-        ("labels" | "drop_columns", OptionValue::List(columns)) => {
+        ("labels" | "drop_columns" | "one_hot", OptionValue::List(columns)) => {
             let mut seen = HashSet::new();
             let mut names = columns.iter();
             if let Some(twice) = names.find(|name| !seen.insert(name.to_string())) {
@@ -201,7 +201,7 @@ pub(super) fn check_run(checker: &mut Checker<'_>, run: &Given) -> (Duration, Op
                 "`memory_limit` in [run]: found {found}, expected a size of {least}MiB or more"
             );
             let help = "write it as \"512MiB\" or \"8GiB\"; units are B, kB, MB, GB, KiB, MiB, GiB; \
-                        it is of address space, of which a process needs more than of memory";
+                        it is what the process of a cell may allocate";
             checker.complain(*at, message, Some(help.into()));
         }
     }

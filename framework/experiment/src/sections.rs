@@ -17,6 +17,7 @@ pub fn experiment() -> Vec<OptionSpec> {
 }
 
 /// `[dataset]`
+#[expect(clippy::too_many_lines, reason = "a table of options")]
 pub fn dataset() -> Vec<OptionSpec> {
     use OptionKind::{Choice, Text, TextList};
     vec![

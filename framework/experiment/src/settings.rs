@@ -76,10 +76,9 @@ fn split_at_equals(text: &str) -> Option<(&str, &str)> {
     let at = text.char_indices().find_map(|(at, c)| {
         match quote {
             Some(open) if c == open => quote = None,
-            Some(_) => {}
             None if c == '"' || c == '\'' => quote = Some(c),
             None if c == '=' => return Some(at),
-            None => {}
+            _ => {}
         }
         None
     })?;
@@ -304,9 +303,9 @@ impl<'a> Edited<'a> {
         let Ok(root) = DeTable::parse(&self.text) else {
             return vec![];
         };
-        let list = match root.get_ref().get("scheme").map(toml::Spanned::get_ref) {
-            Some(DeValue::Array(list)) => list,
-            _ => return vec![],
+        let list = root.get_ref().get("scheme").map(toml::Spanned::get_ref);
+        let Some(DeValue::Array(list)) = list else {
+            return vec![];
         };
         let text = |value: &DeValue<'_>, key: &str| match value {
             DeValue::Table(table) => match table.get(key).map(toml::Spanned::get_ref) {

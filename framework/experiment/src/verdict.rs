@@ -1,8 +1,8 @@
 //! Rows held against what the experiment expects.
 
-use crate::summary::Row;
 use crate::Expectation;
 use crate::record::Status;
+use crate::summary::Row;
 use hexperiment_task::ledger::Metric;
 
 /// How one expectation fared.

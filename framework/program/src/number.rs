@@ -67,7 +67,6 @@ pub mod single {
     use super::{Deserialize, Deserializer, Number, Serialize, Serializer};
 
     /// Writes it.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
     pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
         Number(*value).serialize(serializer)
     }
@@ -83,7 +82,6 @@ pub mod maybe {
     use super::{Deserialize, Deserializer, Number, Serialize, Serializer};
 
     /// Writes it.
-    #[expect(clippy::ref_option, reason = "serde's signature")]
     pub fn serialize<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
         value.map(Number).serialize(serializer)
     }

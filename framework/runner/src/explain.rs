@@ -15,8 +15,8 @@ use hexperiment_task::TaskError;
 
 use crate::cell::{Compiled, Stop, compile, failed, give_memory_back, parameters, prepare};
 use crate::out::{say, tell};
-use crate::protocol::{Examine, FromCell, ToCell, View};
 use crate::process::{CellProcess, End};
+use crate::protocol::{Examine, FromCell, ToCell, View};
 use crate::{child, plugins};
 
 /// Data sets that were read, by what was asked for.

@@ -109,7 +109,8 @@ fn make(link: &Path, folder: &Path) -> io::Result<()> {
     file.write_all(folder.display().to_string().as_bytes())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;

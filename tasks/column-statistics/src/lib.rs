@@ -116,6 +116,7 @@ fn encode(data: &Dataset, range_margin: f64) -> Result<(EncodedTable, Vec<String
     };
     let table = EncodedTable::new(&partition, &chosen, encoding)?;
     notes.extend(table.notes.iter().cloned());
+    notes.extend(table.note_on_encryption());
     Ok((table, notes))
 }
 
@@ -137,7 +138,9 @@ fn state(
 ) -> Result<Program, ProgramError> {
     let mut builder = ProgramBuilder::new("column statistics");
     let ranges = table.columns.iter().map(|column| column.range);
-    let largest = ranges.map(|r| r.magnitude()).fold(1.0, f64::max);
+    let largest = ranges
+        .map(hexperiment_program::Interval::magnitude)
+        .fold(1.0, f64::max);
     // An error of x is one up to 2 |x| times as large of its square.
     let values = table.input("values", precision / (2.0 * largest));
     let (_, values) = builder.input(values)?;

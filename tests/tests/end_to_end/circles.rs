@@ -74,7 +74,7 @@ fn uses(folder: &str) -> Uses {
         let below = path.strip_prefix(&source).unwrap();
         let parts: Vec<&str> = below.iter().map(|part| part.to_str().unwrap()).collect();
         let test = |part: &&str| *part == "tests" || *part == "tests.rs";
-        if path.extension().is_none_or(|e| e != "rs") || parts.iter().any(|part| test(&part)) {
+        if path.extension().is_none_or(|e| e != "rs") || parts.iter().any(test) {
             continue;
         }
         let module = parts[0].trim_end_matches(".rs").to_owned();

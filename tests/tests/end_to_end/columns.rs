@@ -60,7 +60,7 @@ fn categories_are_encoded_and_rows_without_a_target_dropped() {
     for words in [
         "left out of 63 rows: 2 without a target, 1 with missing values",
         "1 of 18 test rows have a category that no training row has",
-        "measures are taken on 18 rows only",
+        "of the 18 rows that measures are taken on, 6 are of class 0 only",
     ] {
         assert!(table.contains(words), "lacks {words:?}: {table}");
     }

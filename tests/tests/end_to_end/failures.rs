@@ -205,7 +205,7 @@ fn refusals_are_no_failures() {
     // Whatever a plugin thinks is enough.
     let words = [
         "security: 80 bits, 128 demanded",
-        "it was told to be weak",
+        "factoring, modulus of 1024 bits",
         "`insecure = true`",
     ];
     check("fault = \"weak\"", "", "refused", &words, 0);

@@ -128,7 +128,7 @@ fn files_that_are_no_libraries() {
     place.write("folder.so/x", "");
     let folder = fs::canonicalize(place.path("folder.so")).unwrap();
     unfit(&place, &folder, VERBS, &["found a folder, expected a file"]);
-    let pipe = fs::canonicalize(&place.path("")).unwrap().join("pipe.so");
+    let pipe = fs::canonicalize(place.path("")).unwrap().join("pipe.so");
     let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());
     unfit(

@@ -158,9 +158,10 @@ fn what_is_no_category_is_explained() {
             "tree=beech, tree=elm",
         ],
     );
-    let many: String = (0..400)
+    let many: Vec<String> = (0..400)
         .map(|i| format!("{i},t{i},2,{}\n", i % 2))
         .collect();
+    let many = many.concat();
     refused(
         &format!("h,tree,soil,y\n{many}"),
         |_| {},
@@ -172,9 +173,10 @@ fn what_is_no_category_is_explained() {
         ],
     );
     // No category in the training part.
-    let none: String = (0..10)
+    let none: Vec<String> = (0..10)
         .map(|i| format!("{i},{},2,{}\n", if i < 8 { "" } else { "oak" }, i % 2))
         .collect();
+    let none = none.concat();
     refused(
         &format!("h,tree,soil,y\n{none}"),
         |r| r.missing = Some(MissingPolicy::Keep),

@@ -50,7 +50,7 @@ impl Repetition {
         check_traffic(&self.traffic)?;
         at_most("quality.samples", self.quality.samples as u64)?;
         at_most("peak_rss_bytes", self.peak_rss_bytes)?;
-        self.load.map_or(Ok(()), |load| load.check_limits())
+        self.load.map_or(Ok(()), Load::check_limits)
     }
 }
 

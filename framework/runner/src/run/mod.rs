@@ -26,10 +26,10 @@ use crate::explain::{Loaded, cells, check_input, level};
 use crate::folder::{RunFolder, now};
 use crate::latest;
 use crate::out::{say, tell};
+use crate::process::{CellProcess, End};
 use crate::protocol::{FromCell, ToCell};
 use place::{Done, resume, settle};
 pub(crate) use place::{Place, Resume};
-use crate::process::{CellProcess, End};
 use progress::Progress;
 
 /// What `run` takes.
@@ -213,7 +213,7 @@ fn header(experiment: &Experiment, plans: &[CellPlan], mut data: Vec<dataset::Pr
         .iter()
         .filter_map(|plan| registry::scheme(&plan.cell.scheme).ok());
     let libraries = in_use
-        .map(|scheme| scheme.manifest())
+        .map(hexperiment_scheme::Scheme::manifest)
         .map(|m| (m.name.to_owned(), m.library));
     let threads = plans.iter().map(|p| p.threads).max().unwrap_or(1);
     let mut provenance = measure::provenance(threads, crate::build::build(), libraries.collect());

@@ -154,6 +154,10 @@ impl SavedModel {
     /// by `range_margin` of their width, as public ranges. A category that these data do not show, of
     /// a column of which they show others, is 0 throughout. Fails where another column is not there,
     /// or has gaps.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "columns are found, standardised and bounded in this order"
+    )]
     pub fn encode(
         &self,
         partition: &Partition,

@@ -27,6 +27,7 @@ pub(crate) struct Limbs {
     /// The places.
     pub(super) radix: Arc<Radix>,
     /// The limbs, the uppermost first; as many as the radix has.
+    #[expect(clippy::struct_field_names, reason = "limbs are what it consists of")]
     pub(super) limbs: Vec<Form>,
     /// What is added to the limbs: public numbers, and what is in one form.
     pub(super) rest: Form,

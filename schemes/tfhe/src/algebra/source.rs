@@ -299,20 +299,17 @@ impl Sources {
             } if *f == function && x.is_same_sum(&operand) => Some((i, x, r)),
             _ => None,
         });
-        let index = match found {
-            Some((index, known, results)) => {
-                *known = known.clone().within(operand.range());
-                *results = both(*results, range);
-                index
-            }
-            None => {
-                self.0.push(Source::Function {
-                    function,
-                    operand,
-                    range,
-                });
-                self.0.len() - 1
-            }
+        let index = if let Some((index, known, results)) = found {
+            *known = known.clone().within(operand.range());
+            *results = both(*results, range);
+            index
+        } else {
+            self.0.push(Source::Function {
+                function,
+                operand,
+                range,
+            });
+            self.0.len() - 1
         };
         Form::source(index, &self.0[index], length)
     }

@@ -15,6 +15,7 @@ fn check(dataset: &str, task: &str, more: &str, words: &[&str]) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn names_and_values_of_an_experiment() {
     let title = TITLE[0];
     let after = |more: &str| format!("{SCHEME}\n{more}");

@@ -202,7 +202,8 @@ fn numbers_beyond_all_measure_are_told_by_line_and_column() {
             &["my.csv:8: ", &format!("column `{column}`"), &found],
         );
     }
-    let all: String = (1..=20).map(|i| format!("{i}e307,1,{}\n", i % 2)).collect();
+    let lines: Vec<String> = (1..=20).map(|i| format!("{i}e307,1,{}\n", i % 2)).collect();
+    let all = lines.concat();
     data(
         format!("a,b,y\n{all}"),
         OWN,
@@ -237,7 +238,8 @@ fn faults_are_grouped_by_column() {
             "40 values are missing in all: 20 of `a`, 20 of `b`",
         ],
     );
-    let ragged: String = (0..40).map(|i| format!("{i},0\n")).collect();
+    let lines: Vec<String> = (0..40).map(|i| format!("{i},0\n")).collect();
+    let ragged = lines.concat();
     data(
         format!("a,b,y\n1,2,0\n{ragged}1,2,x\n"),
         OWN,

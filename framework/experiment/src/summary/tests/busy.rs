@@ -18,11 +18,13 @@ fn check(threads: usize, change: impl Fn(&mut Repetition), expect: Option<Busy>)
     assert_eq!(rows(&records)[0].busy, expect);
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as records hold it")]
 fn schedule(ran_ms: u64, waited_ms: u64) -> Option<Schedule> {
     let (ran_ns, waited_ns) = (ran_ms * 1_000_000, waited_ms * 1_000_000);
     Some(Schedule { ran_ns, waited_ns })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as records hold it")]
 fn load(average: f64, schedule: Option<Schedule>) -> Option<Load> {
     let (start, end) = (Some(0.0), Some(average));
     Some(Load {
