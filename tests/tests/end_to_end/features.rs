@@ -52,6 +52,12 @@ fn is_shared(part: &str, whole: &str) {
 #[test]
 fn one_set_of_features() {
     is_shared(RUNNER, "--workspace --edges normal,build,dev");
+    // Apart from what builds, which may want fewer features of the same package, and then hides a
+    // difference of what is built.
+    is_shared(
+        "--package hexperiment-runner --edges normal,no-proc-macro",
+        "--workspace --edges normal,dev,no-proc-macro",
+    );
 }
 
 /// A scheme that joins later has nothing compiled anew but the runner.
