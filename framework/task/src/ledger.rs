@@ -105,7 +105,7 @@ pub struct Metric {
 /// How well a run went. The first metric is the headline.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
-    /// Samples scored; [`Prepared::samples`] says how many were encrypted.
+    /// Samples scored; [`Prepared::samples`](crate::Prepared::samples) says how many were encrypted.
     pub samples: usize,
     /// The measures.
     pub metrics: Vec<Metric>,
