@@ -11,6 +11,7 @@ pub mod linear_model;
 pub mod metrics;
 pub mod registry;
 pub mod session;
+pub mod testkit;
 
 // Plugins register through it, so that they need no version of their own.
 pub use inventory;

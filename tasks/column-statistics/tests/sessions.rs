@@ -3,16 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use hexperiment_data::{Dataset, MissingPolicy, Provenance, Target};
-use hexperiment_program::lower::lower;
 use hexperiment_program::{OpKind, Program};
-use hexperiment_scheme::CompileRequest;
 use hexperiment_scheme::options::{OptionValue, Options};
-use hexperiment_scheme::registry;
-use hexperiment_scheme::security::SecurityDemand;
-use hexperiment_task::session::Session;
+use hexperiment_task::testkit::Testbed;
 use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError};
 use ndarray::array;
-use scheme_plaintext as _;
+use scheme_plaintext::Plaintext;
 use task_column_statistics::ColumnStatistics;
 
 /// Column `a` in hundreds, the target `y` in hundredths; the last four rows are the test part,
@@ -62,23 +58,8 @@ fn prepare(data: &Dataset, given: &[(&str, OptionValue)]) -> Result<Box<dyn Prep
 
 /// What comes back under the plaintext scheme, and how many tables went out.
 fn run(prepared: &dyn Prepared) -> (Outcome, usize) {
-    let scheme = registry::scheme("plaintext").unwrap();
-    let none = Options::default();
-    let lowered = lower(prepared.program(), &scheme.capabilities(&none).unwrap()).unwrap();
-    let security = SecurityDemand {
-        bits: 128,
-        insecure: false,
-    };
-    let circuit = scheme
-        .compile(CompileRequest {
-            lowered: &lowered,
-            options: &none,
-            security,
-            threads: 1,
-        })
-        .unwrap();
-    let keys = circuit.generate_keys().unwrap();
-    let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
+    let testbed = Testbed::new(&Plaintext, prepared.program()).unwrap();
+    let mut session = testbed.session();
     let outcome = prepared.run(&mut session).unwrap();
     assert_eq!(session.finish().traffic.rounds, 1);
     (outcome, prepared.program().inputs().len())

@@ -6,15 +6,11 @@ use std::path::Path;
 
 use hexperiment_data::{Dataset, DatasetRequest, DatasetSource, MissingPolicy, SplitKind};
 use hexperiment_program::OpKind;
-use hexperiment_program::lower::lower;
-use hexperiment_scheme::CompileRequest;
 use hexperiment_scheme::options::{OptionValue, Options};
-use hexperiment_scheme::registry;
-use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_task::ledger::Quality;
-use hexperiment_task::session::Session;
+use hexperiment_task::testkit::Testbed;
 use hexperiment_task::{Artefact, PrepareRequest, Prepared, Task, TaskError};
-use scheme_plaintext as _;
+use scheme_plaintext::Plaintext;
 use task_device_risk::DeviceRisk;
 
 fn fleet(devices: u64, seed: u64) -> Dataset {
@@ -57,22 +53,8 @@ fn run_and_count(
     given: Given<'_>,
 ) -> Result<(Quality, Vec<Artefact>, u64), TaskError> {
     let prepared = prepare(data, given)?;
-    let scheme = registry::scheme("plaintext").unwrap();
-    let none = Options::default();
-    let lowered = lower(prepared.program(), &scheme.capabilities(&none).unwrap()).unwrap();
-    let security = SecurityDemand {
-        bits: 128,
-        insecure: false,
-    };
-    let request = CompileRequest {
-        lowered: &lowered,
-        options: &none,
-        security,
-        threads: 1,
-    };
-    let circuit = scheme.compile(request).unwrap();
-    let keys = circuit.generate_keys().unwrap();
-    let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
+    let testbed = Testbed::new(&Plaintext, prepared.program()).unwrap();
+    let mut session = testbed.session();
     let outcome = prepared.run(&mut session)?;
     let report = session.finish();
     assert_eq!(report.traffic.rounds, 1);

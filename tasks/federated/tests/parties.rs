@@ -2,17 +2,13 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 
-use hexperiment_program::lower::lower;
 use hexperiment_program::{
     Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder,
 };
-use hexperiment_scheme::CompileRequest;
-use hexperiment_scheme::options::Options;
-use hexperiment_scheme::registry;
-use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_task::session::{Session, SessionError};
+use hexperiment_task::testkit::Testbed;
 use ndarray::{Array2, array};
-use scheme_plaintext as _;
+use scheme_plaintext::Plaintext;
 
 /// `a + b` of owners 1 and 2.
 fn program() -> Program {
@@ -45,22 +41,8 @@ fn program() -> Program {
 }
 
 fn with_session(act: impl FnOnce(Session<'_>)) {
-    let scheme = registry::scheme("plaintext").unwrap();
-    let none = Options::default();
-    let lowered = lower(&program(), &scheme.capabilities(&none).unwrap()).unwrap();
-    let circuit = scheme
-        .compile(CompileRequest {
-            lowered: &lowered,
-            options: &none,
-            security: SecurityDemand {
-                bits: 128,
-                insecure: false,
-            },
-            threads: 1,
-        })
-        .unwrap();
-    let keys = circuit.generate_keys().unwrap();
-    act(Session::new(circuit.as_ref(), &lowered, &keys));
+    let testbed = Testbed::new(&Plaintext, &program()).unwrap();
+    act(testbed.session());
 }
 
 /// The inputs of owners 1 and 2.

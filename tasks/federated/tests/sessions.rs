@@ -3,16 +3,13 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 
 use hexperiment_data::{Dataset, DatasetRequest, DatasetSource, MissingPolicy, Provenance, Target};
-use hexperiment_program::lower::lower;
-use hexperiment_scheme::CompileRequest;
 use hexperiment_scheme::options::{OptionValue, Options};
-use hexperiment_scheme::registry;
-use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_task::ledger::Quality;
-use hexperiment_task::session::{Session, SessionReport};
+use hexperiment_task::session::SessionReport;
+use hexperiment_task::testkit::Testbed;
 use hexperiment_task::{Artefact, PrepareRequest, Prepared, Task, TaskError};
 use ndarray::{Array1, Array2};
-use scheme_plaintext as _;
+use scheme_plaintext::Plaintext;
 use task_federated::Federated;
 
 /// Rows of four features that tell of `classes` classes, with noise.
@@ -87,22 +84,8 @@ impl Ran {
 
 fn run(data: &Dataset, given: Given<'_>) -> Result<Ran, TaskError> {
     let prepared = prepare(data, given)?;
-    let scheme = registry::scheme("plaintext").unwrap();
-    let none = Options::default();
-    let lowered = lower(prepared.program(), &scheme.capabilities(&none).unwrap()).unwrap();
-    let security = SecurityDemand {
-        bits: 128,
-        insecure: false,
-    };
-    let request = CompileRequest {
-        lowered: &lowered,
-        options: &none,
-        security,
-        threads: 1,
-    };
-    let circuit = scheme.compile(request).unwrap();
-    let keys = circuit.generate_keys().unwrap();
-    let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
+    let testbed = Testbed::new(&Plaintext, prepared.program()).unwrap();
+    let mut session = testbed.session();
     let outcome = prepared.run(&mut session)?;
     let report = session.finish();
     assert!(report.errors.violation.is_none());

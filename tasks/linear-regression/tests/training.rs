@@ -4,17 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use hexperiment_data::{Dataset, MissingPolicy, Provenance, Target};
-use hexperiment_program::lower::lower;
 use hexperiment_program::{OpKind, Program};
-use hexperiment_scheme::CompileRequest;
 use hexperiment_scheme::options::{OptionValue, Options};
-use hexperiment_scheme::registry;
-use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_task::ledger::{Metric, Quality};
-use hexperiment_task::session::Session;
+use hexperiment_task::testkit::Testbed;
 use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError};
 use ndarray::{Array1, Array2};
-use scheme_plaintext as _;
+use scheme_plaintext::Plaintext;
 use task_linear_regression::LinearRegression;
 
 /// The target rises with `b` and falls with `c`, and with noise.
@@ -76,23 +72,8 @@ fn run(data: &Dataset, options: &Options) -> Result<Run, TaskError> {
         data,
         seed: 1,
     })?;
-    let scheme = registry::scheme("plaintext").unwrap();
-    let none = Options::default();
-    let lowered = lower(prepared.program(), &scheme.capabilities(&none).unwrap()).unwrap();
-    let security = SecurityDemand {
-        bits: 128,
-        insecure: false,
-    };
-    let circuit = scheme
-        .compile(CompileRequest {
-            lowered: &lowered,
-            options: &none,
-            security,
-            threads: 1,
-        })
-        .unwrap();
-    let keys = circuit.generate_keys().unwrap();
-    let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
+    let testbed = Testbed::new(&Plaintext, prepared.program()).unwrap();
+    let mut session = testbed.session();
     let outcome = prepared.run(&mut session)?;
     let report = session.finish();
     assert!(report.errors.violation.is_none());

@@ -3,16 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use hexperiment_data::{Dataset, DatasetRequest, DatasetSource, MissingPolicy, Provenance, Target};
-use hexperiment_program::lower::lower;
-use hexperiment_scheme::CompileRequest;
 use hexperiment_scheme::options::{OptionValue, Options};
-use hexperiment_scheme::registry;
-use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_task::ledger::Quality;
-use hexperiment_task::session::Session;
+use hexperiment_task::testkit::Testbed;
 use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError};
 use ndarray::{Array1, Array2};
-use scheme_plaintext as _;
+use scheme_plaintext::Plaintext;
 use task_logistic_regression::LogisticRegression;
 
 fn data(rows: usize, target: impl Fn(usize) -> f64) -> Dataset {
@@ -52,23 +48,8 @@ fn prepare(data: &Dataset, options: &Options) -> Result<Box<dyn Prepared>, TaskE
 
 fn run(data: &Dataset, options: &Options) -> Result<Quality, TaskError> {
     let prepared = prepare(data, options)?;
-    let scheme = registry::scheme("plaintext").unwrap();
-    let none = Options::default();
-    let lowered = lower(prepared.program(), &scheme.capabilities(&none).unwrap()).unwrap();
-    let security = SecurityDemand {
-        bits: 128,
-        insecure: false,
-    };
-    let circuit = scheme
-        .compile(CompileRequest {
-            lowered: &lowered,
-            options: &none,
-            security,
-            threads: 1,
-        })
-        .unwrap();
-    let keys = circuit.generate_keys().unwrap();
-    let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
+    let testbed = Testbed::new(&Plaintext, prepared.program()).unwrap();
+    let mut session = testbed.session();
     let outcome = prepared.run(&mut session)?;
     let report = session.finish();
     assert_eq!(report.traffic.rounds, 1);

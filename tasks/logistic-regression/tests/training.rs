@@ -6,17 +6,15 @@
 use std::sync::{Arc, Mutex};
 
 use hexperiment_data::{Dataset, MissingPolicy, Provenance, Target};
-use hexperiment_program::lower::lower;
 use hexperiment_program::{OpKind, OutputId, Program};
 use hexperiment_scheme::options::{OptionValue, Options};
-use hexperiment_scheme::registry;
-use hexperiment_scheme::security::SecurityDemand;
-use hexperiment_scheme::{Ciphertexts, CompileRequest, Decryptor, Evaluator, KeySet, SchemeError};
+use hexperiment_scheme::{Ciphertexts, Decryptor, Evaluator, KeySet, SchemeError};
 use hexperiment_task::ledger::Quality;
-use hexperiment_task::session::{Session, SessionReport};
+use hexperiment_task::session::SessionReport;
+use hexperiment_task::testkit::Testbed;
 use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError};
 use ndarray::{Array1, Array2};
-use scheme_plaintext as _;
+use scheme_plaintext::Plaintext;
 use task_logistic_regression::LogisticRegression;
 
 /// Two features of four tell something, one of them with noise.
@@ -96,23 +94,9 @@ fn run_on(
         data,
         seed: 1,
     })?;
-    let scheme = registry::scheme("plaintext").unwrap();
-    let none = Options::default();
-    let lowered = lower(prepared.program(), &scheme.capabilities(&none).unwrap()).unwrap();
-    let security = SecurityDemand {
-        bits: 128,
-        insecure: false,
-    };
-    let circuit = scheme
-        .compile(CompileRequest {
-            lowered: &lowered,
-            options: &none,
-            security,
-            threads: 1,
-        })
-        .unwrap();
-    let keys = change(circuit.generate_keys().unwrap());
-    let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
+    let mut testbed = Testbed::new(&Plaintext, prepared.program()).unwrap();
+    testbed.keys = change(testbed.keys);
+    let mut session = testbed.session();
     let outcome = prepared.run(&mut session)?;
     let report = session.finish();
     let quality = prepared.score(&outcome)?;

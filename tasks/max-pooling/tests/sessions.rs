@@ -8,15 +8,14 @@ use hexperiment_data::{Dataset, DatasetRequest, DatasetSource};
 use hexperiment_program::lower::{Capabilities, lower};
 use hexperiment_program::{OpKind, OutputId, Program};
 use hexperiment_scheme::options::{OptionValue, Options};
-use hexperiment_scheme::registry;
-use hexperiment_scheme::security::SecurityDemand;
-use hexperiment_scheme::{Ciphertexts, CompileRequest, Decryptor, SchemeError};
+use hexperiment_scheme::{Ciphertexts, Decryptor, SchemeError};
 use hexperiment_task::ledger::Quality;
-use hexperiment_task::session::{Session, SessionReport};
+use hexperiment_task::session::SessionReport;
+use hexperiment_task::testkit::Testbed;
 use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError};
 use image::{GrayImage, Luma, Rgb, RgbImage};
 use ndarray::Array2;
-use scheme_plaintext as _;
+use scheme_plaintext::Plaintext;
 use task_max_pooling::MaxPooling;
 
 fn load(source: DatasetSource) -> Dataset {
@@ -84,24 +83,9 @@ impl Decryptor for Off {
 
 /// Runs where everything that is decrypted is `off`.
 fn run_off(prepared: &dyn Prepared, off: f64) -> (Outcome, Quality, SessionReport) {
-    let scheme = registry::scheme("plaintext").unwrap();
-    let none = Options::default();
-    let lowered = lower(prepared.program(), &scheme.capabilities(&none).unwrap()).unwrap();
-    let security = SecurityDemand {
-        bits: 128,
-        insecure: false,
-    };
-    let circuit = scheme
-        .compile(CompileRequest {
-            lowered: &lowered,
-            options: &none,
-            security,
-            threads: 1,
-        })
-        .unwrap();
-    let mut keys = circuit.generate_keys().unwrap();
-    keys.decryptor = Box::new(Off(keys.decryptor, off));
-    let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
+    let mut testbed = Testbed::new(&Plaintext, prepared.program()).unwrap();
+    testbed.keys.decryptor = Box::new(Off(testbed.keys.decryptor, off));
+    let mut session = testbed.session();
     let outcome = prepared.run(&mut session).unwrap();
     let report = session.finish();
     let quality = prepared.score(&outcome).unwrap();

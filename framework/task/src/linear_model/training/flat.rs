@@ -86,11 +86,7 @@ impl Flat {
 
     /// The place of an element in its vector.
     pub fn place(&self, row: usize, column: usize) -> usize {
-        let row = row % self.height;
-        match self.order {
-            Order::Rows => row * self.width + column,
-            Order::Columns => column * self.height + row,
-        }
+        row % self.height * self.row_step() + column * self.column_step()
     }
 
     /// The vectors of a table, as columns; places beyond the table are 0. A table of fewer rows
@@ -139,11 +135,7 @@ impl Flat {
         builder: &mut ProgramBuilder,
         value: ValueId,
     ) -> Result<ValueId, ProgramError> {
-        let step = match self.order {
-            Order::Rows => 1,
-            Order::Columns => self.height,
-        };
-        self.fold(builder, value, step as i64, self.width)
+        self.fold(builder, value, self.column_step() as i64, self.width)
     }
 
     /// Sums over rows: by [`Order::Rows`] everywhere, by [`Order::Columns`] at the first row, as
@@ -153,11 +145,7 @@ impl Flat {
         builder: &mut ProgramBuilder,
         value: ValueId,
     ) -> Result<ValueId, ProgramError> {
-        let step = match self.order {
-            Order::Rows => self.width,
-            Order::Columns => 1,
-        };
-        self.fold(builder, value, step as i64, self.height)
+        self.fold(builder, value, self.row_step() as i64, self.height)
     }
 
     /// What stands at the first column of each row, and 0 at the others, at every column.
@@ -166,11 +154,7 @@ impl Flat {
         builder: &mut ProgramBuilder,
         value: ValueId,
     ) -> Result<ValueId, ProgramError> {
-        let step = match self.order {
-            Order::Rows => 1,
-            Order::Columns => self.height,
-        };
-        self.fold(builder, value, -(step as i64), self.width)
+        self.fold(builder, value, -(self.column_step() as i64), self.width)
     }
 
     /// What stands at the first row of each column, and 0 at the others, at every row.
@@ -179,11 +163,23 @@ impl Flat {
         builder: &mut ProgramBuilder,
         value: ValueId,
     ) -> Result<ValueId, ProgramError> {
-        let step = match self.order {
+        self.fold(builder, value, -(self.row_step() as i64), self.height)
+    }
+
+    /// Elements from one column of a row to the next.
+    fn column_step(&self) -> usize {
+        match self.order {
+            Order::Rows => 1,
+            Order::Columns => self.height,
+        }
+    }
+
+    /// Elements from one row of a column to the next.
+    fn row_step(&self) -> usize {
+        match self.order {
             Order::Rows => self.width,
             Order::Columns => 1,
-        };
-        self.fold(builder, value, -(step as i64), self.height)
+        }
     }
 
     /// Rotate and add: `count`, a power of two, elements that lie `step` apart.
@@ -237,7 +233,7 @@ impl Flat {
         if by == 0 {
             return Ok(value);
         }
-        builder.shift(value, by * self.height as i64)
+        builder.shift(value, by * self.column_step() as i64)
     }
 }
 
