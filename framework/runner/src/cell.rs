@@ -299,18 +299,13 @@ pub(crate) fn give_memory_back() {}
 /// allocator reserves much more of than it uses.
 #[cfg(unix)]
 fn limit_memory(bytes: u64) {
+    use nix::sys::resource::{Resource, setrlimit};
     #[cfg(target_os = "linux")]
-    let counted = libc::RLIMIT_DATA;
+    let counted = Resource::RLIMIT_DATA;
     #[cfg(not(target_os = "linux"))]
-    let counted = libc::RLIMIT_AS;
-    let limit = libc::rlimit {
-        rlim_cur: bytes,
-        rlim_max: bytes,
-    };
-    // SAFETY: the pointer is to a live rlimit, which the call only reads.
-    unsafe {
-        libc::setrlimit(counted, &raw const limit);
-    }
+    let counted = Resource::RLIMIT_AS;
+    // Fails where the system allows less already, which bounds the process as well.
+    let _ = setrlimit(counted, bytes, bytes);
 }
 
 #[cfg(not(unix))]

@@ -207,15 +207,18 @@ pub(crate) fn last_words(log: &str) -> Option<String> {
 #[cfg(unix)]
 pub(crate) fn describe(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt as _;
+
+    use nix::sys::signal::Signal;
     match (status.signal(), status.code()) {
         (Some(9), _) => {
             "was killed by signal 9 (by hand, or by the system for want of memory)".into()
         }
         (Some(6), _) => "aborted (signal 6; out of memory, or a failed check in a library)".into(),
-        (Some(libc::SIGBUS), _) => format!(
-            "was killed by signal {} (a bus error: a file in memory is shorter than it says)",
-            libc::SIGBUS
-        ),
+        (Some(signal), _) if signal == Signal::SIGBUS as i32 => {
+            format!(
+                "was killed by signal {signal} (a bus error: a file in memory is shorter than it says)"
+            )
+        }
         (Some(11), _) => {
             "was killed by signal 11 (a fault of a library, maybe for want of memory)".into()
         }
@@ -233,10 +236,8 @@ pub(crate) fn describe(status: ExitStatus) -> String {
 /// From now on this process is killed as soon as the one that started it is gone.
 #[cfg(target_os = "linux")]
 pub fn die_with_parent() {
-    // SAFETY: this prctl only sets a flag of the calling process; it touches no memory of ours.
-    unsafe {
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-    }
+    // Fails of no valid signal; without it, the process ends when its pipes do.
+    let _ = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL);
 }
 
 /// From now on this process is killed as soon as the one that started it is gone; not here.

@@ -34,17 +34,9 @@ impl Stopwatch {
 /// User and system time of all threads of this process, in the nanoseconds that the system counts.
 #[cfg(unix)]
 fn cpu_time() -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the pointer is to a live timespec, which the call only writes; if it fails, the
-    // zeros stay.
-    unsafe {
-        libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time);
-    }
-    // Neither is negative.
-    Duration::from_secs(time.tv_sec as u64) + Duration::from_nanos(time.tv_nsec as u64)
+    use nix::time::{ClockId, clock_gettime};
+    // Every system that has processes has this clock; without it, nothing is counted.
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 /// Not measured on this system.

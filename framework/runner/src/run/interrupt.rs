@@ -3,32 +3,30 @@
 /// What is said on standard error.
 #[cfg(unix)]
 const WORDS: &str = "\ninterrupted; what was measured is kept: the same command with `--resume` \
-                     goes on\n";
+                     goes on";
 
-/// From now on. Where the signal is ignored, as behind `nohup`, it stays so.
+/// From now on. Where the signal is ignored already, as in the background of a script, it stays so.
 #[cfg(unix)]
 pub(super) fn say_how_to_go_on() {
-    let handler = handle as extern "C" fn(libc::c_int);
-    // SAFETY: the handler calls nothing that a handler may not call, and reads a constant.
-    unsafe {
-        let before = libc::signal(libc::SIGINT, handler as libc::sighandler_t);
-        if before == libc::SIG_IGN {
-            libc::signal(libc::SIGINT, libc::SIG_IGN);
+    // An error means that the signal is ignored, or that an earlier experiment of this command has
+    // set the same handler: either is as it should be.
+    let _ = ctrlc::try_set_handler(|| {
+        use std::io::Write as _;
+
+        use nix::sys::signal::{SigHandler, Signal, raise, signal};
+
+        // Where it cannot be written, there is nobody to tell.
+        let _ = writeln!(std::io::stderr(), "{WORDS}");
+        // A shell goes on with its script if a program exits in its own way after Ctrl-C, and stops
+        // if it was ended by the signal.
+        // SAFETY: the default action is no function of ours.
+        unsafe {
+            let _ = signal(Signal::SIGINT, SigHandler::SigDfl);
         }
-    }
+        let _ = raise(Signal::SIGINT);
+        std::process::exit(130); // 128 + SIGINT, should the signal be blocked
+    });
 }
 
 #[cfg(not(unix))]
 pub(super) fn say_how_to_go_on() {}
-
-/// Says it, and lets the signal do what it does without a handler, once this returns.
-#[cfg(unix)]
-extern "C" fn handle(signal: libc::c_int) {
-    // SAFETY: these three may be called in a handler (POSIX.1-2017, 2.4.3); the bytes are
-    // constant. Where they cannot be written, there is nobody to tell.
-    unsafe {
-        let _ = libc::write(libc::STDERR_FILENO, WORDS.as_ptr().cast(), WORDS.len());
-        libc::signal(signal, libc::SIG_DFL);
-        libc::raise(signal);
-    }
-}
