@@ -298,7 +298,7 @@ pub(crate) fn give_memory_back() {}
 /// machine's trouble. On Linux its own writable memory, elsewhere its address space, which an
 /// allocator reserves much more of than it uses.
 #[cfg(unix)]
-fn limit_memory(bytes: u64) {
+pub(crate) fn limit_memory(bytes: u64) {
     use nix::sys::resource::{Resource, setrlimit};
     #[cfg(target_os = "linux")]
     let counted = Resource::RLIMIT_DATA;
@@ -309,4 +309,4 @@ fn limit_memory(bytes: u64) {
 }
 
 #[cfg(not(unix))]
-fn limit_memory(_: u64) {}
+pub(crate) fn limit_memory(_: u64) {}

@@ -4,31 +4,45 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hexperiment_data::Dataset;
 use hexperiment_diagnostics::{Complaint, Complaints, printable};
 use hexperiment_experiment::record::{Cell, Status};
 use hexperiment_experiment::{CellPlan, Experiment, Setting};
+use hexperiment_scheme::clock::processor_time;
 use hexperiment_scheme::security::{Protection, Security};
 use hexperiment_task::TaskError;
 
 use crate::cell::{Compiled, Stop, compile, failed, give_memory_back, parameters, prepare};
+use crate::estimate::{Estimator, Total, about};
 use crate::out::{say, tell};
 use crate::process::{CellProcess, End};
 use crate::protocol::{Examine, FromCell, ToCell, View};
 use crate::{child, plugins};
 
-/// Data sets that were read, by what was asked for.
+/// How long cells are examined with an estimate of their time; those of long matrices beyond are
+/// examined without.
+const ESTIMATING: Duration = Duration::from_mins(1);
+
+/// Data sets that were read, by what was asked for, and the processor time that it took.
 #[derive(Default)]
-pub(crate) struct Loaded(HashMap<String, Dataset>);
+pub(crate) struct Loaded(HashMap<String, (Dataset, Duration)>);
 
 impl Loaded {
     /// The data of a cell, read once.
     pub(crate) fn get(&mut self, plan: &CellPlan) -> Result<&Dataset, Complaints> {
+        self.get_timed(plan).map(|(data, _)| data)
+    }
+
+    /// The data of a cell, and what reading them took.
+    fn get_timed(&mut self, plan: &CellPlan) -> Result<&(Dataset, Duration), Complaints> {
         let key = format!("{:?}", plan.dataset);
         if !self.0.contains_key(&key) {
-            self.0.insert(key.clone(), Dataset::load(&plan.dataset)?);
+            let began = processor_time();
+            let data = Dataset::load(&plan.dataset)?;
+            let time = processor_time().saturating_sub(began);
+            self.0.insert(key.clone(), (data, time));
         }
         Ok(&self.0[&key])
     }
@@ -118,7 +132,7 @@ pub(crate) fn cells(experiment: &Experiment, only: Option<&str>) -> Result<Vec<C
 
 /// Prints what each cell would do.
 pub(crate) fn explain(files: &[PathBuf], only: Option<&str>, settings: &[Setting]) -> ExitCode {
-    each(files, only, settings, View::Explain)
+    each(files, only, settings, View::Explain, false)
 }
 
 /// The level in words: 0 bits would sound like a weak encryption.
@@ -130,15 +144,21 @@ pub(crate) fn level(security: &Security) -> String {
     }
 }
 
-/// Checks each cell.
-pub(crate) fn check(files: &[PathBuf], settings: &[Setting]) -> ExitCode {
-    each(files, None, settings, View::Check)
+/// Checks each cell, and tells how long it takes if `estimate`.
+pub(crate) fn check(files: &[PathBuf], settings: &[Setting], estimate: bool) -> ExitCode {
+    each(files, None, settings, View::Check, estimate)
 }
 
-fn each(files: &[PathBuf], only: Option<&str>, settings: &[Setting], view: View) -> ExitCode {
+fn each(
+    files: &[PathBuf],
+    only: Option<&str>,
+    settings: &[Setting],
+    view: View,
+    estimate: bool,
+) -> ExitCode {
     let mut fine = true;
     for file in files {
-        match one(file, only, settings, view) {
+        match one(file, only, settings, view, estimate) {
             Ok(all) => fine &= all,
             Err(problem) => {
                 tell!("error: {problem}");
@@ -153,7 +173,13 @@ fn each(files: &[PathBuf], only: Option<&str>, settings: &[Setting], view: View)
     }
 }
 
-fn one(file: &Path, only: Option<&str>, settings: &[Setting], view: View) -> Result<bool, String> {
+fn one(
+    file: &Path,
+    only: Option<&str>,
+    settings: &[Setting],
+    view: View,
+    estimate: bool,
+) -> Result<bool, String> {
     let experiment = Experiment::load_with(file, settings).map_err(|e| e.to_string())?;
     let question = printable::cut(experiment.question(), 500);
     say!("{}: {question}", file.display());
@@ -161,20 +187,46 @@ fn one(file: &Path, only: Option<&str>, settings: &[Setting], view: View) -> Res
     check_input(&experiment, &plans, &mut Loaded::default())?;
     give_memory_back();
     let mut examiner = Examiner {
-        limit: experiment.time_limit(),
+        limit: if estimate {
+            experiment.time_limit().saturating_add(ESTIMATING)
+        } else {
+            experiment.time_limit()
+        },
         memory_limit: experiment.memory_limit(),
         view,
         process: None,
     };
-    let mut fine = true;
+    let mut total =
+        estimate.then(|| Total::new(experiment.warmup().saturating_add(experiment.repetitions())));
+    let (mut fine, mut any) = (true, false);
+    let began = Instant::now();
     for plan in plans {
-        fine &= show(&plan, view, examiner.ask(&plan));
+        let answer = examiner.ask(&plan, estimate && began.elapsed() < ESTIMATING);
+        let mut takes = None;
+        if let (Some(total), Ok(FromCell::Examined { takes: told, .. })) = (&mut total, &answer) {
+            any = true;
+            takes = total.add(*told);
+        }
+        fine &= show(&plan, view, answer, takes);
+        let limit = experiment.time_limit();
+        if takes.is_some_and(|time| time > limit) {
+            let limit = humantime::format_duration(limit);
+            say!("    warning: `time_limit` in [run] gives a cell {limit}");
+        }
+    }
+    if let (Some(total), true) = (&total, any) {
+        say!("  {}", total.in_all());
     }
     Ok(fine)
 }
 
 /// Prints what became of a cell; whether it is well.
-fn show(plan: &CellPlan, view: View, answer: Result<FromCell, End>) -> bool {
+fn show(
+    plan: &CellPlan,
+    view: View,
+    answer: Result<FromCell, End>,
+    takes: Option<Duration>,
+) -> bool {
     let Cell {
         id,
         task,
@@ -183,7 +235,10 @@ fn show(plan: &CellPlan, view: View, answer: Result<FromCell, End>) -> bool {
         ..
     } = &plan.cell;
     let (short, long) = match &answer {
-        Ok(FromCell::Examined { words }) => (words.clone(), words.clone()),
+        Ok(FromCell::Examined { words, .. }) => {
+            let time = takes.map_or(String::new(), |time| format!(", {}", about(time)));
+            (format!("{words}{time}"), words.clone())
+        }
         Ok(FromCell::Refused { reason }) => {
             (format!("refuses; {reason}"), format!("refused: {reason}"))
         }
@@ -218,7 +273,7 @@ struct Examiner {
 }
 
 impl Examiner {
-    fn ask(&mut self, plan: &CellPlan) -> Result<FromCell, End> {
+    fn ask(&mut self, plan: &CellPlan, estimate: bool) -> Result<FromCell, End> {
         let (_, libraries) = plugins::environment(&plan.cell.scheme);
         let (loaded, mut process) = match self.process.take() {
             Some((loaded, process)) if loaded == libraries => (loaded, process),
@@ -238,6 +293,7 @@ impl Examiner {
             plan: plan.clone(),
             memory_limit: self.memory_limit,
             view: self.view,
+            estimate,
         })))?;
         self.process = Some((loaded, process));
         Ok(answer)
@@ -247,12 +303,10 @@ impl Examiner {
 /// The other side: examines one cell after the other.
 pub(crate) fn serve(first: Examine, mut next: impl FnMut() -> Option<ToCell>) -> ExitCode {
     let mut loaded = Loaded::default();
+    let mut estimator = Estimator::default();
     let mut asked = Some(first);
     while let Some(cell) = asked {
-        let answer = match examine(&cell, &mut loaded) {
-            Ok(words) => FromCell::Examined { words },
-            Err(stop) => stop.into(),
-        };
+        let answer = examine(&cell, &mut loaded, &mut estimator).unwrap_or_else(FromCell::from);
         let told = child::tell(&answer);
         if told != ExitCode::SUCCESS {
             return told;
@@ -266,13 +320,25 @@ pub(crate) fn serve(first: Examine, mut next: impl FnMut() -> Option<ToCell>) ->
     ExitCode::SUCCESS
 }
 
-fn examine(cell: &Examine, loaded: &mut Loaded) -> Result<String, Stop> {
-    let data = loaded.get(&cell.plan).map_err(failed)?;
+fn examine(
+    cell: &Examine,
+    loaded: &mut Loaded,
+    estimator: &mut Estimator,
+) -> Result<FromCell, Stop> {
+    let (data, reading) = loaded.get_timed(&cell.plan).map_err(failed)?;
+    let began = processor_time();
     let compiled = compile(&cell.plan, data, cell.memory_limit)?;
-    Ok(match cell.view {
+    let before = *reading + processor_time().saturating_sub(began);
+    let words = match cell.view {
         View::Check => checked(&compiled),
         View::Explain => explained(&compiled),
-    })
+    };
+    let takes = if cell.estimate {
+        estimator.takes(&cell.plan, &compiled, before)
+    } else {
+        None
+    };
+    Ok(FromCell::Examined { words, takes })
 }
 
 /// What `check` says of a cell that can be run.

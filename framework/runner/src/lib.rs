@@ -5,6 +5,7 @@ mod build;
 mod cell;
 pub mod child;
 mod data;
+mod estimate;
 mod explain;
 mod folder;
 mod latest;
@@ -45,11 +46,15 @@ enum Verb {
     Run(run::RunArguments),
     /// One table of all tasks and schemes, from several runs.
     Overview(overview::OverviewArguments),
-    /// Checks experiment files, their data and what each scheme says to them; runs nothing.
+    /// Checks experiment files, their data and what each scheme says to them; tells about how long
+    /// a run takes, and runs nothing.
     Check {
         /// Experiment files.
         #[arg(required = true)]
         files: Vec<PathBuf>,
+        /// Without how long a run takes, for which a few operations of each scheme are timed.
+        #[arg(long)]
+        no_estimate: bool,
         #[command(flatten)]
         settings: SettingArguments,
     },
@@ -130,8 +135,12 @@ pub fn main() -> ExitCode {
     out::checked(match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Overview(arguments) => overview::overview(&arguments),
-        Verb::Check { files, settings } => match settings.read() {
-            Ok(settings) => explain::check(&files, &settings),
+        Verb::Check {
+            files,
+            no_estimate,
+            settings,
+        } => match settings.read() {
+            Ok(settings) => explain::check(&files, &settings, !no_estimate),
             Err(problem) => bad_input(problem),
         },
         Verb::Explain {

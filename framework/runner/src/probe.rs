@@ -8,10 +8,13 @@ use std::time::Duration;
 use hexperiment_plugin_abi as plugin_abi;
 use serde::{Deserialize, Serialize};
 
-use crate::child;
+use crate::{cell, child};
 
 /// Time for a library to load and to say what it is.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// Bytes that a library may allocate to load and to say what it is.
+const MEMORY: u64 = 2 << 30;
 
 /// What the process says that has loaded a library.
 #[derive(Serialize, Deserialize)]
@@ -32,6 +35,7 @@ enum Said {
 /// Loads a library, and tells the process that started this one what it is.
 pub(crate) fn answer(library: &Path) -> ExitCode {
     child::die_with_parent();
+    cell::limit_memory(MEMORY);
     let said = match plugin_abi::announcement(library) {
         Ok(manifest) => Said::Plugin { manifest },
         Err(problem) => Said::Unfit {

@@ -50,6 +50,17 @@ pub(crate) struct Examine {
     pub(crate) memory_limit: Option<u64>,
     /// What to tell.
     pub(crate) view: View,
+    /// Whether to tell how long it takes, too.
+    pub(crate) estimate: bool,
+}
+
+/// What a cell takes when it is run, about: wall time, if the machine has nothing else to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Takes {
+    /// Nanoseconds until it is ready for its first repetition.
+    pub(crate) set_up_ns: u64,
+    /// Nanoseconds of each repetition.
+    pub(crate) repetition_ns: u64,
 }
 
 /// From the cell to the run.
@@ -70,6 +81,8 @@ pub(crate) enum FromCell {
     Examined {
         /// In words, for a person.
         words: String,
+        /// What it takes; `None` where that was not asked, or its scheme does not say.
+        takes: Option<Takes>,
     },
     /// The scheme cannot.
     Refused {

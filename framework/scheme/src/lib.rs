@@ -6,17 +6,22 @@
 //! [`Decryptor`] (the secret key).
 //!
 //! Required of a plugin: [`Scheme::manifest`], [`Scheme::capabilities`], [`Scheme::compile`] and
-//! the three roles. Optional: [`Circuit::simulate`], for schemes that quantise,
-//! and [`Scheme::lower`], for those whose parameters say how good an approximation can be. Timed:
+//! the three roles. Optional: [`Circuit::simulate`], for schemes that quantise, [`Circuit::costs`],
+//! by which `check` tells how long a run takes, [`Evaluator::evaluate_only`], for protocols of
+//! several rounds, and [`Scheme::lower`], for those whose parameters say how good an approximation
+//! can be. Timed:
 //! `compile`, `generate_keys`, `encrypt`, `evaluate`, `decrypt`, each as a whole;
 //! [`Ciphertexts::to_bytes`] and [`Circuit::load`] are timed apart, as transfer. Non-goal: a
 //! scheme knows nothing of tasks, files or reports.
 
+pub mod clock;
+mod costs;
 pub mod memory;
-
 pub mod options;
 pub mod registry;
 pub mod security;
+
+pub use costs::{Costs, Work, processor_time};
 
 // Plugins register through it, so that they need no version of their own.
 pub use inventory;
@@ -202,6 +207,12 @@ pub trait Circuit: Send + Sync {
     /// [`Lowered::simulate`]; one that quantises does here exactly what it does under
     /// encryption. The tables are the server's outputs, before any step left to the client.
     fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, SchemeError>;
+
+    /// What its steps take on this machine, about, found within a second or two: a few of them are
+    /// timed, with keys of their own, the others counted. `None` where a scheme does not say.
+    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
+        Ok(None)
+    }
 
     /// Makes fresh keys.
     fn generate_keys(&self) -> Result<KeySet, SchemeError>;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use hexperiment_scheme::clock::processor_time;
+
 use crate::ledger::Time;
 
 /// Measures wall time and the processor time of all threads of this process.
@@ -15,7 +17,7 @@ impl Stopwatch {
     /// Starts now.
     pub fn start() -> Self {
         Self {
-            cpu: cpu_time(),
+            cpu: processor_time(),
             wall: Instant::now(),
         }
     }
@@ -23,26 +25,12 @@ impl Stopwatch {
     /// The time since the start.
     pub fn elapsed(&self) -> Time {
         let wall = self.wall.elapsed();
-        let cpu = cpu_time().saturating_sub(self.cpu);
+        let cpu = processor_time().saturating_sub(self.cpu);
         Time {
             wall_ns: wall.as_nanos() as u64,
             cpu_ns: cpu.as_nanos() as u64,
         }
     }
-}
-
-/// User and system time of all threads of this process, in the nanoseconds that the system counts.
-#[cfg(unix)]
-fn cpu_time() -> Duration {
-    use nix::time::{ClockId, clock_gettime};
-    // Every system that has processes has this clock; without it, nothing is counted.
-    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
-}
-
-/// Not measured on this system.
-#[cfg(not(unix))]
-fn cpu_time() -> Duration {
-    Duration::ZERO
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use fernet::Fernet;
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, OutputId};
 use hexperiment_scheme::{
-    Ciphertexts, Circuit, Decryptor, Encryptor, Evaluator, KeySet, KeySizes, Parameters,
+    Ciphertexts, Circuit, Costs, Decryptor, Encryptor, Evaluator, KeySet, KeySizes, Parameters,
     SchemeError,
 };
 use ndarray::{Array2, ArrayView2};
@@ -28,6 +28,10 @@ impl Circuit for FernetCircuit {
 
     fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, SchemeError> {
         Ok(self.lowered.simulate(inputs)?)
+    }
+
+    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
+        Costs::of_the_whole(self, self.lowered.program()).map(Some)
     }
 
     /// One key from the operating system's randomness, for all three roles. No size is reported:

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, OutputId, ValueId};
 use hexperiment_scheme::{
-    Ciphertexts, Circuit, Decryptor, Encryptor, KeySet, KeySizes, Parameters, SchemeError,
+    Ciphertexts, Circuit, Costs, Decryptor, Encryptor, KeySet, KeySizes, Parameters, SchemeError,
+    Work, processor_time,
 };
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -123,6 +124,32 @@ impl Circuit for PaillierCircuit {
             })
         });
         Ok(tables.collect())
+    }
+
+    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
+        let (keys, keygen) = processor_time(|| self.backend.generate(self.shared.modulus_bits))?;
+        let message = Integer::from(12_345);
+        let (ciphertext, up) = processor_time(|| keys.encrypting.encrypt(&message))?;
+        let (_, down) = processor_time(|| keys.decrypting.decrypt(&ciphertext))?;
+        let evaluator = PaillierEvaluator {
+            shared: Arc::clone(&self.shared),
+            combining: keys.combining,
+            key: Fingerprint::of(&keys.modulus),
+            square: keys.modulus.square(),
+        };
+        let (program, layout) = (self.shared.lowered.program(), self.shared.layout);
+        let inputs = program.inputs().iter();
+        let inputs = inputs.map(|i| i.columns.len() * layout.chunks(i.length));
+        let outputs = program.outputs().iter().map(|output| {
+            let rows = program.value(output.values[0]).length();
+            output.values.len() * layout.chunks(rows)
+        });
+        Ok(Some(Costs {
+            keygen: Work::serial(keygen),
+            encrypt: inputs.map(|count| Work::shared(up, count)).collect(),
+            evaluate: evaluator.work(&ciphertext)?,
+            decrypt: outputs.map(|count| Work::shared(down, count)).collect(),
+        }))
     }
 
     fn generate_keys(&self) -> Result<KeySet, SchemeError> {

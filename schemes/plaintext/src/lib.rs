@@ -10,8 +10,8 @@ use hexperiment_scheme::options::Options;
 use hexperiment_scheme::registry::SchemePlugin;
 use hexperiment_scheme::security;
 use hexperiment_scheme::{
-    CiphertextData, Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, Evaluator, KeySet,
-    KeySizes, OperationCounts, Parameters, Scheme, SchemeError, SchemeManifest,
+    CiphertextData, Ciphertexts, Circuit, CompileRequest, Costs, Decryptor, Encryptor, Evaluator,
+    KeySet, KeySizes, OperationCounts, Parameters, Scheme, SchemeError, SchemeManifest,
 };
 use ndarray::{Array2, ArrayView2};
 
@@ -66,6 +66,10 @@ impl Circuit for ClearCircuit {
 
     fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, SchemeError> {
         Ok(self.lowered.simulate(inputs)?)
+    }
+
+    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
+        Costs::of_the_whole(self, self.lowered.program()).map(Some)
     }
 
     fn generate_keys(&self) -> Result<KeySet, SchemeError> {

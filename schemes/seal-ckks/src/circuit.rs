@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use hexperiment_program::Refusal;
 use hexperiment_program::lower::Lowered;
-use hexperiment_program::{InputId, Op, OpKind, OutputId};
+use hexperiment_program::{InputId, Op, OutputId};
 use hexperiment_scheme::memory::{hold, left};
 use hexperiment_scheme::security;
 use hexperiment_scheme::{
-    CiphertextData, Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, KeySet, KeySizes,
-    OperationCounts, Parameters, SchemeError,
+    CiphertextData, Ciphertexts, Circuit, CompileRequest, Costs, Decryptor, Encryptor, KeySet,
+    KeySizes, OperationCounts, Parameters, SchemeError,
 };
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
-use crate::evaluate::CkksEvaluator;
+use crate::evaluate::{CkksEvaluator, multiplies};
 use crate::layout::Layout;
 use crate::memory;
 use crate::noise::Noise;
@@ -162,16 +162,16 @@ impl Circuit for CkksCircuit {
         Ok(self.shared.lowered.simulate(inputs)?)
     }
 
+    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
+        crate::costs::costs(&self.shared).map(Some)
+    }
+
     fn generate_keys(&self) -> Result<KeySet, SchemeError> {
         let shared = &self.shared;
         let program = shared.lowered.program();
         let generator = seal::KeyGenerator::new(&shared.context)?;
         let public = generator.public_key()?;
-        let products = program
-            .values()
-            .iter()
-            .any(|v| matches!(v.op().kind(), OpKind::Mul | OpKind::Square));
-        let relinearization = products
+        let relinearization = multiplies(program)
             .then(|| generator.relinearization_keys())
             .transpose()?;
         let steps = crate::evaluate::rotation_steps(program, &shared.layout);

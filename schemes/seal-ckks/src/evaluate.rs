@@ -1,5 +1,7 @@
 //! Evaluating a program on ciphertexts.
 
+mod costs;
+
 use std::sync::Arc;
 
 use hexperiment_program::{Op, OutputId, Program, Public, ValueId};
@@ -21,6 +23,12 @@ pub(crate) fn rotation_steps(program: &Program, layout: &Layout) -> Vec<i32> {
     steps.dedup();
     steps.retain(|s| *s != 0);
     steps
+}
+
+/// Whether products of ciphertexts have to be relinearized.
+pub(crate) fn multiplies(program: &Program) -> bool {
+    let is_product = |op: &Op| matches!(op, Op::Mul(..) | Op::Square(_));
+    program.values().iter().any(|value| is_product(value.op()))
 }
 
 /// The rotation of one value, if it is a shift.

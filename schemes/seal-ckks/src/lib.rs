@@ -5,6 +5,7 @@
 //! `seal` only.
 
 mod circuit;
+mod costs;
 mod evaluate;
 mod ffi;
 mod layout;

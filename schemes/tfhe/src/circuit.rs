@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use hexperiment_program::{InputId, OutputId, Program};
 use hexperiment_scheme::{
-    Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, KeySet, KeySizes, OperationCounts,
-    Parameters, SchemeError,
+    Ciphertexts, Circuit, CompileRequest, Costs, Decryptor, Encryptor, KeySet, KeySizes,
+    OperationCounts, Parameters, SchemeError,
 };
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -176,6 +176,10 @@ impl Circuit for TfheCircuit {
         Ok(clear::simulate(&self.plan, inputs))
     }
 
+    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
+        crate::costs::costs(&self.program, &self.plan).map(Some)
+    }
+
     fn generate_keys(&self) -> Result<KeySet, SchemeError> {
         let (secret, server) = keys::generate(self.plan.bootstraps() > 0);
         let secret = Arc::new(secret);
@@ -252,7 +256,7 @@ impl Encryptor for TfheEncryptor {
     }
 }
 
-fn encrypt_column(secret: &SecretKey, phases: Vec<u64>) -> Seeded {
+pub(crate) fn encrypt_column(secret: &SecretKey, phases: Vec<u64>) -> Seeded {
     let mut seeder = new_seeder();
     let seed = seeder.seed();
     let public = seed.0;

@@ -27,7 +27,7 @@ pub(crate) struct TfheEvaluator {
 type Vector = Vec<u64>;
 
 /// A seeded column with its masks.
-fn expand(column: &Seeded) -> Vector {
+pub(crate) fn expand(column: &Seeded) -> Vector {
     let list = SeededLweCiphertextList::from_container(
         column.bodies.clone(),
         LweSize(SIZE),
@@ -173,10 +173,15 @@ fn accumulate(sum: &mut [u64], term: &WholeTerm, source: &[u64]) {
                 return;
             }
             let at = term.gather.as_ref().map_or(i, |g| g[i] as usize);
-            for (o, x) in out.iter_mut().zip(&source[at * SIZE..(at + 1) * SIZE]) {
-                *o = o.wrapping_add(weight.wrapping_mul(*x));
-            }
+            add(out, weight, &source[at * SIZE..(at + 1) * SIZE]);
         });
+}
+
+/// Adds a ciphertext times a weight.
+pub(crate) fn add(out: &mut [u64], weight: u64, ciphertext: &[u64]) {
+    for (o, x) in out.iter_mut().zip(ciphertext) {
+        *o = o.wrapping_add(weight.wrapping_mul(*x));
+    }
 }
 
 /// `ciphertext * factor + offset`.

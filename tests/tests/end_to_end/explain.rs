@@ -66,6 +66,47 @@ fn check(outcome: &Outcome, scheme: &str, lowered: &[&str], without: &[&str], ch
     }
 }
 
+/// What a run takes is told of each scheme, and of the whole; not where it is not wanted.
+#[test]
+fn check_tells_how_long_a_run_takes() {
+    let place = place();
+    let told = place.call(&["check", "e.toml"]);
+    told.ends_with(0).does_not_panic();
+    for scheme in ["plaintext", "paillier", "seal-ckks", "tfhe"] {
+        let line = told
+            .out
+            .lines()
+            .find(|l| l.trim_start().starts_with(scheme));
+        let line = line.unwrap_or_else(|| panic!("{scheme}: {told}"));
+        let time = line.rsplit(", ").next().unwrap();
+        assert!(
+            time.starts_with("about ") || time == "less than a second",
+            "{line}"
+        );
+    }
+    let last = told.out.lines().last().unwrap();
+    assert!(
+        last.contains(" in all, if the machine has nothing else to do"),
+        "{told}"
+    );
+    let quiet = place.call(&["check", "--no-estimate", "e.toml"]);
+    quiet.ends_with(0);
+    assert!(
+        !quiet.out.contains("in all") && !quiet.out.contains("about"),
+        "{quiet}"
+    );
+    // A limit that a cell will not keep.
+    let text = std::fs::read_to_string(place.path("e.toml")).unwrap();
+    place.write(
+        "e.toml",
+        format!("{text}[run]\nrepetitions = 5000\ntime_limit = \"1s\"\n"),
+    );
+    let warned = place.call(&["check", "e.toml"]);
+    warned
+        .ends_with(0)
+        .says(&["warning: `time_limit` in [run] gives a cell 1s"]);
+}
+
 #[test]
 fn programs_before_and_after() {
     let place = place();

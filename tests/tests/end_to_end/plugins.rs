@@ -13,9 +13,9 @@ const PLAIN: &str = "[[scheme]]\nuse = \"plaintext\"\n";
 /// A library from C: `$CC` or `cc`, as for the schemes that are built in.
 #[track_caller]
 fn library(place: &Place, source: &str) -> PathBuf {
-    let includes =
-        "#include <signal.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <unistd.h>\n";
-    place.write("library.c", [includes, source].concat());
+    let headers = ["signal", "stdio", "stdlib", "string", "unistd"];
+    let includes = headers.map(|name| format!("#include <{name}.h>\n"));
+    place.write("library.c", [&includes.concat(), source].concat());
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());
     let library = place.path("library.so");
     let status = Command::new(&compiler)
@@ -69,6 +69,10 @@ fn libraries_that_end_the_process_that_loads_them() {
         (
             "fputs(\"no licence\\n\", stderr); exit(3);",
             "ended with code 3: no licence, ",
+        ),
+        (
+            "for (char *p; (p = malloc(1 << 28)); ) memset(p, 1, 1 << 12); exit(4);",
+            "ended with code 4",
         ),
     ] {
         hostile(&constructor(does), VERBS, &[words, before, "help: "]);

@@ -1,0 +1,339 @@
+//! How long a run takes, told before it.
+//!
+//! A repetition's protocol is run once in the clear, which counts what each party does and times
+//! what is done in the clear beside it; what an encryption, an evaluation and a decryption take, the
+//! scheme says, which times a few of its operations ([`Circuit::costs`]). All of it is processor
+//! time, so that a busy machine does not show in it, and becomes wall time as if all processors had
+//! nothing else to do.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hexperiment_experiment::CellPlan;
+use hexperiment_program::lower::Lowered;
+use hexperiment_program::{InputId, OutputId, Program};
+use hexperiment_scheme::options::Options;
+use hexperiment_scheme::security::Protection;
+use hexperiment_scheme::{
+    Ciphertexts, Circuit, CompileRequest, Costs, Decryptor, Encryptor, Evaluator, KeySet,
+    SchemeError, Work, processor_time, registry,
+};
+use hexperiment_task::clock::Stopwatch;
+use hexperiment_task::session::Session;
+use hexperiment_task::{Prepared, TaskError};
+use ndarray::{Array2, ArrayView2};
+
+use crate::cell::Compiled;
+use crate::protocol::Takes;
+
+/// Processors that share work do not all of it at once: so many of two are used in cells that ran.
+const SHARED: f64 = 0.9;
+
+/// What one repetition does.
+#[derive(Clone, Debug, Default)]
+struct Steps {
+    /// By input.
+    encryptions: BTreeMap<usize, u32>,
+    evaluations: u32,
+    /// By output.
+    decryptions: BTreeMap<usize, u32>,
+    /// The first table of each input.
+    tables: BTreeMap<usize, Array2<f64>>,
+    /// What is done in the clear, besides: processor time.
+    beside: Duration,
+    /// What the clear circuit's own arithmetic takes in an evaluation, which is in that.
+    simulation: Duration,
+}
+
+/// The program under the first scheme that encrypts nothing and has all of its operations.
+fn in_the_clear(plan: &CellPlan, program: &Program) -> Option<(Lowered, Box<dyn Circuit>)> {
+    let options = Options::default();
+    registry::schemes().into_iter().find_map(|scheme| {
+        let lowered = scheme.lower(program, &options, plan.security).ok()?;
+        let request = CompileRequest {
+            lowered: &lowered,
+            options: &options,
+            security: plan.security,
+            threads: plan.threads,
+        };
+        let circuit = scheme.compile(request).ok()?;
+        let clear = circuit.parameters().security.protection() == Protection::None;
+        clear.then_some((lowered, circuit))
+    })
+}
+
+type Tally = Arc<Mutex<Steps>>;
+
+fn note(tally: &Tally, change: impl FnOnce(&mut Steps)) {
+    change(&mut tally.lock().unwrap_or_else(PoisonError::into_inner));
+}
+
+/// A role that counts what it is asked for.
+struct Counted<T>(T, Tally);
+
+impl Encryptor for Counted<Box<dyn Encryptor>> {
+    fn encrypt(
+        &self,
+        input: InputId,
+        table: ArrayView2<'_, f64>,
+    ) -> Result<Ciphertexts, SchemeError> {
+        note(&self.1, |steps| {
+            *steps.encryptions.entry(input.index()).or_default() += 1;
+            let tables = &mut steps.tables;
+            tables
+                .entry(input.index())
+                .or_insert_with(|| table.to_owned());
+        });
+        self.0.encrypt(input, table)
+    }
+}
+
+impl Evaluator for Counted<Box<dyn Evaluator>> {
+    fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
+        note(&self.1, |steps| steps.evaluations += 1);
+        self.0.evaluate(inputs)
+    }
+
+    fn evaluate_only(
+        &self,
+        inputs: &[Ciphertexts],
+        wanted: &[OutputId],
+    ) -> Result<Vec<Ciphertexts>, SchemeError> {
+        note(&self.1, |steps| steps.evaluations += 1);
+        self.0.evaluate_only(inputs, wanted)
+    }
+}
+
+impl Decryptor for Counted<Box<dyn Decryptor>> {
+    fn decrypt(
+        &self,
+        output: OutputId,
+        ciphertexts: &Ciphertexts,
+    ) -> Result<Array2<f64>, SchemeError> {
+        note(&self.1, |steps| {
+            *steps.decryptions.entry(output.index()).or_default() += 1;
+        });
+        self.0.decrypt(output, ciphertexts)
+    }
+}
+
+impl Steps {
+    /// Runs the protocol once in the clear.
+    fn count(plan: &CellPlan, prepared: &dyn Prepared) -> Result<Self, TaskError> {
+        let failed = |e: SchemeError| TaskError::Session(e.into());
+        let (lowered, circuit) = in_the_clear(plan, prepared.program()).ok_or_else(|| {
+            TaskError::Options("no scheme is linked that evaluates in the clear".into())
+        })?;
+        let keys = circuit.generate_keys().map_err(failed)?;
+        let tally = Tally::default();
+        let keys = KeySet {
+            encryptor: Box::new(Counted(keys.encryptor, tally.clone())),
+            evaluator: Box::new(Counted(keys.evaluator, tally.clone())),
+            decryptor: Box::new(Counted(keys.decryptor, tally.clone())),
+            sizes: keys.sizes,
+        };
+        let watch = Stopwatch::start();
+        let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
+        let outcome = prepared.run(&mut session)?;
+        let report = session.finish();
+        prepared.score(&outcome)?;
+        let all = watch.elapsed().cpu_ns;
+        let phases = [
+            report.encrypt,
+            report.evaluate,
+            report.decrypt,
+            report.transfer,
+        ];
+        let phases: u64 = phases.iter().map(|time| time.cpu_ns).sum();
+        let steps = std::mem::take(&mut *tally.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(Self {
+            beside: Duration::from_nanos(all.saturating_sub(phases)),
+            simulation: steps.simulate(circuit.as_ref()).map_err(failed)?,
+            ..steps
+        })
+    }
+
+    /// The processor time that a circuit's own arithmetic takes in the clear, with which every
+    /// evaluation is compared.
+    fn simulate(&self, circuit: &dyn Circuit) -> Result<Duration, SchemeError> {
+        if self.evaluations == 0 {
+            return Ok(Duration::ZERO);
+        }
+        let tables: Vec<Array2<f64>> = self.tables.values().cloned().collect();
+        Ok(processor_time(|| circuit.simulate(&tables))?.1)
+    }
+
+    /// The work of one repetition under a scheme of these costs, whose own arithmetic in the clear
+    /// takes `simulation`.
+    fn work(&self, costs: &Costs, simulation: Duration) -> Work {
+        let of = |counts: &BTreeMap<usize, u32>, each: &[Work]| {
+            let work = counts
+                .iter()
+                .filter_map(|(place, count)| Some(*each.get(*place)? * f64::from(*count)));
+            work.fold(Work::default(), |sum, work| sum + work)
+        };
+        let more = simulation.saturating_sub(self.simulation) * self.evaluations;
+        of(&self.encryptions, &costs.encrypt)
+            + costs.evaluate * f64::from(self.evaluations)
+            + of(&self.decryptions, &costs.decrypt)
+            + Work::serial(self.beside + more)
+    }
+}
+
+/// What cells take, told by the process that has their circuits.
+#[derive(Default)]
+pub(crate) struct Estimator {
+    /// What protocols do, by what decides it.
+    counted: HashMap<String, Steps>,
+}
+
+impl Estimator {
+    /// What a cell takes; `before` is what reading its data, preparing and compiling it took. `None`
+    /// where its scheme does not say, or something fails that the run will tell of.
+    pub(crate) fn takes(
+        &mut self,
+        plan: &CellPlan,
+        compiled: &Compiled,
+        before: Duration,
+    ) -> Option<Takes> {
+        let circuit = compiled.circuit.as_ref();
+        let costs = circuit.costs().ok()??;
+        let asked = (
+            &plan.cell.task,
+            &plan.task_options,
+            &plan.dataset,
+            plan.seed,
+        );
+        let steps = match self.counted.entry(format!("{asked:?}")) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                entry.insert(Steps::count(plan, compiled.prepared.as_ref()).ok()?)
+            }
+        };
+        let simulation = steps.simulate(circuit).ok()?;
+        let threads = plan.threads.min(processors());
+        let wall = |work: Work| {
+            let shared = work.wall(threads);
+            if threads > 1 {
+                shared.max(work.total.div_f64(SHARED * threads as f64))
+            } else {
+                shared
+            }
+        };
+        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        Some(Takes {
+            set_up_ns: nanoseconds(before + wall(costs.keygen)),
+            repetition_ns: nanoseconds(wall(steps.work(&costs, simulation))),
+        })
+    }
+}
+
+/// What the cells of one experiment take together.
+pub(crate) struct Total {
+    /// Repetitions of each cell, warm-up counted too.
+    rounds: u32,
+    /// The cells' times together.
+    all: Duration,
+    /// Cells without an estimate: their schemes do not say, or there are too many.
+    untold: usize,
+}
+
+impl Total {
+    pub(crate) fn new(rounds: u32) -> Self {
+        Self {
+            rounds,
+            all: Duration::ZERO,
+            untold: 0,
+        }
+    }
+
+    /// How long a cell takes that takes this.
+    pub(crate) fn add(&mut self, takes: Option<Takes>) -> Option<Duration> {
+        let Some(takes) = takes else {
+            self.untold += 1;
+            return None;
+        };
+        let [set_up, repetition] = [takes.set_up_ns, takes.repetition_ns].map(Duration::from_nanos);
+        let time = set_up.saturating_add(repetition.saturating_mul(self.rounds));
+        self.all = self.all.saturating_add(time);
+        Some(time)
+    }
+
+    /// The whole run, in words.
+    pub(crate) fn in_all(&self) -> String {
+        let but = match self.untold {
+            0 => String::new(),
+            1 => ", without one cell for which there is no estimate".into(),
+            n => format!(", without {n} cells for which there is no estimate"),
+        };
+        format!(
+            "{} in all{but}, if the machine has nothing else to do",
+            about(self.all)
+        )
+    }
+}
+
+/// Processors that this process may use.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// A time in words, as precise as an estimate is.
+pub(crate) fn about(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    let whole = seconds.round() as u64;
+    let text = match whole {
+        0 if seconds < 0.1 => return "less than a second".into(),
+        0..=9 => format!("{seconds:.1} s"),
+        10..=99 => format!("{whole} s"),
+        100..=5999 => format!("{} min {} s", whole / 60, whole % 60 / 10 * 10),
+        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    };
+    format!("about {text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_as_precisely_as_they_are_known() {
+        for (seconds, expect) in [
+            (0.02, "less than a second"),
+            (0.34, "about 0.3 s"),
+            (9.44, "about 9.4 s"),
+            (59.6, "about 60 s"),
+            (128.0, "about 2 min 0 s"),
+            (200.0, "about 3 min 20 s"),
+            (7260.0, "about 2 h 1 min"),
+        ] {
+            assert_eq!(about(Duration::from_secs_f64(seconds)), expect);
+        }
+    }
+
+    /// Two evaluations, one of the inputs sent once, the other twice.
+    #[test]
+    fn a_repetition_is_what_its_steps_are() {
+        let ms = Duration::from_millis;
+        let steps = Steps {
+            encryptions: [(0, 1), (1, 2)].into(),
+            evaluations: 2,
+            decryptions: [(1, 2)].into(),
+            tables: BTreeMap::new(),
+            beside: ms(7),
+            simulation: ms(2),
+        };
+        let costs = Costs {
+            keygen: Work::default(),
+            encrypt: vec![Work::serial(ms(100)), Work::shared(ms(10), 4)],
+            evaluate: Work::shared(ms(20), 50),
+            decrypt: vec![Work::serial(ms(5000)), Work::serial(ms(3))],
+        };
+        let work = steps.work(&costs, ms(6));
+        // 100 + 2 * 40, 2 * 1000, 2 * 3, 7 and what simulating takes more, twice.
+        assert_eq!(work.total, ms(100 + 80 + 2000 + 6 + 7 + 8));
+        assert_eq!(work.serial, ms(100 + 20 + 40 + 6 + 7 + 8));
+    }
+}
