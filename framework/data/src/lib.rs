@@ -4,7 +4,6 @@ mod csv_table;
 mod embedded;
 mod error;
 pub mod export;
-pub mod fleet;
 pub mod gaps;
 mod load;
 mod locate;
@@ -12,6 +11,7 @@ pub mod manifest;
 mod one_hot;
 mod partition;
 pub mod pixels;
+pub mod registry;
 mod request;
 mod signature;
 mod split;
@@ -21,6 +21,7 @@ pub mod toml_text;
 pub mod transform;
 
 pub use error::DataError;
+pub use inventory;
 pub use locate::{locate, verify};
 pub use request::{DatasetRequest, DatasetSource, SplitKind};
 

@@ -8,12 +8,11 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
 use super::csv_table::{self, Columns, Layout};
-use super::embedded::{EMBEDDED, embedded};
-use super::fleet;
 use super::locate::{digest, locate, read_verified};
 use super::manifest::{self, Manifest};
 use super::one_hot::Categories;
 use super::pixels;
+use super::registry::{self, SourceOptions, TableSource};
 use super::{
     Dataset, DatasetRequest, DatasetSource, Label, MissingPolicy, Provenance, SplitKind, Target,
 };
@@ -87,8 +86,7 @@ fn own_file(path: &Path) -> Manifest {
         url: None,
         how_to_get: None,
         builtin: None,
-        devices: None,
-        generator_seed: None,
+        source_options: SourceOptions::new(),
         delimiter: ',',
         header: true,
         target: None,
@@ -125,33 +123,21 @@ fn read(request: &DatasetRequest, manifest: &Manifest) -> Result<Tables, Complai
         licence: manifest.licence.clone(),
         ..Provenance::default()
     };
-    let generated = manifest.builtin.as_deref() == Some(fleet::NAME);
-    let made = [
-        ("devices", request.devices.is_some()),
-        ("generator_seed", request.generator_seed.is_some()),
-    ];
-    if let (false, Some((option, _))) = (generated, made.iter().find(|(_, given)| *given)) {
-        let problem = format!("`{option}` has a meaning for data that are made only");
-        return Err(Complaint::new(request.name(), problem)
-            .about(option)
-            .help("leave it out, or write `use = \"fleet\"`")
-            .into());
-    }
+    let source = manifest.builtin.as_deref().and_then(registry::source);
+    refuse_options_of_others(request, source)?;
     if let Some(builtin) = &manifest.builtin {
         refuse_file_options(request)?;
-        let columns = if generated {
-            let devices = request.devices.or(manifest.devices);
-            let seed = request.generator_seed.or(manifest.generator_seed);
-            fleet::Order::new(devices, seed, &request.name())?.columns()
-        } else {
-            embedded(builtin).ok_or_else(|| {
-                Complaint::new(
-                    request.name(),
-                    format!("`builtin`: found \"{builtin}\", expected one of {EMBEDDED:?}"),
-                )
-                .help("correct the manifest, or name a `file` in it")
-            })?
-        };
+        let source = source.ok_or_else(|| {
+            let known: Vec<_> = registry::sources().iter().map(|s| s.name()).collect();
+            Complaint::new(
+                request.name(),
+                format!("`builtin`: found \"{builtin}\", expected one of {known:?}"),
+            )
+            .help("correct the manifest, or name a `file` in it")
+        })?;
+        let mut options = manifest.source_options.clone();
+        options.extend(request.source_options.clone());
+        let columns = Columns::from(source.table(&options, &request.name())?);
         provenance.sha256 = columns.digest();
         return Ok((columns, None, provenance));
     }
@@ -194,6 +180,29 @@ fn read(request: &DatasetRequest, manifest: &Manifest) -> Result<Tables, Complai
     };
     provenance.file = path.file_name().map(PathBuf::from);
     Ok((columns, target, provenance))
+}
+
+/// Complains of an option of `[dataset]` that another source has than the one asked for.
+fn refuse_options_of_others(
+    request: &DatasetRequest,
+    own: Option<&'static dyn TableSource>,
+) -> Result<(), Complaint> {
+    let own = own.map(TableSource::name);
+    let foreign = registry::options().find(|(source, option)| {
+        Some(source.name()) != own && request.source_options.contains_key(option.name)
+    });
+    let Some((source, option)) = foreign else {
+        return Ok(());
+    };
+    let option = option.name;
+    let problem = format!("`{option}` has a meaning for data that are made only");
+    let mut help = "leave it out".to_owned();
+    if let Some(name) = manifest::of_source(source.name(), request.manifests.as_deref()) {
+        help += &format!(", or write `use = \"{name}\"`");
+    }
+    Err(Complaint::new(request.name(), problem)
+        .about(option)
+        .help(help))
 }
 
 /// Complains of what says how a file is to be read, where there is none.

@@ -15,8 +15,7 @@ use task_device_risk::DeviceRisk;
 
 fn fleet(devices: u64, seed: u64) -> Dataset {
     Dataset::load(&DatasetRequest {
-        devices: Some(devices),
-        generator_seed: Some(seed),
+        source_options: [("devices".into(), devices), ("generator_seed".into(), seed)].into(),
         test_fraction: 0.5,
         ..DatasetRequest::new(DatasetSource::Manifest("fleet".into()), 1)
     })
