@@ -1,7 +1,7 @@
 //! The series that a run is about: values hidden, standardised, gaps found.
 
 use hexperiment_data::Dataset;
-use hexperiment_data::transform::{Spread, median};
+use hexperiment_data::transform::{Spread, median_of_known};
 use hexperiment_task::TaskError;
 use ndarray::{Array2, ArrayView1};
 
@@ -79,7 +79,7 @@ impl Series {
         let medians = table
             .columns()
             .into_iter()
-            .map(|c| median(c).unwrap_or(0.0));
+            .map(|c| median_of_known(c).unwrap_or(0.0));
         let medians = medians.collect();
         table.mapv_inplace(|x| if x.is_nan() { 0.0 } else { x });
         Ok(Self {
