@@ -4,6 +4,7 @@ mod csv_table;
 mod embedded;
 mod error;
 pub mod export;
+pub mod folds;
 pub mod gaps;
 mod load;
 mod locate;
