@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::LinearModel;
 use crate::TaskError;
-use crate::encode::{EncodedTable, moved};
+use crate::encode::EncodedTable;
 use hexperiment_data::Partition;
 use hexperiment_data::transform::Standardizer;
 use hexperiment_diagnostics::{files, printable};
-use hexperiment_program::{Column, Interval};
+use hexperiment_program::Interval;
 
 /// The largest clip that an option takes: one that nothing reaches counts as this.
 const LARGEST_CLIP: f64 = 1e6;
@@ -217,59 +217,31 @@ impl SavedModel {
                 high: (self.clip - s.mean) / s.deviation,
             })
             .collect();
-        let within = |mut table: Array2<f64>, limits: &[Interval]| {
-            for (mut column, limit) in table.columns_mut().into_iter().zip(limits) {
-                column.mapv_inplace(|x| limit.clamp(x));
-            }
-            table
-        };
-        let train = within(standardizer.apply(&train), &limits);
-        let unclipped = standardizer.apply(&test);
-        let test = within(unclipped.clone(), &limits);
-        let ranges: Vec<Interval> = train
-            .columns()
-            .into_iter()
-            .zip(&limits)
-            .map(|(column, limit)| {
-                let hull = Interval::hull(column.iter().copied()).unwrap_or(Interval::point(0.0));
-                let wide = hull.padded((range_margin * hull.width()).max(1e-3));
-                Interval::new(wide.low.max(limit.low), wide.high.min(limit.high))
-            })
-            .collect();
-        let encrypted = within(test.clone(), &ranges);
-        let mut notes = vec![format!(
+        let names: Vec<String> = self.sensors.iter().map(|s| s.name.clone()).collect();
+        let parts = [&train, &test];
+        let (mut table, [_, far]) =
+            EncodedTable::within(parts, standardizer, &names, &limits, range_margin);
+        table.notes.push(format!(
             "a saved model of {} columns: nothing is trained",
             self.sensors.len()
-        )];
+        ));
         let absent = self.sensors.iter().zip(&places);
         let absent = absent.filter(|(_, place)| place.is_none());
         let absent: Vec<String> = absent.map(|(s, _)| format!("`{}`", s.name)).collect();
         if !absent.is_empty() {
-            notes.push(format!(
+            table.notes.push(format!(
                 "categories that no training row of these data has, and so 0 in every row: {}",
                 absent.join(", ")
             ));
         }
-        let far = moved(&unclipped, &test);
         if far > 0 {
-            notes.push(format!(
+            table.notes.push(format!(
                 "beyond the saved model's clip, and moved there, in clear too: {far} of {} test \
                  values",
-                test.len()
+                table.test.len()
             ));
         }
-        let columns = self.sensors.iter().zip(&ranges).map(|(s, range)| Column {
-            name: s.name.clone(),
-            range: *range,
-        });
-        Ok(EncodedTable {
-            columns: columns.collect(),
-            train,
-            test,
-            encrypted,
-            standardizer,
-            notes,
-        })
+        Ok(table)
     }
 
     /// The lowest and the highest score of rows within the clip.
