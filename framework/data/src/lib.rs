@@ -14,8 +14,10 @@ mod partition;
 pub mod pixels;
 pub mod registry;
 mod request;
+mod reshape;
 mod signature;
 mod split;
+mod tables;
 #[cfg(test)]
 mod tests;
 pub mod toml_text;

@@ -1,8 +1,8 @@
 //! Sources of tables that need no file: they register themselves, so that a task can bring one of its
 //! own; nothing keeps a list of them.
 //!
-//! A manifest names one in `builtin`. Files need no entry here: what their ending says decides who
-//! reads them (`load.rs`).
+//! A manifest names one in `builtin`. Files need no entry here: `tables.rs` reads them by what their
+//! paths say.
 
 use std::collections::BTreeMap;
 
