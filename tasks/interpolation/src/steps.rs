@@ -176,7 +176,9 @@ pub(crate) fn lay_out(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Interpolation;
     use crate::gaps::find;
+    use hexperiment_task::Task as _;
     use ndarray::ArrayView2;
 
     #[track_caller]
@@ -213,5 +215,15 @@ mod tests {
         check(2000, &[5], 0, (1000, 2, 4));
         check(1567, &[1, 2], 22, (22, 72, 75));
         check(1, &[], 0, (1, 1, 1));
+    }
+
+    /// The option's description names the lengths that are taken.
+    #[test]
+    fn usual_lengths_are_the_described_ones() {
+        let options = Interpolation.manifest().options;
+        let segments = options.iter().find(|o| o.name == "segments").unwrap();
+        for length in [vector_length::ONE_PRODUCT, vector_length::FEW_PRODUCTS] {
+            assert!(segments.doc.contains(&length.to_string()), "{length}");
+        }
     }
 }
