@@ -30,19 +30,19 @@ impl TableSource for Embedded {
 fn wine_quality() -> Table {
     let data = linfa_datasets::winequality();
     let target = data.targets().mapv(|x| x as f64);
-    table(data.records(), &data.feature_names(), "quality", &target)
+    table(data.records(), data.feature_names(), "quality", &target)
 }
 
 fn iris() -> Table {
     let data = linfa_datasets::iris();
     let target = data.targets().mapv(|x| x as f64);
-    table(data.records(), &data.feature_names(), "species", &target)
+    table(data.records(), data.feature_names(), "species", &target)
 }
 
 fn diabetes() -> Table {
     let data = linfa_datasets::diabetes();
     let names = data.feature_names();
-    table(data.records(), &names, "progression", data.targets())
+    table(data.records(), names, "progression", data.targets())
 }
 
 /// Records as columns, the target last.

@@ -161,12 +161,15 @@ pub(super) fn of_source(builtin: &str, folder: Option<&Path>) -> Option<String> 
 
 fn parse(text: &str, path: &Path) -> Result<Manifest, Complaint> {
     let manifest = deserialize(text).map_err(|e| {
-        let mut help = "a manifest is written as those in `experiments/datasets` are".to_owned();
+        let help = "a manifest is written as those in `experiments/datasets` are";
         let further: Vec<_> = registry::options().map(|(_, o)| o.name).collect();
+        let complaint = toml_text::complaint(path, text, &e);
         if e.message().starts_with("unknown field") && !further.is_empty() {
-            help += &format!("; one of made data may also have {}", further.join(", "));
+            let further = further.join(", ");
+            complaint.help(format!("{help}; one of made data may also have {further}"))
+        } else {
+            complaint.help(help)
         }
-        toml_text::complaint(path, text, &e).help(help)
     })?;
     for (key, columns) in [("labels", &manifest.labels), ("drop", &manifest.drop)] {
         let mut seen = HashSet::new();

@@ -165,10 +165,10 @@ fn refuse_options_of_others(
     };
     let option = option.name;
     let problem = format!("`{option}` has a meaning for data that are made only");
-    let mut help = "leave it out".to_owned();
-    if let Some(name) = manifest::of_source(source.name(), request.manifests.as_deref()) {
-        help += &format!(", or write `use = \"{name}\"`");
-    }
+    let help = match manifest::of_source(source.name(), request.manifests.as_deref()) {
+        Some(name) => format!("leave it out, or write `use = \"{name}\"`"),
+        None => "leave it out".into(),
+    };
     Err(Complaint::new(request.name(), problem)
         .about(option)
         .help(help))

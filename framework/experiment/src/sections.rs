@@ -17,7 +17,6 @@ pub fn experiment() -> Vec<OptionSpec> {
 }
 
 /// `[dataset]`: what all data have, and the options of sources that need no file.
-#[expect(clippy::too_many_lines, reason = "a table of options")]
 pub fn dataset() -> Vec<OptionSpec> {
     use OptionKind::{Choice, Text, TextList};
     let mut specs = vec![

@@ -6,7 +6,7 @@ use std::path::Path;
 use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 
-use super::LinearModel;
+use super::{LinearModel, Settings};
 use crate::TaskError;
 use crate::encode::EncodedTable;
 use hexperiment_data::Partition;
@@ -150,14 +150,28 @@ impl SavedModel {
         self.bias() + terms.map(|(s, x)| s.factor() * x).sum::<f64>()
     }
 
+    /// The model in a file with a partition's table as it wants it, for tasks that train one else: its
+    /// columns and its clip hold, so that none may be selected.
+    pub fn load_for(
+        path: &Path,
+        partition: &Partition,
+        settings: Settings,
+    ) -> Result<(Self, EncodedTable), TaskError> {
+        if settings.features > 0 {
+            return Err(TaskError::Options(format!(
+                "`features = {}` selects features, `model` has its own; give one of them",
+                settings.features
+            )));
+        }
+        let saved = Self::load(path)?;
+        let table = saved.encode(partition, settings.encoding.range_margin)?;
+        Ok((saved, table))
+    }
+
     /// A partition's columns as the model wants them, with the training part's ranges, widened
     /// by `range_margin` of their width, as public ranges. A category that these data do not show, of
     /// a column of which they show others, is 0 throughout. Fails where another column is not there,
     /// or has gaps.
-    #[expect(
-        clippy::too_many_lines,
-        reason = "columns are found, standardised and bounded in this order"
-    )]
     pub fn encode(
         &self,
         partition: &Partition,
