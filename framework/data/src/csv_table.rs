@@ -6,6 +6,7 @@ use std::path::Path;
 use super::DatasetRequest;
 use super::manifest::Manifest;
 use super::one_hot::{self, Categories, Vocabulary};
+use super::registry::Table;
 use super::signature::refuse_other_formats;
 use hexperiment_diagnostics::Complaint;
 use hexperiment_diagnostics::printable;
@@ -99,6 +100,19 @@ pub(super) struct Columns {
     /// Whether gaps say something, as that an image has no colours: whatever the policy, they are
     /// kept.
     pub(super) gaps_are_meant: bool,
+}
+
+impl From<Table> for Columns {
+    fn from(table: Table) -> Self {
+        let rows = table.numbers.first().map_or(0, |(_, xs)| xs.len());
+        Self {
+            numbers: table.numbers,
+            texts: table.texts,
+            lines: (1..=rows).collect(),
+            gaps_are_meant: table.gaps_are_meant,
+            ..Self::default()
+        }
+    }
 }
 
 /// Complaints beyond this many are only counted, and so are lines in one of them.

@@ -1,53 +1,53 @@
-//! Data sets that need no file.
+//! The tables that every program carries: those of `linfa-datasets`, and a picture.
 
-use ndarray::Axis;
+use ndarray::{Array1, Array2, Axis};
 
-use super::csv_table::Columns;
-use super::fleet;
+use super::pixels;
+use super::registry::{SourceOptions, Table, TableSource, TableSourcePlugin};
+use hexperiment_diagnostics::Complaint;
 
-/// What [`embedded`] knows, and the fleet, of which an experiment may say more.
-pub(super) const EMBEDDED: [&str; 5] = [
-    "linfa:winequality",
-    "linfa:iris",
-    "linfa:diabetes",
-    "generated:scene",
-    fleet::NAME,
-];
+inventory::submit! { TableSourcePlugin(&Embedded { name: "linfa:winequality", table: wine_quality }) }
+inventory::submit! { TableSourcePlugin(&Embedded { name: "linfa:iris", table: iris }) }
+inventory::submit! { TableSourcePlugin(&Embedded { name: "linfa:diabetes", table: diabetes }) }
+inventory::submit! { TableSourcePlugin(&Embedded { name: "generated:scene", table: pixels::scene }) }
 
-/// The data sets that `linfa-datasets` carries, and those that are made here.
-pub(super) fn embedded(name: &str) -> Option<Columns> {
-    let (features, names, targets, target) = match name {
-        "linfa:winequality" => {
-            let d = linfa_datasets::winequality();
-            (
-                d.records().clone(),
-                d.feature_names().to_vec(),
-                d.targets().mapv(|x| x as f64),
-                "quality",
-            )
-        }
-        "linfa:iris" => {
-            let d = linfa_datasets::iris();
-            (
-                d.records().clone(),
-                d.feature_names().to_vec(),
-                d.targets().mapv(|x| x as f64),
-                "species",
-            )
-        }
-        "linfa:diabetes" => {
-            let d = linfa_datasets::diabetes();
-            (
-                d.records().clone(),
-                d.feature_names().to_vec(),
-                d.targets().clone(),
-                "progression",
-            )
-        }
-        "generated:scene" => return Some(super::pixels::scene()),
-        _ => return None,
-    };
-    let mut numbers: Vec<(String, Vec<f64>)> = features
+/// A table without options.
+struct Embedded {
+    name: &'static str,
+    table: fn() -> Table,
+}
+
+impl TableSource for Embedded {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn table(&self, _: &SourceOptions, _: &str) -> Result<Table, Complaint> {
+        Ok((self.table)())
+    }
+}
+
+fn wine_quality() -> Table {
+    let data = linfa_datasets::winequality();
+    let target = data.targets().mapv(|x| x as f64);
+    table(data.records(), data.feature_names(), "quality", &target)
+}
+
+fn iris() -> Table {
+    let data = linfa_datasets::iris();
+    let target = data.targets().mapv(|x| x as f64);
+    table(data.records(), data.feature_names(), "species", &target)
+}
+
+fn diabetes() -> Table {
+    let data = linfa_datasets::diabetes();
+    let names = data.feature_names();
+    table(data.records(), names, "progression", data.targets())
+}
+
+/// Records as columns, the target last.
+fn table(records: &Array2<f64>, names: &[String], target: &str, values: &Array1<f64>) -> Table {
+    let mut numbers: Vec<(String, Vec<f64>)> = records
         .axis_iter(Axis(1))
         .enumerate()
         .map(|(i, column)| {
@@ -55,10 +55,9 @@ pub(super) fn embedded(name: &str) -> Option<Columns> {
             (name.replace(' ', "_"), column.to_vec())
         })
         .collect();
-    numbers.push((target.to_owned(), targets.to_vec()));
-    Some(Columns {
+    numbers.push((target.to_owned(), values.to_vec()));
+    Table {
         numbers,
-        lines: (1..=features.nrows()).collect(),
-        ..Columns::default()
-    })
+        ..Table::default()
+    }
 }

@@ -76,28 +76,4 @@ mod tests {
         assert!(second.features[[0, 1]].is_nan());
         assert_eq!(second.features[[1, 1]], -2.5e-7);
     }
-
-    /// The fleet is a CSV file like any other once it is written.
-    #[test]
-    fn a_fleet_is_read_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("fleet.csv");
-        let made = Dataset::load(&DatasetRequest {
-            devices: Some(64),
-            ..DatasetRequest::new(DatasetSource::Manifest("fleet".into()), 1)
-        })
-        .unwrap();
-        std::fs::write(&path, made.to_csv()).unwrap();
-        let read = Dataset::load(&DatasetRequest {
-            target: Some("risk".into()),
-            labels: made.labels.iter().map(|l| l.name.clone()).collect(),
-            split: Some(crate::SplitKind::Stratified),
-            ..DatasetRequest::new(DatasetSource::File(path), 1)
-        })
-        .unwrap();
-        assert_eq!(made.features, read.features);
-        assert_eq!(made.labels, read.labels);
-        assert_eq!(made.target, read.target);
-        assert_eq!((made.train, made.test), (read.train, read.test));
-    }
 }

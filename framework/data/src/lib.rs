@@ -4,7 +4,7 @@ mod csv_table;
 mod embedded;
 mod error;
 pub mod export;
-pub mod fleet;
+pub mod folds;
 pub mod gaps;
 mod load;
 mod locate;
@@ -12,15 +12,19 @@ pub mod manifest;
 mod one_hot;
 mod partition;
 pub mod pixels;
+pub mod registry;
 mod request;
+mod reshape;
 mod signature;
 mod split;
+mod tables;
 #[cfg(test)]
 mod tests;
 pub mod toml_text;
 pub mod transform;
 
 pub use error::DataError;
+pub use inventory;
 pub use locate::{locate, verify};
 pub use request::{DatasetRequest, DatasetSource, SplitKind};
 

@@ -1,19 +1,16 @@
 //! From a request in an experiment to a data set in memory.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ndarray::{Array1, Array2};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
-use super::csv_table::{self, Columns, Layout};
-use super::embedded::{EMBEDDED, embedded};
-use super::fleet;
-use super::locate::{digest, locate, read_verified};
+use super::csv_table::Columns;
 use super::manifest::{self, Manifest};
-use super::one_hot::Categories;
-use super::pixels;
+use super::registry::SourceOptions;
+use super::reshape::{check_embedded, classes_of_embedded, leave_out};
+use super::tables::{self, Tables};
 use super::{
     Dataset, DatasetRequest, DatasetSource, Label, MissingPolicy, Provenance, SplitKind, Target,
 };
@@ -39,10 +36,14 @@ impl Dataset {
             DatasetSource::Manifest(name) => manifest::find(name, request.manifests.as_deref())?,
             DatasetSource::File(path) => own_file(path),
         };
-        let (mut columns, target_file, provenance) = read(request, &manifest)?;
+        let Tables {
+            mut columns,
+            target,
+            provenance,
+        } = tables::read(request, &manifest)?;
         let gaps_left_out = std::mem::take(&mut columns.gaps_left_out);
         let lines = std::mem::take(&mut columns.lines);
-        let origin = (target_file, provenance);
+        let origin = (target, provenance);
         let mut data = assemble(request, &manifest, &mut columns, origin, &lines)?;
         data.refuse_gaps_at(&lines)?;
         let mut rng = ChaCha20Rng::seed_from_u64(request.seed);
@@ -87,8 +88,7 @@ fn own_file(path: &Path) -> Manifest {
         url: None,
         how_to_get: None,
         builtin: None,
-        devices: None,
-        generator_seed: None,
+        source_options: SourceOptions::new(),
         delimiter: ',',
         header: true,
         target: None,
@@ -102,195 +102,6 @@ fn own_file(path: &Path) -> Manifest {
         missing: MissingPolicy::default(),
         split: SplitKind::default(),
     }
-}
-
-impl Columns {
-    /// SHA-256 of all that they hold: what embedded data have in the place of a file's.
-    fn digest(&self) -> String {
-        let numbers = self.numbers.iter().flat_map(|(_, xs)| xs);
-        let mut bytes: Vec<u8> = numbers.flat_map(|x| x.to_le_bytes()).collect();
-        for text in self.texts.iter().flat_map(|(_, texts)| texts) {
-            bytes.extend(text.as_bytes());
-            bytes.push(0);
-        }
-        digest(&bytes)
-    }
-}
-
-type Tables = (Columns, Option<Columns>, Provenance);
-
-fn read(request: &DatasetRequest, manifest: &Manifest) -> Result<Tables, Complaints> {
-    let mut provenance = Provenance {
-        source: manifest.source.clone(),
-        licence: manifest.licence.clone(),
-        ..Provenance::default()
-    };
-    let generated = manifest.builtin.as_deref() == Some(fleet::NAME);
-    let made = [
-        ("devices", request.devices.is_some()),
-        ("generator_seed", request.generator_seed.is_some()),
-    ];
-    if let (false, Some((option, _))) = (generated, made.iter().find(|(_, given)| *given)) {
-        let problem = format!("`{option}` has a meaning for data that are made only");
-        return Err(Complaint::new(request.name(), problem)
-            .about(option)
-            .help("leave it out, or write `use = \"fleet\"`")
-            .into());
-    }
-    if let Some(builtin) = &manifest.builtin {
-        refuse_file_options(request)?;
-        let columns = if generated {
-            let devices = request.devices.or(manifest.devices);
-            let seed = request.generator_seed.or(manifest.generator_seed);
-            fleet::Order::new(devices, seed, &request.name())?.columns()
-        } else {
-            embedded(builtin).ok_or_else(|| {
-                Complaint::new(
-                    request.name(),
-                    format!("`builtin`: found \"{builtin}\", expected one of {EMBEDDED:?}"),
-                )
-                .help("correct the manifest, or name a `file` in it")
-            })?
-        };
-        provenance.sha256 = columns.digest();
-        return Ok((columns, None, provenance));
-    }
-    let path = match &request.source {
-        DatasetSource::File(path) => path.clone(),
-        DatasetSource::Manifest(name) => locate(name, manifest)?,
-    };
-    if pixels::are_at(&path) {
-        pixels::check_request(request, &path)?;
-        let (mut columns, sum, files) = pixels::read(&path, manifest.sha256.as_deref())?;
-        check_embedded(request, manifest, &columns, &path)?;
-        leave_out(request, &mut columns);
-        provenance.sha256 = sum;
-        provenance.files = files;
-        provenance.file = path.file_name().map(PathBuf::from);
-        return Ok((columns, None, provenance));
-    }
-    let help = "check the path; it is taken from the folder of the experiment file";
-    let (bytes, sum) = read_verified(&path, manifest.sha256.as_deref(), help)?;
-    provenance.sha256 = sum;
-    let layout = Layout::new(request, manifest);
-    let columns = csv_table::read(&bytes, &path, &layout).map_err(Complaints)?;
-    let target = match &manifest.target_file {
-        None => None,
-        Some(file) => {
-            let path = path.with_file_name(file);
-            let how = manifest.how_to_get.as_deref().unwrap_or("see the source");
-            let (bytes, _) = read_verified(&path, manifest.target_sha256.as_deref(), how)?;
-            let layout = Layout {
-                header: false,
-                target: request.positive.as_ref().map(|_| "c0"),
-                labels: ["c1"].into(),
-                one_hot: BTreeSet::new(),
-                drop: BTreeSet::new(),
-                missing_marker: None,
-                ..layout
-            };
-            Some(csv_table::read(&bytes, &path, &layout).map_err(Complaints)?)
-        }
-    };
-    provenance.file = path.file_name().map(PathBuf::from);
-    Ok((columns, target, provenance))
-}
-
-/// Complains of what says how a file is to be read, where there is none.
-fn refuse_file_options(request: &DatasetRequest) -> Result<(), Complaint> {
-    let asked = [
-        ("delimiter", request.delimiter.is_some()),
-        ("missing_marker", request.missing_marker.is_some()),
-    ];
-    match asked.iter().find(|(_, asked)| *asked) {
-        None => Ok(()),
-        Some((option, _)) => {
-            let problem = format!("`{option}` has a meaning for files only, and there is none");
-            Err(Complaint::new(request.name(), problem)
-                .about(option)
-                .help("leave it out"))
-        }
-    }
-}
-
-/// Embedded data and images are asked for columns by name as files are.
-fn check_embedded(
-    request: &DatasetRequest,
-    manifest: &Manifest,
-    columns: &Columns,
-    place: &Path,
-) -> Result<(), Complaint> {
-    let texts = columns.texts.iter().map(|(name, _)| name);
-    let names: Vec<String> = columns
-        .numbers
-        .iter()
-        .map(|(name, _)| name)
-        .chain(texts)
-        .cloned()
-        .collect();
-    // What a manifest leaves out of a file, embedded data do not have to begin with.
-    let layout = Layout {
-        labels: request.labels.iter().map(String::as_str).collect(),
-        one_hot: request.one_hot.iter().map(String::as_str).collect(),
-        drop: request.drop_columns.iter().map(String::as_str).collect(),
-        ..Layout::new(request, manifest)
-    };
-    csv_table::check_names(place, &names, &layout)
-}
-
-/// Makes classes of an embedded target, as is done to a file while it is read.
-fn classes_of_embedded(
-    request: &DatasetRequest,
-    manifest: &Manifest,
-    columns: &mut Columns,
-    place: &Path,
-) -> Result<(), Complaint> {
-    let target = request.target.as_ref().or(manifest.target.as_ref());
-    let (Some(positive), Some(target)) = (&request.positive, target) else {
-        return Ok(());
-    };
-    for (_, values) in columns.numbers.iter_mut().filter(|(n, _)| n == target) {
-        let mut classes = csv_table::Classes::new(positive);
-        for value in values.iter() {
-            classes.push(&value.to_string(), None);
-        }
-        *values = classes.values(place, target)?;
-    }
-    Ok(())
-}
-
-/// Keeps columns as text, as categories or not at all, as is done to a file while it is read.
-fn leave_out(request: &DatasetRequest, columns: &mut Columns) {
-    let mut encode = |name: &str, cells: &mut dyn Iterator<Item = Option<String>>| {
-        let mut categories = Categories::default();
-        for cell in cells {
-            categories.push(cell.as_deref());
-        }
-        let (codes, vocabulary) = categories.codes();
-        columns.vocabularies.insert(name.to_owned(), vocabulary);
-        (name.to_owned(), codes)
-    };
-    let mut encoded = Vec::new();
-    for (name, texts) in std::mem::take(&mut columns.texts) {
-        if request.one_hot.contains(&name) {
-            let cell = |text: String| (!text.is_empty()).then_some(text);
-            encoded.push(encode(&name, &mut texts.into_iter().map(cell)));
-        } else if !request.drop_columns.contains(&name) {
-            columns.texts.push((name, texts));
-        }
-    }
-    for (name, values) in std::mem::take(&mut columns.numbers) {
-        if request.one_hot.contains(&name) {
-            let cell = |x: f64| (!x.is_nan()).then(|| x.to_string());
-            encoded.push(encode(&name, &mut values.into_iter().map(cell)));
-        } else if request.labels.contains(&name) {
-            let texts = values.iter().map(f64::to_string).collect();
-            columns.texts.push((name, texts));
-        } else if !request.drop_columns.contains(&name) {
-            columns.numbers.push((name, values));
-        }
-    }
-    columns.numbers.extend(encoded);
 }
 
 /// Takes the target out of the columns, or out of its own file; `read` says which file the

@@ -7,7 +7,9 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use toml::de::{DeTable, Deserializer, Error, ValueDeserializer};
 
+use super::registry::{self, SourceOptions};
 use super::{MissingPolicy, SplitKind};
 use crate::toml_text;
 use hexperiment_diagnostics::suggest;
@@ -32,13 +34,12 @@ pub struct Manifest {
     pub url: Option<String>,
     /// How to get it otherwise.
     pub how_to_get: Option<String>,
-    /// Embedded data: `linfa:winequality`, `linfa:diabetes`, `linfa:iris`, `generated:scene`,
-    /// `generated:fleet`.
+    /// A source that needs no file, by its name in the [registry].
     pub builtin: Option<String>,
-    /// Devices of a fleet that is made, where an experiment does not say.
-    pub devices: Option<u64>,
-    /// The seed that it is made from, where an experiment does not say.
-    pub generator_seed: Option<u64>,
+    /// That source's options, where an experiment does not say; keys like the others, but which there
+    /// are the registry knows.
+    #[serde(skip)]
+    pub source_options: SourceOptions,
     /// One character between fields.
     #[serde(default = "comma")]
     pub delimiter: char,
@@ -134,10 +135,41 @@ pub fn find(name: &str, folder: Option<&Path>) -> Result<Manifest, Complaint> {
     )))
 }
 
+/// The manifest in `text`, the options of sources taken out before what is left must be known.
+fn deserialize(text: &str) -> Result<Manifest, Error> {
+    let mut root = DeTable::parse(text)?;
+    let mut source_options = SourceOptions::new();
+    for (_, option) in registry::options() {
+        if let Some(value) = root.get_mut().remove(option.name) {
+            let value = u64::deserialize(ValueDeserializer::from(value))?;
+            source_options.insert(option.name.to_owned(), value);
+        }
+    }
+    let manifest = Manifest::deserialize(Deserializer::from(root))?;
+    Ok(Manifest {
+        source_options,
+        ..manifest
+    })
+}
+
+/// The name of a manifest of the source `builtin`, if there is one.
+pub(super) fn of_source(builtin: &str, folder: Option<&Path>) -> Option<String> {
+    names(folder).into_iter().find(|name| {
+        find(name, folder).is_ok_and(|manifest| manifest.builtin.as_deref() == Some(builtin))
+    })
+}
+
 fn parse(text: &str, path: &Path) -> Result<Manifest, Complaint> {
-    let manifest: Manifest = toml::from_str(text).map_err(|e| {
-        toml_text::complaint(path, text, &e)
-            .help("a manifest is written as those in `experiments/datasets` are")
+    let manifest = deserialize(text).map_err(|e| {
+        let help = "a manifest is written as those in `experiments/datasets` are";
+        let further: Vec<_> = registry::options().map(|(_, o)| o.name).collect();
+        let complaint = toml_text::complaint(path, text, &e);
+        if e.message().starts_with("unknown field") && !further.is_empty() {
+            let further = further.join(", ");
+            complaint.help(format!("{help}; one of made data may also have {further}"))
+        } else {
+            complaint.help(help)
+        }
     })?;
     for (key, columns) in [("labels", &manifest.labels), ("drop", &manifest.drop)] {
         let mut seen = HashSet::new();
@@ -167,18 +199,6 @@ fn parse(text: &str, path: &Path) -> Result<Manifest, Complaint> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_manifest_of_the_project_is_sound() {
-        assert!(BUILT_IN.len() >= 5);
-        for (name, _) in BUILT_IN {
-            let manifest = find(name, None).unwrap();
-            let reachable = manifest.builtin.is_some()
-                || manifest.url.is_some()
-                || manifest.how_to_get.is_some();
-            assert!(reachable, "{name}: no word on how to get it");
-        }
-    }
 
     #[test]
     fn a_near_miss_is_suggested() {

@@ -148,7 +148,7 @@ impl Dataset {
     fn medians(&self, train: &Array2<f64>) -> Result<Vec<f64>, DataError> {
         let each = train.columns().into_iter().zip(&self.columns);
         each.map(|(column, name)| {
-            transform::median(column).ok_or_else(|| {
+            transform::median_of_known(column).ok_or_else(|| {
                 DataError::new(
                     format!("column `{name}` has no value at all in the training part"),
                     format!("drop it: `drop_columns = [\"{name}\"]` under [dataset]"),

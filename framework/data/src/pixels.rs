@@ -14,6 +14,7 @@ use image::{DynamicImage, ImageFormat, ImageReader};
 
 use super::csv_table::Columns;
 use super::locate::{digest, verified};
+use super::registry::Table;
 use super::{DatasetRequest, MissingPolicy};
 use hexperiment_diagnostics::{Complaint, files};
 
@@ -54,7 +55,7 @@ pub(super) fn read(
 ) -> Result<(Columns, String, Vec<String>), Complaint> {
     if !path.is_dir() {
         let (image, sum) = open(path, expected, MOST_PIXELS)?;
-        return Ok((table(&[image]), sum, vec![]));
+        return Ok((table(&[image]).into(), sum, vec![]));
     }
     let mut images = Vec::new();
     let mut names = Vec::new();
@@ -68,7 +69,7 @@ pub(super) fn read(
         names.push(name.to_string_lossy().into_owned());
         sums += &sum;
     }
-    Ok((table(&images), digest(sums.as_bytes()), names))
+    Ok((table(&images).into(), digest(sums.as_bytes()), names))
 }
 
 /// The images of a folder, by name.
@@ -182,7 +183,7 @@ fn has_end(bytes: &[u8]) -> bool {
     false
 }
 
-fn table(images: &[DynamicImage]) -> Columns {
+fn table(images: &[DynamicImage]) -> Table {
     let mut places: [Vec<f64>; 3] = Default::default();
     for (number, image) in images.iter().enumerate() {
         for row in 0..image.height() {
@@ -231,10 +232,10 @@ fn table(images: &[DynamicImage]) -> Columns {
         }
     }
     let places = PLACE.map(str::to_owned).into_iter().zip(places);
-    Columns {
+    Table {
         numbers: places.chain(shown).collect(),
         gaps_are_meant: true,
-        ..Columns::default()
+        ..Table::default()
     }
 }
 
@@ -265,7 +266,7 @@ pub(super) fn check_request(request: &DatasetRequest, path: &Path) -> Result<(),
 }
 
 /// The picture that needs no file, 48 x 40: a slope of light, a disc, a chessboard, and grain.
-pub(super) fn scene() -> Columns {
+pub(super) fn scene() -> Table {
     let (width, height) = (48, 40);
     let image = image::RgbImage::from_fn(width, height, |x, y| {
         let (dx, dy) = (x.abs_diff(16), y.abs_diff(18));

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::MissingPolicy;
+use super::registry::SourceOptions;
 
 /// How rows are dealt to the training and the test part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,10 +54,9 @@ pub struct DatasetRequest {
     pub split: Option<SplitKind>,
     /// At most so many rows, the first; 0 for all.
     pub limit: usize,
-    /// Devices of a fleet that is made.
-    pub devices: Option<u64>,
-    /// The seed that it is made from; not that of the split.
-    pub generator_seed: Option<u64>,
+    /// Options of a source that needs no file; they override the manifest's.
+    #[serde(default)]
+    pub source_options: SourceOptions,
     /// The seed of balancing and of the split.
     pub seed: u64,
     /// Folder of manifests beside the experiment.
@@ -101,8 +101,7 @@ impl DatasetRequest {
             test_fraction: 0.3,
             split: None,
             limit: 0,
-            devices: None,
-            generator_seed: None,
+            source_options: SourceOptions::new(),
             seed,
             manifests: None,
         }

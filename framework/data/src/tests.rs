@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod known;
+pub(crate) mod source;
 
 use super::{Dataset, DatasetRequest, DatasetSource, MissingPolicy, Partition, SplitKind};
 

@@ -1,4 +1,6 @@
 //! What the parser of TOML complains of.
+//!
+//! It stands here, and not with the other complaints, because schemes compile those: they need no TOML.
 
 use std::path::Path;
 

@@ -116,19 +116,21 @@ impl Spread {
     }
 }
 
-/// The median of the numbers that are not NaN; `None` if there are none.
-pub fn median(values: ArrayView1<'_, f64>) -> Option<f64> {
-    let mut known: Vec<f64> = values.iter().copied().filter(|x| !x.is_nan()).collect();
-    if known.is_empty() {
-        return None;
+/// The median; `None` of nothing.
+pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut sorted: Vec<f64> = values.into_iter().collect();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => None,
+        n if n % 2 == 1 => Some(sorted[middle]),
+        _ => Some(0.5 * (sorted[middle - 1] + sorted[middle])),
     }
-    known.sort_by(f64::total_cmp);
-    let middle = known.len() / 2;
-    Some(if known.len() % 2 == 1 {
-        known[middle]
-    } else {
-        0.5 * (known[middle - 1] + known[middle])
-    })
+}
+
+/// The median of the numbers that are not NaN; `None` if there are none.
+pub fn median_of_known(values: ArrayView1<'_, f64>) -> Option<f64> {
+    median(values.iter().copied().filter(|x| !x.is_nan()))
 }
 
 /// Columns by falling F statistic; ties go by column.
@@ -298,9 +300,12 @@ mod tests {
 
     #[test]
     fn medians_skip_what_is_missing() {
-        assert_eq!(median(array![3.0, f64::NAN, 1.0].view()), Some(2.0));
-        assert_eq!(median(array![3.0, 9.0, 1.0].view()), Some(3.0));
-        assert_eq!(median(array![f64::NAN].view()), None);
+        assert_eq!(
+            median_of_known(array![3.0, f64::NAN, 1.0].view()),
+            Some(2.0)
+        );
+        assert_eq!(median_of_known(array![3.0, 9.0, 1.0].view()), Some(3.0));
+        assert_eq!(median_of_known(array![f64::NAN].view()), None);
     }
 
     #[test]

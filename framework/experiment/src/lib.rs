@@ -28,6 +28,7 @@ pub use settings::Setting;
 
 use crate::record::Cell;
 use hexperiment_data::manifest::Manifest;
+use hexperiment_data::registry;
 use hexperiment_data::{DatasetRequest, DatasetSource, MissingPolicy, SplitKind};
 use hexperiment_diagnostics::{Complaint, Complaints, files, printable};
 use hexperiment_scheme::options::{OptionValue, Options};
@@ -261,6 +262,17 @@ impl Experiment {
     /// all that decides what a run computes, besides the files of data.
     pub fn resolved(&self) -> serde_json::Value {
         let plugin = |p: &PluginChoice| serde_json::json!({ "use": p.name, "label": p.label, "options": p.options });
+        let manifests: BTreeMap<&str, _> = self
+            .manifests
+            .iter()
+            .map(|(name, manifest)| {
+                let mut data = serde_json::json!(manifest);
+                for (_, option) in registry::options() {
+                    data[option.name] = manifest.source_options.get(option.name).copied().into();
+                }
+                (name.as_str(), data)
+            })
+            .collect();
         // Their order in the file says nothing, and a setting may stand elsewhere.
         let mut expectations: Vec<&Expectation> = self.expectations.iter().collect();
         expectations.sort_by(|a, b| (&a.label, &a.key).cmp(&(&b.label, &b.key)));
@@ -272,7 +284,7 @@ impl Experiment {
             "matrix": self.matrix,
             "run": self.run,
             "expect": expectations,
-            "manifests": self.manifests,
+            "manifests": manifests,
         })
     }
 
@@ -404,11 +416,12 @@ impl Experiment {
             test_fraction: options.number("test_fraction").unwrap_or(0.3),
             split: named("split").and_then(|v| serde_json::from_value::<SplitKind>(v).ok()),
             limit: options.integer("limit").unwrap_or(0) as usize,
-            devices: options.integer("devices").ok().map(i64::unsigned_abs),
-            generator_seed: options
-                .integer("generator_seed")
-                .ok()
-                .map(i64::unsigned_abs),
+            source_options: registry::options()
+                .filter_map(|(_, option)| {
+                    let value = options.integer(option.name).ok()?;
+                    Some((option.name.to_owned(), value.unsigned_abs()))
+                })
+                .collect(),
             manifests: Some(folder.join("datasets")),
             ..DatasetRequest::new(source, seed)
         }

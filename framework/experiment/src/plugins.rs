@@ -96,10 +96,7 @@ fn plugin(
 
 pub(super) fn check_task(checker: &mut Checker<'_>, root: &DeTable<'_>) -> Option<PluginChoice> {
     if !root.contains_key("task") {
-        let names: Vec<&str> = hexperiment_task::registry::tasks()
-            .iter()
-            .map(|t| t.manifest().name)
-            .collect();
+        let names = hexperiment_task::registry::names();
         let complaint = Complaint::new(checker.file, "there is no [task]");
         checker
             .complaints
@@ -114,14 +111,10 @@ pub(super) fn check_task(checker: &mut Checker<'_>, root: &DeTable<'_>) -> Optio
 pub(super) fn check_schemes(checker: &mut Checker<'_>, root: &DeTable<'_>) -> Vec<PluginChoice> {
     let mut schemes: Vec<PluginChoice> = Vec::new();
     let Some(value) = root.get("scheme") else {
-        let names: Vec<&str> = registry::schemes()
-            .iter()
-            .map(|s| s.manifest().name)
-            .collect();
         let complaint = Complaint::new(checker.file, "there is no [[scheme]]");
         checker
             .complaints
-            .push(complaint.help(format!("schemes: {}", names.join(", "))));
+            .push(complaint.help(format!("schemes: {}", registry::names().join(", "))));
         return schemes;
     };
     let DeValue::Array(entries) = value.get_ref() else {

@@ -1,6 +1,6 @@
 //! The sections of an experiment file, as lists of options.
 
-use hexperiment_data::fleet::DEVICES;
+use hexperiment_data::registry;
 use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue};
 
 /// `[experiment]`
@@ -16,11 +16,10 @@ pub fn experiment() -> Vec<OptionSpec> {
     ]
 }
 
-/// `[dataset]`
-#[expect(clippy::too_many_lines, reason = "a table of options")]
+/// `[dataset]`: what all data have, and the options of sources that need no file.
 pub fn dataset() -> Vec<OptionSpec> {
     use OptionKind::{Choice, Text, TextList};
-    vec![
+    let mut specs = vec![
         OptionSpec::new("use", Text, "The name of a manifest; `list` shows them."),
         OptionSpec::new(
             "path",
@@ -103,24 +102,12 @@ pub fn dataset() -> Vec<OptionSpec> {
             0,
             "Use only the first rows; 0 for all.",
         ),
-        OptionSpec::new(
-            "devices",
-            OptionKind::Integer {
-                min: *DEVICES.start() as i64,
-                max: *DEVICES.end() as i64,
-            },
-            "Devices of a fleet that is made (`use = \"fleet\"`); overrides the manifest's. Each of \
-             its three classes, the rarest a tenth, needs some for training and for testing.",
-        ),
-        OptionSpec::new(
-            "generator_seed",
-            OptionKind::Integer {
-                min: 0,
-                max: i64::MAX,
-            },
-            "The seed that a fleet is made from; overrides the manifest's.",
-        ),
-    ]
+    ];
+    specs.extend(registry::options().map(|(_, option)| {
+        let (min, max) = (option.least as i64, option.most as i64);
+        OptionSpec::new(option.name, OptionKind::Integer { min, max }, option.doc)
+    }));
+    specs
 }
 
 /// `[run]`

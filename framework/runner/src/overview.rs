@@ -152,13 +152,9 @@ fn ran(arguments: &OverviewArguments, file: &Path) -> (Result<PathBuf, String>, 
 
 /// All that is registered.
 fn known() -> Known {
-    let tasks = hexperiment_task::registry::tasks();
-    let schemes = registry::schemes();
+    let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
     Known {
-        tasks: tasks.iter().map(|t| t.manifest().name.to_owned()).collect(),
-        schemes: schemes
-            .iter()
-            .map(|s| s.manifest().name.to_owned())
-            .collect(),
+        tasks: owned(hexperiment_task::registry::names()),
+        schemes: owned(registry::names()),
     }
 }

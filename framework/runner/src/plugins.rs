@@ -134,9 +134,43 @@ pub(crate) fn environment(scheme: &str) -> (&'static str, OsString) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use hexperiment_data::manifest;
+    use hexperiment_data::registry as data_registry;
     use hexperiment_scheme::registry;
 
     use super::*;
+
+    /// Here, where the sources of all tasks are linked.
+    #[test]
+    fn every_manifest_of_the_project_is_sound() {
+        let names = manifest::names(None);
+        assert!(names.len() >= 5);
+        for name in names {
+            let manifest = manifest::find(&name, None).unwrap_or_else(|e| panic!("{e}"));
+            let reachable = match &manifest.builtin {
+                Some(builtin) => data_registry::source(builtin).is_some(),
+                None => manifest.url.is_some() || manifest.how_to_get.is_some(),
+            };
+            assert!(reachable, "{name}: no word on how to get it");
+        }
+    }
+
+    /// A source that a task brings has its options under `[dataset]`, among those of all data.
+    #[test]
+    fn options_of_data_have_names_of_their_own() {
+        let specs = hexperiment_experiment::sections::dataset();
+        let made = data_registry::options().count();
+        assert!(made > 0 && specs.len() > made);
+        let mut seen = HashSet::new();
+        for spec in &specs {
+            assert!(seen.insert(spec.name), "two options `{}`", spec.name);
+        }
+        let sources = data_registry::sources();
+        let names: HashSet<_> = sources.iter().map(|s| s.name()).collect();
+        assert_eq!(names.len(), sources.len());
+    }
 
     /// The list above, the registry and the features of the manifest are about the same schemes.
     #[test]

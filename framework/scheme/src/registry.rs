@@ -65,13 +65,13 @@ fn hint(suggestion: Option<&str>) -> String {
 }
 
 /// The error for a name that none of `known` is; `what` is `scheme` or `task`.
-pub fn unknown(what: &'static str, found: &str, known: Vec<String>) -> UnknownPlugin {
-    let suggestion = suggest(found, known.iter().map(String::as_str)).map(str::to_owned);
+pub fn unknown(what: &'static str, found: &str, known: &[&str]) -> UnknownPlugin {
+    let suggestion = suggest(found, known.iter().copied()).map(str::to_owned);
     UnknownPlugin {
         what,
         found: found.into(),
         suggestion,
-        known,
+        known: known.iter().map(|name| (*name).to_owned()).collect(),
         feature: None,
     }
 }
@@ -115,6 +115,11 @@ pub fn schemes() -> Vec<&'static dyn Scheme> {
     all
 }
 
+/// The names of all registered schemes, in order.
+pub fn names() -> Vec<&'static str> {
+    schemes().iter().map(|s| s.manifest().name).collect()
+}
+
 /// The schemes that this program was built without, by name.
 pub fn left_out_schemes() -> Vec<&'static LeftOutScheme> {
     let mut all: Vec<_> = inventory::iter::<LeftOutScheme>.into_iter().collect();
@@ -128,18 +133,14 @@ pub fn scheme(name: &str) -> Result<&'static dyn Scheme, UnknownPlugin> {
         .into_iter()
         .find(|s| s.manifest().name == name)
         .ok_or_else(|| {
-            let known = schemes()
-                .iter()
-                .map(|s| s.manifest().name.to_owned())
-                .collect();
             let left_out = left_out_schemes().into_iter().find(|l| l.name() == name);
             match left_out {
                 Some(left_out) => UnknownPlugin {
                     suggestion: None,
                     feature: Some(left_out.feature),
-                    ..unknown("scheme", name, known)
+                    ..unknown("scheme", name, &names())
                 },
-                None => unknown("scheme", name, known),
+                None => unknown("scheme", name, &names()),
             }
         })
 }

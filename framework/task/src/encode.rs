@@ -54,42 +54,63 @@ impl EncodedTable {
         let raw = partition.train.features.select(Axis(1), chosen);
         let test = partition.test.features.select(Axis(1), chosen);
         let standardizer = Standardizer::fit(&raw);
-        let (train, test) = (standardizer.apply(&raw), standardizer.apply(&test));
-        let clip = |table: &Array2<f64>| table.mapv(|x| x.clamp(-encoding.clip, encoding.clip));
-        let (clipped_train, clipped_test) = (clip(&train), clip(&test));
-        let columns: Vec<Column> = chosen
+        let names: Vec<String> = chosen
             .iter()
-            .zip(clipped_train.columns())
-            .map(|(place, values)| Column {
-                name: partition.columns[*place].clone(),
-                range: encoding.range(values.iter().copied()),
-            })
+            .map(|place| partition.columns[*place].clone())
             .collect();
-        let mut encrypted = clipped_test.clone();
-        for (mut values, column) in encrypted.columns_mut().into_iter().zip(&columns) {
-            values.mapv_inplace(|x| column.range.clamp(x));
-        }
-        let mut notes = Vec::new();
-        let (far, test_far) = (moved(&train, &clipped_train), moved(&test, &clipped_test));
+        let limits = vec![Interval::symmetric(encoding.clip); chosen.len()];
+        let (mut table, [far, test_far]) = Self::within(
+            [&raw, &test],
+            standardizer,
+            &names,
+            &limits,
+            encoding.range_margin,
+        );
         if far + test_far > 0 {
-            notes.push(format!(
+            table.notes.push(format!(
                 "beyond {} standard deviations of the training part, and moved there, in clear \
                  too: {far} of {} training values, {test_far} of {} test values",
                 encoding.clip,
-                train.len(),
-                test.len()
+                table.train.len(),
+                table.test.len()
             ));
         }
-        let names: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
-        notes.extend(note_on_squeezed(raw.view(), &names));
-        Ok(Self {
-            train: clipped_train,
-            test: clipped_test,
+        table.notes.extend(note_on_squeezed(raw.view(), &names));
+        Ok(table)
+    }
+
+    /// Standardises the training and the test part, moves values beyond the columns' `limits` there,
+    /// and encrypted ones into ranges that the training part shows, widened by `range_margin` of their
+    /// width within the limits. Yields also how many values of each part were beyond the limits.
+    pub(crate) fn within(
+        parts: [&Array2<f64>; 2],
+        standardizer: Standardizer,
+        names: &[String],
+        limits: &[Interval],
+        range_margin: f64,
+    ) -> (Self, [usize; 2]) {
+        let standard = parts.map(|part| standardizer.apply(part));
+        let [train, test] = standard.each_ref().map(|table| clamped(table, limits));
+        let far = [moved(&standard[0], &train), moved(&standard[1], &test)];
+        let ranges: Vec<Interval> = train
+            .columns()
+            .into_iter()
+            .zip(limits)
+            .map(|(values, limit)| public_range(values.iter().copied(), *limit, range_margin))
+            .collect();
+        let encrypted = clamped(&test, &ranges);
+        let columns = names.iter().cloned().zip(ranges);
+        let table = Self {
+            train,
+            test,
             encrypted,
             standardizer,
-            columns,
-            notes,
-        })
+            columns: columns
+                .map(|(name, range)| Column { name, range })
+                .collect(),
+            notes: vec![],
+        };
+        (table, far)
     }
 
     /// How many values of the test part are moved before encryption, if any: for those who encrypt
@@ -119,7 +140,7 @@ impl EncodedTable {
 }
 
 /// How many values differ.
-pub(crate) fn moved(before: &Array2<f64>, after: &Array2<f64>) -> usize {
+fn moved(before: &Array2<f64>, after: &Array2<f64>) -> usize {
     before.iter().zip(after).filter(|(a, b)| a != b).count()
 }
 
@@ -139,17 +160,21 @@ pub fn note_on_squeezed(table: ArrayView2<'_, f64>, names: &[String]) -> Option<
     ))
 }
 
-impl Encoding {
-    /// The public range of a standardised and clipped column.
-    fn range(self, values: impl Iterator<Item = f64>) -> Interval {
-        let hull = Interval::hull(values).unwrap_or(Interval::point(0.0));
-        // A constant column still needs some width to be quantised in.
-        let room = (self.range_margin * hull.width()).max(1e-3);
-        Interval {
-            low: (hull.low - room).max(-self.clip),
-            high: (hull.high + room).min(self.clip),
-        }
+/// The public range of a standardised column whose values are within `limit`.
+fn public_range(values: impl Iterator<Item = f64>, limit: Interval, range_margin: f64) -> Interval {
+    let hull = Interval::hull(values).unwrap_or(Interval::point(0.0));
+    // A constant column still needs some width to be quantised in.
+    let wide = hull.padded((range_margin * hull.width()).max(1e-3));
+    Interval::new(wide.low.max(limit.low), wide.high.min(limit.high))
+}
+
+/// Each column moved into its interval.
+fn clamped(table: &Array2<f64>, within: &[Interval]) -> Array2<f64> {
+    let mut table = table.clone();
+    for (mut column, interval) in table.columns_mut().into_iter().zip(within) {
+        column.mapv_inplace(|x| interval.clamp(x));
     }
+    table
 }
 
 /// Columns of which the training part shows one value only, by place: nothing can be learnt

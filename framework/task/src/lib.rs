@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod registry;
 pub mod session;
 pub mod testkit;
+pub mod vector_length;
 
 // Plugins register through it, so that they need no version of their own.
 pub use inventory;

@@ -19,16 +19,15 @@ pub fn tasks() -> Vec<&'static dyn Task> {
     all
 }
 
+/// The names of all registered tasks, in order.
+pub fn names() -> Vec<&'static str> {
+    tasks().iter().map(|t| t.manifest().name).collect()
+}
+
 /// The task called `name`.
 pub fn task(name: &str) -> Result<&'static dyn Task, UnknownPlugin> {
     tasks()
         .into_iter()
         .find(|t| t.manifest().name == name)
-        .ok_or_else(|| {
-            let known = tasks()
-                .iter()
-                .map(|t| t.manifest().name.to_owned())
-                .collect();
-            unknown("task", name, known)
-        })
+        .ok_or_else(|| unknown("task", name, &names()))
 }

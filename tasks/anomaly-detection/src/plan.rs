@@ -4,14 +4,12 @@
 use std::path::Path;
 
 use hexperiment_data::Dataset;
+use hexperiment_data::folds::{self, TooFewRows};
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_task::encode::note_on_squeezed;
 use hexperiment_task::linear_model::{LogisticTraining, SavedColumn, Unit, check_binary};
 use hexperiment_task::{PrepareRequest, TaskError};
 use ndarray::{Array1, Axis};
-use rand::SeedableRng as _;
-use rand::seq::SliceRandom as _;
-use rand_chacha::ChaCha20Rng;
 
 use crate::detector::{self, Detector, Fitted, Training, describe_threshold};
 use crate::series::{self, Series};
@@ -270,33 +268,28 @@ fn training(options: &Options) -> Result<Training, TaskError> {
 }
 
 /// The fold of each row, by the seed; each class is split evenly among the folds.
-fn assign_folds(target: &[f64], folds: usize, seed: u64) -> Result<Vec<usize>, TaskError> {
-    if folds < 2 {
+fn assign_folds(target: &[f64], count: usize, seed: u64) -> Result<Vec<usize>, TaskError> {
+    if count < 2 {
         return Err(TaskError::Options(
             "`folds = 1` leaves nothing to train on; expected 2 or more, or 0 for the data's own \
              split"
                 .into(),
         ));
     }
-    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let (anomalies, others) = (0..target.len()).partition(|row| target[*row] > 0.5);
+    let dealt = folds::stratified(vec![others, anomalies], count, seed).map_err(|few| {
+        let TooFewRows { class, rows } = few;
+        TaskError::data(
+            format!(
+                "{rows} rows have target {class}, expected one or more for each of {count} folds"
+            ),
+            "take fewer folds or more rows",
+        )
+    })?;
     let mut fold_of = vec![0; target.len()];
-    for class in [false, true] {
-        let mut rows: Vec<usize> = (0..target.len())
-            .filter(|row| (target[*row] > 0.5) == class)
-            .collect();
-        if rows.len() < folds {
-            return Err(TaskError::data(
-                format!(
-                    "{} rows have target {}, expected one or more for each of {folds} folds",
-                    rows.len(),
-                    u8::from(class)
-                ),
-                "take fewer folds or more rows",
-            ));
-        }
-        rows.shuffle(&mut rng);
-        for (i, row) in rows.into_iter().enumerate() {
-            fold_of[row] = i % folds;
+    for (fold, rows) in dealt.into_iter().enumerate() {
+        for row in rows {
+            fold_of[row] = fold;
         }
     }
     Ok(fold_of)

@@ -123,24 +123,11 @@ fn refuse_infinite(table: &Array2<f64>, names: &[String]) -> Result<(), TaskErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hexperiment_data::{MissingPolicy, Provenance};
+    use hexperiment_data::MissingPolicy;
+    use hexperiment_task::testkit::series as data;
     use ndarray::array;
 
     const X: f64 = f64::NAN;
-
-    fn data(features: Array2<f64>) -> Dataset {
-        Dataset {
-            name: "made".into(),
-            columns: (0..features.ncols()).map(|i| format!("s{i}")).collect(),
-            train: (0..features.nrows()).collect(),
-            test: vec![],
-            features,
-            target: None,
-            labels: vec![],
-            missing: MissingPolicy::Keep,
-            provenance: Provenance::default(),
-        }
-    }
 
     #[test]
     fn values_are_clipped_before_gaps_are_filled() {

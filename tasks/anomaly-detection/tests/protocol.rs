@@ -2,14 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use hexperiment_data::{
-    Dataset, DatasetRequest, DatasetSource, Label, MissingPolicy, Provenance, Target,
-};
+use hexperiment_data::{Dataset, DatasetRequest, DatasetSource, Label, MissingPolicy};
 use hexperiment_program::OpKind;
-use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_scheme::options::OptionValue;
 use hexperiment_task::ledger::Quality;
-use hexperiment_task::testkit::Testbed;
-use hexperiment_task::{Artefact, PrepareRequest, Prepared, Task, TaskError};
+use hexperiment_task::testkit::{self, Given, Ran, file, samples};
+use hexperiment_task::{Artefact, Prepared, TaskError};
 use ndarray::{Array1, Array2};
 use scheme_plaintext::Plaintext;
 use task_anomaly_detection::AnomalyDetection;
@@ -26,37 +24,21 @@ fn data(rows: usize) -> Dataset {
         if gap { f64::NAN } else { unit * (value + 20.0) }
     });
     Dataset {
-        name: "made".into(),
-        columns: ["a", "b", "c", "d"].map(String::from).to_vec(),
-        features,
-        target: Some(Target {
-            name: "y".into(),
-            values: target,
-        }),
         labels: vec![Label {
             name: "time".into(),
             values: (0..rows).map(|i| format!("day {i}, noon")).collect(),
         }],
-        train: (0..rows * 2 / 3).collect(),
-        test: (rows * 2 / 3..rows).collect(),
         missing: MissingPolicy::Keep,
-        provenance: Provenance::default(),
+        ..samples(features, target)
     }
 }
-
-type Given<'a> = &'a [(&'a str, OptionValue)];
 
 fn text(x: &str) -> OptionValue {
     OptionValue::Text(x.into())
 }
 
 fn prepare(data: &Dataset, given: Given<'_>) -> Result<Box<dyn Prepared>, TaskError> {
-    let given = given.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
-    AnomalyDetection.prepare(PrepareRequest {
-        options: &Options::with_defaults(&AnomalyDetection.manifest().options, given),
-        data,
-        seed: 1,
-    })
+    testkit::prepare(&AnomalyDetection, data, given)
 }
 
 fn run(data: &Dataset, given: Given<'_>) -> Result<(Quality, Vec<Artefact>), TaskError> {
@@ -69,27 +51,14 @@ fn run_and_count(
     data: &Dataset,
     given: Given<'_>,
 ) -> Result<(Quality, Vec<Artefact>, u64), TaskError> {
-    let prepared = prepare(data, given)?;
-    let testbed = Testbed::new(&Plaintext, prepared.program()).unwrap();
-    let mut session = testbed.session();
-    let outcome = prepared.run(&mut session)?;
-    let report = session.finish();
-    assert_eq!(report.traffic.rounds, 1);
-    assert!(report.errors.violation.is_none());
-    Ok((
-        prepared.score(&outcome)?,
-        prepared.artefacts(&outcome)?,
-        report.traffic.clear_values,
-    ))
+    let ran = Ran::new(&Plaintext, prepare(data, given)?.as_ref())?;
+    assert_eq!(ran.report.traffic.rounds, 1);
+    assert!(ran.report.errors.violation.is_none());
+    Ok((ran.quality, ran.files, ran.report.traffic.clear_values))
 }
 
 fn value(quality: &Quality, name: &str) -> f64 {
     quality.metric(name).unwrap().value
-}
-
-fn file<'a>(files: &'a [Artefact], name: &str) -> &'a str {
-    let file = files.iter().find(|f| f.name == name).unwrap();
-    std::str::from_utf8(&file.bytes).unwrap()
 }
 
 /// The program computes what interpolation, standardisation and score in the clear do.

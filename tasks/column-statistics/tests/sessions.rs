@@ -4,9 +4,9 @@
 
 use hexperiment_data::{Dataset, MissingPolicy, Provenance, Target};
 use hexperiment_program::{OpKind, Program};
-use hexperiment_scheme::options::{OptionValue, Options};
-use hexperiment_task::testkit::Testbed;
-use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError};
+use hexperiment_scheme::options::OptionValue;
+use hexperiment_task::testkit::{self, Testbed};
+use hexperiment_task::{Outcome, Prepared, TaskError};
 use ndarray::array;
 use scheme_plaintext::Plaintext;
 use task_column_statistics::ColumnStatistics;
@@ -47,13 +47,7 @@ fn margin(share: f64) -> (&'static str, OptionValue) {
 }
 
 fn prepare(data: &Dataset, given: &[(&str, OptionValue)]) -> Result<Box<dyn Prepared>, TaskError> {
-    let given = given.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
-    let options = Options::with_defaults(&ColumnStatistics.manifest().options, given);
-    ColumnStatistics.prepare(PrepareRequest {
-        options: &options,
-        data,
-        seed: 1,
-    })
+    testkit::prepare(&ColumnStatistics, data, given)
 }
 
 /// What comes back under the plaintext scheme, and how many tables went out.

@@ -4,6 +4,7 @@
 //! which is threshold tests, conjunctions and votes.
 
 mod columns;
+mod fleet;
 mod forest;
 mod level;
 mod lists;

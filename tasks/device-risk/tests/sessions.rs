@@ -6,24 +6,21 @@ use std::path::Path;
 
 use hexperiment_data::{Dataset, DatasetRequest, DatasetSource, MissingPolicy, SplitKind};
 use hexperiment_program::OpKind;
-use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_scheme::options::OptionValue;
 use hexperiment_task::ledger::Quality;
-use hexperiment_task::testkit::Testbed;
-use hexperiment_task::{Artefact, PrepareRequest, Prepared, Task, TaskError};
+use hexperiment_task::testkit::{self, Given, Ran, file};
+use hexperiment_task::{Artefact, Prepared, Task, TaskError};
 use scheme_plaintext::Plaintext;
 use task_device_risk::DeviceRisk;
 
 fn fleet(devices: u64, seed: u64) -> Dataset {
     Dataset::load(&DatasetRequest {
-        devices: Some(devices),
-        generator_seed: Some(seed),
+        source_options: [("devices".into(), devices), ("generator_seed".into(), seed)].into(),
         test_fraction: 0.5,
         ..DatasetRequest::new(DatasetSource::Manifest("fleet".into()), 1)
     })
     .unwrap()
 }
-
-type Given<'a> = &'a [(&'a str, OptionValue)];
 
 fn text(x: &str) -> OptionValue {
     OptionValue::Text(x.into())
@@ -34,12 +31,7 @@ fn whole(x: i64) -> OptionValue {
 }
 
 fn prepare(data: &Dataset, given: Given<'_>) -> Result<Box<dyn Prepared>, TaskError> {
-    let given = given.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
-    DeviceRisk.prepare(PrepareRequest {
-        options: &Options::with_defaults(&DeviceRisk.manifest().options, given),
-        data,
-        seed: 1,
-    })
+    testkit::prepare(&DeviceRisk, data, given)
 }
 
 fn run(data: &Dataset, given: Given<'_>) -> Result<(Quality, Vec<Artefact>), TaskError> {
@@ -52,27 +44,14 @@ fn run_and_count(
     data: &Dataset,
     given: Given<'_>,
 ) -> Result<(Quality, Vec<Artefact>, u64), TaskError> {
-    let prepared = prepare(data, given)?;
-    let testbed = Testbed::new(&Plaintext, prepared.program()).unwrap();
-    let mut session = testbed.session();
-    let outcome = prepared.run(&mut session)?;
-    let report = session.finish();
-    assert_eq!(report.traffic.rounds, 1);
-    assert!(report.errors.violation.is_none());
-    Ok((
-        prepared.score(&outcome)?,
-        prepared.artefacts(&outcome)?,
-        report.traffic.clear_values,
-    ))
+    let ran = Ran::new(&Plaintext, prepare(data, given)?.as_ref())?;
+    assert_eq!(ran.report.traffic.rounds, 1);
+    assert!(ran.report.errors.violation.is_none());
+    Ok((ran.quality, ran.files, ran.report.traffic.clear_values))
 }
 
 fn value(quality: &Quality, name: &str) -> f64 {
     quality.metric(name).unwrap().value
-}
-
-fn file<'a>(files: &'a [Artefact], name: &str) -> &'a str {
-    let file = files.iter().find(|f| f.name == name).unwrap();
-    std::str::from_utf8(&file.bytes).unwrap()
 }
 
 const FOREST: (&str, &str) = ("model", "forest");

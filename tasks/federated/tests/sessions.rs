@@ -2,12 +2,12 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 
-use hexperiment_data::{Dataset, DatasetRequest, DatasetSource, MissingPolicy, Provenance, Target};
-use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_data::{Dataset, DatasetRequest, DatasetSource};
+use hexperiment_scheme::options::OptionValue;
 use hexperiment_task::ledger::Quality;
 use hexperiment_task::session::SessionReport;
-use hexperiment_task::testkit::Testbed;
-use hexperiment_task::{Artefact, PrepareRequest, Prepared, Task, TaskError};
+use hexperiment_task::testkit::{self, Given, samples};
+use hexperiment_task::{Artefact, Prepared, Task, TaskError};
 use ndarray::{Array1, Array2};
 use scheme_plaintext::Plaintext;
 use task_federated::Federated;
@@ -24,23 +24,8 @@ fn data(rows: usize, classes: usize) -> Dataset {
         };
         10.0_f64.powi(j as i32) * (noise(i, j) + tells + 3.0)
     });
-    Dataset {
-        name: "made".into(),
-        columns: ["a", "b", "c", "d"].map(String::from).to_vec(),
-        features,
-        target: Some(Target {
-            name: "y".into(),
-            values: target,
-        }),
-        labels: vec![],
-        train: (0..rows * 2 / 3).collect(),
-        test: (rows * 2 / 3..rows).collect(),
-        missing: MissingPolicy::Refuse,
-        provenance: Provenance::default(),
-    }
+    samples(features, target)
 }
-
-type Given<'a> = &'a [(&'a str, OptionValue)];
 
 fn text(x: &str) -> OptionValue {
     OptionValue::Text(x.into())
@@ -55,12 +40,7 @@ fn num(x: f64) -> OptionValue {
 }
 
 fn prepare(data: &Dataset, given: Given<'_>) -> Result<Box<dyn Prepared>, TaskError> {
-    let given = given.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
-    Federated.prepare(PrepareRequest {
-        options: &Options::with_defaults(&Federated.manifest().options, given),
-        data,
-        seed: 1,
-    })
+    testkit::prepare(&Federated, data, given)
 }
 
 struct Ran {
@@ -83,17 +63,17 @@ impl Ran {
 }
 
 fn run(data: &Dataset, given: Given<'_>) -> Result<Ran, TaskError> {
-    let prepared = prepare(data, given)?;
-    let testbed = Testbed::new(&Plaintext, prepared.program()).unwrap();
-    let mut session = testbed.session();
-    let outcome = prepared.run(&mut session)?;
-    let report = session.finish();
+    let testkit::Ran {
+        quality,
+        files,
+        report,
+    } = testkit::Ran::new(&Plaintext, prepare(data, given)?.as_ref())?;
     assert!(report.errors.violation.is_none());
     let sent: u64 = report.sent.values().map(|s| s.bytes).sum();
     assert_eq!(sent, report.traffic.upload_bytes);
     Ok(Ran {
-        quality: prepared.score(&outcome)?,
-        files: prepared.artefacts(&outcome)?,
+        quality,
+        files,
         report,
     })
 }

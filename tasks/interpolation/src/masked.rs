@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 
 use hexperiment_program::{Column, Input, Interval, Party, ValueId};
-use hexperiment_task::{InputTable, TaskError};
+use hexperiment_task::{InputTable, TaskError, vector_length};
 use ndarray::Array2;
 
 use crate::layout::{Draft, Layout, Place, Settings};
@@ -21,9 +21,6 @@ use crate::steps::Segments;
 
 /// Longer ones would take ciphertexts beyond what any scheme offers at a bearable cost.
 pub(crate) const LONGEST: usize = 12;
-
-/// Vectors are made about so long: half the ring degree at which CKKS has room for the products.
-const USUAL_LENGTH: usize = 8192;
 
 /// Lays series out; `longest` is the longest gap foreseen, 0 for the longest there is.
 pub(crate) fn lay_out(
@@ -34,7 +31,7 @@ pub(crate) fn lay_out(
 ) -> Result<Layout, TaskError> {
     let longest = foreseen(series, longest)?;
     let (rows, sensors) = series.table.dim();
-    let segments = Segments::plain(rows, sensors, wanted, USUAL_LENGTH, longest);
+    let segments = Segments::plain(rows, sensors, wanted, vector_length::FEW_PRODUCTS, longest);
     let length = sensors * segments.count;
     let mut draft = Draft::new(series.bound(), settings);
 

@@ -1,7 +1,7 @@
 //! The series that a run is about: values hidden, standardised, gaps found.
 
 use hexperiment_data::Dataset;
-use hexperiment_data::transform::{Spread, median};
+use hexperiment_data::transform::{Spread, median_of_known};
 use hexperiment_task::TaskError;
 use ndarray::{Array2, ArrayView1};
 
@@ -79,7 +79,7 @@ impl Series {
         let medians = table
             .columns()
             .into_iter()
-            .map(|c| median(c).unwrap_or(0.0));
+            .map(|c| median_of_known(c).unwrap_or(0.0));
         let medians = medians.collect();
         table.mapv_inplace(|x| if x.is_nan() { 0.0 } else { x });
         Ok(Self {
@@ -170,24 +170,11 @@ impl Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hexperiment_data::{MissingPolicy, Provenance};
+    use hexperiment_data::MissingPolicy;
+    use hexperiment_task::testkit::series as data;
     use ndarray::array;
 
     const X: f64 = f64::NAN;
-
-    fn data(features: Array2<f64>) -> Dataset {
-        Dataset {
-            name: "made".into(),
-            columns: (0..features.ncols()).map(|i| format!("s{i}")).collect(),
-            train: (0..features.nrows()).collect(),
-            test: vec![],
-            features,
-            target: None,
-            labels: vec![],
-            missing: MissingPolicy::Keep,
-            provenance: Provenance::default(),
-        }
-    }
 
     #[test]
     fn values_are_standardised_by_those_that_are_there() {

@@ -9,15 +9,12 @@
 use std::collections::BTreeMap;
 
 use hexperiment_program::Public;
-use hexperiment_task::{InputTable, TaskError};
+use hexperiment_task::{InputTable, TaskError, vector_length};
 use ndarray::Array2;
 
 use crate::gaps::Gap;
 use crate::layout::{Draft, Layout, Place, Settings};
 use crate::series::Series;
-
-/// Vectors are made about so long: half the ring degree at which CKKS has room for one product.
-const USUAL_LENGTH: usize = 4096;
 
 /// The segments of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +33,7 @@ impl Segments {
         let (rows, sensors) = table.dim();
         let longest = gaps.iter().map(|gap| gap.last() - gap.start()).max();
         let longest = longest.unwrap_or(0);
-        let plain = Self::plain(rows, sensors, wanted, USUAL_LENGTH, longest);
+        let plain = Self::plain(rows, sensors, wanted, vector_length::ONE_PRODUCT, longest);
         Self {
             rows: (plain.stride + longest).min(rows),
             ..plain
@@ -179,7 +176,9 @@ pub(crate) fn lay_out(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Interpolation;
     use crate::gaps::find;
+    use hexperiment_task::Task as _;
     use ndarray::ArrayView2;
 
     #[track_caller]
@@ -212,9 +211,19 @@ mod tests {
         check(10, &[5], 100, (10, 1, 3));
         // Five of 2 hold all nine, so that a sixth would be empty.
         check(9, &[5], 6, (5, 2, 4));
-        // Vectors of 4096 would have segments shorter than what they share.
+        // Vectors of the usual length would have segments shorter than what they share.
         check(2000, &[5], 0, (1000, 2, 4));
         check(1567, &[1, 2], 22, (22, 72, 75));
         check(1, &[], 0, (1, 1, 1));
+    }
+
+    /// The option's description names the lengths that are taken.
+    #[test]
+    fn usual_lengths_are_the_described_ones() {
+        let options = Interpolation.manifest().options;
+        let segments = options.iter().find(|o| o.name == "segments").unwrap();
+        for length in [vector_length::ONE_PRODUCT, vector_length::FEW_PRODUCTS] {
+            assert!(segments.doc.contains(&length.to_string()), "{length}");
+        }
     }
 }

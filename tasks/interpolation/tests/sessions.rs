@@ -3,34 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use hexperiment_data::gaps::{Gap, find};
-use hexperiment_data::{Dataset, DatasetRequest, DatasetSource, MissingPolicy, Provenance};
+use hexperiment_data::{Dataset, DatasetRequest, DatasetSource, MissingPolicy};
+use hexperiment_program::OpKind;
 use hexperiment_program::lower::{Capabilities, lower};
-use hexperiment_program::{OpKind, OutputId};
 use hexperiment_scheme::options::{OptionValue, Options};
-use hexperiment_scheme::{Ciphertexts, Decryptor, SchemeError};
 use hexperiment_task::ledger::Quality;
 use hexperiment_task::session::SessionReport;
-use hexperiment_task::testkit::Testbed;
+use hexperiment_task::testkit::{Off, Testbed, series as data};
 use hexperiment_task::{PrepareRequest, Prepared, Task, TaskError};
 use ndarray::{Array2, ArrayView1, array};
 use scheme_plaintext::Plaintext;
 use task_interpolation::Interpolation;
 
 const X: f64 = f64::NAN;
-
-fn data(features: Array2<f64>) -> Dataset {
-    Dataset {
-        name: "made".into(),
-        columns: (0..features.ncols()).map(|i| format!("s{i}")).collect(),
-        train: (0..features.nrows()).collect(),
-        test: vec![],
-        features,
-        target: None,
-        labels: vec![],
-        missing: MissingPolicy::Keep,
-        provenance: Provenance::default(),
-    }
-}
 
 /// Waves of different pace, gaps wherever `gap` says.
 fn waves(rows: usize, columns: usize, gap: impl Fn(usize, usize) -> bool) -> Dataset {
@@ -62,19 +47,6 @@ fn run(prepared: &dyn Prepared) -> Quality {
     assert_eq!(report.traffic.rounds, 1);
     assert!(report.errors.violation.is_none());
     quality
-}
-
-/// Adds a fixed error to all that it decrypts.
-struct Off(Box<dyn Decryptor>, f64);
-
-impl Decryptor for Off {
-    fn decrypt(
-        &self,
-        output: OutputId,
-        ciphertexts: &Ciphertexts,
-    ) -> Result<Array2<f64>, SchemeError> {
-        Ok(self.0.decrypt(output, ciphertexts)? + self.1)
-    }
 }
 
 /// Runs where everything that is decrypted is `off`.

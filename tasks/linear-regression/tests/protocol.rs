@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use hexperiment_data::{Dataset, DatasetRequest, DatasetSource, MissingPolicy, Provenance, Target};
+use hexperiment_data::{Dataset, DatasetRequest, DatasetSource, MissingPolicy};
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_task::ledger::Quality;
-use hexperiment_task::testkit::Testbed;
+use hexperiment_task::testkit::{self, Given, Testbed, samples};
 use hexperiment_task::{PrepareRequest, Task, TaskError};
 use ndarray::{Array1, Array2};
 use scheme_plaintext::Plaintext;
@@ -20,25 +20,11 @@ fn data(rows: usize) -> Dataset {
     let values = Array1::from_shape_fn(rows, |i| {
         5000.0 + 300.0 * features[[i, 1]] + 5.0 * features[[i, 2]] * features[[i, 3]]
     });
-    Dataset {
-        name: "made".into(),
-        columns: ["a", "b", "c", "d"].map(String::from).to_vec(),
-        features,
-        target: Some(Target {
-            name: "y".into(),
-            values,
-        }),
-        labels: vec![],
-        train: (0..rows * 2 / 3).collect(),
-        test: (rows * 2 / 3..rows).collect(),
-        missing: MissingPolicy::Refuse,
-        provenance: Provenance::default(),
-    }
+    samples(features, values)
 }
 
-fn options(given: &[(&str, OptionValue)]) -> Options {
-    let given = given.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
-    Options::with_defaults(&LinearRegression.manifest().options, given)
+fn options(given: Given<'_>) -> Options {
+    testkit::options(&LinearRegression, given)
 }
 
 fn run(data: &Dataset, options: &Options) -> Result<Quality, TaskError> {

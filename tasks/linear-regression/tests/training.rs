@@ -3,11 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use hexperiment_data::{Dataset, MissingPolicy, Provenance, Target};
+use hexperiment_data::Dataset;
 use hexperiment_program::{OpKind, Program};
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_task::ledger::{Metric, Quality};
-use hexperiment_task::testkit::Testbed;
+use hexperiment_task::testkit::{Testbed, samples};
 use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError};
 use ndarray::{Array1, Array2};
 use scheme_plaintext::Plaintext;
@@ -20,20 +20,7 @@ fn data(rows: usize) -> Dataset {
     let values = Array1::from_shape_fn(rows, |i| {
         5000.0 + 30.0 * features[[i, 1]] - 10.0 * features[[i, 2]] + 200.0 * noise(i, 9)
     });
-    Dataset {
-        name: "made".into(),
-        columns: ["a", "b", "c", "d"].map(String::from).to_vec(),
-        features,
-        target: Some(Target {
-            name: "y".into(),
-            values,
-        }),
-        labels: vec![],
-        train: (0..rows * 2 / 3).collect(),
-        test: (rows * 2 / 3..rows).collect(),
-        missing: MissingPolicy::Refuse,
-        provenance: Provenance::default(),
-    }
+    samples(features, values)
 }
 
 fn text(x: &str) -> OptionValue {

@@ -127,14 +127,7 @@ fn train(options: &Options, partition: &Partition, settings: Settings) -> Result
 
 /// Takes a model that an earlier run left; its columns and its clip hold, its threshold does not.
 fn load(path: &Path, partition: &Partition, settings: Settings) -> Result<Ready, TaskError> {
-    if settings.features > 0 {
-        return Err(TaskError::Options(format!(
-            "`features = {}` selects features, `model` has its own; give one of them",
-            settings.features
-        )));
-    }
-    let saved = SavedModel::load(path)?;
-    let table = saved.encode(partition, settings.encoding.range_margin)?;
+    let (saved, table) = SavedModel::load_for(path, partition, settings)?;
     let notes = table.notes.clone();
     Ok((table, saved.model(), notes))
 }

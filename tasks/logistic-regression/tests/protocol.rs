@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use hexperiment_data::{Dataset, DatasetRequest, DatasetSource, MissingPolicy, Provenance, Target};
+use hexperiment_data::{Dataset, DatasetRequest, DatasetSource, MissingPolicy};
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_task::ledger::Quality;
-use hexperiment_task::testkit::Testbed;
+use hexperiment_task::testkit::{self, Given, Testbed, samples};
 use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError};
 use ndarray::{Array1, Array2};
 use scheme_plaintext::Plaintext;
@@ -17,25 +17,11 @@ fn data(rows: usize, target: impl Fn(usize) -> f64) -> Dataset {
         let noise = ((i * 7919 + j * 104_729) % 1000) as f64 / 1000.0;
         noise + if j == 1 { 0.8 * values[i] } else { 0.0 }
     });
-    Dataset {
-        name: "made".into(),
-        columns: ["a", "b", "c", "d"].map(String::from).to_vec(),
-        features,
-        target: Some(Target {
-            name: "y".into(),
-            values,
-        }),
-        labels: vec![],
-        train: (0..rows * 2 / 3).collect(),
-        test: (rows * 2 / 3..rows).collect(),
-        missing: MissingPolicy::Refuse,
-        provenance: Provenance::default(),
-    }
+    samples(features, values)
 }
 
-fn options(given: &[(&str, OptionValue)]) -> Options {
-    let given = given.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
-    Options::with_defaults(&LogisticRegression.manifest().options, given)
+fn options(given: Given<'_>) -> Options {
+    testkit::options(&LogisticRegression, given)
 }
 
 fn prepare(data: &Dataset, options: &Options) -> Result<Box<dyn Prepared>, TaskError> {

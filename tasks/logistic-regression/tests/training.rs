@@ -5,13 +5,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use hexperiment_data::{Dataset, MissingPolicy, Provenance, Target};
+use hexperiment_data::Dataset;
 use hexperiment_program::{OpKind, OutputId, Program};
 use hexperiment_scheme::options::{OptionValue, Options};
-use hexperiment_scheme::{Ciphertexts, Decryptor, Evaluator, KeySet, SchemeError};
+use hexperiment_scheme::{Ciphertexts, Evaluator, KeySet, SchemeError};
 use hexperiment_task::ledger::Quality;
 use hexperiment_task::session::SessionReport;
-use hexperiment_task::testkit::Testbed;
+use hexperiment_task::testkit::{Off, Testbed, samples};
 use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError};
 use ndarray::{Array1, Array2};
 use scheme_plaintext::Plaintext;
@@ -29,20 +29,7 @@ fn data(rows: usize) -> Dataset {
         };
         20.0 * (noise(i, j) + told)
     });
-    Dataset {
-        name: "made".into(),
-        columns: ["a", "b", "c", "d"].map(String::from).to_vec(),
-        features,
-        target: Some(Target {
-            name: "y".into(),
-            values,
-        }),
-        labels: vec![],
-        train: (0..rows * 2 / 3).collect(),
-        test: (rows * 2 / 3..rows).collect(),
-        missing: MissingPolicy::Refuse,
-        provenance: Provenance::default(),
-    }
+    samples(features, values)
 }
 
 fn text(x: &str) -> OptionValue {
@@ -241,19 +228,6 @@ fn a_step_computes_what_it_needs() {
     });
     assert!(run.unwrap().value("weight_error") < 1e-9);
     assert_eq!(*asked.lock().unwrap(), [[0], [1], [1]]);
-}
-
-/// Adds a fixed error to all that it decrypts.
-struct Off(Box<dyn Decryptor>, f64);
-
-impl Decryptor for Off {
-    fn decrypt(
-        &self,
-        output: OutputId,
-        ciphertexts: &Ciphertexts,
-    ) -> Result<Array2<f64>, SchemeError> {
-        Ok(self.0.decrypt(output, ciphertexts)? + self.1)
-    }
 }
 
 /// Weights come back times the number of rows, and gradients too: errors are those of one.

@@ -8,15 +8,11 @@
 //! that runs of any length grow by doubling, in `ceil(log2 n)` steps.
 
 use hexperiment_program::ValueId;
-use hexperiment_task::TaskError;
+use hexperiment_task::{TaskError, vector_length};
 use ndarray::Array2;
 
 use crate::draft::{Deep, Draft, Layout, Method, Pooling};
 use crate::pictures::Pictures;
-
-/// The most elements that vectors are padded to a power of two for: schemes that hold a vector in
-/// the slots of one ciphertext shift no others, and have no more slots.
-const MOST_PADDED: usize = 1 << 15;
 
 /// Lays pictures out; each is as large as a window at least.
 pub(crate) fn lay_out(pictures: &Pictures, pooling: Pooling) -> Result<Layout, TaskError> {
@@ -41,7 +37,7 @@ pub(crate) fn lay_out(pictures: &Pictures, pooling: Pooling) -> Result<Layout, T
     }
     let classes = window.min(stride);
     let padded = elements.len().next_power_of_two();
-    let length = if over > 0 && padded <= MOST_PADDED {
+    let length = if over > 0 && padded <= vector_length::LONGEST_ROTATED {
         padded
     } else {
         elements.len()

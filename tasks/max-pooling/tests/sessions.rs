@@ -6,15 +6,13 @@ use std::path::Path;
 
 use hexperiment_data::{Dataset, DatasetRequest, DatasetSource};
 use hexperiment_program::lower::{Capabilities, lower};
-use hexperiment_program::{OpKind, OutputId, Program};
+use hexperiment_program::{OpKind, Program};
 use hexperiment_scheme::options::{OptionValue, Options};
-use hexperiment_scheme::{Ciphertexts, Decryptor, SchemeError};
 use hexperiment_task::ledger::Quality;
 use hexperiment_task::session::SessionReport;
-use hexperiment_task::testkit::Testbed;
+use hexperiment_task::testkit::{Off, Testbed};
 use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError};
 use image::{GrayImage, Luma, Rgb, RgbImage};
-use ndarray::Array2;
 use scheme_plaintext::Plaintext;
 use task_max_pooling::MaxPooling;
 
@@ -66,19 +64,6 @@ fn run(prepared: &dyn Prepared) -> (Outcome, Quality) {
     assert_eq!(report.traffic.rounds, 1);
     assert!(report.errors.violation.is_none());
     (outcome, quality)
-}
-
-/// Adds a fixed error to all that it decrypts.
-struct Off(Box<dyn Decryptor>, f64);
-
-impl Decryptor for Off {
-    fn decrypt(
-        &self,
-        output: OutputId,
-        ciphertexts: &Ciphertexts,
-    ) -> Result<Array2<f64>, SchemeError> {
-        Ok(self.0.decrypt(output, ciphertexts)? + self.1)
-    }
 }
 
 /// Runs where everything that is decrypted is `off`.

@@ -295,6 +295,29 @@ fn nobody_names_a_plugin() {
     named("tasks", "scheme");
 }
 
+/// A source of data that a task brings is named there, and by manifests and experiments alone.
+#[test]
+fn nobody_names_a_source_that_a_task_brings() {
+    let texts = |below: &str| {
+        let rust = |path: &PathBuf| path.extension().is_some_and(|e| e == "rs");
+        let code = files(below).into_iter().filter(rust);
+        let code: Vec<_> = code.map(|path| (product(&path), path)).collect();
+        code
+    };
+    let sources: BTreeSet<String> = texts("tasks")
+        .iter()
+        .filter(|(text, _)| text.contains("TableSourcePlugin("))
+        .flat_map(|(text, _)| text.split("\"generated:").skip(1))
+        .filter_map(|rest| Some(rest.split_once('"')?.0.to_owned()))
+        .collect();
+    assert!(!sources.is_empty());
+    for (text, path) in ["framework", "reports", "xtask"].map(texts).concat() {
+        for name in &sources {
+            assert!(!text.contains(name), "{} names {name}", path.display());
+        }
+    }
+}
+
 /// The documents give the same list.
 #[test]
 fn documents_name_the_files_to_touch() {

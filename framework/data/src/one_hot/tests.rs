@@ -100,7 +100,7 @@ fn a_limit_and_made_data_have_categories_too() {
     let data = load(TREES, |r| r.limit = 4).unwrap();
     assert_eq!(data.features.nrows(), 4);
     assert_eq!(names(&data)[1..4], ["tree=elm", "tree=oak", "soil=1"]);
-    // Embedded numbers, and texts of a fleet that is made.
+    // Embedded numbers, and texts that are made.
     let mut request = DatasetRequest::new(DatasetSource::Manifest("wine-quality".into()), 1);
     let all = Dataset::load(&request).unwrap();
     request.one_hot = vec!["alcohol".into()];
@@ -111,10 +111,11 @@ fn a_limit_and_made_data_have_categories_too() {
         data.columns
     );
     assert!(data.columns.contains(&"alcohol=9.4".to_owned()));
-    let mut request = DatasetRequest::new(DatasetSource::Manifest("fleet".into()), 1);
+    let folder = tempfile::tempdir().unwrap();
+    let mut request = crate::tests::source::letters(folder.path(), "");
     let label = Dataset::load(&request).unwrap().labels.pop().unwrap();
     request.one_hot = vec![label.name.clone()];
-    request.limit = 60;
+    request.limit = 20;
     let data = Dataset::load(&request).unwrap();
     let first = &label.values[data.train[0]];
     let column = format!("{}={first}", label.name);

@@ -360,8 +360,10 @@ fn options_to_blame_are_named() {
     check(|r| r.drop_columns = vec!["a".into()], Some("drop_columns"));
     check(|r| r.target = Some("y".into()), Some("labels"));
     check(|r| r.positive = Some("7".into()), Some("positive"));
-    check(|r| r.devices = Some(40), Some("devices"));
-    check(|r| r.generator_seed = Some(4), Some("generator_seed"));
+    check(
+        |r| r.source_options = [("rows".into(), 40)].into(),
+        Some("rows"),
+    );
     check(|r| r.source = other("/nowhere/x.csv"), Some("path"));
     check(|r| r.source = other("/nowhere/x.png"), Some("path"));
     check(|r| r.source = named("nosuch"), Some("use"));
@@ -370,7 +372,7 @@ fn options_to_blame_are_named() {
         Some("delimiter"),
     );
     check(
-        |r| (r.source, r.missing_marker) = (named("fleet"), Some("9".into())),
+        |r| (r.source, r.missing_marker) = (named("iris-virginica"), Some("9".into())),
         Some("missing_marker"),
     );
     let unclassed = |r: &mut DatasetRequest| {

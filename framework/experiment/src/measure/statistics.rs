@@ -3,19 +3,15 @@
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha20Rng;
 
+use hexperiment_data::transform;
+
 /// Resamples of each bootstrap (Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993,
 /// section 13.3: 1000 and more for percentile intervals).
 const RESAMPLES: usize = 2000;
 
 /// The median; NaN of nothing.
 pub fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    match sorted.len() {
-        0 => f64::NAN,
-        n if n % 2 == 1 => sorted[n / 2],
-        n => 0.5 * (sorted[n / 2 - 1] + sorted[n / 2]),
-    }
+    transform::median(values.iter().copied()).unwrap_or(f64::NAN)
 }
 
 /// A median with a bootstrap 95 % interval.

@@ -1,6 +1,7 @@
 //! Logistic regression, trained in clear.
 
 use linfa::prelude::*;
+use linfa_linalg::cholesky::SolveCInplace as _;
 use ndarray::{Array1, Array2, Axis};
 
 use super::LinearModel;
@@ -233,38 +234,17 @@ fn penalised_loss(
 
 /// Solves `a x = b` for a symmetric positive definite `a`, by Cholesky's decomposition; `None`
 /// if it is not.
-pub fn solve(mut a: Array2<f64>, mut b: Array1<f64>) -> Option<Array1<f64>> {
-    let n = b.len();
-    for j in 0..n {
-        for k in 0..j {
-            let l = a[[j, k]];
-            for i in j..n {
-                a[[i, j]] -= a[[i, k]] * l;
-            }
-        }
-        let pivot = a[[j, j]];
-        if pivot.is_nan() || pivot <= 0.0 {
-            return None;
-        }
-        let root = pivot.sqrt();
-        for i in j..n {
-            a[[i, j]] /= root;
-        }
-    }
-    for i in 0..n {
-        let known: f64 = (0..i).map(|k| a[[i, k]] * b[k]).sum();
-        b[i] = (b[i] - known) / a[[i, i]];
-    }
-    for i in (0..n).rev() {
-        let known: f64 = (i + 1..n).map(|k| a[[k, i]] * b[k]).sum();
-        b[i] = (b[i] - known) / a[[i, i]];
-    }
-    Some(b)
+pub fn solve(mut a: Array2<f64>, b: Array1<f64>) -> Option<Array1<f64>> {
+    let x = a.solvec_into(b.insert_axis(Axis(1))).ok()?;
+    let x = x.remove_axis(Axis(1));
+    // The library takes a pivot that is no number for a positive one.
+    x.iter().all(|x| x.is_finite()).then_some(x)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ndarray::array;
 
     /// Two overlapping clouds, by a small generator of our own.
     fn clouds(n: usize, positives: usize) -> (Array2<f64>, Array1<f64>) {
@@ -298,6 +278,18 @@ mod tests {
         for (x, y) in a.weights.iter().zip(&b.weights) {
             assert!((x - y).abs() < tolerance, "{a:?} {b:?}");
         }
+    }
+
+    #[test]
+    fn positive_definite_systems_are_solved_and_others_are_none() {
+        let a = array![[25.0, 15.0, -5.0], [15.0, 18.0, 0.0], [-5.0, 0.0, 11.0]];
+        let expect = array![1.0, -2.0, 3.0];
+        let x = solve(a.clone(), a.dot(&expect)).unwrap();
+        assert!((&x - &expect).iter().all(|d| d.abs() < 1e-12), "{x}");
+        let b = Array1::ones(2);
+        assert_eq!(solve(array![[1.0, 2.0], [2.0, 1.0]], b.clone()), None);
+        assert_eq!(solve(Array2::zeros((2, 2)), b.clone()), None);
+        assert_eq!(solve(array![[1.0, 0.0], [0.0, f64::NAN]], b), None);
     }
 
     #[test]

@@ -6,13 +6,13 @@ use std::path::Path;
 use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 
-use super::LinearModel;
+use super::{LinearModel, Settings};
 use crate::TaskError;
-use crate::encode::{EncodedTable, moved};
+use crate::encode::EncodedTable;
 use hexperiment_data::Partition;
 use hexperiment_data::transform::Standardizer;
 use hexperiment_diagnostics::{files, printable};
-use hexperiment_program::{Column, Interval};
+use hexperiment_program::Interval;
 
 /// The largest clip that an option takes: one that nothing reaches counts as this.
 const LARGEST_CLIP: f64 = 1e6;
@@ -150,14 +150,28 @@ impl SavedModel {
         self.bias() + terms.map(|(s, x)| s.factor() * x).sum::<f64>()
     }
 
+    /// The model in a file with a partition's table as it wants it, for tasks that train one else: its
+    /// columns and its clip hold, so that none may be selected.
+    pub fn load_for(
+        path: &Path,
+        partition: &Partition,
+        settings: Settings,
+    ) -> Result<(Self, EncodedTable), TaskError> {
+        if settings.features > 0 {
+            return Err(TaskError::Options(format!(
+                "`features = {}` selects features, `model` has its own; give one of them",
+                settings.features
+            )));
+        }
+        let saved = Self::load(path)?;
+        let table = saved.encode(partition, settings.encoding.range_margin)?;
+        Ok((saved, table))
+    }
+
     /// A partition's columns as the model wants them, with the training part's ranges, widened
     /// by `range_margin` of their width, as public ranges. A category that these data do not show, of
     /// a column of which they show others, is 0 throughout. Fails where another column is not there,
     /// or has gaps.
-    #[expect(
-        clippy::too_many_lines,
-        reason = "columns are found, standardised and bounded in this order"
-    )]
     pub fn encode(
         &self,
         partition: &Partition,
@@ -217,59 +231,31 @@ impl SavedModel {
                 high: (self.clip - s.mean) / s.deviation,
             })
             .collect();
-        let within = |mut table: Array2<f64>, limits: &[Interval]| {
-            for (mut column, limit) in table.columns_mut().into_iter().zip(limits) {
-                column.mapv_inplace(|x| limit.clamp(x));
-            }
-            table
-        };
-        let train = within(standardizer.apply(&train), &limits);
-        let unclipped = standardizer.apply(&test);
-        let test = within(unclipped.clone(), &limits);
-        let ranges: Vec<Interval> = train
-            .columns()
-            .into_iter()
-            .zip(&limits)
-            .map(|(column, limit)| {
-                let hull = Interval::hull(column.iter().copied()).unwrap_or(Interval::point(0.0));
-                let wide = hull.padded((range_margin * hull.width()).max(1e-3));
-                Interval::new(wide.low.max(limit.low), wide.high.min(limit.high))
-            })
-            .collect();
-        let encrypted = within(test.clone(), &ranges);
-        let mut notes = vec![format!(
+        let names: Vec<String> = self.sensors.iter().map(|s| s.name.clone()).collect();
+        let parts = [&train, &test];
+        let (mut table, [_, far]) =
+            EncodedTable::within(parts, standardizer, &names, &limits, range_margin);
+        table.notes.push(format!(
             "a saved model of {} columns: nothing is trained",
             self.sensors.len()
-        )];
+        ));
         let absent = self.sensors.iter().zip(&places);
         let absent = absent.filter(|(_, place)| place.is_none());
         let absent: Vec<String> = absent.map(|(s, _)| format!("`{}`", s.name)).collect();
         if !absent.is_empty() {
-            notes.push(format!(
+            table.notes.push(format!(
                 "categories that no training row of these data has, and so 0 in every row: {}",
                 absent.join(", ")
             ));
         }
-        let far = moved(&unclipped, &test);
         if far > 0 {
-            notes.push(format!(
+            table.notes.push(format!(
                 "beyond the saved model's clip, and moved there, in clear too: {far} of {} test \
                  values",
-                test.len()
+                table.test.len()
             ));
         }
-        let columns = self.sensors.iter().zip(&ranges).map(|(s, range)| Column {
-            name: s.name.clone(),
-            range: *range,
-        });
-        Ok(EncodedTable {
-            columns: columns.collect(),
-            train,
-            test,
-            encrypted,
-            standardizer,
-            notes,
-        })
+        Ok(table)
     }
 
     /// The lowest and the highest score of rows within the clip.

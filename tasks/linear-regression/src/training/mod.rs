@@ -16,7 +16,7 @@ use hexperiment_task::linear_model::training::{most_that_fit, scored_in_the_clea
 use hexperiment_task::linear_model::{Features, Settings};
 use hexperiment_task::metrics;
 use hexperiment_task::session::Session;
-use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError};
+use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError, vector_length};
 use ndarray::{Array2, Axis};
 
 use crate::train;
@@ -49,13 +49,7 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
             "Training: steps of `gradient`, times the mean gradient on standardised features. Below \
              2 divided by the largest eigenvalue of the features' correlations.",
         ),
-        OptionSpec::integer(
-            "vector_length",
-            8..=1 << 20,
-            1 << 14,
-            "Training: elements of a vector at most, a power of two; more rows take more vectors. A \
-             CKKS ciphertext holds 16384 at most.",
-        ),
+        vector_length::option(),
         OptionSpec::integer(
             "parties",
             0..=1000,

@@ -1,5 +1,6 @@
 //! A training part and a test part, and what training in clear makes of them.
 
+use hexperiment_data::folds::{self, TooFewRows};
 use hexperiment_data::{Dataset, transform};
 use hexperiment_task::encode::EncodedTable;
 use hexperiment_task::linear_model::training::OddSigmoid;
@@ -8,9 +9,6 @@ use hexperiment_task::linear_model::{
 };
 use hexperiment_task::{PrepareRequest, TaskError};
 use ndarray::{Array1, s};
-use rand::SeedableRng as _;
-use rand::seq::SliceRandom as _;
-use rand_chacha::ChaCha20Rng;
 
 use super::descent::{LARGEST_WEIGHT, Path, Schedule, SignedRows};
 use super::hessian;
@@ -77,48 +75,36 @@ pub(crate) fn prepare(
 }
 
 /// Deals the rows of both parts into folds by the seed, classes in equal shares.
-fn deal(data: &Dataset, folds: usize, seed: u64) -> Result<Vec<Dataset>, TaskError> {
+fn deal(data: &Dataset, count: usize, seed: u64) -> Result<Vec<Dataset>, TaskError> {
     let Some(target) = &data.target else {
         // Says what is missing.
         data.partition()?;
         return Ok(vec![data.clone()]);
     };
-    let mut random = ChaCha20Rng::seed_from_u64(seed);
-    let mut fold_of = vec![usize::MAX; data.features.nrows()];
-    for positive in [true, false] {
-        let rows = data.train.iter().chain(&data.test).copied();
-        let mut rows: Vec<usize> = rows
-            .filter(|row| (target.values[*row] > 0.5) == positive)
-            .collect();
-        if rows.len() < folds {
-            let class = u8::from(positive);
-            return Err(TaskError::data(
-                format!(
-                    "{} rows have the target {class}, for {folds} folds",
-                    rows.len()
-                ),
-                "lower `folds` under [task], or use more rows",
-            ));
-        }
-        rows.sort_unstable();
-        rows.shuffle(&mut random);
-        for (place, row) in rows.into_iter().enumerate() {
-            fold_of[row] = place % folds;
-        }
-    }
-    let of = |keep: &dyn Fn(usize) -> bool| -> Vec<usize> {
-        let all = fold_of.iter().enumerate();
-        all.filter(|(_, f)| **f != usize::MAX && keep(**f))
-            .map(|(row, _)| row)
-            .collect()
-    };
-    Ok((0..folds)
-        .map(|fold| Dataset {
-            train: of(&|f| f != fold),
-            test: of(&|f| f == fold),
+    let mut rows: Vec<usize> = data.train.iter().chain(&data.test).copied().collect();
+    rows.sort_unstable();
+    let (positives, negatives) = rows.into_iter().partition(|row| target.values[*row] > 0.5);
+    let dealt = folds::stratified(vec![positives, negatives], count, seed).map_err(|few| {
+        let TooFewRows { class, rows } = few;
+        TaskError::data(
+            format!(
+                "{rows} rows have the target {}, for {count} folds",
+                1 - class
+            ),
+            "lower `folds` under [task], or use more rows",
+        )
+    })?;
+    let fold = |(fold, test): (usize, &Vec<usize>)| {
+        let others = dealt.iter().enumerate().filter(|(other, _)| *other != fold);
+        let mut train: Vec<usize> = others.flat_map(|(_, rows)| rows).copied().collect();
+        train.sort_unstable();
+        Dataset {
+            train,
+            test: test.clone(),
             ..data.clone()
-        })
-        .collect())
+        }
+    };
+    Ok(dealt.iter().enumerate().map(fold).collect())
 }
 
 impl Fold {

@@ -1,8 +1,8 @@
 //! What training can be told.
 
 use hexperiment_scheme::options::{OptionSpec, Options};
-use hexperiment_task::TaskError;
 use hexperiment_task::linear_model;
+use hexperiment_task::{TaskError, vector_length};
 
 use crate::decision::Rule;
 
@@ -77,13 +77,7 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
             "Training: the polynomial is fitted on so far either side of 0, and no inner product \
              may leave it; 0 to derive it from a rehearsal in clear.",
         ),
-        OptionSpec::integer(
-            "vector_length",
-            8..=1 << 20,
-            1 << 14,
-            "Training: elements of a vector at most, a power of two; more rows take more vectors. A \
-             CKKS ciphertext holds 16384 at most.",
-        ),
+        vector_length::option(),
         OptionSpec::integer(
             "parties",
             0..=1000,

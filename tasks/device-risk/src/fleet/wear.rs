@@ -194,7 +194,8 @@ impl Random {
         self.0.random_range(low..=high)
     }
 
-    /// Of mean 0 and deviation 1 (Box and Muller 1958).
+    /// Of mean 0 and deviation 1 (Box and Muller 1958). Not a library's, whose draws would be others:
+    /// a seed has meant one fleet since there are fleets, and results are compared by it.
     pub(super) fn normal(&mut self) -> f64 {
         let radius = (2.0 * self.exponential()).sqrt();
         radius * (std::f64::consts::TAU * self.share()).cos()

@@ -10,16 +10,21 @@
 mod reports;
 mod wear;
 
-use super::csv_table::Columns;
+use hexperiment_data::inventory;
+use hexperiment_data::registry::{
+    SourceOption, SourceOptions, Table, TableSource, TableSourcePlugin,
+};
 use hexperiment_diagnostics::Complaint;
 use wear::Life;
 
+inventory::submit! { TableSourcePlugin(&Fleet) }
+
 /// What manifests call it.
-pub(super) const NAME: &str = "generated:fleet";
+const NAME: &str = "generated:fleet";
 
 /// The least and the most devices. Fewer leave a part without one of the three classes more
 /// often than not.
-pub const DEVICES: std::ops::RangeInclusive<u64> = 30..=1_000_000;
+const DEVICES: std::ops::RangeInclusive<u64> = 30..=1_000_000;
 
 /// The column that holds the state: 0 healthy, 1 drifting, 2 failing.
 const TARGET: &str = "risk";
@@ -27,20 +32,51 @@ const TARGET: &str = "risk";
 /// The devices of a manifest that does not say.
 const USUAL_DEVICES: u64 = 100;
 
+const OPTIONS: [SourceOption; 2] = [
+    SourceOption {
+        name: "devices",
+        least: *DEVICES.start(),
+        most: *DEVICES.end(),
+        doc: "Devices of a fleet that is made (`use = \"fleet\"`); overrides the manifest's. Each of \
+              its three classes, the rarest a tenth, needs some for training and for testing.",
+    },
+    SourceOption {
+        name: "generator_seed",
+        least: 0,
+        most: i64::MAX as u64,
+        doc: "The seed that a fleet is made from; overrides the manifest's.",
+    },
+];
+
+/// The source of data.
+struct Fleet;
+
+impl TableSource for Fleet {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn options(&self) -> &'static [SourceOption] {
+        &OPTIONS
+    }
+
+    fn table(&self, options: &SourceOptions, place: &str) -> Result<Table, Complaint> {
+        let of = |option: &SourceOption| options.get(option.name).copied();
+        let [devices, seed] = OPTIONS.each_ref().map(of);
+        Ok(Order::new(devices, seed, place)?.table())
+    }
+}
+
 /// How many devices, made from which seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Order {
+struct Order {
     devices: u64,
     seed: u64,
 }
 
 impl Order {
     /// Of what an experiment or a manifest says; `place` is for messages.
-    pub(super) fn new(
-        devices: Option<u64>,
-        seed: Option<u64>,
-        place: &str,
-    ) -> Result<Self, Complaint> {
+    fn new(devices: Option<u64>, seed: Option<u64>, place: &str) -> Result<Self, Complaint> {
         let devices = devices.unwrap_or(USUAL_DEVICES);
         if !DEVICES.contains(&devices) {
             let (least, most) = (DEVICES.start(), DEVICES.end());
@@ -62,7 +98,7 @@ impl Order {
 
     /// The fleet as a table: a row for each device. A device depends on the seed and its number
     /// only, so that a larger fleet of one seed begins with the smaller one.
-    pub(super) fn columns(self) -> Columns {
+    fn table(self) -> Table {
         let mut texts = reports::TEXTS.map(|name| (name.to_owned(), Vec::new()));
         let mut numbers: Vec<(String, Vec<f64>)> = reports::NUMBERS
             .iter()
@@ -83,11 +119,10 @@ impl Order {
                 column.push(*x);
             }
         }
-        Columns {
+        Table {
             numbers,
             texts: texts.into(),
-            lines: (1..=self.devices as usize).collect(),
-            ..Columns::default()
+            ..Table::default()
         }
     }
 }
@@ -96,13 +131,13 @@ impl Order {
 mod tests {
     use super::*;
 
-    fn fleet(devices: u64, seed: u64) -> Columns {
+    fn fleet(devices: u64, seed: u64) -> Table {
         Order::new(Some(devices), Some(seed), "fleet")
             .unwrap()
-            .columns()
+            .table()
     }
 
-    fn column<'a>(fleet: &'a Columns, name: &str) -> &'a [f64] {
+    fn column<'a>(fleet: &'a Table, name: &str) -> &'a [f64] {
         &fleet.numbers.iter().find(|(n, _)| n == name).unwrap().1
     }
 
