@@ -28,10 +28,11 @@ pub use settings::Setting;
 
 use crate::record::Cell;
 use hexperiment_data::manifest::Manifest;
-use hexperiment_data::{DatasetRequest, DatasetSource, MissingPolicy, SplitKind};
+use hexperiment_data::{DatasetRequest, DatasetSource};
 use hexperiment_diagnostics::{Complaint, Complaints, files, printable};
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_scheme::security::SecurityDemand;
+use sections::MissingTarget;
 use settings::Place;
 
 /// A checked experiment. All that it says is possible; later code does not check again.
@@ -384,8 +385,6 @@ impl Experiment {
                 .collect(),
             _ => vec![],
         };
-        // The choices of the section are the names that serde knows.
-        let named = |key: &str| options.text(key).ok().map(serde_json::Value::from);
         let source = match text("path") {
             Some(path) => DatasetSource::File(folder.join(path)),
             None => DatasetSource::Manifest(text("use").unwrap_or_default()),
@@ -398,11 +397,14 @@ impl Experiment {
             positive: text("positive"),
             delimiter: text("delimiter").and_then(|text| text.chars().next()),
             missing_marker: text("missing_marker"),
-            missing: named("missing").and_then(|v| serde_json::from_value::<MissingPolicy>(v).ok()),
-            drop_missing_targets: text("missing_target").map(|t| t == "drop-rows"),
+            missing: options.choice("missing").ok(),
+            drop_missing_targets: options
+                .choice("missing_target")
+                .ok()
+                .map(|rows: MissingTarget| rows == MissingTarget::DropRows),
             balance: options.flag("balance").unwrap_or(false),
             test_fraction: options.number("test_fraction").unwrap_or(0.3),
-            split: named("split").and_then(|v| serde_json::from_value::<SplitKind>(v).ok()),
+            split: options.choice("split").ok(),
             limit: options.integer("limit").unwrap_or(0) as usize,
             devices: options.integer("devices").ok().map(i64::unsigned_abs),
             generator_seed: options

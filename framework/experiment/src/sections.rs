@@ -1,7 +1,19 @@
 //! The sections of an experiment file, as lists of options.
 
 use hexperiment_data::fleet::DEVICES;
+use hexperiment_data::{MissingPolicy, SplitKind};
 use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue};
+use strum::{EnumString, IntoStaticStr, VariantNames};
+
+use crate::record::Clock;
+
+/// What is done about rows without a target.
+#[derive(Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum MissingTarget {
+    Refuse,
+    DropRows,
+}
 
 /// `[experiment]`
 pub fn experiment() -> Vec<OptionSpec> {
@@ -19,7 +31,7 @@ pub fn experiment() -> Vec<OptionSpec> {
 /// `[dataset]`
 #[expect(clippy::too_many_lines, reason = "a table of options")]
 pub fn dataset() -> Vec<OptionSpec> {
-    use OptionKind::{Choice, Text, TextList};
+    use OptionKind::{Text, TextList};
     vec![
         OptionSpec::new("use", Text, "The name of a manifest; `list` shows them."),
         OptionSpec::new(
@@ -71,13 +83,13 @@ pub fn dataset() -> Vec<OptionSpec> {
         ),
         OptionSpec::new(
             "missing",
-            Choice(&["refuse", "drop-rows", "complete-rows", "median", "keep"]),
+            OptionKind::choice::<MissingPolicy>(),
             "What to do about missing values; `complete-rows` drops rows as `drop-rows` does, but also \
              for gaps in columns left out; `median` is the training part's.",
         ),
         OptionSpec::new(
             "missing_target",
-            Choice(&["refuse", "drop-rows"]),
+            OptionKind::choice::<MissingTarget>(),
             "What to do about rows without a target; if left out, they are dropped where `missing` \
              drops rows, else refused.",
         ),
@@ -94,7 +106,7 @@ pub fn dataset() -> Vec<OptionSpec> {
         ),
         OptionSpec::new(
             "split",
-            Choice(&["random", "stratified", "chronological"]),
+            OptionKind::choice::<SplitKind>(),
             "How rows are dealt; overrides the manifest's.",
         ),
         OptionSpec::integer(
@@ -174,8 +186,7 @@ pub fn run() -> Vec<OptionSpec> {
         ),
         OptionSpec::choice(
             "rank_by",
-            &["wall", "cpu"],
-            "wall",
+            Clock::default(),
             "The clock of tables and rankings: wall time, or the CPU time of all threads, which other \
              programs on a busy machine change less.",
         ),

@@ -12,7 +12,7 @@ use super::Experiment;
 use hexperiment_data::{DatasetSource, MissingPolicy, SplitKind};
 use hexperiment_program::Refusal;
 use hexperiment_program::lower::Capabilities;
-use hexperiment_scheme::options::{OptionSpec, Options};
+use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue, Options};
 use hexperiment_scheme::registry;
 use hexperiment_scheme::registry::{LeftOutScheme, SchemePlugin};
 use hexperiment_scheme::{Circuit, CompileRequest, Scheme, SchemeError, SchemeManifest};
@@ -54,7 +54,12 @@ impl Task for TwoOptions {
     fn manifest(&self) -> TaskManifest {
         let options = vec![
             OptionSpec::integer("features", 1..=60, 9, "How many."),
-            OptionSpec::choice("output", &["logit", "class"], "logit", "What comes back."),
+            OptionSpec::new(
+                "output",
+                OptionKind::Choice(&["logit", "class"]),
+                "What comes back.",
+            )
+            .default(OptionValue::Text("logit".into())),
         ];
         TaskManifest {
             name: "try-task",
