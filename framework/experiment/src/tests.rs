@@ -111,7 +111,7 @@ fn refused(text: &str, words: &[&str]) {
 
 #[track_caller]
 fn ids(text: &str, expect: &[&str]) {
-    let cells = parse(text).cells();
+    let cells = parse(text).cells().to_vec();
     assert_eq!(
         cells.iter().map(|c| c.cell.id.as_str()).collect::<Vec<_>>(),
         expect
@@ -121,8 +121,11 @@ fn ids(text: &str, expect: &[&str]) {
 #[test]
 fn defaults_are_filled_in() {
     let e = parse(&sound(""));
-    assert_eq!((e.repetitions(), e.warmup(), e.seed()), (10, 1, 73));
-    assert_eq!(e.memory_limit(), None);
+    assert_eq!(
+        (e.run().repetitions, e.run().warmup, e.run().seed),
+        (10, 1, 73)
+    );
+    assert_eq!(e.run().memory_limit, None);
     let cells = e.cells();
     let cell = &cells[0];
     assert_eq!((cells.len(), cell.cell.id.as_str()), (1, "try-wide"));
@@ -155,9 +158,12 @@ fn what_is_given_arrives() {
     let run = "[run]\nsecurity_bits = 192\nrepetitions = 3\nwarmup = 0\nthreads = 2\ntime_limit = \"90s\"\n\
                memory_limit = \"8GiB\"\nseed = 5\n";
     let e = parse(&[ABOUT, data, TASK, SCHEME, run].concat());
-    assert_eq!((e.repetitions(), e.warmup(), e.seed()), (3, 0, 5));
     assert_eq!(
-        (e.time_limit(), e.memory_limit()),
+        (e.run().repetitions, e.run().warmup, e.run().seed),
+        (3, 0, 5)
+    );
+    assert_eq!(
+        (e.run().time_limit, e.run().memory_limit),
         (Duration::from_secs(90), Some(8 << 30))
     );
     let cells = e.cells();
@@ -205,7 +211,9 @@ fn weak_parameters_need_a_word() {
             "NIST",
         ],
     );
-    let cells = parse(&sound(&format!("{weak}insecure = true\n"))).cells();
+    let cells = parse(&sound(&format!("{weak}insecure = true\n")))
+        .cells()
+        .to_vec();
     assert_eq!(
         (cells[0].security.bits, cells[0].security.insecure),
         (80, true)

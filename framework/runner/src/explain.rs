@@ -100,12 +100,13 @@ fn offending(message: &str, task: &str) -> Option<&'static str> {
 pub(crate) fn cells(experiment: &Experiment, only: Option<&str>) -> Result<Vec<CellPlan>, String> {
     let cells = experiment.cells();
     let Some(only) = only else {
-        return Ok(cells);
+        return Ok(cells.to_vec());
     };
     let ids: Vec<String> = cells.iter().map(|c| c.cell.id.clone()).collect();
     let chosen: Vec<CellPlan> = cells
-        .into_iter()
+        .iter()
         .filter(|c| c.cell.id == only || c.cell.label == only)
+        .cloned()
         .collect();
     if chosen.is_empty() {
         let problem = format!("there is no cell `{only}`");
@@ -161,8 +162,8 @@ fn one(file: &Path, only: Option<&str>, settings: &[Setting], view: View) -> Res
     check_input(&experiment, &plans, &mut Loaded::default())?;
     give_memory_back();
     let mut examiner = Examiner {
-        limit: experiment.time_limit(),
-        memory_limit: experiment.memory_limit(),
+        limit: experiment.run().time_limit,
+        memory_limit: experiment.run().memory_limit,
         view,
         process: None,
     };

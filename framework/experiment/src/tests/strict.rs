@@ -121,7 +121,7 @@ fn names_and_labels_fit_in_folders_and_tables() {
 #[test]
 fn cells_have_printable_names() {
     let text = sound("[matrix]\n\"dataset.missing_marker\" = [\"x\", \"\\u001b]0;\\n\"]\n");
-    let cells = parse(&text).cells();
+    let cells = parse(&text).cells().to_vec();
     assert_eq!(cells[0].cell.id, "try-wide/missing_marker=x");
     assert_eq!(
         cells[1].cell.id,
