@@ -130,9 +130,11 @@ impl Experiment {
 
     /// A complaint about the value that an option has in a cell, as `dataset.target`: with the line
     /// where it is given, in `[matrix]` or in its section. Of several options it is about the first that
-    /// is given; if none is, it has the line of the first one's section, and is about no option.
+    /// the matrix varies, else the first that is given; if none is, it has the line of the first one's
+    /// section, and is about no option.
     pub fn complaint(&self, plan: &CellPlan, options: &[&str], problem: &str) -> Complaint {
-        let given = options.iter().find(|o| self.places.contains_key(**o));
+        let varied = options.iter().find(|o| plan.cell.point.contains_key(**o));
+        let given = varied.or_else(|| options.iter().find(|o| self.places.contains_key(**o)));
         let place = match given {
             None => options.first().and_then(|option| self.given_at(option)),
             Some(option) => {
@@ -167,10 +169,20 @@ impl Experiment {
     }
 
     /// Complaints of a cell's data as those of the file that asks for them: what is wrong with the
-    /// value of an option stands where that is given.
-    pub fn blame(&self, plan: &CellPlan, complaints: Complaints) -> Complaints {
+    /// value of an option stands where that is given. What no value of the matrix is blamed for,
+    /// `culprit` is, a key of the matrix.
+    pub fn blame(
+        &self,
+        plan: &CellPlan,
+        complaints: Complaints,
+        culprit: Option<&str>,
+    ) -> Complaints {
         let blamed = |complaint: Complaint| {
-            let Some(option) = complaint.option else {
+            let named = complaint.option.map(|option| format!("dataset.{option}"));
+            let is_varied = |option: &String| plan.cell.point.contains_key(option);
+            let varied = named.clone().filter(is_varied);
+            let culprit = || culprit.map(str::to_owned);
+            let Some(option) = varied.or_else(culprit).or(named) else {
                 return complaint;
             };
             let place = match complaint.line {
@@ -180,7 +192,7 @@ impl Experiment {
             let problem = format!("{place}: {}", complaint.message);
             Complaint {
                 help: complaint.help,
-                ..self.complaint(plan, &[&format!("dataset.{option}")], &problem)
+                ..self.complaint(plan, &[&option], &problem)
             }
         };
         Complaints(complaints.0.into_iter().map(blamed).collect())

@@ -1,100 +1,21 @@
 //! `explain` and `check`: all that happens before a key is made.
 
-use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hexperiment_data::Dataset;
-use hexperiment_diagnostics::{Complaint, Complaints, printable};
+use hexperiment_diagnostics::{Complaint, printable};
 use hexperiment_experiment::record::{Cell, Status};
 use hexperiment_experiment::{CellPlan, Experiment, Setting};
 use hexperiment_scheme::security::{Protection, Security};
-use hexperiment_task::TaskError;
 
-use crate::cell::{Compiled, Stop, compile, failed, give_memory_back, parameters, prepare};
+use crate::cell::{Compiled, Stop, compile, failed, give_memory_back, parameters};
+use crate::input::{Loaded, check_input};
 use crate::out::{say, tell};
 use crate::process::{CellProcess, End};
 use crate::protocol::{Examine, FromCell, ToCell, View};
 use crate::{child, plugins};
-
-/// Data sets that were read, by what was asked for.
-#[derive(Default)]
-pub(crate) struct Loaded(HashMap<String, Dataset>);
-
-impl Loaded {
-    /// The data of a cell, read once.
-    pub(crate) fn get(&mut self, plan: &CellPlan) -> Result<&Dataset, Complaints> {
-        let key = format!("{:?}", plan.dataset);
-        if !self.0.contains_key(&key) {
-            self.0.insert(key.clone(), Dataset::load(&plan.dataset)?);
-        }
-        Ok(&self.0[&key])
-    }
-}
-
-/// Whether the task can be had with its options and data: what is wrong with these is told once,
-/// before anything is run, and not by every cell. What goes wrong besides is a cell's own.
-pub(crate) fn check_input(
-    experiment: &Experiment,
-    plans: &[CellPlan],
-    loaded: &mut Loaded,
-) -> Result<(), String> {
-    let mut seen = HashSet::new();
-    for plan in plans {
-        let asked = (
-            &plan.cell.task,
-            &plan.task_options,
-            &plan.dataset,
-            plan.seed,
-        );
-        if !seen.insert(format!("{asked:?}")) {
-            continue;
-        }
-        let data = loaded.get(plan);
-        let data = data.map_err(|e| experiment.blame(plan, e).to_string())?;
-        match prepare(plan, data) {
-            Err(TaskError::Data { problem, help }) => {
-                let problem = format!("{}: {problem}", data.place());
-                let source = ["dataset.use", "dataset.path"];
-                let complaint = experiment.complaint(plan, &source, &problem);
-                return Err(complaint.help(help).to_string());
-            }
-            Err(TaskError::Value {
-                options,
-                problem,
-                help,
-            }) => {
-                let complaint = experiment.complaint(plan, options, &problem);
-                return Err(complaint.help(help).to_string());
-            }
-            Err(TaskError::Options(message)) => {
-                let option = offending(&message, &plan.cell.task);
-                let option = option.map_or_else(|| "task".into(), |o| format!("task.{o}"));
-                let help = format!("`list` shows the options of `{}`", plan.cell.task);
-                let complaint = experiment.complaint(plan, &[&option], &message);
-                return Err(complaint.help(help).to_string());
-            }
-            Ok(_) | Err(_) => {}
-        }
-    }
-    Ok(())
-}
-
-/// The option that a task complains of: the first that its words name, as in "`features = 9`".
-fn offending(message: &str, task: &str) -> Option<&'static str> {
-    let options = hexperiment_task::registry::task(task)
-        .ok()?
-        .manifest()
-        .options;
-    let spans = message.split('`').skip(1).step_by(2);
-    let mut names = spans.filter_map(|span| {
-        let word = span.split([' ', '=']).next()?;
-        options.iter().map(|o| o.name).find(|name| *name == word)
-    });
-    names.next()
-}
 
 /// The cells of an experiment, or the one called `only`.
 pub(crate) fn cells(experiment: &Experiment, only: Option<&str>) -> Result<Vec<CellPlan>, String> {

@@ -7,6 +7,7 @@ pub mod child;
 mod data;
 mod explain;
 mod folder;
+mod input;
 mod latest;
 mod list;
 mod out;

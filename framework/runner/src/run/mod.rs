@@ -22,8 +22,9 @@ use hexperiment_scheme::registry;
 
 use crate::SettingArguments;
 use crate::cell::give_memory_back;
-use crate::explain::{Loaded, cells, check_input, level};
+use crate::explain::{cells, level};
 use crate::folder::{RunFolder, now};
+use crate::input::{Loaded, check_input};
 use crate::latest;
 use crate::out::{say, tell};
 use crate::process::{CellProcess, End};
@@ -177,15 +178,14 @@ fn prepare(
 ) -> Result<Run, String> {
     progress.doing(&format!("{}: read data, prepare tasks", experiment.name()));
     let mut loaded = Loaded::default();
+    check_input(experiment, plans, &mut loaded)?;
     let mut data: Vec<dataset::Provenance> = Vec::new();
     for plan in plans {
-        let read = loaded.get(plan);
-        let read = read.map_err(|e| experiment.blame(plan, e).to_string())?;
+        let read = loaded.get(plan).map_err(|e| e.to_string())?;
         if !data.contains(&read.provenance) {
             data.push(read.provenance.clone());
         }
     }
-    check_input(experiment, plans, &mut loaded)?;
     drop(loaded);
     give_memory_back();
     Ok(header(experiment, plans, data))
