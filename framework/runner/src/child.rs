@@ -232,6 +232,7 @@ pub(crate) fn describe(status: ExitStatus) -> String {
 
 /// From now on this process is killed as soon as the one that started it is gone.
 #[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "a call of the system's C library")]
 pub fn die_with_parent() {
     // SAFETY: this prctl only sets a flag of the calling process; it touches no memory of ours.
     unsafe {

@@ -33,6 +33,7 @@ impl Stopwatch {
 
 /// User and system time of all threads of this process, in the nanoseconds that the system counts.
 #[cfg(unix)]
+#[expect(unsafe_code, reason = "a call of the system's C library")]
 fn cpu_time() -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,

@@ -19,7 +19,6 @@ enum MissingTarget {
 }
 
 /// What is asked for; paths are taken from `folder`, that of the file.
-#[expect(clippy::too_many_lines, reason = "a table of keys")]
 pub(super) fn read(keys: &mut Keys<'_>, folder: &Path, seed: u64) -> DatasetRequest {
     let name = keys.optional_text("use", "The name of a manifest; `list` shows them.");
     let path = keys.optional_text(

@@ -7,6 +7,7 @@ const WORDS: &str = "\ninterrupted; what was measured is kept: the same command 
 
 /// From now on. Where the signal is ignored, as behind `nohup`, it stays so.
 #[cfg(unix)]
+#[expect(unsafe_code, reason = "a call of the system's C library")]
 pub(super) fn say_how_to_go_on() {
     let handler = handle as extern "C" fn(libc::c_int);
     // SAFETY: the handler calls nothing that a handler may not call, and reads a constant.
@@ -23,6 +24,7 @@ pub(super) fn say_how_to_go_on() {}
 
 /// Says it, and lets the signal do what it does without a handler, once this returns.
 #[cfg(unix)]
+#[expect(unsafe_code, reason = "calls of the system's C library")]
 extern "C" fn handle(signal: libc::c_int) {
     // SAFETY: these three may be called in a handler (POSIX.1-2017, 2.4.3); the bytes are
     // constant. Where they cannot be written, there is nobody to tell.
