@@ -19,16 +19,47 @@ use hexperiment_scheme::{
 };
 use ndarray::Array2;
 use scheme_plaintext::Plaintext;
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 hexperiment_plugin_abi::export_scheme!(Faulty);
 
 struct Faulty;
 
+/// What goes wrong.
+#[derive(Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+enum Kind {
+    None,
+    Abort,
+    Exit,
+    Segfault,
+    Kill,
+    Panic,
+    Refuse,
+    Error,
+    Sleep,
+    Hoard,
+    Wait,
+    Chatter,
+    Wrong,
+    Nan,
+    Weak,
+}
+
+/// When it does.
+#[derive(Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+enum Moment {
+    Compile,
+    Keys,
+    Evaluate,
+}
+
 /// What goes wrong, and when.
 #[derive(Clone)]
 struct Fault {
-    name: String,
-    at: String,
+    kind: Kind,
+    at: Moment,
     /// Evaluations that go well before.
     after: i64,
 }
@@ -36,33 +67,34 @@ struct Fault {
 impl Fault {
     fn read(options: &Options) -> Result<Self, SchemeError> {
         Ok(Self {
-            name: options.text("fault")?.to_owned(),
-            at: options.text("at")?.to_owned(),
+            kind: options.choice("fault")?,
+            at: options.choice("at")?,
             after: options.integer("after")?,
         })
     }
 
     /// Goes wrong, if it is to do so here.
-    fn strike(&self, here: &str) -> Result<(), SchemeError> {
+    fn strike(&self, here: Moment) -> Result<(), SchemeError> {
         if self.at != here {
             return Ok(());
         }
-        match self.name.as_str() {
-            "abort" => std::process::abort(),
-            "exit" => std::process::exit(3),
-            "segfault" => signal("SEGV"),
-            "kill" => signal("KILL"),
+        match self.kind {
+            Kind::Abort => std::process::abort(),
+            Kind::Exit => std::process::exit(3),
+            Kind::Segfault => signal("SEGV"),
+            Kind::Kill => signal("KILL"),
             #[expect(clippy::panic, reason = "the tests want to see what becomes of it")]
-            "panic" => panic!("it was told to panic"),
-            "refuse" => return Err(Refusal::because("depth", "it was told to refuse").into()),
-            "error" => return Err(SchemeError::Foreign("it was told to err".into())),
-            "sleep" => loop {
+            Kind::Panic => panic!("it was told to panic"),
+            Kind::Refuse => return Err(Refusal::because("depth", "it was told to refuse").into()),
+            Kind::Error => return Err(SchemeError::Foreign("it was told to err".into())),
+            Kind::Sleep => loop {
                 std::thread::sleep(Duration::from_hours(1));
             },
-            "hoard" => hoard(),
-            "wait" => wait(),
-            "chatter" => println!("{{\"is\": no message, though it looks like one"),
-            _ => {}
+            Kind::Hoard => hoard(),
+            Kind::Wait => wait(),
+            Kind::Chatter => println!("{{\"is\": no message, though it looks like one"),
+            // These are of what comes back, or of the parameters.
+            Kind::None | Kind::Wrong | Kind::Nan | Kind::Weak => {}
         }
         Ok(())
     }
@@ -104,21 +136,8 @@ impl Scheme for Faulty {
             name: "faulty",
             doc: "Goes wrong as it is told to.",
             options: vec![
-                OptionSpec::choice(
-                    "fault",
-                    &[
-                        "none", "abort", "exit", "segfault", "kill", "panic", "refuse", "error",
-                        "sleep", "hoard", "wait", "chatter", "wrong", "nan", "weak",
-                    ],
-                    "none",
-                    "What goes wrong.",
-                ),
-                OptionSpec::choice(
-                    "at",
-                    &["compile", "keys", "evaluate"],
-                    "evaluate",
-                    "When it does.",
-                ),
+                OptionSpec::choice("fault", Kind::None, "What goes wrong."),
+                OptionSpec::choice("at", Moment::Evaluate, "When it does."),
                 OptionSpec::integer("after", 0..=1000, 0, "Evaluations that go well before."),
             ],
             ..Plaintext.manifest()
@@ -131,10 +150,10 @@ impl Scheme for Faulty {
 
     fn compile(&self, request: CompileRequest<'_>) -> Result<Box<dyn Circuit>, SchemeError> {
         let fault = Fault::read(request.options)?;
-        fault.strike("compile")?;
+        fault.strike(Moment::Compile)?;
         let inner = Plaintext.compile(request)?;
         let mut parameters = inner.parameters().clone();
-        if fault.name == "weak" {
+        if fault.kind == Kind::Weak {
             parameters.security = security::factoring(1024);
         }
         Ok(Box::new(FaultyCircuit {
@@ -161,7 +180,7 @@ impl Circuit for FaultyCircuit {
     }
 
     fn generate_keys(&self) -> Result<KeySet, SchemeError> {
-        self.fault.strike("keys")?;
+        self.fault.strike(Moment::Keys)?;
         let keys = self.inner.generate_keys()?;
         Ok(KeySet {
             evaluator: Box::new(FaultyEvaluator {
@@ -192,7 +211,7 @@ struct FaultyEvaluator {
 impl Evaluator for FaultyEvaluator {
     fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
         if self.evaluations.fetch_add(1, Ordering::Relaxed) >= self.fault.after {
-            self.fault.strike("evaluate")?;
+            self.fault.strike(Moment::Evaluate)?;
         }
         self.inner.evaluate(inputs)
     }
@@ -213,10 +232,11 @@ impl Decryptor for FaultyDecryptor {
         let mut table = self.inner.decrypt(output, ciphertexts)?;
         let strikes = self.decryptions.fetch_add(1, Ordering::Relaxed) >= self.fault.after;
         let row = table.nrows().saturating_sub(1).min(3);
-        match self.fault.name.as_str() {
-            "wrong" if strikes => table[[row, 0]] += 1.0,
-            "nan" if strikes => table[[row, 0]] = f64::NAN,
-            _ => {}
+        if strikes && self.fault.kind == Kind::Wrong {
+            table[[row, 0]] += 1.0;
+        }
+        if strikes && self.fault.kind == Kind::Nan {
+            table[[row, 0]] = f64::NAN;
         }
         Ok(table)
     }

@@ -1,5 +1,7 @@
 //! An allocator that notices sizes taken from hostile bytes.
 
+#![expect(unsafe_code, reason = "an allocator")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 
 /// Refuses what no case of the conformance suite needs: a size taken from hostile bytes ends the

@@ -8,14 +8,15 @@ use toml::de::{DeTable, DeValue};
 use super::matrix::{Varied, check_matrix};
 use super::parse::{Checker, Given, in_order, options};
 use super::plugins::{check_schemes, check_task};
-use super::rules::{BOTH, KEEP_ONE, check_dataset, check_name, check_run};
+use super::rules::{BOTH, KEEP_ONE, check_section, check_source};
+use super::sections::{About, Keys, RunSettings};
 use super::settings::{Edited, Place, Setting};
 use super::{Experiment, expect, sections};
 use hexperiment_data::manifest;
 use hexperiment_data::manifest::Manifest;
 use hexperiment_data::toml_text;
 use hexperiment_diagnostics::{Complaint, Complaints, printable};
-use hexperiment_scheme::options::{OptionSpec, OptionValue, Options};
+use hexperiment_scheme::options::{OptionSpec, OptionValue};
 
 const SECTIONS: [&str; 7] = [
     "experiment",
@@ -61,17 +62,19 @@ pub(super) fn check(
     });
     let about = required(&mut checker, root, "experiment", &sections::experiment());
     let dataset = required(&mut checker, root, "dataset", &sections::dataset());
-    check_name(&mut checker, &about);
-    check_dataset(&mut checker, &dataset, root);
+    check_source(&mut checker, &dataset, root);
     let run = match checker.table(root, "run") {
         Some((table, offset)) => checker.section("[run]", table, offset, &sections::run()),
         None => Given::new(),
     };
-    let (time_limit, memory_limit) = check_run(&mut checker, &run);
+    let given = [("experiment", &about), ("dataset", &dataset), ("run", &run)];
+    for (section, given) in given {
+        check_section(&mut checker, section, given);
+    }
     let task = check_task(&mut checker, root);
     let schemes = check_schemes(&mut checker, root);
-    let insecure = matches!(run.get("insecure"), Some((OptionValue::Flag(true), _)));
-    let matrix = check_matrix(&mut checker, root, task.as_ref(), &schemes, insecure);
+    let bases = given.map(|(section, given)| (section, options(&[], given)));
+    let matrix = check_matrix(&mut checker, root, task.as_ref(), &schemes, &bases.into());
     for varied in &matrix {
         let contradicts = (varied.key == "dataset.path" && dataset.contains_key("use"))
             || (varied.key == "dataset.use" && dataset.contains_key("path"));
@@ -95,29 +98,31 @@ pub(super) fn check(
         return Err(Complaints(checker.complaints));
     };
     let manifests = manifests(&checker, &dataset, &matrix);
-    let text_of = |key: &str| match about.get(key) {
-        Some((OptionValue::Text(t), _)) => t.clone(),
-        _ => String::new(),
-    };
     let places = places(&edited, root, &matrix);
-    let experiment = Experiment {
+    let mut run = options(&sections::run(), &run);
+    let settings_of_run = RunSettings::read(&mut Keys::of(&run));
+    // The one that depends on the machine is recorded, too.
+    run.set(
+        "threads",
+        OptionValue::Integer(settings_of_run.threads as i64),
+    );
+    let mut experiment = Experiment {
         file: file.to_owned(),
-        name: text_of("name"),
-        question: text_of("question"),
-        caveats: text_of("caveats"),
-        dataset: options(&sections::dataset(), dataset),
+        about: About::read(&mut Keys::of(&options(&[], &about))),
+        dataset: options(&sections::dataset(), &dataset),
         task,
         schemes,
         matrix: matrix.into_iter().map(Varied::into_values).collect(),
-        run: run_options(run),
-        time_limit,
-        memory_limit,
+        run,
+        run_settings: settings_of_run,
+        cells: vec![],
         expectations,
         manifests,
         places,
         text: edited.text().to_owned(),
         settings: settings.to_vec(),
     };
+    experiment.cells = experiment.expand();
     names_are_distinct(&experiment)?;
     Ok(experiment)
 }
@@ -127,7 +132,7 @@ pub(super) fn check(
 fn names_are_distinct(experiment: &Experiment) -> Result<(), Complaint> {
     let mut seen = BTreeSet::new();
     for plan in experiment.cells() {
-        if let Some(id) = seen.replace(plan.cell.id) {
+        if let Some(id) = seen.replace(&plan.cell.id) {
             let message = format!("found two cells called `{id}`, expected one of each name");
             let complaint = experiment.complaint_at(experiment.places.get("matrix"), message);
             return Err(complaint.help(
@@ -197,15 +202,6 @@ fn manifests(
         .collect()
 }
 
-/// The section [run], its default of `threads` that of this machine.
-fn run_options(given: Given) -> Options {
-    let mut run = options(&sections::run(), given);
-    if run.get("threads").is_none() {
-        run.set("threads", OptionValue::Integer(processors() as i64));
-    }
-    run
-}
-
 fn required(
     checker: &mut Checker<'_>,
     root: &DeTable<'_>,
@@ -223,9 +219,4 @@ fn required(
         Some((table, offset)) => checker.section(&format!("[{name}]"), table, offset, specs),
         None => Given::new(),
     }
-}
-
-/// Processors that this process may use.
-pub(super) fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

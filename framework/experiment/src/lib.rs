@@ -1,5 +1,6 @@
 //! Experiment files: parsed, checked, and expanded into cells.
 
+mod cells;
 mod check;
 mod expect;
 mod matrix;
@@ -18,37 +19,33 @@ pub mod verdict;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+pub use cells::CellPlan;
 pub use expect::Expectation;
 pub use schema::json_schema;
+pub use sections::RunSettings;
 pub use settings::Setting;
 
-use crate::record::Cell;
 use hexperiment_data::manifest::Manifest;
-use hexperiment_data::registry;
-use hexperiment_data::{DatasetRequest, DatasetSource, MissingPolicy, SplitKind};
-use hexperiment_diagnostics::{Complaint, Complaints, files, printable};
+use hexperiment_diagnostics::{Complaint, Complaints, files};
 use hexperiment_scheme::options::{OptionValue, Options};
-use hexperiment_scheme::security::SecurityDemand;
+use sections::About;
 use settings::Place;
 
 /// A checked experiment. All that it says is possible; later code does not check again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {
     file: PathBuf,
-    name: String,
-    question: String,
-    caveats: String,
+    about: About,
+    /// As it is recorded; cells have it as requests.
     dataset: Options,
     task: PluginChoice,
     schemes: Vec<PluginChoice>,
     matrix: Vec<(String, Vec<OptionValue>)>,
+    /// As it is recorded.
     run: Options,
-    time_limit: Duration,
-    memory_limit: Option<u64>,
+    run_settings: RunSettings,
+    cells: Vec<CellPlan>,
     expectations: Vec<Expectation>,
     manifests: BTreeMap<String, Manifest>,
     /// By section and by key, as in `task` and `task.features`.
@@ -63,25 +60,6 @@ struct PluginChoice {
     name: String,
     label: String,
     options: Options,
-}
-
-/// One cell, with all that its process needs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CellPlan {
-    /// What records call it.
-    pub cell: Cell,
-    /// The scheme's options.
-    pub scheme_options: Options,
-    /// The task's options.
-    pub task_options: Options,
-    /// The data.
-    pub dataset: DatasetRequest,
-    /// The level demanded.
-    pub security: SecurityDemand,
-    /// Threads.
-    pub threads: usize,
-    /// The seed.
-    pub seed: u64,
 }
 
 impl Experiment {
@@ -152,9 +130,11 @@ impl Experiment {
 
     /// A complaint about the value that an option has in a cell, as `dataset.target`: with the line
     /// where it is given, in `[matrix]` or in its section. Of several options it is about the first that
-    /// is given; if none is, it has the line of the first one's section, and is about no option.
+    /// the matrix varies, else the first that is given; if none is, it has the line of the first one's
+    /// section, and is about no option.
     pub fn complaint(&self, plan: &CellPlan, options: &[&str], problem: &str) -> Complaint {
-        let given = options.iter().find(|o| self.places.contains_key(**o));
+        let varied = options.iter().find(|o| plan.cell.point.contains_key(**o));
+        let given = varied.or_else(|| options.iter().find(|o| self.places.contains_key(**o)));
         let place = match given {
             None => options.first().and_then(|option| self.given_at(option)),
             Some(option) => {
@@ -189,10 +169,20 @@ impl Experiment {
     }
 
     /// Complaints of a cell's data as those of the file that asks for them: what is wrong with the
-    /// value of an option stands where that is given.
-    pub fn blame(&self, plan: &CellPlan, complaints: Complaints) -> Complaints {
+    /// value of an option stands where that is given. What no value of the matrix is blamed for,
+    /// `culprit` is, a key of the matrix.
+    pub fn blame(
+        &self,
+        plan: &CellPlan,
+        complaints: Complaints,
+        culprit: Option<&str>,
+    ) -> Complaints {
         let blamed = |complaint: Complaint| {
-            let Some(option) = complaint.option else {
+            let named = complaint.option.map(|option| format!("dataset.{option}"));
+            let is_varied = |option: &String| plan.cell.point.contains_key(option);
+            let varied = named.clone().filter(is_varied);
+            let culprit = || culprit.map(str::to_owned);
+            let Some(option) = varied.or_else(culprit).or(named) else {
                 return complaint;
             };
             let place = match complaint.line {
@@ -202,7 +192,7 @@ impl Experiment {
             let problem = format!("{place}: {}", complaint.message);
             Complaint {
                 help: complaint.help,
-                ..self.complaint(plan, &[&format!("dataset.{option}")], &problem)
+                ..self.complaint(plan, &[&option], &problem)
             }
         };
         Complaints(complaints.0.into_iter().map(blamed).collect())
@@ -210,52 +200,27 @@ impl Experiment {
 
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.about.name
     }
 
     /// The question that it answers.
     pub fn question(&self) -> &str {
-        &self.question
+        &self.about.question
     }
 
     /// What is unfair about it.
     pub fn caveats(&self) -> &str {
-        &self.caveats
+        &self.about.caveats
     }
 
-    /// Measured repetitions of each cell.
-    pub fn repetitions(&self) -> u32 {
-        self.whole("repetitions") as u32
-    }
-
-    /// Repetitions before these.
-    pub fn warmup(&self) -> u32 {
-        self.whole("warmup") as u32
-    }
-
-    /// The seed.
-    pub fn seed(&self) -> u64 {
-        self.whole("seed").unsigned_abs()
-    }
-
-    /// Time for one cell.
-    pub fn time_limit(&self) -> Duration {
-        self.time_limit
-    }
-
-    /// Memory that the process of one cell may allocate, in bytes.
-    pub fn memory_limit(&self) -> Option<u64> {
-        self.memory_limit
+    /// How its cells are run.
+    pub fn run(&self) -> &RunSettings {
+        &self.run_settings
     }
 
     /// What it expects.
     pub fn expectations(&self) -> &[Expectation] {
         &self.expectations
-    }
-
-    fn whole(&self, key: &str) -> i64 {
-        // Checked: each key read here has a default.
-        self.run.integer(key).unwrap_or_default()
     }
 
     /// The experiment as data, every default filled in, the manifests of its data sets with it:
@@ -267,7 +232,7 @@ impl Experiment {
             .iter()
             .map(|(name, manifest)| {
                 let mut data = serde_json::json!(manifest);
-                for (_, option) in registry::options() {
+                for (_, option) in hexperiment_data::registry::options() {
                     data[option.name] = manifest.source_options.get(option.name).copied().into();
                 }
                 (name.as_str(), data)
@@ -277,7 +242,7 @@ impl Experiment {
         let mut expectations: Vec<&Expectation> = self.expectations.iter().collect();
         expectations.sort_by(|a, b| (&a.label, &a.key).cmp(&(&b.label, &b.key)));
         serde_json::json!({
-            "experiment": { "name": self.name, "question": self.question, "caveats": self.caveats },
+            "experiment": { "name": self.about.name, "question": self.about.question, "caveats": self.about.caveats },
             "dataset": self.dataset,
             "task": plugin(&self.task),
             "schemes": self.schemes.iter().map(plugin).collect::<Vec<_>>(),
@@ -289,141 +254,7 @@ impl Experiment {
     }
 
     /// Every combination of scheme and matrix point, in order.
-    pub fn cells(&self) -> Vec<CellPlan> {
-        let mut points: Vec<BTreeMap<String, OptionValue>> = vec![BTreeMap::new()];
-        for (key, values) in &self.matrix {
-            points = points
-                .into_iter()
-                .flat_map(|point| {
-                    values.iter().map(move |value| {
-                        let mut point = point.clone();
-                        point.insert(key.clone(), value.clone());
-                        point
-                    })
-                })
-                .collect();
-        }
-        points
-            .iter()
-            .flat_map(|point| self.schemes.iter().filter_map(|s| self.cell(s, point)))
-            .collect()
-    }
-
-    /// One cell; a point of a scheme's option that this scheme lacks is the same cell for each
-    /// of its values, so only the first is kept.
-    fn cell(
-        &self,
-        scheme: &PluginChoice,
-        point: &BTreeMap<String, OptionValue>,
-    ) -> Option<CellPlan> {
-        let mut sections: BTreeMap<&str, Options> = [
-            ("dataset", self.dataset.clone()),
-            ("task", self.task.options.clone()),
-            ("scheme", scheme.options.clone()),
-            ("run", self.run.clone()),
-        ]
-        .into();
-        let mut own = BTreeMap::new();
-        for (key, value) in point {
-            let (section, option) = key.split_once('.')?;
-            if section == "scheme" && !plugins::scheme_has(&scheme.name, option) {
-                let first = self
-                    .matrix
-                    .iter()
-                    .find(|(k, _)| k == key)
-                    .map(|(_, values)| &values[0]);
-                if first != Some(value) {
-                    return None;
-                }
-                continue;
-            }
-            sections.get_mut(section)?.set(option, value.clone());
-            own.insert(key.clone(), value.clone());
-        }
-        let suffix: Vec<String> = own
-            .iter()
-            .map(|(k, v)| {
-                let text = match v {
-                    OptionValue::Text(t) if printable::is_plain(t) => t.clone(),
-                    v => v.to_string(),
-                };
-                format!(
-                    "{}={text}",
-                    k.split_once('.').map_or(k.as_str(), |(_, o)| o)
-                )
-            })
-            .collect();
-        let id = std::iter::once(scheme.label.clone())
-            .chain(suffix)
-            .collect::<Vec<_>>()
-            .join("/");
-        let run = &sections["run"];
-        let seed = run.integer("seed").unwrap_or_default().unsigned_abs();
-        let dataset = self.request(&sections["dataset"], seed);
-        Some(CellPlan {
-            cell: Cell {
-                id,
-                scheme: scheme.name.clone(),
-                label: scheme.label.clone(),
-                task: self.task.name.clone(),
-                dataset: dataset.name(),
-                point: own,
-            },
-            security: SecurityDemand {
-                bits: run.integer("security_bits").unwrap_or(128) as u32,
-                insecure: run.flag("insecure").unwrap_or(false),
-            },
-            threads: run
-                .integer("threads")
-                .map_or_else(|_| check::processors(), |n| n as usize),
-            scheme_options: sections["scheme"].clone(),
-            task_options: sections["task"].clone(),
-            dataset,
-            seed,
-        })
-    }
-
-    fn request(&self, options: &Options, seed: u64) -> DatasetRequest {
-        let folder = self.file.parent().unwrap_or(Path::new("")).to_owned();
-        let text = |key: &str| options.text(key).ok().map(str::to_owned);
-        let list = |key: &str| match options.get(key) {
-            Some(OptionValue::List(items)) => items
-                .iter()
-                .filter_map(|item| match item {
-                    OptionValue::Text(t) => Some(t.clone()),
-                    _ => None,
-                })
-                .collect(),
-            _ => vec![],
-        };
-        // The choices of the section are the names that serde knows.
-        let named = |key: &str| options.text(key).ok().map(serde_json::Value::from);
-        let source = match text("path") {
-            Some(path) => DatasetSource::File(folder.join(path)),
-            None => DatasetSource::Manifest(text("use").unwrap_or_default()),
-        };
-        DatasetRequest {
-            target: text("target"),
-            drop_columns: list("drop_columns"),
-            labels: list("labels"),
-            one_hot: list("one_hot"),
-            positive: text("positive"),
-            delimiter: text("delimiter").and_then(|text| text.chars().next()),
-            missing_marker: text("missing_marker"),
-            missing: named("missing").and_then(|v| serde_json::from_value::<MissingPolicy>(v).ok()),
-            drop_missing_targets: text("missing_target").map(|t| t == "drop-rows"),
-            balance: options.flag("balance").unwrap_or(false),
-            test_fraction: options.number("test_fraction").unwrap_or(0.3),
-            split: named("split").and_then(|v| serde_json::from_value::<SplitKind>(v).ok()),
-            limit: options.integer("limit").unwrap_or(0) as usize,
-            source_options: registry::options()
-                .filter_map(|(_, option)| {
-                    let value = options.integer(option.name).ok()?;
-                    Some((option.name.to_owned(), value.unsigned_abs()))
-                })
-                .collect(),
-            manifests: Some(folder.join("datasets")),
-            ..DatasetRequest::new(source, seed)
-        }
+    pub fn cells(&self) -> &[CellPlan] {
+        &self.cells
     }
 }

@@ -1,14 +1,14 @@
 //! The section `[matrix]`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::parse::{Checker, describe, in_order};
-use super::rules::check_dataset_value;
+use super::rules::check_point;
 use super::{PluginChoice, sections};
 use hexperiment_diagnostics::printable;
-use hexperiment_scheme::options::{OptionSpec, OptionValue};
+use hexperiment_scheme::options::{OptionSpec, OptionValue, Options};
 use hexperiment_scheme::registry;
 
 /// Each cell is a process, and holds its plan in memory; more are a mistake.
@@ -75,13 +75,13 @@ fn has_bounds(
     cells <= MOST_CELLS
 }
 
-/// The keys in order of the file.
+/// The keys in order of the file; `sections` are those that no plugin declares, by name.
 pub(super) fn check_matrix(
     checker: &mut Checker<'_>,
     root: &DeTable<'_>,
     task: Option<&PluginChoice>,
     schemes: &[PluginChoice],
-    insecure: bool,
+    sections: &BTreeMap<&str, Options>,
 ) -> Vec<Varied> {
     let Some((table, offset)) = checker.table(root, "matrix") else {
         return vec![];
@@ -123,16 +123,10 @@ pub(super) fn check_matrix(
                 }
             };
             let before = checker.count();
-            let values = checker.few(|checker| check_values(checker, key, values, specs));
+            let base = key.split_once('.').and_then(|(name, _)| sections.get(name));
+            let values = checker.few(|checker| check_values(checker, key, values, specs, base));
             if checker.count() > before {
                 continue;
-            }
-            let weak = |v: &OptionValue| matches!(v, OptionValue::Integer(bits) if *bits < 128);
-            // A matrix over the level cannot get past the check of [run].
-            if key == "run.security_bits" && !insecure && values.iter().any(|(v, _)| weak(v)) {
-                let help = "add `insecure = true` to [run]: every table will carry the mark";
-                let message = format!("\"{key}\" in [matrix]: less than 128 bits");
-                checker.complain(place, message, Some(help.into()));
             }
             matrix.push(Varied {
                 key: key.to_owned(),
@@ -144,35 +138,38 @@ pub(super) fn check_matrix(
     matrix
 }
 
-/// The values of a key, each with its place; `specs` are of all who have this option.
+/// The values of a key, each with its place; `specs` are of all who have this option, `base` the
+/// values of its section, if that is none of a plugin.
 fn check_values(
     checker: &mut Checker<'_>,
     key: &str,
     values: &DeArray<'_>,
     specs: &[&OptionSpec],
+    base: Option<&Options>,
 ) -> Vec<(OptionValue, usize)> {
+    let named = format!("\"{key}\" in [matrix]");
     let mut list = Vec::new();
     let mut seen = BTreeSet::new();
     for value in values {
-        let Some((checked, at)) = checker.value("[matrix]", specs[0], value) else {
+        let Some((checked, at)) = checker.value(&named, specs[0], value) else {
             continue;
         };
         if let Some(problem) = specs[1..]
             .iter()
             .find_map(|other| other.kind.check(checked.clone()).err())
         {
-            let message = format!("\"{key}\" in [matrix]: {problem}");
+            let message = format!("{named}: {problem}");
             let help = "a scheme of this file takes less; give it a file of its own";
             checker.complain(at, message, Some(help.into()));
         }
         if !seen.insert(checked.to_string()) {
             let found = checked.brief();
-            let message = format!("\"{key}\" in [matrix]: found {found} twice");
+            let message = format!("{named}: found {found} twice");
             let help = "each value makes a cell: name it once";
             checker.complain(at, message, Some(help.into()));
         }
-        if let Some(option) = key.strip_prefix("dataset.") {
-            check_dataset_value(checker, option, &checked, at);
+        if let Some(base) = base {
+            check_point(checker, key, (&checked, at), base);
         }
         list.push((checked, at));
     }

@@ -37,8 +37,13 @@ pub(super) fn in_order<'t, 'i>(
     entries
 }
 
-pub(super) fn options(specs: &[OptionSpec], given: Given) -> Options {
-    Options::with_defaults(specs, given.into_iter().map(|(k, (v, _))| (k, v)))
+/// The values of a section, with the defaults of `specs`.
+pub(super) fn options(specs: &[OptionSpec], given: &Given) -> Options {
+    let given = given.iter();
+    Options::with_defaults(
+        specs,
+        given.map(|(key, (value, _))| (key.clone(), value.clone())),
+    )
 }
 
 impl<'a> Checker<'a> {
@@ -162,7 +167,8 @@ impl<'a> Checker<'a> {
                     checker.complain(place, format!("unknown key `{key}` in {name}"), Some(help));
                     continue;
                 };
-                if let Some(value) = checker.value(name, spec, value) {
+                let named = format!("`{key}` in {name}");
+                if let Some(value) = checker.value(&named, spec, value) {
                     given.insert(key.to_owned(), value);
                 }
             }
@@ -177,10 +183,10 @@ impl<'a> Checker<'a> {
         given
     }
 
-    /// Checks one value against its option.
+    /// Checks one value against its option; `named` is what messages call it.
     pub(super) fn value(
         &mut self,
-        section: &str,
+        named: &str,
         spec: &OptionSpec,
         value: &Spanned<DeValue<'_>>,
     ) -> Option<(OptionValue, usize)> {
@@ -189,8 +195,11 @@ impl<'a> Checker<'a> {
         match checked {
             Ok(value) => Some((value, offset)),
             Err(problem) => {
-                let message = format!("`{}` in {section}: {problem}", spec.name);
-                self.complain(offset, message, Some(spec.doc.to_owned()));
+                self.complain(
+                    offset,
+                    format!("{named}: {problem}"),
+                    Some(spec.doc.to_owned()),
+                );
                 None
             }
         }

@@ -88,7 +88,7 @@ fn plugin(
         PluginChoice {
             name: name.as_ref().to_owned(),
             label,
-            options: options(&own, given),
+            options: options(&own, &given),
         },
         at,
     ))

@@ -12,6 +12,7 @@ mod machine;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use hexperiment_task::ledger::{Errors, Quality, Time, Traffic};
 
@@ -87,8 +88,21 @@ impl Run {
 }
 
 /// The clocks of a [`Time`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Clock {
     /// What passes on the wall.
     #[default]

@@ -12,7 +12,7 @@ use super::Experiment;
 use hexperiment_data::{DatasetSource, MissingPolicy, SplitKind};
 use hexperiment_program::Refusal;
 use hexperiment_program::lower::Capabilities;
-use hexperiment_scheme::options::{OptionSpec, Options};
+use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue, Options};
 use hexperiment_scheme::registry;
 use hexperiment_scheme::registry::{LeftOutScheme, SchemePlugin};
 use hexperiment_scheme::{Circuit, CompileRequest, Scheme, SchemeError, SchemeManifest};
@@ -54,7 +54,12 @@ impl Task for TwoOptions {
     fn manifest(&self) -> TaskManifest {
         let options = vec![
             OptionSpec::integer("features", 1..=60, 9, "How many."),
-            OptionSpec::choice("output", &["logit", "class"], "logit", "What comes back."),
+            OptionSpec::new(
+                "output",
+                OptionKind::Choice(&["logit", "class"]),
+                "What comes back.",
+            )
+            .default(OptionValue::Text("logit".into())),
         ];
         TaskManifest {
             name: "try-task",
@@ -106,7 +111,7 @@ fn refused(text: &str, words: &[&str]) {
 
 #[track_caller]
 fn ids(text: &str, expect: &[&str]) {
-    let cells = parse(text).cells();
+    let cells = parse(text).cells().to_vec();
     assert_eq!(
         cells.iter().map(|c| c.cell.id.as_str()).collect::<Vec<_>>(),
         expect
@@ -116,8 +121,11 @@ fn ids(text: &str, expect: &[&str]) {
 #[test]
 fn defaults_are_filled_in() {
     let e = parse(&sound(""));
-    assert_eq!((e.repetitions(), e.warmup(), e.seed()), (10, 1, 73));
-    assert_eq!(e.memory_limit(), None);
+    assert_eq!(
+        (e.run().repetitions, e.run().warmup, e.run().seed),
+        (10, 1, 73)
+    );
+    assert_eq!(e.run().memory_limit, None);
     let cells = e.cells();
     let cell = &cells[0];
     assert_eq!((cells.len(), cell.cell.id.as_str()), (1, "try-wide"));
@@ -150,9 +158,12 @@ fn what_is_given_arrives() {
     let run = "[run]\nsecurity_bits = 192\nrepetitions = 3\nwarmup = 0\nthreads = 2\ntime_limit = \"90s\"\n\
                memory_limit = \"8GiB\"\nseed = 5\n";
     let e = parse(&[ABOUT, data, TASK, SCHEME, run].concat());
-    assert_eq!((e.repetitions(), e.warmup(), e.seed()), (3, 0, 5));
     assert_eq!(
-        (e.time_limit(), e.memory_limit()),
+        (e.run().repetitions, e.run().warmup, e.run().seed),
+        (3, 0, 5)
+    );
+    assert_eq!(
+        (e.run().time_limit, e.run().memory_limit),
         (Duration::from_secs(90), Some(8 << 30))
     );
     let cells = e.cells();
@@ -200,7 +211,9 @@ fn weak_parameters_need_a_word() {
             "NIST",
         ],
     );
-    let cells = parse(&sound(&format!("{weak}insecure = true\n"))).cells();
+    let cells = parse(&sound(&format!("{weak}insecure = true\n")))
+        .cells()
+        .to_vec();
     assert_eq!(
         (cells[0].security.bits, cells[0].security.insecure),
         (80, true)

@@ -6,22 +6,27 @@ use hexperiment_program::lower::Capabilities;
 use hexperiment_scheme::options::{OptionSpec, Options};
 use hexperiment_scheme::{Circuit, CompileRequest, Scheme, SchemeError, SchemeManifest};
 use scheme_plaintext::Plaintext;
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 hexperiment_plugin_abi::export_scheme!(ClearPlugin);
 
 struct ClearPlugin;
+
+/// What compilation does.
+#[derive(Clone, Copy, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+enum Compilation {
+    Works,
+    Refuses,
+    Panics,
+}
 
 impl Scheme for ClearPlugin {
     fn manifest(&self) -> SchemeManifest {
         SchemeManifest {
             name: "clear-plugin",
             options: vec![
-                OptionSpec::choice(
-                    "compile",
-                    &["works", "refuses", "panics"],
-                    "works",
-                    "What compilation does.",
-                ),
+                OptionSpec::choice("compile", Compilation::Works, "What compilation does."),
                 OptionSpec::number("unused", 0.5..=f64::INFINITY, 1.0, "A bound that is open."),
                 OptionSpec::integer("open", i64::MIN..=9, 3, "Another one."),
             ],
@@ -34,11 +39,11 @@ impl Scheme for ClearPlugin {
     }
 
     fn compile(&self, request: CompileRequest<'_>) -> Result<Box<dyn Circuit>, SchemeError> {
-        match request.options.text("compile")? {
-            "refuses" => Err(Refusal::because("depth", "it was told to refuse").into()),
+        match request.options.choice("compile")? {
+            Compilation::Refuses => Err(Refusal::because("depth", "it was told to refuse").into()),
             #[expect(clippy::panic, reason = "the tests want to see it caught")]
-            "panics" => panic!("it was told to panic"),
-            _ => Plaintext.compile(request),
+            Compilation::Panics => panic!("it was told to panic"),
+            Compilation::Works => Plaintext.compile(request),
         }
     }
 }

@@ -21,6 +21,8 @@
 //! a program that you start. A process that must not end with a plugin lets another load it, by
 //! [`announcement`], and knows it by its manifest, by [`register_announced`].
 
+#![expect(unsafe_code, reason = "a C ABI, from both sides")]
+
 pub mod abi;
 pub mod guest;
 mod host;

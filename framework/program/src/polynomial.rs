@@ -8,6 +8,7 @@ use std::f64::consts::PI;
 use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use super::public::hash_numbers;
 use super::{Interval, ProgramError};
@@ -45,8 +46,21 @@ impl TryFrom<PolynomialWire> for Polynomial {
 }
 
 /// How a function is turned into a polynomial.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Fit {
     /// The truncated Chebyshev series: within a small factor of the best maximum error
     /// (Trefethen 2013, theorem 16.1).

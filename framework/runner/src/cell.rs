@@ -284,6 +284,7 @@ fn write(folder: &Path, files: &[Artefact]) -> Result<(), Stop> {
 /// Gives freed memory back to the system before a wait: cells wait for each other's repetitions,
 /// and all of them together must fit the machine. Outside of every clock.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(unsafe_code, reason = "a call of the system's C library")]
 pub(crate) fn give_memory_back() {
     // SAFETY: the allocator gives back only what is free, and is safe to call from any thread.
     unsafe {

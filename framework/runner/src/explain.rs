@@ -1,21 +1,19 @@
 //! `explain` and `check`: all that happens before a key is made.
 
-use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use hexperiment_data::Dataset;
-use hexperiment_diagnostics::{Complaint, Complaints, printable};
+use hexperiment_diagnostics::{Complaint, printable};
 use hexperiment_experiment::record::{Cell, Status};
 use hexperiment_experiment::{CellPlan, Experiment, Setting};
 use hexperiment_scheme::clock::processor_time;
 use hexperiment_scheme::security::{Protection, Security};
-use hexperiment_task::TaskError;
 
-use crate::cell::{Compiled, Stop, compile, failed, give_memory_back, parameters, prepare};
+use crate::cell::{Compiled, Stop, compile, failed, give_memory_back, parameters};
 use crate::estimate::{Estimator, Total, about};
+use crate::input::{Loaded, check_input};
 use crate::out::{say, tell};
 use crate::process::{CellProcess, End};
 use crate::protocol::{Examine, FromCell, ToCell, View};
@@ -25,101 +23,17 @@ use crate::{child, plugins};
 /// examined without.
 const ESTIMATING: Duration = Duration::from_mins(1);
 
-/// Data sets that were read, by what was asked for, and the processor time that it took.
-#[derive(Default)]
-pub(crate) struct Loaded(HashMap<String, (Dataset, Duration)>);
-
-impl Loaded {
-    /// The data of a cell, read once.
-    pub(crate) fn get(&mut self, plan: &CellPlan) -> Result<&Dataset, Complaints> {
-        self.get_timed(plan).map(|(data, _)| data)
-    }
-
-    /// The data of a cell, and what reading them took.
-    fn get_timed(&mut self, plan: &CellPlan) -> Result<&(Dataset, Duration), Complaints> {
-        let key = format!("{:?}", plan.dataset);
-        if !self.0.contains_key(&key) {
-            let began = processor_time();
-            let data = Dataset::load(&plan.dataset)?;
-            let time = processor_time().saturating_sub(began);
-            self.0.insert(key.clone(), (data, time));
-        }
-        Ok(&self.0[&key])
-    }
-}
-
-/// Whether the task can be had with its options and data: what is wrong with these is told once,
-/// before anything is run, and not by every cell. What goes wrong besides is a cell's own.
-pub(crate) fn check_input(
-    experiment: &Experiment,
-    plans: &[CellPlan],
-    loaded: &mut Loaded,
-) -> Result<(), String> {
-    let mut seen = HashSet::new();
-    for plan in plans {
-        let asked = (
-            &plan.cell.task,
-            &plan.task_options,
-            &plan.dataset,
-            plan.seed,
-        );
-        if !seen.insert(format!("{asked:?}")) {
-            continue;
-        }
-        let data = loaded.get(plan);
-        let data = data.map_err(|e| experiment.blame(plan, e).to_string())?;
-        match prepare(plan, data) {
-            Err(TaskError::Data { problem, help }) => {
-                let problem = format!("{}: {problem}", data.place());
-                let source = ["dataset.use", "dataset.path"];
-                let complaint = experiment.complaint(plan, &source, &problem);
-                return Err(complaint.help(help).to_string());
-            }
-            Err(TaskError::Value {
-                options,
-                problem,
-                help,
-            }) => {
-                let complaint = experiment.complaint(plan, options, &problem);
-                return Err(complaint.help(help).to_string());
-            }
-            Err(TaskError::Options(message)) => {
-                let option = offending(&message, &plan.cell.task);
-                let option = option.map_or_else(|| "task".into(), |o| format!("task.{o}"));
-                let help = format!("`list` shows the options of `{}`", plan.cell.task);
-                let complaint = experiment.complaint(plan, &[&option], &message);
-                return Err(complaint.help(help).to_string());
-            }
-            Ok(_) | Err(_) => {}
-        }
-    }
-    Ok(())
-}
-
-/// The option that a task complains of: the first that its words name, as in "`features = 9`".
-fn offending(message: &str, task: &str) -> Option<&'static str> {
-    let options = hexperiment_task::registry::task(task)
-        .ok()?
-        .manifest()
-        .options;
-    let spans = message.split('`').skip(1).step_by(2);
-    let mut names = spans.filter_map(|span| {
-        let word = span.split([' ', '=']).next()?;
-        options.iter().map(|o| o.name).find(|name| *name == word)
-    });
-    names.next()
-}
-
 /// The cells of an experiment, or the one called `only`.
 pub(crate) fn cells(experiment: &Experiment, only: Option<&str>) -> Result<Vec<CellPlan>, String> {
     let cells = experiment.cells();
     let Some(only) = only else {
-        return Ok(cells);
+        return Ok(cells.to_vec());
     };
     let ids: Vec<String> = cells.iter().map(|c| c.cell.id.clone()).collect();
     let chosen: Vec<CellPlan> = cells
-        .into_iter()
+        .iter()
         .filter(|c| c.cell.id == only || c.cell.label == only)
+        .cloned()
         .collect();
     if chosen.is_empty() {
         let problem = format!("there is no cell `{only}`");
@@ -188,16 +102,22 @@ fn one(
     give_memory_back();
     let mut examiner = Examiner {
         limit: if estimate {
-            experiment.time_limit().saturating_add(ESTIMATING)
+            experiment.run().time_limit.saturating_add(ESTIMATING)
         } else {
-            experiment.time_limit()
+            experiment.run().time_limit
         },
-        memory_limit: experiment.memory_limit(),
+        memory_limit: experiment.run().memory_limit,
         view,
         process: None,
     };
-    let mut total =
-        estimate.then(|| Total::new(experiment.warmup().saturating_add(experiment.repetitions())));
+    let mut total = estimate.then(|| {
+        Total::new(
+            experiment
+                .run()
+                .warmup
+                .saturating_add(experiment.run().repetitions),
+        )
+    });
     let (mut fine, mut any) = (true, false);
     let began = Instant::now();
     for plan in plans {
@@ -208,7 +128,7 @@ fn one(
             takes = total.add(*told);
         }
         fine &= show(&plan, view, answer, takes);
-        let limit = experiment.time_limit();
+        let limit = experiment.run().time_limit;
         if takes.is_some_and(|time| time > limit) {
             let limit = humantime::format_duration(limit);
             say!("    warning: `time_limit` in [run] gives a cell {limit}");

@@ -8,6 +8,7 @@ mod data;
 mod estimate;
 mod explain;
 mod folder;
+mod input;
 mod latest;
 mod list;
 mod out;

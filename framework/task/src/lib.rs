@@ -4,6 +4,7 @@
 //! shows to the server and leaves to the client, and the files that it leaves. Timed: only what the session does, never the
 //! task's own work in clear. Non-goal: a task knows no scheme.
 
+pub mod choices;
 pub mod clock;
 pub mod encode;
 pub mod ledger;

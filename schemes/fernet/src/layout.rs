@@ -1,6 +1,7 @@
 //! How tables are cut into tokens, and how large these are. Public: it follows from the program.
 
 use hexperiment_program::Program;
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// The table of the program that tokens hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,8 @@ impl std::fmt::Display for Held {
 }
 
 /// What goes into one token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum Per {
     Row,
     Table,

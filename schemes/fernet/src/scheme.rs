@@ -34,8 +34,7 @@ impl Scheme for Fernet {
             library: "fernet 0.2 (RustCrypto)".into(),
             options: vec![OptionSpec::choice(
                 "per",
-                &["row", "table"],
-                "row",
+                Per::Row,
                 "What one token holds: a row, as devices send one reading after the other, or a \
                  whole table.",
             )],
@@ -59,10 +58,7 @@ impl Scheme for Fernet {
             )
             .into());
         }
-        let per = match request.options.text("per")? {
-            "table" => Per::Table,
-            _ => Per::Row,
-        };
+        let per: Per = request.options.choice("per")?;
         let lowered = Arc::new(request.lowered.clone());
         let program = lowered.program();
         let parameters = Parameters {

@@ -2,6 +2,7 @@
 
 use hexperiment_scheme::SchemeError;
 use rug::Integer;
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::key::{PublicKey, SecretKey};
 use crate::multiexp::product_of_powers;
@@ -9,7 +10,8 @@ use crate::primes::Primes;
 use crate::reference;
 
 /// Which library does the cryptography.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum Backend {
     /// Ours, on GMP through rug.
     Gmp,

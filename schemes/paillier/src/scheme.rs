@@ -71,8 +71,7 @@ impl Scheme for Paillier {
                 ),
                 OptionSpec::choice(
                     "backend",
-                    &["gmp", "paillier-rs"],
-                    "gmp",
+                    Backend::Gmp,
                     "The library that encrypts, evaluates and decrypts; `paillier-rs` is the slow \
                      reference.",
                 ),
@@ -119,10 +118,7 @@ impl Scheme for Paillier {
         let options = request.options;
         let modulus_bits = modulus_bits(options, request.security)?;
         let guard_bits = options.integer("guard_bits")? as u32;
-        let backend = match options.text("backend")? {
-            "paillier-rs" => Backend::PaillierRs,
-            _ => Backend::Gmp,
-        };
+        let backend: Backend = options.choice("backend")?;
         // Messages lie between -n/2 and n/2, and n is above 2^(bits - 1).
         let message_bits = modulus_bits - 2;
         let lowered = request.lowered.clone();
@@ -261,10 +257,7 @@ fn chosen(
         }
         Backend::PaillierRs => "r^n with r below n".into(),
     };
-    let backend = match backend {
-        Backend::Gmp => "gmp",
-        Backend::PaillierRs => "paillier-rs",
-    };
+    let backend: &'static str = backend.into();
     [
         ("modulus", format!("{modulus_bits} bits")),
         ("packing", packing),

@@ -7,6 +7,8 @@
 //! Handles are pointers to C++ objects. A null memory pool would mean SEAL's global one, which
 //! never gives memory back: see `seal::memory`.
 
+#![expect(unsafe_code, reason = "declarations of foreign functions")]
+
 use std::ffi::{c_char, c_int, c_long, c_void};
 
 use sealy as _;

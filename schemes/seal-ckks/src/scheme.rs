@@ -65,8 +65,7 @@ impl Scheme for SealCkks {
                 ),
                 OptionSpec::choice(
                     "fit",
-                    &["chebyshev", "least-squares"],
-                    "chebyshev",
+                    Fit::Chebyshev,
                     "How that polynomial is fitted on the derived range.",
                 ),
                 OptionSpec::new("max_degrees", OptionKind::Text, "Maximum, minimum, relu, abs: degrees of the polynomials whose composition stands for the \
@@ -94,10 +93,6 @@ impl Scheme for SealCkks {
         use OpKind::{
             Add, Constant, Mul, Neg, Offset, Pick, Scale, Shift, Square, Sub, WeightedSum,
         };
-        let fit = match options.text("fit")? {
-            "least-squares" => Fit::LeastSquares,
-            _ => Fit::Chebyshev,
-        };
         Ok(Capabilities {
             native: [
                 Add,
@@ -116,7 +111,7 @@ impl Scheme for SealCkks {
             vector_factors: true,
             approximation: Some(Approximation {
                 sigmoid_degree: options.integer("sigmoid_degree")? as usize,
-                fit,
+                fit: options.choice("fit")?,
                 sign_margin: options.number("sign_margin")?,
                 sign_error: options.number("sign_error")?,
                 max_degrees: degrees(options, "max_degrees")?

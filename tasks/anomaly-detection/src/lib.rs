@@ -13,6 +13,7 @@ use hexperiment_data::export::field;
 use hexperiment_data::gaps::{hide, whole_series};
 use hexperiment_program::Program;
 use hexperiment_scheme::options::{OptionKind, OptionSpec};
+use hexperiment_task::choices::ClassWeight;
 use hexperiment_task::inventory;
 use hexperiment_task::ledger::{Metric, Quality};
 use hexperiment_task::metrics;
@@ -22,12 +23,23 @@ use hexperiment_task::{
     Artefact, Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest,
 };
 use ndarray::Axis;
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::detector::Detector;
 use crate::layout::{Layout, Wanted};
 use crate::plan::Plan;
 
 inventory::submit! { TaskPlugin(&AnomalyDetection) }
+
+/// What lies in a vector.
+#[derive(Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+enum Arrangement {
+    /// A series, with zeros at the gaps.
+    Series,
+    /// Besides, neighbours of gaps.
+    Gathered,
+}
 
 /// The task.
 pub struct AnomalyDetection;
@@ -67,10 +79,9 @@ impl Task for AnomalyDetection {
             detector_of: &plan.detector_of,
             precision: request.options.number("precision")?,
         };
-        let (layout, server_sees) = if request.options.text("layout")? == "gathered" {
-            (layout::gathered(&wanted)?, GATHERED_SHOWS)
-        } else {
-            (layout::series(&wanted)?, SERIES_SHOWS)
+        let (layout, server_sees) = match request.options.choice("layout")? {
+            Arrangement::Series => (layout::series(&wanted)?, SERIES_SHOWS),
+            Arrangement::Gathered => (layout::gathered(&wanted)?, GATHERED_SHOWS),
         };
         Ok(Box::new(Detection::new(plan, layout, server_sees, data)))
     }
@@ -80,8 +91,7 @@ fn options() -> Vec<OptionSpec> {
     vec![
         OptionSpec::choice(
             "layout",
-            &["series", "gathered"],
-            "series",
+            Arrangement::Series,
             "`series`: the client sends each series once, with zeros at the gaps, and the server, \
              told where they are, weights and shifts. `gathered`: the client also gathers the \
              neighbours of gaps, a vector for each weight that they have; nothing is shifted, and \
@@ -135,8 +145,7 @@ fn options() -> Vec<OptionSpec> {
         ),
         OptionSpec::choice(
             "class_weight",
-            &["none", "balanced"],
-            "balanced",
+            ClassWeight::Balanced,
             "`balanced` weights each class by n / (2 n_class).",
         ),
         OptionSpec::integer(

@@ -6,6 +6,7 @@ use std::path::Path;
 use hexperiment_data::Dataset;
 use hexperiment_data::folds::{self, TooFewRows};
 use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_task::choices::ClassWeight;
 use hexperiment_task::encode::note_on_squeezed;
 use hexperiment_task::linear_model::{LogisticTraining, SavedColumn, Unit, check_binary};
 use hexperiment_task::{PrepareRequest, TaskError};
@@ -261,7 +262,7 @@ fn training(options: &Options) -> Result<Training, TaskError> {
         alarm_rate: options.number("alarm_rate")?,
         logistic: LogisticTraining {
             alpha: options.number("alpha")?,
-            balanced: options.text("class_weight")? == "balanced",
+            balanced: options.choice::<ClassWeight>("class_weight")? == ClassWeight::Balanced,
             max_iterations: options.integer("max_iterations")? as u64,
         },
     })

@@ -10,6 +10,7 @@ use hexperiment_data::export::field;
 use hexperiment_data::{Dataset, Partition};
 use hexperiment_program::{Column, Input, Output, Program, ProgramBuilder, ProgramError, ValueId};
 use hexperiment_scheme::options::OptionSpec;
+use hexperiment_task::choices::Side;
 use hexperiment_task::encode::{EncodedTable, Encoding, constant_columns, name_columns};
 use hexperiment_task::inventory;
 use hexperiment_task::ledger::{Metric, Quality};
@@ -40,8 +41,7 @@ impl Task for ColumnStatistics {
             options: vec![
                 OptionSpec::choice(
                     "squares",
-                    &["client", "server"],
-                    "client",
+                    Side::Client,
                     "Who squares the values: the client before encryption, who then sends two \
                      numbers for each value; or the server, by a product of ciphertexts.",
                 ),
@@ -67,7 +67,7 @@ impl Task for ColumnStatistics {
 
     fn prepare(&self, request: PrepareRequest<'_>) -> Result<Box<dyn Prepared>, TaskError> {
         let options = request.options;
-        let client_squares = options.text("squares")? == "client";
+        let client_squares = options.choice::<Side>("squares")? == Side::Client;
         let precision = options.number("precision")?;
         let (table, mut notes) = encode(request.data, options.number("range_margin")?)?;
         if client_squares {

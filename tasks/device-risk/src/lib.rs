@@ -25,6 +25,7 @@ use hexperiment_task::{
     Artefact, Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest,
 };
 
+use crate::forest::Thresholds;
 use crate::level::{LEVELS, Scores, decide};
 use crate::lists::Rules;
 use crate::plan::{Plan, Reading};
@@ -53,7 +54,7 @@ impl Task for DeviceRisk {
         let rules = Rules::read(options)?;
         let mut plan = Plan::new(request)?;
         plan.notes.push(rules.note());
-        let thresholds_sent = options.text("thresholds")? == "client";
+        let thresholds_sent = options.choice::<Thresholds>("thresholds")? == Thresholds::Client;
         let server_sees = if thresholds_sent {
             plan.notes.push(TOLD.into());
             "which bits of the client are combined and how they vote, not the thresholds"

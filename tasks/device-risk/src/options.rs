@@ -1,7 +1,37 @@
 //! The options of the task.
 
 use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue};
+use hexperiment_task::choices::Side;
 use hexperiment_task::linear_model::Settings;
+use strum::{EnumString, IntoStaticStr, VariantNames};
+
+use crate::forest::Thresholds;
+
+/// What is trained.
+#[derive(Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum Model {
+    Multinomial,
+    Forest,
+}
+
+/// What is done about rare levels.
+#[derive(Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum Oversampling {
+    Smote,
+    None,
+}
+
+/// How a leaf votes.
+#[derive(Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum LeafVotes {
+    /// For its most frequent level.
+    Hard,
+    /// For all, as its rows are split.
+    Shares,
+}
 
 /// All options.
 pub(crate) fn all() -> Vec<OptionSpec> {
@@ -35,22 +65,19 @@ fn model() -> Vec<OptionSpec> {
     vec![
         OptionSpec::choice(
             "model",
-            &["multinomial", "forest"],
-            "multinomial",
+            Model::Multinomial,
             "`multinomial`: logistic regression with a score for each level (linfa-logistic). \
              `forest`: a random forest, its features quantised at quantiles of the training part.",
         ),
         OptionSpec::choice(
             "argmax",
-            &["client", "server"],
-            "client",
+            Side::Client,
             "Who finds the level with the highest score: the client, which then sees all three \
              scores, or the server under encryption, where the scheme compares.",
         ),
         OptionSpec::choice(
             "oversample",
-            &["smote", "none"],
-            "smote",
+            Oversampling::Smote,
             "`smote` oversamples the rarer levels of the training part by synthetic devices, on \
              standardised features; days and ranks of categories are numbers to it, and may come out \
              between two.",
@@ -112,15 +139,13 @@ fn forest() -> Vec<OptionSpec> {
         ),
         OptionSpec::choice(
             "votes",
-            &["hard", "shares"],
-            "hard",
+            LeafVotes::Hard,
             "Forest: `hard`: a leaf has one vote, for its most frequent level. `shares`: eight, \
              split as its training rows are.",
         ),
         OptionSpec::choice(
             "thresholds",
-            &["server", "client"],
-            "server",
+            Thresholds::Server,
             "Forest: `server`: the client encrypts features, the server compares. `client`: the \
              client is told the thresholds and encrypts the results of the tests, so that only \
              conjunctions remain.",

@@ -2,6 +2,7 @@
 
 use hexperiment_data::transform;
 use hexperiment_program::{Output, Program, ProgramBuilder, ValueId};
+use hexperiment_task::choices::Side;
 use hexperiment_task::encode::EncodedTable;
 use hexperiment_task::linear_model::{Features, Settings};
 use hexperiment_task::metrics;
@@ -12,6 +13,7 @@ use crate::columns::{Devices, levels};
 use crate::forest::{Forest, Grid, Sample, Thresholds, Training, Votes, tests_of};
 use crate::level::{LEVELS, Scores, decide, softmax};
 use crate::multinomial::Multinomial;
+use crate::options::{LeafVotes, Model, Oversampling};
 use crate::sender::Sender;
 use crate::smote::Rows;
 
@@ -79,7 +81,7 @@ impl<'a> Material<'a> {
             features: table.train.clone(),
             classes: levels(&partition.train),
         };
-        let rows = if options.text("oversample")? == "smote" {
+        let rows = if options.choice::<Oversampling>("oversample")? == Oversampling::Smote {
             let rows = real.balanced(options.integer("neighbours")? as usize, request.seed)?;
             notes.push(format!(
                 "SMOTE made {} of {} training rows; none is scored",
@@ -132,8 +134,9 @@ impl<'a> Material<'a> {
 
 impl Plan {
     pub(crate) fn new(request: PrepareRequest<'_>) -> Result<Self, TaskError> {
-        let forest = request.options.text("model")? == "forest";
-        if !forest && request.options.text("thresholds")? == "client" {
+        let forest = request.options.choice::<Model>("model")? == Model::Forest;
+        let thresholds: Thresholds = request.options.choice("thresholds")?;
+        if !forest && thresholds == Thresholds::Client {
             return Err(TaskError::Options(
                 "`thresholds = \"client\"` is for a forest; `model = \"multinomial\"` has none"
                     .into(),
@@ -155,7 +158,7 @@ impl Plan {
         let precision = options.number("precision")?;
         let mut builder = ProgramBuilder::new("multinomial logistic regression");
         let logits = model.state(&mut builder, &material.table, precision)?;
-        let reading = if options.text("argmax")? == "server" {
+        let reading = if options.choice::<Side>("argmax")? == Side::Server {
             end_with_level(&mut builder, logits, 0.0)?;
             Reading::Level
         } else {
@@ -192,9 +195,9 @@ impl Plan {
             depth: options.integer("depth")? as usize,
             candidates: options.integer("candidates")? as usize,
             least: options.integer("least_rows")? as u32,
-            votes: match options.text("votes")? {
-                "shares" => Votes::Shares(8),
-                _ => Votes::Hard,
+            votes: match options.choice("votes")? {
+                LeafVotes::Hard => Votes::Hard,
+                LeafVotes::Shares => Votes::Shares(8),
             },
             seed: material.request.seed,
         };
@@ -230,10 +233,7 @@ impl Plan {
             grid.highest_of_all() + 1,
             tests.len()
         ));
-        let thresholds = match options.text("thresholds")? {
-            "client" => Thresholds::Client,
-            _ => Thresholds::Server,
-        };
+        let thresholds: Thresholds = options.choice("thresholds")?;
         let names = material.names();
         let pack = options.integer("pack")? as usize;
         if pack > 1 && thresholds == Thresholds::Client {
@@ -254,7 +254,7 @@ impl Plan {
         let (bits, input) = sender.state(&mut builder)?;
         let votes = forest.state(&mut builder, &bits, sender.pack == 1)?;
         let total = f64::from(forest.total());
-        let reading = if options.text("argmax")? == "server" {
+        let reading = if options.choice::<Side>("argmax")? == Side::Server {
             let of_others = votes.iter().map(|v| (*v, (-1.0).into())).collect();
             let low = builder.weighted_sum(of_others, total)?;
             // Votes are whole: half of one decides what is equal, for the riskier.

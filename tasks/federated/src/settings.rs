@@ -3,9 +3,38 @@
 use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue, Options};
 use hexperiment_task::TaskError;
 use hexperiment_task::linear_model;
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::local::{Local, Method};
-use crate::privacy::{Privacy, Unit};
+use crate::privacy::{Hidden, Privacy, Unit};
+
+/// How a client trains.
+#[derive(Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+enum Training {
+    Gradient,
+    Newton,
+}
+
+/// What a client counts in the average.
+#[derive(Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+enum Weighting {
+    /// As many samples as it has.
+    Samples,
+    /// As much as any other.
+    Equal,
+}
+
+/// Who knows how many samples a client has.
+#[derive(Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+enum Counts {
+    /// Everybody.
+    Public,
+    /// The client alone.
+    Encrypted,
+}
 
 /// How a federation is set up.
 #[derive(Clone, Debug)]
@@ -53,9 +82,9 @@ impl Settings {
             ));
         }
         let privacy = Privacy::read(options, rounds)?;
-        let method = match options.text("local")? {
-            "newton" => Method::Newton,
-            _ => Method::Gradient {
+        let method = match options.choice("local")? {
+            Training::Newton => Method::Newton,
+            Training::Gradient => Method::Gradient {
                 rate: options.number("learning_rate")?,
                 batch: count("batch")?,
             },
@@ -77,8 +106,8 @@ impl Settings {
             dirichlet: number("dirichlet"),
             dropout,
             least,
-            by_samples: options.text("weighting")? == "samples",
-            encrypted_counts: options.text("sample_counts")? == "encrypted",
+            by_samples: options.choice::<Weighting>("weighting")? == Weighting::Samples,
+            encrypted_counts: options.choice::<Counts>("sample_counts")? == Counts::Encrypted,
             clip_norm: number("clip_norm").unwrap_or(default_clip),
             privacy,
             precision: options.number("precision")?,
@@ -146,8 +175,7 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
         OptionSpec::integer("rounds", 1..=1000, 20, "Rounds of federated averaging."),
         OptionSpec::choice(
             "local",
-            &["gradient", "newton"],
-            "gradient",
+            Training::Gradient,
             "How a client trains, from the common model: gradient steps, or Newton's method on its \
              own rows.",
         ),
@@ -207,14 +235,12 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
         ),
         OptionSpec::choice(
             "weighting",
-            &["samples", "equal"],
-            "samples",
+            Weighting::Samples,
             "What a client counts in the average.",
         ),
         OptionSpec::choice(
             "sample_counts",
-            &["public", "encrypted"],
-            "public",
+            Counts::Public,
             "Whether the server is told how many samples each client has, or adds them up under \
              encryption beside the update. Their total is public. The key owner sees the sum of each \
              round: who is told who dropped out learns single counts from the differences.",
@@ -223,8 +249,7 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
     specs.extend([
         OptionSpec::choice(
             "privacy",
-            &["none", "client", "record"],
-            "none",
+            Hidden::None,
             "Differential privacy of the aggregates: whose data they hide, in one run. Each \
              repetition and each row of the table releases anew and spends as much again.",
         ),

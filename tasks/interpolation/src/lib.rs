@@ -15,18 +15,40 @@ mod steps;
 use hexperiment_data::gaps;
 use hexperiment_program::Program;
 use hexperiment_scheme::options::{OptionSpec, Options};
+use hexperiment_task::choices::Side;
 use hexperiment_task::encode::note_on_squeezed;
 use hexperiment_task::inventory;
 use hexperiment_task::ledger::Quality;
 use hexperiment_task::registry::TaskPlugin;
 use hexperiment_task::session::Session;
 use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::layout::{Layout, Settings};
 use crate::quality::Measure;
 use crate::series::Series;
 
 inventory::submit! { TaskPlugin(&Interpolation) }
+
+/// What lies in a vector.
+#[derive(Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+enum Arrangement {
+    /// Steps of time of all series.
+    Steps,
+    /// Neighbours of gaps.
+    Pairs,
+}
+
+/// Who knows where gaps are.
+#[derive(Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+enum Mask {
+    /// Everybody.
+    Public,
+    /// The client alone.
+    Encrypted,
+}
 
 /// The task.
 pub struct Interpolation;
@@ -43,8 +65,7 @@ impl Task for Interpolation {
             options: vec![
                 OptionSpec::choice(
                     "layout",
-                    &["steps", "pairs"],
-                    "steps",
+                    Arrangement::Steps,
                     "`steps`: all steps of time are encrypted once, an element for each sensor and \
                      segment, and the server, told where gaps are, fills them. `pairs`: the client \
                      gathers the two neighbours of each gap, so that the server needs no positions \
@@ -52,8 +73,7 @@ impl Task for Interpolation {
                 ),
                 OptionSpec::choice(
                     "mask",
-                    &["public", "encrypted"],
-                    "public",
+                    Mask::Public,
                     "Layout `steps`: whether the server is told where gaps are, or gets an \
                      encrypted bit beside each value, which takes products of ciphertexts.",
                 ),
@@ -75,8 +95,7 @@ impl Task for Interpolation {
                 ),
                 OptionSpec::choice(
                     "division",
-                    &["client", "server"],
-                    "client",
+                    Side::Client,
                     "Who divides by a gap's length plus 1: the client after decryption, so that \
                      the server's weights are whole numbers and exact; or the server, whose \
                      weights are then fractions.",
@@ -104,7 +123,7 @@ impl Task for Interpolation {
         let series = Series::new(request.data, options.number("hidden_share")?, request.seed)?;
         let settings = Settings {
             precision: options.number("precision")?,
-            client_divides: options.text("division")? == "client",
+            client_divides: options.choice::<Side>("division")? == Side::Client,
         };
         let (layout, server_sees) = lay_out(&series, settings, options)?;
         Ok(Box::new(Filling {
@@ -125,8 +144,8 @@ fn lay_out(
 ) -> Result<(Layout, &'static str), TaskError> {
     let segments = options.integer("segments")? as usize;
     let longest = options.integer("longest_gap")? as usize;
-    let pairs = options.text("layout")? == "pairs";
-    let masked = options.text("mask")? == "encrypted";
+    let pairs = options.choice::<Arrangement>("layout")? == Arrangement::Pairs;
+    let masked = options.choice::<Mask>("mask")? == Mask::Encrypted;
     let idle = |what: String, needs: &str| {
         TaskError::Options(format!(
             "{what} has no meaning without {needs}: leave it out, or say that, under [task]"

@@ -10,6 +10,7 @@ use std::path::Path;
 use hexperiment_data::{Partition, transform};
 use hexperiment_program::{Output, Program, ProgramBuilder};
 use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue};
+use hexperiment_task::choices::Mode;
 use hexperiment_task::encode::EncodedTable;
 use hexperiment_task::inventory;
 use hexperiment_task::ledger::Quality;
@@ -30,8 +31,7 @@ impl Task for LinearRegression {
     fn manifest(&self) -> TaskManifest {
         let mut options = vec![OptionSpec::choice(
             "mode",
-            &["inference", "training"],
-            "inference",
+            Mode::Inference,
             "What is encrypted: samples to predict, or rows to train on.",
         )];
         options.extend(Settings::specs(
@@ -65,7 +65,7 @@ impl Task for LinearRegression {
 
     fn prepare(&self, request: PrepareRequest<'_>) -> Result<Box<dyn Prepared>, TaskError> {
         let options = request.options;
-        if options.text("mode")? == "training" {
+        if options.choice::<Mode>("mode")? == Mode::Training {
             return Ok(Box::new(training::Training::new(request)?));
         }
         let partition = request.data.partition()?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use hexperiment_data::{Partition, transform};
 use hexperiment_program::{Output, Program, ProgramBuilder};
 use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_task::choices::ClassWeight;
 use hexperiment_task::encode::EncodedTable;
 use hexperiment_task::ledger::Quality;
 use hexperiment_task::linear_model::{
@@ -13,12 +14,14 @@ use hexperiment_task::linear_model::{
 use hexperiment_task::metrics;
 use hexperiment_task::session::Session;
 use hexperiment_task::{Outcome, PrepareRequest, Prepared, TaskError};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::decision::Rule;
 
 /// What is computed under encryption.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+#[derive(Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum Wanted {
     Logit,
     Probability,
     Class,
@@ -38,16 +41,6 @@ fn decide(scores: &[f64], cut: f64) -> Vec<f64> {
     scores.iter().map(decide).collect()
 }
 
-impl Wanted {
-    fn read(options: &Options) -> Result<Self, TaskError> {
-        Ok(match options.text("output")? {
-            "class" => Self::Class,
-            "probability" => Self::Probability,
-            _ => Self::Logit,
-        })
-    }
-}
-
 /// A trained model, the encrypted samples and the program between them.
 pub(crate) struct Inference {
     protocol: OneRound,
@@ -63,7 +56,7 @@ pub(crate) struct Inference {
 impl Inference {
     pub(crate) fn new(request: PrepareRequest<'_>) -> Result<Self, TaskError> {
         let options = request.options;
-        let wanted = Wanted::read(options)?;
+        let wanted: Wanted = options.choice("output")?;
         let rule = Rule::read(options)?;
         let partition = request.data.partition()?;
         check_binary(&partition.train.target, "training")?;
@@ -117,7 +110,7 @@ fn train(options: &Options, partition: &Partition, settings: Settings) -> Result
         Features::prepare(partition, settings, transform::rank_by_f)?;
     let training = LogisticTraining {
         alpha: options.number("alpha")?,
-        balanced: options.text("class_weight")? == "balanced",
+        balanced: options.choice::<ClassWeight>("class_weight")? == ClassWeight::Balanced,
         max_iterations: options.integer("max_iterations")? as u64,
     };
     let trained = training.fit(&table.train, &partition.train.target)?;

@@ -7,6 +7,7 @@ mod inference;
 mod training;
 
 use hexperiment_scheme::options::{OptionKind, OptionSpec};
+use hexperiment_task::choices::{ClassWeight, Mode};
 use hexperiment_task::inventory;
 use hexperiment_task::linear_model::Settings;
 use hexperiment_task::metrics;
@@ -23,14 +24,12 @@ impl Task for LogisticRegression {
         let mut options = vec![
             OptionSpec::choice(
                 "mode",
-                &["inference", "training"],
-                "inference",
+                Mode::Inference,
                 "What is encrypted: samples to score, or rows to train on.",
             ),
             OptionSpec::choice(
                 "output",
-                &["logit", "probability", "class"],
-                "logit",
+                inference::Wanted::Logit,
                 "Inference: what is computed under encryption: the linear score, its sigmoid, or the decision (0 or 1).",
             ),
             OptionSpec::number(
@@ -42,8 +41,7 @@ impl Task for LogisticRegression {
             ),
             OptionSpec::choice(
                 "class_weight",
-                &["none", "balanced"],
-                "none",
+                ClassWeight::None,
                 "`balanced` weights each class by n / (2 n_class).",
             ),
             OptionSpec::integer(
@@ -99,10 +97,9 @@ impl Task for LogisticRegression {
     }
 
     fn prepare(&self, request: PrepareRequest<'_>) -> Result<Box<dyn Prepared>, TaskError> {
-        if request.options.text("mode")? == "training" {
-            Ok(Box::new(training::Training::new(request)?))
-        } else {
-            Ok(Box::new(inference::Inference::new(request)?))
-        }
+        Ok(match request.options.choice("mode")? {
+            Mode::Inference => Box::new(inference::Inference::new(request)?),
+            Mode::Training => Box::new(training::Training::new(request)?),
+        })
     }
 }

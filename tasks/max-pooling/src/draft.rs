@@ -9,6 +9,7 @@ use hexperiment_program::{
 use hexperiment_task::session::Session;
 use hexperiment_task::{InputTable, Outcome, TaskError};
 use ndarray::Array2;
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::pictures::Plane;
 
@@ -19,7 +20,8 @@ pub(crate) const WHITE: f64 = 255.0;
 const MOST_NUMBERS: usize = 1 << 26;
 
 /// What is made of a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum Method {
     Max,
     Average,

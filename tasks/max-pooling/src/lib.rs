@@ -13,6 +13,7 @@ mod windows;
 
 use hexperiment_program::Program;
 use hexperiment_scheme::options::{OptionKind, OptionSpec, Options};
+use hexperiment_task::choices::Side;
 use hexperiment_task::inventory;
 use hexperiment_task::ledger::Quality;
 use hexperiment_task::registry::TaskPlugin;
@@ -20,6 +21,7 @@ use hexperiment_task::session::Session;
 use hexperiment_task::{
     Artefact, Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest,
 };
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::artefacts::Gallery;
 use crate::draft::{Layout, Method, Pooling};
@@ -27,6 +29,26 @@ use crate::pictures::Pictures;
 use crate::quality::Measure;
 
 inventory::submit! { TaskPlugin(&MaxPooling) }
+
+/// What lies in a vector.
+#[derive(Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+enum Arrangement {
+    /// One place of all windows.
+    Windows,
+    /// Pixels of equal row and column modulo the stride.
+    Grid,
+}
+
+/// Which colours are pooled.
+#[derive(Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+enum Colour {
+    /// Those of the image.
+    Original,
+    /// Its luma.
+    Grey,
+}
 
 /// The task.
 pub struct MaxPooling;
@@ -49,20 +71,17 @@ impl Task for MaxPooling {
 
     fn prepare(&self, request: PrepareRequest<'_>) -> Result<Box<dyn Prepared>, TaskError> {
         let options = request.options;
-        let grey = options.text("colour")? == "grey";
+        let grey = options.choice::<Colour>("colour")? == Colour::Grey;
         let pictures = Pictures::new(request.data, crop(options)?, grey)?;
         let pooling = Pooling {
-            method: match options.text("method")? {
-                "average" => Method::Average,
-                _ => Method::Max,
-            },
+            method: options.choice("method")?,
             window: options.integer("window")? as usize,
             stride: options.integer("stride")? as usize,
             precision: options.number("precision")?,
-            client_divides: options.text("division")? == "client",
+            client_divides: options.choice::<Side>("division")? == Side::Client,
         };
         pictures.check_window(pooling.window)?;
-        let gathered = options.text("layout")? == "windows";
+        let gathered = options.choice::<Arrangement>("layout")? == Arrangement::Windows;
         let layout = if gathered {
             windows::lay_out(&pictures, pooling)?
         } else {
@@ -82,8 +101,7 @@ fn options() -> Vec<OptionSpec> {
     vec![
         OptionSpec::choice(
             "method",
-            &["max", "average"],
-            "max",
+            Method::Max,
             "The maximum of each window, or its mean, which takes additions only.",
         ),
         OptionSpec::integer("window", 2..=64, 2, "Pixels to a side of a window."),
@@ -96,8 +114,7 @@ fn options() -> Vec<OptionSpec> {
         ),
         OptionSpec::choice(
             "layout",
-            &["windows", "grid"],
-            "windows",
+            Arrangement::Windows,
             "`windows`: a vector for each place in a window, an element for each window; the \
              client gathers, and repeats pixels where windows overlap; the server shifts \
              nothing. `grid`: each pixel is encrypted once, in the vector of its row and column \
@@ -106,8 +123,7 @@ fn options() -> Vec<OptionSpec> {
         ),
         OptionSpec::choice(
             "colour",
-            &["original", "grey"],
-            "original",
+            Colour::Original,
             "`grey` pools the luma of ITU-R BT.601 in the place of three colours.",
         ),
         OptionSpec::new(
@@ -118,8 +134,7 @@ fn options() -> Vec<OptionSpec> {
         ),
         OptionSpec::choice(
             "division",
-            &["client", "server"],
-            "client",
+            Side::Client,
             "Who divides a mean's sum: the client after decryption, so that the server adds \
              whole numbers; or the server, as a further step of a pipeline would need it.",
         ),

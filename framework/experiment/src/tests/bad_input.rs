@@ -196,7 +196,7 @@ fn a_matrix_has_bounds() {
             "[matrix]\n\"dataset.limit\" = [{limits}]\n\"run.seed\" = [{seeds}]\n"
         ))
     };
-    let cells = parse(&grid(50, 100)).cells();
+    let cells = parse(&grid(50, 100)).cells().to_vec();
     assert_eq!(cells.len(), 5000);
     let ids: std::collections::BTreeSet<_> = cells.iter().map(|c| &c.cell.id).collect();
     assert_eq!(ids.len(), 5000, "cells of one name could not be told apart");

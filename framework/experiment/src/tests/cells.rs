@@ -9,7 +9,7 @@ fn a_matrix_makes_cells() {
     ids(&sound(""), &["try-wide"]);
     let two = "[[scheme]]\nuse = \"try-narrow\"\nlabel = \"N\"\n";
     let grid = format!("{two}[matrix]\n\"task.features\" = [5, 9]\n\"scheme.degree\" = [3, 7]\n");
-    let cells = parse(&sound(&grid)).cells();
+    let cells = parse(&sound(&grid)).cells().to_vec();
     assert_eq!(cells.len(), 8);
     let last = &cells[7];
     assert_eq!(last.cell.id, "N/degree=7/features=9");
@@ -24,7 +24,9 @@ fn a_matrix_makes_cells() {
         &sound("[matrix]\n\"dataset.split\" = [\"random\", \"stratified\"]\n"),
         &["try-wide/split=random", "try-wide/split=stratified"],
     );
-    let bits = parse(&sound("[matrix]\n\"run.security_bits\" = [128, 192]\n")).cells();
+    let bits = parse(&sound("[matrix]\n\"run.security_bits\" = [128, 192]\n"))
+        .cells()
+        .to_vec();
     assert_eq!(
         bits.iter().map(|c| c.security.bits).collect::<Vec<_>>(),
         [128, 192]

@@ -222,7 +222,7 @@ fn repetitions_have_a_flag_of_their_own() {
     let three = Setting::repetitions("3");
     let file = Path::new("e.toml");
     let found = Experiment::parse_with(&sound(""), file, std::slice::from_ref(&three)).unwrap();
-    assert_eq!(found.repetitions(), 3);
+    assert_eq!(found.run().repetitions, 3);
     assert_eq!(found.settings().collect::<Vec<_>>(), ["--repetitions 3"]);
     for (text, words) in [
         ("0", "found 0"),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{ABOUT, DATA, TASK, parse, refused, sound};
+use super::{ABOUT, DATA, SCHEME, TASK, parse, refused, sound};
 use crate::Experiment;
 
 #[test]
@@ -47,11 +47,97 @@ fn a_matrix_cannot_pass_the_checks_of_the_sections() {
         &with("\"dataset.path\" = [\"x.csv\"]"),
         &["e.toml:12", "contradict"],
     );
+    refused(
+        &with("\"dataset.drop_columns\" = [[], [\"a\", \"a\"]]"),
+        &["e.toml:12", "found \"a\" twice"],
+    );
     // `degree` to 31 suits one of these schemes, not the other.
     let both = "[[scheme]]\nuse = \"try-narrow\"\n[matrix]\n\"scheme.degree\" = [3, 31]\n";
     refused(&sound(both), &["e.toml:14", "found 31", "from 1 to 7"]);
     // Two cells of one name could not be told apart in records.
     refused(&with("\"task.features\" = [5, 5]"), &["e.toml:12", "twice"]);
+}
+
+/// A value in the matrix is told by its key there, with what was found and expected.
+#[test]
+fn a_value_in_the_matrix_is_named_by_its_key() {
+    #[track_caller]
+    fn check(key: &str, values: &str, problem: &str) {
+        let more =
+            format!("labels = [\"b\"]\n{TASK}{SCHEME}[matrix]\n\"{key}\" = [\n{values}\n]\n");
+        let text = [ABOUT, DATA, &more].concat();
+        let told = format!("e.toml:14: \"{key}\" in [matrix]: {problem}");
+        refused(&text, &[&told]);
+    }
+    let limit = "a whole number from 0 on";
+    check(
+        "dataset.limit",
+        "0,\"a\"",
+        &format!("found \"a\", expected {limit}"),
+    );
+    check(
+        "dataset.limit",
+        "0,-4",
+        &format!("found -4, expected {limit}"),
+    );
+    check(
+        "dataset.test_fraction",
+        "0.3,1.0",
+        "found 1, expected more than 0 and less than 1",
+    );
+    check(
+        "dataset.test_fraction",
+        "0.3,1.5",
+        "found 1.5, expected a number from 0 to 1",
+    );
+    check(
+        "dataset.labels",
+        "[\"a\"], 7",
+        "found 7, expected a list of strings",
+    );
+    check(
+        "dataset.labels",
+        "[\"a\", \"a\"]",
+        "found \"a\" twice, expected each",
+    );
+    check(
+        "dataset.drop_columns",
+        "[\"b\"]",
+        "[dataset] has \"b\" in both `labels` and `drop_columns`",
+    );
+    check("dataset.target", "\"y\", 2", "found 2, expected a string");
+    check(
+        "dataset.positive",
+        "\"yes\", true",
+        "found true, expected a string",
+    );
+    check(
+        "dataset.generator_seed",
+        "1, -1",
+        &format!("found -1, expected {limit}"),
+    );
+    check(
+        "dataset.delimiter",
+        "\"::\"",
+        "found \"::\", expected one ASCII",
+    );
+    check(
+        "dataset.use",
+        "\"diabets\"",
+        "there is no data set `diabets`",
+    );
+    check(
+        "dataset.split",
+        "\"ordered\"",
+        "found \"ordered\", expected one of",
+    );
+    check("run.security_bits", "80", "found 80, expected 128 to 256");
+    check("run.seed", "-1", &format!("found -1, expected {limit}"));
+    check(
+        "task.features",
+        "0",
+        "found 0, expected a whole number from 1 to 60",
+    );
 }
 
 #[test]
@@ -121,7 +207,7 @@ fn names_and_labels_fit_in_folders_and_tables() {
 #[test]
 fn cells_have_printable_names() {
     let text = sound("[matrix]\n\"dataset.missing_marker\" = [\"x\", \"\\u001b]0;\\n\"]\n");
-    let cells = parse(&text).cells();
+    let cells = parse(&text).cells().to_vec();
     assert_eq!(cells[0].cell.id, "try-wide/missing_marker=x");
     assert_eq!(
         cells[1].cell.id,

@@ -7,6 +7,7 @@ const WORDS: &str = "\ninterrupted; what was measured is kept: the same command 
 
 /// From now on. Where the signal is ignored already, as in the background of a script, it stays so.
 #[cfg(unix)]
+#[expect(unsafe_code, reason = "a call of the system's C library")]
 pub(super) fn say_how_to_go_on() {
     // An error means that the signal is ignored, or that an earlier experiment of this command has
     // set the same handler: either is as it should be.

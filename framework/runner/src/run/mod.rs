@@ -22,8 +22,9 @@ use hexperiment_scheme::registry;
 
 use crate::SettingArguments;
 use crate::cell::give_memory_back;
-use crate::explain::{Loaded, cells, check_input, level};
+use crate::explain::{cells, level};
 use crate::folder::{RunFolder, now};
+use crate::input::{Loaded, check_input};
 use crate::latest;
 use crate::out::{say, tell};
 use crate::process::{CellProcess, End};
@@ -144,7 +145,7 @@ pub(crate) fn one(
         copied.map_err(|e| format!("{}: cannot be written: {e}", folder.path().display()))?;
         let line = Line::Extended(Extended {
             at: now(),
-            repetitions: experiment.repetitions(),
+            repetitions: experiment.run().repetitions,
             set: header.set,
         });
         writer.append(&line).map_err(|e| e.to_string())?;
@@ -177,15 +178,14 @@ fn prepare(
 ) -> Result<Run, String> {
     progress.doing(&format!("{}: read data, prepare tasks", experiment.name()));
     let mut loaded = Loaded::default();
+    check_input(experiment, plans, &mut loaded)?;
     let mut data: Vec<dataset::Provenance> = Vec::new();
     for plan in plans {
-        let read = loaded.get(plan);
-        let read = read.map_err(|e| experiment.blame(plan, e).to_string())?;
+        let read = loaded.get(plan).map_err(|e| e.to_string())?;
         if !data.contains(&read.provenance) {
             data.push(read.provenance.clone());
         }
     }
-    check_input(experiment, plans, &mut loaded)?;
     drop(loaded);
     give_memory_back();
     Ok(header(experiment, plans, data))
@@ -247,7 +247,10 @@ struct Runner<'a> {
 
 impl Runner<'_> {
     fn run(mut self, plans: &[CellPlan]) -> Result<(), String> {
-        let (warmup, repetitions) = (self.experiment.warmup(), self.experiment.repetitions());
+        let (warmup, repetitions) = (
+            self.experiment.run().warmup,
+            self.experiment.run().repetitions,
+        );
         let rounds = u64::from(warmup + repetitions);
         self.progress.begin(plans.len() as u64 * (1 + rounds));
         // One after the other, so that no cell's set-up is timed beside another's work.
@@ -263,7 +266,11 @@ impl Runner<'_> {
             }
             self.progress.step(1);
         }
-        let orders = measure::schedule(plans.len(), warmup + repetitions, self.experiment.seed());
+        let orders = measure::schedule(
+            plans.len(),
+            warmup + repetitions,
+            self.experiment.run().seed,
+        );
         for (round, order) in (0..).zip(orders) {
             for index in order {
                 let Some(plan) = self.alive.contains_key(&index).then(|| &plans[index]) else {
@@ -287,7 +294,7 @@ impl Runner<'_> {
     fn has_all(&self, plan: &CellPlan) -> bool {
         let id = &plan.cell.id;
         let has = |r| self.done.repetitions.contains(&(id.clone(), r));
-        self.done.stopped.contains(id) || (0..self.experiment.repetitions()).all(has)
+        self.done.stopped.contains(id) || (0..self.experiment.run().repetitions).all(has)
     }
 
     /// Starts a cell; whether it is ready.
@@ -296,12 +303,12 @@ impl Runner<'_> {
             .folder
             .log(index, &plan.cell.id)
             .map_err(|e| format!("{}: no log can be made: {e}", self.folder.path().display()))?;
-        let limit = self.experiment.time_limit();
+        let limit = self.experiment.run().time_limit;
         let mut process = CellProcess::start(&plan.cell.scheme, limit, Some(&log))
             .map_err(|e| format!("cannot start the process of `{}`: {e}", plan.cell.id))?;
         let message = ToCell::Prepare {
             plan: Box::new(plan.clone()),
-            memory_limit: self.experiment.memory_limit(),
+            memory_limit: self.experiment.run().memory_limit,
             artefacts: self.folder.artefacts(index, &plan.cell.id),
         };
         match process.ask(&message) {
@@ -336,7 +343,7 @@ impl Runner<'_> {
             return Ok(());
         };
         let number = repetition.unwrap_or(round);
-        let keep = repetition.is_some_and(|r| r + 1 == self.experiment.repetitions());
+        let keep = repetition.is_some_and(|r| r + 1 == self.experiment.run().repetitions);
         let ask = ToCell::Repeat {
             index: number,
             keep,

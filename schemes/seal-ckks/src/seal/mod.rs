@@ -5,6 +5,8 @@
 //! as safe to share between threads; plaintexts and ciphertexts are written only through `&mut`
 //! or when they are made.
 
+#![expect(unsafe_code, reason = "calls of SEAL's C export library")]
+
 mod context;
 mod keys;
 mod memory;

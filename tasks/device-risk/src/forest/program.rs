@@ -12,13 +12,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hexperiment_program::{Interval, Op, ProgramBuilder, ProgramError, ValueId};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use super::path::{Literal, shortest};
 use super::{Counts, Forest, Node, Test, Votes};
 use crate::level::LEVELS;
 
 /// Who knows the thresholds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum Thresholds {
     /// The server compares.
     Server,

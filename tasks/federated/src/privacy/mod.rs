@@ -6,6 +6,7 @@ pub(crate) mod noise;
 
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_task::TaskError;
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// Whose contribution is hidden. Neighbouring data differ in one such unit, whose contribution is
 /// zeros in one of them (of two that both contribute, a group of two: twice the sensitivity); who
@@ -15,6 +16,18 @@ pub(crate) enum Unit {
     /// All data of one client.
     Client,
     /// One row of one client.
+    Record,
+}
+
+/// What the option `privacy` asks for.
+#[derive(Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum Hidden {
+    /// Nothing.
+    None,
+    /// What a [`Unit::Client`] contributes.
+    Client,
+    /// What a [`Unit::Record`] contributes.
     Record,
 }
 
@@ -37,10 +50,11 @@ impl Privacy {
             _ => None,
         };
         let (noise, target) = (number("noise_multiplier"), number("epsilon"));
-        let unit = match options.text("privacy")? {
-            "client" => Unit::Client,
-            "record" => Unit::Record,
-            _ => {
+        let hidden: Hidden = options.choice("privacy")?;
+        let unit = match hidden {
+            Hidden::Client => Unit::Client,
+            Hidden::Record => Unit::Record,
+            Hidden::None => {
                 let given = noise.map(|_| "noise_multiplier");
                 return match given.or(target.map(|_| "epsilon")) {
                     None => Ok(None),
@@ -66,7 +80,7 @@ impl Privacy {
             _ => {
                 return Err(TaskError::Options(format!(
                     "`privacy = \"{}\"` needs one of `noise_multiplier` and `epsilon`, found {}",
-                    options.text("privacy")?,
+                    <&str>::from(hidden),
                     if noise.is_some() { "both" } else { "neither" }
                 )));
             }

@@ -22,7 +22,7 @@ use ndarray::{Array2, Axis};
 use crate::train;
 use gradient::Descent;
 use report::Results;
-use statement::{Method, Statement, design};
+use statement::{Method, Solver, Statement, design};
 
 pub(crate) use report::MORE_METRICS;
 
@@ -31,8 +31,7 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
     vec![
         OptionSpec::choice(
             "method",
-            &["gram", "gradient"],
-            "gram",
+            Solver::Gram,
             "Training. `gram`: the client decrypts the moments of its rows and solves. `gradient`: \
              gradient descent from the encrypted moments, nothing decrypted until the end.",
         ),

@@ -7,8 +7,19 @@ use hexperiment_scheme::options::Options;
 use hexperiment_task::linear_model::training::{Flat, Moments, Order, solve_positive};
 use hexperiment_task::{InputTable, TaskError};
 use ndarray::{Array1, Array2, Axis, s};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use super::gradient::Descent;
+
+/// Who solves the normal equations.
+#[derive(Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(super) enum Solver {
+    /// The client, from decrypted moments.
+    Gram,
+    /// The server, by gradient descent.
+    Gradient,
+}
 
 /// What the server does.
 #[derive(Clone, Debug)]
@@ -76,7 +87,7 @@ impl Method {
             )));
         }
         let parties = options.integer("parties")? as usize;
-        let gradient = options.text("method")? == "gradient";
+        let gradient = options.choice::<Solver>("method")? == Solver::Gradient;
         if parties > 0 && gradient {
             return Err(TaskError::Options(format!(
                 "`parties = {parties}` send moments, which only `method = \"gram\"` solves"

@@ -1,13 +1,16 @@
 //! What training can be told.
 
 use hexperiment_scheme::options::{OptionSpec, Options};
+use hexperiment_task::choices::ClassWeight;
 use hexperiment_task::linear_model;
 use hexperiment_task::{TaskError, vector_length};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::decision::Rule;
 
 /// How the weights are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum Method {
     /// All iterations under encryption.
     Nesterov,
@@ -15,6 +18,17 @@ pub(crate) enum Method {
     FixedHessian,
     /// Gradients under encryption; the key owner steps.
     Refresh,
+}
+
+/// The degree of the polynomial in the sigmoid's place.
+#[derive(Clone, Copy, EnumString, IntoStaticStr, VariantNames)]
+enum Degree {
+    #[strum(serialize = "3")]
+    Three = 3,
+    #[strum(serialize = "5")]
+    Five = 5,
+    #[strum(serialize = "7")]
+    Seven = 7,
 }
 
 /// The options, read and checked.
@@ -43,8 +57,7 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
     vec![
         OptionSpec::choice(
             "method",
-            &["nesterov", "fixed-hessian", "refresh"],
-            "nesterov",
+            Method::Nesterov,
             "Training. `nesterov`: accelerated gradient descent, nothing decrypted until the end. \
              `fixed-hessian`: one Newton step with a bound of the Hessian, from moments that are \
              summed under encryption and decrypted. `refresh`: the key owner decrypts the gradient \
@@ -65,8 +78,7 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
         ),
         OptionSpec::choice(
             "degree",
-            &["3", "5", "7"],
-            "3",
+            Degree::Three,
             "Training: degree of the polynomial in the sigmoid's place, by least squares. 3 takes a \
              level less than 5 and 7.",
         ),
@@ -111,21 +123,11 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
 
 impl Settings {
     pub(crate) fn read(options: &Options) -> Result<Self, TaskError> {
-        let method = match options.text("method")? {
-            "fixed-hessian" => Method::FixedHessian,
-            "refresh" => Method::Refresh,
-            _ => Method::Nesterov,
-        };
-        let degree = match options.text("degree")? {
-            "5" => 5,
-            "7" => 7,
-            _ => 3,
-        };
         let settings = Self {
-            method,
+            method: options.choice("method")?,
             iterations: options.integer("iterations")? as usize,
             learning_rate: options.number("learning_rate")?,
-            degree,
+            degree: options.choice::<Degree>("degree")? as usize,
             sigmoid_range: options.number("sigmoid_range")?,
             vector_length: options.integer("vector_length")? as usize,
             parties: options.integer("parties")? as usize,
@@ -133,7 +135,7 @@ impl Settings {
             folds: options.integer("folds")? as usize,
             weight_precision: options.number("weight_precision")?,
             alpha: options.number("alpha")?,
-            balanced: options.text("class_weight")? == "balanced",
+            balanced: options.choice::<ClassWeight>("class_weight")? == ClassWeight::Balanced,
             max_iterations: options.integer("max_iterations")? as u64,
             rule: Rule::read(options)?,
             features: linear_model::Settings::read(options)?,

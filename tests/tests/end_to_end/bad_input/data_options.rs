@@ -257,3 +257,102 @@ fn the_matrix() {
         ],
     );
 }
+
+/// What only the data show to be wrong, and no option is blamed for: the value of the matrix is, in
+/// whose place another one is sound.
+#[test]
+fn the_value_of_a_matrix_that_makes_the_difference() {
+    let varied = |dataset: &str, key: &str, values: &str, words: &[&str]| {
+        let matrix = format!("[matrix]\n\"dataset.{key}\" = [\n{values}\n]");
+        check(dataset, TASK, &matrix, words);
+    };
+    let one_class = "the test part has one class only";
+    varied(
+        OWN,
+        "limit",
+        "0,\n4",
+        &[
+            "e.toml:15: cell `plaintext/limit=4`: \"dataset.limit\" in [matrix]: my.csv: ",
+            one_class,
+        ],
+    );
+    // The sound one may come later.
+    varied(
+        OWN,
+        "limit",
+        "4,\n0",
+        &["e.toml:14: cell `plaintext/limit=4`: \"dataset.limit\" in [matrix]: my.csv: "],
+    );
+    varied(
+        OWN,
+        "test_fraction",
+        "0.3,\n0.97",
+        &[
+            "e.toml:15: cell `plaintext/test_fraction=0.97`: \"dataset.test_fraction\" in [matrix]: ",
+            "the training part has one class only",
+        ],
+    );
+    varied(
+        OWN,
+        "target",
+        "\"y\",\n\"a\"",
+        &[
+            "e.toml:15: cell `plaintext/target=a`: \"dataset.target\" in [matrix]: my.csv: ",
+            "expected 0 and 1",
+        ],
+    );
+    // Not the section's, which suits the other target.
+    varied(
+        &format!("{OWN}\ndrop_columns = [\"b\"]"),
+        "target",
+        "\"y\",\n\"b\"",
+        &["e.toml:16: cell `plaintext/target=b`: \"dataset.target\" in [matrix]: my.csv: "],
+    );
+    varied(
+        OWN,
+        "delimiter",
+        "\",\",\n\";\"",
+        &["e.toml:15: cell `plaintext/delimiter=;`: \"dataset.delimiter\" in [matrix]: my.csv:1: "],
+    );
+}
+
+#[test]
+fn the_matrix_of_a_table_with_text_and_gaps() {
+    let with = |key: &str, values: &str, words: &[&str]| {
+        let place = Place::new();
+        let csv = good()
+            .replace("a,b,y", "a,b,y,t")
+            .replace("\n20,0,1", "\n20,0,");
+        let row = |line: &str| match line {
+            "a,b,y,t" => format!("{line}\n"),
+            row => format!("{row},text\n"),
+        };
+        place.write("my.csv", csv.lines().map(row).collect::<String>());
+        let dataset = format!("{OWN}\nlabels = [\"t\"]\nmissing = \"drop-rows\"");
+        let more = format!("{SCHEME}\n[matrix]\n\"dataset.{key}\" = [\n{values}\n]");
+        place.write("e.toml", experiment(&dataset, TASK, &more));
+        refused(&place, words);
+    };
+    with(
+        "labels",
+        "[\"t\"],\n[\"a\"]",
+        &[
+            "e.toml:17: cell `plaintext/labels=[\"a\"]`: \"dataset.labels\" in [matrix]: my.csv:2: ",
+            "column `t`: found \"text\"",
+        ],
+    );
+    with(
+        "missing_target",
+        "\"drop-rows\",\n\"refuse\"",
+        &[
+            "e.toml:17: ",
+            "\"dataset.missing_target\" in [matrix]: my.csv:21: the target `y` is missing",
+        ],
+    );
+    // Where every value fails, it is none of them: the file is told.
+    with(
+        "labels",
+        "[\"a\"],\n[\"b\"]",
+        &["error: my.csv:2: column `t`: found \"text\""],
+    );
+}

@@ -1,6 +1,7 @@
 //! What can be read and makes no sense, and messages that once spoke of something else.
 
-use super::{OWN, SCHEME, TASK, WINE, data, file, good, refused};
+use super::tables::data;
+use super::{OWN, SCHEME, TASK, WINE, file, good, refused};
 use crate::harness::{Place, experiment};
 
 /// What is wrong of the keys of `[dataset]`, `[task]` and what follows, and words of the message.

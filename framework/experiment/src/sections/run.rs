@@ -1,0 +1,145 @@
+//! `[run]`
+
+use std::num::NonZero;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use hexperiment_diagnostics::{printable, units};
+use hexperiment_scheme::security::SecurityDemand;
+
+use super::keys::{Keys, Objection};
+use crate::record::Clock;
+
+/// Bits below which a run must say that it is insecure: the default of `security_bits`.
+const SECURE_BITS: i64 = 128;
+
+/// Bytes of the least `memory_limit`: in 16 MiB not even the program's own code and
+/// the stack of one thread have room.
+const LEAST_MEMORY: u64 = 32 << 20;
+
+/// How cells are run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RunSettings {
+    /// Level demanded of every scheme.
+    pub security: SecurityDemand,
+    /// Measured repetitions of each cell.
+    pub repetitions: u32,
+    /// Repetitions before these.
+    pub warmup: u32,
+    /// Threads of each cell.
+    pub threads: usize,
+    /// Time for one cell.
+    pub time_limit: Duration,
+    /// Bytes that the process of one cell may allocate.
+    pub memory_limit: Option<u64>,
+    /// Seed of the split, of balancing, of the order of cells and of the bootstrap.
+    pub seed: u64,
+    /// Clock of tables and rankings.
+    pub rank_by: Clock,
+}
+
+impl RunSettings {
+    pub(crate) fn read(keys: &mut Keys<'_>) -> Self {
+        let bits = keys.integer(
+            "security_bits",
+            0..=256,
+            SECURE_BITS,
+            "The level demanded of every scheme.",
+        );
+        let insecure = keys.flag(
+            "insecure",
+            false,
+            "Allow less than 128 bits; every table then says so.",
+        );
+        if bits < SECURE_BITS && !insecure {
+            keys.object("security_bits", weak(bits));
+        }
+        let repetitions = keys.integer(
+            "repetitions",
+            1..=10_000,
+            10,
+            "Measured repetitions of each cell.",
+        );
+        let warmup = keys.integer(
+            "warmup",
+            0..=1000,
+            1,
+            "Repetitions before these that are not recorded.",
+        );
+        let threads = keys.optional_integer(
+            "threads",
+            1..=1024,
+            "Threads of each cell; all processors if left out.",
+        );
+        let time_limit = keys.text(
+            "time_limit",
+            "10m",
+            "Time for one cell, as in \"90s\", \"5m\", \"1h\".",
+        );
+        let memory_limit = keys.optional_text(
+            "memory_limit",
+            "What the process of one cell may allocate, as in \"8GiB\"; no limit if left out.",
+        );
+        let seed = keys.integer(
+            "seed",
+            0..=i64::MAX,
+            73,
+            "Seeds the split, balancing, the order of cells and the bootstrap.",
+        );
+        let rank_by = keys.choice(
+            "rank_by",
+            Clock::default(),
+            "The clock of tables and rankings: wall time, or the CPU time of all threads, which other \
+             programs on a busy machine change less.",
+        );
+        Self {
+            security: SecurityDemand {
+                bits: bits as u32,
+                insecure,
+            },
+            repetitions: repetitions as u32,
+            warmup: warmup as u32,
+            threads: threads.map_or_else(processors, |n| n as usize),
+            // Nothing is run with a limit that was objected to.
+            time_limit: keys
+                .checked("time_limit", Some(time_limit), duration)
+                .unwrap_or_default(),
+            memory_limit: keys.checked("memory_limit", memory_limit, memory),
+            seed: seed.unsigned_abs(),
+            rank_by,
+        }
+    }
+}
+
+fn weak(bits: i64) -> Objection {
+    let words = format!("found {bits}, expected {SECURE_BITS} to 256");
+    let help = "less than 128 bits is below what published tables (Homomorphic Encryption Standard \
+                2018, NIST SP 800-57) recommend; to compare weak parameters all the same, add \
+                `insecure = true`: every table will carry the mark";
+    (words, help.into())
+}
+
+fn duration(text: String) -> Result<Duration, Objection> {
+    units::duration(&text).ok_or_else(|| {
+        let found = printable::quoted(&text);
+        let words = format!("found {found}, expected a time of more than 0");
+        (words, "write it as \"90s\", \"5m\" or \"1h\"".into())
+    })
+}
+
+fn memory(text: String) -> Result<u64, Objection> {
+    let bytes = units::bytes(&text).filter(|bytes| *bytes >= LEAST_MEMORY);
+    bytes.ok_or_else(|| {
+        let found = printable::quoted(&text);
+        let least = LEAST_MEMORY >> 20;
+        let words = format!("found {found}, expected a size of {least}MiB or more");
+        let help = "write it as \"512MiB\" or \"8GiB\"; units are B, kB, MB, GB, KiB, MiB, GiB; \
+                    it is what the process of a cell may allocate";
+        (words, help.into())
+    })
+}
+
+/// Processors that this process may use.
+fn processors() -> usize {
+    available_parallelism().map_or(1, NonZero::get)
+}
