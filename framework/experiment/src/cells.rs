@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::sections::{self, Keys, RunSettings};
-use super::{Experiment, PluginChoice, plugins};
+use super::{Experiment, Matrix, PluginChoice, plugins};
 use crate::record::Cell;
 use hexperiment_data::DatasetRequest;
 use hexperiment_diagnostics::printable;
@@ -32,35 +32,87 @@ pub struct CellPlan {
     pub seed: u64,
 }
 
+/// What the matrix gives to a cell, by key.
+type Point = BTreeMap<String, OptionValue>;
+
+/// All points of a matrix, the last key varying fastest; one, of nothing, without a matrix.
+fn points(matrix: &Matrix) -> Vec<Point> {
+    let mut points = vec![Point::new()];
+    for (key, values) in matrix {
+        points = points
+            .into_iter()
+            .flat_map(|point| {
+                values.iter().map(move |value| {
+                    let mut point = point.clone();
+                    point.insert(key.clone(), value.clone());
+                    point
+                })
+            })
+            .collect();
+    }
+    points
+}
+
+/// What a scheme has of a point. A point of an option that it lacks is the same cell for each of its
+/// values, so only the first is kept.
+fn own(scheme: &PluginChoice, point: &Point, matrix: &Matrix) -> Option<Point> {
+    let mut own = Point::new();
+    for (key, value) in point {
+        let option = key.strip_prefix("scheme.");
+        if option.is_some_and(|option| !plugins::scheme_has(&scheme.name, option)) {
+            let (_, values) = matrix.iter().find(|(k, _)| k == key)?;
+            if values.first() != Some(value) {
+                return None;
+            }
+        } else {
+            own.insert(key.clone(), value.clone());
+        }
+    }
+    Some(own)
+}
+
+/// What a cell is called: by its label and its own values of the matrix.
+fn name(label: &str, own: &Point) -> String {
+    let mut name = label.to_owned();
+    for (key, value) in own {
+        let option = key
+            .split_once('.')
+            .map_or(key.as_str(), |(_, option)| option);
+        let value = match value {
+            OptionValue::Text(text) if printable::is_plain(text) => text.clone(),
+            value => value.to_string(),
+        };
+        name += &format!("/{option}={value}");
+    }
+    name
+}
+
+/// The names of all cells, in order.
+pub(super) fn cell_names(schemes: &[PluginChoice], matrix: &Matrix) -> Vec<String> {
+    let points = points(matrix);
+    let of_point = |point| {
+        let own = move |scheme| Some((scheme, own(scheme, point, matrix)?));
+        schemes.iter().filter_map(own)
+    };
+    let cells = points.iter().flat_map(of_point);
+    cells
+        .map(|(scheme, own)| name(&scheme.label, &own))
+        .collect()
+}
+
 impl Experiment {
     /// Every combination of scheme and matrix point, in order.
     pub(super) fn expand(&self) -> Vec<CellPlan> {
-        let mut points: Vec<BTreeMap<String, OptionValue>> = vec![BTreeMap::new()];
-        for (key, values) in &self.matrix {
-            points = points
-                .into_iter()
-                .flat_map(|point| {
-                    values.iter().map(move |value| {
-                        let mut point = point.clone();
-                        point.insert(key.clone(), value.clone());
-                        point
-                    })
-                })
-                .collect();
-        }
+        let points = points(&self.matrix);
         points
             .iter()
             .flat_map(|point| self.schemes.iter().filter_map(|s| self.cell(s, point)))
             .collect()
     }
 
-    /// One cell; a point of a scheme's option that this scheme lacks is the same cell for each
-    /// of its values, so only the first is kept.
-    fn cell(
-        &self,
-        scheme: &PluginChoice,
-        point: &BTreeMap<String, OptionValue>,
-    ) -> Option<CellPlan> {
+    /// The cell of a scheme at a point, unless it is that of another point.
+    fn cell(&self, scheme: &PluginChoice, point: &Point) -> Option<CellPlan> {
+        let own = own(scheme, point, &self.matrix)?;
         let mut options: BTreeMap<&str, Options> = [
             ("dataset", self.dataset.clone()),
             ("task", self.task.options.clone()),
@@ -68,46 +120,16 @@ impl Experiment {
             ("run", self.run.clone()),
         ]
         .into();
-        let mut own = BTreeMap::new();
-        for (key, value) in point {
+        for (key, value) in &own {
             let (section, option) = key.split_once('.')?;
-            if section == "scheme" && !plugins::scheme_has(&scheme.name, option) {
-                let first = self
-                    .matrix
-                    .iter()
-                    .find(|(k, _)| k == key)
-                    .map(|(_, values)| &values[0]);
-                if first != Some(value) {
-                    return None;
-                }
-                continue;
-            }
             options.get_mut(section)?.set(option, value.clone());
-            own.insert(key.clone(), value.clone());
         }
-        let suffix: Vec<String> = own
-            .iter()
-            .map(|(k, v)| {
-                let text = match v {
-                    OptionValue::Text(t) if printable::is_plain(t) => t.clone(),
-                    v => v.to_string(),
-                };
-                format!(
-                    "{}={text}",
-                    k.split_once('.').map_or(k.as_str(), |(_, o)| o)
-                )
-            })
-            .collect();
-        let id = std::iter::once(scheme.label.clone())
-            .chain(suffix)
-            .collect::<Vec<_>>()
-            .join("/");
         let run = RunSettings::read(&mut Keys::of(&options["run"]));
         let folder = self.file.parent().unwrap_or(Path::new(""));
         let dataset = sections::dataset_request(&options["dataset"], folder, run.seed);
         Some(CellPlan {
             cell: Cell {
-                id,
+                id: name(&scheme.label, &own),
                 scheme: scheme.name.clone(),
                 label: scheme.label.clone(),
                 task: self.task.name.clone(),

@@ -5,13 +5,15 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
+use super::cells::cell_names;
+use super::expect::Subjects;
 use super::matrix::{Varied, check_matrix};
 use super::parse::{Checker, Given, in_order, options};
 use super::plugins::{check_schemes, check_task};
 use super::rules::{BOTH, KEEP_ONE, check_section, check_source};
 use super::sections::{About, Keys, RunSettings};
 use super::settings::{Edited, Place, Setting};
-use super::{Experiment, expect, sections};
+use super::{Experiment, Matrix, expect, sections};
 use hexperiment_data::manifest;
 use hexperiment_data::manifest::Manifest;
 use hexperiment_data::toml_text;
@@ -74,6 +76,7 @@ pub(super) fn check(
     let task = check_task(&mut checker, root);
     let schemes = check_schemes(&mut checker, root);
     let bases = given.map(|(section, given)| (section, options(&[], given)));
+    let before = checker.count();
     let matrix = check_matrix(&mut checker, root, task.as_ref(), &schemes, &bases.into());
     for varied in &matrix {
         let contradicts = (varied.key == "dataset.path" && dataset.contains_key("use"))
@@ -82,14 +85,22 @@ pub(super) fn check(
             checker.complain(varied.place, BOTH.into(), Some(KEEP_ONE.into()));
         }
     }
+    let all_cells = checker.count() == before;
     let labels: Vec<String> = schemes.iter().map(|s| s.label.clone()).collect();
+    let varied: Matrix = matrix.iter().map(Varied::values).collect();
     let expectations = match checker.table(root, "expect") {
         Some((table, _)) => {
             let known = task
                 .as_ref()
                 .and_then(|t| hexperiment_task::registry::task(&t.name).ok());
             let metrics = known.map_or(vec![], |t| t.manifest().metrics);
-            expect::expectations(&mut checker, table, &labels, &metrics)
+            let subjects = Subjects {
+                labels: &labels,
+                cells: &cell_names(&schemes, &varied),
+                all_cells,
+                metrics: &metrics,
+            };
+            expect::expectations(&mut checker, table, &subjects)
         }
         None => vec![],
     };
@@ -112,7 +123,7 @@ pub(super) fn check(
         dataset: options(&sections::dataset(), &dataset),
         task,
         schemes,
-        matrix: matrix.into_iter().map(Varied::into_values).collect(),
+        matrix: varied,
         run,
         run_settings: settings_of_run,
         cells: vec![],

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
 use super::parse::{Checker, describe, in_order};
-use crate::record::Status;
+use crate::record::{Cell, Status};
 use crate::summary::{COLUMNS, Kind};
 use hexperiment_diagnostics::printable;
 use hexperiment_diagnostics::suggest;
@@ -15,7 +15,8 @@ use hexperiment_scheme::options::OptionValue;
 /// One expectation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Expectation {
-    /// The rows it is about: those with this label; all where it is `None`.
+    /// The rows it is about: those with this label, or the one of the cell that is called so; all
+    /// where it is `None`.
     pub label: Option<String>,
     /// A column of `summary.csv`, a metric, a metric with `_loss` (plaintext's value minus this
     /// one) or with `_change` (their distance); or `status`.
@@ -28,14 +29,59 @@ pub struct Expectation {
     pub status: Option<Status>,
 }
 
+impl Expectation {
+    /// Whether it names the cell: by its label, or as the cell is called.
+    pub fn names(&self, cell: &Cell) -> bool {
+        let label = self.label.as_ref();
+        label.is_some_and(|label| *label == cell.label || *label == cell.id)
+    }
+}
+
+/// What an expectation can be about.
+pub(super) struct Subjects<'a> {
+    /// Labels of schemes.
+    pub(super) labels: &'a [String],
+    /// Names of cells.
+    pub(super) cells: &'a [String],
+    /// Whether these are all; not where something is wrong with the matrix.
+    pub(super) all_cells: bool,
+    /// Metrics of the task, if it says.
+    pub(super) metrics: &'a [&'static str],
+}
+
+impl Subjects<'_> {
+    fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.labels.iter().chain(self.cells).map(String::as_str)
+    }
+
+    /// Whether a name may be that of a cell which something wrong with the matrix hides.
+    fn may_be_hidden(&self, name: &str) -> bool {
+        let behind = |label: &String| name.strip_prefix(label.as_str());
+        let mut points = self.labels.iter().filter_map(behind);
+        !self.all_cells && points.any(|point| point.starts_with('/'))
+    }
+
+    /// What is said of a name that is none.
+    fn help(&self, hint: &str) -> String {
+        let labels = printable::list(self.labels.iter().map(String::as_str), 20);
+        // Without a matrix, cells are called by their labels.
+        let cell = self.cells.iter().find(|cell| !self.labels.contains(cell));
+        let cell = cell.map(|cell| {
+            let cell = toml::Value::from(cell.as_str());
+            format!("; or one cell, as in [expect.{cell}]")
+        });
+        format!("{hint}labels: {labels}{}", cell.unwrap_or_default())
+    }
+}
+
 /// Reads `[expect]` and its tables by label.
 pub(super) fn expectations(
     checker: &mut Checker<'_>,
     table: &DeTable<'_>,
-    labels: &[String],
-    metrics: &[&'static str],
+    subjects: &Subjects<'_>,
 ) -> Vec<Expectation> {
-    let known: HashSet<&str> = labels.iter().map(String::as_str).collect();
+    let metrics = subjects.metrics;
+    let known: HashSet<&str> = subjects.names().collect();
     let mut all = Vec::new();
     checker.few(|checker| {
         for (key, value) in in_order(table) {
@@ -46,7 +92,7 @@ pub(super) fn expectations(
                     let message = format!("expectation `{shown}`: found {{}}, expected bounds");
                     checker.complain(offset, message, Some(BOUNDS.into()));
                 }
-                DeValue::Table(inner) if known.contains(name) => {
+                DeValue::Table(inner) if known.contains(name) || subjects.may_be_hidden(name) => {
                     for (key, value) in in_order(inner) {
                         let place = value.span().start;
                         let label = Some(name.to_owned());
@@ -63,11 +109,9 @@ pub(super) fn expectations(
                     if let Some(found) = no_bound(name, inner, metrics) {
                         unknown_bound(checker, offset, name, &found);
                     } else {
-                        let hint = checker.hint(name, labels.iter().map(String::as_str), ['`'; 2]);
-                        let labels = printable::list(labels.iter().map(String::as_str), 20);
+                        let hint = checker.hint(name, subjects.names(), ['`'; 2]);
                         let message = format!("[expect] names no scheme's label: `{shown}`");
-                        let help = format!("{hint}labels: {labels}");
-                        checker.complain(offset, message, Some(help));
+                        checker.complain(offset, message, Some(subjects.help(&hint)));
                     }
                 }
                 bound => {

@@ -41,7 +41,7 @@ pub struct Experiment {
     dataset: Options,
     task: PluginChoice,
     schemes: Vec<PluginChoice>,
-    matrix: Vec<(String, Vec<OptionValue>)>,
+    matrix: Matrix,
     /// As it is recorded.
     run: Options,
     run_settings: RunSettings,
@@ -53,6 +53,9 @@ pub struct Experiment {
     text: String,
     settings: Vec<Setting>,
 }
+
+/// The keys of `[matrix]`, in order of the file, each with its values.
+type Matrix = Vec<(String, Vec<OptionValue>)>;
 
 /// A plugin and its options, defaults filled in.
 #[derive(Clone, Debug, PartialEq)]

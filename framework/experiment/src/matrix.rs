@@ -23,9 +23,9 @@ pub(super) struct Varied {
 
 impl Varied {
     /// Without the places.
-    pub(super) fn into_values(self) -> (String, Vec<OptionValue>) {
-        let values = self.values.into_iter().map(|(value, _)| value);
-        (self.key, values.collect())
+    pub(super) fn values(&self) -> (String, Vec<OptionValue>) {
+        let values = self.values.iter().map(|(value, _)| value.clone());
+        (self.key.clone(), values.collect())
     }
 }
 

@@ -71,8 +71,8 @@ impl Verdict {
 
 /// Holds rows against expectations, in order.
 ///
-/// - An expectation with a label is about the rows of that scheme, one without about all; where
-///   both have the same key, the one with the label counts for its rows.
+/// - An expectation with a label is about the rows of that scheme, or the row of the cell that is
+///   called so, one without about all; of those with the same key, the one about the fewest rows counts.
 /// - `status` is compared as it is.
 /// - Bounds hold for rows that are `ok`. A row that is not fails them, with two exceptions:
 ///   expectations without a label pass over rows that were refused, and over rows that ended as
@@ -105,21 +105,22 @@ pub fn evaluate(rows: &[Row], expectations: &[Expectation]) -> Vec<Verdict> {
 }
 
 fn concerns(expectation: &Expectation, row: &Row, all: &[Expectation]) -> bool {
-    match &expectation.label {
-        Some(label) => *label == row.cell.label,
-        None => own(row, &expectation.key, all).is_none(),
+    match own(row, &expectation.key, all) {
+        Some(own) => own.label == expectation.label,
+        None => expectation.label.is_none(),
     }
 }
 
-/// The expectation with this row's label about `key`.
+/// The expectation about `key` that names this row: its cell rather than its label.
 fn own<'a>(row: &Row, key: &str, all: &'a [Expectation]) -> Option<&'a Expectation> {
-    all.iter()
-        .find(|e| e.key == key && e.label.as_ref().is_some_and(|l| *l == row.cell.label))
+    let named = || all.iter().filter(|e| e.key == key && e.names(&row.cell));
+    let of_cell = named().find(|e| e.label.as_ref() == Some(&row.cell.id));
+    of_cell.or_else(|| named().next())
 }
 
 fn nothing(expectation: &Expectation, rows: &[Row]) -> String {
     match &expectation.label {
-        Some(label) if rows.iter().all(|r| r.cell.label != *label) => {
+        Some(label) if !rows.iter().any(|r| expectation.names(&r.cell)) => {
             format!("no row is labelled `{label}`")
         }
         _ => "there is no row to hold it against".into(),

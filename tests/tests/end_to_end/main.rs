@@ -17,6 +17,7 @@ mod circles;
 mod columns;
 mod conform;
 mod documents;
+mod expectations;
 mod experiments;
 mod explain;
 mod failures;

@@ -1,7 +1,10 @@
 //! The matrix and the expectations.
 
+use std::path::Path;
+
 use super::{ids, parse, refused, sound};
 use crate::record::Status;
+use crate::{CellPlan, Experiment};
 use hexperiment_scheme::options::OptionValue;
 
 #[test]
@@ -126,4 +129,33 @@ fn expectations_are_checked() {
         &with("[expect.try-wid]\nauc = { min = 0.5 }"),
         &["e.toml:12", "did you mean `try-wide`"],
     );
+}
+
+/// An expectation is about one cell if it is called as that is.
+#[test]
+fn expectations_of_single_cells() {
+    let with = |name: &str| {
+        let matrix = "[matrix]\n\"task.features\" = [3, 5]\n\"dataset.limit\" = [0, 100]\n";
+        sound(&format!("{matrix}[expect.{name}]\nauc = {{ min = 0.5 }}\n"))
+    };
+    let e = parse(&with("\"try-wide/limit=100/features=3\""));
+    let named = |cell: &&CellPlan| e.expectations()[0].names(&cell.cell);
+    let named: Vec<&CellPlan> = e.cells().iter().filter(named).collect();
+    assert_eq!(named.len(), 1);
+    assert_eq!(named[0].cell.id, "try-wide/limit=100/features=3");
+    let e = parse(&with("try-wide"));
+    assert!(e.cells().iter().all(|c| e.expectations()[0].names(&c.cell)));
+    refused(
+        &with("\"try-wide/limit=100/features=4\""),
+        &[
+            "e.toml:14: [expect] names no scheme's label: `try-wide/limit=100/features=4`",
+            "did you mean `try-wide/limit=100/features=",
+            "labels: try-wide; or one cell, as in [expect.\"try-wide/limit=0/features=3\"]",
+        ],
+    );
+    // What is wrong with the matrix is told alone.
+    let text = with("\"try-wide/limit=100/features=3\"").replace("[3, 5]", "[3, 99]");
+    let complaints = Experiment::parse(&text, Path::new("e.toml")).unwrap_err().0;
+    assert_eq!(complaints.len(), 1, "{complaints:?}");
+    assert_eq!(complaints[0].line, Some(12));
 }

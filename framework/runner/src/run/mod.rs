@@ -398,13 +398,11 @@ impl Runner<'_> {
 /// The expectations about this run's cells: `--only` leaves out other labels.
 fn concerned(experiment: &Experiment, cells: &[Cell]) -> Vec<Expectation> {
     let planned = experiment.cells();
-    let left_out = |label: &String| {
-        planned.iter().any(|p| p.cell.label == *label) && cells.iter().all(|c| c.label != *label)
+    let left_out = |e: &Expectation| {
+        planned.iter().any(|p| e.names(&p.cell)) && !cells.iter().any(|c| e.names(c))
     };
     let all = experiment.expectations().iter();
-    all.filter(|e| !e.label.as_ref().is_some_and(left_out))
-        .cloned()
-        .collect()
+    all.filter(|e| !left_out(e)).cloned().collect()
 }
 
 /// Writes the tables.

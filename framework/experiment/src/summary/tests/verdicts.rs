@@ -246,3 +246,31 @@ fn verdicts_read_well() {
     );
     check(status("fine", Status::Refused), "fine: status = refused");
 }
+
+/// Of a cell's own expectation, its label's and the general one, the first that is there counts.
+#[test]
+fn the_expectation_about_the_fewest_rows_counts() {
+    let mut lines = complete("a/seed=1", [0.7; 3]);
+    lines.extend(complete("a/seed=2", [0.8; 3]));
+    lines.extend(complete("b", [0.9; 3]));
+    let rows = rows(&records(&["a/seed=1", "a/seed=2", "b"], lines));
+    let at_least = |label: &str, min| bound(label, "auc", Some(min), None);
+    let cell = at_least("a/seed=2", 0.75);
+    let all = [cell, at_least("a", 0.65), at_least("", 0.85)];
+    let verdicts = evaluate(&rows, &all);
+    let about: Vec<Vec<&str>> = verdicts
+        .iter()
+        .map(|v| v.findings.iter().map(|f| f.label.as_str()).collect())
+        .collect();
+    assert_eq!(about, [["a/seed=2"], ["a/seed=1"], ["b"]]);
+    assert!(verdicts.iter().all(|v| v.passed), "{verdicts:?}");
+    let missed = verdict(&rows, &[at_least("a/seed=2", 0.85)], false, &["0.8"]);
+    assert_eq!(missed.expected(), "a/seed=2: auc >= 0.85");
+    // A status that is foreseen for one cell lets its row pass the general bounds.
+    let mut lines = complete("a/seed=1", [0.7; 3]);
+    lines.push(Line::Stopped(stopped("a/seed=2", Status::Timeout)));
+    let rows = crate::summary::rows(&records(&["a/seed=1", "a/seed=2"], lines));
+    let foreseen = [at_least("", 0.65), status("a/seed=2", Status::Timeout)];
+    verdict(&rows, &foreseen, true, &["a/seed=1: 0.7"]);
+    verdict(&rows, &foreseen[..1], false, &["a/seed=2: timeout"]);
+}
