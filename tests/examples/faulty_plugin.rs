@@ -14,8 +14,8 @@ use hexperiment_program::lower::Capabilities;
 use hexperiment_scheme::options::{OptionSpec, Options};
 use hexperiment_scheme::security;
 use hexperiment_scheme::{
-    Ciphertexts, Circuit, CompileRequest, Decryptor, Evaluator, KeySet, Parameters, Scheme,
-    SchemeError, SchemeManifest,
+    Ciphertexts, Circuit, CircuitDigest, CompileRequest, Decryptor, EvaluationKeys, Evaluator,
+    KeySet, Parameters, Scheme, SchemeError, SchemeManifest,
 };
 use ndarray::Array2;
 use scheme_plaintext::Plaintext;
@@ -115,7 +115,7 @@ impl Scheme for Faulty {
                 ),
                 OptionSpec::choice(
                     "at",
-                    &["compile", "keys", "evaluate"],
+                    &["compile", "keys", "prepare", "evaluate"],
                     "evaluate",
                     "When it does.",
                 ),
@@ -164,11 +164,6 @@ impl Circuit for FaultyCircuit {
         self.fault.strike("keys")?;
         let keys = self.inner.generate_keys()?;
         Ok(KeySet {
-            evaluator: Box::new(FaultyEvaluator {
-                inner: keys.evaluator,
-                fault: self.fault.clone(),
-                evaluations: AtomicI64::new(0),
-            }),
             decryptor: Box::new(FaultyDecryptor {
                 inner: keys.decryptor,
                 fault: self.fault.clone(),
@@ -176,6 +171,19 @@ impl Circuit for FaultyCircuit {
             }),
             ..keys
         })
+    }
+
+    fn digest(&self) -> CircuitDigest {
+        self.inner.digest()
+    }
+
+    fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
+        self.fault.strike("prepare")?;
+        Ok(Box::new(FaultyEvaluator {
+            inner: self.inner.prepare(keys)?,
+            fault: self.fault.clone(),
+            evaluations: AtomicI64::new(0),
+        }))
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, OutputId, ValueId};
 use hexperiment_scheme::{
-    Ciphertexts, Circuit, Decryptor, Encryptor, KeySet, KeySizes, Parameters, SchemeError,
+    Ciphertexts, Circuit, CircuitDigest, Decryptor, Encryptor, EvaluationKeys, Evaluator, KeyPart,
+    KeyRole, KeySet, Parameters, SchemeError,
 };
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use rug::Integer;
+use rug::integer::Order;
 
 use crate::arithmetic::Arithmetic;
 use crate::backend::{Backend, Decrypting, Encrypting};
@@ -17,6 +19,7 @@ use crate::ciphertexts::{Fingerprint, Held, Sealed};
 use crate::evaluate::PaillierEvaluator;
 use crate::layout::Layout;
 use crate::numbers::Code;
+use crate::primes::Primes;
 
 /// What every role of one circuit shares: nothing secret.
 pub(crate) struct Shared {
@@ -90,6 +93,41 @@ pub(crate) struct PaillierCircuit {
     pub(crate) shared: Arc<Shared>,
     pub(crate) backend: Backend,
     pub(crate) parameters: Parameters,
+    pub(crate) digest: CircuitDigest,
+}
+
+impl PaillierCircuit {
+    /// Bytes of the modulus: all that the server is given. What encryption takes besides it
+    /// stays with who encrypts.
+    fn modulus_bytes(&self) -> usize {
+        self.shared.modulus_bits.div_ceil(8) as usize
+    }
+
+    /// The keys of these primes.
+    pub(crate) fn keys_of(&self, primes: &Primes) -> Result<KeySet, SchemeError> {
+        let client = self.backend.client(primes)?;
+        let modulus = primes.modulus();
+        let key = Fingerprint::of(&modulus);
+        let mut bytes = vec![0; self.modulus_bytes()];
+        modulus.write_digits(&mut bytes, Order::Lsf);
+        Ok(KeySet {
+            encryptor: Box::new(PaillierEncryptor {
+                shared: Arc::clone(&self.shared),
+                encrypting: client.encrypting,
+                key,
+            }),
+            decryptor: Box::new(PaillierDecryptor {
+                shared: Arc::clone(&self.shared),
+                decrypting: client.decrypting,
+                key,
+                square: modulus.square(),
+            }),
+            evaluation: EvaluationKeys::new(
+                self.digest,
+                vec![KeyPart::new(KeyRole::Public, bytes)],
+            ),
+        })
+    }
 }
 
 impl Circuit for PaillierCircuit {
@@ -125,33 +163,36 @@ impl Circuit for PaillierCircuit {
         Ok(tables.collect())
     }
 
+    fn digest(&self) -> CircuitDigest {
+        self.digest
+    }
+
     fn generate_keys(&self) -> Result<KeySet, SchemeError> {
-        let keys = self.backend.generate(self.shared.modulus_bits)?;
-        let key = Fingerprint::of(&keys.modulus);
-        let square = keys.modulus.square();
-        Ok(KeySet {
-            encryptor: Box::new(PaillierEncryptor {
-                shared: Arc::clone(&self.shared),
-                encrypting: keys.encrypting,
-                key,
-            }),
-            evaluator: Box::new(PaillierEvaluator {
-                shared: Arc::clone(&self.shared),
-                combining: keys.combining,
-                key,
-                square: square.clone(),
-            }),
-            decryptor: Box::new(PaillierDecryptor {
-                shared: Arc::clone(&self.shared),
-                decrypting: keys.decrypting,
-                key,
-                square,
-            }),
-            sizes: KeySizes {
-                public: Some(keys.public_bytes),
-                ..KeySizes::default()
-            },
-        })
+        self.keys_of(&Primes::generate(self.shared.modulus_bits)?)
+    }
+
+    fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
+        let mut keys = keys.read_for(self.digest)?;
+        let public = keys.next(KeyRole::Public, self.modulus_bytes())?;
+        keys.finish()?;
+        let modulus = Integer::from_digits(public.bytes(), Order::Lsf);
+        let (bits, wanted) = (modulus.significant_bits(), self.shared.modulus_bits);
+        if bits != wanted || modulus.is_even() {
+            return Err(SchemeError::ForeignKeys(format!(
+                "the modulus is {} number of {bits} bits, expected an odd one of {wanted}",
+                if modulus.is_even() {
+                    "an even"
+                } else {
+                    "an odd"
+                },
+            )));
+        }
+        Ok(Box::new(PaillierEvaluator {
+            shared: Arc::clone(&self.shared),
+            combining: self.backend.server(&modulus),
+            key: Fingerprint::of(&modulus),
+            square: modulus.square(),
+        }))
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {

@@ -5,11 +5,13 @@
 //! `seal` only.
 
 mod circuit;
+mod encoded;
 mod evaluate;
 mod ffi;
 mod layout;
 mod memory;
 mod noise;
+mod packing;
 mod parameters;
 mod precision;
 mod schedule;

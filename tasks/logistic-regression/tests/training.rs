@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use hexperiment_data::{Dataset, MissingPolicy, Provenance, Target};
 use hexperiment_program::{OpKind, OutputId, Program};
 use hexperiment_scheme::options::{OptionValue, Options};
-use hexperiment_scheme::{Ciphertexts, Decryptor, Evaluator, KeySet, SchemeError};
+use hexperiment_scheme::{Ciphertexts, Decryptor, Evaluator, Parties, SchemeError};
 use hexperiment_task::ledger::Quality;
 use hexperiment_task::session::SessionReport;
 use hexperiment_task::testkit::Testbed;
@@ -87,7 +87,7 @@ fn run(data: &Dataset, options: &Options) -> Result<Run, TaskError> {
 fn run_on(
     data: &Dataset,
     options: &Options,
-    change: impl FnOnce(KeySet) -> KeySet,
+    change: impl FnOnce(Parties) -> Parties,
 ) -> Result<Run, TaskError> {
     let prepared = LogisticRegression.prepare(PrepareRequest {
         options,
