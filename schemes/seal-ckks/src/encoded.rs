@@ -18,7 +18,7 @@ use crate::schedule;
 use crate::seal::Plaintext;
 
 /// Bytes of the plaintexts that are kept.
-const BUDGET: u64 = 256 << 20;
+const BUDGET: u64 = 128 << 20;
 
 /// What public numbers are multiplied by before they are rounded, at a level: it makes the scale of
 /// what they meet, or of the result, what the schedule says.

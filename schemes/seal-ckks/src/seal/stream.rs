@@ -38,7 +38,7 @@ impl Place {
     pub(crate) fn rotation(context: &Context, steps: i32) -> Self {
         let steps = i64::from(steps).rem_euclid(context.slots() as i64);
         let mask = 2 * context.degree() as u64 - 1;
-        let element = (0..steps).fold(1, |element, _| element * 3 & mask);
+        let element = (0..steps).fold(1, |element, _| (element * 3) & mask);
         Self {
             index: (element / 2) as usize,
             of: context.degree(),
