@@ -75,6 +75,7 @@ fn phases(rows: &[Row]) -> Body {
         |head: &str, f: &dyn Fn(&Row, &Setup, &Measured) -> String| Column::numbers(head, cells(f));
     let both = |wall: f64, cpu: f64| format!("{} ({})", significant(wall, 3), significant(cpu, 3));
     let once = |t: Time| both(t.wall_ns as f64 / 1e6, t.cpu_ns as f64 / 1e6);
+    let known = |time: Option<Time>| time.map_or(String::new(), once);
     let phase = |head: &str, f: fn(&Measured) -> &hexperiment_experiment::summary::Phase| {
         numbers(head, &|_, _, m| {
             both(f(m).median(Clock::Wall), f(m).median(Clock::Cpu))
@@ -87,6 +88,8 @@ fn phases(rows: &[Row]) -> Body {
         numbers("threads", &|row, _, _| row.threads.to_string()),
         numbers("compile", &|_, setup, _| once(setup.compile)),
         numbers("keygen", &|_, setup, _| once(setup.keygen)),
+        numbers("key transfer", &|_, setup, _| known(setup.key_transfer)),
+        numbers("prepare", &|_, setup, _| known(setup.prepare)),
         phase("encrypt", |m| &m.encrypt),
         phase("evaluate", |m| &m.evaluate),
         phase("decrypt", |m| &m.decrypt),
@@ -115,8 +118,9 @@ fn phases(rows: &[Row]) -> Body {
     Body::Table {
         about:
             "Medians over the repetitions for the whole batch, in milliseconds of wall time, and \
-                in brackets of CPU time, that of all threads together; compilation and key \
-                generation are done once. `waited` is the share of their time that threads were \
+                in brackets of CPU time, that of all threads together. Done once: `compile` chooses \
+                parameters, `keygen` makes the client's keys, `key transfer` takes the evaluation \
+                keys to the server, `prepare` expands them there and encodes weights. `waited` is the share of their time that threads were \
                 ready and had no processor, in the median; `load` the highest load average of the \
                 last minute before and after the repetitions. Errors are the worst of all \
                 repetitions."
@@ -167,6 +171,7 @@ fn parameters_of(row: &Row, setup: &Setup) -> Vec<String> {
         ("relinearization", setup.keys.relinearization),
         ("Galois", setup.keys.galois),
         ("bootstrapping", setup.keys.bootstrapping),
+        ("shared", setup.keys.shared),
     ]
     .iter()
     .filter_map(|(name, size)| Some(format!("{name} {}", bytes((*size)?))))

@@ -14,8 +14,8 @@ use hexperiment_program::lower::Capabilities;
 use hexperiment_scheme::options::{OptionSpec, Options};
 use hexperiment_scheme::security;
 use hexperiment_scheme::{
-    Ciphertexts, Circuit, CompileRequest, Decryptor, Evaluator, KeySet, Parameters, Scheme,
-    SchemeError, SchemeManifest,
+    Ciphertexts, Circuit, CircuitDigest, CompileRequest, Decryptor, EvaluationKeys, Evaluator,
+    KeySet, Parameters, Scheme, SchemeError, SchemeManifest,
 };
 use ndarray::Array2;
 use scheme_plaintext::Plaintext;
@@ -52,6 +52,7 @@ enum Kind {
 enum Moment {
     Compile,
     Keys,
+    Prepare,
     Evaluate,
 }
 
@@ -183,11 +184,6 @@ impl Circuit for FaultyCircuit {
         self.fault.strike(Moment::Keys)?;
         let keys = self.inner.generate_keys()?;
         Ok(KeySet {
-            evaluator: Box::new(FaultyEvaluator {
-                inner: keys.evaluator,
-                fault: self.fault.clone(),
-                evaluations: AtomicI64::new(0),
-            }),
             decryptor: Box::new(FaultyDecryptor {
                 inner: keys.decryptor,
                 fault: self.fault.clone(),
@@ -195,6 +191,19 @@ impl Circuit for FaultyCircuit {
             }),
             ..keys
         })
+    }
+
+    fn digest(&self) -> CircuitDigest {
+        self.inner.digest()
+    }
+
+    fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
+        self.fault.strike(Moment::Prepare)?;
+        Ok(Box::new(FaultyEvaluator {
+            inner: self.inner.prepare(keys)?,
+            fault: self.fault.clone(),
+            evaluations: AtomicI64::new(0),
+        }))
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {

@@ -8,8 +8,8 @@ use hexperiment_scheme::options::Options;
 use hexperiment_scheme::registry::SchemePlugin;
 use hexperiment_scheme::security;
 use hexperiment_scheme::{
-    Ciphertexts, Circuit, CompileRequest, Decryptor, Encryptor, Evaluator, KeySet, Parameters,
-    Scheme, SchemeError, SchemeManifest,
+    Ciphertexts, Circuit, CircuitDigest, CompileRequest, Decryptor, Encryptor, EvaluationKeys,
+    Evaluator, KeySet, Parameters, Scheme, SchemeError, SchemeManifest,
 };
 use hexperiment_tests::conformance::{self, Profile, Subject};
 use ndarray::{Array2, ArrayView2};
@@ -29,6 +29,8 @@ enum Fault {
     Tolerant,
     /// Reads the rest of truncated bytes as zeros.
     Trusting,
+    /// Takes any evaluation keys for its own.
+    Careless,
     /// Says that it has an operation, and refuses it.
     Boastful,
     /// Yields the outputs that are wanted in the program's order.
@@ -43,7 +45,7 @@ macro_rules! faulty {
     )*};
 }
 faulty!("inexact": Inexact, "lax": Lax, "open": Open, "weak": Weak, "tolerant": Tolerant,
-    "trusting": Trusting, "boastful": Boastful, "disordered": Disordered);
+    "trusting": Trusting, "careless": Careless, "boastful": Boastful, "disordered": Disordered);
 
 fn clear() -> &'static dyn Scheme {
     &scheme_plaintext::Plaintext
@@ -105,10 +107,23 @@ impl Circuit for FaultyCircuit {
         let keys = self.circuit.generate_keys()?;
         Ok(KeySet {
             encryptor: Box::new(FaultyRole(keys.encryptor, self.fault)),
-            evaluator: Box::new(FaultyRole(keys.evaluator, self.fault)),
             decryptor: Box::new(FaultyRole(keys.decryptor, self.fault)),
-            sizes: keys.sizes,
+            evaluation: keys.evaluation,
         })
+    }
+
+    fn digest(&self) -> CircuitDigest {
+        self.circuit.digest()
+    }
+
+    fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
+        // One that takes whatever it is given makes its evaluator of nothing, as this scheme can.
+        let keys = match self.fault {
+            Fault::Careless => EvaluationKeys::new(self.digest(), vec![]),
+            _ => keys,
+        };
+        let evaluator = self.circuit.prepare(keys)?;
+        Ok(Box::new(FaultyRole(evaluator, self.fault)))
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {
@@ -208,5 +223,6 @@ finds!(weak_parameters, "weak": security_is_what_was_demanded,
     deep_programs_are_refused_or_satisfied);
 finds!(tolerant_checks, "tolerant": statements_are_complete);
 finds!(trusting_loads, "trusting": garbage_is_refused);
+finds!(careless_servers, "careless": foreign_keys_are_refused);
 finds!(disordered_outputs, "disordered": outputs_are_computed_alone);
 finds!(boasts, "boastful": every_native_operation_is_the_oracles);

@@ -30,7 +30,7 @@ pub const SCHEMA: u32 = 1;
 pub enum Line {
     /// The run as a whole; the first line.
     Run(Box<Run>),
-    /// A cell is ready: compiled, keys made.
+    /// A cell is ready: compiled, keys made, the server prepared.
     Setup(Box<Setup>),
     /// The run goes on with more repetitions than it was begun with.
     Extended(Extended),
@@ -159,11 +159,18 @@ pub struct Setup {
     pub samples: u64,
     /// Lowering and choice of parameters.
     pub compile: Time,
-    /// Key generation.
+    /// Key generation: the client's.
     pub keygen: Time,
+    /// The crossing of the evaluation keys; `None` in records of versions in which none crossed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_transfer: Option<Time>,
+    /// What the server does once, before the first query: expands keys, encodes weights; `None` in
+    /// records of versions that counted it as key generation, or as evaluation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepare: Option<Time>,
     /// The parameters.
     pub parameters: Parameters,
-    /// The keys' exact sizes.
+    /// The exact sizes of the keys that crossed.
     pub keys: KeySizes,
     /// What the client computes after decryption, if anything.
     pub client_computes: Vec<String>,

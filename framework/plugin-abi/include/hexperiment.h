@@ -1,13 +1,15 @@
-/* hexperiment.h: the C ABI, version 1, for scheme plugins that live out of tree.
+/* hexperiment.h: the C ABI, version 2, for scheme plugins that live out of tree.
  *
  * A plugin is a shared library that exports one function, hexperiment_plugin(). It returns a
  * table of functions that evaluate programs under one cryptosystem. A plugin in Rust need not
  * look further: the macro `export_scheme!` of the crate hexperiment-plugin-abi writes all this.
  *
  * Words. A program is a list of operations on vectors of doubles. A circuit is a program bound to
- * parameters. Keys have three roles, and three handles: the encryptor (public), the evaluator
- * (evaluation keys only) and the decryptor (the secret key). Handles are opaque: declare the
- * structs in your own source, or cast.
+ * parameters. There are three roles, and three handles: the encryptor (public), the evaluator
+ * (evaluation keys only) and the decryptor (the secret key). The client makes the first and the
+ * last, and evaluation keys, which are bytes; the server makes its evaluator of these bytes alone,
+ * in a process that need not be the client's. Handles are opaque: declare the structs in your own
+ * source, or cast.
  *
  * OWNERSHIP. Nobody frees what another allocated.
  *  - Pointers that a function receives are the host's, and are valid during the call only.
@@ -31,7 +33,8 @@
  * in the form that strtod reads in the "C" locale, with all digits that it takes to get the same
  * double back.
  *
- * VERSIONS. A host loads plugins whose abi_version is its own. Within a version structs only grow
+ * VERSIONS. A host loads plugins whose abi_version is its own. In version 1 keys did not cross:
+ * generate_keys made the evaluator too, and there was no `prepare`. Within a version structs only grow
  * at their end, and struct_size says how far the writer's goes: a field beyond it is not there.
  */
 #ifndef HEXPERIMENT_H
@@ -44,7 +47,7 @@
 extern "C" {
 #endif
 
-#define HEXPERIMENT_ABI_VERSION 1u
+#define HEXPERIMENT_ABI_VERSION 2u
 
 /* How a call went. */
 typedef int32_t HexperimentStatus;
@@ -54,7 +57,8 @@ typedef int32_t HexperimentStatus;
 #define HEXPERIMENT_REFUSED 1
 /* Something went wrong: explain(what = what was tried, why = what the library said). */
 #define HEXPERIMENT_FAILED 2
-/* Bytes that are no ciphertexts of this circuit: explain(what is ignored, why). */
+/* Bytes that are no ciphertexts, or no evaluation keys, of this circuit: explain(what is ignored,
+ * why). */
 #define HEXPERIMENT_FOREIGN 3
 
 typedef struct HexperimentCircuit HexperimentCircuit;
@@ -71,10 +75,13 @@ typedef struct HexperimentReply {
     /* For the two functions below. */
     void *context;
     /* Appends bytes to the reply; may be called many times. The host takes at most 16 MiB of text,
-     * and 16 GiB of the ciphertexts of one input or output. */
+     * and 16 GiB of the ciphertexts of one input or output, or of keys. */
     void (*write)(void *context, const void *data, size_t length);
     /* Says why the call fails; the last word counts. Either text may be NULL. */
     void (*explain)(void *context, const char *what, const char *why);
+    /* In generate_keys only: begins a part of the evaluation keys, which is what is written from now
+     * on, up to the next part. `role` is one of HEXPERIMENT_KEY_... below. */
+    void (*begin_key)(void *context, uint32_t role);
 } HexperimentReply;
 
 /* A table of numbers, row by row. A column is one vector of the program. */
@@ -144,17 +151,26 @@ typedef struct HexperimentCompileRequest {
  *   and N V...                     1 where all are 1
  */
 
-/* The sizes of serialized keys, in bytes; HEXPERIMENT_NO_KEY where the scheme has no such key. */
-#define HEXPERIMENT_NO_KEY UINT64_MAX
+/* What a part of the evaluation keys is for. Tables report the bytes of each. */
+#define HEXPERIMENT_KEY_PUBLIC 0u          /* encrypts, or is computed with */
+#define HEXPERIMENT_KEY_RELINEARIZATION 1u
+#define HEXPERIMENT_KEY_GALOIS 2u          /* rotates */
+#define HEXPERIMENT_KEY_BOOTSTRAPPING 3u   /* with its key-switching key */
+#define HEXPERIMENT_KEY_SHARED 4u          /* of both parties: "transport-only", the server decrypts */
+
+/* What the client keeps. */
 typedef struct HexperimentKeys {
     HexperimentEncryptor *encryptor;
-    HexperimentEvaluator *evaluator;
     HexperimentDecryptor *decryptor;
-    uint64_t public_bytes;
-    uint64_t relinearization_bytes;
-    uint64_t galois_bytes;
-    uint64_t bootstrapping_bytes;
 } HexperimentKeys;
+
+/* A part of the evaluation keys, as generate_keys wrote it. */
+typedef struct HexperimentKeyPart {
+    uint32_t role;
+    uint32_t reserved;
+    const uint8_t *bytes;
+    size_t length;
+} HexperimentKeyPart;
 
 /* The plugin. Every function must be there unless it says "optional". */
 typedef struct HexperimentPlugin {
@@ -218,9 +234,21 @@ typedef struct HexperimentPlugin {
                                   const HexperimentTableOut *outputs, size_t output_count,
                                   const HexperimentReply *reply);
 
-    /* Makes fresh keys. */
+    /* Makes fresh keys: the client's work. The evaluation keys are written to the reply, in parts:
+     * reply->begin_key, then reply->write as often as need be, for each; in the most compact form
+     * there is, as seeds. There need be none. They hold no secret key, unless the protection is
+     * "transport-only". */
     HexperimentStatus (*generate_keys)(const HexperimentCircuit *circuit, HexperimentKeys *keys,
                                        const HexperimentReply *reply);
+
+    /* Makes the server's role of the parts of evaluation keys, in the order in which they were
+     * written, and of nothing else that generate_keys left behind. Work that does not depend on what
+     * is encrypted belongs here: keys expanded, weights encoded, tables computed. The host passes
+     * keys of this circuit only, but their bytes come from the other party and are not to be
+     * trusted: those of a wrong number, role or length are HEXPERIMENT_FOREIGN. */
+    HexperimentStatus (*prepare)(const HexperimentCircuit *circuit,
+                                 const HexperimentKeyPart *parts, size_t part_count,
+                                 HexperimentEvaluator **evaluator, const HexperimentReply *reply);
 
     /* Encrypts one input: a table of as many rows and columns as the program declares. */
     HexperimentStatus (*encrypt)(const HexperimentEncryptor *encryptor, size_t input,

@@ -5,7 +5,7 @@
 use std::ffi::{c_char, c_void};
 
 /// The version of this ABI; a host and a plugin must agree.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// The name of the entry point.
 pub const ENTRY_POINT: &str = "hexperiment_plugin";
@@ -20,8 +20,13 @@ pub const REFUSED: Status = 1;
 pub const FAILED: Status = 2;
 pub const FOREIGN: Status = 3;
 
-/// In place of a size: the scheme has no such key.
-pub const NO_KEY: u64 = u64::MAX;
+/// What a part of the evaluation keys is for; the numbers are the places in
+/// [`KeyRole::ALL`](hexperiment_scheme::KeyRole::ALL).
+pub const KEY_PUBLIC: u32 = 0;
+pub const KEY_RELINEARIZATION: u32 = 1;
+pub const KEY_GALOIS: u32 = 2;
+pub const KEY_BOOTSTRAPPING: u32 = 3;
+pub const KEY_SHARED: u32 = 4;
 
 macro_rules! opaque {
     ($($name:ident),*) => {$(
@@ -42,6 +47,7 @@ pub struct Reply {
     pub context: *mut c_void,
     pub write: unsafe extern "C" fn(*mut c_void, *const c_void, usize),
     pub explain: unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char),
+    pub begin_key: unsafe extern "C" fn(*mut c_void, u32),
 }
 
 #[repr(C)]
@@ -76,12 +82,16 @@ pub struct CompileRequest {
 #[derive(Clone, Copy, Debug)]
 pub struct Keys {
     pub encryptor: *mut Encryptor,
-    pub evaluator: *mut Evaluator,
     pub decryptor: *mut Decryptor,
-    pub public_bytes: u64,
-    pub relinearization_bytes: u64,
-    pub galois_bytes: u64,
-    pub bootstrapping_bytes: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct KeyPart {
+    pub role: u32,
+    pub reserved: u32,
+    pub bytes: *const u8,
+    pub length: usize,
 }
 
 /// What writes text, and nothing else.
@@ -99,6 +109,13 @@ pub type Simulate = unsafe extern "C" fn(
     *const Reply,
 ) -> Status;
 pub type GenerateKeys = unsafe extern "C" fn(*const Circuit, *mut Keys, *const Reply) -> Status;
+pub type Prepare = unsafe extern "C" fn(
+    *const Circuit,
+    *const KeyPart,
+    usize,
+    *mut *mut Evaluator,
+    *const Reply,
+) -> Status;
 pub type Encrypt = unsafe extern "C" fn(
     *const Encryptor,
     usize,
@@ -146,6 +163,7 @@ pub struct Plugin {
     pub parameters: Option<Parameters>,
     pub simulate: Option<Simulate>,
     pub generate_keys: Option<GenerateKeys>,
+    pub prepare: Option<Prepare>,
     pub encrypt: Option<Encrypt>,
     pub evaluate: Option<Evaluate>,
     pub decrypt: Option<Decrypt>,

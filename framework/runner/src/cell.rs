@@ -12,9 +12,9 @@ use hexperiment_program::lower::Lowered;
 use hexperiment_scheme::memory;
 use hexperiment_scheme::registry;
 use hexperiment_scheme::security::Protection;
-use hexperiment_scheme::{Circuit, CompileRequest, KeySet, Parameters, SchemeError};
+use hexperiment_scheme::{Circuit, CompileRequest, Parameters, Parties, SchemeError};
 use hexperiment_task::clock::Stopwatch;
-use hexperiment_task::session::{Session, SessionError};
+use hexperiment_task::session::{Session, SessionError, exchange_keys};
 use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError};
 
 use crate::child;
@@ -192,18 +192,18 @@ fn repeat(
     // Cells wait for each other's repetitions: none keeps the table that its task was prepared from.
     let preparation = data.provenance.preparation.clone();
     drop(data);
-    let watch = Stopwatch::start();
-    let keys = circuit.generate_keys()?;
-    let keygen = watch.elapsed();
+    let (parties, times) = exchange_keys(circuit.as_ref())?;
     give_memory_back();
     child::tell(&FromCell::Ready {
         setup: Box::new(Setup {
             cell: plan.cell.id.clone(),
             samples: prepared.samples() as u64,
             compile,
-            keygen,
+            keygen: times.keygen,
+            key_transfer: Some(times.key_transfer),
+            prepare: Some(times.prepare),
             parameters: parameters(circuit.as_ref(), prepared.as_ref()),
-            keys: keys.sizes,
+            keys: parties.sizes,
             client_computes: [lowered.client_computes(), prepared.client_computes()].concat(),
             lowering: lowered.notes().to_vec(),
         }),
@@ -214,7 +214,7 @@ fn repeat(
             prepared.as_ref(),
             circuit.as_ref(),
             &lowered,
-            &keys,
+            &parties,
             index,
         )?;
         let notes = &mut repetition.quality.notes;
@@ -245,10 +245,10 @@ fn once(
     prepared: &dyn Prepared,
     circuit: &dyn Circuit,
     lowered: &Lowered,
-    keys: &KeySet,
+    parties: &Parties,
     index: u32,
 ) -> Result<(Repetition, Outcome), Stop> {
-    let mut session = Session::new(circuit, lowered, keys);
+    let mut session = Session::new(circuit, lowered, parties);
     let meter = LoadMeter::start();
     let outcome = prepared.run(&mut session)?;
     let load = meter.finish();

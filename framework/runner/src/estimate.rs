@@ -17,7 +17,7 @@ use hexperiment_program::{InputId, OutputId, Program};
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::security::Protection;
 use hexperiment_scheme::{
-    Ciphertexts, Circuit, CompileRequest, Costs, Decryptor, Encryptor, Evaluator, KeySet,
+    Ciphertexts, Circuit, CompileRequest, Costs, Decryptor, Encryptor, Evaluator, Parties,
     SchemeError, Work, processor_time, registry,
 };
 use hexperiment_task::clock::Stopwatch;
@@ -126,9 +126,9 @@ impl Steps {
         let (lowered, circuit) = in_the_clear(plan, prepared.program()).ok_or_else(|| {
             TaskError::Options("no scheme is linked that evaluates in the clear".into())
         })?;
-        let keys = circuit.generate_keys().map_err(failed)?;
+        let keys = Parties::of(circuit.as_ref()).map_err(failed)?;
         let tally = Tally::default();
-        let keys = KeySet {
+        let keys = Parties {
             encryptor: Box::new(Counted(keys.encryptor, tally.clone())),
             evaluator: Box::new(Counted(keys.evaluator, tally.clone())),
             decryptor: Box::new(Counted(keys.decryptor, tally.clone())),
@@ -224,7 +224,7 @@ impl Estimator {
         };
         let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         Some(Takes {
-            set_up_ns: nanoseconds(before + wall(costs.keygen)),
+            set_up_ns: nanoseconds(before + wall(costs.set_up)),
             repetition_ns: nanoseconds(wall(steps.work(&costs, simulation))),
         })
     }
@@ -326,7 +326,7 @@ mod tests {
             simulation: ms(2),
         };
         let costs = Costs {
-            keygen: Work::default(),
+            set_up: Work::default(),
             encrypt: vec![Work::serial(ms(100)), Work::shared(ms(10), 4)],
             evaluate: Work::shared(ms(20), 50),
             decrypt: vec![Work::serial(ms(5000)), Work::serial(ms(3))],

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ndarray::Array2;
 
-use super::{Circuit, SchemeError, clock};
+use super::{Circuit, Parties, SchemeError, clock};
 use hexperiment_program::{InputId, Program};
 
 /// The processor time of a step, and how much of it has to be done by one thread after the other.
@@ -66,8 +66,8 @@ impl Mul<f64> for Work {
 /// What the steps of a circuit take on this machine, about: see [`Circuit::costs`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Costs {
-    /// Key generation.
-    pub keygen: Work,
+    /// Making the keys, and preparing the server of them.
+    pub set_up: Work,
     /// By input: encryption, and what sending the ciphertexts takes.
     pub encrypt: Vec<Work>,
     /// An evaluation of all outputs.
@@ -99,7 +99,7 @@ impl Costs {
     /// By doing all of it once, with numbers in the middle of their ranges: for circuits that take
     /// next to no time. `program` is the one that the circuit evaluates.
     pub fn of_the_whole(circuit: &dyn Circuit, program: &Program) -> Result<Self, SchemeError> {
-        let (keys, keygen) = processor_time(|| circuit.generate_keys())?;
+        let (parties, set_up) = processor_time(|| Parties::of(circuit))?;
         let mut encrypt = Vec::with_capacity(program.inputs().len());
         let mut inputs = Vec::with_capacity(program.inputs().len());
         for (index, input) in program.inputs().iter().enumerate() {
@@ -111,23 +111,23 @@ impl Costs {
             let table = Array2::from_shape_fn(shape, |(_, column)| middle(column));
             let id = InputId::from_index(index);
             let (sent, time) = processor_time(|| {
-                let sealed = keys.encryptor.encrypt(id, table.view())?;
+                let sealed = parties.encryptor.encrypt(id, table.view())?;
                 circuit.load(&sealed.to_bytes()?)
             })?;
             inputs.push(sent);
             encrypt.push(Work::serial(time));
         }
-        let (results, evaluate) = processor_time(|| keys.evaluator.evaluate(&inputs))?;
+        let (results, evaluate) = processor_time(|| parties.evaluator.evaluate(&inputs))?;
         let decrypt = program.output_ids().into_iter().zip(&results);
         let decrypt = decrypt.map(|(id, result)| {
             let (_, time) = processor_time(|| {
                 let sent = circuit.load(&result.to_bytes()?)?;
-                keys.decryptor.decrypt(id, &sent)
+                parties.decryptor.decrypt(id, &sent)
             })?;
             Ok(Work::serial(time))
         });
         Ok(Self {
-            keygen: Work::serial(keygen),
+            set_up: Work::serial(set_up),
             encrypt,
             evaluate: Work::serial(evaluate),
             decrypt: decrypt.collect::<Result<_, SchemeError>>()?,

@@ -1,27 +1,33 @@
 //! Schemes: how a program is evaluated under encryption.
 //!
-//! A scheme compiles a lowered program into a [`Circuit`]: the program bound to parameters. A
-//! circuit generates a [`KeySet`] of three roles that are three types, so that no code can
-//! decrypt by accident: an [`Encryptor`] (public), an [`Evaluator`] (evaluation keys only) and a
-//! [`Decryptor`] (the secret key).
+//! A scheme compiles a lowered program into a [`Circuit`]: the program bound to parameters. There
+//! are three roles, which are three types, so that no code can decrypt by accident: an
+//! [`Encryptor`] (public), an [`Evaluator`] (evaluation keys only) and a [`Decryptor`] (the secret
+//! key). The client generates a [`KeySet`]: the first and the last, and [`EvaluationKeys`], which
+//! are bytes; the server makes its evaluator of these bytes alone, by [`Circuit::prepare`].
 //!
 //! Required of a plugin: [`Scheme::manifest`], [`Scheme::capabilities`], [`Scheme::compile`] and
 //! the three roles. Optional: [`Circuit::simulate`], for schemes that quantise, [`Circuit::costs`],
 //! by which `check` tells how long a run takes, [`Evaluator::evaluate_only`], for protocols of
 //! several rounds, and [`Scheme::lower`], for those whose parameters say how good an approximation
 //! can be. Timed:
-//! `compile`, `generate_keys`, `encrypt`, `evaluate`, `decrypt`, each as a whole;
-//! [`Ciphertexts::to_bytes`] and [`Circuit::load`] are timed apart, as transfer. Non-goal: a
-//! scheme knows nothing of tasks, files or reports.
+//! `compile` (what both parties need: parameters, and what they follow from), `generate_keys` (the
+//! client's), `prepare` (the server's, once), `encrypt`, `evaluate`, `decrypt`, each as a whole;
+//! the crossing of keys apart; [`Ciphertexts::to_bytes`] and [`Circuit::load`] apart, as transfer.
+//! Non-goal: a scheme knows nothing of tasks, files or reports.
 
 pub mod clock;
 mod costs;
+mod keys;
 pub mod memory;
 pub mod options;
 pub mod registry;
 pub mod security;
 
 pub use costs::{Costs, Work, processor_time};
+pub use keys::{
+    CircuitDigest, EvaluationKeys, KeyPart, KeyReader, KeyRole, KeySet, KeySizes, Parties,
+};
 
 // Plugins register through it, so that they need no version of their own.
 pub use inventory;
@@ -75,6 +81,9 @@ pub enum SchemeError {
     /// Bytes or an object that do not belong to this circuit.
     #[error("not a ciphertext of this circuit: {0}")]
     Foreign(String),
+    /// Bytes that are no evaluation keys of this circuit.
+    #[error("not evaluation keys of this circuit: {0}")]
+    ForeignKeys(String),
 }
 
 /// What a scheme is asked to compile.
@@ -154,47 +163,6 @@ pub struct Parameters {
     pub memory_bytes: Option<u64>,
 }
 
-/// Exact serialized sizes of a key set, in bytes; `None` where the scheme has no such key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeySizes {
-    /// The encryption key.
-    pub public: Option<u64>,
-    /// The relinearization key.
-    pub relinearization: Option<u64>,
-    /// The Galois (rotation) keys.
-    pub galois: Option<u64>,
-    /// The bootstrapping key, with its key-switching key.
-    pub bootstrapping: Option<u64>,
-}
-
-impl KeySizes {
-    /// All of them: what a client sends before the first query.
-    pub fn total(&self) -> u64 {
-        [
-            self.public,
-            self.relinearization,
-            self.galois,
-            self.bootstrapping,
-        ]
-        .into_iter()
-        .flatten()
-        .sum()
-    }
-}
-
-/// The keys of a circuit, one type for each role.
-pub struct KeySet {
-    /// The data owner's: encrypts.
-    pub encryptor: Box<dyn Encryptor>,
-    /// The server's: evaluates, and can decrypt nothing, unless the protection is
-    /// [`Protection::TransportOnly`](crate::security::Protection::TransportOnly).
-    pub evaluator: Box<dyn Evaluator>,
-    /// The key owner's: decrypts.
-    pub decryptor: Box<dyn Decryptor>,
-    /// How large the keys are.
-    pub sizes: KeySizes,
-}
-
 /// A program bound to parameters.
 pub trait Circuit: Send + Sync {
     /// The parameters, their security and the steps of one evaluation.
@@ -214,8 +182,24 @@ pub trait Circuit: Send + Sync {
         Ok(None)
     }
 
-    /// Makes fresh keys.
+    /// Names the circuit: keys that were made for one are refused by another. Both parties compute
+    /// it, by [`CircuitDigest::of`].
+    fn digest(&self) -> CircuitDigest;
+
+    /// Makes fresh keys: the client's work. The evaluation keys are bytes, in the most compact form
+    /// that the library has; the client's own tables are made here, too.
     fn generate_keys(&self) -> Result<KeySet, SchemeError>;
+
+    /// Makes the server's role of evaluation keys that crossed, and of nothing else: the server's
+    /// work before the first query, done once. Whatever does not depend on what is encrypted
+    /// belongs here: keys expanded and transformed, weights encoded, tables computed.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::ForeignKeys`] where the bytes are of another circuit, or not as many as its
+    /// parameters say. Bytes of the right length may be taken for keys whatever they hold: results
+    /// are wrong then.
+    fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError>;
 
     /// Reads ciphertexts that [`Ciphertexts::to_bytes`] wrote; needs public parameters only.
     /// Bytes that are truncated, malformed or of another circuit are an error.

@@ -13,6 +13,7 @@
 //! table in advance that stands in.
 
 mod errors;
+mod keys;
 mod server;
 
 use std::cell::OnceCell;
@@ -24,9 +25,10 @@ use crate::clock::Stopwatch;
 use crate::ledger::{Errors, Time, Traffic};
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, OutputId, Party};
-use hexperiment_scheme::{Ciphertexts, Circuit, KeySet, SchemeError};
+use hexperiment_scheme::{Ciphertexts, Circuit, Parties, SchemeError};
 
 use errors::{Checked, precision_bits};
+pub use keys::{KeyTimes, exchange_keys};
 pub use server::Server;
 
 /// Why a protocol cannot go on.
@@ -108,11 +110,11 @@ pub struct SessionReport {
     pub errors: Errors,
 }
 
-/// One run of a protocol under one circuit and one set of keys.
+/// One run of a protocol under one circuit, by parties who hold the keys of their roles.
 pub struct Session<'a> {
     circuit: &'a dyn Circuit,
     lowered: &'a Lowered,
-    keys: &'a KeySet,
+    parties: &'a Parties,
     report: SessionReport,
     uploaded_since_download: bool,
     decrypted_since_upload: u32,
@@ -121,11 +123,11 @@ pub struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// A session that has done nothing yet.
-    pub fn new(circuit: &'a dyn Circuit, lowered: &'a Lowered, keys: &'a KeySet) -> Self {
+    pub fn new(circuit: &'a dyn Circuit, lowered: &'a Lowered, parties: &'a Parties) -> Self {
         Self {
             circuit,
             lowered,
-            keys,
+            parties,
             report: SessionReport::default(),
             uploaded_since_download: false,
             decrypted_since_upload: 0,
@@ -224,7 +226,7 @@ impl Client<'_, '_> {
         }
         declared.check(table).map_err(SchemeError::from)?;
         let watch = Stopwatch::start();
-        let ciphertexts = session.keys.encryptor.encrypt(input, table)?;
+        let ciphertexts = session.parties.encryptor.encrypt(input, table)?;
         session.report.encrypt += watch.elapsed();
         let shadow = Shadow {
             exact: table.to_owned(),
@@ -307,7 +309,7 @@ impl Client<'_, '_> {
         }
         let ciphertexts = session.cross(sealed)?;
         let watch = Stopwatch::start();
-        let decrypted = session.keys.decryptor.decrypt(output, ciphertexts)?;
+        let decrypted = session.parties.decryptor.decrypt(output, ciphertexts)?;
         let finished = finish(session.lowered, output, &decrypted, divisors)?;
         session.report.decrypt += watch.elapsed();
         session.decrypted_since_upload += 1;

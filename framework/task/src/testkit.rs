@@ -7,7 +7,7 @@ use hexperiment_program::{OutputId, Program};
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_scheme::{
-    Ciphertexts, Circuit, CompileRequest, Decryptor, KeySet, Scheme, SchemeError,
+    Ciphertexts, Circuit, CompileRequest, Decryptor, Parties, Scheme, SchemeError,
 };
 use ndarray::{Array1, Array2};
 
@@ -131,14 +131,14 @@ impl Decryptor for Off {
 
 /// A program compiled at 128 bits for one thread, with the scheme's options left empty.
 pub struct Testbed {
-    /// Keys of the session; a test may put a decryptor or an evaluator of its own among them.
-    pub keys: KeySet,
+    /// The roles of the session; a test may put a decryptor or an evaluator of its own among them.
+    pub keys: Parties,
     lowered: Lowered,
     circuit: Box<dyn Circuit>,
 }
 
 impl Testbed {
-    /// Lowers and compiles `program`, and makes keys.
+    /// Lowers and compiles `program`, makes keys, and prepares the server.
     pub fn new(scheme: &dyn Scheme, program: &Program) -> Result<Self, SchemeError> {
         let options = Options::default();
         let security = SecurityDemand {
@@ -153,7 +153,7 @@ impl Testbed {
             threads: 1,
         })?;
         Ok(Self {
-            keys: circuit.generate_keys()?,
+            keys: Parties::of(circuit.as_ref())?,
             lowered,
             circuit,
         })

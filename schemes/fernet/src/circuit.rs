@@ -6,8 +6,8 @@ use fernet::Fernet;
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, OutputId};
 use hexperiment_scheme::{
-    Ciphertexts, Circuit, Costs, Decryptor, Encryptor, Evaluator, KeySet, KeySizes, Parameters,
-    SchemeError,
+    Ciphertexts, Circuit, CircuitDigest, Costs, Decryptor, Encryptor, EvaluationKeys, Evaluator,
+    KeyPart, KeyRole, KeySet, Parameters, SchemeError,
 };
 use ndarray::{Array2, ArrayView2};
 use zeroize::Zeroizing;
@@ -19,6 +19,24 @@ pub(crate) struct FernetCircuit {
     pub(crate) lowered: Arc<Lowered>,
     pub(crate) per: Per,
     pub(crate) parameters: Parameters,
+    pub(crate) digest: CircuitDigest,
+}
+
+/// Characters of the key, as the specification writes it: 32 bytes in URL-safe base64.
+const KEY: usize = 44;
+
+impl FernetCircuit {
+    /// What whoever holds the key can do: everything.
+    fn party(&self, key: &str) -> Result<Arc<Party>, SchemeError> {
+        let key = Fernet::new(key).ok_or_else(|| {
+            SchemeError::ForeignKeys("the shared key is not 32 bytes in URL-safe base64".into())
+        })?;
+        Ok(Arc::new(Party {
+            key,
+            lowered: Arc::clone(&self.lowered),
+            per: self.per,
+        }))
+    }
 }
 
 impl Circuit for FernetCircuit {
@@ -34,26 +52,30 @@ impl Circuit for FernetCircuit {
         Costs::of_the_whole(self, self.lowered.program()).map(Some)
     }
 
-    /// One key from the operating system's randomness, for all three roles. No size is reported:
-    /// those are of keys that a client sends, and this one must never be sent in the clear.
+    fn digest(&self) -> CircuitDigest {
+        self.digest
+    }
+
+    /// One key from the operating system's randomness, for all three roles. The server is given
+    /// the key itself, which in a real system must never be sent in the clear.
     fn generate_keys(&self) -> Result<KeySet, SchemeError> {
         let text = Zeroizing::new(Fernet::generate_key());
-        let key = Fernet::new(&text).ok_or_else(|| SchemeError::Library {
-            library: "fernet",
-            operation: "Fernet::new".into(),
-            message: "it does not take the key that it made".into(),
-        })?;
-        let party = Arc::new(Party {
-            key,
-            lowered: Arc::clone(&self.lowered),
-            per: self.per,
-        });
+        let party = self.party(&text)?;
+        let shared = KeyPart::new(KeyRole::Shared, text.as_bytes().to_vec());
         Ok(KeySet {
             encryptor: Box::new(Role(Arc::clone(&party))),
-            evaluator: Box::new(Role(Arc::clone(&party))),
             decryptor: Box::new(Role(party)),
-            sizes: KeySizes::default(),
+            evaluation: EvaluationKeys::new(self.digest, vec![shared]),
         })
+    }
+
+    fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
+        let mut keys = keys.read_for(self.digest)?;
+        let shared = keys.next(KeyRole::Shared, KEY)?;
+        keys.finish()?;
+        // What is no text is no key either.
+        let text = str::from_utf8(shared.bytes()).unwrap_or_default();
+        Ok(Box::new(Role(self.party(text)?)))
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {

@@ -10,7 +10,8 @@ use hexperiment_scheme::options::{OptionSpec, Options};
 use hexperiment_scheme::registry::SchemePlugin;
 use hexperiment_scheme::security;
 use hexperiment_scheme::{
-    Circuit, CompileRequest, OperationCounts, Parameters, Scheme, SchemeError, SchemeManifest,
+    Circuit, CircuitDigest, CompileRequest, OperationCounts, Parameters, Scheme, SchemeError,
+    SchemeManifest,
 };
 
 use crate::circuit::FernetCircuit;
@@ -73,7 +74,9 @@ impl Scheme for Fernet {
             noise_tolerance: vec![0.0; program.outputs().len()],
             memory_bytes: None,
         };
+        let library = self.manifest().library;
         Ok(Box::new(FernetCircuit {
+            digest: CircuitDigest::of(&library, &request, &parameters.chosen)?,
             lowered,
             per,
             parameters,
@@ -89,8 +92,8 @@ fn chosen(program: &Program, per: Per) -> Result<Vec<(String, String)>, SchemeEr
         ),
         (
             "key".into(),
-            "32 bytes that client and server share beforehand; not among the bytes of keys, for \
-             Fernet has no way of sending it"
+            "32 bytes that client and server share, 44 characters in base64: they count among the \
+             bytes of keys, though Fernet has no way of sending them safely"
                 .into(),
         ),
         (

@@ -42,45 +42,33 @@ pub(crate) trait Decrypting: Send + Sync {
     fn decrypt(&self, ciphertext: &Integer) -> Result<Integer, SchemeError>;
 }
 
-/// The keys of one circuit under one backend.
-pub(crate) struct Keys {
-    pub(crate) modulus: Integer,
+/// The client's keys under one backend.
+pub(crate) struct ClientKeys {
     pub(crate) encrypting: Box<dyn Encrypting>,
-    pub(crate) combining: Box<dyn Combining>,
     pub(crate) decrypting: Box<dyn Decrypting>,
-    /// The serialized public key's size.
-    pub(crate) public_bytes: u64,
 }
 
 impl Backend {
-    /// Fresh keys, with a modulus of exactly `modulus_bits`. The primes are ours in either case.
-    pub(crate) fn generate(self, modulus_bits: u32) -> Result<Keys, SchemeError> {
-        let primes = Primes::generate(modulus_bits)?;
+    /// The client's keys that follow from these primes, with the table for encryption.
+    pub(crate) fn client(self, primes: &Primes) -> Result<ClientKeys, SchemeError> {
         let modulus = primes.modulus();
+        Ok(match self {
+            Self::Gmp => ClientKeys {
+                encrypting: Box::new(PublicKey::new(&modulus)?.encryptor()),
+                decrypting: Box::new(SecretKey::new(primes)?),
+            },
+            Self::PaillierRs => ClientKeys {
+                encrypting: Box::new(reference::Public::new(&modulus)),
+                decrypting: Box::new(reference::Secret::new(primes)?),
+            },
+        })
+    }
+
+    /// The server's part, of a modulus.
+    pub(crate) fn server(self, modulus: &Integer) -> Box<dyn Combining> {
         match self {
-            Self::Gmp => {
-                let public = PublicKey::new(&modulus)?;
-                let public_bytes = public.to_bytes().len() as u64;
-                let combining = Squared::new(modulus.clone());
-                Ok(Keys {
-                    encrypting: Box::new(public.encryptor()),
-                    combining: Box::new(combining),
-                    decrypting: Box::new(SecretKey::new(&primes)?),
-                    modulus,
-                    public_bytes,
-                })
-            }
-            Self::PaillierRs => {
-                let public = reference::Public::new(&modulus);
-                Ok(Keys {
-                    encrypting: Box::new(public.clone()),
-                    combining: Box::new(public),
-                    decrypting: Box::new(reference::Secret::new(&primes)?),
-                    // n alone: g is n + 1, n^2 follows.
-                    public_bytes: u64::from(modulus_bits.div_ceil(8)),
-                    modulus,
-                })
-            }
+            Self::Gmp => Box::new(Squared::new(modulus.clone())),
+            Self::PaillierRs => Box::new(reference::Public::new(modulus)),
         }
     }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, OutputId, ValueId};
 use hexperiment_scheme::{
-    Ciphertexts, Circuit, Costs, Decryptor, Encryptor, KeySet, KeySizes, Parameters, SchemeError,
-    Work, processor_time,
+    Ciphertexts, Circuit, CircuitDigest, Costs, Decryptor, Encryptor, EvaluationKeys, Evaluator,
+    KeyPart, KeyRole, KeySet, Parameters, SchemeError, Work, processor_time,
 };
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use rug::Integer;
+use rug::integer::Order;
 
 use crate::arithmetic::Arithmetic;
 use crate::backend::{Backend, Decrypting, Encrypting};
@@ -18,6 +19,7 @@ use crate::ciphertexts::{Fingerprint, Held, Sealed};
 use crate::evaluate::PaillierEvaluator;
 use crate::layout::Layout;
 use crate::numbers::Code;
+use crate::primes::Primes;
 
 /// What every role of one circuit shares: nothing secret.
 pub(crate) struct Shared {
@@ -91,6 +93,51 @@ pub(crate) struct PaillierCircuit {
     pub(crate) shared: Arc<Shared>,
     pub(crate) backend: Backend,
     pub(crate) parameters: Parameters,
+    pub(crate) digest: CircuitDigest,
+}
+
+impl PaillierCircuit {
+    /// Bytes of the modulus: all that the server is given. What encryption takes besides it
+    /// stays with who encrypts.
+    fn modulus_bytes(&self) -> usize {
+        self.shared.modulus_bits.div_ceil(8) as usize
+    }
+
+    /// The server's role under a modulus.
+    fn evaluator(&self, modulus: &Integer) -> PaillierEvaluator {
+        PaillierEvaluator {
+            shared: Arc::clone(&self.shared),
+            combining: self.backend.server(modulus),
+            key: Fingerprint::of(modulus),
+            square: modulus.clone().square(),
+        }
+    }
+
+    /// The keys of these primes.
+    pub(crate) fn keys_of(&self, primes: &Primes) -> Result<KeySet, SchemeError> {
+        let client = self.backend.client(primes)?;
+        let modulus = primes.modulus();
+        let key = Fingerprint::of(&modulus);
+        let mut bytes = vec![0; self.modulus_bytes()];
+        modulus.write_digits(&mut bytes, Order::Lsf);
+        Ok(KeySet {
+            encryptor: Box::new(PaillierEncryptor {
+                shared: Arc::clone(&self.shared),
+                encrypting: client.encrypting,
+                key,
+            }),
+            decryptor: Box::new(PaillierDecryptor {
+                shared: Arc::clone(&self.shared),
+                decrypting: client.decrypting,
+                key,
+                square: modulus.square(),
+            }),
+            evaluation: EvaluationKeys::new(
+                self.digest,
+                vec![KeyPart::new(KeyRole::Public, bytes)],
+            ),
+        })
+    }
 }
 
 impl Circuit for PaillierCircuit {
@@ -127,16 +174,16 @@ impl Circuit for PaillierCircuit {
     }
 
     fn costs(&self) -> Result<Option<Costs>, SchemeError> {
-        let (keys, keygen) = processor_time(|| self.backend.generate(self.shared.modulus_bits))?;
+        let bits = self.shared.modulus_bits;
+        let ((primes, client), set_up) = processor_time(|| {
+            let primes = Primes::generate(bits)?;
+            let client = self.backend.client(&primes)?;
+            Ok((primes, client))
+        })?;
         let message = Integer::from(12_345);
-        let (ciphertext, up) = processor_time(|| keys.encrypting.encrypt(&message))?;
-        let (_, down) = processor_time(|| keys.decrypting.decrypt(&ciphertext))?;
-        let evaluator = PaillierEvaluator {
-            shared: Arc::clone(&self.shared),
-            combining: keys.combining,
-            key: Fingerprint::of(&keys.modulus),
-            square: keys.modulus.square(),
-        };
+        let (ciphertext, up) = processor_time(|| client.encrypting.encrypt(&message))?;
+        let (_, down) = processor_time(|| client.decrypting.decrypt(&ciphertext))?;
+        let evaluator = self.evaluator(&primes.modulus());
         let (program, layout) = (self.shared.lowered.program(), self.shared.layout);
         let inputs = program.inputs().iter();
         let inputs = inputs.map(|i| i.columns.len() * layout.chunks(i.length));
@@ -145,40 +192,38 @@ impl Circuit for PaillierCircuit {
             output.values.len() * layout.chunks(rows)
         });
         Ok(Some(Costs {
-            keygen: Work::serial(keygen),
+            set_up: Work::serial(set_up),
             encrypt: inputs.map(|count| Work::shared(up, count)).collect(),
             evaluate: evaluator.work(&ciphertext)?,
             decrypt: outputs.map(|count| Work::shared(down, count)).collect(),
         }))
     }
 
+    fn digest(&self) -> CircuitDigest {
+        self.digest
+    }
+
     fn generate_keys(&self) -> Result<KeySet, SchemeError> {
-        let keys = self.backend.generate(self.shared.modulus_bits)?;
-        let key = Fingerprint::of(&keys.modulus);
-        let square = keys.modulus.square();
-        Ok(KeySet {
-            encryptor: Box::new(PaillierEncryptor {
-                shared: Arc::clone(&self.shared),
-                encrypting: keys.encrypting,
-                key,
-            }),
-            evaluator: Box::new(PaillierEvaluator {
-                shared: Arc::clone(&self.shared),
-                combining: keys.combining,
-                key,
-                square: square.clone(),
-            }),
-            decryptor: Box::new(PaillierDecryptor {
-                shared: Arc::clone(&self.shared),
-                decrypting: keys.decrypting,
-                key,
-                square,
-            }),
-            sizes: KeySizes {
-                public: Some(keys.public_bytes),
-                ..KeySizes::default()
-            },
-        })
+        self.keys_of(&Primes::generate(self.shared.modulus_bits)?)
+    }
+
+    fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
+        let mut keys = keys.read_for(self.digest)?;
+        let public = keys.next(KeyRole::Public, self.modulus_bytes())?;
+        keys.finish()?;
+        let modulus = Integer::from_digits(public.bytes(), Order::Lsf);
+        let (bits, wanted) = (modulus.significant_bits(), self.shared.modulus_bits);
+        if bits != wanted || modulus.is_even() {
+            return Err(SchemeError::ForeignKeys(format!(
+                "the modulus is {} number of {bits} bits, expected an odd one of {wanted}",
+                if modulus.is_even() {
+                    "an even"
+                } else {
+                    "an odd"
+                },
+            )));
+        }
+        Ok(Box::new(self.evaluator(&modulus)))
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {

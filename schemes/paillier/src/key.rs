@@ -2,7 +2,6 @@
 
 use hexperiment_scheme::SchemeError;
 use rug::Integer;
-use rug::integer::Order;
 
 use crate::backend::{Decrypting, Encrypting, Squared};
 use crate::comb::FixedBase;
@@ -36,18 +35,6 @@ impl PublicKey {
         let nn = n.clone().square();
         let h_n = h.pow_mod(n, &nn).map_err(|_| library("h^n mod n^2"))?;
         Ok(Self { n: n.clone(), h_n })
-    }
-
-    /// Length of the modulus in bits (32-bit, little-endian), `n`, `h^n`: what a data owner needs.
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let bits = self.n.significant_bits();
-        let mut bytes = bits.to_le_bytes().to_vec();
-        for (number, bits) in [(&self.n, bits), (&self.h_n, 2 * bits)] {
-            let start = bytes.len();
-            bytes.resize(start + bits.div_ceil(8) as usize, 0);
-            number.write_digits(&mut bytes[start..], Order::Lsf);
-        }
-        bytes
     }
 
     /// Ready to encrypt; takes a table of powers.

@@ -11,7 +11,8 @@ use hexperiment_scheme::registry::SchemePlugin;
 use hexperiment_scheme::security;
 use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_scheme::{
-    Circuit, CompileRequest, OperationCounts, Parameters, Scheme, SchemeError, SchemeManifest,
+    Circuit, CircuitDigest, CompileRequest, OperationCounts, Parameters, Scheme, SchemeError,
+    SchemeManifest,
 };
 use rug::Integer;
 
@@ -115,6 +116,16 @@ impl Scheme for Paillier {
     }
 
     fn compile(&self, request: CompileRequest<'_>) -> Result<Box<dyn Circuit>, SchemeError> {
+        Ok(Box::new(self.circuit(request)?))
+    }
+}
+
+impl Paillier {
+    /// As [`Scheme::compile`].
+    pub(crate) fn circuit(
+        &self,
+        request: CompileRequest<'_>,
+    ) -> Result<PaillierCircuit, SchemeError> {
         let options = request.options;
         let modulus_bits = modulus_bits(options, request.security)?;
         let guard_bits = options.integer("guard_bits")? as u32;
@@ -151,7 +162,9 @@ impl Scheme for Paillier {
             )),
         };
         let waves = waves(&arithmetic);
-        Ok(Box::new(PaillierCircuit {
+        let library = self.manifest().library;
+        Ok(PaillierCircuit {
+            digest: CircuitDigest::of(&library, &request, &parameters.chosen)?,
             shared: Arc::new(Shared {
                 lowered,
                 arithmetic,
@@ -161,7 +174,7 @@ impl Scheme for Paillier {
             }),
             backend,
             parameters,
-        }))
+        })
     }
 }
 

@@ -10,8 +10,9 @@ use hexperiment_scheme::options::Options;
 use hexperiment_scheme::registry::SchemePlugin;
 use hexperiment_scheme::security;
 use hexperiment_scheme::{
-    CiphertextData, Ciphertexts, Circuit, CompileRequest, Costs, Decryptor, Encryptor, Evaluator,
-    KeySet, KeySizes, OperationCounts, Parameters, Scheme, SchemeError, SchemeManifest,
+    CiphertextData, Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Decryptor,
+    Encryptor, EvaluationKeys, Evaluator, KeySet, OperationCounts, Parameters, Scheme, SchemeError,
+    SchemeManifest,
 };
 use ndarray::{Array2, ArrayView2};
 
@@ -47,7 +48,9 @@ impl Scheme for Plaintext {
             noise_tolerance: vec![0.0; lowered.program().outputs().len()],
             memory_bytes: None,
         };
+        let library = self.manifest().library;
         Ok(Box::new(ClearCircuit {
+            digest: CircuitDigest::of(&library, &request, &parameters.chosen)?,
             lowered,
             parameters,
         }))
@@ -57,6 +60,7 @@ impl Scheme for Plaintext {
 struct ClearCircuit {
     lowered: Lowered,
     parameters: Parameters,
+    digest: CircuitDigest,
 }
 
 impl Circuit for ClearCircuit {
@@ -72,13 +76,21 @@ impl Circuit for ClearCircuit {
         Costs::of_the_whole(self, self.lowered.program()).map(Some)
     }
 
+    fn digest(&self) -> CircuitDigest {
+        self.digest
+    }
+
     fn generate_keys(&self) -> Result<KeySet, SchemeError> {
         Ok(KeySet {
             encryptor: Box::new(Clear(self.lowered.clone())),
-            evaluator: Box::new(Clear(self.lowered.clone())),
             decryptor: Box::new(Clear(self.lowered.clone())),
-            sizes: KeySizes::default(),
+            evaluation: EvaluationKeys::new(self.digest, vec![]),
         })
+    }
+
+    fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
+        keys.read_for(self.digest)?.finish()?;
+        Ok(Box::new(Clear(self.lowered.clone())))
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {

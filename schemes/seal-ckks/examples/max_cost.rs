@@ -11,7 +11,7 @@ use hexperiment_program::{
 };
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_scheme::security::SecurityDemand;
-use hexperiment_scheme::{CompileRequest, Scheme};
+use hexperiment_scheme::{CompileRequest, Parties, Scheme};
 use hexperiment_task::clock::Stopwatch;
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
@@ -110,7 +110,7 @@ fn run(degrees: &str) {
     memory("compiling");
     let table = table();
     let start = Instant::now();
-    let keys = circuit.generate_keys().unwrap();
+    let keys = Parties::of(circuit.as_ref()).unwrap();
     let generated = start.elapsed();
     memory("key generation");
     let start = Instant::now();

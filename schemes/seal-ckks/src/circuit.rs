@@ -5,22 +5,24 @@ use std::sync::Arc;
 
 use hexperiment_program::Refusal;
 use hexperiment_program::lower::Lowered;
-use hexperiment_program::{InputId, Op, OutputId};
+use hexperiment_program::{InputId, Op, OpKind, OutputId};
 use hexperiment_scheme::memory::{hold, left};
 use hexperiment_scheme::security;
 use hexperiment_scheme::{
-    CiphertextData, Ciphertexts, Circuit, CompileRequest, Costs, Decryptor, Encryptor, KeySet,
-    KeySizes, OperationCounts, Parameters, SchemeError,
+    CiphertextData, Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Decryptor,
+    Encryptor, EvaluationKeys, Evaluator, KeyPart, KeyRole, KeySet, OperationCounts, Parameters,
+    SchemeError,
 };
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
-use crate::evaluate::{CkksEvaluator, multiplies};
+use crate::evaluate::{CkksEvaluator, SwitchingKeys, rotation_steps};
 use crate::layout::Layout;
 use crate::memory;
 use crate::noise::Noise;
 use crate::parameters::{Needs, choose};
 use crate::schedule;
+use crate::scheme::LIBRARY;
 use crate::seal;
 use crate::wire;
 
@@ -42,10 +44,26 @@ pub(crate) struct Shared {
     pub(crate) levels: Vec<usize>,
 }
 
+impl Shared {
+    /// Whether ciphertexts are multiplied, which takes a relinearization key.
+    pub(crate) fn multiplies(&self) -> bool {
+        let values = self.lowered.program().values();
+        values
+            .iter()
+            .any(|v| matches!(v.op().kind(), OpKind::Mul | OpKind::Square))
+    }
+
+    /// The rotations, each of which takes a Galois key.
+    pub(crate) fn rotations(&self) -> Vec<i32> {
+        rotation_steps(self.lowered.program(), &self.layout)
+    }
+}
+
 /// A program bound to parameters.
 pub(crate) struct CkksCircuit {
     shared: Arc<Shared>,
     parameters: Parameters,
+    digest: CircuitDigest,
 }
 
 impl CkksCircuit {
@@ -110,6 +128,7 @@ impl CkksCircuit {
         };
         let encoder = seal::Encoder::new(&context)?;
         Ok(Self {
+            digest: CircuitDigest::of(LIBRARY, &request, &parameters.chosen)?,
             shared: Arc::new(Shared {
                 lowered,
                 context,
@@ -166,51 +185,76 @@ impl Circuit for CkksCircuit {
         crate::costs::costs(&self.shared).map(Some)
     }
 
+    fn digest(&self) -> CircuitDigest {
+        self.digest
+    }
+
+    /// Of the keys that switch, one is held at a time beside the bytes of those before it.
     fn generate_keys(&self) -> Result<KeySet, SchemeError> {
         let shared = &self.shared;
-        let program = shared.lowered.program();
-        let generator = seal::KeyGenerator::new(&shared.context)?;
-        let public = generator.public_key()?;
-        let relinearization = multiplies(program)
-            .then(|| generator.relinearization_keys())
-            .transpose()?;
-        let steps = crate::evaluate::rotation_steps(program, &shared.layout);
-        let galois = (!steps.is_empty())
-            .then(|| generator.galois_keys(&steps))
-            .transpose()?;
-        let size = |keys: &Option<seal::SwitchKeys>| {
-            keys.as_ref().map(seal::SwitchKeys::saved_size).transpose()
-        };
-        let sizes = KeySizes {
-            public: Some(public.saved_size()?),
-            relinearization: size(&relinearization)?,
-            galois: size(&galois)?,
-            bootstrapping: None,
-        };
+        let context = &shared.context;
+        let generator = seal::KeyGenerator::new(context)?;
+        let public = generator.public_key(context)?;
         let secret = generator.secret_key()?;
-        let encryptor = Arc::new(seal::Encryptor::new(&shared.context, &public)?);
+        let encryptor = seal::Encryptor::new(context, &seal::PublicKey::read(context, &public)?)?;
+        let mut parts = vec![KeyPart::new(KeyRole::Public, public)];
+        if shared.multiplies() {
+            let key = generator.relinearization_key(context)?;
+            parts.push(KeyPart::new(KeyRole::Relinearization, key));
+        }
+        for steps in shared.rotations() {
+            let key = generator.galois_key(context, steps)?;
+            parts.push(KeyPart::new(KeyRole::Galois, key));
+        }
         Ok(KeySet {
             encryptor: Box::new(CkksEncryptor {
-                seal: Arc::clone(&encryptor),
+                seal: encryptor,
                 shared: Arc::clone(shared),
             }),
-            evaluator: Box::new(CkksEvaluator::new(
-                Arc::clone(shared),
-                encryptor,
-                relinearization,
-                galois,
-            )?),
             decryptor: Box::new(CkksDecryptor {
-                seal: seal::Decryptor::new(&shared.context, &secret)?,
+                seal: seal::Decryptor::new(context, &secret)?,
                 shared: Arc::clone(shared),
             }),
-            sizes,
+            evaluation: EvaluationKeys::new(self.digest, parts),
         })
+    }
+
+    /// Each part is dropped once it is expanded.
+    fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
+        let shared = &self.shared;
+        let context = &shared.context;
+        let mut keys = keys.read_for(self.digest)?;
+        let public = keys.next(KeyRole::Public, seal::public_bytes(context))?;
+        let public = seal::PublicKey::read(context, public.bytes()).map_err(foreign)?;
+        let mut switching = |role, place| {
+            let part = keys.next(role, seal::switching_bytes(context))?;
+            seal::SwitchKeys::read(context, place, part.bytes()).map_err(foreign)
+        };
+        let relinearization = shared
+            .multiplies()
+            .then(|| switching(KeyRole::Relinearization, seal::Place::RELINEARIZATION))
+            .transpose()?;
+        let galois = shared.rotations().into_iter().map(|steps| {
+            let place = seal::Place::rotation(context, steps);
+            Ok((steps, switching(KeyRole::Galois, place)?))
+        });
+        let switching = SwitchingKeys {
+            relinearization,
+            galois: galois.collect::<Result<_, SchemeError>>()?,
+        };
+        keys.finish()?;
+        let public = seal::Encryptor::new(context, &public)?;
+        let evaluator = CkksEvaluator::new(Arc::clone(shared), public, switching)?;
+        Ok(Box::new(evaluator))
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {
         Ok(Ciphertexts::new(wire::read(&self.shared, bytes)?))
     }
+}
+
+fn foreign(error: seal::SealError) -> SchemeError {
+    SchemeError::ForeignKeys(error.to_string())
 }
 
 /// Encrypted vectors: for each column, the ciphertexts of its chunks.
@@ -237,7 +281,7 @@ impl CiphertextData for Sealed {
 
 struct CkksEncryptor {
     shared: Arc<Shared>,
-    seal: Arc<seal::Encryptor>,
+    seal: seal::Encryptor,
 }
 
 impl Encryptor for CkksEncryptor {

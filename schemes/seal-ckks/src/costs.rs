@@ -1,37 +1,48 @@
 //! What the steps of a circuit take: one ciphertext encrypted and decrypted, one key of each kind
 //! made, a few operations timed; the rest is counted.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hexperiment_scheme::{CiphertextData as _, Costs, SchemeError, Work, processor_time};
+use hexperiment_scheme::{CiphertextData as _, Costs, SchemeError, Work, clock, processor_time};
 
 use crate::circuit::{Sealed, Shared};
-use crate::evaluate::{CkksEvaluator, multiplies, rotation_steps};
+use crate::evaluate::{CkksEvaluator, SwitchingKeys};
 use crate::{seal, wire};
 
 pub(crate) fn costs(shared: &Arc<Shared>) -> Result<Costs, SchemeError> {
     let (context, program) = (&shared.context, shared.lowered.program());
-    let (generator, mut keygen) = processor_time(|| Ok(seal::KeyGenerator::new(context)?))?;
-    let (public, time) = processor_time(|| Ok(generator.public_key()?))?;
-    keygen += time;
-    let relinearization = if multiplies(program) {
-        let (keys, time) = processor_time(|| Ok(generator.relinearization_keys()?))?;
-        keygen += time;
-        Some(keys)
-    } else {
-        None
+    let (generator, mut set_up) = processor_time(|| Ok(seal::KeyGenerator::new(context)?))?;
+    // Each key is made by the client, and read by the server.
+    let (public, time) = processor_time(|| {
+        let key = seal::PublicKey::read(context, &generator.public_key(context)?)?;
+        Ok(seal::Encryptor::new(context, &key)?)
+    })?;
+    set_up += time;
+    let mut switching = SwitchingKeys {
+        relinearization: None,
+        galois: BTreeMap::new(),
     };
-    let steps = rotation_steps(program, &shared.layout);
-    let galois = match steps.first() {
-        Some(step) => {
-            let (keys, time) = processor_time(|| Ok(generator.galois_keys(&[*step])?))?;
-            // Each takes as long.
-            keygen += time * steps.len() as u32;
-            Some(keys)
-        }
-        None => None,
-    };
-    let encryptor = Arc::new(seal::Encryptor::new(context, &public)?);
+    if shared.multiplies() {
+        let (key, time) = processor_time(|| {
+            let key = generator.relinearization_key(context)?;
+            let place = seal::Place::RELINEARIZATION;
+            Ok(seal::SwitchKeys::read(context, place, &key)?)
+        })?;
+        set_up += time;
+        switching.relinearization = Some(key);
+    }
+    let steps = shared.rotations();
+    if let Some(step) = steps.first() {
+        let (key, time) = processor_time(|| {
+            let key = generator.galois_key(context, *step)?;
+            let place = seal::Place::rotation(context, *step);
+            Ok(seal::SwitchKeys::read(context, place, &key)?)
+        })?;
+        // Each takes as long.
+        set_up += time * steps.len() as u32;
+        switching.galois.insert(*step, key);
+    }
     let decryptor = seal::Decryptor::new(context, &generator.secret_key()?)?;
 
     let (fresh, to_encrypt) = processor_time(|| {
@@ -39,7 +50,7 @@ pub(crate) fn costs(shared: &Arc<Shared>) -> Result<Costs, SchemeError> {
         let plain = shared
             .encoder
             .encode(&slots, context.levels()[0], shared.scales[0])?;
-        Ok(Arc::new(encryptor.encrypt(&plain)?))
+        Ok(Arc::new(public.encrypt(&plain)?))
     })?;
     let to_send = |ciphertext: &Arc<seal::Ciphertext>, level: usize| {
         let sealed = Sealed {
@@ -65,7 +76,9 @@ pub(crate) fn costs(shared: &Arc<Shared>) -> Result<Costs, SchemeError> {
     let down = to_decrypt + to_send(&result, last)?;
 
     let step = steps.first().copied();
-    let evaluator = CkksEvaluator::new(Arc::clone(shared), encryptor, relinearization, galois)?;
+    let began = clock::processor_time();
+    let evaluator = CkksEvaluator::new(Arc::clone(shared), public, switching)?;
+    set_up += clock::processor_time().saturating_sub(began);
     let inputs = program.inputs().iter().map(|input| {
         let count = input.columns.len() * shared.layout.chunks(input.length);
         Work::shared(up, count)
@@ -80,7 +93,7 @@ pub(crate) fn costs(shared: &Arc<Shared>) -> Result<Costs, SchemeError> {
         Work::shared(down, output.values.iter().map(chunks).sum())
     });
     Ok(Costs {
-        keygen: Work::serial(keygen),
+        set_up: Work::serial(set_up),
         encrypt: inputs.collect(),
         evaluate: evaluator.work(step)?,
         decrypt: outputs.collect(),

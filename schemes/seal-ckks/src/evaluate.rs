@@ -2,6 +2,7 @@
 
 mod costs;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hexperiment_program::{Op, OutputId, Program, Public, ValueId};
@@ -9,9 +10,10 @@ use hexperiment_scheme::{Ciphertexts, Evaluator, SchemeError};
 use rayon::prelude::*;
 
 use crate::circuit::{Sealed, Shared};
-use crate::layout::{self, Layout, Slots};
+use crate::encoded::{Encoded, Scaling, weights};
+use crate::layout::{self, Layout};
 use crate::schedule;
-use crate::seal::{self, Ciphertext};
+use crate::seal::{self, Ciphertext, Plaintext};
 
 /// The rotations that a program needs, each once.
 pub(crate) fn rotation_steps(program: &Program, layout: &Layout) -> Vec<i32> {
@@ -25,12 +27,6 @@ pub(crate) fn rotation_steps(program: &Program, layout: &Layout) -> Vec<i32> {
     steps
 }
 
-/// Whether products of ciphertexts have to be relinearized.
-pub(crate) fn multiplies(program: &Program) -> bool {
-    let is_product = |op: &Op| matches!(op, Op::Mul(..) | Op::Square(_));
-    program.values().iter().any(|value| is_product(value.op()))
-}
-
 /// The rotation of one value, if it is a shift.
 fn rotation(program: &Program, layout: &Layout, id: ValueId) -> Option<i32> {
     let value = program.value(id);
@@ -41,14 +37,22 @@ fn rotation(program: &Program, layout: &Layout, id: ValueId) -> Option<i32> {
     i32::try_from(steps).ok()
 }
 
-/// The server's role: the context, evaluation keys, and the public key, under which it encrypts
-/// public numbers where an operation needs a ciphertext.
+/// The server's role: the context, evaluation keys, the public key, under which it encrypts
+/// public numbers where an operation needs a ciphertext, and the public numbers encoded.
 pub(crate) struct CkksEvaluator {
     shared: Arc<Shared>,
     seal: seal::Evaluator,
-    public: Arc<seal::Encryptor>,
-    relinearization: Option<seal::SwitchKeys>,
-    galois: Option<seal::SwitchKeys>,
+    public: seal::Encryptor,
+    switching: SwitchingKeys,
+    encoded: Encoded,
+}
+
+/// The keys that switch.
+pub(crate) struct SwitchingKeys {
+    /// Where there are products of ciphertexts.
+    pub(crate) relinearization: Option<seal::SwitchKeys>,
+    /// One for each rotation, by its steps.
+    pub(crate) galois: BTreeMap<i32, seal::SwitchKeys>,
 }
 
 /// The ciphertexts of one value's chunks, and their level.
@@ -63,19 +67,18 @@ type Operands<'a> = dyn Fn(&ValueId) -> Result<&'a Vector, SchemeError> + 'a;
 type Chunk = Result<Ciphertext, SchemeError>;
 
 impl CkksEvaluator {
+    /// Encodes the program's public numbers.
     pub(crate) fn new(
         shared: Arc<Shared>,
-        public: Arc<seal::Encryptor>,
-        relinearization: Option<seal::SwitchKeys>,
-        galois: Option<seal::SwitchKeys>,
+        public: seal::Encryptor,
+        switching: SwitchingKeys,
     ) -> Result<Self, SchemeError> {
-        let seal = seal::Evaluator::new(&shared.context)?;
         Ok(Self {
+            seal: seal::Evaluator::new(&shared.context)?,
+            encoded: Encoded::new(&shared)?,
             shared,
-            seal,
             public,
-            relinearization,
-            galois,
+            switching,
         })
     }
 
@@ -89,9 +92,9 @@ impl CkksEvaluator {
         let shared = &self.shared;
         let before = shared.context.levels()[to - 1];
         let switched = self.seal.switch_to(ciphertext, before)?;
-        let dropped = shared.context.primes()[self.last() + 1 - to] as f64;
-        let scale = shared.scales[to] * dropped / shared.scales[from];
-        let one = shared.encoder.encode_scalar(1.0, before, scale)?;
+        let one = self
+            .encoded
+            .scalar(shared, 1.0, to - 1, Scaling::Lowering { from })?;
         self.rescaled(&self.seal.multiply_plain(&switched, &one)?, to)
     }
 
@@ -126,19 +129,6 @@ impl CkksEvaluator {
         Ok(Vector { chunks, level })
     }
 
-    fn encode(
-        &self,
-        slots: &Slots,
-        level: usize,
-        scale: f64,
-    ) -> Result<seal::Plaintext, SchemeError> {
-        let parms = self.shared.context.levels()[level];
-        Ok(match slots {
-            Slots::Same(x) => self.shared.encoder.encode_scalar(*x, parms, scale)?,
-            Slots::Each(xs) => self.shared.encoder.encode(xs, parms, scale)?,
-        })
-    }
-
     /// `sum of weight * vector, + bias`. Whole scalar weights are encoded at scale 1 and take no
     /// level; otherwise one rescale serves the whole sum.
     fn weighted_sum(
@@ -148,9 +138,9 @@ impl CkksEvaluator {
         bias: &Public,
     ) -> Result<Vector, SchemeError> {
         let shared = &self.shared;
-        let whole = schedule::is_whole(terms.iter().map(|(_, w)| *w));
         let result = shared.levels[id.index()];
-        let level = if whole { result } else { result - 1 };
+        let (level, scaling) = weights(result, terms.iter().map(|(_, w)| *w));
+        let whole = level == result;
         let vectors: Vec<Vector> = terms
             .iter()
             .map(|(v, _)| {
@@ -161,18 +151,16 @@ impl CkksEvaluator {
                 }
             })
             .collect::<Result<_, SchemeError>>()?;
-        let stride = shared.layout.stride(id.index());
-        let place = |p: &Public, chunk| shared.layout.place_public(p, stride, chunk);
         Self::each(result, vectors[0].chunks.len(), |chunk| {
             let mut sum: Option<Ciphertext> = None;
-            for (vector, (_, weight)) in vectors.iter().zip(terms) {
-                let weight = place(weight, chunk);
-                if weight.is_zero() {
+            for (operand, (vector, (_, weight))) in vectors.iter().zip(terms).enumerate() {
+                let (place, scaling) = ((id, operand, chunk), scaling(vector.level));
+                let weight = self.encoded.at(shared, place, weight, level, scaling)?;
+                let Some(weight) = weight else {
                     continue;
-                }
+                };
                 let product = if whole {
-                    let plain = self.encode(&weight, level, 1.0)?;
-                    self.seal.multiply_plain(&vector.chunks[chunk], &plain)
+                    self.seal.multiply_plain(&vector.chunks[chunk], &weight)
                 } else {
                     self.weighted(vector.level, level, &vector.chunks[chunk], &weight)
                 };
@@ -186,16 +174,18 @@ impl CkksEvaluator {
                 };
             }
             let sum = match sum {
-                None => self.encrypt(&Slots::Same(0.0), result)?,
+                None => self.zero(result)?,
                 Some(sum) if whole => sum,
                 Some(sum) => self.rescaled(&sum, result)?,
             };
-            let bias = place(bias, chunk);
-            if bias.is_zero() {
-                return Ok(sum);
+            let place = (id, terms.len(), chunk);
+            match self
+                .encoded
+                .at(shared, place, bias, result, Scaling::Value)?
+            {
+                Some(bias) => Ok(self.seal.add_plain(&sum, &bias)?),
+                None => Ok(sum),
             }
-            let bias = self.encode(&bias, result, shared.scales[result])?;
-            Ok(self.seal.add_plain(&sum, &bias)?)
         })
     }
 
@@ -206,33 +196,30 @@ impl CkksEvaluator {
         from: usize,
         level: usize,
         ciphertext: &Ciphertext,
-        weight: &Slots,
+        weight: &Plaintext,
     ) -> Result<Ciphertext, seal::SealError> {
         let (shared, at) = (&self.shared, self.shared.context.levels()[level]);
         let wanted = shared.scales[level] * shared.scales[level];
-        let scale = wanted / shared.scales[from];
-        let plain = match weight {
-            Slots::Same(x) => shared.encoder.encode_scalar(*x, at, scale)?,
-            Slots::Each(xs) => shared.encoder.encode(xs, at, scale)?,
-        };
         let mut product = if from == level {
-            self.seal.multiply_plain(ciphertext, &plain)?
+            self.seal.multiply_plain(ciphertext, weight)?
         } else {
             let switched = self.seal.switch_to(ciphertext, at)?;
-            self.seal.multiply_plain(&switched, &plain)?
+            self.seal.multiply_plain(&switched, weight)?
         };
         product.settle_scale(wanted)?;
         Ok(product)
     }
 
-    /// Public numbers as a ciphertext of `level`.
-    fn encrypt(&self, slots: &Slots, level: usize) -> Chunk {
-        let plain = self.encode(slots, level, self.shared.scales[level])?;
+    /// 0 as a ciphertext of `level`.
+    fn zero(&self, level: usize) -> Chunk {
+        let plain = self
+            .encoded
+            .scalar(&self.shared, 0.0, level, Scaling::Value)?;
         Ok(self.public.encrypt(&plain)?)
     }
 
     fn relinearized(&self, product: Ciphertext, level: usize) -> Chunk {
-        let keys = self.relinearization.as_ref();
+        let keys = self.switching.relinearization.as_ref();
         let keys = keys.ok_or_else(|| missing_key("relinearization"))?;
         self.rescaled(&self.seal.relinearize(product, keys)?, level)
     }
@@ -247,8 +234,13 @@ impl CkksEvaluator {
                 let stride = shared.layout.stride(id.index());
                 let chunks = shared.layout.chunks(value.length() * stride);
                 Self::each(level, chunks, |k| {
-                    let slots = shared.layout.place_public(by, stride, k);
-                    self.encrypt(&slots, level)
+                    let plain = self
+                        .encoded
+                        .at(shared, (id, 0, k), by, level, Scaling::Value)?;
+                    match plain {
+                        Some(plain) => Ok(self.public.encrypt(&plain)?),
+                        None => self.zero(level),
+                    }
                 })
             }
             Op::Add(a, b) | Op::Sub(a, b) => {
@@ -266,7 +258,7 @@ impl CkksEvaluator {
                     };
                     match unless_transparent(sum)? {
                         Some(sum) => Ok(sum),
-                        None => self.encrypt(&Slots::Same(0.0), level),
+                        None => self.zero(level),
                     }
                 })
             }
@@ -278,10 +270,14 @@ impl CkksEvaluator {
             }
             Op::Offset { value: a, by } => {
                 let v = get(a)?;
-                let stride = shared.layout.stride(id.index());
                 Self::each(v.level, v.chunks.len(), |k| {
-                    let slots = shared.layout.place_public(by, stride, k);
-                    let plain = self.encode(&slots, v.level, shared.scales[v.level])?;
+                    let plain = self
+                        .encoded
+                        .at(shared, (id, 0, k), by, v.level, Scaling::Value)?;
+                    let plain = match plain {
+                        Some(plain) => plain,
+                        None => self.encoded.scalar(shared, 0.0, v.level, Scaling::Value)?,
+                    };
                     Ok(self.seal.add_plain(&v.chunks[k], &plain)?)
                 })
             }
@@ -316,7 +312,8 @@ impl CkksEvaluator {
                 if steps == 0 {
                     return Ok(v.clone());
                 }
-                let keys = self.galois.as_ref().ok_or_else(|| missing_key("Galois"))?;
+                let keys = self.switching.galois.get(&steps);
+                let keys = keys.ok_or_else(|| missing_key("Galois"))?;
                 Self::each(v.level, v.chunks.len(), |k| {
                     Ok(self.seal.rotate(&v.chunks[k], steps, keys)?)
                 })

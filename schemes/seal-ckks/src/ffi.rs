@@ -80,9 +80,18 @@ unsafe extern "C-unwind" {
     ) -> HResult;
 
     pub(crate) fn SecretKey_Destroy(this: Object) -> HResult;
+    #[cfg(test)]
+    pub(crate) fn SecretKey_SaveSize(this: Object, mode: u8, size: *mut i64) -> HResult;
+    #[cfg(test)]
+    pub(crate) fn SecretKey_Save(
+        this: Object,
+        out: *mut u8,
+        size: u64,
+        mode: u8,
+        written: *mut i64,
+    ) -> HResult;
     pub(crate) fn PublicKey_Destroy(this: Object) -> HResult;
     pub(crate) fn PublicKey_SaveSize(this: Object, mode: u8, size: *mut i64) -> HResult;
-    #[cfg(test)]
     pub(crate) fn PublicKey_Save(
         this: Object,
         out: *mut u8,
@@ -90,9 +99,24 @@ unsafe extern "C-unwind" {
         mode: u8,
         written: *mut i64,
     ) -> HResult;
+    pub(crate) fn PublicKey_Create1(out: *mut Object) -> HResult;
+    pub(crate) fn PublicKey_Load(
+        this: Object,
+        context: Object,
+        bytes: *const u8,
+        size: u64,
+        read: *mut i64,
+    ) -> HResult;
+    pub(crate) fn KSwitchKeys_Create1(out: *mut Object) -> HResult;
+    pub(crate) fn KSwitchKeys_Load(
+        this: Object,
+        context: Object,
+        bytes: *const u8,
+        size: u64,
+        read: *mut i64,
+    ) -> HResult;
     pub(crate) fn KSwitchKeys_Destroy(this: Object) -> HResult;
     pub(crate) fn KSwitchKeys_SaveSize(this: Object, mode: u8, size: *mut i64) -> HResult;
-    #[cfg(test)]
     pub(crate) fn KSwitchKeys_Save(
         this: Object,
         out: *mut u8,

@@ -6,11 +6,13 @@
 
 mod circuit;
 mod costs;
+mod encoded;
 mod evaluate;
 mod ffi;
 mod layout;
 mod memory;
 mod noise;
+mod packing;
 mod parameters;
 mod precision;
 mod schedule;

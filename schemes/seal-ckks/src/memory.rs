@@ -9,6 +9,7 @@
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{Op, OpKind, Program, ValueId};
 
+use crate::encoded;
 use crate::evaluate::rotation_steps;
 use crate::layout::Layout;
 use crate::parameters::Choice;
@@ -37,7 +38,8 @@ struct Sizes<'a> {
     threads: u64,
 }
 
-/// Bytes for tables, keys, and the ciphertexts and scratch space of one evaluation.
+/// Bytes for tables, keys, the program's numbers as plaintexts, and the ciphertexts and scratch space
+/// of one evaluation.
 pub(crate) fn bytes(lowered: &Lowered, layout: &Layout, choice: &Choice, threads: usize) -> u64 {
     let sizes = Sizes {
         lowered,
@@ -48,8 +50,16 @@ pub(crate) fn bytes(lowered: &Lowered, layout: &Layout, choice: &Choice, threads
     };
     let polynomials = sizes.tables() + sizes.keys() + sizes.ciphertexts();
     let polynomial = 8_u64 << choice.log_n;
+    let encoded = encoded::bytes(
+        sizes.program(),
+        layout,
+        &sizes.levels,
+        sizes.primes,
+        polynomial,
+    );
     let counted = polynomials
         .saturating_mul(polynomial)
+        .saturating_add(encoded)
         .saturating_add(STACK.saturating_mul(sizes.threads));
     counted.saturating_mul(MARGIN.0) / MARGIN.1
 }
@@ -69,7 +79,9 @@ impl Sizes<'_> {
     }
 
     /// The secret key with the generator, its powers there and with the decryptor, and a copy; the
-    /// public key and the encryptor's copy; the keys that switch.
+    /// public key as it is read, and a copy with each party's encryptor; the server's keys that
+    /// switch, and SEAL's stream of the last of them, half as large. Their bytes are dropped one by
+    /// one as they are expanded, and take less.
     fn keys(&self) -> u64 {
         let all = self.primes + 1;
         let program = self.program();
@@ -77,7 +89,8 @@ impl Sizes<'_> {
         let products = program.values().iter().any(|v| products(v.op()));
         let rotations = rotation_steps(program, self.layout).len() as u64;
         let switching = u64::from(products) + rotations;
-        4 * all + 4 * all + switching * self.primes * 2 * all
+        let stream = switching.min(1) * self.primes * all;
+        4 * all + 6 * all + switching * self.primes * 2 * all + stream
     }
 
     /// Polynomials of one value's ciphertexts at `level`.

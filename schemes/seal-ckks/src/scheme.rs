@@ -12,6 +12,9 @@ use hexperiment_scheme::{Circuit, CompileRequest, Scheme, SchemeError, SchemeMan
 use crate::circuit::CkksCircuit;
 use crate::precision;
 
+/// The library, with its version; its kernels may differ between two parties.
+pub(crate) const LIBRARY: &str = "Microsoft SEAL 4.0 through sealy 0.2.0";
+
 inventory::submit! { SchemePlugin(&SealCkks) }
 
 /// The value of an option for degrees that leaves them to the scheme.
@@ -50,7 +53,7 @@ impl Scheme for SealCkks {
             doc: "CKKS (Cheon, Kim, Kim, Song 2017), RNS variant: approximate arithmetic on packed \
                   vectors. The ring, the primes and the scale are chosen from the program's depth, \
                   ranges and precision.",
-            library: format!("Microsoft SEAL 4.0 through sealy 0.2.0, {kernels}"),
+            library: format!("{LIBRARY}, {kernels}"),
             options: vec![
                 OptionSpec::new(
                     "scale_bits",

@@ -23,6 +23,7 @@ use hexperiment_scheme::SchemeError;
 use rayon::prelude::*;
 
 use crate::circuit::{Sealed, Shared};
+use crate::packing::{self, polynomial_bytes};
 use crate::seal::{Ciphertext, Context};
 
 const MAGIC: &[u8; 4] = b"CKKS";
@@ -32,14 +33,9 @@ fn foreign(what: impl Into<String>) -> SchemeError {
     SchemeError::Foreign(what.into())
 }
 
-fn bits(prime: u64) -> u32 {
-    u64::BITS - prime.leading_zeros()
-}
-
-/// Bytes of one ciphertext of `level`; the ring degree is a multiple of 8.
+/// Bytes of one ciphertext of `level`.
 fn ciphertext_bytes(context: &Context, level: usize) -> usize {
-    let bits: u32 = context.level_primes(level).iter().map(|p| bits(*p)).sum();
-    2 * context.degree() / 8 * bits as usize
+    2 * polynomial_bytes(context.degree(), context.level_primes(level))
 }
 
 /// Appends `sealed` to `bytes`.
@@ -117,18 +113,7 @@ fn pack(context: &Context, level: usize, residues: &[u64]) -> Result<Vec<u8>, Sc
     let mut packed = Vec::with_capacity(size);
     let primes = context.level_primes(level).iter().cycle();
     for (of_prime, prime) in residues.chunks(context.degree()).zip(primes) {
-        let bits = bits(*prime);
-        let (mut waiting, mut held) = (0_u128, 0);
-        for residue in of_prime {
-            waiting |= u128::from(*residue) << held;
-            held += bits;
-            while held >= 64 {
-                packed.extend((waiting as u64).to_le_bytes());
-                waiting >>= 64;
-                held -= 64;
-            }
-        }
-        packed.extend(&waiting.to_le_bytes()[..held as usize / 8]);
+        packing::pack(*prime, of_prime.iter().copied(), &mut packed);
     }
     if packed.len() == size {
         Ok(packed)
@@ -143,24 +128,9 @@ fn unpack(context: &Context, level: usize, packed: &[u8]) -> Vec<u64> {
     let mut residues = Vec::with_capacity(2 * primes.len() * degree);
     let mut rest = packed;
     for prime in primes.iter().chain(primes) {
-        let bits = bits(*prime);
-        let (of_prime, after) = rest.split_at(degree / 8 * bits as usize);
+        let (of_prime, after) = rest.split_at(polynomial_bytes(degree, &[*prime]));
         rest = after;
-        let (mut waiting, mut held) = (0_u128, 0);
-        let mut words = of_prime.chunks(8).map(|bytes| {
-            let mut word = [0; 8];
-            word[..bytes.len()].copy_from_slice(bytes);
-            u64::from_le_bytes(word)
-        });
-        for _ in 0..degree {
-            if held < bits {
-                waiting |= u128::from(words.next().unwrap_or(0)) << held;
-                held += 64;
-            }
-            residues.push(waiting as u64 & ((1 << bits) - 1));
-            waiting >>= bits;
-            held -= bits;
-        }
+        residues.extend(packing::unpack(*prime, degree, of_prime));
     }
     residues
 }

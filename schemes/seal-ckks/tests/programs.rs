@@ -7,7 +7,7 @@ use hexperiment_program::{
 };
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_scheme::security::SecurityDemand;
-use hexperiment_scheme::{Ciphertexts, Circuit, CompileRequest, Scheme};
+use hexperiment_scheme::{Ciphertexts, Circuit, CompileRequest, Parties, Scheme};
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -114,7 +114,7 @@ impl Ran {
 fn run(name: &str, program: &Program, set: &[(&str, OptionValue)]) -> Ran {
     let circuit = compile(program, &options(set));
     let table = table(program, 11 + name.len() as u64);
-    let keys = circuit.generate_keys().unwrap();
+    let keys = Parties::of(circuit.as_ref()).unwrap();
     let sealed = keys
         .encryptor
         .encrypt(InputId::from_index(0), table.view())

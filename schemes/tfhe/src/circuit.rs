@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use hexperiment_program::{InputId, OutputId, Program};
 use hexperiment_scheme::{
-    Ciphertexts, Circuit, CompileRequest, Costs, Decryptor, Encryptor, KeySet, KeySizes,
-    OperationCounts, Parameters, SchemeError,
+    Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Decryptor, Encryptor,
+    EvaluationKeys, Evaluator, KeySet, OperationCounts, Parameters, SchemeError,
 };
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -17,7 +17,7 @@ use tfhe::core_crypto::seeders::new_seeder;
 
 use crate::clear::{self, decode};
 use crate::evaluate::TfheEvaluator;
-use crate::keys::{self, SecretKey, modulus};
+use crate::keys::{self, Generated, SecretKey, ServerKey, modulus};
 use crate::memory;
 use crate::parameters::{DEVIATIONS, N, NAME, PARAMETERS, SIZE, log2_failure, security};
 use crate::plan::{Plan, PlannedKind, PlannedOutput, plan_program};
@@ -29,6 +29,7 @@ pub(crate) struct TfheCircuit {
     plan: Arc<Plan>,
     parameters: Parameters,
     shapes: Vec<(usize, usize)>,
+    digest: CircuitDigest,
 }
 
 impl TfheCircuit {
@@ -60,11 +61,35 @@ impl TfheCircuit {
         };
         let inputs = program.inputs().iter();
         Ok(Self {
+            digest: CircuitDigest::of(crate::scheme::LIBRARY, &request, &parameters.chosen)?,
             shapes: inputs.map(|i| (i.length, i.columns.len())).collect(),
             program,
             plan: Arc::new(plan),
             parameters,
         })
+    }
+}
+
+impl TfheCircuit {
+    fn bootstraps(&self) -> bool {
+        self.plan.bootstraps() > 0
+    }
+
+    /// The roles and the bytes of these keys.
+    fn keys_of(&self, generated: Generated) -> KeySet {
+        let secret = Arc::new(generated.secret);
+        KeySet {
+            encryptor: Box::new(TfheEncryptor {
+                secret: secret.clone(),
+                plan: self.plan.clone(),
+                program: self.program.clone(),
+            }),
+            decryptor: Box::new(TfheDecryptor {
+                secret,
+                plan: self.plan.clone(),
+            }),
+            evaluation: EvaluationKeys::new(self.digest, generated.server),
+        }
     }
 }
 
@@ -177,34 +202,28 @@ impl Circuit for TfheCircuit {
     }
 
     fn costs(&self) -> Result<Option<Costs>, SchemeError> {
-        crate::costs::costs(&self.program, &self.plan).map(Some)
+        crate::costs::costs(&self.program, &self.plan, self.digest).map(Some)
+    }
+
+    fn digest(&self) -> CircuitDigest {
+        self.digest
     }
 
     fn generate_keys(&self) -> Result<KeySet, SchemeError> {
-        let (secret, server) = keys::generate(self.plan.bootstraps() > 0);
-        let secret = Arc::new(secret);
-        let (key, bytes) = server.map_or((None, None), |(k, b)| (Some(k), Some(b)));
-        let plan = &self.plan;
-        Ok(KeySet {
-            encryptor: Box::new(TfheEncryptor {
-                secret: secret.clone(),
-                plan: plan.clone(),
-                program: self.program.clone(),
-            }),
-            evaluator: Box::new(TfheEvaluator {
-                plan: plan.clone(),
-                key,
-                inputs: self.shapes.clone(),
-            }),
-            decryptor: Box::new(TfheDecryptor {
-                secret,
-                plan: plan.clone(),
-            }),
-            sizes: KeySizes {
-                bootstrapping: bytes,
-                ..KeySizes::default()
-            },
-        })
+        Ok(self.keys_of(keys::generate(self.bootstraps())))
+    }
+
+    /// The tables are those of the plan, which noise and parameters were computed from.
+    fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
+        let mut keys = keys.read_for(self.digest)?;
+        let key = self.bootstraps().then(|| ServerKey::read(&mut keys));
+        let key = key.transpose()?;
+        keys.finish()?;
+        Ok(Box::new(TfheEvaluator {
+            plan: self.plan.clone(),
+            key,
+            inputs: self.shapes.clone(),
+        }))
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {

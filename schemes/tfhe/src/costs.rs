@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use hexperiment_program::Program;
-use hexperiment_scheme::{CiphertextData as _, Costs, SchemeError, Work, processor_time};
+use hexperiment_scheme::{
+    CiphertextData as _, CircuitDigest, Costs, EvaluationKeys, SchemeError, Work, clock,
+    processor_time,
+};
 use tfhe::core_crypto::prelude::{LweCiphertext, decrypt_lwe_ciphertext};
 
 use crate::circuit::encrypt_column;
 use crate::evaluate::{add, expand};
-use crate::keys::{self, modulus};
+use crate::keys::{self, ServerKey, modulus};
 use crate::parameters::{N, SIZE};
 use crate::plan::{Plan, PlannedOutput, WholeForm, WholeTerm};
 use crate::wire::{Column, Results};
@@ -16,9 +19,23 @@ use crate::wire::{Column, Results};
 /// Ciphertexts that are timed together.
 const SAMPLE: usize = 64;
 
-pub(crate) fn costs(program: &Program, plan: &Plan) -> Result<Costs, SchemeError> {
+pub(crate) fn costs(
+    program: &Program,
+    plan: &Plan,
+    circuit: CircuitDigest,
+) -> Result<Costs, SchemeError> {
     let bootstraps = plan.bootstraps() > 0;
-    let ((secret, server), keygen) = processor_time(|| Ok(keys::generate(bootstraps)))?;
+    let (generated, mut set_up) = processor_time(|| Ok(keys::generate(bootstraps)))?;
+    let secret = generated.secret;
+    let server = if bootstraps {
+        let began = clock::processor_time();
+        let mut keys = EvaluationKeys::new(circuit, generated.server).read_for(circuit)?;
+        let server = ServerKey::read(&mut keys)?;
+        set_up += clock::processor_time().saturating_sub(began);
+        Some(server)
+    } else {
+        None
+    };
     let (seeded, to_encrypt) = processor_time(|| Ok(encrypt_column(&secret, vec![0; SAMPLE])))?;
     let (words, to_expand) = processor_time(|| Ok(expand(&seeded)))?;
     let (_, to_decrypt) = processor_time(|| {
@@ -48,7 +65,7 @@ pub(crate) fn costs(program: &Program, plan: &Plan) -> Result<Costs, SchemeError
     })?;
     let to_bootstrap = match &server {
         None => Duration::ZERO,
-        Some((key, _)) => {
+        Some(key) => {
             let cells = [1_u64 << 60; N];
             processor_time(|| Ok(key.bootstrap(&words[..SIZE], &cells)))?.1
         }
@@ -80,7 +97,7 @@ pub(crate) fn costs(program: &Program, plan: &Plan) -> Result<Costs, SchemeError
         Work::shared(one, columns.iter().map(parts).sum())
     });
     Ok(Costs {
-        keygen: Work::serial(keygen),
+        set_up: Work::serial(set_up),
         encrypt: encrypt.collect(),
         evaluate,
         decrypt: decrypt.collect(),

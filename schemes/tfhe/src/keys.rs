@@ -2,17 +2,18 @@
 
 use std::cell::RefCell;
 
+use hexperiment_scheme::{KeyPart, KeyReader, KeyRole, SchemeError};
+use tfhe::core_crypto::commons::math::random::{CompressionSeed, Seed};
 use tfhe::core_crypto::prelude::{
     CiphertextModulus, ComputationBuffers, DefaultRandomGenerator, Fft, FourierLweBootstrapKey,
     FourierLweBootstrapKeyOwned, GlweCiphertext, LweCiphertext, LweKeyswitchKeyOwned,
     LweSecretKeyOwned, MonomialDegree, PolynomialSize, SecretRandomGenerator,
-    allocate_and_generate_new_binary_glwe_secret_key,
-    allocate_and_generate_new_binary_lwe_secret_key,
-    allocate_and_generate_new_seeded_lwe_keyswitch_key, blind_rotate_assign_mem_optimized,
+    SeededLweBootstrapKey, SeededLweKeyswitchKey, allocate_and_generate_new_binary_glwe_secret_key,
+    allocate_and_generate_new_binary_lwe_secret_key, blind_rotate_assign_mem_optimized,
     blind_rotate_assign_mem_optimized_requirement, extract_lwe_sample_from_glwe_ciphertext,
-    keyswitch_lwe_ciphertext, lwe_ciphertext_centered_binary_modulus_switch,
-    par_allocate_and_generate_new_seeded_lwe_bootstrap_key,
-    par_convert_standard_lwe_bootstrap_key_to_fourier,
+    generate_seeded_lwe_keyswitch_key, keyswitch_lwe_ciphertext,
+    lwe_ciphertext_centered_binary_modulus_switch,
+    par_convert_standard_lwe_bootstrap_key_to_fourier, par_generate_seeded_lwe_bootstrap_key,
 };
 use tfhe::core_crypto::seeders::new_seeder;
 
@@ -53,8 +54,18 @@ thread_local! {
     static BUFFERS: RefCell<ComputationBuffers> = RefCell::new(ComputationBuffers::new());
 }
 
-/// Fresh keys: the secret key, and the server's with the bytes of its seeded form, if asked for.
-pub(crate) fn generate(with_server: bool) -> (SecretKey, Option<(ServerKey, u64)>) {
+/// What a client makes: its secret key, and the server's seeded one, as bytes.
+pub(crate) struct Generated {
+    pub(crate) secret: SecretKey,
+    /// The bootstrapping key and the key-switching key; none where there is nothing to bootstrap.
+    pub(crate) server: Vec<KeyPart>,
+    /// The dimension between key switch and bootstrap has a secret of its own.
+    #[cfg(test)]
+    pub(crate) small: Option<SecretKey>,
+}
+
+/// Fresh keys, the server's if they are asked for.
+pub(crate) fn generate(with_server: bool) -> Generated {
     let p = PARAMETERS;
     // From the processor's or the operating system's entropy.
     let mut seeder = new_seeder();
@@ -66,52 +77,132 @@ pub(crate) fn generate(with_server: bool) -> (SecretKey, Option<(ServerKey, u64)
             &mut secrets,
         );
     if !with_server {
-        return (SecretKey(ring.into_lwe_secret_key()), None);
+        return Generated {
+            secret: SecretKey(ring.into_lwe_secret_key()),
+            server: vec![],
+            #[cfg(test)]
+            small: None,
+        };
     }
     let small = SecretKey(allocate_and_generate_new_binary_lwe_secret_key(
         p.lwe_dimension,
         &mut secrets,
     ));
-    let bootstrapping = par_allocate_and_generate_new_seeded_lwe_bootstrap_key(
-        small.get(),
-        &ring,
-        p.pbs_base_log,
-        p.pbs_level,
-        p.glwe_noise_distribution,
-        modulus(),
-        seeder.as_mut(),
-    );
-    let big = SecretKey(ring.into_lwe_secret_key());
-    let key_switching = allocate_and_generate_new_seeded_lwe_keyswitch_key(
-        big.get(),
-        small.get(),
-        p.ks_base_log,
-        p.ks_level,
-        p.lwe_noise_distribution,
-        modulus(),
-        seeder.as_mut(),
-    );
-    let words = bootstrapping.as_ref().len() + key_switching.as_ref().len();
-    // 64-bit words, and the two seeds of 128 bits.
-    let bytes = 8 * words as u64 + 32;
-    let standard = bootstrapping.par_decompress_into_lwe_bootstrap_key();
-    let mut fourier = FourierLweBootstrapKey::new(
-        p.lwe_dimension,
+    let seed = seeder.seed();
+    let public = seed.0;
+    let mut bootstrapping = SeededLweBootstrapKey::new(
+        0u64,
         p.glwe_dimension.to_glwe_size(),
         p.polynomial_size,
         p.pbs_base_log,
         p.pbs_level,
+        p.lwe_dimension,
+        seed.into(),
+        modulus(),
     );
-    par_convert_standard_lwe_bootstrap_key_to_fourier(&standard, &mut fourier);
-    let server = ServerKey {
-        key_switching: key_switching.par_decompress_into_lwe_keyswitch_key(),
-        bootstrapping: fourier,
-        fft: Fft::new(PolynomialSize(N)),
-    };
-    (big, Some((server, bytes)))
+    par_generate_seeded_lwe_bootstrap_key(
+        small.get(),
+        &ring,
+        &mut bootstrapping,
+        p.glwe_noise_distribution,
+        seeder.as_mut(),
+    );
+    let bootstrapping = part(public, bootstrapping.as_ref());
+    let big = SecretKey(ring.into_lwe_secret_key());
+    let seed = seeder.seed();
+    let public = seed.0;
+    let mut key_switching = SeededLweKeyswitchKey::new(
+        0u64,
+        p.ks_base_log,
+        p.ks_level,
+        big.get().lwe_dimension(),
+        p.lwe_dimension,
+        seed.into(),
+        modulus(),
+    );
+    generate_seeded_lwe_keyswitch_key(
+        big.get(),
+        small.get(),
+        &mut key_switching,
+        p.lwe_noise_distribution,
+        seeder.as_mut(),
+    );
+    let key_switching = part(public, key_switching.as_ref());
+    Generated {
+        secret: big,
+        server: vec![bootstrapping, key_switching],
+        #[cfg(test)]
+        small: Some(small),
+    }
+}
+
+/// Bytes of a seed.
+const SEED: usize = 16;
+
+/// The masks' public seed, and a seeded key's words, little-endian.
+fn part(seed: u128, words: &[u64]) -> KeyPart {
+    let mut bytes = Vec::with_capacity(SEED + 8 * words.len());
+    bytes.extend(seed.to_le_bytes());
+    bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    KeyPart::new(KeyRole::Bootstrapping, bytes)
+}
+
+/// The seed and the words of the next part, which must hold `count` of these.
+fn seeded(keys: &mut KeyReader, count: usize) -> Result<(CompressionSeed, Vec<u64>), SchemeError> {
+    let part = keys.next(KeyRole::Bootstrapping, SEED + 8 * count)?;
+    let (seed, words) = part.bytes().split_at(SEED);
+    let seed = seed
+        .iter()
+        .rev()
+        .fold(0, |seed, byte| seed << 8 | u128::from(*byte));
+    let words = words.as_chunks::<8>().0;
+    let words = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
+    Ok((Seed(seed).into(), words))
 }
 
 impl ServerKey {
+    /// Reads what [`generate`] made: expands the masks, and transforms the bootstrapping key.
+    pub(crate) fn read(keys: &mut KeyReader) -> Result<Self, SchemeError> {
+        let p = PARAMETERS;
+        let glwe_size = p.glwe_dimension.to_glwe_size();
+        // Of each row of a GGSW ciphertext, and of each of a key-switching key's, the body alone.
+        let rows = p.lwe_dimension.0 * p.pbs_level.0 * glwe_size.0;
+        let (seed, words) = seeded(keys, rows * N)?;
+        let bootstrapping = SeededLweBootstrapKey::from_container(
+            words,
+            glwe_size,
+            p.polynomial_size,
+            p.pbs_base_log,
+            p.pbs_level,
+            seed,
+            modulus(),
+        );
+        let standard = bootstrapping.par_decompress_into_lwe_bootstrap_key();
+        let mut fourier = FourierLweBootstrapKey::new(
+            p.lwe_dimension,
+            glwe_size,
+            p.polynomial_size,
+            p.pbs_base_log,
+            p.pbs_level,
+        );
+        par_convert_standard_lwe_bootstrap_key_to_fourier(&standard, &mut fourier);
+        drop(standard);
+        let (seed, words) = seeded(keys, N * p.ks_level.0)?;
+        let key_switching = SeededLweKeyswitchKey::from_container(
+            words,
+            p.ks_base_log,
+            p.ks_level,
+            p.lwe_dimension.to_lwe_size(),
+            seed,
+            modulus(),
+        );
+        Ok(Self {
+            key_switching: key_switching.par_decompress_into_lwe_keyswitch_key(),
+            bootstrapping: fourier,
+            fft: Fft::new(PolynomialSize(N)),
+        })
+    }
+
     /// One programmable bootstrap: key switch, modulus switch, blind rotation, extraction
     /// (Chillotti et al., *TFHE*, J. Cryptology 2020, algorithm 9, the key switch first). Reads
     /// the cell nearest to the phase.
@@ -171,5 +262,56 @@ impl Rotated {
             }
         }
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// Bits of a binary key from the lowest place of a word on, and from the highest.
+    fn packed(bits: &[u64]) -> [u64; 2] {
+        let low_first = bits.iter().rev().fold(0, |word, bit| word << 1 | bit);
+        [low_first, low_first.reverse_bits()]
+    }
+
+    /// The bits of either secret lie nowhere in what the server is given: not a word to a bit, as
+    /// the library keeps them, nor packed, from whatever bit on.
+    #[test]
+    fn no_secret_is_sent() {
+        let keys = generate(true);
+        let words = |key: &SecretKey| key.get().as_ref().to_vec();
+        let secrets = [words(&keys.secret), words(keys.small.as_ref().unwrap())];
+        assert_eq!(
+            secrets.each_ref().map(Vec::len),
+            [N, PARAMETERS.lwe_dimension.0]
+        );
+        let mut known = HashSet::new();
+        for secret in &secrets {
+            assert!(secret.iter().all(|bit| *bit < 2));
+            known.extend(secret.windows(64).flat_map(packed));
+        }
+        let shows = |bytes: &[u8]| {
+            // Two words of a binary key, whatever they are, hold 14 bytes that are 0.
+            let plain = bytes
+                .windows(16)
+                .any(|w| w.iter().filter(|b| **b > 1).count() == 0);
+            let packed = bytes.windows(8).any(|w| {
+                let word = w.iter().rev().fold(0, |word, b| word << 8 | u64::from(*b));
+                known.contains(&word)
+            });
+            (plain, packed)
+        };
+        for part in &keys.server {
+            assert_eq!(shows(part.bytes()), (false, false));
+        }
+        // The search finds what is there.
+        let plain: Vec<u8> = secrets[0].iter().flat_map(|w| w.to_le_bytes()).collect();
+        assert!(shows(&plain).0);
+        let bits = &secrets[1][3..];
+        let packed: Vec<u8> = bits.chunks_exact(8).map(|b| packed(b)[0] as u8).collect();
+        assert!(shows(&packed).1);
     }
 }

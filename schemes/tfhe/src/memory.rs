@@ -16,16 +16,18 @@ pub(crate) fn bytes(plan: &Plan, threads: usize) -> u64 {
     keys.saturating_add(ciphertexts).saturating_add(threads)
 }
 
-/// The bootstrapping key seeded, in full and transformed, and the key-switching key seeded and in
-/// full: all are there at the end of key generation.
+/// The bootstrapping key in full and transformed, beside the bytes of both seeded keys and the words
+/// of one: while the server prepares it. The key-switching key is expanded when the full one is gone.
 fn keys() -> u64 {
     let p = PARAMETERS;
     let glwe = p.glwe_dimension.to_glwe_size().0 as u64;
     let rows = p.lwe_dimension.0 as u64 * p.pbs_level.0 as u64 * glwe;
     let seeded = rows * N as u64;
     let switching = N as u64 * p.ks_level.0 as u64;
-    let words = seeded * (1 + 2 * glwe) + switching * (2 + p.lwe_dimension.0 as u64);
-    WORD * words
+    let full = seeded * glwe;
+    let first = 2 * seeded + switching + 2 * full;
+    let second = full + switching * (3 + p.lwe_dimension.0 as u64);
+    WORD * first.max(second)
 }
 
 /// LWE ciphertexts held at one time: every form, from the start; a source at a time, beside what

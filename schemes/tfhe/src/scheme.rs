@@ -13,6 +13,9 @@ use crate::circuit::TfheCircuit;
 
 inventory::submit! { SchemePlugin(&Tfhe) }
 
+/// The library, with its version.
+pub(crate) const LIBRARY: &str = "tfhe-rs 1.8";
+
 /// TFHE on tfhe-rs.
 pub struct Tfhe;
 
@@ -24,7 +27,7 @@ impl Scheme for Tfhe {
                   torus. Weighted sums need no bootstrap; functions are look-up tables by \
                   programmable bootstrapping: comparisons exact on the quantised numbers, smooth \
                   functions to the resolution of one bootstrap.",
-            library: "tfhe-rs 1.8".into(),
+            library: LIBRARY.into(),
             options: vec![OptionSpec::integer(
                 "comparison_bits",
                 5..=20,

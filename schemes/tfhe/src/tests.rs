@@ -7,10 +7,11 @@ use hexperiment_program::{
 };
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_scheme::security::SecurityDemand;
-use hexperiment_scheme::{Circuit, CompileRequest, Scheme};
+use hexperiment_scheme::{Circuit, CompileRequest, Parties, Scheme};
 use ndarray::Array2;
 
 use crate::Tfhe;
+use crate::keys::ServerKey;
 use crate::parameters::{N, SIZE};
 use crate::table::{Cells, HALF_CELL};
 
@@ -89,7 +90,7 @@ fn table(length: usize, ranges: &[(f64, f64)]) -> Array2<f64> {
 #[track_caller]
 fn check(program: &Program, bits: i64, inputs: &Array2<f64>) -> (Box<dyn Circuit>, f64) {
     let circuit = compile(program, bits);
-    let keys = circuit.generate_keys().unwrap();
+    let keys = Parties::of(circuit.as_ref()).unwrap();
     let sealed = keys
         .encryptor
         .encrypt(InputId::from_index(0), inputs.view())
@@ -195,8 +196,12 @@ fn steps_hold_at_the_ends_of_the_range() {
 
 #[test]
 fn bootstraps_read_the_nearest_cell() {
-    let (_, server) = crate::keys::generate(true);
-    let (server, _) = server.unwrap();
+    let circuit = compile(
+        &program(1, &[(-1.0, 1.0)], 1e-2, |b, x| vec![b.step(x[0]).unwrap()]),
+        5,
+    );
+    let keys = circuit.generate_keys().unwrap().evaluation;
+    let server = ServerKey::read(&mut keys.read_for(circuit.digest()).unwrap()).unwrap();
     let cells: Vec<u64> = (1..=N as u64).collect();
     let first = cells[0];
     let cases = [
@@ -290,7 +295,7 @@ fn bytes_that_are_not_ours_are_refused() {
     let ranges = [(-1.0, 1.0); 2];
     let program = program(3, &ranges, 1e-3, |b, x| vec![b.add(x[0], x[1]).unwrap()]);
     let circuit = compile(&program, 20);
-    let keys = circuit.generate_keys().unwrap();
+    let keys = Parties::of(circuit.as_ref()).unwrap();
     let inputs = table(3, &ranges);
     let sealed = keys
         .encryptor

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use hexperiment_data::Dataset;
 use hexperiment_program::{OpKind, OutputId, Program};
 use hexperiment_scheme::options::{OptionValue, Options};
-use hexperiment_scheme::{Ciphertexts, Evaluator, KeySet, SchemeError};
+use hexperiment_scheme::{Ciphertexts, Evaluator, Parties, SchemeError};
 use hexperiment_task::ledger::Quality;
 use hexperiment_task::session::SessionReport;
 use hexperiment_task::testkit::{Off, Testbed, samples};
@@ -74,7 +74,7 @@ fn run(data: &Dataset, options: &Options) -> Result<Run, TaskError> {
 fn run_on(
     data: &Dataset,
     options: &Options,
-    change: impl FnOnce(KeySet) -> KeySet,
+    change: impl FnOnce(Parties) -> Parties,
 ) -> Result<Run, TaskError> {
     let prepared = LogisticRegression.prepare(PrepareRequest {
         options,

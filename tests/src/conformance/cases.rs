@@ -210,7 +210,7 @@ struct Maker {
     cases: Vec<Case>,
 }
 
-type Body<'a> = &'a dyn Fn(&mut ProgramBuilder, &[ValueId]) -> Built;
+pub(super) type Body<'a> = &'a dyn Fn(&mut ProgramBuilder, &[ValueId]) -> Built;
 
 impl Maker {
     /// On two columns of reals; the result carries `amplified` times their error.

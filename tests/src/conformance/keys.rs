@@ -32,6 +32,7 @@
 //! ```
 
 use hexperiment_program::{InputId, OutputId};
+use hexperiment_scheme::Parties;
 use ndarray::Array2;
 
 use super::Subject;
@@ -59,10 +60,7 @@ pub fn keys_are_separate(subject: &Subject) {
     if !ready.encrypted() {
         return;
     }
-    let others = ready
-        .circuit
-        .generate_keys()
-        .unwrap_or_else(|e| panic!("{e}"));
+    let others = Parties::of(ready.circuit.as_ref()).unwrap_or_else(|e| panic!("{e}"));
     let sealed = ready.encrypt(&tables).unwrap_or_else(|e| panic!("{e}"));
     let results = ready.keys.evaluator.evaluate(&sealed);
     let results = results.unwrap_or_else(|e| panic!("{e}"));

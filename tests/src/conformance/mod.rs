@@ -6,6 +6,7 @@
 
 mod bytes;
 mod cases;
+mod key_bytes;
 mod keys;
 mod mutations;
 mod operations;
@@ -16,10 +17,11 @@ mod statements;
 mod subject;
 
 pub use bytes::{garbage_is_refused, other_circuits_are_refused, tampering_never_panics};
+pub use key_bytes::{foreign_keys_are_refused, tampered_keys_never_panic};
 pub use keys::{
     encryption_is_randomised, keys_are_separate, nothing_shows_in_ciphertexts, threads_share_keys,
 };
-pub use mutations::mutations_never_panic;
+pub use mutations::{key_mutations_never_panic, mutations_never_panic};
 pub use operations::{
     every_native_operation_is_the_oracles, missing_operations_are_rewritten_or_refused,
     outputs_are_computed_alone, round_trips,
@@ -58,6 +60,8 @@ macro_rules! each_check {
             garbage_is_refused,
             tampering_never_panics,
             other_circuits_are_refused,
+            foreign_keys_are_refused,
+            tampered_keys_never_panic,
             keys_are_separate,
             encryption_is_randomised,
             nothing_shows_in_ciphertexts,
@@ -105,6 +109,14 @@ macro_rules! conformance {
             #[ignore = "20,000 mutations take minutes: see `conformance::mutations`"]
             fn mutations_never_panic() {
                 $crate::conformance::mutations_never_panic(
+                    &$crate::conformance::Subject::new($name, $profile),
+                );
+            }
+
+            #[test]
+            #[ignore = "20,000 mutations take minutes: see `conformance::mutations`"]
+            fn key_mutations_never_panic() {
+                $crate::conformance::key_mutations_never_panic(
                     &$crate::conformance::Subject::new($name, $profile),
                 );
             }

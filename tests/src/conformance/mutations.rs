@@ -1,4 +1,4 @@
-//! Many mutated ciphertexts: none ends the process, whatever it is taken for.
+//! Many mutated ciphertexts, and evaluation keys: none ends the process, whatever it is taken for.
 //!
 //! Too long for every day, so an ignored test of each scheme, which
 //!
@@ -14,16 +14,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use hexperiment_program::{Interval, OutputId};
-use hexperiment_scheme::{Ciphertexts, SchemeError};
+use hexperiment_scheme::{Ciphertexts, KeyRole, SchemeError};
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::Subject;
 use super::cases::{self, Draw};
+use super::key_bytes::{self, Part};
 use super::subject::Ready;
 
-/// Mutations of each scheme's ciphertexts.
+/// Mutations of each scheme's ciphertexts, and of its keys.
 const MUTATIONS: u64 = 20_000;
 /// Bytes at the start in which every field of a header lies.
 const HEADER: usize = 64;
@@ -201,9 +202,9 @@ fn mutate(bytes: &mut Vec<u8>, others: &[Vec<u8>], random: &mut ChaCha8Rng) {
 }
 
 /// What became of a mutation.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// Refused when the bytes were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Refused when the bytes were read; of keys, by the server that was to prepare.
     Unread,
     /// Refused by the evaluator.
     Unevaluated,
@@ -250,21 +251,18 @@ fn wanted() -> Range<u64> {
     })
 }
 
-/// Mutated ciphertexts are refused or yield other numbers; none panics, faults or makes anything
-/// allocate what did not arrive.
-pub fn mutations_never_panic(subject: &Subject) {
-    let messages = Messages::of(subject);
-    let name = subject.scheme.manifest().name;
+/// Lets `follow` take each mutation by its number, and yields how many had each fate. None may
+/// panic.
+fn attack(name: &str, what: &str, follow: impl Fn(u64) -> Fate) -> [u64; 4] {
     let range = wanted();
     let (began, mut slowest) = (Instant::now(), (Duration::ZERO, 0));
     let (mut fates, mut panicked) = ([0_u64; 4], vec![]);
     for index in range.clone() {
         if index % STEP == 0 {
-            println!("{name}: from mutation {index} on");
+            println!("{name}: from mutation {index} of {what} on");
         }
-        let (role, bytes) = messages.mutated(index);
         let start = Instant::now();
-        let fate = catch_unwind(AssertUnwindSafe(|| receive(&messages.ready, role, &bytes)));
+        let fate = catch_unwind(AssertUnwindSafe(|| follow(index)));
         slowest = slowest.max((start.elapsed(), index));
         match fate {
             Ok(fate) => fates[fate as usize] += 1,
@@ -273,8 +271,8 @@ pub fn mutations_never_panic(subject: &Subject) {
     }
     let [unread, unevaluated, undecrypted, accepted] = fates;
     println!(
-        "{name}: {} mutations in {:.0} s (the slowest, number {}, {:.1} ms): {} crashed; {} refused: {unread} \
-         when read, {unevaluated} by the evaluator, {undecrypted} by the decryptor; {accepted} accepted",
+        "{name}: {} mutations of {what} in {:.0} s (the slowest, number {}, {:.1} ms): {} crashed; {} refused: \
+         {unread} when read, {unevaluated} by the evaluator, {undecrypted} by the decryptor; {accepted} accepted",
         range.end - range.start,
         began.elapsed().as_secs_f64(),
         slowest.1,
@@ -286,12 +284,86 @@ pub fn mutations_never_panic(subject: &Subject) {
         panicked.is_empty(),
         "{name}: mutations {panicked:?} panicked"
     );
+    fates
+}
+
+/// Mutated ciphertexts are refused or yield other numbers; none panics, faults or makes anything
+/// allocate what did not arrive.
+pub fn mutations_never_panic(subject: &Subject) {
+    let messages = Messages::of(subject);
+    let name = subject.scheme.manifest().name;
+    let [unread, ..] = attack(name, "ciphertexts", |index| {
+        let (role, bytes) = messages.mutated(index);
+        receive(&messages.ready, role, &bytes)
+    });
     // The mutations bite: not all pass, and whole messages do.
     for (role, bytes) in &messages.own {
         let fate = receive(&messages.ready, *role, bytes);
         assert!(
             fate == Fate::Accepted,
             "{name}: an unchanged message was refused"
+        );
+    }
+    assert!(unread > 0, "{name}: every mutation was read");
+}
+
+/// Keys of one circuit, and of others.
+struct Keys {
+    ready: Ready,
+    own: Vec<Part>,
+    /// The bytes of other parts, of other keys and of other circuits.
+    others: Vec<Vec<u8>>,
+}
+
+impl Keys {
+    fn of(ready: Ready, other: &[Part]) -> Self {
+        let (own, fresh) = (key_bytes::parts(&ready), key_bytes::parts(&ready));
+        let others = own.iter().chain(&fresh).chain(other);
+        Self {
+            others: others.map(|(_, bytes)| bytes.clone()).collect(),
+            own,
+            ready,
+        }
+    }
+
+    /// Mutation number `index`.
+    fn mutated(&self, index: u64) -> Vec<Part> {
+        let mut random = ChaCha8Rng::seed_from_u64(index);
+        let mut parts = self.own.clone();
+        for _ in 0..[1, 1, 1, 2, 4][random.random_range(0..5)] {
+            let at = random.random_range(0..parts.len().max(1));
+            let to = random.random_range(0..parts.len().max(1));
+            let role = KeyRole::ALL[random.random_range(0..KeyRole::ALL.len())];
+            match random.random_range(0..12) {
+                _ if parts.is_empty() => parts.push((role, vec![0; random.random_range(0..99)])),
+                0 => drop(parts.remove(at)),
+                1 => parts.swap(at, to),
+                2 => parts.insert(to, (role, parts[at].1.clone())),
+                3 => parts[at].0 = role,
+                _ => mutate(&mut parts[at].1, &self.others, &mut random),
+            }
+        }
+        parts
+    }
+}
+
+/// Mutated evaluation keys are refused or yield other results; none panics, faults or makes
+/// anything allocate what did not arrive.
+pub fn key_mutations_never_panic(subject: &Subject) {
+    let programs = key_bytes::programs(subject, "mutated keys");
+    let ready: Vec<Ready> = programs.into_iter().map(|p| subject.ready(p)).collect();
+    let all: Vec<Part> = ready.iter().flat_map(key_bytes::parts).collect();
+    let keys: Vec<Keys> = ready.into_iter().map(|r| Keys::of(r, &all)).collect();
+    let name = subject.scheme.manifest().name;
+    let [unread, ..] = attack(name, "evaluation keys", |index| {
+        let keys = &keys[index as usize % keys.len()];
+        key_bytes::follow(&keys.ready, &keys.mutated(index))
+    });
+    for keys in &keys {
+        let fate = key_bytes::follow(&keys.ready, &keys.own);
+        assert!(
+            fate == Fate::Accepted,
+            "{name}: unchanged keys were refused"
         );
     }
     assert!(unread > 0, "{name}: every mutation was read");

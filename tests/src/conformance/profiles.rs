@@ -9,11 +9,6 @@ impl Profile {
     pub fn of(scheme: &str) -> Self {
         let usual = Self::default();
         match scheme {
-            "fernet" => Self {
-                // One key that both sides share beforehand: none is sent.
-                sums_take_keys: false,
-                ..usual
-            },
             "paillier" => Self {
                 max_length: 500,
                 precision: 1e-6,

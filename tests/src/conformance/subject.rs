@@ -5,7 +5,7 @@ use hexperiment_program::{InputId, OutputId, Program};
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_scheme::registry;
 use hexperiment_scheme::security::{Protection, SecurityDemand};
-use hexperiment_scheme::{Ciphertexts, Circuit, CompileRequest, KeySet, Scheme, SchemeError};
+use hexperiment_scheme::{Ciphertexts, Circuit, CompileRequest, Parties, Scheme, SchemeError};
 use ndarray::Array2;
 
 /// How large the cases may be, where a scheme is slow or coarse.
@@ -104,10 +104,10 @@ impl Subject {
         Ok((lowered, circuit))
     }
 
-    /// Compiles and makes keys.
+    /// Compiles, makes keys and lets the server prepare, of their bytes alone.
     pub(super) fn try_ready(&self, program: Program) -> Result<Ready, SchemeError> {
         let (lowered, circuit) = self.compile(&program, DEMAND)?;
-        let keys = circuit.generate_keys()?;
+        let keys = Parties::of(circuit.as_ref())?;
         Ok(Ready {
             program,
             lowered,
@@ -125,12 +125,12 @@ impl Subject {
     }
 }
 
-/// A program with its circuit and keys.
+/// A program with its circuit and the roles of both parties.
 pub(super) struct Ready {
     pub(super) program: Program,
     pub(super) lowered: Lowered,
     pub(super) circuit: Box<dyn Circuit>,
-    pub(super) keys: KeySet,
+    pub(super) keys: Parties,
 }
 
 impl Ready {

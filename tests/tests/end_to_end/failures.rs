@@ -77,7 +77,7 @@ fn check(keys: &str, run_keys: &str, status: &str, words: &[&str], repetitions: 
 #[test]
 fn processes_that_die() {
     let crashed = |at: &str| format!("fault = \"abort\"\nat = \"{at}\"");
-    for at in ["compile", "keys", "evaluate"] {
+    for at in ["compile", "keys", "prepare", "evaluate"] {
         check(&crashed(at), "", "crashed", &["aborted (signal 6"], 0);
     }
     check("fault = \"exit\"", "", "crashed", &["ended with code 3"], 0);

@@ -27,12 +27,15 @@ impl Setup {
     pub fn check_limits(&self) -> Result<(), String> {
         check_time("compile", self.compile)?;
         check_time("keygen", self.keygen)?;
+        check_time("key_transfer", self.key_transfer.unwrap_or_default())?;
+        check_time("prepare", self.prepare.unwrap_or_default())?;
         let keys = &self.keys;
         for (name, size) in [
             ("keys.public", keys.public),
             ("keys.relinearization", keys.relinearization),
             ("keys.galois", keys.galois),
             ("keys.bootstrapping", keys.bootstrapping),
+            ("keys.shared", keys.shared),
         ] {
             at_most(name, size.unwrap_or(0))?;
         }

@@ -104,7 +104,7 @@ const fn numbers(name: &'static str, get: fn(&Row) -> Field) -> Column {
 }
 
 /// All columns, in order. Behind [`BEFORE_AXES`] stand those of the matrix, see [`axes`].
-pub static COLUMNS: [Column; 46] = {
+pub static COLUMNS: [Column; 49] = {
     use Clock::{Cpu, Wall};
     use Field::{Count, Empty, Number, Text};
     [
@@ -141,6 +141,10 @@ pub static COLUMNS: [Column; 46] = {
         }),
         numbers("compile_ms", |r| setup(r, |s| millis(s.compile, Wall))),
         numbers("keygen_ms", |r| setup(r, |s| millis(s.keygen, Wall))),
+        numbers("key_transfer_ms", |r| {
+            setup(r, |s| known(s.key_transfer, Wall))
+        }),
+        numbers("prepare_ms", |r| setup(r, |s| known(s.prepare, Wall))),
         numbers("encrypt_ms", |r| {
             measured(r, |m| Number(m.encrypt.median(Wall)))
         }),
@@ -165,6 +169,7 @@ pub static COLUMNS: [Column; 46] = {
         .and_overview(),
         numbers("compile_cpu_ms", |r| setup(r, |s| millis(s.compile, Cpu))),
         numbers("keygen_cpu_ms", |r| setup(r, |s| millis(s.keygen, Cpu))),
+        numbers("prepare_cpu_ms", |r| setup(r, |s| known(s.prepare, Cpu))),
         numbers("encrypt_cpu_ms", |r| {
             measured(r, |m| Number(m.encrypt.median(Cpu)))
         }),
@@ -239,6 +244,11 @@ fn millis(time: Time, clock: Clock) -> Field {
         Clock::Cpu => time.cpu_ns,
     };
     Field::Number(ns as f64 / 1e6)
+}
+
+/// Of a phase that records of earlier versions do not have.
+fn known(time: Option<Time>, clock: Clock) -> Field {
+    time.map_or(Field::Empty, |time| millis(time, clock))
 }
 
 /// The keys of the matrix, as in `task.features`: what some of the rows vary, by name.

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::ffi::CString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use hexperiment_scheme::SchemeError;
+use hexperiment_scheme::{KeyPart, SchemeError};
 
 use crate::abi;
 
@@ -16,6 +16,13 @@ impl Answer<'_> {
     pub(super) fn write(&self, bytes: &[u8]) {
         // SAFETY: the host's function takes its own context and bytes, which it copies.
         unsafe { (self.0.write)(self.0.context, bytes.as_ptr().cast(), bytes.len()) }
+    }
+
+    /// Appends a part of the evaluation keys.
+    pub(super) fn write_key(&self, part: &KeyPart) {
+        // SAFETY: the host's function takes its own context. A role is its own number.
+        unsafe { (self.0.begin_key)(self.0.context, part.role() as u32) }
+        self.write(part.bytes());
     }
 
     fn explain(&self, what: &str, why: &str) {
@@ -32,7 +39,7 @@ impl Answer<'_> {
                 self.explain(&refusal.operation, &refusal.reason);
                 abi::REFUSED
             }
-            SchemeError::Foreign(why) => {
+            SchemeError::Foreign(why) | SchemeError::ForeignKeys(why) => {
                 self.explain("", &why);
                 abi::FOREIGN
             }

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use hexperiment_program::{InputId, OutputId};
-use hexperiment_scheme::SchemeError;
+use hexperiment_scheme::{EvaluationKeys, KeyPart, KeyRole, SchemeError};
 use ndarray::{Array2, ArrayView2};
 
 use super::answer::answer;
@@ -127,23 +127,48 @@ pub(super) unsafe extern "C" fn generate_keys(
 ) -> abi::Status {
     // SAFETY: the host passes a circuit, a place for the keys and a reply that outlive the call.
     unsafe {
-        answer(reply, |_| {
+        answer(reply, |reply| {
             let circuit = behind(circuit, "circuit")?;
             if keys.is_null() {
                 return Err(broken("keys", "null"));
             }
             let made = circuit.generate_keys()?;
-            let size = |bytes: Option<u64>| bytes.unwrap_or(abi::NO_KEY);
+            for part in made.evaluation.read_for(circuit.digest())?.rest() {
+                reply.write_key(&part);
+            }
             keys.write(abi::Keys {
                 encryptor: into_handle(made.encryptor),
-                evaluator: into_handle(made.evaluator),
                 decryptor: into_handle(made.decryptor),
-                public_bytes: size(made.sizes.public),
-                relinearization_bytes: size(made.sizes.relinearization),
-                galois_bytes: size(made.sizes.galois),
-                bootstrapping_bytes: size(made.sizes.bootstrapping),
             });
             Ok(())
+        })
+    }
+}
+
+pub(super) unsafe extern "C" fn prepare(
+    circuit: *const abi::Circuit,
+    parts: *const abi::KeyPart,
+    count: usize,
+    evaluator: *mut *mut abi::Evaluator,
+    reply: *const abi::Reply,
+) -> abi::Status {
+    // SAFETY: the host passes a circuit, so many parts of as many bytes as they state, a place for
+    // the handle and a reply that outlive the call.
+    unsafe {
+        answer(reply, |_| {
+            let circuit = behind(circuit, "circuit")?;
+            let part = |part: &abi::KeyPart| {
+                let role = KeyRole::ALL.get(part.role as usize).ok_or_else(|| {
+                    let problem = format!("a part of the unknown role {}", part.role);
+                    SchemeError::ForeignKeys(problem)
+                })?;
+                let bytes = elements(part.bytes, part.length, "key")?;
+                Ok(KeyPart::new(*role, bytes.to_vec()))
+            };
+            let parts = elements(parts, count, "parts")?.iter().map(part);
+            let parts = parts.collect::<Result<Vec<_>, SchemeError>>()?;
+            let keys = EvaluationKeys::new(circuit.digest(), parts);
+            hand_over(circuit.prepare(keys)?, evaluator)
         })
     }
 }

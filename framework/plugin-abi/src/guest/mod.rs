@@ -66,6 +66,7 @@ pub const fn table<E: Export>() -> abi::Plugin {
         parameters: Some(circuit::parameters),
         simulate: Some(circuit::simulate),
         generate_keys: Some(circuit::generate_keys),
+        prepare: Some(circuit::prepare),
         encrypt: Some(circuit::encrypt),
         evaluate: Some(circuit::evaluate),
         decrypt: Some(circuit::decrypt),
@@ -195,12 +196,14 @@ mod tests {
         }
         unsafe extern "C" fn explain(_: *mut std::ffi::c_void, _: *const c_char, _: *const c_char) {
         }
+        unsafe extern "C" fn begin_key(_: *mut std::ffi::c_void, _: u32) {}
         abi::Reply {
             struct_size: size_of::<abi::Reply>() as u32,
             reserved: 0,
             context: null_mut(),
             write,
             explain,
+            begin_key,
         }
     }
 
@@ -219,6 +222,7 @@ mod tests {
                 circuit::parameters(null(), r),
                 circuit::simulate(null(), null(), 1, null(), 1, r),
                 circuit::generate_keys(null(), null_mut(), r),
+                circuit::prepare(null(), null(), 1, null_mut(), r),
                 circuit::encrypt(null(), 0, null(), null_mut(), r),
                 circuit::evaluate(null(), null(), 1, null_mut(), 1, r),
                 circuit::decrypt(null(), 0, null(), null(), r),
@@ -226,7 +230,7 @@ mod tests {
                 circuit::load(null(), null(), 1, null_mut(), r),
             ]
         };
-        assert_eq!(statuses, [abi::FAILED; 12]);
+        assert_eq!(statuses, [abi::FAILED; 13]);
         // SAFETY: as above.
         unsafe {
             assert_eq!(manifest::<Plaintext>(r), abi::OK);

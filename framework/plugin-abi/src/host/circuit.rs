@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, OutputId, ProgramError};
-use hexperiment_scheme::{Ciphertexts, Circuit, KeySet, KeySizes, Parameters, SchemeError};
+use hexperiment_scheme::{
+    Ciphertexts, Circuit, CircuitDigest, EvaluationKeys, Evaluator, KeyPart, KeySet, Parameters,
+    SchemeError,
+};
 use ndarray::Array2;
 
 use super::handle::{CircuitHandle, Handle, Held};
@@ -13,14 +16,23 @@ use super::role::Role;
 use super::table::{check_input, output_shape, table_of, table_out, unfilled};
 use crate::abi;
 
-/// Bytes of a key, at most; sums of such numbers cannot overflow.
-const MOST_KEY_BYTES: u64 = 1 << 50;
+fn part_of(part: &KeyPart) -> abi::KeyPart {
+    // A role is its own number.
+    let role = part.role() as u32;
+    abi::KeyPart {
+        role,
+        reserved: 0,
+        bytes: part.bytes().as_ptr(),
+        length: part.bytes().len(),
+    }
+}
 
 /// A plugin's circuit.
 pub(super) struct PluginCircuit {
     handle: Arc<CircuitHandle>,
     lowered: Arc<Lowered>,
     parameters: Parameters,
+    digest: CircuitDigest,
 }
 
 impl PluginCircuit {
@@ -28,11 +40,13 @@ impl PluginCircuit {
         handle: Arc<CircuitHandle>,
         lowered: Lowered,
         parameters: Parameters,
+        digest: CircuitDigest,
     ) -> Self {
         Self {
             handle,
             lowered: Arc::new(lowered),
             parameters,
+            digest,
         }
     }
 
@@ -86,55 +100,60 @@ impl Circuit for PluginCircuit {
         Ok(outputs)
     }
 
+    fn digest(&self) -> CircuitDigest {
+        self.digest
+    }
+
     fn generate_keys(&self) -> Result<KeySet, SchemeError> {
         let plugin = &self.handle.plugin;
         let mut keys = abi::Keys {
             encryptor: ptr::null_mut(),
-            evaluator: ptr::null_mut(),
             decryptor: ptr::null_mut(),
-            public_bytes: abi::NO_KEY,
-            relinearization_bytes: abi::NO_KEY,
-            galois_bytes: abi::NO_KEY,
-            bootstrapping_bytes: abi::NO_KEY,
         };
-        plugin.call("generate_keys", |reply| {
+        let parts = plugin.call_for_keys("generate_keys", |reply| {
             // SAFETY: the circuit, the place for the keys and the reply outlive the call.
             unsafe { (plugin.functions.generate_keys)(self.handle.pointer(), &raw mut keys, reply) }
         })?;
         // Each is owned before any is missed, so that none leaks.
         let f = &plugin.functions;
         let encryptor = Handle::new(&self.handle, keys.encryptor, f.destroy_encryptor);
-        let evaluator = Handle::new(&self.handle, keys.evaluator, f.destroy_evaluator);
         let decryptor = Handle::new(&self.handle, keys.decryptor, f.destroy_decryptor);
-        let (Some(encryptor), Some(evaluator), Some(decryptor)) = (encryptor, evaluator, decryptor)
-        else {
+        let (Some(encryptor), Some(decryptor)) = (encryptor, decryptor) else {
             return Err(plugin.broken("generate_keys", "a key is missing"));
         };
-        let announced = [
-            keys.public_bytes,
-            keys.relinearization_bytes,
-            keys.galois_bytes,
-            keys.bootstrapping_bytes,
-        ];
-        let size = |bytes: u64| Some(bytes).filter(|b| *b != abi::NO_KEY);
-        if let Some(bytes) = announced
-            .into_iter()
-            .find(|b| size(*b) > Some(MOST_KEY_BYTES))
-        {
-            let problem = format!("a key of {bytes} bytes, expected at most {MOST_KEY_BYTES}");
-            return Err(plugin.broken("generate_keys", problem));
-        }
         Ok(KeySet {
             encryptor: Box::new(self.role(encryptor)),
-            evaluator: Box::new(self.role(evaluator)),
             decryptor: Box::new(self.role(decryptor)),
-            sizes: KeySizes {
-                public: size(keys.public_bytes),
-                relinearization: size(keys.relinearization_bytes),
-                galois: size(keys.galois_bytes),
-                bootstrapping: size(keys.bootstrapping_bytes),
-            },
+            evaluation: EvaluationKeys::new(self.digest, parts),
         })
+    }
+
+    fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
+        let plugin = &self.handle.plugin;
+        let keys = keys.read_for(self.digest)?.rest();
+        let parts: Vec<_> = keys.iter().map(part_of).collect();
+        let mut evaluator = ptr::null_mut();
+        let prepared = plugin.call("prepare", |reply| {
+            // SAFETY: the circuit, the parts with their bytes, the place for the handle and the
+            // reply outlive the call.
+            unsafe {
+                (plugin.functions.prepare)(
+                    self.handle.pointer(),
+                    parts.as_ptr(),
+                    parts.len(),
+                    &raw mut evaluator,
+                    reply,
+                )
+            }
+        });
+        prepared.map_err(|error| match error {
+            SchemeError::Foreign(why) => SchemeError::ForeignKeys(why),
+            error => error,
+        })?;
+        let destroy = plugin.functions.destroy_evaluator;
+        let evaluator = Handle::new(&self.handle, evaluator, destroy)
+            .ok_or_else(|| plugin.broken("prepare", "no evaluator"))?;
+        Ok(Box::new(self.role(evaluator)))
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {

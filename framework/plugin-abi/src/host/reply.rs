@@ -3,23 +3,31 @@
 use std::ffi::{CStr, c_char, c_void};
 
 use hexperiment_program::Refusal;
-use hexperiment_scheme::SchemeError;
+use hexperiment_scheme::{KeyPart, KeyRole, SchemeError};
 
 use crate::abi;
 
 /// Bytes of a text that a plugin answers with, at most: manifests, capabilities, parameters.
 pub(super) const MOST_TEXT: usize = 16 << 20;
 
-/// Bytes of the ciphertexts of one input or output, at most. They are in memory several times over
+/// Bytes of the ciphertexts of one input or output, or of the evaluation keys, at most. They are in memory several times over
 /// while they cross; what is larger has no place in a comparison on one machine.
 pub(super) const MOST_BYTES: usize = 16 << 30;
 
 /// Bytes of a reason that are kept.
 const MOST_REASON: usize = 4 << 10;
 
+/// Parts of the evaluation keys, at most.
+const MOST_PARTS: usize = 1 << 16;
+
 /// Collects one call's answer.
 pub(super) struct Collector {
     bytes: Vec<u8>,
+    /// Of a call that makes keys: the parts before the one that is being written, and the role of
+    /// that one.
+    keys: Option<(Vec<KeyPart>, Option<KeyRole>)>,
+    /// Bytes of the parts before.
+    taken: usize,
     /// Bytes that it may have.
     most: usize,
     what: String,
@@ -33,10 +41,47 @@ impl Collector {
     pub(super) fn new(most: usize) -> Self {
         Self {
             bytes: vec![],
+            keys: None,
+            taken: 0,
             most,
             what: String::new(),
             why: String::new(),
             broken: None,
+        }
+    }
+
+    /// For keys.
+    pub(super) fn of_keys() -> Self {
+        Self {
+            keys: Some((vec![], None)),
+            ..Self::new(MOST_BYTES)
+        }
+    }
+
+    /// Ends the part that is being written, and begins one of `role`, if any.
+    fn turn(&mut self, role: Option<KeyRole>) {
+        if let Some((parts, current)) = &mut self.keys {
+            let bytes = std::mem::take(&mut self.bytes);
+            self.taken += bytes.len();
+            parts.extend(current.map(|role| KeyPart::new(role, bytes)));
+            *current = role;
+        }
+    }
+
+    fn begin(&mut self, role: u32) {
+        let known = KeyRole::ALL.get(role as usize);
+        let problem = match (&self.keys, known) {
+            (None, _) => Some("it begins a key where none is asked for".to_owned()),
+            (_, None) => Some(format!("it begins a key of the unknown role {role}")),
+            (Some((parts, _)), _) if parts.len() >= MOST_PARTS => {
+                Some(format!("more than {MOST_PARTS} parts of keys"))
+            }
+            _ => None,
+        };
+        if problem.is_some() {
+            self.broken = self.broken.take().or(problem);
+        } else {
+            self.turn(known.copied());
         }
     }
 
@@ -51,8 +96,22 @@ impl Collector {
             context: (&raw mut *self).cast(),
             write: write_into,
             explain: explain_into,
+            begin_key: begin_key_into,
         };
         call(&raw const reply)
+    }
+
+    /// The parts of keys, or the error that the status stands for.
+    pub(super) fn outcome_of_keys(
+        mut self,
+        library: &'static str,
+        operation: &str,
+        status: abi::Status,
+    ) -> Result<Vec<KeyPart>, SchemeError> {
+        self.turn(None);
+        let parts = self.keys.take().map(|(parts, _)| parts);
+        self.outcome(library, operation, status)?;
+        Ok(parts.unwrap_or_default())
     }
 
     /// The bytes, or the error that the status stands for.
@@ -106,10 +165,16 @@ unsafe extern "C" fn write_into(context: *mut c_void, data: *const c_void, lengt
         collector.broken = Some("it writes bytes that are not there".into());
         return;
     }
+    if matches!(collector.keys, Some((_, None))) {
+        let problem = "it writes bytes of a key before it begins one";
+        collector.broken.get_or_insert(problem.into());
+        return;
+    }
     // Before any is read: a length that is wrong is most often absurd.
     let most = collector.most;
-    if length > most - collector.bytes.len() {
-        let found = collector.bytes.len().saturating_add(length);
+    let taken = collector.taken + collector.bytes.len();
+    if length > most.saturating_sub(taken) {
+        let found = taken.saturating_add(length);
         collector.bytes = vec![];
         collector.most = 0;
         let problem = format!("it writes {found} bytes, expected at most {most}");
@@ -120,6 +185,14 @@ unsafe extern "C" fn write_into(context: *mut c_void, data: *const c_void, lengt
     // be checked.
     let bytes = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), length) };
     collector.bytes.extend_from_slice(bytes);
+}
+
+/// Begins a part of the evaluation keys; the `begin_key` of a reply.
+unsafe extern "C" fn begin_key_into(context: *mut c_void, role: u32) {
+    // SAFETY: as in `write_into`.
+    if let Some(collector) = unsafe { context.cast::<Collector>().as_mut() } {
+        collector.begin(role);
+    }
 }
 
 /// Notes a reason; the `explain` of a reply.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hexperiment_program::lower::Capabilities;
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::{
-    Circuit, CompileRequest, Parameters, Scheme, SchemeError, SchemeManifest,
+    Circuit, CircuitDigest, CompileRequest, Parameters, Scheme, SchemeError, SchemeManifest,
 };
 
 use super::circuit::PluginCircuit;
@@ -126,10 +126,13 @@ impl Scheme for PluginScheme {
         let circuit = CircuitHandle::new(self.plugin, circuit)
             .ok_or_else(|| self.plugin.broken(what, "no circuit"))?;
         let parameters = self.parameters(&circuit, program.outputs().len())?;
+        let library = &self.manifest.library;
+        let digest = CircuitDigest::of(library, &request, &parameters.chosen)?;
         Ok(Box::new(PluginCircuit::new(
             Arc::new(circuit),
             request.lowered.clone(),
             parameters,
+            digest,
         )))
     }
 }

@@ -3,12 +3,12 @@
 use std::mem::{MaybeUninit, offset_of};
 use std::ptr;
 
-use hexperiment_scheme::SchemeError;
+use hexperiment_scheme::{KeyPart, SchemeError};
 
 use super::reply::{Collector, MOST_TEXT};
 use crate::abi;
 
-/// The size of the table when version 1 began; it ends with this field. Tables may be longer.
+/// The size of the table when version 2 began; it ends with this field. Tables may be longer.
 const FIRST_SIZE: usize =
     offset_of!(abi::Plugin, destroy_ciphertexts) + size_of::<abi::Destroy<abi::Ciphertexts>>();
 
@@ -36,7 +36,7 @@ pub enum TableError {
     Size {
         /// The size it states.
         found: u32,
-        /// The least of version 1.
+        /// The least of version 2.
         expected: usize,
     },
     /// A function is missing that every plugin must have.
@@ -53,6 +53,7 @@ pub(super) struct Functions {
     pub(super) parameters: abi::Parameters,
     pub(super) simulate: Option<abi::Simulate>,
     pub(super) generate_keys: abi::GenerateKeys,
+    pub(super) prepare: abi::Prepare,
     pub(super) encrypt: abi::Encrypt,
     pub(super) evaluate: abi::Evaluate,
     pub(super) decrypt: abi::Decrypt,
@@ -105,8 +106,8 @@ impl Functions {
             };
         }
         all_of!(
-            manifest, capabilities, compile, parameters, generate_keys, encrypt, evaluate, decrypt,
-            write, load, count, destroy_circuit, destroy_encryptor, destroy_evaluator,
+            manifest, capabilities, compile, parameters, generate_keys, prepare, encrypt, evaluate,
+            decrypt, write, load, count, destroy_circuit, destroy_encryptor, destroy_evaluator,
             destroy_decryptor, destroy_ciphertexts;
             simulate
         )
@@ -141,6 +142,17 @@ impl Plugin {
         let mut collector = Collector::new(most);
         let status = collector.during(call);
         collector.outcome(self.name, operation, status)
+    }
+
+    /// Makes a call and yields the parts of keys that it wrote.
+    pub(super) fn call_for_keys(
+        &self,
+        operation: &str,
+        call: impl FnOnce(*const abi::Reply) -> abi::Status,
+    ) -> Result<Vec<KeyPart>, SchemeError> {
+        let mut collector = Collector::of_keys();
+        let status = collector.during(call);
+        collector.outcome_of_keys(self.name, operation, status)
     }
 
     /// The plugin broke the rules of the header.

@@ -11,7 +11,7 @@ use hexperiment_program::{
 };
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::security::SecurityDemand;
-use hexperiment_scheme::{CompileRequest, SchemeError};
+use hexperiment_scheme::{CompileRequest, KeyRole, Parties, SchemeError};
 use ndarray::Array2;
 
 #[track_caller]
@@ -35,7 +35,12 @@ fn what_is_no_plugin_is_not_loaded() {
         ("BREAK_TABLE", "no table of functions"),
         (
             "BREAK_VERSION",
-            "speaks version 2 of the plugin ABI, this program version 1",
+            "speaks version 3 of the plugin ABI, this program version 2",
+        ),
+        (
+            "BREAK_OLD_VERSION",
+            "speaks version 1 of the plugin ABI, this program version 2; build the plugin with this \
+             program's hexperiment.h",
         ),
         ("BREAK_SIZE", "has 16 bytes, expected at least"),
         ("BREAK_FUNCTION", "lacks the function `decrypt`"),
@@ -97,7 +102,17 @@ fn what_comes_back_is_checked() {
         ("BREAK_CIRCUIT", "no circuit"),
         ("BREAK_TOLERANCE", "for each of the 1 outputs, found []"),
         ("BREAK_KEYS", "a key is missing"),
-        ("BREAK_KEY_SIZE", "a key of 18446744073709551614 bytes"),
+        (
+            "BREAK_KEY_SIZE",
+            "it writes 18446744073709551615 bytes, expected at most 17179869184",
+        ),
+        ("BREAK_KEY_ROLE", "it begins a key of the unknown role 99"),
+        (
+            "BREAK_KEY_START",
+            "it writes bytes of a key before it begins one",
+        ),
+        ("BREAK_KEY_PLACE", "it begins a key where none is asked for"),
+        ("BREAK_PREPARE", "no evaluator"),
         ("BREAK_COUNT", "18446744073709551614 ciphertexts, expected"),
         ("BREAK_LENGTH", "it writes 18446744073709551615 bytes"),
     ] {
@@ -114,7 +129,7 @@ fn what_comes_back_is_checked() {
             threads: 1,
         };
         let result = scheme.compile(request).and_then(|circuit| {
-            let keys = circuit.generate_keys()?;
+            let keys = Parties::of(circuit.as_ref())?;
             let table = Array2::zeros((2, 1));
             let sealed = keys
                 .encryptor
@@ -129,6 +144,21 @@ fn what_comes_back_is_checked() {
             error.contains("breaks the ABI") && error.contains(expect),
             "{variant}: {error}"
         );
+    }
+}
+
+#[test]
+fn roles_have_the_numbers_of_the_header() {
+    let numbers = [
+        (KeyRole::Public, abi::KEY_PUBLIC),
+        (KeyRole::Relinearization, abi::KEY_RELINEARIZATION),
+        (KeyRole::Galois, abi::KEY_GALOIS),
+        (KeyRole::Bootstrapping, abi::KEY_BOOTSTRAPPING),
+        (KeyRole::Shared, abi::KEY_SHARED),
+    ];
+    for (place, (role, number)) in numbers.into_iter().enumerate() {
+        assert_eq!(KeyRole::ALL[place], role);
+        assert_eq!((role as usize, number as usize), (place, place), "{role}");
     }
 }
 
@@ -181,20 +211,21 @@ macro_rules! layout {
 fn header_and_rust_agree() {
     let mut text = "#include \"hexperiment.h\"\n".to_owned();
     layout! { text;
-        "HexperimentReply" Reply { struct_size, context, write, explain }
+        "HexperimentReply" Reply { struct_size, context, write, explain, begin_key }
         "HexperimentTable" Table { data, rows, columns }
         "HexperimentTableOut" TableOut { data, rows, columns }
         "HexperimentCompileRequest" CompileRequest {
             struct_size, security_bits, insecure, threads, options_json, program_json, program_text
         }
         "HexperimentKeys" Keys {
-            encryptor, evaluator, decryptor, public_bytes, relinearization_bytes, galois_bytes,
-            bootstrapping_bytes
+            encryptor, decryptor
         }
+        "HexperimentKeyPart" KeyPart { role, reserved, bytes, length }
         "HexperimentPlugin" Plugin {
             abi_version, struct_size, manifest, capabilities, compile, parameters, simulate,
-            generate_keys, encrypt, evaluate, decrypt, write, load, count, destroy_circuit,
-            destroy_encryptor, destroy_evaluator, destroy_decryptor, destroy_ciphertexts
+            generate_keys, prepare, encrypt, evaluate, decrypt, write, load, count,
+            destroy_circuit, destroy_encryptor, destroy_evaluator, destroy_decryptor,
+            destroy_ciphertexts
         }
     }
     for (name, value) in [
@@ -203,7 +234,17 @@ fn header_and_rust_agree() {
         ("HEXPERIMENT_REFUSED", abi::REFUSED as u64),
         ("HEXPERIMENT_FAILED", abi::FAILED as u64),
         ("HEXPERIMENT_FOREIGN", abi::FOREIGN as u64),
-        ("HEXPERIMENT_NO_KEY", abi::NO_KEY),
+        ("HEXPERIMENT_KEY_PUBLIC", u64::from(abi::KEY_PUBLIC)),
+        (
+            "HEXPERIMENT_KEY_RELINEARIZATION",
+            u64::from(abi::KEY_RELINEARIZATION),
+        ),
+        ("HEXPERIMENT_KEY_GALOIS", u64::from(abi::KEY_GALOIS)),
+        (
+            "HEXPERIMENT_KEY_BOOTSTRAPPING",
+            u64::from(abi::KEY_BOOTSTRAPPING),
+        ),
+        ("HEXPERIMENT_KEY_SHARED", u64::from(abi::KEY_SHARED)),
     ] {
         let _ = writeln!(text, "_Static_assert({name} == {value}u, \"{name}\");");
     }

@@ -313,17 +313,45 @@ static HexperimentStatus parameters(const HexperimentCircuit *circuit,
     return say(reply, "]}");
 }
 
-/* There are no keys: each role is the circuit itself. */
+/* There is nothing secret: each role is the circuit itself. What crosses as a key is how many values
+ * the circuit has, to show how bytes do. */
 static HexperimentStatus generate_keys(const HexperimentCircuit *circuit, HexperimentKeys *keys,
                                        const HexperimentReply *reply) {
-    (void)reply;
-    keys->encryptor = (HexperimentEncryptor *)circuit;
-    keys->evaluator = (HexperimentEvaluator *)circuit;
-#ifdef BREAK_KEY_SIZE
-    keys->public_bytes = keys->galois_bytes = UINT64_MAX - 1;
+    uint64_t count = circuit->value_count;
+#ifdef BREAK_KEY_START
+    reply->write(reply->context, &count, sizeof count);
 #endif
+#ifdef BREAK_KEY_ROLE
+    reply->begin_key(reply->context, 99);
+#endif
+    reply->begin_key(reply->context, HEXPERIMENT_KEY_PUBLIC);
+    reply->write(reply->context, &count, 3); /* in two goes */
+    reply->write(reply->context, (const char *)&count + 3, sizeof count - 3);
+#ifdef BREAK_KEY_SIZE
+    reply->write(reply->context, &count, SIZE_MAX - sizeof count);
+#endif
+    keys->encryptor = (HexperimentEncryptor *)circuit;
 #ifndef BREAK_KEYS
     keys->decryptor = (HexperimentDecryptor *)circuit;
+#endif
+    return HEXPERIMENT_OK;
+}
+
+static HexperimentStatus prepare(const HexperimentCircuit *circuit,
+                                 const HexperimentKeyPart *parts, size_t part_count,
+                                 HexperimentEvaluator **evaluator, const HexperimentReply *reply) {
+    uint64_t count;
+    if (part_count != 1 || parts[0].role != HEXPERIMENT_KEY_PUBLIC ||
+        parts[0].length != sizeof count)
+        return fail(reply, HEXPERIMENT_FOREIGN, NULL, "expected one public key of 8 bytes");
+    memcpy(&count, parts[0].bytes, sizeof count);
+    if (count != circuit->value_count)
+        return fail(reply, HEXPERIMENT_FOREIGN, NULL, "a key of a program of another length");
+#ifdef BREAK_KEY_PLACE
+    reply->begin_key(reply->context, HEXPERIMENT_KEY_PUBLIC);
+#endif
+#ifndef BREAK_PREPARE
+    *evaluator = (HexperimentEvaluator *)circuit;
 #endif
     return HEXPERIMENT_OK;
 }
@@ -467,8 +495,10 @@ static void keep_decryptor(HexperimentDecryptor *decryptor) { (void)decryptor; }
 static void destroy_ciphertexts(HexperimentCiphertexts *ciphertexts) { free(ciphertexts); }
 
 static const HexperimentPlugin plugin = {
-#ifdef BREAK_VERSION
+#if defined(BREAK_VERSION)
     .abi_version = HEXPERIMENT_ABI_VERSION + 1,
+#elif defined(BREAK_OLD_VERSION)
+    .abi_version = 1,
 #else
     .abi_version = HEXPERIMENT_ABI_VERSION,
 #endif
@@ -483,6 +513,7 @@ static const HexperimentPlugin plugin = {
     .parameters = parameters,
     .simulate = NULL,
     .generate_keys = generate_keys,
+    .prepare = prepare,
     .encrypt = encrypt,
     .evaluate = evaluate,
 #ifndef BREAK_FUNCTION

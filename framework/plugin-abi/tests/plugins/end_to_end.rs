@@ -10,7 +10,9 @@ use hexperiment_program::{
 use hexperiment_scheme::options::{OptionKind, OptionValue, Options};
 use hexperiment_scheme::registry;
 use hexperiment_scheme::security::SecurityDemand;
-use hexperiment_scheme::{Circuit, CompileRequest, Scheme, SchemeError};
+use hexperiment_scheme::{
+    Circuit, CompileRequest, EvaluationKeys, KeyPart, KeyRole, Parties, Scheme, SchemeError,
+};
 use hexperiment_task::session::Session;
 use ndarray::{Array2, s};
 
@@ -135,7 +137,7 @@ fn compile(
 #[track_caller]
 fn check(scheme: &dyn Scheme, program: &Program) {
     let (lowered, circuit) = compile(scheme, program, &[]).unwrap();
-    let keys = circuit.generate_keys().unwrap();
+    let keys = Parties::of(circuit.as_ref()).unwrap();
     let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
     let sealed = session
         .client()
@@ -253,7 +255,7 @@ fn parameters_cross_whole() {
     assert_eq!(parameters.noise_tolerance, [0.0, 0.0]);
     let simulated = circuit.simulate(&[table()]).unwrap();
     assert_eq!(simulated, everything().interpret(&[table()]).unwrap());
-    let sizes = circuit.generate_keys().unwrap().sizes;
+    let sizes = circuit.generate_keys().unwrap().evaluation.sizes();
     assert_eq!((sizes.public, sizes.total()), (None, 0));
 }
 
@@ -277,7 +279,7 @@ fn foreign_and_malformed_values_are_errors() {
         let (_, circuit) = compile(scheme, &additive(), &[]).unwrap();
         let (_, other) = compile(scheme, &additive(), &[]).unwrap();
         let (first, none) = (InputId::from_index(0), InputId::from_index(7));
-        let keys = circuit.generate_keys().unwrap();
+        let keys = Parties::of(circuit.as_ref()).unwrap();
         drop(circuit); // keys keep what they need
         let sealed = keys.encryptor.encrypt(first, table().view()).unwrap();
         let bytes = sealed.to_bytes().unwrap();
@@ -310,11 +312,55 @@ fn foreign_and_malformed_values_are_errors() {
     }
 }
 
+/// What crosses as a key of the plugin in C: a number, in eight bytes.
+#[test]
+fn keys_cross_as_bytes_and_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let scheme = load(&build::c_plugin(folder.path(), "WHOLE")).unwrap();
+    let (_, circuit) = compile(scheme, &additive(), &[]).unwrap();
+    let keys = circuit.generate_keys().unwrap().evaluation;
+    let sizes = keys.sizes();
+    assert_eq!((sizes.public, sizes.total()), (Some(8), 8));
+    let bytes = keys.parts()[0].bytes().to_vec();
+    assert!(circuit.prepare(keys.cross()).is_ok());
+    let with = |parts: &[(KeyRole, &[u8])]| {
+        let parts = parts.iter().map(|(r, b)| KeyPart::new(*r, b.to_vec()));
+        circuit.prepare(EvaluationKeys::new(circuit.digest(), parts.collect()))
+    };
+    let refused = |parts: &[(KeyRole, &[u8])], expect: &str| match with(parts) {
+        Err(SchemeError::ForeignKeys(why)) => assert_eq!(why, expect),
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("taken for keys: {parts:?}"),
+    };
+    let public = KeyRole::Public;
+    let expected = "expected one public key of 8 bytes";
+    refused(&[], expected);
+    refused(&[(public, &bytes), (public, &bytes)], expected);
+    refused(&[(KeyRole::Shared, &bytes)], expected);
+    refused(&[(public, &bytes[..7])], expected);
+    refused(&[(public, &[])], expected);
+    refused(&[(public, &[9; 8])], "a key of a program of another length");
+    // Of another program the host knows without asking.
+    let (_, other) = compile(scheme, &one_column(), &[]).unwrap();
+    let keys = other.generate_keys().unwrap().evaluation;
+    let refused = circuit.prepare(keys);
+    assert!(
+        matches!(refused, Err(SchemeError::ForeignKeys(why)) if why.contains("made for circuit"))
+    );
+}
+
+fn one_column() -> Program {
+    let mut b = ProgramBuilder::new("one column");
+    let (_, x) = b.input(input()).unwrap();
+    b.output(output("first", vec![x[0]])).unwrap();
+    b.finish().unwrap()
+}
+
 #[test]
 fn roles_work_in_many_threads() {
     let scheme = load(&build::rust_plugin()).unwrap();
     let (_, circuit) = compile(scheme, &everything(), &[]).unwrap();
-    let keys = circuit.generate_keys().unwrap();
+    let keys = Parties::of(circuit.as_ref()).unwrap();
     let expected = everything().interpret(&[table()]).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..8 {

@@ -315,10 +315,11 @@ impl Runner<'_> {
             Ok(FromCell::Ready { setup }) => {
                 let millis = |t: hexperiment_task::ledger::Time| t.wall_ns as f64 / 1e6;
                 self.progress.line(&format!(
-                    "  {}: ready (compile {:.0} ms, keys {:.0} ms, {})",
+                    "  {}: ready (compile {:.0} ms, keys {:.0} ms, server {:.0} ms, {})",
                     plan.cell.id,
                     millis(setup.compile),
                     millis(setup.keygen),
+                    millis(setup.prepare.unwrap_or_default()),
                     level(&setup.parameters.security)
                 ));
                 self.append(&Line::Setup(setup))?;

@@ -53,7 +53,7 @@ impl Server<'_, '_> {
             })
             .collect::<Result<_, _>>()?;
         let watch = Stopwatch::start();
-        let evaluator = &session.keys.evaluator;
+        let evaluator = &session.parties.evaluator;
         let outputs = match wanted {
             None => evaluator.evaluate(&held)?,
             Some(wanted) => evaluator.evaluate_only(&held, wanted)?,

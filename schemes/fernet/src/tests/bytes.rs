@@ -92,7 +92,7 @@ fn tokens_keep_their_place() {
 #[test]
 fn another_key_is_found() {
     let sent = sent(3, 2, "row");
-    let others = sent.circuit.generate_keys().unwrap();
+    let others = Parties::of(sent.circuit.as_ref()).unwrap();
     let held = sent.circuit.load(&sent.input).unwrap();
     foreign(others.evaluator.evaluate(&[held]), "does not verify");
     let held = sent.circuit.load(&sent.output).unwrap();

@@ -1,6 +1,7 @@
 //! What crosses, and what is made of it by those who hold the key.
 
 mod bytes;
+mod keys;
 mod statements;
 
 use hexperiment_program::lower::lower;
@@ -9,7 +10,7 @@ use hexperiment_program::{
 };
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_scheme::security::SecurityDemand;
-use hexperiment_scheme::{Circuit, CompileRequest, KeySet, Scheme, SchemeError};
+use hexperiment_scheme::{Circuit, CompileRequest, Parties, Scheme, SchemeError};
 use ndarray::Array2;
 
 use crate::Fernet;
@@ -66,7 +67,7 @@ fn compile(
 /// A circuit with its keys, and what is sent either way.
 struct Sent {
     circuit: Box<dyn Circuit>,
-    keys: KeySet,
+    keys: Parties,
     table: Array2<f64>,
     input: Vec<u8>,
     output: Vec<u8>,
@@ -75,7 +76,7 @@ struct Sent {
 fn sent(length: usize, columns: usize, per: &str) -> Sent {
     let program = program(length, columns);
     let circuit = compile(&program, per, DEMAND).unwrap();
-    let keys = circuit.generate_keys().unwrap();
+    let keys = Parties::of(circuit.as_ref()).unwrap();
     let table = Array2::from_shape_fn((length, columns), |(i, j)| {
         (i as f64 - 0.3 * j as f64).sin() * 9.0
     });

@@ -16,7 +16,7 @@ fn foreign<T>(result: Result<T, SchemeError>, reason: &str) {
 fn malformed_bytes_are_errors() {
     let program = score(5, 2, 1e-6);
     let circuit = compile(&program, &small(&[]), INSECURE).unwrap();
-    let keys = circuit.generate_keys().unwrap();
+    let keys = Parties::of(circuit.as_ref()).unwrap();
     let table = &tables(&program, 1)[0];
     let id = InputId::from_index(0);
     let good = keys.encryptor.encrypt(id, table.view()).unwrap();
@@ -53,7 +53,7 @@ fn malformed_bytes_are_errors() {
 fn a_number_beyond_the_square_is_found_with_the_key() {
     let program = score(5, 1, 1e-6);
     let circuit = compile(&program, &small(&[]), INSECURE).unwrap();
-    let keys = circuit.generate_keys().unwrap();
+    let keys = Parties::of(circuit.as_ref()).unwrap();
     let table = &tables(&program, 1)[0];
     let id = InputId::from_index(0);
     let good = keys.encryptor.encrypt(id, table.view()).unwrap();
@@ -75,8 +75,8 @@ fn ciphertexts_of_another_key_or_shape_are_errors() {
     let program = score(5, 2, 1e-6);
     let circuit = compile(&program, &small(&[]), INSECURE).unwrap();
     let (ours, theirs) = (
-        circuit.generate_keys().unwrap(),
-        circuit.generate_keys().unwrap(),
+        Parties::of(circuit.as_ref()).unwrap(),
+        Parties::of(circuit.as_ref()).unwrap(),
     );
     let sealed = encrypt(circuit.as_ref(), &ours, &tables(&program, 1));
     foreign(theirs.evaluator.evaluate(&sealed), "another key");
@@ -96,7 +96,7 @@ fn ciphertexts_of_another_key_or_shape_are_errors() {
     // A packed circuit's ciphertexts do not pass for an unpacked one's.
     let options = small(&[("packing", Flag(false))]);
     let unpacked = compile(&program, &options, INSECURE).unwrap();
-    let keys = unpacked.generate_keys().unwrap();
+    let keys = Parties::of(unpacked.as_ref()).unwrap();
     foreign(keys.decryptor.decrypt(id, &result[0]), "another key");
 }
 
@@ -104,7 +104,7 @@ fn ciphertexts_of_another_key_or_shape_are_errors() {
 fn a_changed_result_outside_its_range_is_refused() {
     let program = score(2, 2, 1e-6);
     let circuit = compile(&program, &small(&[]), INSECURE).unwrap();
-    let keys = circuit.generate_keys().unwrap();
+    let keys = Parties::of(circuit.as_ref()).unwrap();
     let sealed = encrypt(circuit.as_ref(), &keys, &tables(&program, 1));
     let result = keys.evaluator.evaluate(&sealed).unwrap().remove(0);
     let mut bytes = result.to_bytes().unwrap();
@@ -119,7 +119,7 @@ fn a_changed_result_outside_its_range_is_refused() {
 fn values_outside_the_declared_range_are_not_encrypted() {
     let program = score(2, 1, 1e-6);
     let circuit = compile(&program, &small(&[]), INSECURE).unwrap();
-    let keys = circuit.generate_keys().unwrap();
+    let keys = Parties::of(circuit.as_ref()).unwrap();
     for bad in [7.0, f64::NAN, f64::INFINITY] {
         let table = Array2::from_elem((2, 1), bad);
         let result = keys.encryptor.encrypt(InputId::from_index(0), table.view());
@@ -141,7 +141,7 @@ fn results_are_taken_for_inputs_of_their_scale_and_range_only() {
     for (factor, reason) in [(-1.0, None), (2.0, Some("range")), (0.3, Some("scale"))] {
         let program = program(factor);
         let circuit = compile(&program, &small(&[]), INSECURE).unwrap();
-        let keys = circuit.generate_keys().unwrap();
+        let keys = Parties::of(circuit.as_ref()).unwrap();
         let tables = tables(&program, 1);
         let sealed = encrypt(circuit.as_ref(), &keys, &tables);
         let once = keys.evaluator.evaluate(&sealed).unwrap();

@@ -16,7 +16,7 @@ fn measure(what: &str, samples: usize, features: usize, given: &[(&str, OptionVa
     let circuit = compile(&program, &options(given), SECURE).unwrap();
     let compiled = clock.elapsed();
     let clock = Instant::now();
-    let keys = circuit.generate_keys().unwrap();
+    let keys = Parties::of(circuit.as_ref()).unwrap();
     let generated = clock.elapsed();
     let tables = tables(&program, 3);
     let clock = Instant::now();
@@ -74,7 +74,8 @@ fn cost_at_full_size() {
 fn cost_of_keys_for_192_bits() {
     for _ in 0..5 {
         let start = Instant::now();
-        crate::backend::Backend::Gmp.generate(7680).unwrap();
+        let primes = crate::primes::Primes::generate(7680).unwrap();
+        crate::backend::Backend::Gmp.client(&primes).unwrap();
         println!("keys of 7680 bits: {:?}", start.elapsed());
     }
 }

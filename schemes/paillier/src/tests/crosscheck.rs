@@ -80,11 +80,3 @@ fn numbers_that_are_no_ciphertexts_are_errors() {
         assert!(secret.decrypt(&bad).is_err());
     }
 }
-
-#[test]
-fn public_keys_have_their_exact_size() {
-    let n = Primes::generate(512).unwrap().modulus();
-    let bytes = PublicKey::new(&n).unwrap().to_bytes();
-    assert_eq!(bytes.len(), 4 + 64 + 128);
-    assert_eq!(bytes[..4], 512_u32.to_le_bytes());
-}

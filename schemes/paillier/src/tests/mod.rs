@@ -3,6 +3,7 @@
 mod bytes;
 mod cost;
 mod crosscheck;
+mod keys;
 mod programs;
 mod refusals;
 
@@ -12,7 +13,7 @@ use hexperiment_program::{
 };
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_scheme::security::SecurityDemand;
-use hexperiment_scheme::{Ciphertexts, Circuit, CompileRequest, KeySet, Scheme, SchemeError};
+use hexperiment_scheme::{Ciphertexts, Circuit, CompileRequest, Parties, Scheme, SchemeError};
 use ndarray::Array2;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -97,7 +98,7 @@ fn tables(program: &Program, seed: u64) -> Vec<Array2<f64>> {
 }
 
 /// Encrypts all inputs, through their bytes.
-fn encrypt(circuit: &dyn Circuit, keys: &KeySet, tables: &[Array2<f64>]) -> Vec<Ciphertexts> {
+fn encrypt(circuit: &dyn Circuit, keys: &Parties, tables: &[Array2<f64>]) -> Vec<Ciphertexts> {
     let sealed = tables.iter().enumerate().map(|(i, table)| {
         let sealed = keys.encryptor.encrypt(InputId::from_index(i), table.view());
         circuit.load(&sealed.unwrap().to_bytes().unwrap()).unwrap()
@@ -110,7 +111,7 @@ fn encrypt(circuit: &dyn Circuit, keys: &KeySet, tables: &[Array2<f64>]) -> Vec<
 #[track_caller]
 fn check(program: &Program, options: &Options) {
     let circuit = compile(program, options, INSECURE).unwrap();
-    let keys = circuit.generate_keys().unwrap();
+    let keys = Parties::of(circuit.as_ref()).unwrap();
     let tables = tables(program, 7);
     let outputs = keys
         .evaluator

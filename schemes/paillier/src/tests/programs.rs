@@ -41,7 +41,7 @@ fn updates_of_63_parameters_are_one_ciphertext_each() {
     let program = builder.finish().unwrap();
     check(&program, &options(&[]));
     let circuit = compile(&program, &options(&[]), INSECURE).unwrap();
-    let keys = circuit.generate_keys().unwrap();
+    let keys = Parties::of(circuit.as_ref()).unwrap();
     for sealed in encrypt(circuit.as_ref(), &keys, &tables(&program, 3)) {
         assert_eq!(sealed.count(), 1);
         // Two numbers of 3072 bits, and which table it is.
@@ -213,7 +213,7 @@ fn the_client_applies_the_last_function() {
     let lowered = lowered(&program, &options).unwrap();
     assert_eq!(lowered.client_computes(), ["sigmoid"]);
     let circuit = compile(&program, &options, INSECURE).unwrap();
-    let keys = circuit.generate_keys().unwrap();
+    let keys = Parties::of(circuit.as_ref()).unwrap();
     let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
     let table = &tables(&program, 5)[0];
     let id = InputId::from_index(0);

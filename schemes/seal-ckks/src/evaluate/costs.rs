@@ -9,7 +9,6 @@ use hexperiment_program::{Op, OpKind, Public, ValueId};
 use hexperiment_scheme::{SchemeError, Work, processor_time};
 
 use super::{CkksEvaluator, Vector};
-use crate::layout::Slots;
 use crate::seal::Ciphertext;
 
 /// Operations that are timed of each group, with the fewest primes left, the most and some between.
@@ -112,17 +111,16 @@ impl CkksEvaluator {
             let level = self.shared.levels[operand.index()];
             let ciphertext = match held.entry(level) {
                 Entry::Occupied(entry) => Arc::clone(entry.get()),
-                Entry::Vacant(entry) => {
-                    Arc::clone(entry.insert(Arc::new(self.encrypt(&Slots::Same(0.5), level)?)))
-                }
+                Entry::Vacant(entry) => Arc::clone(entry.insert(Arc::new(self.zero(level)?))),
             };
             let chunks = vec![ciphertext; self.chunks(operand)];
             operands.push((operand, Vector { chunks, level }));
         }
         // There is a key for one rotation only; each takes as long.
-        if let (Op::Shift { .. }, Some(step), Some(keys)) = (op, step, &self.galois) {
+        let key = step.and_then(|step| Some((step, self.switching.galois.get(&step)?)));
+        if let (Op::Shift { .. }, Some((step, key))) = (op, key) {
             let (_, vector) = &operands[0];
-            let rotate = || self.seal.rotate(&vector.chunks[0], step, keys);
+            let rotate = || self.seal.rotate(&vector.chunks[0], step, key);
             let (_, time) = processor_time(|| rotate().map_err(SchemeError::from))?;
             return Ok(time * vector.chunks.len() as u32);
         }

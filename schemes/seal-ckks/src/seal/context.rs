@@ -22,6 +22,7 @@ pub(crate) struct Context {
     degree: usize,
     primes: Vec<u64>,
     levels: Vec<ParmsId>,
+    key_id: ParmsId,
 }
 
 impl Context {
@@ -60,6 +61,7 @@ impl Context {
                 code
             }
         })?;
+        let key_id = id(&parameters)?;
         // SAFETY: the parameters are live; SEAL copies them.
         let raw = create("SEALContext_Create", |out| unsafe {
             ffi::SEALContext_Create(parameters.object, true, security as c_int, out)
@@ -80,6 +82,7 @@ impl Context {
             degree,
             primes,
             levels,
+            key_id,
         })
     }
 
@@ -101,6 +104,11 @@ impl Context {
     /// log2 of the product of all primes, the key-switching prime included.
     pub(crate) fn log_qp(&self) -> f64 {
         self.primes.iter().map(|p| (*p as f64).log2()).sum()
+    }
+
+    /// The identifier of the parameters of keys, which have all primes.
+    pub(crate) fn key_id(&self) -> ParmsId {
+        self.key_id
     }
 
     /// The identifiers of the levels, the fresh one first.
@@ -152,6 +160,15 @@ fn value(modulus: &Modulus) -> Result<u64, SealError> {
     Ok(value)
 }
 
+fn id(parameters: &EncParams) -> Result<ParmsId, SealError> {
+    let mut id = ParmsId::default();
+    // SAFETY: the parameters are live, an identifier has four words.
+    check("EncParams_GetParmsId", unsafe {
+        ffi::EncParams_GetParmsId(parameters.object, id.as_mut_ptr())
+    })?;
+    Ok(id)
+}
+
 /// Walks the chain of context data, which the context owns.
 fn levels(context: &RawContext) -> Result<Vec<ParmsId>, SealError> {
     let mut levels = Vec::new();
@@ -165,12 +182,7 @@ fn levels(context: &RawContext) -> Result<Vec<ParmsId>, SealError> {
             ffi::ContextData_Parms(data, out)
         })?;
         let parameters = EncParams { object: parameters };
-        let mut id = ParmsId::default();
-        // SAFETY: an identifier has four words.
-        check("EncParams_GetParmsId", unsafe {
-            ffi::EncParams_GetParmsId(parameters.object, id.as_mut_ptr())
-        })?;
-        levels.push(id);
+        levels.push(id(&parameters)?);
         let mut next = std::ptr::null_mut();
         // SAFETY: as above; the last one yields null.
         check("ContextData_NextContextData", unsafe {

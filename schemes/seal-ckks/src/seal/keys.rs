@@ -2,11 +2,14 @@
 
 use std::ffi::c_int;
 
-use super::{Context, SealError, create, handle, saved_size};
+use super::stream::{self, Place};
+use super::{Context, SealError, check, create, handle, saved};
 use crate::ffi;
 
 /// Uncompressed streams.
 const PLAIN: u8 = 0;
+/// Keys with the seed in the place of what follows from it: to be saved, and for nothing else.
+const SEEDED: bool = true;
 
 handle!(
     /// Makes keys; holds the secret one.
@@ -49,98 +52,219 @@ impl KeyGenerator {
         Ok(SecretKey { object })
     }
 
-    /// A public key.
-    pub(crate) fn public_key(&self) -> Result<PublicKey, SealError> {
+    /// A public key as it crosses: see [`stream`].
+    pub(crate) fn public_key(&self, context: &Context) -> Result<Vec<u8>, SealError> {
         // SAFETY: the generator is live.
         let object = create("KeyGenerator_CreatePublicKey", |out| unsafe {
-            ffi::KeyGenerator_CreatePublicKey(self.object, false, out)
+            ffi::KeyGenerator_CreatePublicKey(self.object, SEEDED, out)
         })?;
-        Ok(PublicKey { object })
+        let key = PublicKey { object };
+        let saved = saved(
+            "PublicKey_Save",
+            // SAFETY: the key is live, the pointer valid.
+            |size| unsafe { ffi::PublicKey_SaveSize(key.object, PLAIN, size) },
+            // SAFETY: the key is live, the buffer has the length given, the pointer is valid.
+            |out, length, written| unsafe {
+                ffi::PublicKey_Save(key.object, out, length, PLAIN, written)
+            },
+        )?;
+        stream::pack_public(context, &saved)
     }
 
-    /// A relinearization key; the context must have a key-switching prime.
-    pub(crate) fn relinearization_keys(&self) -> Result<SwitchKeys, SealError> {
+    /// A relinearization key as it crosses; the context must have a key-switching prime.
+    pub(crate) fn relinearization_key(&self, context: &Context) -> Result<Vec<u8>, SealError> {
         // SAFETY: the generator is live.
         let object = create("KeyGenerator_CreateRelinKeys", |out| unsafe {
-            ffi::KeyGenerator_CreateRelinKeys(self.object, false, out)
+            ffi::KeyGenerator_CreateRelinKeys(self.object, SEEDED, out)
         })?;
-        Ok(SwitchKeys { object })
+        SwitchKeys { object }.packed(context, Place::RELINEARIZATION)
     }
 
-    /// Galois keys for these rotations. A step of 0 would mean conjugation: it is left out.
-    pub(crate) fn galois_keys(&self, steps: &[i32]) -> Result<SwitchKeys, SealError> {
-        let mut steps: Vec<c_int> = steps.iter().copied().filter(|s| *s != 0).collect();
+    /// The Galois key of one rotation as it crosses. A step of 0 would mean conjugation: there is
+    /// no key for it.
+    pub(crate) fn galois_key(&self, context: &Context, steps: i32) -> Result<Vec<u8>, SealError> {
+        if steps == 0 {
+            return Err(SealError::Parameters("a rotation by 0 has no key".into()));
+        }
+        let mut steps: [c_int; 1] = [steps];
+        let place = Place::rotation(context, steps[0]);
         // SAFETY: the generator is live, the list has the length given.
         let object = create("KeyGenerator_CreateGaloisKeys", |out| unsafe {
             ffi::KeyGenerator_CreateGaloisKeysFromSteps(
                 self.object,
-                steps.len() as u64,
+                1,
                 steps.as_mut_ptr(),
-                false,
+                SEEDED,
                 out,
             )
         })?;
-        Ok(SwitchKeys { object })
+        SwitchKeys { object }.packed(context, place)
     }
 }
 
 impl PublicKey {
-    /// Bytes of the serialized key, without making them.
-    pub(crate) fn saved_size(&self) -> Result<u64, SealError> {
-        saved_size(
-            "PublicKey_SaveSize",
-            // SAFETY: the key is live, the pointer valid.
-            |size| unsafe { ffi::PublicKey_SaveSize(self.object, PLAIN, size) },
-        )
+    /// Reads what [`KeyGenerator::public_key`] wrote.
+    pub(crate) fn read(context: &Context, packed: &[u8]) -> Result<Self, SealError> {
+        let stream = stream::unpack_public(context, packed)?;
+        // SAFETY: `create` passes a valid place for the pointer.
+        let object = create("PublicKey_Create", |out| unsafe {
+            ffi::PublicKey_Create1(out)
+        })?;
+        let key = Self { object };
+        let mut read = 0;
+        // SAFETY: the handles are live, the stream has the length given and is only read.
+        check("PublicKey_Load", unsafe {
+            ffi::PublicKey_Load(
+                key.object,
+                context.raw.object,
+                stream.as_ptr(),
+                stream.len() as u64,
+                &raw mut read,
+            )
+        })?;
+        Ok(key)
     }
 }
 
 impl SwitchKeys {
-    /// Bytes of the serialized keys, without making them: there may be gigabytes.
-    pub(crate) fn saved_size(&self) -> Result<u64, SealError> {
-        saved_size(
-            "KSwitchKeys_SaveSize",
+    fn packed(&self, context: &Context, place: Place) -> Result<Vec<u8>, SealError> {
+        let saved = saved(
+            "KSwitchKeys_Save",
             // SAFETY: the keys are live, the pointer valid.
             |size| unsafe { ffi::KSwitchKeys_SaveSize(self.object, PLAIN, size) },
-        )
+            // SAFETY: the keys are live, the buffer has the length given, the pointer is valid.
+            |out, length, written| unsafe {
+                ffi::KSwitchKeys_Save(self.object, out, length, PLAIN, written)
+            },
+        )?;
+        stream::pack_switching(context, place, &saved)
+    }
+
+    /// Reads what [`KeyGenerator::relinearization_key`] or [`KeyGenerator::galois_key`] wrote.
+    pub(crate) fn read(context: &Context, place: Place, packed: &[u8]) -> Result<Self, SealError> {
+        let stream = stream::unpack_switching(context, place, packed)?;
+        // SAFETY: `create` passes a valid place for the pointer.
+        let object = create("KSwitchKeys_Create", |out| unsafe {
+            ffi::KSwitchKeys_Create1(out)
+        })?;
+        let keys = Self { object };
+        let mut read = 0;
+        // SAFETY: the handles are live, the stream has the length given and is only read.
+        check("KSwitchKeys_Load", unsafe {
+            ffi::KSwitchKeys_Load(
+                keys.object,
+                context.raw.object,
+                stream.as_ptr(),
+                stream.len() as u64,
+                &raw mut read,
+            )
+        })?;
+        Ok(keys)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::seal::check;
+    use std::collections::HashSet;
 
-    /// What saving really writes.
-    fn written(size: u64, save: impl FnOnce(*mut u8, u64, *mut i64) -> ffi::HResult) -> i64 {
-        // Room for more, so that a size told too small is seen.
-        let mut bytes = vec![0_u8; size as usize + 4096];
-        let mut written = 0;
-        let code = save(bytes.as_mut_ptr(), bytes.len() as u64, &raw mut written);
-        check("Save", code).unwrap();
-        written
+    use super::*;
+    use crate::packing;
+    use crate::seal::{public_bytes, switching_bytes};
+
+    /// The residues of the secret key: for each prime, one for each coefficient, transformed.
+    fn secret(context: &Context, generator: &KeyGenerator) -> Vec<u64> {
+        let key = generator.secret_key().unwrap();
+        let saved = saved(
+            "SecretKey_Save",
+            // SAFETY: the key is live, the pointer valid.
+            |size| unsafe { ffi::SecretKey_SaveSize(key.object, PLAIN, size) },
+            // SAFETY: the key is live, the buffer has the length given, the pointer is valid.
+            |out, length, written| unsafe {
+                ffi::SecretKey_Save(key.object, out, length, PLAIN, written)
+            },
+        );
+        let saved = saved.unwrap();
+        let count = context.degree() * context.primes().len();
+        // They are the end of the stream.
+        let words = saved[saved.len() - 8 * count..].as_chunks::<8>().0;
+        let words: Vec<u64> = words.iter().map(|w| u64::from_le_bytes(*w)).collect();
+        for (residues, prime) in words.chunks(context.degree()).zip(context.primes()) {
+            assert!(residues.iter().all(|r| r < prime));
+        }
+        words
+    }
+
+    /// The secret's residues lie nowhere in what the server is given: neither as words, nor packed
+    /// as all residues are, nor among the residues that are packed there.
+    #[test]
+    fn no_secret_is_sent() {
+        let context = Context::new(4096, &[36, 36, 37], 128).unwrap();
+        let generator = KeyGenerator::new(&context).unwrap();
+        let (degree, primes) = (context.degree(), context.primes());
+        let secret = secret(&context, &generator);
+        let mut known: HashSet<[u8; 8]> = HashSet::new();
+        for (residues, prime) in secret.chunks(degree).zip(primes) {
+            known.extend(residues.iter().map(|r| r.to_le_bytes()));
+            let mut packed = vec![];
+            packing::pack(*prime, residues.iter().copied(), &mut packed);
+            known.extend(packed.array_windows::<8>());
+        }
+        let shows = |bytes: &[u8]| bytes.array_windows::<8>().any(|w| known.contains(w));
+        let sent = [
+            generator.public_key(&context).unwrap(),
+            generator.relinearization_key(&context).unwrap(),
+            generator.galois_key(&context, 5).unwrap(),
+            generator.galois_key(&context, -1).unwrap(),
+        ];
+        for key in &sent {
+            assert!(!shows(key));
+            for pair in key.chunks(public_bytes(&context)) {
+                let mut rest = &pair[pair.len() - packing::polynomial_bytes(degree, primes)..];
+                for (secret, prime) in secret.chunks(degree).zip(primes) {
+                    let (of_prime, after) =
+                        rest.split_at(packing::polynomial_bytes(degree, &[*prime]));
+                    rest = after;
+                    let found: Vec<u64> = packing::unpack(*prime, degree, of_prime).collect();
+                    let equal = found.iter().zip(secret).filter(|(a, b)| a == b).count();
+                    assert!(equal < 8, "{equal} residues of the secret");
+                }
+            }
+        }
+        // The search finds what is there.
+        let mut packed = vec![0];
+        packing::pack(primes[0], secret[..degree].iter().copied(), &mut packed);
+        assert!(shows(&packed));
     }
 
     #[test]
-    fn keys_take_as_many_bytes_as_they_say() {
+    fn keys_have_the_length_that_the_parameters_say() {
         let context = Context::new(4096, &[36, 36, 37], 128).unwrap();
         let generator = KeyGenerator::new(&context).unwrap();
-        let public = generator.public_key().unwrap();
-        let size = public.saved_size().unwrap();
-        // SAFETY: the key is live; `written` passes a buffer of the length it names.
-        let found = written(size, |out, room, written| unsafe {
-            ffi::PublicKey_Save(public.object, out, room, PLAIN, written)
-        });
-        assert_eq!(found, size as i64);
-        let relinearization = generator.relinearization_keys().unwrap();
-        let galois = generator.galois_keys(&[1, 5, -3]).unwrap();
-        for keys in [relinearization, galois] {
-            let size = keys.saved_size().unwrap();
-            // SAFETY: as above.
-            let found = written(size, |out, room, written| unsafe {
-                ffi::KSwitchKeys_Save(keys.object, out, room, PLAIN, written)
-            });
-            assert_eq!(found, size as i64);
+        let pair = 64 + 4096 / 8 * (36 + 36 + 37);
+        let public = generator.public_key(&context).unwrap();
+        assert_eq!((public.len(), public_bytes(&context)), (pair, pair));
+        let key = generator.relinearization_key(&context).unwrap();
+        assert_eq!((key.len(), switching_bytes(&context)), (2 * pair, 2 * pair));
+        let galois = generator.galois_key(&context, -3).unwrap();
+        assert_eq!(galois.len(), key.len());
+        assert!(generator.galois_key(&context, 0).is_err());
+        for cut in [0, 1, 63, 64, pair - 1, pair + 1] {
+            let mut bytes = public.clone();
+            bytes.resize(cut, 0);
+            assert!(PublicKey::read(&context, &bytes).is_err());
         }
+        for cut in [0, pair, 2 * pair - 1, 2 * pair + 1, 4 * pair] {
+            let mut bytes = key.clone();
+            bytes.resize(cut, 0);
+            let read = SwitchKeys::read(&context, Place::RELINEARIZATION, &bytes);
+            assert!(read.is_err());
+        }
+        // A residue as large as its bits allow is none of its prime.
+        let mut high = public;
+        high[64..84].fill(0xFF);
+        assert!(matches!(
+            PublicKey::read(&context, &high),
+            Err(SealError::Load(_))
+        ));
     }
 }

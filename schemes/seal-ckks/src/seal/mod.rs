@@ -11,14 +11,16 @@ mod context;
 mod keys;
 mod memory;
 mod objects;
+mod stream;
 #[cfg(test)]
 mod tests;
 
 use std::ptr;
 
 pub(crate) use context::Context;
-pub(crate) use keys::{KeyGenerator, SwitchKeys};
+pub(crate) use keys::{KeyGenerator, PublicKey, SwitchKeys};
 pub(crate) use objects::{Ciphertext, Decryptor, Encoder, Encryptor, Evaluator, Plaintext};
+pub(crate) use stream::{Place, public_bytes, switching_bytes};
 
 use crate::ffi::{HResult, Object};
 
@@ -123,12 +125,25 @@ macro_rules! handle {
 }
 pub(crate) use handle;
 
-/// The bytes of an object that is saved uncompressed, by the function that tells them.
-pub(crate) fn saved_size(
+/// An object's stream, uncompressed, by the functions that tell its size and that write it.
+pub(crate) fn saved(
     operation: &'static str,
     size: impl FnOnce(*mut i64) -> HResult,
-) -> Result<u64, SealError> {
-    let mut bytes = 0_i64;
-    check(operation, size(&raw mut bytes))?;
-    Ok(u64::try_from(bytes).unwrap_or(0))
+    save: impl FnOnce(*mut u8, u64, *mut i64) -> HResult,
+) -> Result<Vec<u8>, SealError> {
+    let mut length = 0_i64;
+    check(operation, size(&raw mut length))?;
+    // A size that is none is an error below.
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    let mut written = 0;
+    check(
+        operation,
+        save(bytes.as_mut_ptr(), bytes.len() as u64, &raw mut written),
+    )?;
+    if written == length {
+        return Ok(bytes);
+    }
+    Err(SealError::Load(format!(
+        "{operation}: {written} bytes, where {length} were told"
+    )))
 }

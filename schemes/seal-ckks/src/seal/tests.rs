@@ -16,7 +16,8 @@ const SCALE: f64 = (1_u64 << 40) as f64;
 fn kit(degree: usize, bits: &[u32]) -> Kit {
     let context = Context::new(degree, bits, 128).unwrap();
     let generator = KeyGenerator::new(&context).unwrap();
-    let public = generator.public_key().unwrap();
+    let public = generator.public_key(&context).unwrap();
+    let public = PublicKey::read(&context, &public).unwrap();
     let secret = generator.secret_key().unwrap();
     Kit {
         encoder: Encoder::new(&context).unwrap(),
@@ -35,6 +36,12 @@ impl Kit {
             .encode(values, self.context.levels()[0], SCALE)
             .unwrap();
         self.encryptor.encrypt(&plain).unwrap()
+    }
+
+    fn galois(&self, steps: i32) -> SwitchKeys {
+        let key = self.generator.galois_key(&self.context, steps).unwrap();
+        let place = Place::rotation(&self.context, steps);
+        SwitchKeys::read(&self.context, place, &key).unwrap()
     }
 
     fn decrypt(&self, ciphertext: &Ciphertext) -> Vec<f64> {
@@ -76,15 +83,16 @@ fn every_operation_is_its_clear_one() {
         &e.rescale(&e.multiply_plain(&a, &scalar).unwrap()).unwrap(),
         |i| -1.5 * x[i],
     );
-    let relin = kit.generator.relinearization_keys().unwrap();
+    let relin = kit.generator.relinearization_key(&kit.context).unwrap();
+    let relin = SwitchKeys::read(&kit.context, Place::RELINEARIZATION, &relin).unwrap();
     let product = e.relinearize(e.multiply(&a, &b).unwrap(), &relin).unwrap();
     kit.check(&e.rescale(&product).unwrap(), |i| x[i] * y[i]);
     let square = e.relinearize(e.square(&a).unwrap(), &relin).unwrap();
     kit.check(&e.rescale(&square).unwrap(), |i| x[i] * x[i]);
-    // A step of 0 must not ask for conjugation.
-    let galois = kit.generator.galois_keys(&[0, 3, -5]).unwrap();
-    kit.check(&e.rotate(&a, 3, &galois).unwrap(), |i| x[(i + 3) % n]);
-    kit.check(&e.rotate(&a, -5, &galois).unwrap(), |i| x[(i + n - 5) % n]);
+    let third = kit.galois(3);
+    kit.check(&e.rotate(&a, 3, &third).unwrap(), |i| x[(i + 3) % n]);
+    let back = kit.galois(-5);
+    kit.check(&e.rotate(&a, -5, &back).unwrap(), |i| x[(i + n - 5) % n]);
     let low = e
         .switch_to(&a, *kit.context.levels().last().unwrap())
         .unwrap();
@@ -100,7 +108,7 @@ fn errors_are_seen_though_they_are_positive() {
         .switch_to(&a, kit.context.levels()[1])
         .unwrap();
     assert!(kit.evaluator.add(&a, &low).is_err(), "two levels");
-    let galois = kit.generator.galois_keys(&[1]).unwrap();
+    let galois = kit.galois(1);
     assert!(kit.evaluator.rotate(&a, 2, &galois).is_err(), "no such key");
     let zero = kit
         .encoder

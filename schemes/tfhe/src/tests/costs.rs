@@ -39,6 +39,7 @@ fn costs_of_pooling_an_image() {
 #[ignore = "takes a minute and prints costs"]
 fn costs_of_maxima_beside_the_library() {
     use hexperiment_program::InputId;
+    use hexperiment_scheme::Parties;
     use tfhe::prelude::{FheDecrypt, FheEncrypt, FheMax};
     use tfhe::{ClientKey, ConfigBuilder, FheUint8, generate_keys, set_server_key};
 
@@ -51,7 +52,7 @@ fn costs_of_maxima_beside_the_library() {
         vec![b.max(x[0], x[1]).unwrap()]
     });
     let circuit = compile(&program, 20);
-    let keys = circuit.generate_keys().unwrap();
+    let keys = Parties::of(circuit.as_ref()).unwrap();
     let input = InputId::from_index(0);
     let sealed = keys.encryptor.encrypt(input, inputs.view()).unwrap();
 

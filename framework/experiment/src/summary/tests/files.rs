@@ -280,6 +280,8 @@ fn numbers_that_cannot_have_been_measured_are_refused() {
         ("\"public\":100", "keys.public"),
         ("\"wall_ns\":5000000", "keygen.wall_ns"),
         ("\"wall_ns\":1000000", "compile.wall_ns"),
+        ("\"wall_ns\":2000000", "key_transfer.wall_ns"),
+        ("\"wall_ns\":3000000", "prepare.wall_ns"),
     ] {
         let name = from.split(':').next().unwrap();
         let words = format!("found {most} in `{field}`");

@@ -63,6 +63,8 @@ fn setup(cell: &str, keygen_ms: u64) -> Setup {
         samples: 10,
         compile: millis(1),
         keygen: millis(keygen_ms),
+        key_transfer: Some(millis(2)),
+        prepare: Some(millis(3)),
         parameters: Parameters {
             security: security(Protection::Encrypted, 128),
             chosen: vec![],

@@ -1,0 +1,264 @@
+//! Public numbers of a program as plaintexts: encoded once, before the first evaluation.
+//!
+//! A plaintext takes as much room as half a ciphertext, one number for all slots as much as one for
+//! each. A program may have thousands: those that take the longest to encode, vectors, are kept
+//! first, and what exceeds [`BUDGET`] is encoded whenever it is needed.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
+use std::sync::Arc;
+
+use hexperiment_program::{Op, Program, Public, ValueId};
+use hexperiment_scheme::SchemeError;
+use rayon::prelude::*;
+
+use crate::circuit::Shared;
+use crate::layout::{Layout, Slots};
+use crate::schedule;
+use crate::seal::Plaintext;
+
+/// Bytes of the plaintexts that are kept.
+const BUDGET: u64 = 128 << 20;
+
+/// What public numbers are multiplied by before they are rounded, at a level: it makes the scale of
+/// what they meet, or of the result, what the schedule says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Scaling {
+    /// Nothing: whole factors.
+    Whole,
+    /// What is added to a value of the level.
+    Value,
+    /// A factor of a value of the level `from`, in a sum that is rescaled as a whole.
+    Weight { from: usize },
+    /// The factor 1 that takes a value of the level `from` to the next level.
+    Lowering { from: usize },
+}
+
+impl Shared {
+    /// The scale that this is, at a level.
+    pub(crate) fn scale(&self, level: usize, scaling: Scaling) -> f64 {
+        match scaling {
+            Scaling::Whole => 1.0,
+            Scaling::Value => self.scales[level],
+            Scaling::Weight { from } => {
+                let wanted = self.scales[level] * self.scales[level];
+                wanted / self.scales[from]
+            }
+            Scaling::Lowering { from } => {
+                let last = self.context.levels().len() - 1;
+                let dropped = self.context.primes()[last - level] as f64;
+                self.scales[level + 1] * dropped / self.scales[from]
+            }
+        }
+    }
+
+    fn encode(
+        &self,
+        slots: &Slots,
+        level: usize,
+        scaling: Scaling,
+    ) -> Result<Plaintext, SchemeError> {
+        let (parms, scale) = (self.context.levels()[level], self.scale(level, scaling));
+        Ok(match slots {
+            Slots::Same(x) => self.encoder.encode_scalar(*x, parms, scale)?,
+            Slots::Each(xs) => self.encoder.encode(xs, parms, scale)?,
+        })
+    }
+}
+
+/// Public numbers of an operation that meet one ciphertext of a vector: the value that it computes,
+/// their place in it, the ciphertext's.
+pub(crate) type Place = (ValueId, usize, usize);
+
+/// One number for all slots: its bits, its level and scaling.
+type Scalar = (u64, usize, Scaling);
+
+/// What a program encodes.
+struct Needed<'a> {
+    scalars: BTreeSet<Scalar>,
+    vectors: Vec<(Place, &'a Public, usize, Scaling)>,
+}
+
+impl<'a> Needed<'a> {
+    fn of(program: &'a Program, layout: &Layout, levels: &[usize]) -> Self {
+        let mut needed = Self {
+            scalars: BTreeSet::new(),
+            vectors: vec![],
+        };
+        let at = |v: &ValueId| levels[v.index()];
+        for (id, value) in program.iter() {
+            let level = at(&id);
+            let chunks = layout.chunks(value.length() * layout.stride(id.index()));
+            let mut numbers = |operand, public: &'a Public, level, scaling| match public {
+                Public::Scalar(x) => needed.scalar(*x, level, scaling),
+                Public::Vector(_) => needed.vectors.extend(
+                    (0..chunks).map(|chunk| ((id, operand, chunk), public, level, scaling)),
+                ),
+            };
+            match value.op() {
+                Op::Constant(by) => numbers(0, by, level, Scaling::Value),
+                Op::Offset { value, by } => numbers(0, by, at(value), Scaling::Value),
+                Op::Scale { value, by } => {
+                    let (level, scaling) = weights(level, [by]);
+                    numbers(0, by, level, scaling(at(value)));
+                }
+                Op::WeightedSum { terms, bias } => {
+                    let (below, scaling) = weights(level, terms.iter().map(|(_, w)| w));
+                    for (operand, (v, weight)) in terms.iter().enumerate() {
+                        numbers(operand, weight, below, scaling(at(v)));
+                    }
+                    numbers(terms.len(), bias, level, Scaling::Value);
+                }
+                _ => {}
+            }
+            if let Some(target) = operands_level(value.op(), level) {
+                for from in value.op().operands().iter().map(at) {
+                    if from < target {
+                        needed.scalar(1.0, target - 1, Scaling::Lowering { from });
+                    }
+                }
+            }
+        }
+        needed
+    }
+
+    fn scalar(&mut self, x: f64, level: usize, scaling: Scaling) {
+        if x != 0.0 {
+            self.scalars.insert((x.to_bits(), level, scaling));
+        }
+    }
+
+    /// Leaves out what exceeds the budget, of a plaintext's bytes at each level; yields the bytes of
+    /// the rest.
+    fn within_budget(&mut self, bytes: impl Fn(usize) -> u64) -> u64 {
+        let mut taken = 0_u64;
+        let mut fits = |level: usize| {
+            let more = taken.saturating_add(bytes(level));
+            let fits = more <= BUDGET;
+            if fits {
+                taken = more;
+            }
+            fits
+        };
+        self.vectors.retain(|(_, _, level, _)| fits(*level));
+        self.scalars.retain(|(_, level, _)| fits(*level));
+        taken
+    }
+}
+
+/// The level of the factors of a sum whose result has `level`, and their scaling by the level of
+/// what they meet.
+pub(crate) fn weights<'a>(
+    level: usize,
+    weights: impl IntoIterator<Item = &'a Public>,
+) -> (usize, fn(usize) -> Scaling) {
+    if schedule::is_whole(weights) {
+        (level, |_| Scaling::Whole)
+    } else {
+        (level - 1, |from| Scaling::Weight { from })
+    }
+}
+
+/// The level to which the operands of an operation are brought, whose result has `level`; `None`
+/// where they stay where they are.
+fn operands_level(op: &Op, level: usize) -> Option<usize> {
+    match op {
+        Op::Add(..) | Op::Sub(..) => Some(level),
+        Op::Mul(..) | Op::Square(_) => Some(level - 1),
+        Op::Scale { by, .. } => schedule::is_whole([by]).then_some(level),
+        Op::WeightedSum { terms, .. } => {
+            schedule::is_whole(terms.iter().map(|(_, w)| w)).then_some(level)
+        }
+        _ => None,
+    }
+}
+
+/// Bytes of the plaintexts that are kept, where `primes` are left at level 0 and a polynomial
+/// modulo one of them takes `polynomial` bytes.
+pub(crate) fn bytes(
+    program: &Program,
+    layout: &Layout,
+    levels: &[usize],
+    primes: u64,
+    polynomial: u64,
+) -> u64 {
+    Needed::of(program, layout, levels).within_budget(|level| (primes - level as u64) * polynomial)
+}
+
+/// The plaintexts of a program.
+pub(crate) struct Encoded {
+    scalars: HashMap<Scalar, Arc<Plaintext>>,
+    /// `None` where all numbers are 0.
+    vectors: HashMap<Place, Option<Arc<Plaintext>>>,
+}
+
+impl Encoded {
+    /// Encodes what fits the budget.
+    pub(crate) fn new(shared: &Shared) -> Result<Self, SchemeError> {
+        let program = shared.lowered.program();
+        let mut needed = Needed::of(program, &shared.layout, &shared.levels);
+        let polynomial = 8 * shared.context.degree() as u64;
+        needed.within_budget(|level| shared.context.level_primes(level).len() as u64 * polynomial);
+        let vectors = needed.vectors.into_par_iter();
+        let vectors = vectors.map(|(place, public, level, scaling)| {
+            let slots = slots(shared, place, public);
+            let plain = (!slots.is_zero()).then(|| shared.encode(&slots, level, scaling));
+            Ok((place, plain.transpose()?.map(Arc::new)))
+        });
+        let scalars = needed.scalars.into_par_iter().map(|scalar| {
+            let (bits, level, scaling) = scalar;
+            let slots = Slots::Same(f64::from_bits(bits));
+            Ok((scalar, Arc::new(shared.encode(&slots, level, scaling)?)))
+        });
+        Ok(Self {
+            scalars: table(scalars)?,
+            vectors: table(vectors)?,
+        })
+    }
+
+    /// One number for all slots.
+    pub(crate) fn scalar(
+        &self,
+        shared: &Shared,
+        x: f64,
+        level: usize,
+        scaling: Scaling,
+    ) -> Result<Arc<Plaintext>, SchemeError> {
+        match self.scalars.get(&(x.to_bits(), level, scaling)) {
+            Some(plain) => Ok(Arc::clone(plain)),
+            None => Ok(Arc::new(shared.encode(&Slots::Same(x), level, scaling)?)),
+        }
+    }
+
+    /// The public numbers of a place; `None` where all are 0.
+    pub(crate) fn at(
+        &self,
+        shared: &Shared,
+        place: Place,
+        public: &Public,
+        level: usize,
+        scaling: Scaling,
+    ) -> Result<Option<Arc<Plaintext>>, SchemeError> {
+        match (public, self.vectors.get(&place)) {
+            (Public::Scalar(0.0), _) => Ok(None),
+            (Public::Scalar(x), _) => self.scalar(shared, *x, level, scaling).map(Some),
+            (Public::Vector(_), Some(plain)) => Ok(plain.clone()),
+            (Public::Vector(_), None) => {
+                let slots = slots(shared, place, public);
+                let plain = (!slots.is_zero()).then(|| shared.encode(&slots, level, scaling));
+                Ok(plain.transpose()?.map(Arc::new))
+            }
+        }
+    }
+}
+
+fn slots(shared: &Shared, (id, _, chunk): Place, public: &Public) -> Slots {
+    let stride = shared.layout.stride(id.index());
+    shared.layout.place_public(public, stride, chunk)
+}
+
+fn table<K: Hash + Eq + Send, V: Send>(
+    entries: impl ParallelIterator<Item = Result<(K, V), SchemeError>>,
+) -> Result<HashMap<K, V>, SchemeError> {
+    entries.collect()
+}

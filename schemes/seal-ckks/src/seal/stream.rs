@@ -1,0 +1,235 @@
+//! Keys as bytes: SEAL's seeded keys, packed.
+//!
+//! A key is a list of pairs of polynomials modulo all primes, of which the second is uniform and
+//! follows from a seed. A public key has one pair, a key that switches one for each prime of a
+//! fresh ciphertext. What crosses is, for each pair:
+//!
+//! ```text
+//! 64 bytes  the seed, for SEAL's Blake2xb generator
+//! then for each prime, the key-switching one included: N residues, packed from the lowest bit on
+//! ```
+//!
+//! Everything else in SEAL's stream follows from the parameters. It is compared when a stream is
+//! packed, and written anew when one is unpacked, so that SEAL's parser reads no header, size or
+//! type that came from the other party, and takes no memory that the circuit does not call for.
+
+use rayon::prelude::*;
+
+use super::{Context, SealError};
+use crate::packing::{pack, polynomial_bytes, unpack};
+
+const SEED: usize = 64;
+
+/// Where a key lies in SEAL's list of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Its place.
+    pub(super) index: usize,
+    /// Places of the list.
+    pub(super) of: usize,
+}
+
+impl Place {
+    /// The relinearization key, of products of two ciphertexts.
+    pub(crate) const RELINEARIZATION: Self = Self { index: 0, of: 1 };
+
+    /// The Galois key for a rotation by `steps`, of less than as many slots as there are: that of
+    /// the element `3^steps` modulo `2 N`, at the place of half its value.
+    pub(crate) fn rotation(context: &Context, steps: i32) -> Self {
+        let steps = i64::from(steps).rem_euclid(context.slots() as i64);
+        let mask = 2 * context.degree() as u64 - 1;
+        let element = (0..steps).fold(1, |element, _| (element * 3) & mask);
+        Self {
+            index: (element / 2) as usize,
+            of: context.degree(),
+        }
+    }
+}
+
+/// Bytes of a pair as it crosses.
+fn packed_bytes(context: &Context) -> usize {
+    SEED + polynomial_bytes(context.degree(), context.primes())
+}
+
+/// Bytes of a public key as it crosses.
+pub(crate) fn public_bytes(context: &Context) -> usize {
+    packed_bytes(context)
+}
+
+/// Bytes of a key that switches, as it crosses.
+pub(crate) fn switching_bytes(context: &Context) -> usize {
+    context.levels().len() * packed_bytes(context)
+}
+
+/// SEAL's header of an uncompressed object of so many bytes, this header's included.
+fn header(size: usize) -> [u8; 16] {
+    let mut header = [0; 16];
+    // Magic number, the header's size, version 4.0, no compression.
+    header[..5].copy_from_slice(&[0x5E, 0xA1, 16, 4, 0]);
+    header[8..].copy_from_slice(&(size as u64).to_le_bytes());
+    header
+}
+
+/// SEAL's stream of one pair, but for residues and seed.
+struct Frame {
+    /// Before the residues.
+    head: Vec<u8>,
+    /// Bytes of the residues.
+    residues: usize,
+    /// Between the residues and the seed.
+    middle: Vec<u8>,
+}
+
+impl Frame {
+    fn new(context: &Context) -> Self {
+        let (degree, primes) = (context.degree(), context.primes().len());
+        let residues = 8 * degree * primes;
+        let array = 16 + 8 + residues;
+        let generator = 16 + 1 + SEED;
+        let fields = 32 + 1 + 3 * 8 + 8 + 8;
+        let mut head = header(16 + fields + array + generator).to_vec();
+        head.extend(context.key_id().iter().flat_map(|word| word.to_le_bytes()));
+        head.push(1); // transformed
+        for size in [2, degree, primes] {
+            head.extend((size as u64).to_le_bytes());
+        }
+        head.extend(1.0_f64.to_le_bytes()); // the scale
+        head.extend(1_u64.to_le_bytes()); // the correction factor, which CKKS has no use for
+        head.extend(header(array));
+        head.extend((residues as u64 / 8).to_le_bytes());
+        let mut middle = header(generator).to_vec();
+        middle.push(1); // Blake2xb
+        Self {
+            head,
+            residues,
+            middle,
+        }
+    }
+
+    fn length(&self) -> usize {
+        self.head.len() + self.residues + self.middle.len() + SEED
+    }
+
+    /// A pair of SEAL's stream, packed.
+    fn pack(&self, context: &Context, stream: &[u8]) -> Result<Vec<u8>, SealError> {
+        let fields = stream.strip_prefix(&*self.head).and_then(|rest| {
+            let (residues, rest) = rest.split_at_checked(self.residues)?;
+            let seed = rest.strip_prefix(&*self.middle)?;
+            (seed.len() == SEED).then_some((residues, seed))
+        });
+        let (residues, seed) = fields.ok_or_else(|| unknown("a key that is not seeded"))?;
+        let mut packed = Vec::with_capacity(packed_bytes(context));
+        packed.extend(seed);
+        let degree = context.degree();
+        let polynomial = residues.as_chunks::<8>().0.chunks_exact(degree);
+        for (residues, prime) in polynomial.zip(context.primes()) {
+            let residues = residues.iter().map(|word| u64::from_le_bytes(*word));
+            pack(*prime, residues, &mut packed);
+        }
+        Ok(packed)
+    }
+
+    /// Writes SEAL's stream of a packed pair; both have the lengths that they must have.
+    fn unpack(&self, context: &Context, packed: &[u8], stream: &mut [u8]) -> Result<(), SealError> {
+        let (seed, mut rest) = packed.split_at(SEED);
+        let (head, stream) = stream.split_at_mut(self.head.len());
+        let (residues, stream) = stream.split_at_mut(self.residues);
+        let (middle, place) = stream.split_at_mut(self.middle.len());
+        head.copy_from_slice(&self.head);
+        middle.copy_from_slice(&self.middle);
+        place.copy_from_slice(seed);
+        let degree = context.degree();
+        let polynomial = residues.as_chunks_mut::<8>().0.chunks_exact_mut(degree);
+        for (words, prime) in polynomial.zip(context.primes()) {
+            let (of_prime, after) = rest.split_at(polynomial_bytes(degree, &[*prime]));
+            rest = after;
+            for (word, residue) in words.iter_mut().zip(unpack(*prime, degree, of_prime)) {
+                if residue >= *prime {
+                    return Err(SealError::Load("a residue above its prime".into()));
+                }
+                *word = residue.to_le_bytes();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// SEAL's stream of a list of keys, of which one is there, before its pairs and behind them.
+fn list(context: &Context, place: Place) -> (Vec<u8>, usize) {
+    let pairs = context.levels().len();
+    let size = 16 + 32 + 8 + 8 * place.of + pairs * Frame::new(context).length();
+    let mut head = header(size).to_vec();
+    head.extend(context.key_id().iter().flat_map(|word| word.to_le_bytes()));
+    head.extend((place.of as u64).to_le_bytes());
+    head.resize(head.len() + 8 * place.index, 0);
+    head.extend((pairs as u64).to_le_bytes());
+    (head, 8 * (place.of - place.index - 1))
+}
+
+fn unknown(what: &str) -> SealError {
+    SealError::Load(format!(
+        "SEAL writes {what}, or in another form than SEAL 4.0"
+    ))
+}
+
+fn length(found: usize, expected: usize) -> Result<(), SealError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(SealError::Load(format!(
+        "a key of {found} bytes, expected {expected}"
+    )))
+}
+
+/// A public key's stream, packed.
+pub(super) fn pack_public(context: &Context, stream: &[u8]) -> Result<Vec<u8>, SealError> {
+    Frame::new(context).pack(context, stream)
+}
+
+/// The stream of a packed public key.
+pub(super) fn unpack_public(context: &Context, packed: &[u8]) -> Result<Vec<u8>, SealError> {
+    length(packed.len(), public_bytes(context))?;
+    let frame = Frame::new(context);
+    let mut stream = vec![0; frame.length()];
+    frame.unpack(context, packed, &mut stream)?;
+    Ok(stream)
+}
+
+/// The stream of a key that switches, packed.
+pub(super) fn pack_switching(
+    context: &Context,
+    place: Place,
+    stream: &[u8],
+) -> Result<Vec<u8>, SealError> {
+    let (head, tail) = list(context, place);
+    let frame = Frame::new(context);
+    let pairs = stream.strip_prefix(&*head).and_then(|rest| {
+        let (pairs, zeros) = rest.split_at_checked(context.levels().len() * frame.length())?;
+        (zeros.len() == tail && zeros.iter().all(|zero| *zero == 0)).then_some(pairs)
+    });
+    let pairs = pairs.ok_or_else(|| unknown("other keys than were asked for"))?;
+    let packed = pairs
+        .par_chunks_exact(frame.length())
+        .map(|pair| frame.pack(context, pair))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(packed.concat())
+}
+
+/// The stream of a packed key that switches.
+pub(super) fn unpack_switching(
+    context: &Context,
+    place: Place,
+    packed: &[u8],
+) -> Result<Vec<u8>, SealError> {
+    length(packed.len(), switching_bytes(context))?;
+    let (mut stream, tail) = list(context, place);
+    let frame = Frame::new(context);
+    let head = stream.len();
+    let pairs = context.levels().len() * frame.length();
+    stream.resize(head + pairs + tail, 0);
+    stream[head..head + pairs]
+        .par_chunks_exact_mut(frame.length())
+        .zip(packed.par_chunks_exact(packed_bytes(context)))
+        .try_for_each(|(pair, packed)| frame.unpack(context, packed, pair))?;
+    Ok(stream)
+}
