@@ -73,18 +73,14 @@ fn own(scheme: &PluginChoice, point: &Point, matrix: &Matrix) -> Option<Point> {
 
 /// What a cell is called: by its label and its own values of the matrix.
 fn name(label: &str, own: &Point) -> String {
-    let mut name = label.to_owned();
-    for (key, value) in own {
-        let option = key
-            .split_once('.')
-            .map_or(key.as_str(), |(_, option)| option);
-        let value = match value {
-            OptionValue::Text(text) if printable::is_plain(text) => text.clone(),
-            value => value.to_string(),
-        };
-        name += &format!("/{option}={value}");
-    }
-    name
+    let point = own.iter().map(|(key, value)| {
+        let option = key.split_once('.').map_or(key.as_str(), |(_, o)| o);
+        match value {
+            OptionValue::Text(text) if printable::is_plain(text) => format!("/{option}={text}"),
+            value => format!("/{option}={value}"),
+        }
+    });
+    std::iter::once(label.to_owned()).chain(point).collect()
 }
 
 /// The names of all cells, in order.
