@@ -1,7 +1,9 @@
 //! Evaluation keys as bytes, from a client that is hostile, broken or someone else's.
 
 use hexperiment_program::{Interval, OutputId, Program};
-use hexperiment_scheme::{EvaluationKeys, Evaluator, KeyPart, KeyRole, SchemeError};
+use hexperiment_scheme::{
+    Ciphertexts, EvaluationKeys, Evaluator, KeyPart, KeyRole, Parties, SchemeError,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -52,20 +54,62 @@ pub(super) fn programs(subject: &Subject, name: &str) -> Vec<Program> {
     all.into_iter().filter(|p| cheap(p) && has(p)).collect()
 }
 
-/// The parts of fresh keys.
-pub(super) fn parts(ready: &Ready) -> Vec<Part> {
-    let keys = ready.circuit.generate_keys();
-    let keys = keys.unwrap_or_else(|e| panic!("{}: {e}", ready.program.name()));
-    of(&keys.evaluation)
+/// A circuit with its keys: what the client encrypted, and what it sends to the server first.
+pub(super) struct Keyed {
+    ready: Ready,
+    sealed: Vec<Ciphertexts>,
+    pub(super) parts: Vec<Part>,
 }
 
-fn of(keys: &EvaluationKeys) -> Vec<Part> {
-    let parts = keys.parts().iter();
-    parts.map(|p| (p.role(), p.bytes().to_vec())).collect()
+impl Keyed {
+    pub(super) fn new(mut ready: Ready) -> Self {
+        let run = || {
+            let keys = ready.circuit.generate_keys()?;
+            let parts = keys.evaluation.parts().iter();
+            let parts = parts.map(|p| (p.role(), p.bytes().to_vec())).collect();
+            let parties = Parties {
+                sizes: keys.evaluation.sizes(),
+                evaluator: ready.circuit.prepare(keys.evaluation)?,
+                encryptor: keys.encryptor,
+                decryptor: keys.decryptor,
+            };
+            Ok((parts, parties))
+        };
+        let name = ready.program.name();
+        let (parts, parties) = run().unwrap_or_else(|e: SchemeError| panic!("{name}: {e}"));
+        ready.keys = parties;
+        let tables = cases::tables(&ready.program, Draw::Whole, 0);
+        let sealed = ready.encrypt(&tables).unwrap_or_else(|e| panic!("{e}"));
+        Self {
+            ready,
+            sealed,
+            parts,
+        }
+    }
+
+    /// What passed for keys is used: to an error or to a table of the right shape.
+    pub(super) fn follow(&self, parts: &[Part]) -> Fate {
+        let ready = &self.ready;
+        let Ok(evaluator) = prepare(ready, parts) else {
+            return Fate::Unread;
+        };
+        let Ok(results) = evaluator.evaluate(&self.sealed) else {
+            return Fate::Unevaluated;
+        };
+        let output = OutputId::from_index(0);
+        let crossed = ready.cross(&results[0]);
+        match crossed.and_then(|result| ready.keys.decryptor.decrypt(output, &result)) {
+            Ok(table) => {
+                assert_eq!(table.dim(), (ready.program.inputs()[0].length, 1));
+                Fate::Accepted
+            }
+            Err(_) => Fate::Undecrypted,
+        }
+    }
 }
 
 /// What the server makes of parts that say that they are this circuit's.
-pub(super) fn prepare(ready: &Ready, parts: &[Part]) -> Result<Box<dyn Evaluator>, SchemeError> {
+fn prepare(ready: &Ready, parts: &[Part]) -> Result<Box<dyn Evaluator>, SchemeError> {
     let parts = parts
         .iter()
         .map(|(role, bytes)| KeyPart::new(*role, bytes.clone()));
@@ -76,8 +120,8 @@ pub(super) fn prepare(ready: &Ready, parts: &[Part]) -> Result<Box<dyn Evaluator
 /// Keys that are not all there, not of this circuit or not keys at all are an error.
 pub fn foreign_keys_are_refused(subject: &Subject) {
     for program in programs(subject, "foreign keys") {
-        let ready = subject.ready(program);
-        check_refusals(&ready);
+        let Keyed { ready, parts, .. } = Keyed::new(subject.ready(program));
+        check_refusals(&ready, &parts);
         // Of another circuit, whatever they hold.
         let other = cases::identity(
             "another circuit",
@@ -107,10 +151,9 @@ fn foreign(what: &str, prepared: Result<Box<dyn Evaluator>, SchemeError>) {
     }
 }
 
-fn check_refusals(ready: &Ready) {
-    let good = parts(ready);
+fn check_refusals(ready: &Ready, good: &[Part]) {
     let refused = |what: &str, parts: &[Part]| foreign(what, prepare(ready, parts));
-    let mut more = good.clone();
+    let mut more = good.to_vec();
     more.push((KeyRole::Public, vec![]));
     refused("a part too many", &more);
     more.pop();
@@ -118,7 +161,7 @@ fn check_refusals(ready: &Ready) {
     refused("a part too many", &more);
     for at in 0..good.len() {
         let changed = |change: &dyn Fn(&mut Part)| {
-            let mut parts = good.clone();
+            let mut parts = good.to_vec();
             change(&mut parts[at]);
             parts
         };
@@ -138,7 +181,7 @@ fn check_refusals(ready: &Ready) {
                 refused("another role", &changed(&|part| part.0 = role));
             }
         }
-        let mut fewer = good.clone();
+        let mut fewer = good.to_vec();
         fewer.remove(at);
         refused("a part is missing", &fewer);
         refused("the parts after are missing", &good[..at]);
@@ -150,8 +193,9 @@ fn check_refusals(ready: &Ready) {
 pub fn tampered_keys_never_panic(subject: &Subject) {
     let mut random = ChaCha8Rng::seed_from_u64(0x5EED);
     for program in programs(subject, "tampered keys") {
-        let ready = subject.ready(program);
-        let good = parts(&ready);
+        let keyed = Keyed::new(subject.ready(program));
+        let good = &keyed.parts;
+        assert_eq!(keyed.follow(good), Fate::Accepted, "unchanged keys");
         for at in 0..good.len() {
             let n = good[at].1.len();
             let places = [0, 63, 64, 100, n - 1].map(|place| place.min(n - 1));
@@ -163,31 +207,8 @@ pub fn tampered_keys_never_panic(subject: &Subject) {
                 let bytes = &mut parts[at].1;
                 let (from, end) = (from.min(n), (from + count).min(n));
                 bytes[from..end].iter_mut().for_each(|b| *b ^= mask);
-                follow(&ready, &parts);
+                keyed.follow(&parts);
             }
         }
-    }
-}
-
-/// What passed for keys is used: to an error or to a table of the right shape.
-pub(super) fn follow(ready: &Ready, parts: &[Part]) -> Fate {
-    let Ok(evaluator) = prepare(ready, parts) else {
-        return Fate::Unread;
-    };
-    let tables = cases::tables(&ready.program, Draw::Whole, 0);
-    let sealed = ready.encrypt(&tables).unwrap_or_else(|e| panic!("{e}"));
-    let Ok(results) = evaluator.evaluate(&sealed) else {
-        return Fate::Unevaluated;
-    };
-    let output = OutputId::from_index(0);
-    match ready
-        .cross(&results[0])
-        .and_then(|result| ready.keys.decryptor.decrypt(output, &result))
-    {
-        Ok(table) => {
-            assert_eq!(table.dim(), (ready.program.inputs()[0].length, 1));
-            Fate::Accepted
-        }
-        Err(_) => Fate::Undecrypted,
     }
 }

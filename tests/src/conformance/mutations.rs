@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use hexperiment_program::{Interval, OutputId};
+use hexperiment_program::{Interval, OutputId, Program};
 use hexperiment_scheme::{Ciphertexts, KeyRole, SchemeError};
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -21,7 +21,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::Subject;
 use super::cases::{self, Draw};
-use super::key_bytes::{self, Part};
+use super::key_bytes::{self, Keyed, Part};
 use super::subject::Ready;
 
 /// Mutations of each scheme's ciphertexts, and of its keys.
@@ -307,29 +307,17 @@ pub fn mutations_never_panic(subject: &Subject) {
     assert!(unread > 0, "{name}: every mutation was read");
 }
 
-/// Keys of one circuit, and of others.
+/// Keys of one circuit, and the bytes of others' parts.
 struct Keys {
-    ready: Ready,
-    own: Vec<Part>,
-    /// The bytes of other parts, of other keys and of other circuits.
+    own: Keyed,
     others: Vec<Vec<u8>>,
 }
 
 impl Keys {
-    fn of(ready: Ready, other: &[Part]) -> Self {
-        let (own, fresh) = (key_bytes::parts(&ready), key_bytes::parts(&ready));
-        let others = own.iter().chain(&fresh).chain(other);
-        Self {
-            others: others.map(|(_, bytes)| bytes.clone()).collect(),
-            own,
-            ready,
-        }
-    }
-
     /// Mutation number `index`.
     fn mutated(&self, index: u64) -> Vec<Part> {
         let mut random = ChaCha8Rng::seed_from_u64(index);
-        let mut parts = self.own.clone();
+        let mut parts = self.own.parts.clone();
         for _ in 0..[1, 1, 1, 2, 4][random.random_range(0..5)] {
             let at = random.random_range(0..parts.len().max(1));
             let to = random.random_range(0..parts.len().max(1));
@@ -351,16 +339,24 @@ impl Keys {
 /// anything allocate what did not arrive.
 pub fn key_mutations_never_panic(subject: &Subject) {
     let programs = key_bytes::programs(subject, "mutated keys");
-    let ready: Vec<Ready> = programs.into_iter().map(|p| subject.ready(p)).collect();
-    let all: Vec<Part> = ready.iter().flat_map(key_bytes::parts).collect();
-    let keys: Vec<Keys> = ready.into_iter().map(|r| Keys::of(r, &all)).collect();
+    let keyed = |program: &Program| Keyed::new(subject.ready(program.clone()));
+    // Of other circuits, and of other keys of each.
+    let others = programs.iter().flat_map(|program| keyed(program).parts);
+    let others: Vec<Vec<u8>> = others.map(|(_, bytes)| bytes).collect();
+    let keys: Vec<Keys> = programs
+        .iter()
+        .map(|program| Keys {
+            own: keyed(program),
+            others: others.clone(),
+        })
+        .collect();
     let name = subject.scheme.manifest().name;
     let [unread, ..] = attack(name, "evaluation keys", |index| {
         let keys = &keys[index as usize % keys.len()];
-        key_bytes::follow(&keys.ready, &keys.mutated(index))
+        keys.own.follow(&keys.mutated(index))
     });
     for keys in &keys {
-        let fate = key_bytes::follow(&keys.ready, &keys.own);
+        let fate = keys.own.follow(&keys.own.parts);
         assert!(
             fate == Fate::Accepted,
             "{name}: unchanged keys were refused"
