@@ -209,7 +209,7 @@ fn marked(row: &Row, more: String) -> String {
     format!("{}{busy}{more}", row.status)
 }
 
-/// What the client computes in clear, if anything: `client: step`.
+/// What the client computes in the clear, if anything: `client: step`.
 pub(crate) fn client_part(row: &Row) -> Option<String> {
     let computes = &row.setup.as_ref()?.client_computes;
     (!computes.is_empty()).then(|| format!("client: {}", computes.join(", ")))

@@ -244,7 +244,7 @@ fn of(row: &Row) -> Vec<String> {
         }
         if !setup.client_computes.is_empty() {
             notes.push(format!(
-                "the client computes after decryption, in clear: {}",
+                "the client computes after decryption, in the clear: {}",
                 setup.client_computes.join(", ")
             ));
         }

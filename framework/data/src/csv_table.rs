@@ -2,7 +2,7 @@
 
 mod faults;
 mod fields;
-mod layout;
+mod format;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,7 +16,7 @@ use hexperiment_diagnostics::Complaint;
 use hexperiment_diagnostics::printable::quoted;
 
 pub(super) use fields::Classes;
-pub(super) use layout::{Layout, check_names};
+pub(super) use format::{CsvFormat, check_names};
 
 /// Columns of numbers, NaN where missing, and of text.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ impl From<Table> for Columns {
 pub(super) fn read(
     bytes: &[u8],
     file: &Path,
-    layout: &Layout<'_>,
+    format: &CsvFormat<'_>,
 ) -> Result<Columns, Vec<Complaint>> {
     let one = |c: Complaint| vec![c];
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
@@ -60,7 +60,7 @@ pub(super) fn read(
     }
     refuse_other_formats(bytes, file).map_err(one)?;
     let mut reader = csv::ReaderBuilder::new()
-        .delimiter(u8::try_from(layout.delimiter).unwrap_or(b','))
+        .delimiter(u8::try_from(format.delimiter).unwrap_or(b','))
         .has_headers(false)
         .flexible(true)
         .trim(csv::Trim::All)
@@ -71,22 +71,22 @@ pub(super) fn read(
         Some(Err(e)) => return Err(one(csv_error(file, bytes, &e))),
         None => return Err(one(empty(file))),
     };
-    let names: Vec<String> = if layout.header {
+    let names: Vec<String> = if format.header {
         first.iter().map(str::to_owned).collect()
     } else {
         (0..first.len()).map(|i| format!("c{i}")).collect()
     };
-    check_names(file, &names, layout).map_err(one)?;
+    check_names(file, &names, format).map_err(one)?;
 
     let mut columns = Columns::default();
-    let mut cells: Vec<Cells> = names.iter().map(|n| Cells::of(n, layout)).collect();
+    let mut cells: Vec<Cells> = names.iter().map(|n| Cells::of(n, format)).collect();
     let mut faults = Faults::default();
     let mut lines = Lines {
         bytes,
         at: 0,
         line: 1,
     };
-    let head = (!layout.header).then_some(Ok(first));
+    let head = (!format.header).then_some(Ok(first));
     for record in head.into_iter().chain(records) {
         let record = record.map_err(|e| one(csv_error(file, bytes, &e)))?;
         let line = lines.of(record.position());
@@ -99,10 +99,10 @@ pub(super) fn read(
         }
         columns.lines.push(line);
         for (place, (field, cell)) in record.iter().zip(&mut cells).enumerate() {
-            if matches!(cell, Cells::Dropped) && is_missing(field, layout.missing_marker) {
+            if matches!(cell, Cells::Dropped) && is_missing(field, format.missing_marker) {
                 columns.gaps_left_out.insert(columns.lines.len() - 1);
             }
-            if let Err(expected) = cell.push(field, layout.missing_marker) {
+            if let Err(expected) = cell.push(field, format.missing_marker) {
                 faults.add(Some(place), line, || {
                     let (name, found) = (&names[place], quoted(field));
                     format!("column `{name}`: found {found}, expected {expected}")
@@ -117,7 +117,7 @@ pub(super) fn read(
             .help("get the file anew, or check `path`")));
     }
     faults.told(file, |place| match place {
-        Some(place) => what_to_do(&names[place], layout),
+        Some(place) => what_to_do(&names[place], format),
         None => {
             "every row needs a field for each column; quote fields that hold the delimiter".into()
         }
@@ -142,8 +142,8 @@ pub(super) fn read(
 }
 
 /// What to do about a field of the column `name` that is no number.
-fn what_to_do(name: &str, layout: &Layout<'_>) -> String {
-    if layout.target == Some(name) {
+fn what_to_do(name: &str, format: &CsvFormat<'_>) -> String {
+    if format.target == Some(name) {
         return "correct the field; or name the value that counts as 1 under [dataset], as in \
                 `positive = \"yes\"`, for a target of classes"
             .into();
@@ -197,16 +197,16 @@ enum Cells<'a> {
 
 impl<'a> Cells<'a> {
     /// For the column called `name`.
-    fn of(name: &str, layout: &Layout<'a>) -> Self {
-        if layout.labels.contains(name) {
+    fn of(name: &str, format: &CsvFormat<'a>) -> Self {
+        if format.labels.contains(name) {
             Self::Texts(vec![])
-        } else if layout.drop.contains(name) {
+        } else if format.drop.contains(name) {
             Self::Dropped
-        } else if layout.one_hot.contains(name) {
+        } else if format.one_hot.contains(name) {
             Self::Categories(Categories::default())
         } else {
-            match layout.positive {
-                Some(positive) if layout.target == Some(name) => {
+            match format.positive {
+                Some(positive) if format.target == Some(name) => {
                     Self::Classes(Classes::new(positive))
                 }
                 _ => Self::Numbers(vec![]),

@@ -93,7 +93,7 @@ impl Fill {
         f64::from(self.sources.iter().map(|s| s.weight).sum::<u32>())
     }
 
-    /// The interpolated value, in clear.
+    /// The interpolated value, in the clear.
     pub fn value(&self, table: ArrayView2<'_, f64>) -> f64 {
         let term = |s: &Source| f64::from(s.weight) * table[[s.row, self.column]];
         self.sources.iter().map(term).sum::<f64>() / self.divisor()
@@ -114,7 +114,7 @@ pub fn whole_series(data: &Dataset) -> Result<(), DataError> {
         MissingPolicy::Keep => Ok(()),
         _ if !gaps => Ok(()),
         _ => Err(DataError::new(
-            "the data set's gaps are to be filled or dropped in clear, but filling them is the \
+            "the data set's gaps are to be filled or dropped in the clear, but filling them is the \
              task's",
             "say `missing = \"keep\"` under [dataset]",
         )),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::DatasetRequest;
-use super::csv_table::{self, Columns, Layout};
+use super::csv_table::{self, Columns, CsvFormat};
 use super::manifest::Manifest;
 use super::one_hot::Categories;
 use hexperiment_diagnostics::Complaint;
@@ -24,13 +24,13 @@ pub(super) fn check_embedded(
         .cloned()
         .collect();
     // What a manifest leaves out of a file, embedded data do not have to begin with.
-    let layout = Layout {
+    let format = CsvFormat {
         labels: request.labels.iter().map(String::as_str).collect(),
         one_hot: request.one_hot.iter().map(String::as_str).collect(),
         drop: request.drop_columns.iter().map(String::as_str).collect(),
-        ..Layout::new(request, manifest)
+        ..CsvFormat::new(request, manifest)
     };
-    csv_table::check_names(place, &names, &layout)
+    csv_table::check_names(place, &names, &format)
 }
 
 /// Makes classes of an embedded target, as is done to a file while it is read.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::csv_table::{self, Columns, Layout};
+use super::csv_table::{self, Columns, CsvFormat};
 use super::locate::{digest, locate, read_verified};
 use super::manifest::{self, Manifest};
 use super::registry::{self, TableSource};
@@ -108,24 +108,24 @@ fn read_text(
 ) -> Result<Tables, Complaints> {
     let help = "check the path; it is taken from the folder of the experiment file";
     let (bytes, sha256) = read_verified(path, manifest.sha256.as_deref(), help)?;
-    let layout = Layout::new(request, manifest);
-    let columns = csv_table::read(&bytes, path, &layout).map_err(Complaints)?;
+    let format = CsvFormat::new(request, manifest);
+    let columns = csv_table::read(&bytes, path, &format).map_err(Complaints)?;
     let target = match &manifest.target_file {
         None => None,
         Some(file) => {
             let path = path.with_file_name(file);
             let how = manifest.how_to_get.as_deref().unwrap_or("see the source");
             let (bytes, _) = read_verified(&path, manifest.target_sha256.as_deref(), how)?;
-            let layout = Layout {
+            let format = CsvFormat {
                 header: false,
                 target: request.positive.as_ref().map(|_| "c0"),
                 labels: ["c1"].into(),
                 one_hot: BTreeSet::new(),
                 drop: BTreeSet::new(),
                 missing_marker: None,
-                ..layout
+                ..format
             };
-            Some(csv_table::read(&bytes, &path, &layout).map_err(Complaints)?)
+            Some(csv_table::read(&bytes, &path, &format).map_err(Complaints)?)
         }
     };
     Ok(Tables {

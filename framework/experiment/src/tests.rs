@@ -99,7 +99,7 @@ fn parse(text: &str) -> Experiment {
 fn refused(text: &str, words: &[&str]) {
     let complaints = Experiment::parse(text, Path::new("e.toml")).unwrap_err();
     for complaint in &complaints.0 {
-        assert!(complaint.help.is_some(), "no way out: {complaint}");
+        assert!(complaint.help.is_some(), "no help: {complaint}");
         let absent = complaint.message.starts_with("there is no [");
         assert!(complaint.line.is_some() || absent, "no line: {complaint}");
     }

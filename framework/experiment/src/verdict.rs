@@ -183,7 +183,7 @@ fn quantity(row: &Row, key: &str) -> Result<f64, String> {
         value,
         plaintext,
     } = metric;
-    let plain = plaintext.ok_or_else(|| format!("`{name}` has no value in clear"))?;
+    let plain = plaintext.ok_or_else(|| format!("`{name}` has no value in the clear"))?;
     let difference = plain - value;
     Ok(if sign == 0.0 {
         difference.abs()

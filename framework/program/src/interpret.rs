@@ -1,4 +1,4 @@
-//! The oracle: a program evaluated in clear, in double precision.
+//! The oracle: a program evaluated in the clear, in double precision.
 
 use ndarray::Array2;
 
@@ -61,7 +61,7 @@ impl Input {
 }
 
 impl Program {
-    /// Evaluates the program in clear.
+    /// Evaluates the program in the clear.
     ///
     /// `inputs` holds a table for each input, `length` rows x one column per declared column;
     /// the result holds one table for each output, one column per value. Fails if a table has
@@ -142,7 +142,7 @@ impl Program {
             .try_for_each(|(input, table)| input.check(table.view()))
     }
 
-    /// Evaluates the program in clear and returns every value, by [`super::ValueId::index`].
+    /// Evaluates the program in the clear and returns every value, by [`super::ValueId::index`].
     pub fn interpret_values(&self, inputs: &[Array2<f64>]) -> Result<Vec<Vec<f64>>, ProgramError> {
         self.check_inputs(inputs)?;
         Ok(self.values_in_clear(inputs, |_| true))

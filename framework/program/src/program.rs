@@ -7,7 +7,7 @@ use crate::interval::Interval;
 use crate::kind::OpKind;
 use crate::op::Op;
 
-/// Who holds something in clear.
+/// Who holds something in the clear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Party {

@@ -66,7 +66,7 @@ pub(crate) struct Compiled {
     pub(crate) compile: hexperiment_task::ledger::Time,
 }
 
-/// Prepares the task in clear.
+/// Prepares the task in the clear.
 pub(crate) fn prepare(plan: &CellPlan, data: &Dataset) -> Result<Box<dyn Prepared>, TaskError> {
     let task = hexperiment_task::registry::task(&plan.cell.task)
         .map_err(|e| TaskError::Options(e.to_string()))?;
@@ -77,7 +77,7 @@ pub(crate) fn prepare(plan: &CellPlan, data: &Dataset) -> Result<Box<dyn Prepare
     })
 }
 
-/// Prepares the task in clear, then lowers and compiles its program; `memory_limit` is the cell's,
+/// Prepares the task in the clear, then lowers and compiles its program; `memory_limit` is the cell's,
 /// where the process itself has none.
 pub(crate) fn compile(
     plan: &CellPlan,

@@ -12,7 +12,7 @@ use hexperiment_program::{Column, Input, Interval, Party};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Encoding {
     /// Values further than so many standard deviations from the training mean are moved there, in
-    /// both parts; infinite to leave them. It is part of the model, in clear too: an outlier
+    /// both parts; infinite to leave them. It is part of the model, in the clear too: an outlier
     /// neither pulls at the weights nor widens every range derived from its column's.
     pub clip: f64,
     /// The range of a column is the training part's, after clipping, widened by this share of its
@@ -29,7 +29,7 @@ pub struct Encoding {
 pub struct EncodedTable {
     /// The training part, standardised and clipped; rows x columns.
     pub train: Array2<f64>,
-    /// The test part, likewise: what the model in clear is scored on.
+    /// The test part, likewise: what the model in the clear is scored on.
     pub test: Array2<f64>,
     /// The test part within the public ranges: what is encrypted.
     pub encrypted: Array2<f64>,
@@ -68,7 +68,7 @@ impl EncodedTable {
         );
         if far + test_far > 0 {
             table.notes.push(format!(
-                "beyond {} standard deviations of the training part, and moved there, in clear \
+                "beyond {} standard deviations of the training part, and moved there, in the clear \
                  too: {far} of {} training values, {test_far} of {} test values",
                 encoding.clip,
                 table.train.len(),
@@ -249,7 +249,7 @@ mod tests {
     }
 
     /// One column of 0 and 2, mean 1 and deviation 1, and a test part of one value; expected
-    /// are the range, that value in clear and that value as it is encrypted.
+    /// are the range, that value in the clear and that value as it is encrypted.
     #[track_caller]
     fn check(range_margin: f64, clip: f64, value: f64, range: (f64, f64), clear: f64, sent: f64) {
         let partition = partition(array![[0.0], [2.0]], array![[value]]);

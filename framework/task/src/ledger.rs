@@ -40,7 +40,7 @@ pub struct Traffic {
 /// The error of all decrypted values against the oracle.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Errors {
-    /// Largest difference to the original program in clear.
+    /// Largest difference to the original program in the clear.
     #[serde(with = "hexperiment_program::number::single")]
     pub max_abs: f64,
     /// Largest difference of the circuit's clear arithmetic to the original program:
@@ -50,7 +50,7 @@ pub struct Errors {
     /// Largest difference of the decrypted values to the circuit's clear arithmetic.
     #[serde(with = "hexperiment_program::number::single")]
     pub noise: f64,
-    /// `-log2(max_abs / the output's magnitude in clear)`; at most 53, also for an error of
+    /// `-log2(max_abs / the output's magnitude in the clear)`; at most 53, also for an error of
     /// 0.
     #[serde(with = "hexperiment_program::number::single")]
     pub precision_bits: f64,
@@ -97,7 +97,7 @@ pub struct Metric {
     /// What the encrypted run reached.
     #[serde(with = "hexperiment_program::number::single")]
     pub value: f64,
-    /// What the same model reaches in clear, in double precision.
+    /// What the same model reaches in the clear, in double precision.
     #[serde(with = "hexperiment_program::number::maybe", default)]
     pub plaintext: Option<f64>,
 }

@@ -2,7 +2,7 @@
 //!
 //! Required: the first four methods of [`Prepared`] and both of [`Task`]. Optional: what a task
 //! shows to the server and leaves to the client, and the files that it leaves. Timed: only what the session does, never the
-//! task's own work in clear. Non-goal: a task knows no scheme.
+//! task's own work in the clear. Non-goal: a task knows no scheme.
 
 pub mod choices;
 pub mod clock;
@@ -247,7 +247,7 @@ pub trait Prepared: Send + Sync {
     /// Runs the protocol: encrypts, has the server evaluate, decrypts.
     fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError>;
 
-    /// Scores what came back, beside the same model in clear.
+    /// Scores what came back, beside the same model in the clear.
     fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError>;
 
     /// What the program's public numbers tell the server about the data, if anything: positions

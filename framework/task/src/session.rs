@@ -3,7 +3,7 @@
 //! A session lets the parties of a protocol encrypt, evaluate and decrypt, and meters each step:
 //! wall and processor time by phase, exact bytes and ciphertexts by direction, rounds, and what
 //! is decrypted on the way. Whatever crosses between parties really is serialized and read back.
-//! Beside every ciphertext the session carries what it should hold, computed in clear outside
+//! Beside every ciphertext the session carries what it should hold, computed in the clear outside
 //! the metered time, so that every decryption is checked against the oracle.
 //!
 //! There is one server and one key owner, [`Session::client`], who in most protocols is the only
@@ -104,7 +104,7 @@ pub struct SessionReport {
     pub traffic: Traffic,
     /// What each data owner sent, by number; together the uploads of `traffic`.
     pub sent: BTreeMap<u32, Sent>,
-    /// Bytes that data owners told each other in clear, past the server.
+    /// Bytes that data owners told each other in the clear, past the server.
     pub told_bytes: u64,
     /// Errors of all decrypted values.
     pub errors: Errors,
@@ -253,7 +253,7 @@ impl Client<'_, '_> {
         self.session.cross(sealed).map(|_| ())
     }
 
-    /// Tells `receivers` other data owners numbers in clear, past the server: 8 bytes for each
+    /// Tells `receivers` other data owners numbers in the clear, past the server: 8 bytes for each
     /// number and receiver.
     pub fn tell(&mut self, numbers: usize, receivers: usize) {
         self.session.report.told_bytes += 8 * (numbers * receivers) as u64;

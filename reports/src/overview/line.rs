@@ -9,14 +9,14 @@ use hexperiment_scheme::options::OptionValue;
 use crate::units::counted;
 
 /// Options by name, with their section, as in `task.window`.
-type Settings = BTreeMap<String, OptionValue>;
+type Stated = BTreeMap<String, OptionValue>;
 
 /// A row of a line, and the options of its scheme.
 #[derive(Clone, Debug)]
 pub(super) struct Shown {
     pub(super) row: Row,
     /// All options of the scheme.
-    options: Settings,
+    options: Stated,
     /// Those that other rows of this task and scheme do not share, in words.
     pub(super) particulars: Vec<String>,
 }
@@ -33,7 +33,7 @@ pub(super) struct Line {
     pub(super) dataset: String,
     /// What decides the figures of a line besides the schemes' options: those of the task, of the
     /// data set and of the run.
-    settings: Settings,
+    settings: Stated,
     /// What tells the line from others of its task, in words.
     pub(super) particulars: Vec<String>,
     /// In the run's order.
@@ -44,8 +44,8 @@ pub(super) struct Line {
 const DECISIVE: [&str; 4] = ["security_bits", "insecure", "threads", "seed"];
 
 /// The options of an object of the resolved experiment, below the name of their section.
-fn settings(options: &serde_json::Value, section: &str) -> Settings {
-    let options: Settings = serde_json::from_value(options.clone()).unwrap_or_default();
+fn settings(options: &serde_json::Value, section: &str) -> Stated {
+    let options: Stated = serde_json::from_value(options.clone()).unwrap_or_default();
     let options = options.into_iter();
     options
         .map(|(key, value)| (format!("{section}.{key}"), value))
@@ -53,7 +53,7 @@ fn settings(options: &serde_json::Value, section: &str) -> Settings {
 }
 
 /// The settings of all lines of a run, before the matrix.
-fn stated(run: &Run) -> Settings {
+fn stated(run: &Run) -> Stated {
     let mut all = settings(&run.resolved["task"]["options"], "task");
     let mut data = settings(&run.resolved["dataset"], "dataset");
     // The data set's name stands in the line anyway.
@@ -70,7 +70,7 @@ fn stated(run: &Run) -> Settings {
 }
 
 /// The options of a row's scheme.
-fn scheme_options(run: &Run, row: &Row) -> Settings {
+fn scheme_options(run: &Run, row: &Row) -> Stated {
     let schemes = run.resolved["schemes"].as_array();
     let mut schemes = schemes.into_iter().flatten();
     let own = schemes.find(|scheme| scheme["label"] == row.cell.label);
@@ -126,7 +126,7 @@ impl Line {
             started: String::new(),
             task: task.to_owned(),
             dataset: String::new(),
-            settings: Settings::new(),
+            settings: Stated::new(),
             particulars: Vec::new(),
             rows: Vec::new(),
         }

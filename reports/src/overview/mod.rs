@@ -172,7 +172,7 @@ impl Overview {
 const LEGEND: &str = "In each cell: the task's headline metric as decrypted, beside it that of the \
     same pipeline in the clear; the largest error of any decrypted value; milliseconds per sample \
     (encrypt + evaluate + decrypt, of the whole batch over its samples); uploaded bytes over those \
-    of the same numbers in clear. Figures of different lines are of different data and units: \
+    of the same numbers in the clear. Figures of different lines are of different data and units: \
     compare within a line. `not encrypted` and `transport only` hide nothing from the server; \
     `client` names what is left to the client, after decryption and in the clear.";
 

@@ -12,7 +12,7 @@ use hexperiment_scheme::{
 use ndarray::{Array2, ArrayView2};
 use zeroize::Zeroizing;
 
-use crate::layout::{Held, Layout, Per};
+use crate::layout::{Held, Per, TokenShape};
 use crate::tokens::Tokens;
 
 pub(crate) struct FernetCircuit {
@@ -80,7 +80,7 @@ impl Circuit for FernetCircuit {
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {
         let program = self.lowered.program();
-        let tokens = Tokens::read(bytes, |held| Layout::of(program, held, self.per))?;
+        let tokens = Tokens::read(bytes, |held| TokenShape::of(program, held, self.per))?;
         Ok(Ciphertexts::new(tokens))
     }
 }
@@ -93,8 +93,8 @@ struct Party {
 }
 
 impl Party {
-    fn layout(&self, held: Held) -> Result<Layout, SchemeError> {
-        Layout::of(self.lowered.program(), held, self.per)
+    fn layout(&self, held: Held) -> Result<TokenShape, SchemeError> {
+        TokenShape::of(self.lowered.program(), held, self.per)
             .ok_or_else(|| SchemeError::Foreign(format!("the program has no {held}")))
     }
 

@@ -57,14 +57,14 @@ pub(crate) const PLACE: usize = 4 + 4;
 
 /// The shape of one table, and of its tokens: all of one table are equally long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Layout {
+pub(crate) struct TokenShape {
     pub(crate) rows: usize,
     pub(crate) columns: usize,
     /// Rows in one token; divides `rows`.
     pub(crate) rows_per_token: usize,
 }
 
-impl Layout {
+impl TokenShape {
     /// Of a table of the program; `None` if it has no such table.
     pub(crate) fn of(program: &Program, held: Held, per: Per) -> Option<Self> {
         let (rows, columns) = match held {

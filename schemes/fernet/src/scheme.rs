@@ -15,7 +15,7 @@ use hexperiment_scheme::{
 };
 
 use crate::circuit::FernetCircuit;
-use crate::layout::{Held, Layout, Per};
+use crate::layout::{Held, Per, TokenShape};
 
 inventory::submit! { SchemePlugin(&Fernet) }
 
@@ -110,7 +110,7 @@ fn chosen(program: &Program, per: Per) -> Result<Vec<(String, String)>, SchemeEr
         .enumerate()
         .map(|(i, name)| ("output", name, Held::Output(i)));
     for (role, name, held) in inputs.chain(outputs) {
-        let Some(layout) = Layout::of(program, held, per) else {
+        let Some(layout) = TokenShape::of(program, held, per) else {
             continue;
         };
         // The row's number is a word in each token; the library counts bytes in usize.

@@ -7,7 +7,7 @@ use hexperiment_scheme::{CiphertextData, SchemeError};
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
-use crate::layout::{Held, Layout, PLACE};
+use crate::layout::{Held, PLACE, TokenShape};
 
 /// Magic, which table, how many tokens, how long each.
 const HEADER: usize = 4 * 4;
@@ -19,7 +19,7 @@ const AT_ONCE: usize = 64;
 /// The tokens of one table, one after the other.
 pub(crate) struct Tokens {
     held: Held,
-    layout: Layout,
+    layout: TokenShape,
     text: String,
 }
 
@@ -28,7 +28,7 @@ impl Tokens {
     pub(crate) fn seal(
         key: &Fernet,
         held: Held,
-        layout: Layout,
+        layout: TokenShape,
         table: ArrayView2<'_, f64>,
     ) -> Result<Self, SchemeError> {
         check_shape(held, layout, table.dim())?;
@@ -57,7 +57,7 @@ impl Tokens {
         &self,
         key: &Fernet,
         held: Held,
-        layout: Layout,
+        layout: TokenShape,
     ) -> Result<Array2<f64>, SchemeError> {
         if (self.held, self.layout) != (held, layout) {
             return foreign(format!("tokens of {}, expected {held}", self.held));
@@ -106,7 +106,7 @@ impl Tokens {
     /// than that it is as long as it must be, and of base64's characters.
     pub(crate) fn read(
         bytes: &[u8],
-        layout: impl Fn(Held) -> Option<Layout>,
+        layout: impl Fn(Held) -> Option<TokenShape>,
     ) -> Result<Self, SchemeError> {
         let Some((header, text)) = bytes.split_first_chunk::<HEADER>() else {
             return foreign(format!(
@@ -182,7 +182,7 @@ fn place(held: Held, row: usize) -> [u8; PLACE] {
     place
 }
 
-fn check_shape(held: Held, layout: Layout, found: (usize, usize)) -> Result<(), SchemeError> {
+fn check_shape(held: Held, layout: TokenShape, found: (usize, usize)) -> Result<(), SchemeError> {
     let expected = (layout.rows, layout.columns);
     if found == expected {
         return Ok(());

@@ -17,7 +17,7 @@ use crate::arithmetic::Arithmetic;
 use crate::backend::{Backend, Decrypting, Encrypting};
 use crate::ciphertexts::{Fingerprint, Held, Sealed};
 use crate::evaluate::PaillierEvaluator;
-use crate::layout::Layout;
+use crate::layout::Lanes;
 use crate::numbers::Code;
 use crate::primes::Primes;
 
@@ -25,7 +25,7 @@ use crate::primes::Primes;
 pub(crate) struct Shared {
     pub(crate) lowered: Lowered,
     pub(crate) arithmetic: Arithmetic,
-    pub(crate) layout: Layout,
+    pub(crate) layout: Lanes,
     pub(crate) modulus_bits: u32,
     /// The nodes that compute, in groups of which each reads inputs and earlier groups only.
     pub(crate) waves: Vec<Vec<usize>>,

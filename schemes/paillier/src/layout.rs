@@ -11,12 +11,12 @@ use rug::Integer;
 /// none is negative, and takes it off each. As every `|x_j| < 2^(lane_bits - 1)`, lanes never
 /// meet. One lane is the unpacked layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Layout {
+pub(crate) struct Lanes {
     pub(crate) lanes: usize,
     pub(crate) lane_bits: u32,
 }
 
-impl Layout {
+impl Lanes {
     /// As many lanes as a message has room for, if packed; `lane_bits` must not exceed
     /// `message_bits`.
     pub(crate) fn new(packed: bool, lane_bits: u32, message_bits: u32) -> Self {
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(layout: Layout, elements: &[i64]) {
+    fn check(layout: Lanes, elements: &[i64]) {
         let elements: Vec<_> = elements.iter().map(|x| Integer::from(*x)).collect();
         let packed = layout.pack(elements.iter());
         assert_eq!(layout.unpack(packed, elements.len()).unwrap(), elements);
@@ -87,18 +87,18 @@ mod tests {
 
     #[test]
     fn signed_lanes_come_back() {
-        let layout = Layout::new(true, 8, 62);
+        let layout = Lanes::new(true, 8, 62);
         assert_eq!(layout.lanes, 7);
         check(layout, &[]);
         check(layout, &[-1]);
         check(layout, &[127, -128, -1, 0, 1, -127, 127]);
         check(layout, &[-128; 7]);
-        check(Layout::new(false, 8, 62), &[-77]);
+        check(Lanes::new(false, 8, 62), &[-77]);
     }
 
     #[test]
     fn sums_and_products_stay_in_their_lanes() {
-        let layout = Layout::new(true, 10, 62);
+        let layout = Lanes::new(true, 10, 62);
         let vector = |xs: [i64; 4]| xs.map(Integer::from);
         let (a, b) = (vector([1, -2, 30, -40]), vector([-5, 6, -7, 8]));
         let sum = layout.pack(a.iter()) * -3_i32 + layout.pack(b.iter()) * 7_i32;
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let layout = Layout::new(true, 8, 62);
+        let layout = Lanes::new(true, 8, 62);
         assert!(layout.unpack(Integer::from(1) << 40_u32, 3).is_err());
         assert!(layout.unpack(-(Integer::from(1) << 40_u32), 3).is_err());
     }

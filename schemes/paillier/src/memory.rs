@@ -4,7 +4,7 @@ use crate::arithmetic::{Arithmetic, Step};
 use crate::backend::Backend;
 use crate::comb::FixedBase;
 use crate::key::exponent_bits;
-use crate::layout::Layout;
+use crate::layout::Lanes;
 
 /// A number's own bytes, and its allocation's.
 const HEAD: u64 = 32;
@@ -20,7 +20,7 @@ const BUCKETS: u64 = 1 << 10;
 /// bytes and at the server, all values, outputs likewise.
 pub(crate) fn bytes(
     arithmetic: &Arithmetic,
-    layout: Layout,
+    layout: Lanes,
     modulus_bits: u32,
     backend: Backend,
     threads: usize,

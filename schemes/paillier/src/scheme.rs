@@ -21,7 +21,7 @@ use crate::backend::Backend;
 use crate::circuit::{PaillierCircuit, Shared};
 use crate::comb::{FixedBase, WINDOW};
 use crate::key::exponent_bits;
-use crate::layout::Layout;
+use crate::layout::Lanes;
 use crate::memory;
 
 inventory::submit! { SchemePlugin(&Paillier) }
@@ -142,7 +142,7 @@ impl Paillier {
         } else {
             Some("packing is off")
         };
-        let layout = Layout::new(unpacked.is_none(), arithmetic.signed_bits(), message_bits);
+        let layout = Lanes::new(unpacked.is_none(), arithmetic.signed_bits(), message_bits);
         let outputs = lowered.program().outputs();
         let parameters = Parameters {
             security: security::factoring(modulus_bits),
@@ -220,7 +220,7 @@ fn waves(arithmetic: &Arithmetic) -> Vec<Vec<usize>> {
     waves
 }
 
-fn counts(arithmetic: &Arithmetic, layout: Layout) -> OperationCounts {
+fn counts(arithmetic: &Arithmetic, layout: Lanes) -> OperationCounts {
     let mut counts = OperationCounts::default();
     for node in &arithmetic.nodes {
         let chunks = layout.chunks(node.length);
@@ -244,7 +244,7 @@ fn counts(arithmetic: &Arithmetic, layout: Layout) -> OperationCounts {
 
 fn chosen(
     arithmetic: &Arithmetic,
-    layout: Layout,
+    layout: Lanes,
     unpacked: Option<&str>,
     modulus_bits: u32,
     backend: Backend,

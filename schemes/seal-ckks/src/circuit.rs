@@ -17,7 +17,7 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use crate::evaluate::{CkksEvaluator, SwitchingKeys, rotation_steps};
-use crate::layout::Layout;
+use crate::layout::SlotLayout;
 use crate::memory;
 use crate::noise::Noise;
 use crate::parameters::{Needs, choose};
@@ -31,7 +31,7 @@ pub(crate) struct Shared {
     pub(crate) lowered: Lowered,
     pub(crate) context: seal::Context,
     pub(crate) encoder: seal::Encoder,
-    pub(crate) layout: Layout,
+    pub(crate) layout: SlotLayout,
     /// The scale of values by level; every value of a level has the same.
     ///
     /// `S_last` is a power of two and `S_l = sqrt(S_(l+1) q_l)`, so that a product of two values
@@ -76,7 +76,7 @@ impl CkksCircuit {
             request.security,
             scale_bits,
         )?;
-        let layout = Layout::of(program, 1 << (choice.log_n - 1))?;
+        let layout = SlotLayout::of(program, 1 << (choice.log_n - 1))?;
         let tolerance = Noise::new(&lowered, &choice).tolerances();
         for (tolerance, output) in tolerance.iter().zip(program.outputs()) {
             let magnitudes = output
@@ -153,7 +153,7 @@ fn scales(context: &seal::Context, bits: u32) -> Vec<f64> {
     scales
 }
 
-fn counts(lowered: &Lowered, layout: &Layout) -> OperationCounts {
+fn counts(lowered: &Lowered, layout: &SlotLayout) -> OperationCounts {
     let mut counts = OperationCounts::default();
     for (id, value) in lowered.program().iter() {
         let chunks = layout.chunks(value.length() * layout.stride(id.index())) as u64;

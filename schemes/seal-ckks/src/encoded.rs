@@ -13,7 +13,7 @@ use hexperiment_scheme::SchemeError;
 use rayon::prelude::*;
 
 use crate::circuit::Shared;
-use crate::layout::{Layout, Slots};
+use crate::layout::{SlotLayout, Slots};
 use crate::schedule;
 use crate::seal::Plaintext;
 
@@ -80,7 +80,7 @@ struct Needed<'a> {
 }
 
 impl<'a> Needed<'a> {
-    fn of(program: &'a Program, layout: &Layout, levels: &[usize]) -> Self {
+    fn of(program: &'a Program, layout: &SlotLayout, levels: &[usize]) -> Self {
         let mut needed = Self {
             scalars: BTreeSet::new(),
             vectors: vec![],
@@ -177,7 +177,7 @@ fn operands_level(op: &Op, level: usize) -> Option<usize> {
 /// modulo one of them takes `polynomial` bytes.
 pub(crate) fn bytes(
     program: &Program,
-    layout: &Layout,
+    layout: &SlotLayout,
     levels: &[usize],
     primes: u64,
     polynomial: u64,

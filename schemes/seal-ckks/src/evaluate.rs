@@ -11,12 +11,12 @@ use rayon::prelude::*;
 
 use crate::circuit::{Sealed, Shared};
 use crate::encoded::{Encoded, Scaling, weights};
-use crate::layout::{self, Layout};
+use crate::layout::{self, SlotLayout};
 use crate::schedule;
 use crate::seal::{self, Ciphertext, Plaintext};
 
 /// The rotations that a program needs, each once.
-pub(crate) fn rotation_steps(program: &Program, layout: &Layout) -> Vec<i32> {
+pub(crate) fn rotation_steps(program: &Program, layout: &SlotLayout) -> Vec<i32> {
     let mut steps: Vec<i32> = program
         .iter()
         .filter_map(|(id, _)| rotation(program, layout, id))
@@ -28,7 +28,7 @@ pub(crate) fn rotation_steps(program: &Program, layout: &Layout) -> Vec<i32> {
 }
 
 /// The rotation of one value, if it is a shift.
-fn rotation(program: &Program, layout: &Layout, id: ValueId) -> Option<i32> {
+fn rotation(program: &Program, layout: &SlotLayout, id: ValueId) -> Option<i32> {
     let value = program.value(id);
     let Op::Shift { by, .. } = value.op() else {
         return None;

@@ -19,7 +19,7 @@ use crate::parameters::shifts;
 /// beyond the end is another element, in range but in the wrong place. A picked vector keeps the
 /// places of its elements, `stride` apart.
 #[derive(Clone, Debug)]
-pub(crate) struct Layout {
+pub(crate) struct SlotLayout {
     slots: usize,
     /// Whether every vector lies in one ciphertext.
     single: bool,
@@ -141,7 +141,7 @@ pub(crate) fn least_slots(program: &Program) -> Result<usize, Refusal> {
     most.ok_or_else(|| Refusal::of(OpKind::Shift, "its vectors are longer than any ciphertext"))
 }
 
-impl Layout {
+impl SlotLayout {
     /// Of a program; refuses vectors that are too long to be shifted, and operations on vectors
     /// whose elements lie in different places.
     pub(crate) fn of(program: &Program, slots: usize) -> Result<Self, Refusal> {

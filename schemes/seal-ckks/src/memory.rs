@@ -11,7 +11,7 @@ use hexperiment_program::{Op, OpKind, Program, ValueId};
 
 use crate::encoded;
 use crate::evaluate::rotation_steps;
-use crate::layout::Layout;
+use crate::layout::SlotLayout;
 use crate::parameters::Choice;
 use crate::schedule;
 
@@ -31,7 +31,7 @@ const STACK: u64 = 2 << 20;
 /// Sizes that all depends on.
 struct Sizes<'a> {
     lowered: &'a Lowered,
-    layout: &'a Layout,
+    layout: &'a SlotLayout,
     levels: Vec<usize>,
     /// Primes of a fresh ciphertext.
     primes: u64,
@@ -40,7 +40,12 @@ struct Sizes<'a> {
 
 /// Bytes for tables, keys, the program's numbers as plaintexts, and the ciphertexts and scratch space
 /// of one evaluation.
-pub(crate) fn bytes(lowered: &Lowered, layout: &Layout, choice: &Choice, threads: usize) -> u64 {
+pub(crate) fn bytes(
+    lowered: &Lowered,
+    layout: &SlotLayout,
+    choice: &Choice,
+    threads: usize,
+) -> u64 {
     let sizes = Sizes {
         lowered,
         layout,

@@ -1,4 +1,4 @@
-//! Trying errors out: a program in clear, each operation with a random error of the size that it
+//! Trying errors out: a program in the clear, each operation with a random error of the size that it
 //! has under encryption, beside the same program without.
 //!
 //! What ranges cannot tell, such as that a steep polynomial is flat nearly everywhere, shows

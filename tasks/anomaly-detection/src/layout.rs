@@ -69,7 +69,7 @@ impl Wanted<'_> {
 
 /// A program, the tables that are its inputs, and where each row's margin is.
 #[derive(Clone, Debug)]
-pub(crate) struct Layout {
+pub(crate) struct ScoreProgram {
     pub(crate) program: Program,
     pub(crate) inputs: Vec<InputTable>,
     /// Output and element that hold each row's margin.
@@ -78,7 +78,7 @@ pub(crate) struct Layout {
     pub(crate) note: String,
 }
 
-impl Layout {
+impl ScoreProgram {
     /// The rows' margins.
     pub(crate) fn read(&self, outcome: &Outcome) -> Vec<f64> {
         let read = |(output, element): &(usize, usize)| outcome.outputs[*output][[*element, 0]];

@@ -26,8 +26,8 @@ use ndarray::Axis;
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::detector::Detector;
-use crate::layout::{Layout, Wanted};
-use crate::plan::Plan;
+use crate::layout::{ScoreProgram, Wanted};
+use crate::plan::DetectionPlan;
 
 inventory::submit! { TaskPlugin(&AnomalyDetection) }
 
@@ -67,7 +67,7 @@ impl Task for AnomalyDetection {
         let share = request.options.number("hidden_share")?;
         let hidden = hide(&mut data.features, share, request.seed).len();
         let data = &data;
-        let mut plan = Plan::new(PrepareRequest { data, ..request })?;
+        let mut plan = DetectionPlan::new(PrepareRequest { data, ..request })?;
         if hidden > 0 {
             plan.notes.push(format!(
                 "{hidden} values were hidden by the seed, as gaps to fill"
@@ -172,7 +172,7 @@ const GATHERED_SHOWS: &str = "the model, and how far from their neighbours value
 
 /// Series laid out, and what the results are measured by.
 struct Detection {
-    layout: Layout,
+    layout: ScoreProgram,
     server_sees: &'static str,
     /// Margin of each row by the same pipeline in the clear.
     clear: Vec<f64>,
@@ -187,7 +187,12 @@ struct Detection {
 }
 
 impl Detection {
-    fn new(plan: Plan, layout: Layout, server_sees: &'static str, data: &Dataset) -> Self {
+    fn new(
+        plan: DetectionPlan,
+        layout: ScoreProgram,
+        server_sees: &'static str,
+        data: &Dataset,
+    ) -> Self {
         let rows = plan.series.filled.axis_iter(Axis(0));
         let clear = rows
             .zip(&plan.detector_of)

@@ -17,7 +17,7 @@ use crate::series::{self, Series};
 
 /// Series, the detectors for their rows, and what they are measured on.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct DetectionPlan {
     /// Series of the sensors that any detector looks at.
     pub(crate) series: Series,
     /// Detectors, each with all sensors of the series, in their order.
@@ -33,7 +33,7 @@ pub(crate) struct Plan {
     pub(crate) notes: Vec<String>,
 }
 
-impl Plan {
+impl DetectionPlan {
     pub(crate) fn new(request: PrepareRequest<'_>) -> Result<Self, TaskError> {
         let options = request.options;
         let folds = options.integer("folds")? as usize;

@@ -202,7 +202,7 @@ impl Statistics {
         Moments { means, variances }
     }
 
-    /// The moments in clear, of the values as they are: none is moved into its range.
+    /// The moments in the clear, of the values as they are: none is moved into its range.
     fn in_clear(&self) -> Moments {
         let rows = self.table.test.nrows() as f64;
         Moments {

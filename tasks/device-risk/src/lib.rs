@@ -28,7 +28,7 @@ use hexperiment_task::{
 use crate::forest::Thresholds;
 use crate::level::{LEVELS, Scores, decide};
 use crate::lists::Rules;
-use crate::plan::{Plan, Reading};
+use crate::plan::{Reading, RiskPlan};
 
 inventory::submit! { TaskPlugin(&DeviceRisk) }
 
@@ -52,7 +52,7 @@ impl Task for DeviceRisk {
     fn prepare(&self, request: PrepareRequest<'_>) -> Result<Box<dyn Prepared>, TaskError> {
         let options = request.options;
         let rules = Rules::read(options)?;
-        let mut plan = Plan::new(request)?;
+        let mut plan = RiskPlan::new(request)?;
         plan.notes.push(rules.note());
         let thresholds_sent = options.choice::<Thresholds>("thresholds")? == Thresholds::Client;
         let server_sees = if thresholds_sent {
@@ -97,7 +97,7 @@ const METRICS: [&str; 18] = [
 
 /// A model, its program, and the rules of its lists.
 struct Risk {
-    plan: Plan,
+    plan: RiskPlan,
     rules: Rules,
     server_sees: &'static str,
     /// The fleet as a file, where it is none yet.

@@ -5,7 +5,7 @@ use hexperiment_scheme::options::{OptionError, Options};
 use hexperiment_task::Artefact;
 
 use crate::level::{LEVELS, Scores, decide, expected};
-use crate::plan::Plan;
+use crate::plan::RiskPlan;
 
 /// Which devices are listed, and how they are explained.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ impl Rules {
     }
 
     /// The files, of what was decrypted.
-    pub(crate) fn files(self, plan: &Plan, shares: &[Scores]) -> Vec<Artefact> {
+    pub(crate) fn files(self, plan: &RiskPlan, shares: &[Scores]) -> Vec<Artefact> {
         let rows: Vec<Listed> = shares
             .iter()
             .enumerate()
@@ -72,7 +72,7 @@ impl Rules {
     }
 
     /// The features that add most to a level's score, or take most from it.
-    fn reasons(self, plan: &Plan, device: usize, level: usize) -> String {
+    fn reasons(self, plan: &RiskPlan, device: usize, level: usize) -> String {
         let parts = plan.contributions.slice(ndarray::s![device, level, ..]);
         let mut order: Vec<usize> = (0..parts.len()).filter(|j| parts[*j] != 0.0).collect();
         order.sort_by(|a, b| parts[*b].abs().total_cmp(&parts[*a].abs()));
@@ -90,7 +90,7 @@ struct Listed {
     reasons: String,
 }
 
-fn file<'a>(plan: &Plan, name: String, rows: impl Iterator<Item = &'a Listed>) -> Artefact {
+fn file<'a>(plan: &RiskPlan, name: String, rows: impl Iterator<Item = &'a Listed>) -> Artefact {
     let lines = rows.map(|row| {
         format!(
             "{},{:.4},{},{}\n",

@@ -2,7 +2,7 @@
 
 use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue};
 use hexperiment_task::choices::Side;
-use hexperiment_task::linear_model::Settings;
+use hexperiment_task::linear_model::LinearModelSettings;
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::forest::Thresholds;
@@ -55,7 +55,7 @@ fn columns() -> Vec<OptionSpec> {
             .default(OptionValue::Text("2026-01-01".into())),
         OptionSpec::integer("scored", 0..=1_000_000, 0, "Encrypt and score only so many devices of the test part, the first; 0 for all. Training does not change."),
     ];
-    options.extend(Settings::specs(
+    options.extend(LinearModelSettings::specs(
         "Use so many features, best by ANOVA F on the training part; 0 for all.",
     ));
     options

@@ -4,7 +4,7 @@ use hexperiment_data::transform;
 use hexperiment_program::{Output, Program, ProgramBuilder, ValueId};
 use hexperiment_task::choices::Side;
 use hexperiment_task::encode::EncodedTable;
-use hexperiment_task::linear_model::{Features, Settings};
+use hexperiment_task::linear_model::{Features, LinearModelSettings};
 use hexperiment_task::metrics;
 use hexperiment_task::{InputTable, PrepareRequest, TaskError};
 use ndarray::{Array3, s};
@@ -33,7 +33,7 @@ pub(crate) enum Reading {
 
 /// A model, the program that evaluates it, and what its results are compared with.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct RiskPlan {
     pub(crate) program: Program,
     /// Tables that the client encrypts, one for each input.
     pub(crate) inputs: Vec<InputTable>,
@@ -71,7 +71,7 @@ impl<'a> Material<'a> {
             names,
             notes: of_columns,
         } = Devices::read(request.data, options)?;
-        let settings = Settings::read(options)?;
+        let settings = LinearModelSettings::read(options)?;
         let Features {
             mut table,
             mut notes,
@@ -132,7 +132,7 @@ impl<'a> Material<'a> {
     }
 }
 
-impl Plan {
+impl RiskPlan {
     pub(crate) fn new(request: PrepareRequest<'_>) -> Result<Self, TaskError> {
         let forest = request.options.choice::<Model>("model")? == Model::Forest;
         let thresholds: Thresholds = request.options.choice("thresholds")?;
@@ -333,7 +333,7 @@ impl Reading {
     }
 }
 
-impl Plan {
+impl RiskPlan {
     /// What clear shares become where only the level is decrypted.
     pub(crate) fn decided(&self) -> Vec<usize> {
         self.clear.iter().map(|shares| decide(*shares)).collect()

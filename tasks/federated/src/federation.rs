@@ -16,7 +16,7 @@ use crate::classes::Classes;
 use crate::local::{Parameters, Shard};
 use crate::model;
 use crate::privacy::Unit;
-use crate::settings::Settings;
+use crate::settings::FederationSettings;
 use crate::split::split_rows;
 use crate::update::{Updates, enough, schedule};
 
@@ -38,7 +38,7 @@ pub(crate) struct Baselines {
 
 /// A federation that is ready to run.
 pub(crate) struct Federation {
-    pub(crate) settings: Settings,
+    pub(crate) settings: FederationSettings,
     pub(crate) classes: Classes,
     pub(crate) shards: Vec<Shard>,
     pub(crate) updates: Updates,
@@ -73,7 +73,7 @@ fn features(request: PrepareRequest<'_>) -> Result<(Features, f64, [Array1<f64>;
         0.0 => f64::INFINITY,
         clip => clip,
     };
-    let settings = linear_model::Settings {
+    let settings = linear_model::LinearModelSettings {
         features: request.options.integer("features")? as usize,
         // Only updates are encrypted: nothing is moved into a feature's range.
         encoding: Encoding {
@@ -108,7 +108,7 @@ fn start(
 
 impl Federation {
     pub(crate) fn new(request: PrepareRequest<'_>) -> Result<Self, TaskError> {
-        let settings = Settings::read(request.options)?;
+        let settings = FederationSettings::read(request.options)?;
         let (features, clip, [target, truth]) = features(request)?;
         let classes = Classes::of(&target, &truth)?;
         if classes != Classes::Two && settings.local.positive_weight != 1.0 {

@@ -38,7 +38,7 @@ enum Counts {
 
 /// How a federation is set up.
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
+pub(crate) struct FederationSettings {
     pub(crate) clients: usize,
     pub(crate) rounds: usize,
     pub(crate) local: Local,
@@ -61,7 +61,7 @@ fn contradiction(what: &str, way_out: &str) -> TaskError {
     TaskError::Options(format!("{what}; {way_out}"))
 }
 
-impl Settings {
+impl FederationSettings {
     pub(crate) fn read(options: &Options) -> Result<Self, TaskError> {
         let number = |name: &str| match options.get(name) {
             Some(OptionValue::Number(x)) => Some(*x),
@@ -301,7 +301,7 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
             "Absolute error wanted on each parameter's weighted sum when all take part.",
         ),
     ]);
-    let shared = linear_model::Settings::specs(
+    let shared = linear_model::LinearModelSettings::specs(
         "Use so many features, best by ANOVA F on the training part; 0 for all.",
     );
     specs.extend(shared.into_iter().filter(|s| s.name != "range_margin"));

@@ -9,7 +9,7 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 
 use crate::local::{Local, Method, Parameters, Shard};
-use crate::settings::Settings;
+use crate::settings::FederationSettings;
 
 /// Noise further out is moved here: so many standard deviations, which a double precision
 /// generator does not reach (it ends at 8.6, as its uniform numbers have 53 bits).
@@ -24,7 +24,7 @@ const REACH: f64 = 10.0;
 /// Decentralized Data*, AISTATS 2017.
 #[derive(Clone, Debug)]
 pub(crate) struct Updates {
-    settings: Settings,
+    settings: FederationSettings,
     seed: u64,
     /// Share of the samples, by client.
     pub(crate) shares: Vec<f64>,
@@ -62,7 +62,7 @@ fn finite(parameters: &Parameters, what: impl Fn() -> String) -> Result<(), Task
 
 impl Updates {
     /// For clients with so many rows each.
-    pub(crate) fn new(settings: &Settings, rows: &[usize], seed: u64) -> Self {
+    pub(crate) fn new(settings: &FederationSettings, rows: &[usize], seed: u64) -> Self {
         let samples: usize = rows.iter().sum();
         let share = |n: &usize| {
             if settings.by_samples {
@@ -240,7 +240,7 @@ impl Updates {
 
 /// Who uploads in each round, by round and client. Only the seed decides: dropping out has nothing
 /// to do with the data.
-pub(crate) fn schedule(settings: &Settings, random: &mut ChaCha20Rng) -> Vec<Vec<bool>> {
+pub(crate) fn schedule(settings: &FederationSettings, random: &mut ChaCha20Rng) -> Vec<Vec<bool>> {
     use rand::Rng as _;
     let uploads = |random: &mut ChaCha20Rng| random.random::<f64>() >= settings.dropout;
     (0..settings.rounds)
@@ -249,7 +249,7 @@ pub(crate) fn schedule(settings: &Settings, random: &mut ChaCha20Rng) -> Vec<Vec
 }
 
 /// Whether a round with these uploads is aggregated.
-pub(crate) fn enough(settings: &Settings, present: &[bool]) -> bool {
+pub(crate) fn enough(settings: &FederationSettings, present: &[bool]) -> bool {
     present.iter().filter(|p| **p).count() >= settings.least
 }
 
@@ -278,7 +278,7 @@ mod tests {
         rows.iter().map(shard).collect()
     }
 
-    fn settings(given: &[(&str, OptionValue)]) -> Settings {
+    fn settings(given: &[(&str, OptionValue)]) -> FederationSettings {
         let text = |x: &str| OptionValue::Text(x.into());
         let fixed = [
             ("clients", OptionValue::Integer(4)),
@@ -287,7 +287,7 @@ mod tests {
         ];
         let given = fixed.iter().chain(given);
         let given = given.map(|(k, v)| ((*k).to_owned(), v.clone()));
-        Settings::read(&Options::with_defaults(&crate::settings::specs(), given)).unwrap()
+        FederationSettings::read(&Options::with_defaults(&crate::settings::specs(), given)).unwrap()
     }
 
     fn norm(vector: &[f64]) -> f64 {
@@ -379,7 +379,7 @@ mod tests {
         ];
         let given = given.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
         let options = Options::with_defaults(&crate::settings::specs(), given);
-        let updates = Updates::new(&Settings::read(&options).unwrap(), &ROWS, 1);
+        let updates = Updates::new(&FederationSettings::read(&options).unwrap(), &ROWS, 1);
         let start = Array2::zeros((1, 2));
         let apply = |share: f64| updates.apply(&start, &[0.5, 1.0, share], &[true; 4]);
         assert_eq!(apply(0.5).unwrap(), ndarray::array![[1.0, 2.0]]);

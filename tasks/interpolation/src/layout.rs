@@ -9,7 +9,7 @@ use ndarray::Array2;
 
 /// How results are computed, whatever the layout.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Settings {
+pub(crate) struct FillSettings {
     /// The error wanted on a filled value, in standard deviations.
     pub(crate) precision: f64,
     /// Weights are whole numbers and the client divides by their sum after decryption;
@@ -29,7 +29,7 @@ pub(crate) struct Place {
 
 /// A program, the tables that are its inputs, and where its results are: for each fill, in order.
 #[derive(Clone, Debug)]
-pub(crate) struct Layout {
+pub(crate) struct FillProgram {
     pub(crate) program: Program,
     pub(crate) inputs: Vec<InputTable>,
     pub(crate) places: Vec<Place>,
@@ -39,7 +39,7 @@ pub(crate) struct Layout {
     pub(crate) note: String,
 }
 
-impl Layout {
+impl FillProgram {
     /// One round: the client encrypts, the server evaluates, the client decrypts.
     pub(crate) fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
         Outcome::of_one_round_divided(session, &self.inputs, &self.divisors)
@@ -59,12 +59,12 @@ pub(crate) struct Draft {
     /// By output: what the client divides by, but where a place says otherwise.
     divisors: Vec<Array2<f64>>,
     bound: f64,
-    settings: Settings,
+    settings: FillSettings,
 }
 
 impl Draft {
     /// Of values between plus and minus `bound`.
-    pub(crate) fn new(bound: f64, settings: Settings) -> Self {
+    pub(crate) fn new(bound: f64, settings: FillSettings) -> Self {
         Self {
             builder: ProgramBuilder::new("interpolation"),
             inputs: Vec::new(),
@@ -143,14 +143,18 @@ impl Draft {
         }
     }
 
-    pub(crate) fn finish(mut self, places: Vec<Place>, note: String) -> Result<Layout, TaskError> {
+    pub(crate) fn finish(
+        mut self,
+        places: Vec<Place>,
+        note: String,
+    ) -> Result<FillProgram, TaskError> {
         for place in &places {
             self.divisors[place.output][[place.row, place.column]] = place.divisor;
         }
         if !self.settings.client_divides {
             self.divisors.clear();
         }
-        Ok(Layout {
+        Ok(FillProgram {
             divisors: self.divisors,
             program: self.builder.finish()?,
             inputs: self.inputs,

@@ -24,7 +24,7 @@ use hexperiment_task::session::Session;
 use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
-use crate::layout::{Layout, Settings};
+use crate::layout::{FillProgram, FillSettings};
 use crate::quality::Measure;
 use crate::series::Series;
 
@@ -74,7 +74,7 @@ impl Task for Interpolation {
                 OptionSpec::choice(
                     "mask",
                     Mask::Public,
-                    "Layout `steps`: whether the server is told where gaps are, or gets an \
+                    "FillProgram `steps`: whether the server is told where gaps are, or gets an \
                      encrypted bit beside each value, which takes products of ciphertexts.",
                 ),
                 OptionSpec::integer(
@@ -88,7 +88,7 @@ impl Task for Interpolation {
                     "segments",
                     0..=1_000_000,
                     0,
-                    "Layout `steps`: each series is cut into so many segments that lie beside each other in the \
+                    "FillProgram `steps`: each series is cut into so many segments that lie beside each other in the \
                      vectors; 0 for as many as make vectors of about 4096 elements, or of 8192 \
                      with an encrypted mask. More make \
                      fewer and longer vectors, and repeat more values where segments overlap.",
@@ -121,7 +121,7 @@ impl Task for Interpolation {
     fn prepare(&self, request: PrepareRequest<'_>) -> Result<Box<dyn Prepared>, TaskError> {
         let options = request.options;
         let series = Series::new(request.data, options.number("hidden_share")?, request.seed)?;
-        let settings = Settings {
+        let settings = FillSettings {
             precision: options.number("precision")?,
             client_divides: options.choice::<Side>("division")? == Side::Client,
         };
@@ -139,9 +139,9 @@ impl Task for Interpolation {
 /// The layout that the options ask for, and what it shows to the server.
 fn lay_out(
     series: &Series,
-    settings: Settings,
+    settings: FillSettings,
     options: &Options,
-) -> Result<(Layout, &'static str), TaskError> {
+) -> Result<(FillProgram, &'static str), TaskError> {
     let segments = options.integer("segments")? as usize;
     let longest = options.integer("longest_gap")? as usize;
     let pairs = options.choice::<Arrangement>("layout")? == Arrangement::Pairs;
@@ -189,10 +189,10 @@ const MASKED_SHOW: &str = "how many values may be missing in a row, not where an
 
 /// Series laid out, and what the results are measured by.
 struct Filling {
-    layout: Layout,
+    layout: FillProgram,
     server_sees: &'static str,
     measure: Measure,
-    settings: Settings,
+    settings: FillSettings,
     /// What a reader must know of columns that an outlier leaves nothing of.
     squeezed: Option<String>,
 }

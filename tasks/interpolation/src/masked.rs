@@ -15,7 +15,7 @@ use hexperiment_program::{Column, Input, Interval, Party, ValueId};
 use hexperiment_task::{InputTable, TaskError, vector_length};
 use ndarray::Array2;
 
-use crate::layout::{Draft, Layout, Place, Settings};
+use crate::layout::{Draft, FillProgram, FillSettings, Place};
 use crate::series::Series;
 use crate::steps::Segments;
 
@@ -25,10 +25,10 @@ pub(crate) const LONGEST: usize = 12;
 /// Lays series out; `longest` is the longest gap foreseen, 0 for the longest there is.
 pub(crate) fn lay_out(
     series: &Series,
-    settings: Settings,
+    settings: FillSettings,
     wanted: usize,
     longest: usize,
-) -> Result<Layout, TaskError> {
+) -> Result<FillProgram, TaskError> {
     let longest = foreseen(series, longest)?;
     let (rows, sensors) = series.table.dim();
     let segments = Segments::plain(rows, sensors, wanted, vector_length::FEW_PRODUCTS, longest);

@@ -11,7 +11,7 @@ use hexperiment_task::{InputTable, TaskError};
 use ndarray::Array2;
 
 use crate::gaps::Fill;
-use crate::layout::{Draft, Layout, Place, Settings};
+use crate::layout::{Draft, FillProgram, FillSettings, Place};
 use crate::series::Series;
 
 /// The earlier neighbour's weight and the later one's, without a common factor.
@@ -36,7 +36,7 @@ fn greatest_common_divisor(a: u32, b: u32) -> u32 {
 }
 
 /// Lays series out, the vectors with the smallest weights first.
-pub(crate) fn lay_out(series: &Series, settings: Settings) -> Result<Layout, TaskError> {
+pub(crate) fn lay_out(series: &Series, settings: FillSettings) -> Result<FillProgram, TaskError> {
     let mut groups: BTreeMap<Weights, Vec<(usize, [f64; 2])>> = BTreeMap::new();
     let mut count = 0;
     for (index, fill) in series.fills().enumerate() {

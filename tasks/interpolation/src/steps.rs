@@ -13,7 +13,7 @@ use hexperiment_task::{InputTable, TaskError, vector_length};
 use ndarray::Array2;
 
 use crate::gaps::Gap;
-use crate::layout::{Draft, Layout, Place, Settings};
+use crate::layout::{Draft, FillProgram, FillSettings, Place};
 use crate::series::Series;
 
 /// The segments of a table.
@@ -95,9 +95,9 @@ type Weights = BTreeMap<usize, Vec<f64>>;
 /// back.
 pub(crate) fn lay_out(
     series: &Series,
-    settings: Settings,
+    settings: FillSettings,
     wanted: usize,
-) -> Result<Layout, TaskError> {
+) -> Result<FillProgram, TaskError> {
     let segments = Segments::new(&series.table, &series.gaps, wanted);
     let length = series.table.ncols() * segments.count;
     let mut draft = Draft::new(series.bound(), settings);

@@ -1,4 +1,4 @@
-//! Linear regression. Inference: ordinary least squares in clear on the training part, or a model
+//! Linear regression. Inference: ordinary least squares in the clear on the training part, or a model
 //! that is loaded; the test samples are encrypted, predicted by the server and decrypted by the
 //! client. Training: the training part is encrypted, and the model is what is decrypted.
 
@@ -14,7 +14,7 @@ use hexperiment_task::choices::Mode;
 use hexperiment_task::encode::EncodedTable;
 use hexperiment_task::inventory;
 use hexperiment_task::ledger::Quality;
-use hexperiment_task::linear_model::{Features, OneRound, SavedModel, Settings};
+use hexperiment_task::linear_model::{Features, LinearModelSettings, OneRound, SavedModel};
 use hexperiment_task::metrics;
 use hexperiment_task::registry::TaskPlugin;
 use hexperiment_task::session::Session;
@@ -34,7 +34,7 @@ impl Task for LinearRegression {
             Mode::Inference,
             "What is encrypted: samples to predict, or rows to train on.",
         )];
-        options.extend(Settings::specs(
+        options.extend(LinearModelSettings::specs(
             "Use so many features, best by correlation on the training part; 0 for all.",
         ));
         options.push(OptionSpec::new(
@@ -54,9 +54,9 @@ impl Task for LinearRegression {
         TaskManifest {
             name: "linear-regression",
             doc: "Inference: predicts encrypted samples by ordinary least squares, without a \
-                  penalty, fitted in clear on the training part (linfa-linear); each feature is one \
+                  penalty, fitted in the clear on the training part (linfa-linear); each feature is one \
                   vector, the model is public to the server. Training: least squares from encrypted \
-                  rows and targets; predicts in clear; leaves `model.json` and `curve.csv`. \
+                  rows and targets; predicts in the clear; leaves `model.json` and `curve.csv`. \
                   Predictions are in the target's unit.",
             options,
             metrics,
@@ -69,7 +69,7 @@ impl Task for LinearRegression {
             return Ok(Box::new(training::Training::new(request)?));
         }
         let partition = request.data.partition()?;
-        let settings = Settings::read(options)?;
+        let settings = LinearModelSettings::read(options)?;
         let (table, fitted, mut notes) = match options.get("model") {
             Some(OptionValue::Text(path)) => load(Path::new(path), &partition, settings)?,
             _ => fit(&partition, settings)?,
@@ -109,8 +109,8 @@ impl Task for LinearRegression {
 
 type Ready = (EncodedTable, Fitted, Vec<String>);
 
-/// Fits in clear.
-fn fit(partition: &Partition, settings: Settings) -> Result<Ready, TaskError> {
+/// Fits in the clear.
+fn fit(partition: &Partition, settings: LinearModelSettings) -> Result<Ready, TaskError> {
     let Features { table, notes } =
         Features::prepare(partition, settings, transform::rank_by_correlation)?;
     let fitted = train::fit(&table.train, &partition.train.target, &table.columns)?;
@@ -118,7 +118,11 @@ fn fit(partition: &Partition, settings: Settings) -> Result<Ready, TaskError> {
 }
 
 /// Takes a model that an earlier run left; its columns and its clip hold.
-fn load(path: &Path, partition: &Partition, settings: Settings) -> Result<Ready, TaskError> {
+fn load(
+    path: &Path,
+    partition: &Partition,
+    settings: LinearModelSettings,
+) -> Result<Ready, TaskError> {
     let (saved, table) = SavedModel::load_for(path, partition, settings)?;
     let notes = table.notes.clone();
     let deviation = partition.train.target.std(0.0);

@@ -1,4 +1,4 @@
-//! Training in clear.
+//! Training in the clear.
 
 use linfa::prelude::*;
 use ndarray::{Array1, Array2};

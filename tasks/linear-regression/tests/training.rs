@@ -1,4 +1,4 @@
-//! Training under the plaintext scheme: both methods against least squares in clear, what they
+//! Training under the plaintext scheme: both methods against least squares in the clear, what they
 //! leave, and what bad options lead to.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]

@@ -9,7 +9,8 @@ use hexperiment_task::choices::ClassWeight;
 use hexperiment_task::encode::EncodedTable;
 use hexperiment_task::ledger::Quality;
 use hexperiment_task::linear_model::{
-    Features, LinearModel, LogisticTraining, OneRound, SavedModel, Settings, check_binary, sigmoid,
+    Features, LinearModel, LinearModelSettings, LogisticTraining, OneRound, SavedModel,
+    check_binary, sigmoid,
 };
 use hexperiment_task::metrics;
 use hexperiment_task::session::Session;
@@ -61,7 +62,7 @@ impl Inference {
         let partition = request.data.partition()?;
         check_binary(&partition.train.target, "training")?;
         check_binary(&partition.test.target, "test")?;
-        let settings = Settings::read(options)?;
+        let settings = LinearModelSettings::read(options)?;
         let (table, model, mut notes) = match options.get("model") {
             Some(OptionValue::Text(path)) => load(Path::new(path), &partition, settings)?,
             _ => train(options, &partition, settings)?,
@@ -104,8 +105,12 @@ impl Inference {
 
 type Ready = (EncodedTable, LinearModel, Vec<String>);
 
-/// Trains in clear.
-fn train(options: &Options, partition: &Partition, settings: Settings) -> Result<Ready, TaskError> {
+/// Trains in the clear.
+fn train(
+    options: &Options,
+    partition: &Partition,
+    settings: LinearModelSettings,
+) -> Result<Ready, TaskError> {
     let Features { table, mut notes } =
         Features::prepare(partition, settings, transform::rank_by_f)?;
     let training = LogisticTraining {
@@ -119,7 +124,11 @@ fn train(options: &Options, partition: &Partition, settings: Settings) -> Result
 }
 
 /// Takes a model that an earlier run left; its columns and its clip hold, its threshold does not.
-fn load(path: &Path, partition: &Partition, settings: Settings) -> Result<Ready, TaskError> {
+fn load(
+    path: &Path,
+    partition: &Partition,
+    settings: LinearModelSettings,
+) -> Result<Ready, TaskError> {
     let (saved, table) = SavedModel::load_for(path, partition, settings)?;
     let notes = table.notes.clone();
     Ok((table, saved.model(), notes))

@@ -1,4 +1,4 @@
-//! Logistic regression. Inference: the model is trained in clear on the training part, or loaded;
+//! Logistic regression. Inference: the model is trained in the clear on the training part, or loaded;
 //! the test samples are encrypted, scored by the server and decrypted by the client. Training: the
 //! training part is encrypted, and the model is what is decrypted.
 
@@ -9,7 +9,7 @@ mod training;
 use hexperiment_scheme::options::{OptionKind, OptionSpec};
 use hexperiment_task::choices::{ClassWeight, Mode};
 use hexperiment_task::inventory;
-use hexperiment_task::linear_model::Settings;
+use hexperiment_task::linear_model::LinearModelSettings;
 use hexperiment_task::metrics;
 use hexperiment_task::registry::TaskPlugin;
 use hexperiment_task::{PrepareRequest, Prepared, Task, TaskError, TaskManifest};
@@ -48,7 +48,7 @@ impl Task for LogisticRegression {
                 "max_iterations",
                 1..=100_000,
                 500,
-                "Iterations of the trainer in clear: of the model, or of the one that training under \
+                "Iterations of the trainer in the clear: of the model, or of the one that training under \
                  encryption is compared with.",
             ),
             OptionSpec::new(
@@ -73,7 +73,7 @@ impl Task for LogisticRegression {
                 "In place of `threshold`: the share of the training rows to be called positive, which sets the threshold.",
             ),
         ];
-        options.extend(Settings::specs(
+        options.extend(LinearModelSettings::specs(
             "Use so many features, best by ANOVA F on the training part; 0 for all.",
         ));
         options.extend(training::specs());
@@ -90,7 +90,7 @@ impl Task for LogisticRegression {
             doc: "Inference: scores encrypted samples by a logistic regression that was trained in \
                   clear on the training part (linfa-logistic); each feature is one vector, the \
                   model is public to the server. Training: finds the weights from encrypted rows \
-                  and labels; scores in clear; leaves `model.json` and `curve.csv`.",
+                  and labels; scores in the clear; leaves `model.json` and `curve.csv`.",
             options,
             metrics,
         }

@@ -1,4 +1,4 @@
-//! Training under the plaintext scheme: every method against the same algorithm in clear, what it
+//! Training under the plaintext scheme: every method against the same algorithm in the clear, what it
 //! leaves, and what bad options lead to.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
@@ -95,8 +95,8 @@ fn run_on(
     })
 }
 
-/// Each way of training is the same algorithm in clear, to rounding, and nearly as good as the
-/// trainer in clear.
+/// Each way of training is the same algorithm in the clear, to rounding, and nearly as good as the
+/// trainer in the clear.
 #[track_caller]
 fn check(given: &[(&str, OptionValue)], rounds: u32, decrypted_midway: u32) {
     let run = run(&data(300), &options(given)).unwrap();

@@ -1,4 +1,4 @@
-//! Files for the eye: each image pooled under encryption, pooled in clear, and how they differ.
+//! Files for the eye: each image pooled under encryption, pooled in the clear, and how they differ.
 //!
 //! Levels are rounded to whole ones. In a difference, whose file is called `-x32`, 128 stands for
 //! equal, and 32 more or less for each grey level by which a pixel is too bright or too dark: an

@@ -88,7 +88,7 @@ impl Pooling {
 
 /// A program, the table that is its input, and where its results are.
 #[derive(Clone, Debug)]
-pub(crate) struct Layout {
+pub(crate) struct PoolProgram {
     pub(crate) program: Program,
     pub(crate) table: InputTable,
     /// The element of each result, in the order of pictures' planes, rows, columns.
@@ -98,7 +98,7 @@ pub(crate) struct Layout {
     pub(crate) note: String,
 }
 
-impl Layout {
+impl PoolProgram {
     /// One round; what comes back is in grey levels, whoever divides.
     pub(crate) fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
         let tables = std::slice::from_ref(&self.table);
@@ -184,14 +184,14 @@ impl Draft {
         results: ValueId,
         places: Vec<usize>,
         note: String,
-    ) -> Result<Layout, TaskError> {
+    ) -> Result<PoolProgram, TaskError> {
         let divisor = self.pooling.divisor();
         self.builder.output(Output {
             name: "pooled".into(),
             values: vec![results],
             precision: self.pooling.precision * divisor,
         })?;
-        Ok(Layout {
+        Ok(PoolProgram {
             program: self.builder.finish()?,
             table: InputTable::new(
                 self.table,

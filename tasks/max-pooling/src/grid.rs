@@ -11,11 +11,11 @@ use hexperiment_program::ValueId;
 use hexperiment_task::{TaskError, vector_length};
 use ndarray::Array2;
 
-use crate::draft::{Deep, Draft, Layout, Method, Pooling};
+use crate::draft::{Deep, Draft, Method, PoolProgram, Pooling};
 use crate::pictures::Pictures;
 
 /// Lays pictures out; each is as large as a window at least.
-pub(crate) fn lay_out(pictures: &Pictures, pooling: Pooling) -> Result<Layout, TaskError> {
+pub(crate) fn lay_out(pictures: &Pictures, pooling: Pooling) -> Result<PoolProgram, TaskError> {
     let (window, stride) = (pooling.window, pooling.stride);
     let planes = &pictures.planes;
     // Elements beyond the last window that it reaches into.

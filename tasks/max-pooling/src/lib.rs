@@ -24,7 +24,7 @@ use hexperiment_task::{
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::artefacts::Gallery;
-use crate::draft::{Layout, Method, Pooling};
+use crate::draft::{Method, PoolProgram, Pooling};
 use crate::pictures::Pictures;
 use crate::quality::Measure;
 
@@ -62,7 +62,7 @@ impl Task for MaxPooling {
                   is split off; alpha is left out, 16 bits become 8. Errors are in grey levels of \
                   0 to 255, `exact_share` is of those below one half, `psnr` in decibels; a \
                   sample is a pooled pixel with all its colours. Leaves each image as pooled, as \
-                  pooled in clear, and their difference: 128 where they are equal, 32 more or \
+                  pooled in the clear, and their difference: 128 where they are equal, 32 more or \
                   less for each grey level.",
             options: options(),
             metrics: quality::METRICS.to_vec(),
@@ -178,7 +178,7 @@ fn crop(options: &Options) -> Result<Option<(usize, usize)>, TaskError> {
 
 /// Images laid out, and what the results are measured by.
 struct Pooled {
-    layout: Layout,
+    layout: PoolProgram,
     measure: Measure,
     gallery: Gallery,
     pooling: Pooling,

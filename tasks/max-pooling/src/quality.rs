@@ -1,4 +1,4 @@
-//! How well windows were pooled: beside pooling in clear, in grey levels.
+//! How well windows were pooled: beside pooling in the clear, in grey levels.
 
 use hexperiment_task::ledger::{Metric, Quality};
 use ndarray::s;
@@ -61,7 +61,7 @@ impl Measure {
         self.pixels
     }
 
-    /// Pooled in clear: planes, rows, columns, one picture after the other.
+    /// Pooled in the clear: planes, rows, columns, one picture after the other.
     pub(crate) fn clear(&self) -> &[f64] {
         &self.clear
     }
@@ -88,7 +88,7 @@ impl Measure {
             metric("psnr", psnr, f64::INFINITY),
         ];
         if self.method == Method::Max {
-            // The maximum in clear is the brightest pixel of the window.
+            // The maximum in the clear is the brightest pixel of the window.
             let inverted = share(&|e| e.is_nan() || e < -self.tolerance);
             metrics.push(metric("inverted", inverted, 0.0));
         }

@@ -5,11 +5,11 @@
 use hexperiment_task::TaskError;
 use ndarray::Array2;
 
-use crate::draft::{Draft, Layout, Method, Pooling};
+use crate::draft::{Draft, Method, PoolProgram, Pooling};
 use crate::pictures::Pictures;
 
 /// Lays pictures out; each is as large as a window at least.
-pub(crate) fn lay_out(pictures: &Pictures, pooling: Pooling) -> Result<Layout, TaskError> {
+pub(crate) fn lay_out(pictures: &Pictures, pooling: Pooling) -> Result<PoolProgram, TaskError> {
     let (window, stride) = (pooling.window, pooling.stride);
     let mut corners = Vec::new();
     for (plane, pixels) in pictures.planes.iter().enumerate() {

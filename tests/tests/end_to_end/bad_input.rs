@@ -349,6 +349,6 @@ fn training() {
     bad("folds = 1", &["`folds = 1`", "expected 0, or 2 or more"]);
     bad(
         "learning_rate = 90",
-        &["the descent in clear diverges", "lower `learning_rate`"],
+        &["the descent in the clear diverges", "lower `learning_rate`"],
     );
 }

@@ -188,7 +188,7 @@ fn check(name: &str, change: impl Fn(&mut Table)) {
     }
 }
 
-/// Every cell that is well leaves a pooled image, that in clear, and their difference.
+/// Every cell that is well leaves a pooled image, that in the clear, and their difference.
 #[track_caller]
 fn check_images(artefacts: &Path, cells: usize) {
     let folders: Vec<_> = fs::read_dir(artefacts).unwrap().flatten().collect();

@@ -1,4 +1,4 @@
-//! A run in clear, held against what it gave before. Seeds decide all but times and memory.
+//! A run in the clear, held against what it gave before. Seeds decide all but times and memory.
 //!
 //! To accept a change, set `HEXPERIMENT_BLESS=1`, run the test, and read the difference before it
 //! is committed.

@@ -307,7 +307,7 @@ fn only_its_own_run_goes_on() {
     place.write("e.toml", &cells);
     call(&place, &["run", "e.toml", "--resume", "--only", "waits"]).ends_with(2);
     assert_eq!(fs::read(&records).unwrap(), before);
-    // The way out that it names works.
+    // The help that it gives works.
     let copy = place.latest().0.join("experiment.toml");
     call(&place, &["run", copy.to_str().unwrap(), "--resume"]).ends_with(0);
     assert_eq!(place.latest().repetitions().len(), 3 * REPETITIONS);

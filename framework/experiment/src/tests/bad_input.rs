@@ -1,5 +1,5 @@
 //! Files that cannot be run: each error names the file, the line, what was found, what was
-//! expected and a way out.
+//! expected and what to do.
 
 use super::{ABOUT, SCHEME, TASK, parse, refused, sound};
 use crate::Experiment;

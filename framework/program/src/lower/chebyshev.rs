@@ -12,7 +12,7 @@
 
 use super::super::{Interval, Op, Polynomial, ProgramError, Public, ValueId};
 use super::emit::Emitter;
-use super::halving::{Node, Plan};
+use super::halving::{HalvingSteps, Node};
 
 /// `[-1, 1]` with room for rounding.
 pub(super) const UNIT: Interval = Interval {
@@ -41,7 +41,7 @@ pub(super) fn products(degree: usize) -> usize {
     let odd: Vec<f64> = (0..=degree)
         .map(|k| if k % 2 == 1 { 1.0 / k as f64 } else { 0.0 })
         .collect();
-    Plan::of(&odd).products()
+    HalvingSteps::of(&odd).products()
 }
 
 /// Emits `polynomial` of `value`, whose result is known to lie in `known`.
@@ -62,7 +62,7 @@ pub(super) fn emit<S: Sink>(
         return sink.sink(Op::Constant(vec![coefficients[0]; length].into()), known);
     }
     let unit = normalise(sink, value, polynomial.domain())?;
-    let plan = Plan::of(coefficients);
+    let plan = HalvingSteps::of(coefficients);
     let last = plan.nodes().len() - 1;
     let mut values = vec![unit];
     for (i, node) in plan.nodes().iter().enumerate().skip(1) {

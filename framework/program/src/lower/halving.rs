@@ -25,7 +25,7 @@ pub(super) enum Node {
 
 /// The steps of one polynomial in the least depth.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
+pub(super) struct HalvingSteps {
     nodes: Vec<Node>,
     basis: HashMap<usize, usize>,
     /// Parts of a lesser degree may be one sum of `T_j`.
@@ -40,7 +40,7 @@ enum Part {
     Number(f64),
 }
 
-impl Plan {
+impl HalvingSteps {
     /// The steps with the fewest products, for `coefficients` of `T_0, T_1, ...`, of which the
     /// last is not 0 and not the only one.
     pub(super) fn of(coefficients: &[f64]) -> Self {
@@ -173,7 +173,7 @@ fn depth(n: usize) -> u32 {
 mod tests {
     use super::*;
 
-    impl Plan {
+    impl HalvingSteps {
         fn levels(&self) -> Vec<u32> {
             let mut levels = vec![0];
             for node in &self.nodes[1..] {
@@ -198,7 +198,7 @@ mod tests {
 
     #[track_caller]
     fn check(coefficients: &[f64], products: usize) {
-        let plan = Plan::of(coefficients);
+        let plan = HalvingSteps::of(coefficients);
         let degree = degree(coefficients);
         assert_eq!(plan.products(), products, "degree {degree}: {plan:?}");
         assert_eq!(plan.levels().last(), Some(&depth(degree + 1)), "{degree}");

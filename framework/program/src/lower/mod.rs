@@ -104,7 +104,7 @@ impl Lowered {
         &self.notes
     }
 
-    /// The server's outputs in clear, without noise or quantisation.
+    /// The server's outputs in the clear, without noise or quantisation.
     pub fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, ProgramError> {
         self.program.interpret_any(inputs)
     }

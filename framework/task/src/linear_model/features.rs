@@ -9,14 +9,14 @@ use hexperiment_scheme::options::{OptionError, OptionSpec, Options};
 
 /// The options that every task around a linear model has.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
+pub struct LinearModelSettings {
     /// How many features are selected; 0 for all.
     pub features: usize,
     /// How values are brought into a public range.
     pub encoding: Encoding,
 }
 
-impl Settings {
+impl LinearModelSettings {
     /// Their descriptions; `ranking` says by what features are ranked.
     pub fn specs(ranking: &'static str) -> Vec<OptionSpec> {
         vec![
@@ -26,7 +26,7 @@ impl Settings {
                 0.5..=1e6,
                 5.0,
                 "Values further than so many standard deviations from the training mean are moved \
-                 there, in clear too, so that an outlier neither pulls at the weights nor widens \
+                 there, in the clear too, so that an outlier neither pulls at the weights nor widens \
                  the ranges behind it; 0 to leave them.",
             ),
             OptionSpec::number(
@@ -70,7 +70,7 @@ impl Features {
     /// Fails where fewer are left than wanted, or where one chosen has gaps.
     pub fn prepare(
         partition: &Partition,
-        settings: Settings,
+        settings: LinearModelSettings,
         ranking: Ranking,
     ) -> Result<Self, TaskError> {
         let constant = constant_columns(partition);
@@ -144,7 +144,7 @@ mod tests {
 
     #[track_caller]
     fn check(features: Array2<f64>, wanted: usize, expect: Result<(&[&str], &str), &str>) {
-        let settings = Settings {
+        let settings = LinearModelSettings {
             features: wanted,
             encoding: Encoding {
                 clip: 5.0,

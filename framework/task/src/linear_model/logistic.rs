@@ -1,4 +1,4 @@
-//! Logistic regression, trained in clear.
+//! Logistic regression, trained in the clear.
 
 use linfa::prelude::*;
 use linfa_linalg::cholesky::SolveCInplace as _;

@@ -1,7 +1,7 @@
 //! Linear models: what the tasks share whose server computes a weighted sum of encrypted
 //! features. Which features, in which unit and range ([`Features`]); the weights and their part
 //! of the program ([`LinearModel`]); the protocol of one round ([`OneRound`]); how the weights of a
-//! logistic regression are found in clear ([`LogisticTraining`]) or under encryption
+//! logistic regression are found in the clear ([`LogisticTraining`]) or under encryption
 //! ([`training`]); and a model in a file ([`SavedModel`]).
 //!
 //! What follows the sum and how the result is scored is the task's.
@@ -13,7 +13,7 @@ mod protocol;
 mod saved;
 pub mod training;
 
-pub use features::{Features, Ranking, Settings};
+pub use features::{Features, LinearModelSettings, Ranking};
 pub use logistic::{LogisticTraining, Trained, check_binary, sigmoid, solve};
 pub use model::LinearModel;
 pub use protocol::OneRound;

@@ -14,7 +14,7 @@ pub struct LinearModel {
 }
 
 impl LinearModel {
-    /// The scores of a table's rows, in clear.
+    /// The scores of a table's rows, in the clear.
     pub fn scores(&self, table: &Array2<f64>) -> Array1<f64> {
         table.dot(&self.weights) + self.intercept
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 
-use super::{LinearModel, Settings};
+use super::{LinearModel, LinearModelSettings};
 use crate::TaskError;
 use crate::encode::EncodedTable;
 use hexperiment_data::Partition;
@@ -155,7 +155,7 @@ impl SavedModel {
     pub fn load_for(
         path: &Path,
         partition: &Partition,
-        settings: Settings,
+        settings: LinearModelSettings,
     ) -> Result<(Self, EncodedTable), TaskError> {
         if settings.features > 0 {
             return Err(TaskError::Options(format!(
@@ -250,7 +250,7 @@ impl SavedModel {
         }
         if far > 0 {
             table.notes.push(format!(
-                "beyond the saved model's clip, and moved there, in clear too: {far} of {} test \
+                "beyond the saved model's clip, and moved there, in the clear too: {far} of {} test \
                  values",
                 table.test.len()
             ));

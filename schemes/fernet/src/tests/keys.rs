@@ -23,7 +23,7 @@ fn the_server_is_given_the_secret_key() {
     let sealed = keys.encryptor.encrypt(input, table.view()).unwrap();
     let tokens = sealed.downcast::<Tokens>().unwrap();
     let held = crate::layout::Held::Input(0);
-    let layout = crate::layout::Layout::of(&program(3, 2), held, crate::layout::Per::Row);
+    let layout = crate::layout::TokenShape::of(&program(3, 2), held, crate::layout::Per::Row);
     assert_eq!(tokens.open(&key, held, layout.unwrap()).unwrap(), table);
 }
 

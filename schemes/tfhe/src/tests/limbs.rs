@@ -1,4 +1,4 @@
-//! Maxima, choices and magnitudes of whole numbers: exact in clear for programs of all kinds, and
+//! Maxima, choices and magnitudes of whole numbers: exact in the clear for programs of all kinds, and
 //! encrypted at the ends of ranges.
 
 use hexperiment_program::lower::lower;
@@ -46,7 +46,7 @@ fn wholes(length: usize, ranges: &[(f64, f64)], seed: usize) -> Array2<f64> {
     })
 }
 
-/// In clear, against the oracle: equal, and not touched by noise.
+/// In the clear, against the oracle: equal, and not touched by noise.
 #[track_caller]
 fn exact(
     name: &str,

@@ -1,4 +1,4 @@
-//! Random programs in clear: what plans say of their rounding against the oracle.
+//! Random programs in the clear: what plans say of their rounding against the oracle.
 
 use hexperiment_program::lower::lower;
 use hexperiment_program::{

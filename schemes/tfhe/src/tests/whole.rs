@@ -1,4 +1,4 @@
-//! Random programs of maxima, choices, magnitudes and comparisons of whole numbers: many in clear,
+//! Random programs of maxima, choices, magnitudes and comparisons of whole numbers: many in the clear,
 //! a few encrypted, all against the oracle.
 
 use std::collections::BTreeMap;

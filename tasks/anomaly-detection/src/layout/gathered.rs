@@ -10,13 +10,13 @@ use hexperiment_program::{Input, Party, ProgramBuilder, Public};
 use hexperiment_task::{InputTable, TaskError};
 use ndarray::Array2;
 
-use super::{Layout, Wanted};
+use super::{ScoreProgram, Wanted};
 
 /// Sensor, and a neighbour's weight over the sum of the weights; two neighbours of a row with the
 /// same weight are told apart by the last number. A value that is there has weight 1 : 1.
 type Key = (usize, (u32, u32), usize);
 
-pub(crate) fn lay_out(wanted: &Wanted<'_>) -> Result<Layout, TaskError> {
+pub(crate) fn lay_out(wanted: &Wanted<'_>) -> Result<ScoreProgram, TaskError> {
     let series = wanted.series;
     let mut builder = ProgramBuilder::new("anomaly detection");
     let mut inputs = Vec::new();
@@ -99,7 +99,7 @@ pub(crate) fn lay_out(wanted: &Wanted<'_>) -> Result<Layout, TaskError> {
         series.names.len(),
         wanted.rows()
     );
-    Ok(Layout {
+    Ok(ScoreProgram {
         program: builder.finish()?,
         inputs,
         places,

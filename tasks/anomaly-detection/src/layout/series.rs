@@ -10,9 +10,9 @@ use hexperiment_program::{Input, Party, ProgramBuilder, Public, ValueId};
 use hexperiment_task::{InputTable, TaskError};
 use ndarray::{Array2, s};
 
-use super::{Layout, Wanted};
+use super::{ScoreProgram, Wanted};
 
-pub(crate) fn lay_out(wanted: &Wanted<'_>) -> Result<Layout, TaskError> {
+pub(crate) fn lay_out(wanted: &Wanted<'_>) -> Result<ScoreProgram, TaskError> {
     let series = wanted.series;
     let (rows, sensors) = series.sent.dim();
     // Schemes rotate vectors of a power of two. What is added is 0 and stays unread.
@@ -51,7 +51,7 @@ pub(crate) fn lay_out(wanted: &Wanted<'_>) -> Result<Layout, TaskError> {
         sum = builder.add(sum, moved)?;
     }
     wanted.output(&mut builder, "margin", sum)?;
-    Ok(Layout {
+    Ok(ScoreProgram {
         program: builder.finish()?,
         inputs: vec![InputTable::new(
             sent,

@@ -81,7 +81,7 @@ impl Descent {
             .collect()
     }
 
-    /// The weights after each iteration, from the moments in clear.
+    /// The weights after each iteration, from the moments in the clear.
     pub(super) fn in_clear(&self, moments: &Array2<f64>) -> Result<Vec<Array1<f64>>, TaskError> {
         let n = self.weights;
         let (gram, right) = (moments.slice(s![..n, ..n]), moments.slice(s![..n, n]));
@@ -91,7 +91,7 @@ impl Descent {
             w = &w + &((&right - &gram.dot(&w)) * self.rate);
             if let Some(large) = w.iter().find(|w| w.is_nan() || w.abs() > LARGEST_WEIGHT) {
                 return Err(TaskError::Options(format!(
-                    "after {} iterations in clear a standardised weight is {large:.1}, expected at \
+                    "after {} iterations in the clear a standardised weight is {large:.1}, expected at \
                      most {LARGEST_WEIGHT}: the descent diverges; lower `learning_rate`, now {}",
                     t + 1,
                     self.rate

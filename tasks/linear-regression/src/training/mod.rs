@@ -13,7 +13,7 @@ use hexperiment_program::Program;
 use hexperiment_scheme::options::OptionSpec;
 use hexperiment_task::ledger::Quality;
 use hexperiment_task::linear_model::training::{most_that_fit, scored_in_the_clear};
-use hexperiment_task::linear_model::{Features, Settings};
+use hexperiment_task::linear_model::{Features, LinearModelSettings};
 use hexperiment_task::metrics;
 use hexperiment_task::session::Session;
 use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError, vector_length};
@@ -77,7 +77,7 @@ impl Training {
     pub(crate) fn new(request: PrepareRequest<'_>) -> Result<Self, TaskError> {
         let options = request.options;
         let partition = request.data.partition()?;
-        let settings = Settings::read(options)?;
+        let settings = LinearModelSettings::read(options)?;
         let Features { table, mut notes } =
             Features::prepare(&partition, settings, transform::rank_by_correlation)?;
         let targets = &partition.train.target;

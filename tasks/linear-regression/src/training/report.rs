@@ -29,9 +29,9 @@ pub(super) struct Results {
     /// Of the training targets.
     pub(super) mean: f64,
     pub(super) deviation: f64,
-    /// Least squares in clear, standardised, the intercept last.
+    /// Least squares in the clear, standardised, the intercept last.
     pub(super) least_squares: Array1<f64>,
-    /// After each step of the same algorithm in clear.
+    /// After each step of the same algorithm in the clear.
     pub(super) clear: Vec<Array1<f64>>,
     pub(super) notes: Vec<String>,
 }
@@ -57,7 +57,7 @@ impl Results {
         r2.map_or(f64::NAN, |m| m.value)
     }
 
-    /// The largest difference to least squares in clear, as a share of its largest weight.
+    /// The largest difference to least squares in the clear, as a share of its largest weight.
     fn coefficient_error(&self, weights: &Array1<f64>) -> f64 {
         let most = |x: &Array1<f64>| x.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
         most(&(weights - &self.least_squares)) / most(&self.least_squares).max(1e-12)

@@ -1,4 +1,4 @@
-//! What the server is asked to compute, and the same in clear.
+//! What the server is asked to compute, and the same in the clear.
 
 use hexperiment_program::{
     Column, Input, Interval, Output, Party, Program, ProgramBuilder, ProgramError, ValueId,
@@ -28,7 +28,7 @@ pub(super) enum Method {
     Gram(Flat),
     /// Adds the moments of so many parties.
     Parties(usize),
-    /// Descends.
+    /// Gradient descent.
     Gradient(Descent),
 }
 
@@ -95,7 +95,7 @@ impl Method {
         }
         if parties > 0 {
             notes.push(format!(
-                "{parties} parties hold the rows and compute their moments in clear; the server \
+                "{parties} parties hold the rows and compute their moments in the clear; the server \
                  only adds them, and the key owner solves; all know the means and deviations of \
                  features and target"
             ));
@@ -187,7 +187,7 @@ impl Statement {
         Ok(sum)
     }
 
-    /// The weights after each step of the same algorithm in clear.
+    /// The weights after each step of the same algorithm in the clear.
     pub(super) fn in_clear(&self, design: &Array2<f64>) -> Result<Vec<Array1<f64>>, TaskError> {
         let moments = design.t().dot(design);
         match &self.method {

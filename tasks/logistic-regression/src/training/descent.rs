@@ -1,4 +1,4 @@
-//! Accelerated gradient descent in clear: the same steps that are taken under encryption.
+//! Accelerated gradient descent in the clear: the same steps that are taken under encryption.
 
 use hexperiment_task::TaskError;
 use ndarray::{Array1, Array2};
@@ -144,7 +144,7 @@ impl SignedRows {
         Ok(path)
     }
 
-    /// Descends.
+    /// Gradient descent by a schedule: the weights after each step.
     pub(crate) fn descend(&self, schedule: &Schedule, sigmoid: &dyn Fn(f64) -> f64) -> Path {
         let mut v = Array1::zeros(self.rows.ncols());
         let mut last = v.clone();
@@ -187,7 +187,7 @@ mod tests {
         );
     }
 
-    /// After many steps it is where the trainer in clear is.
+    /// After many steps it is where the trainer in the clear is.
     #[test]
     fn descent_converges() {
         let features = Array2::from_shape_fn((120, 2), |(i, j)| {

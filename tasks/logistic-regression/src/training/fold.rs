@@ -1,4 +1,4 @@
-//! A training part and a test part, and what training in clear makes of them.
+//! A training part and a test part, and what training in the clear makes of them.
 
 use hexperiment_data::folds::{self, TooFewRows};
 use hexperiment_data::{Dataset, transform};
@@ -12,7 +12,7 @@ use ndarray::{Array1, s};
 
 use super::descent::{LARGEST_WEIGHT, Path, Schedule, SignedRows};
 use super::hessian;
-use super::settings::Settings;
+use super::settings::TrainingSettings;
 
 /// One training part with its test part.
 #[derive(Clone, Debug)]
@@ -23,9 +23,9 @@ pub(crate) struct Fold {
     pub(crate) labels: Array1<f64>,
     /// Of the test part.
     pub(crate) truth: Array1<f64>,
-    /// Trained in clear to the end.
+    /// Trained in the clear to the end.
     pub(crate) converged: LinearModel,
-    /// Weights after each step of the same algorithm in clear; the intercept last.
+    /// Weights after each step of the same algorithm in the clear; the intercept last.
     pub(crate) clear: Vec<Array1<f64>>,
     /// The same with the exact sigmoid.
     pub(crate) exact: Vec<Array1<f64>>,
@@ -43,7 +43,7 @@ pub(crate) fn model(weights: &Array1<f64>) -> LinearModel {
 /// The folds, or the data's own two parts; and what a reader must know.
 pub(crate) fn prepare(
     request: PrepareRequest<'_>,
-    settings: &Settings,
+    settings: &TrainingSettings,
 ) -> Result<(Vec<Fold>, Vec<String>), TaskError> {
     let mut parts = Vec::new();
     if settings.folds == 0 {
@@ -108,7 +108,7 @@ fn deal(data: &Dataset, count: usize, seed: u64) -> Result<Vec<Dataset>, TaskErr
 }
 
 impl Fold {
-    fn new(data: &Dataset, settings: &Settings) -> Result<(Self, Vec<String>), TaskError> {
+    fn new(data: &Dataset, settings: &TrainingSettings) -> Result<(Self, Vec<String>), TaskError> {
         let partition = data.partition()?;
         let (labels, truth) = (
             partition.train.target.clone(),
@@ -143,7 +143,7 @@ impl Fold {
         Ok((fold, notes))
     }
 
-    /// Descends in clear, with the polynomial and with the exact sigmoid.
+    /// Descends in the clear, with the polynomial and with the exact sigmoid.
     pub(crate) fn descend(
         &mut self,
         schedule: &Schedule,
@@ -156,7 +156,7 @@ impl Fold {
         Ok(())
     }
 
-    /// Takes Newton steps in clear, all but the first by the polynomial; without one there is one.
+    /// Takes Newton steps in the clear, all but the first by the polynomial; without one there is one.
     pub(crate) fn newton(
         &mut self,
         steps: usize,
@@ -207,7 +207,7 @@ fn within(path: &Path, stand_in: &OddSigmoid) -> Result<(), TaskError> {
     }
     if path.largest_weight.is_nan() || path.largest_weight > LARGEST_WEIGHT {
         return Err(TaskError::Options(format!(
-            "in clear a weight reaches {:.1}, expected at most {LARGEST_WEIGHT}; lower \
+            "in the clear a weight reaches {:.1}, expected at most {LARGEST_WEIGHT}; lower \
              `learning_rate` or `iterations`, or raise `alpha`",
             path.largest_weight
         )));
@@ -233,7 +233,7 @@ pub(crate) fn rehearse(folds: &[Fold], schedule: &Schedule) -> Result<f64, TaskE
     let sane = 100.0;
     if largest.is_nan() || largest > sane {
         return Err(TaskError::Options(format!(
-            "the descent in clear diverges: inner products of rows and weights reach {largest:.1}; \
+            "the descent in the clear diverges: inner products of rows and weights reach {largest:.1}; \
              lower `learning_rate`, now {}",
             schedule.rate
         )));

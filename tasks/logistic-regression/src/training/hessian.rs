@@ -30,7 +30,7 @@ pub(crate) const ORDER: Order = Order::Columns;
 pub(crate) enum Moment {
     /// The server, encrypted rows of at most this magnitude.
     Server { flat: Flat, largest: f64 },
-    /// Each of so many parties, its own rows in clear; the server adds.
+    /// Each of so many parties, its own rows in the clear; the server adds.
     Parties(usize),
 }
 

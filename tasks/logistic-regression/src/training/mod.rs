@@ -23,23 +23,23 @@ pub(crate) use report::MORE_METRICS;
 pub(crate) use settings::specs;
 
 use fold::Fold;
-use plan::Plan;
-use settings::Settings;
+use plan::TrainingPlan;
+use settings::TrainingSettings;
 
 /// Training on one or more folds.
 pub(crate) struct Training {
-    plan: Plan,
+    plan: TrainingPlan,
     program: Program,
     folds: Vec<Fold>,
-    settings: Settings,
+    settings: TrainingSettings,
     notes: Vec<String>,
 }
 
 impl Training {
     pub(crate) fn new(request: PrepareRequest<'_>) -> Result<Self, TaskError> {
-        let settings = Settings::read(request.options)?;
+        let settings = TrainingSettings::read(request.options)?;
         let (mut folds, mut notes) = fold::prepare(request, &settings)?;
-        let plan = Plan::new(&settings, &mut folds, &mut notes)?;
+        let plan = TrainingPlan::new(&settings, &mut folds, &mut notes)?;
         let truth = report::truth(&folds);
         let rows = folds.iter().map(|f| f.labels.len()).sum();
         notes.push(scored_in_the_clear(rows, truth.len()));
@@ -147,19 +147,20 @@ impl Prepared for Training {
 
     fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
         let outputs = match &self.plan {
-            Plan::Nesterov(statement) => self.one_round_each(
+            TrainingPlan::Nesterov(statement) => self.one_round_each(
                 session,
                 |fold| vec![sent(statement, fold)],
                 statement.total,
                 |found| Ok(read(statement, found)),
             )?,
-            Plan::Hessian(statement) if statement.gradient.is_none() => self.one_round_each(
-                session,
-                |fold| statement.inputs(&hessian::design(&fold.rows, &fold.labels)),
-                1.0,
-                |found| statement.read(found),
-            )?,
-            Plan::Hessian(statement) => {
+            TrainingPlan::Hessian(statement) if statement.gradient.is_none() => self
+                .one_round_each(
+                    session,
+                    |fold| statement.inputs(&hessian::design(&fold.rows, &fold.labels)),
+                    1.0,
+                    |found| statement.read(found),
+                )?,
+            TrainingPlan::Hessian(statement) => {
                 let mut paths = Vec::with_capacity(self.folds.len());
                 for (fold, gradient) in self.folds.iter().zip(statement.gradient.iter().cycle()) {
                     let design = hessian::design(&fold.rows, &fold.labels);
@@ -167,7 +168,7 @@ impl Prepared for Training {
                 }
                 paths
             }
-            Plan::Refresh(statement) => {
+            TrainingPlan::Refresh(statement) => {
                 let each = self.folds.iter();
                 each.map(|fold| refresh::run(statement, &sent(statement, fold), session))
                     .collect::<Result<_, _>>()?
@@ -183,15 +184,15 @@ impl Prepared for Training {
     fn server_sees(&self) -> Option<String> {
         let no_more = "neither rows, labels nor weights";
         Some(match &self.plan {
-            Plan::Nesterov(statement) => {
+            TrainingPlan::Nesterov(statement) => {
                 format!("{}, the learning rate; {no_more}", self.public(statement))
             }
-            Plan::Refresh(statement) => format!(
+            TrainingPlan::Refresh(statement) => format!(
                 "{}, how many epochs there are; {no_more}. The key owner takes part in every \
                  epoch, and sees every gradient",
                 self.public(statement)
             ),
-            Plan::Hessian(statement) => match (&statement.moment, &statement.gradient) {
+            TrainingPlan::Hessian(statement) => match (&statement.moment, &statement.gradient) {
                 (hessian::Moment::Server { .. }, Some(gradient)) => format!(
                     "{}, how many steps there are; {no_more}. The key owner takes part in every \
                      step",
@@ -211,9 +212,9 @@ impl Prepared for Training {
 
     fn client_computes(&self) -> Vec<String> {
         match &self.plan {
-            Plan::Nesterov(_) => vec!["division".into()],
-            Plan::Refresh(_) => vec!["a step in every epoch".into()],
-            Plan::Hessian(statement) => {
+            TrainingPlan::Nesterov(_) => vec!["division".into()],
+            TrainingPlan::Refresh(_) => vec!["a step in every epoch".into()],
+            TrainingPlan::Hessian(statement) => {
                 let mut steps = vec!["solving the normal equations".into()];
                 if matches!(statement.moment, hessian::Moment::Parties(_)) {
                     steps.push("each party's moments".into());
@@ -224,7 +225,7 @@ impl Prepared for Training {
     }
 
     fn fitting(&self, fits: &mut dyn FnMut(&Program) -> bool) -> Option<String> {
-        let Plan::Nesterov(statement) = &self.plan else {
+        let TrainingPlan::Nesterov(statement) = &self.plan else {
             return None;
         };
         let asked = statement.schedule.iterations;

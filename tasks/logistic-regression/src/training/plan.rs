@@ -1,5 +1,5 @@
 //! What the server is asked to compute: the public numbers of each method's program, and the same
-//! training in clear beside it.
+//! training in the clear beside it.
 
 use hexperiment_program::{Program, ProgramError};
 use hexperiment_task::TaskError;
@@ -7,20 +7,20 @@ use hexperiment_task::linear_model::training::{Flat, OddSigmoid, Order};
 
 use super::descent::Schedule;
 use super::fold::{self, Fold};
-use super::settings::{Method, Settings};
+use super::settings::{Method, TrainingSettings};
 use super::{hessian, nesterov, refresh};
 
 /// What the server is asked to compute.
-pub(crate) enum Plan {
+pub(crate) enum TrainingPlan {
     Nesterov(nesterov::Statement),
     Refresh(nesterov::Statement),
     Hessian(hessian::Statement),
 }
 
-impl Plan {
+impl TrainingPlan {
     /// Plans the folds' training; notes what a reader must know.
     pub(crate) fn new(
-        settings: &Settings,
+        settings: &TrainingSettings,
         folds: &mut [Fold],
         notes: &mut Vec<String>,
     ) -> Result<Self, TaskError> {
@@ -43,7 +43,7 @@ impl Plan {
 /// States a descent.
 fn gradients(
     order: Order,
-    settings: &Settings,
+    settings: &TrainingSettings,
     folds: &mut [Fold],
     notes: &mut Vec<String>,
 ) -> Result<nesterov::Statement, TaskError> {
@@ -62,9 +62,9 @@ fn gradients(
     statement(order, settings, folds, (schedule, sigmoid), notes)
 }
 
-/// The sigmoid's range: what a rehearsal in clear finds, and a quarter more, or what is given.
+/// The sigmoid's range: what a rehearsal in the clear finds, and a quarter more, or what is given.
 fn bound(
-    settings: &Settings,
+    settings: &TrainingSettings,
     notes: &mut Vec<String>,
     rehearse: impl FnOnce() -> Result<f64, TaskError>,
 ) -> Result<f64, TaskError> {
@@ -75,7 +75,7 @@ fn bound(
     // Rounded up, so that it tells little of the rows.
     let bound = (1.25 * met).ceil().max(2.0);
     notes.push(format!(
-        "the sigmoid's range, [-{bound}, {bound}], was derived by a rehearsal in clear on the \
+        "the sigmoid's range, [-{bound}, {bound}], was derived by a rehearsal in the clear on the \
          training rows, whose largest inner product was {met:.2}; give `sigmoid_range` for one \
          that depends on no data"
     ));
@@ -85,7 +85,7 @@ fn bound(
 /// States gradients of the folds' rows.
 fn statement(
     order: Order,
-    settings: &Settings,
+    settings: &TrainingSettings,
     folds: &[Fold],
     (schedule, sigmoid): (Schedule, OddSigmoid),
     notes: &mut Vec<String>,
@@ -118,7 +118,7 @@ fn statement(
 
 /// States moments.
 fn moments(
-    settings: &Settings,
+    settings: &TrainingSettings,
     folds: &mut [Fold],
     notes: &mut Vec<String>,
 ) -> Result<hessian::Statement, TaskError> {
@@ -141,7 +141,7 @@ fn moments(
     let columns = folds[0].rows.rows.ncols() + 1;
     let moment = if settings.parties > 0 {
         notes.push(format!(
-            "{} parties hold the rows and compute their moments in clear; the server only adds \
+            "{} parties hold the rows and compute their moments in the clear; the server only adds \
              them, and the key owner solves; all know the means and deviations of the features",
             settings.parties
         ));
@@ -172,7 +172,7 @@ fn moments(
 
 /// The gradient that Newton steps after the first need.
 fn further_steps(
-    settings: &Settings,
+    settings: &TrainingSettings,
     folds: &[Fold],
     penalty: f64,
     notes: &mut Vec<String>,

@@ -9,7 +9,7 @@ use hexperiment_task::{Artefact, Outcome, TaskError};
 use ndarray::{Array1, Array2};
 
 use super::fold::{Fold, model};
-use super::settings::Settings;
+use super::settings::TrainingSettings;
 
 /// What is measured beside what every classifier's is.
 pub(crate) const MORE_METRICS: [&str; 5] = [
@@ -25,7 +25,7 @@ const POINTS: usize = 20;
 
 /// Scores of all folds' test rows, less each fold's threshold; `pick` chooses each fold's model.
 fn margins(
-    settings: &Settings,
+    settings: &TrainingSettings,
     folds: &[Fold],
     pick: impl Fn(usize, &Fold) -> LinearModel,
 ) -> Result<Vec<f64>, TaskError> {
@@ -65,9 +65,9 @@ fn decrypted(outcome: &Outcome, fold: usize) -> Array1<f64> {
     column(table, table.ncols() - 1)
 }
 
-/// All measures: of the decrypted models, beside the same algorithm's in clear.
+/// All measures: of the decrypted models, beside the same algorithm's in the clear.
 pub(crate) fn score(
-    settings: &Settings,
+    settings: &TrainingSettings,
     folds: &[Fold],
     outcome: &Outcome,
     notes: &[String],
@@ -124,7 +124,7 @@ pub(crate) fn score(
 
 /// `curve.csv`, and without folds `model.json`.
 pub(crate) fn artefacts(
-    settings: &Settings,
+    settings: &TrainingSettings,
     folds: &[Fold],
     outcome: &Outcome,
 ) -> Result<Vec<Artefact>, TaskError> {
@@ -153,9 +153,9 @@ pub(crate) fn artefacts(
 struct Point {
     /// From 1.
     iteration: usize,
-    /// The same algorithm's in clear, the oracle's.
+    /// The same algorithm's in the clear, the oracle's.
     clear: f64,
-    /// With the exact sigmoid in clear.
+    /// With the exact sigmoid in the clear.
     exact: f64,
     /// Of the weights that the key owner decrypted in the run, if it did.
     decrypted: Option<f64>,
@@ -163,7 +163,11 @@ struct Point {
 
 /// The learning curve. What the key owner decrypted is marked so; all else is the oracle's, for
 /// nobody sees it in a run that stays encrypted.
-fn curve(settings: &Settings, folds: &[Fold], outcome: &Outcome) -> Result<Vec<Point>, TaskError> {
+fn curve(
+    settings: &TrainingSettings,
+    folds: &[Fold],
+    outcome: &Outcome,
+) -> Result<Vec<Point>, TaskError> {
     let truth = truth(folds);
     let auc = |scores: Vec<f64>| metrics::auc(&scores, &truth);
     let steps = folds.iter().map(|f| f.clear.len()).min().unwrap_or(0);

@@ -33,7 +33,7 @@ enum Degree {
 
 /// The options, read and checked.
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
+pub(crate) struct TrainingSettings {
     pub(crate) method: Method,
     pub(crate) iterations: usize,
     pub(crate) learning_rate: f64,
@@ -49,7 +49,7 @@ pub(crate) struct Settings {
     pub(crate) balanced: bool,
     pub(crate) max_iterations: u64,
     pub(crate) rule: Rule,
-    pub(crate) features: linear_model::Settings,
+    pub(crate) features: linear_model::LinearModelSettings,
 }
 
 /// The options of training only.
@@ -87,7 +87,7 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
             0.5..=1000.0,
             0.0,
             "Training: the polynomial is fitted on so far either side of 0, and no inner product \
-             may leave it; 0 to derive it from a rehearsal in clear.",
+             may leave it; 0 to derive it from a rehearsal in the clear.",
         ),
         vector_length::option(),
         OptionSpec::integer(
@@ -121,7 +121,7 @@ pub(crate) fn specs() -> Vec<OptionSpec> {
     ]
 }
 
-impl Settings {
+impl TrainingSettings {
     pub(crate) fn read(options: &Options) -> Result<Self, TaskError> {
         let settings = Self {
             method: options.choice("method")?,
@@ -138,7 +138,7 @@ impl Settings {
             balanced: options.choice::<ClassWeight>("class_weight")? == ClassWeight::Balanced,
             max_iterations: options.integer("max_iterations")? as u64,
             rule: Rule::read(options)?,
-            features: linear_model::Settings::read(options)?,
+            features: linear_model::LinearModelSettings::read(options)?,
         };
         settings.check()?;
         Ok(settings)

@@ -92,7 +92,7 @@ fn millis(ms: u64) -> Time {
     }
 }
 
-/// A repetition whose AUC in clear is 0.75, and whose `mae` in clear is 2.
+/// A repetition whose AUC in the clear is 0.75, and whose `mae` in the clear is 2.
 fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition {
     let metric = |name: &str, value, plaintext| Metric {
         name: name.into(),

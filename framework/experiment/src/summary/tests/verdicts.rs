@@ -107,7 +107,7 @@ fn what_is_not_there_fails_with_a_reason() {
     }
     check("", "nonsense", &["no `nonsense`", "auc, mae, index"]);
     check("", "nonsense_loss", &["no `nonsense_loss`"]);
-    check("", "index_loss", &["`index` has no value in clear"]);
+    check("", "index_loss", &["`index` has no value in the clear"]);
     check("", "server_sees", &["is no number: \"ciphertexts\""]);
     check("other", "auc", &["no row is labelled `other`"]);
     let auc = [bound("", "auc", Some(0.0), None)];

@@ -10,7 +10,7 @@ use hexperiment_diagnostics::printable::quoted;
 use hexperiment_diagnostics::{Complaint, printable, suggest};
 
 /// How a file is to be read.
-pub(crate) struct Layout<'a> {
+pub(crate) struct CsvFormat<'a> {
     pub(crate) delimiter: char,
     pub(crate) header: bool,
     pub(crate) target: Option<&'a str>,
@@ -24,7 +24,7 @@ pub(crate) struct Layout<'a> {
     pub(crate) given: &'a DatasetRequest,
 }
 
-impl<'a> Layout<'a> {
+impl<'a> CsvFormat<'a> {
     /// Of the file of a manifest, as it is asked for.
     pub(crate) fn new(request: &'a DatasetRequest, manifest: &'a Manifest) -> Self {
         // A name that the experiment gives to one list is free of the manifest's others.
@@ -86,9 +86,9 @@ impl<'a> Layout<'a> {
 pub(crate) fn check_names(
     file: &Path,
     names: &[String],
-    layout: &Layout<'_>,
+    format: &CsvFormat<'_>,
 ) -> Result<(), Complaint> {
-    if let Some(target) = layout.target.filter(|t| layout.one_hot.contains(t)) {
+    if let Some(target) = format.target.filter(|t| format.one_hot.contains(t)) {
         let problem = format!("the target `{target}` is named in `one_hot`, expected a feature");
         return Err(Complaint::new(file, problem).about("one_hot").help(
             "take it out; for a target of classes, name the value that counts as 1 under [dataset], \
@@ -103,7 +103,7 @@ pub(crate) fn check_names(
                 .at_line(1)
                 .help("rename one in the file"));
         }
-        if name.is_empty() && !layout.drop.contains("") {
+        if name.is_empty() && !format.drop.contains("") {
             let problem = format!("column {} has no name, expected one", place + 1);
             return Err(Complaint::new(file, problem).at_line(1).help(
                 "name it in the file; or leave it out by `drop_columns = [\"\"]` under [dataset], as \
@@ -111,14 +111,14 @@ pub(crate) fn check_names(
             ));
         }
     }
-    let Some((option, name)) = layout.wanted().find(|(_, name)| !known.contains(name)) else {
+    let Some((option, name)) = format.wanted().find(|(_, name)| !known.contains(name)) else {
         return Ok(());
     };
     // One name that holds another delimiter: the file is cut at the wrong character.
-    if let ([whole], Some(found)) = (names, delimiter_in(names, layout.delimiter)) {
+    if let ([whole], Some(found)) = (names, delimiter_in(names, format.delimiter)) {
         let problem = format!(
             "there is no column `{name}`: the first line has no {:?}, expected between fields",
-            layout.delimiter
+            format.delimiter
         );
         return Err(Complaint::new(file, problem)
             .at_line(1)
