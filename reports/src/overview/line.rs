@@ -74,7 +74,7 @@ fn scheme_options(run: &Run, row: &Row) -> Stated {
     let schemes = run.resolved["schemes"].as_array();
     let mut schemes = schemes.into_iter().flatten();
     let own = schemes.find(|scheme| scheme["label"] == row.cell.label);
-    let mut options = own.map_or(Settings::new(), |s| settings(&s["options"], "scheme"));
+    let mut options = own.map_or(Stated::new(), |s| settings(&s["options"], "scheme"));
     let point = row.cell.point.iter();
     let point = point.filter(|(key, _)| key.starts_with("scheme."));
     options.extend(point.map(|(k, v)| (k.clone(), v.clone())));
@@ -166,7 +166,7 @@ pub(super) fn tell_apart(lines: &mut [Line]) {
         .iter()
         .map(|line| {
             let others = lines.iter().filter(|l| l.task == line.task);
-            let others: Vec<&Settings> = others.map(|l| &l.settings).collect();
+            let others: Vec<&Stated> = others.map(|l| &l.settings).collect();
             differing(&line.settings, &others, true)
         })
         .collect();
@@ -209,13 +209,13 @@ fn scheme_particulars(line: &Line, shown: &Shown, lines: &[Line]) -> Vec<String>
     let of_task = lines.iter().filter(|l| l.task == line.task);
     let rows = of_task.flat_map(|l| &l.rows);
     let others = rows.filter(|other| other.row.cell.scheme == shown.row.cell.scheme);
-    let others: Vec<&Settings> = others.map(|other| &other.options).collect();
+    let others: Vec<&Stated> = others.map(|other| &other.options).collect();
     differing(&shown.options, &others, false)
 }
 
 /// The options that are not the same in all `others`, in words; those that are not set here only
 /// if `unset`.
-fn differing(own: &Settings, others: &[&Settings], unset: bool) -> Vec<String> {
+fn differing(own: &Stated, others: &[&Stated], unset: bool) -> Vec<String> {
     let differs = |key: &String| others.iter().any(|other| other.get(key) != own.get(key));
     // An option that is not set here may be set elsewhere.
     let keys: BTreeSet<&String> = others.iter().flat_map(|settings| settings.keys()).collect();
