@@ -16,6 +16,7 @@ use hexperiment_scheme::{
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
+use crate::encoded;
 use crate::evaluate::{CkksEvaluator, SwitchingKeys, rotation_steps};
 use crate::layout::SlotLayout;
 use crate::memory;
@@ -140,6 +141,39 @@ impl CkksCircuit {
             parameters,
         })
     }
+
+    /// The server's role, which keeps at most so many bytes of plaintexts. Each part of the keys is
+    /// dropped once it is expanded.
+    pub(crate) fn evaluator(
+        &self,
+        keys: EvaluationKeys,
+        budget: u64,
+    ) -> Result<CkksEvaluator, SchemeError> {
+        let shared = &self.shared;
+        let context = &shared.context;
+        let mut keys = keys.read_for(self.digest)?;
+        let public = keys.next(KeyRole::Public, seal::public_bytes(context))?;
+        let public = seal::PublicKey::read(context, public.bytes()).map_err(foreign)?;
+        let mut switching = |role, place| {
+            let part = keys.next(role, seal::switching_bytes(context))?;
+            seal::SwitchKeys::read(context, place, part.bytes()).map_err(foreign)
+        };
+        let relinearization = shared
+            .multiplies()
+            .then(|| switching(KeyRole::Relinearization, seal::Place::RELINEARIZATION))
+            .transpose()?;
+        let galois = shared.rotations().into_iter().map(|steps| {
+            let place = seal::Place::rotation(context, steps);
+            Ok((steps, switching(KeyRole::Galois, place)?))
+        });
+        let switching = SwitchingKeys {
+            relinearization,
+            galois: galois.collect::<Result<_, SchemeError>>()?,
+        };
+        keys.finish()?;
+        let public = seal::Encryptor::new(context, &public)?;
+        CkksEvaluator::new(Arc::clone(shared), public, switching, budget)
+    }
 }
 
 fn scales(context: &seal::Context, bits: u32) -> Vec<f64> {
@@ -219,33 +253,8 @@ impl Circuit for CkksCircuit {
         })
     }
 
-    /// Each part is dropped once it is expanded.
     fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
-        let shared = &self.shared;
-        let context = &shared.context;
-        let mut keys = keys.read_for(self.digest)?;
-        let public = keys.next(KeyRole::Public, seal::public_bytes(context))?;
-        let public = seal::PublicKey::read(context, public.bytes()).map_err(foreign)?;
-        let mut switching = |role, place| {
-            let part = keys.next(role, seal::switching_bytes(context))?;
-            seal::SwitchKeys::read(context, place, part.bytes()).map_err(foreign)
-        };
-        let relinearization = shared
-            .multiplies()
-            .then(|| switching(KeyRole::Relinearization, seal::Place::RELINEARIZATION))
-            .transpose()?;
-        let galois = shared.rotations().into_iter().map(|steps| {
-            let place = seal::Place::rotation(context, steps);
-            Ok((steps, switching(KeyRole::Galois, place)?))
-        });
-        let switching = SwitchingKeys {
-            relinearization,
-            galois: galois.collect::<Result<_, SchemeError>>()?,
-        };
-        keys.finish()?;
-        let public = seal::Encryptor::new(context, &public)?;
-        let evaluator = CkksEvaluator::new(Arc::clone(shared), public, switching)?;
-        Ok(Box::new(evaluator))
+        Ok(Box::new(self.evaluator(keys, encoded::BUDGET)?))
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {

@@ -18,7 +18,7 @@ use crate::schedule;
 use crate::seal::Plaintext;
 
 /// Bytes of the plaintexts that are kept.
-const BUDGET: u64 = 128 << 20;
+pub(crate) const BUDGET: u64 = 128 << 20;
 
 /// What public numbers are multiplied by before they are rounded, at a level: it makes the scale of
 /// what they meet, or of the result, what the schedule says.
@@ -130,11 +130,11 @@ impl<'a> Needed<'a> {
 
     /// Leaves out what exceeds the budget, of a plaintext's bytes at each level; yields the bytes of
     /// the rest.
-    fn within_budget(&mut self, bytes: impl Fn(usize) -> u64) -> u64 {
+    fn within(&mut self, budget: u64, bytes: impl Fn(usize) -> u64) -> u64 {
         let mut taken = 0_u64;
         let mut fits = |level: usize| {
             let more = taken.saturating_add(bytes(level));
-            let fits = more <= BUDGET;
+            let fits = more <= budget;
             if fits {
                 taken = more;
             }
@@ -182,7 +182,7 @@ pub(crate) fn bytes(
     primes: u64,
     polynomial: u64,
 ) -> u64 {
-    Needed::of(program, layout, levels).within_budget(|level| (primes - level as u64) * polynomial)
+    Needed::of(program, layout, levels).within(BUDGET, |level| (primes - level as u64) * polynomial)
 }
 
 /// The plaintexts of a program.
@@ -193,12 +193,14 @@ pub(crate) struct Encoded {
 }
 
 impl Encoded {
-    /// Encodes what fits the budget.
-    pub(crate) fn new(shared: &Shared) -> Result<Self, SchemeError> {
+    /// Encodes what fits a budget in bytes.
+    pub(crate) fn new(shared: &Shared, budget: u64) -> Result<Self, SchemeError> {
         let program = shared.lowered.program();
         let mut needed = Needed::of(program, &shared.layout, &shared.levels);
         let polynomial = 8 * shared.context.degree() as u64;
-        needed.within_budget(|level| shared.context.level_primes(level).len() as u64 * polynomial);
+        needed.within(budget, |level| {
+            shared.context.level_primes(level).len() as u64 * polynomial
+        });
         let vectors = needed.vectors.into_par_iter();
         let vectors = vectors.map(|(place, public, level, scaling)| {
             let slots = slots(shared, place, public);
@@ -261,4 +263,110 @@ fn table<K: Hash + Eq + Send, V: Send>(
     entries: impl ParallelIterator<Item = Result<(K, V), SchemeError>>,
 ) -> Result<HashMap<K, V>, SchemeError> {
     entries.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use hexperiment_program::lower::lower;
+    use hexperiment_program::{
+        Column, Input, InputId, Interval, Output, OutputId, Party, ProgramBuilder,
+    };
+    use hexperiment_scheme::options::Options;
+    use hexperiment_scheme::security::SecurityDemand;
+    use hexperiment_scheme::{
+        Circuit as _, CompileRequest, EvaluationKeys, Evaluator as _, KeyPart, Scheme as _,
+    };
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::SealCkks;
+    use crate::circuit::CkksCircuit;
+
+    const ROWS: usize = 8;
+
+    /// Public numbers in every place where they may stand, of one level and of several.
+    fn program() -> Program {
+        let ramp = || Public::from((0..ROWS).map(|i| i as f64 / 8.0).collect::<Vec<_>>());
+        let mut b = ProgramBuilder::new("public numbers");
+        let column = |i| Column {
+            name: format!("x{i}"),
+            range: Interval::symmetric(1.0),
+        };
+        let input = Input {
+            name: "x".into(),
+            owner: Party::Client(0),
+            length: ROWS,
+            columns: (0..2).map(column).collect(),
+            precision: 1e-4,
+        };
+        let (_, x) = b.input(input).unwrap();
+        let constant = b.constant(vec![0.25; ROWS]).unwrap();
+        let offset = b.offset(x[0], ramp()).unwrap();
+        let sum = b
+            .weighted_sum(vec![(offset, ramp()), (x[1], 0.75.into())], ramp())
+            .unwrap();
+        let whole = b
+            .weighted_sum(vec![(x[0], 2.0.into()), (x[1], (-1.0).into())], 0.5)
+            .unwrap();
+        let product = b.mul(sum, whole).unwrap();
+        let mixed = b.add(product, x[0]).unwrap();
+        let result = b.add(mixed, constant).unwrap();
+        let output = Output {
+            name: "y".into(),
+            values: vec![result],
+            precision: 1e-3,
+        };
+        b.output(output).unwrap();
+        b.finish().unwrap()
+    }
+
+    /// What is kept, and what is encoded when it is needed, give the same.
+    #[test]
+    fn plaintexts_need_not_be_kept() {
+        let options = Options::with_defaults(&SealCkks.manifest().options, []);
+        let lowered = lower(&program(), &SealCkks.capabilities(&options).unwrap()).unwrap();
+        let request = CompileRequest {
+            lowered: &lowered,
+            options: &options,
+            security: SecurityDemand {
+                bits: 128,
+                insecure: false,
+            },
+            threads: 2,
+        };
+        let circuit = CkksCircuit::new(request).unwrap();
+        let keys = circuit.generate_keys().unwrap();
+        let table = Array2::from_shape_fn((ROWS, 2), |(i, j)| (i as f64 - 3.5 * j as f64) / 8.0);
+        let input = InputId::from_index(0);
+        let sealed = keys.encryptor.encrypt(input, table.view()).unwrap();
+        let expected = &circuit.simulate(&[table]).unwrap()[0];
+        let mut kept = vec![];
+        for budget in [BUDGET, 1 << 20, 0] {
+            let parts = keys.evaluation.parts().iter();
+            let parts = parts.map(|part| KeyPart::new(part.role(), part.bytes().to_vec()));
+            let crossed = EvaluationKeys::new(circuit.digest(), parts.collect());
+            let evaluator = circuit.evaluator(crossed, budget).unwrap();
+            kept.push((
+                evaluator.encoded.vectors.len(),
+                evaluator.encoded.scalars.len(),
+            ));
+            let results = evaluator.evaluate(std::slice::from_ref(&sealed)).unwrap();
+            let output = OutputId::from_index(0);
+            let found = keys.decryptor.decrypt(output, &results[0]).unwrap();
+            let tolerance = circuit.parameters().noise_tolerance[0];
+            for (x, y) in found.iter().zip(expected) {
+                assert!((x - y).abs() <= tolerance, "{x}, expected {y}");
+            }
+        }
+        let all = kept[0];
+        // Of vectors the constant, what is added, the weights and the bias; then numbers.
+        assert_eq!(all.0, 4);
+        assert!(all.1 > 3, "{all:?}");
+        // Vectors come first.
+        assert!(
+            kept[1].0 > 0 && kept[1].0 + kept[1].1 < all.0 + all.1,
+            "{kept:?}"
+        );
+        assert_eq!(kept[2], (0, 0));
+    }
 }

@@ -44,7 +44,7 @@ pub(crate) struct CkksEvaluator {
     seal: seal::Evaluator,
     public: seal::Encryptor,
     switching: SwitchingKeys,
-    encoded: Encoded,
+    pub(crate) encoded: Encoded,
 }
 
 /// The keys that switch.
@@ -67,15 +67,16 @@ type Operands<'a> = dyn Fn(&ValueId) -> Result<&'a Vector, SchemeError> + 'a;
 type Chunk = Result<Ciphertext, SchemeError>;
 
 impl CkksEvaluator {
-    /// Encodes the program's public numbers.
+    /// Encodes the program's public numbers, and keeps as many bytes of them as the budget allows.
     pub(crate) fn new(
         shared: Arc<Shared>,
         public: seal::Encryptor,
         switching: SwitchingKeys,
+        budget: u64,
     ) -> Result<Self, SchemeError> {
         Ok(Self {
             seal: seal::Evaluator::new(&shared.context)?,
-            encoded: Encoded::new(&shared)?,
+            encoded: Encoded::new(&shared, budget)?,
             shared,
             public,
             switching,

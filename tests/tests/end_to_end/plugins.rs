@@ -81,9 +81,9 @@ fn libraries_that_end_the_process_that_loads_them() {
     let entry = "const void *hexperiment_plugin(void) { abort(); }";
     hostile(entry, VERBS, &["aborted (signal 6", before]);
     let manifest = "static int manifest(const void *reply) { _exit(0); }\n\
-         static struct { unsigned version, size; void *functions[17]; } plugin = { 1, sizeof plugin };\n\
+         static struct { unsigned version, size; void *functions[18]; } plugin = { 2, sizeof plugin };\n\
          const void *hexperiment_plugin(void) {\n\
-             for (int i = 0; i < 17; i++) plugin.functions[i] = (void *)manifest;\n\
+             for (int i = 0; i < 18; i++) plugin.functions[i] = (void *)manifest;\n\
              return &plugin;\n\
          }";
     hostile(manifest, &[&["list"]], &["ended with code 0", before]);
