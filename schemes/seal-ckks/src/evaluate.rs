@@ -1,6 +1,7 @@
 //! Evaluating a program on ciphertexts.
 
 mod costs;
+mod sums;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,10 +11,10 @@ use hexperiment_scheme::{Ciphertexts, Evaluator, SchemeError};
 use rayon::prelude::*;
 
 use crate::circuit::{Sealed, Shared};
-use crate::encoded::{Encoded, Scaling, weights};
+use crate::encoded::{Encoded, Scaling};
 use crate::layout::{self, SlotLayout};
 use crate::schedule;
-use crate::seal::{self, Ciphertext, Plaintext};
+use crate::seal::{self, Ciphertext};
 
 /// The rotations that a program needs, each once.
 pub(crate) fn rotation_steps(program: &Program, layout: &SlotLayout) -> Vec<i32> {
@@ -128,87 +129,6 @@ impl CkksEvaluator {
             .map(|k| f(k).map(Arc::new))
             .collect::<Result<_, _>>()?;
         Ok(Vector { chunks, level })
-    }
-
-    /// `sum of weight * vector, + bias`. Whole scalar weights are encoded at scale 1 and take no
-    /// level; otherwise one rescale serves the whole sum.
-    fn weighted_sum(
-        &self,
-        id: ValueId,
-        terms: &[(&Vector, &Public)],
-        bias: &Public,
-    ) -> Result<Vector, SchemeError> {
-        let shared = &self.shared;
-        let result = shared.levels[id.index()];
-        let (level, scaling) = weights(result, terms.iter().map(|(_, w)| *w));
-        let whole = level == result;
-        let vectors: Vec<Vector> = terms
-            .iter()
-            .map(|(v, _)| {
-                if whole {
-                    self.at_level(v, level)
-                } else {
-                    Ok((*v).clone())
-                }
-            })
-            .collect::<Result<_, SchemeError>>()?;
-        Self::each(result, vectors[0].chunks.len(), |chunk| {
-            let mut sum: Option<Ciphertext> = None;
-            for (operand, (vector, (_, weight))) in vectors.iter().zip(terms).enumerate() {
-                let (place, scaling) = ((id, operand, chunk), scaling(vector.level));
-                let weight = self.encoded.at(shared, place, weight, level, scaling)?;
-                let Some(weight) = weight else {
-                    continue;
-                };
-                let product = if whole {
-                    self.seal.multiply_plain(&vector.chunks[chunk], &weight)
-                } else {
-                    self.weighted(vector.level, level, &vector.chunks[chunk], &weight)
-                };
-                // A weight below the scale's resolution is 0 too.
-                let Some(product) = unless_transparent(product)? else {
-                    continue;
-                };
-                sum = match sum {
-                    None => Some(product),
-                    Some(sum) => unless_transparent(self.seal.add(&sum, &product))?,
-                };
-            }
-            let sum = match sum {
-                None => self.zero(result)?,
-                Some(sum) if whole => sum,
-                Some(sum) => self.rescaled(&sum, result)?,
-            };
-            let place = (id, terms.len(), chunk);
-            match self
-                .encoded
-                .at(shared, place, bias, result, Scaling::Value)?
-            {
-                Some(bias) => Ok(self.seal.add_plain(&sum, &bias)?),
-                None => Ok(sum),
-            }
-        })
-    }
-
-    /// A vector times its weights, at a level's scale squared: the weights' scale makes up for
-    /// the level that the vector comes from.
-    fn weighted(
-        &self,
-        from: usize,
-        level: usize,
-        ciphertext: &Ciphertext,
-        weight: &Plaintext,
-    ) -> Result<Ciphertext, seal::SealError> {
-        let (shared, at) = (&self.shared, self.shared.context.levels()[level]);
-        let wanted = shared.scales[level] * shared.scales[level];
-        let mut product = if from == level {
-            self.seal.multiply_plain(ciphertext, weight)?
-        } else {
-            let switched = self.seal.switch_to(ciphertext, at)?;
-            self.seal.multiply_plain(&switched, weight)?
-        };
-        product.settle_scale(wanted)?;
-        Ok(product)
     }
 
     /// 0 as a ciphertext of `level`.

@@ -8,6 +8,7 @@
 #![expect(unsafe_code, reason = "calls of SEAL's C export library")]
 
 mod context;
+mod evaluator;
 mod keys;
 mod memory;
 mod objects;
