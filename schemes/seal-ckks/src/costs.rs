@@ -8,7 +8,7 @@ use hexperiment_scheme::{CiphertextData as _, Costs, SchemeError, Work, clock, p
 
 use crate::circuit::{Sealed, Shared};
 use crate::evaluate::{CkksEvaluator, SwitchingKeys};
-use crate::{seal, wire};
+use crate::{encoded, seal, wire};
 
 pub(crate) fn costs(shared: &Arc<Shared>) -> Result<Costs, SchemeError> {
     let (context, program) = (&shared.context, shared.lowered.program());
@@ -77,7 +77,7 @@ pub(crate) fn costs(shared: &Arc<Shared>) -> Result<Costs, SchemeError> {
 
     let step = steps.first().copied();
     let began = clock::processor_time();
-    let evaluator = CkksEvaluator::new(Arc::clone(shared), public, switching)?;
+    let evaluator = CkksEvaluator::new(Arc::clone(shared), public, switching, encoded::BUDGET)?;
     set_up += clock::processor_time().saturating_sub(began);
     let inputs = program.inputs().iter().map(|input| {
         let count = input.columns.len() * shared.layout.chunks(input.length);

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::Args;
 use hexperiment_data as dataset;
 use hexperiment_experiment::measure;
-use hexperiment_experiment::record::{Cell, Extended, Line, Run, SCHEMA};
+use hexperiment_experiment::record::{Cell, Extended, Line, Run, SCHEMA, Status};
 use hexperiment_experiment::summary;
 use hexperiment_experiment::summary::{RecordWriter, Row};
 use hexperiment_experiment::verdict::{Finding, evaluate};
@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &RunArguments) -> ExitCode {
     };
     let only = arguments.only.as_deref();
     if arguments.explain {
-        return crate::explain::explain(&arguments.files, only, &settings);
+        return explain::explain(&arguments.files, only, &settings);
     }
     let mut worst = 0;
     let place = Place {

@@ -2,7 +2,7 @@
 
 use std::ptr::null_mut;
 
-use super::keys::{PublicKey, SecretKey, SwitchKeys};
+use super::keys::{PublicKey, SecretKey};
 use super::memory::Pool;
 use super::{Context, ParmsId, SealError, check, create, handle};
 use crate::ffi;
@@ -58,7 +58,7 @@ impl Plaintext {
 }
 
 impl Ciphertext {
-    fn empty() -> Result<Self, SealError> {
+    pub(super) fn empty() -> Result<Self, SealError> {
         let pool = Pool::new()?;
         // SAFETY: the pool is live; the object keeps a reference to it.
         let object = create("Ciphertext_Create", |out| unsafe {
