@@ -112,11 +112,6 @@ fn a_value_in_the_matrix_is_named_by_its_key() {
         "found true, expected a string",
     );
     check(
-        "dataset.generator_seed",
-        "1, -1",
-        &format!("found -1, expected {limit}"),
-    );
-    check(
         "dataset.delimiter",
         "\"::\"",
         "found \"::\", expected one ASCII",

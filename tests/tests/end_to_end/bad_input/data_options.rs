@@ -246,6 +246,13 @@ fn the_matrix() {
         &matrix("limit", "0,\n1"),
         &["e.toml:15: cell `plaintext/limit=1`: \"dataset.limit\" in [matrix]: my.csv: "],
     );
+    // An option that a source of data brings.
+    check(
+        OWN,
+        TASK,
+        &matrix("generator_seed", "1,\n-1"),
+        &["\"dataset.generator_seed\" in [matrix]: found -1, expected a whole number from 0 on"],
+    );
     check(
         "path = \"my.csv\"\ntarget = \"y\"",
         TASK,
