@@ -16,7 +16,7 @@ use crate::estimate::{Estimator, Total, about};
 use crate::input::{Loaded, check_input};
 use crate::out::{say, tell};
 use crate::process::{CellProcess, End};
-use crate::protocol::{Examine, FromCell, ToCell, View};
+use crate::protocol::{Examine, FromCell, Takes, ToCell, View};
 use crate::{child, plugins};
 
 /// How long cells are examined with an estimate of their time; those of long matrices beyond are
@@ -101,11 +101,7 @@ fn one(
     check_input(&experiment, &plans, &mut Loaded::default())?;
     give_memory_back();
     let mut examiner = Examiner {
-        limit: if estimate {
-            experiment.run().time_limit.saturating_add(ESTIMATING)
-        } else {
-            experiment.run().time_limit
-        },
+        limit: experiment.run().time_limit,
         memory_limit: experiment.run().memory_limit,
         view,
         process: None,
@@ -121,11 +117,11 @@ fn one(
     let (mut fine, mut any) = (true, false);
     let began = Instant::now();
     for plan in plans {
-        let answer = examiner.ask(&plan, estimate && began.elapsed() < ESTIMATING);
+        let answer = examiner.ask(&plan);
         let mut takes = None;
-        if let (Some(total), Ok(FromCell::Examined { takes: told, .. })) = (&mut total, &answer) {
+        if let (Some(total), Ok(FromCell::Examined { .. })) = (&mut total, &answer) {
             any = true;
-            takes = total.add(*told);
+            takes = total.add(examiner.estimate(ESTIMATING.saturating_sub(began.elapsed())));
         }
         fine &= show(&plan, view, answer, takes);
         let limit = experiment.run().time_limit;
@@ -155,7 +151,7 @@ fn show(
         ..
     } = &plan.cell;
     let (short, long) = match &answer {
-        Ok(FromCell::Examined { words, .. }) => {
+        Ok(FromCell::Examined { words }) => {
             let time = takes.map_or(String::new(), |time| format!(", {}", about(time)));
             (format!("{words}{time}"), words.clone())
         }
@@ -193,7 +189,7 @@ struct Examiner {
 }
 
 impl Examiner {
-    fn ask(&mut self, plan: &CellPlan, estimate: bool) -> Result<FromCell, End> {
+    fn ask(&mut self, plan: &CellPlan) -> Result<FromCell, End> {
         let (_, libraries) = plugins::environment(&plan.cell.scheme);
         let (loaded, mut process) = match self.process.take() {
             Some((loaded, process)) if loaded == libraries => (loaded, process),
@@ -213,10 +209,26 @@ impl Examiner {
             plan: plan.clone(),
             memory_limit: self.memory_limit,
             view: self.view,
-            estimate,
         })))?;
         self.process = Some((loaded, process));
         Ok(answer)
+    }
+
+    /// What the cell takes that was asked about last, if that is found in time.
+    fn estimate(&mut self, time: Duration) -> Option<Takes> {
+        if time.is_zero() {
+            return None;
+        }
+        let (loaded, mut process) = self.process.take()?;
+        process.give(time);
+        match process.ask(&ToCell::Estimate) {
+            Ok(FromCell::Estimated { takes }) => {
+                self.process = Some((loaded, process));
+                takes
+            }
+            // The next cell gets a process of its own.
+            Ok(_) | Err(_) => None,
+        }
     }
 }
 
@@ -224,41 +236,68 @@ impl Examiner {
 pub(crate) fn serve(first: Examine, mut next: impl FnMut() -> Option<ToCell>) -> ExitCode {
     let mut loaded = Loaded::default();
     let mut estimator = Estimator::default();
-    let mut asked = Some(first);
-    while let Some(cell) = asked {
-        let answer = examine(&cell, &mut loaded, &mut estimator).unwrap_or_else(FromCell::from);
+    let mut last: Option<Compilation> = None;
+    let mut asked = Some(ToCell::Examine(Box::new(first)));
+    loop {
+        let answer = match asked {
+            Some(ToCell::Examine(cell)) => {
+                // Before the next one takes memory of its own.
+                drop(last.take());
+                match Compilation::of(*cell, &mut loaded) {
+                    Ok(compilation) => {
+                        let words = compilation.words();
+                        last = Some(compilation);
+                        FromCell::Examined { words }
+                    }
+                    Err(stop) => stop.into(),
+                }
+            }
+            Some(ToCell::Estimate) => {
+                let takes = last.as_ref().and_then(|cell| cell.takes(&mut estimator));
+                FromCell::Estimated { takes }
+            }
+            _ => return ExitCode::SUCCESS,
+        };
         let told = child::tell(&answer);
         if told != ExitCode::SUCCESS {
             return told;
         }
         give_memory_back();
-        asked = match next() {
-            Some(ToCell::Examine(cell)) => Some(*cell),
-            _ => None,
-        };
+        asked = next();
     }
-    ExitCode::SUCCESS
 }
 
-fn examine(
-    cell: &Examine,
-    loaded: &mut Loaded,
-    estimator: &mut Estimator,
-) -> Result<FromCell, Stop> {
-    let (data, reading) = loaded.get_timed(&cell.plan).map_err(failed)?;
-    let began = processor_time();
-    let compiled = compile(&cell.plan, data, cell.memory_limit)?;
-    let before = *reading + processor_time().saturating_sub(began);
-    let words = match cell.view {
-        View::Check => checked(&compiled),
-        View::Explain => explained(&compiled),
-    };
-    let takes = if cell.estimate {
-        estimator.takes(&cell.plan, &compiled, before)
-    } else {
-        None
-    };
-    Ok(FromCell::Examined { words, takes })
+/// A cell that was compiled to be told of.
+struct Compilation {
+    asked: Examine,
+    compiled: Compiled,
+    /// Processor time of reading its data, preparing and compiling it.
+    took: Duration,
+}
+
+impl Compilation {
+    fn of(asked: Examine, loaded: &mut Loaded) -> Result<Self, Stop> {
+        let (data, reading) = loaded.get_timed(&asked.plan).map_err(failed)?;
+        let began = processor_time();
+        let compiled = compile(&asked.plan, data, asked.memory_limit)?;
+        let took = *reading + processor_time().saturating_sub(began);
+        Ok(Self {
+            asked,
+            compiled,
+            took,
+        })
+    }
+
+    fn words(&self) -> String {
+        match self.asked.view {
+            View::Check => checked(&self.compiled),
+            View::Explain => explained(&self.compiled),
+        }
+    }
+
+    fn takes(&self, estimator: &mut Estimator) -> Option<Takes> {
+        estimator.takes(&self.asked.plan, &self.compiled, self.took)
+    }
 }
 
 /// What `check` says of a cell that can be run.

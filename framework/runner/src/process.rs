@@ -113,6 +113,11 @@ impl CellProcess {
         self.left = self.limit;
     }
 
+    /// Gives it so much time for the next answer.
+    pub(crate) fn give(&mut self, time: Duration) {
+        self.left = time;
+    }
+
     fn end(&mut self) {
         // It may be gone already; either way it is waited for.
         let _ = self.child.kill();

@@ -37,8 +37,10 @@ pub(crate) enum ToCell {
         /// Whether the task's files are kept of this one.
         keep: bool,
     },
-    /// Prepare and compile, then tell in words; more cells may follow, and nothing else.
+    /// Prepare and compile, then tell in words; more cells may follow, and estimates.
     Examine(Box<Examine>),
+    /// Tell what the cell takes that was examined last.
+    Estimate,
 }
 
 /// A cell to be told of in words.
@@ -50,8 +52,6 @@ pub(crate) struct Examine {
     pub(crate) memory_limit: Option<u64>,
     /// What to tell.
     pub(crate) view: View,
-    /// Whether to tell how long it takes, too.
-    pub(crate) estimate: bool,
 }
 
 /// What a cell takes when it is run, about: wall time, if the machine has nothing else to do.
@@ -81,7 +81,10 @@ pub(crate) enum FromCell {
     Examined {
         /// In words, for a person.
         words: String,
-        /// What it takes; `None` where that was not asked, or its scheme does not say.
+    },
+    /// What the cell takes that was examined last.
+    Estimated {
+        /// It; `None` where its scheme does not say.
         takes: Option<Takes>,
     },
     /// The scheme cannot.
@@ -103,7 +106,10 @@ impl FromCell {
         let checked = match &self {
             Self::Ready { setup } => setup.check_limits(),
             Self::Done { repetition } => repetition.check_limits(),
-            Self::Examined { .. } | Self::Refused { .. } | Self::Failed { .. } => Ok(()),
+            Self::Examined { .. }
+            | Self::Estimated { .. }
+            | Self::Refused { .. }
+            | Self::Failed { .. } => Ok(()),
         };
         match checked {
             Ok(()) => self,
