@@ -4,6 +4,7 @@ mod faults;
 mod fields;
 mod format;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -47,6 +48,31 @@ impl From<Table> for Columns {
     }
 }
 
+/// A file of one column has a missing value where it has an empty line, which the reader of CSV
+/// would pass over: each but those at the end becomes an empty field. Text in quotes may have empty
+/// lines of its own, and is left as it is.
+fn with_empty_fields(bytes: &[u8], delimiter: char) -> Cow<'_, [u8]> {
+    let lines = || bytes.split_inclusive(|byte| *byte == b'\n');
+    let is_empty = |line: &[u8]| line.iter().all(u8::is_ascii_whitespace);
+    let head = lines().position(|line| !is_empty(line));
+    let last = bytes.trim_ascii_end().len();
+    let delimiter = u8::try_from(delimiter).unwrap_or(b',');
+    let (Some(head), false) = (head, bytes.contains(&delimiter) || bytes.contains(&b'"')) else {
+        return Cow::Borrowed(bytes);
+    };
+    let mut filled = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    for (number, line) in lines().enumerate() {
+        if is_empty(line) && number > head && at < last {
+            filled.extend_from_slice(b"\"\"\n");
+        } else {
+            filled.extend_from_slice(line);
+        }
+        at += line.len();
+    }
+    Cow::Owned(filled)
+}
+
 /// Reads `bytes`, the contents of `file`.
 pub(super) fn read(
     bytes: &[u8],
@@ -59,12 +85,15 @@ pub(super) fn read(
         return Err(one(empty(file)));
     }
     refuse_other_formats(bytes, file).map_err(one)?;
-    let mut reader = csv::ReaderBuilder::new()
+    let mut reader = csv::ReaderBuilder::new();
+    reader
         .delimiter(u8::try_from(format.delimiter).unwrap_or(b','))
         .has_headers(false)
         .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(bytes);
+        .trim(csv::Trim::All);
+    let filled = with_empty_fields(bytes, format.delimiter);
+    let bytes = filled.as_ref();
+    let mut reader = reader.from_reader(bytes);
     let mut records = reader.records();
     let first = match records.next() {
         Some(Ok(record)) => record,

@@ -69,10 +69,18 @@ impl Dataset {
         }
         if request.balance {
             data.check_classes(&rows, "balance", "`balance`")?;
+            let before = rows.len();
             rows = data.balanced(rows, &mut rng);
+            let fewer = before - rows.len();
+            if fewer > 0 {
+                let note = format!("left out of {before} rows to balance the classes: {fewer}");
+                data.provenance.preparation.push(note);
+            }
         }
         data.deal(rows, request, manifest.split, &mut rng);
         data.encode_categories(&columns.vocabularies, &request.drop_columns)?;
+        let note = data.note_on_filled();
+        data.provenance.preparation.extend(note);
         Ok(data)
     }
 }
@@ -149,13 +157,16 @@ fn take_target(
         }
         (None, None) => return Ok(None),
     };
-    let missing = values.iter().filter(|x| x.is_nan()).count();
-    if let Some(row) = values.iter().position(|x| x.is_nan())
+    let used = &values[..used_rows(request, values.len())];
+    let missing = used.iter().filter(|x| x.is_nan()).count();
+    if let Some(row) = used.iter().position(|x| x.is_nan())
         && !drops_missing_targets(request, manifest)
     {
-        let problem = format!(
-            "the target `{name}` is missing, expected a number; {missing} targets are missing in all"
-        );
+        let all = match missing {
+            1 => "it is the only one".into(),
+            _ => format!("{missing} targets are missing in all"),
+        };
+        let problem = format!("the target `{name}` is missing, expected a number; {all}");
         return Err(Complaint::new(place, problem)
             .at_line(lines.get(row).copied().unwrap_or(row + 1))
             .help(
@@ -179,6 +190,14 @@ fn drops_missing_targets(request: &DatasetRequest, manifest: &Manifest) -> bool 
     let drops = [MissingPolicy::DropRows, MissingPolicy::CompleteRows];
     let by_policy = drops.contains(&request.missing.unwrap_or(manifest.missing));
     request.drop_missing_targets.unwrap_or(by_policy)
+}
+
+/// How many of these rows are used: the first, up to the limit.
+fn used_rows(request: &DatasetRequest, all: usize) -> usize {
+    match request.limit {
+        0 => all,
+        limit => all.min(limit),
+    }
 }
 
 fn assemble(
@@ -218,11 +237,7 @@ fn assemble(
             .help("get both files anew, from one source")
             .into());
     }
-    let rows = if request.limit == 0 {
-        all
-    } else {
-        all.min(request.limit)
-    };
+    let rows = used_rows(request, all);
     let features = Array2::from_shape_fn((rows, columns.numbers.len()), |(row, column)| {
         columns.numbers[column].1[row]
     });

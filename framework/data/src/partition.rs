@@ -136,6 +136,7 @@ impl Dataset {
             .collect();
         let total: usize = counts.iter().sum();
         let all = match with_gaps.as_slice() {
+            [_] if total == 1 => "1 value is missing in all".into(),
             [_] => format!("{total} values are missing in all"),
             several => {
                 let each = printable::list(several.iter().map(String::as_str), 10);
@@ -203,7 +204,7 @@ mod tests {
     fn gaps_are_dealt_with_by_policy() {
         check(MissingPolicy::DropRows, &[0, 2], Ok(6.0));
         check(MissingPolicy::DropRows, &[0, 1], Err("row 1, column `b`"));
-        check(MissingPolicy::Refuse, &[0, 2], Err("1 values are missing"));
+        check(MissingPolicy::Refuse, &[0, 2], Err("1 value is missing"));
         // The median of the training part, 2 and 6; the test part's 8 does not count.
         check(MissingPolicy::Median, &[0, 2, 1], Ok(4.0));
         check(

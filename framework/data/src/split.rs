@@ -45,6 +45,24 @@ impl Dataset {
         (!parts.is_empty()).then(|| format!("left out of {all} rows: {}", parts.join(", ")))
     }
 
+    /// How many values are filled by medians, where they are.
+    pub(super) fn note_on_filled(&self) -> Option<String> {
+        let gaps = |rows: &[usize]| {
+            let values = rows.iter().flat_map(|row| self.features.row(*row));
+            values.filter(|x| x.is_nan()).count()
+        };
+        let (train, test) = (gaps(&self.train), gaps(&self.test));
+        (self.missing == MissingPolicy::Median && train + test > 0).then(|| {
+            let columns = self.features.ncols();
+            format!(
+                "missing values, filled by the training part's medians: {train} of {} training \
+                 values, {test} of {} test values",
+                self.train.len() * columns,
+                self.test.len() * columns
+            )
+        })
+    }
+
     /// Rows by class, classes in order.
     fn by_class(&self, rows: &[usize]) -> Vec<Vec<usize>> {
         let Some(target) = &self.target else {

@@ -310,3 +310,70 @@ fn balance_needs_classes() {
         &["stratified", "50 different"],
     );
 }
+
+/// The rows of a file without a target: numbers, NaN where one is missing.
+#[track_caller]
+fn series(text: &str, missing: MissingPolicy, limit: usize) -> Result<Vec<f64>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("my.csv");
+    std::fs::write(&path, text).unwrap();
+    let mut request = DatasetRequest::new(DatasetSource::File(path), 73);
+    (request.missing, request.limit) = (Some(missing), limit);
+    let data = Dataset::load(&request).map_err(|e| e.to_string())?;
+    Ok(data.features.iter().copied().collect())
+}
+
+/// A reader of CSV passes over empty lines; in a file of one column each is a missing value.
+#[test]
+fn an_empty_line_of_one_column_is_a_missing_value() {
+    for text in ["x\n1\n\n3\n \n5\n", "x\r\n1\r\n\r\n3\r\n\r\n5\r\n\r\n\r\n"] {
+        let found = series(text, MissingPolicy::Keep, 0).unwrap();
+        assert_eq!(found.len(), 5, "{found:?}");
+        let gaps: Vec<usize> = (0..5).filter(|i| found[*i].is_nan()).collect();
+        assert_eq!(gaps, [1, 3]);
+        let refused = series(text, MissingPolicy::Refuse, 0).unwrap_err();
+        assert!(refused.contains("my.csv:3: "), "{refused}");
+    }
+    // Several columns: an empty line is no row.
+    assert_eq!(
+        series("x,z\n1,2\n\n3,4\n", MissingPolicy::Keep, 0)
+            .unwrap()
+            .len(),
+        4
+    );
+}
+
+#[test]
+fn rows_beyond_the_limit_need_no_target() {
+    let text = "a,y\n1,0\n2,1\n3,0\n4,1\n5,\n";
+    refused(text, nothing, &["my.csv:6:", "it is the only one"]);
+    rows(text, |r| r.limit = 4, 3, 1);
+}
+
+/// What was done to the data before anything was computed is told, with counts.
+#[test]
+fn filled_values_and_balanced_classes_are_noted() {
+    let notes = |text: &str, change: &dyn Fn(&mut DatasetRequest)| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("my.csv");
+        std::fs::write(&path, text).unwrap();
+        let mut request = DatasetRequest::new(DatasetSource::File(path), 73);
+        request.target = Some("y".into());
+        change(&mut request);
+        Dataset::load(&request).unwrap().provenance.preparation
+    };
+    let text = "a,b,y\n1,,0\n2,5,1\n3,,0\n4,7,1\n5,8,0\n6,9,0\n";
+    let chronological = |r: &mut DatasetRequest| r.split = Some(SplitKind::Chronological);
+    let filled = notes(text, &|r| {
+        chronological(r);
+        r.missing = Some(MissingPolicy::Median);
+    });
+    assert_eq!(
+        filled,
+        [
+            "missing values, filled by the training part's medians: 2 of 10 training values, 0 of 2 test values"
+        ]
+    );
+    let balanced = notes(&text.replace(",,", ",1,"), &|r| r.balance = true);
+    assert_eq!(balanced, ["left out of 6 rows to balance the classes: 2"]);
+}

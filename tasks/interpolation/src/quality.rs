@@ -114,8 +114,8 @@ impl Measure {
                 metric("sensors_compared", compared as f64, None),
             ]);
             notes.push(format!(
-                "on {} hidden values, interpolation has a smaller squared error than the sensor's \
-                 median on {beaten} of {compared} sensors",
+                "on the hidden values ({}), interpolation has a smaller squared error than the \
+                 sensor's median on {beaten} of {compared} sensors",
                 self.known.len()
             ));
         }
