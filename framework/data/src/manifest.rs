@@ -188,6 +188,13 @@ fn parse(text: &str, path: &Path) -> Result<Manifest, Complaint> {
         let problem = format!("found {found}, expected either a `file` or a `builtin`");
         return Err(Complaint::new(path, problem).help("`builtin` is for embedded data"));
     }
+    check_source(&manifest, text, path)?;
+    if manifest.target_above.is_some_and(|x| !x.is_finite()) {
+        let problem = "`target_above`: found no finite number, expected one";
+        return Err(Complaint::new(path, problem)
+            .at_line(line_of(text, "target_above"))
+            .help("write the number above which the target is 1"));
+    }
     if !manifest.delimiter.is_ascii() {
         let found = manifest.delimiter;
         let problem = format!("`delimiter`: found {found:?}, expected one ASCII character");
@@ -196,9 +203,84 @@ fn parse(text: &str, path: &Path) -> Result<Manifest, Complaint> {
     Ok(manifest)
 }
 
+/// Keys that say how a file is read, or got.
+const OF_FILES: [&str; 10] = [
+    "sha256",
+    "url",
+    "delimiter",
+    "header",
+    "target_file",
+    "target_sha256",
+    "labels",
+    "one_hot",
+    "drop",
+    "missing_marker",
+];
+
+/// Refuses keys that the source has no use for, which would do nothing.
+fn check_source(manifest: &Manifest, text: &str, path: &Path) -> Result<(), Complaint> {
+    let at = |key: &str, words: String| Complaint::new(path, words).at_line(line_of(text, key));
+    if manifest.builtin.is_some() {
+        let given = OF_FILES.iter().find(|key| line_of(text, key) > 0);
+        if let Some(key) = given {
+            let words = format!("`{key}`: found it beside `builtin`, expected it beside a `file`");
+            let help = "take it out; an experiment may leave columns out by `drop_columns` under \
+                        [dataset]";
+            return Err(at(key, words).help(help));
+        }
+    }
+    for (source, option) in registry::options() {
+        let Some(value) = manifest.source_options.get(option.name) else {
+            continue;
+        };
+        let (key, own) = (option.name, source.name());
+        if manifest.builtin.as_deref() != Some(own) {
+            let words = format!("`{key}`: found it beside other data, expected it with {own:?}");
+            let help = format!("take it out, or write `builtin = {own:?}`");
+            return Err(at(key, words).help(help));
+        }
+        if !(option.least..=option.most).contains(value) {
+            let (least, most) = (option.least, option.most);
+            let words = format!("`{key}`: found {value}, expected {least} to {most}");
+            return Err(at(key, words).help(option.doc));
+        }
+    }
+    Ok(())
+}
+
+/// The line of a key of a manifest, from 1 on; 0 where it is not given.
+fn line_of(text: &str, key: &str) -> usize {
+    let table = DeTable::parse(text).ok();
+    let start = table.and_then(|table| {
+        let (key, _) = table.get_ref().get_key_value(key)?;
+        Some(key.span().start)
+    });
+    start.map_or(0, |start| text[..start].matches('\n').count() + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What would do nothing is refused at its line.
+    #[test]
+    fn keys_of_files_beside_made_data_are_refused() {
+        for (line, words) in [
+            ("drop = [\"age\"]", "`drop`: found it beside `builtin`"),
+            ("delimiter = \";\"", "`delimiter`: found it beside"),
+            (
+                "target_above = nan",
+                "`target_above`: found no finite number",
+            ),
+        ] {
+            let text = format!(
+                "title = \"t\"\nsource = \"s\"\nlicence = \"l\"\nbuiltin = \"linfa:diabetes\"\n{line}\n"
+            );
+            let complaint = parse(&text, Path::new("m.toml")).unwrap_err();
+            assert_eq!(complaint.line, Some(5), "{complaint}");
+            assert!(complaint.to_string().contains(words), "{complaint}");
+        }
+    }
 
     #[test]
     fn a_near_miss_is_suggested() {

@@ -16,6 +16,10 @@ const LONGEST_LINE: u64 = 256 << 20;
 /// Bytes that are kept of what a process writes to standard error, at its end.
 const KEPT: usize = 64 << 10;
 
+/// How long what a process wrote last may be on its way when it is gone: on a busy machine the thread
+/// that reads it waits for a processor.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
+
 /// How a process ended that did not answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
@@ -55,6 +59,7 @@ pub fn ask<T>(
     let errors = Kept::of(child.stderr.take());
     let began = Instant::now();
     let mut status = None;
+    let mut gone: Option<Instant> = None;
     let answer = loop {
         if began.elapsed() >= limit {
             break None; // also of one that never stops talking
@@ -71,9 +76,14 @@ pub fn ask<T>(
                 status = within(&mut child, limit.saturating_sub(began.elapsed()));
                 break None;
             }
-            Err(RecvTimeoutError::Timeout) if status.is_some() => break None,
-            // Once more around: what it wrote last may still be on its way.
-            Err(RecvTimeoutError::Timeout) => status = child.try_wait().ok().flatten(),
+            Err(RecvTimeoutError::Timeout) => match gone {
+                Some(gone) if gone.elapsed() >= ON_ITS_WAY => break None,
+                Some(_) => {}
+                None => {
+                    status = child.try_wait().ok().flatten();
+                    gone = status.map(|_| Instant::now());
+                }
+            },
         }
     };
     // It may be gone already; either way it is waited for.

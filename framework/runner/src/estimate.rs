@@ -236,7 +236,7 @@ pub(crate) struct Total {
     rounds: u32,
     /// The cells' times together.
     all: Duration,
-    /// Cells without an estimate: their schemes do not say, or there are too many.
+    /// Cells without an estimate: it takes too long, or their schemes have none.
     untold: usize,
 }
 
@@ -265,8 +265,10 @@ impl Total {
     pub(crate) fn in_all(&self) -> String {
         let but = match self.untold {
             0 => String::new(),
-            1 => ", without one cell for which there is no estimate".into(),
-            n => format!(", without {n} cells for which there is no estimate"),
+            1 => ", without one cell whose estimate takes too long or whose scheme has none".into(),
+            n => format!(
+                ", without {n} cells whose estimates take too long or whose schemes have none"
+            ),
         };
         format!(
             "{} in all{but}, if the machine has nothing else to do",
@@ -285,7 +287,7 @@ pub(crate) fn about(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     let whole = seconds.round() as u64;
     let text = match whole {
-        0 if seconds < 0.1 => return "less than a second".into(),
+        0 if seconds < 0.1 => return "less than 0.1 s".into(),
         0..=9 => format!("{seconds:.1} s"),
         10..=99 => format!("{whole} s"),
         100..=5999 => format!("{} min {} s", whole / 60, whole % 60 / 10 * 10),
@@ -301,7 +303,7 @@ mod tests {
     #[test]
     fn times_are_told_as_precisely_as_they_are_known() {
         for (seconds, expect) in [
-            (0.02, "less than a second"),
+            (0.02, "less than 0.1 s"),
             (0.34, "about 0.3 s"),
             (9.44, "about 9.4 s"),
             (59.6, "about 60 s"),

@@ -23,6 +23,9 @@ use crate::{child, plugins};
 /// examined without.
 const ESTIMATING: Duration = Duration::from_mins(1);
 
+/// Time for the estimate of one cell: a key of unusual size takes longer to make.
+const ESTIMATING_ONE: Duration = Duration::from_secs(20);
+
 /// The cells of an experiment, or the one called `only`.
 pub(crate) fn cells(experiment: &Experiment, only: Option<&str>) -> Result<Vec<CellPlan>, String> {
     let cells = experiment.cells();
@@ -37,7 +40,16 @@ pub(crate) fn cells(experiment: &Experiment, only: Option<&str>) -> Result<Vec<C
         .collect();
     if chosen.is_empty() {
         let problem = format!("there is no cell `{only}`");
-        let known = printable::list(ids.iter().map(String::as_str), 40);
+        // Whole, so that they can be copied.
+        let shown: Vec<_> = ids
+            .iter()
+            .take(40)
+            .map(|id| printable::cut(id, 500))
+            .collect();
+        let known = match ids.len() - shown.len() {
+            0 => shown.join(", "),
+            more => format!("{} and {more} more", shown.join(", ")),
+        };
         let complaint = Complaint::new(experiment.file(), problem);
         return Err(complaint.help(format!("cells: {known}")).to_string());
     }
@@ -121,7 +133,8 @@ fn one(
         let mut takes = None;
         if let (Some(total), Ok(FromCell::Examined { .. })) = (&mut total, &answer) {
             any = true;
-            takes = total.add(examiner.estimate(ESTIMATING.saturating_sub(began.elapsed())));
+            let left = ESTIMATING.saturating_sub(began.elapsed());
+            takes = total.add(examiner.estimate(left.min(ESTIMATING_ONE)));
         }
         fine &= show(&plan, view, answer, takes);
         let limit = experiment.run().time_limit;

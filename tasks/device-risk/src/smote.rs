@@ -84,9 +84,13 @@ impl Rows {
             .filter(|other| **other != row)
             .map(|other| (distance(other), *other))
             .collect();
-        others.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let nearest = others.into_iter().take(neighbours.max(1));
-        nearest.map(|(_, other)| other).collect()
+        let order = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        let count = neighbours.clamp(1, others.len());
+        others.select_nth_unstable_by(count - 1, order);
+        others.truncate(count);
+        others.sort_by(order);
+        // Into a list of its own: that of all others would stay as long as it.
+        others.iter().map(|(_, other)| *other).collect()
     }
 }
 

@@ -80,7 +80,7 @@ fn check_tells_how_long_a_run_takes() {
         let line = line.unwrap_or_else(|| panic!("{scheme}: {told}"));
         let time = line.rsplit(", ").next().unwrap();
         assert!(
-            time.starts_with("about ") || time == "less than a second",
+            time.starts_with("about ") || time == "less than 0.1 s",
             "{line}"
         );
     }

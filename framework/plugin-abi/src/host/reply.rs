@@ -206,7 +206,9 @@ unsafe extern "C" fn explain_into(context: *mut c_void, what: *const c_char, why
         (!text.is_null()).then(|| {
             let bytes = CStr::from_ptr(text).to_bytes();
             let kept = &bytes[..bytes.len().min(MOST_REASON)];
-            String::from_utf8_lossy(kept).into_owned()
+            // One line, however many it has: whoever prints it tells it from lines of our own.
+            let text = String::from_utf8_lossy(kept);
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
         })
     };
     collector.what = text(what).unwrap_or_default();

@@ -17,6 +17,9 @@ use crate::abi;
 use crate::text::program_text;
 use crate::wire::{CapabilitiesWire, ManifestWire};
 
+/// The highest level of security that is believed: that of the strongest symmetric keys.
+const MOST_BITS: u32 = 256;
+
 /// A plugin and what it says about itself.
 pub(super) struct PluginScheme {
     plugin: Plugin,
@@ -77,6 +80,15 @@ impl PluginScheme {
             return Err(self.plugin.broken(
                 what,
                 format_args!("noise_tolerance must hold a number from 0 on for each of the {outputs} outputs, found {tolerances:?}"),
+            ));
+        }
+        let bits = parameters.security.bits();
+        if bits > MOST_BITS {
+            return Err(self.plugin.broken(
+                what,
+                format_args!(
+                    "security: found {bits} bits, expected at most {MOST_BITS}: nothing claims more"
+                ),
             ));
         }
         // Ours compute the level from tables; this one can only be believed, and readers told so.

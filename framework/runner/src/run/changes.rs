@@ -11,6 +11,9 @@ use sha2::Digest as _;
 /// Changes that are told, at most.
 const MOST: usize = 12;
 
+/// What a library is called among the facts, before the name of its scheme.
+const LIBRARY: &str = "library of ";
+
 /// Characters of a value that are told, at most.
 const LONGEST: usize = 80;
 
@@ -86,7 +89,11 @@ pub(super) fn refuse(before: &Run, now: &Run, folder: &Path) -> Result<(), Strin
 /// Each in words: "run.seed: was 73, now 7".
 fn changes(before: &Run, now: &Run) -> Vec<String> {
     let (old, new) = (facts(before), facts(now));
-    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    // A scheme in one of the two only is told as its cells.
+    let shared =
+        |key: &str| !key.starts_with(LIBRARY) || (old.contains_key(key) && new.contains_key(key));
+    let keys = old.keys().chain(new.keys()).filter(|key| shared(key));
+    let keys: BTreeSet<&String> = keys.collect();
     let unset = "unset".to_owned();
     keys.into_iter()
         .filter(|key| old.get(*key) != new.get(*key))
@@ -122,7 +129,7 @@ fn facts(run: &Run) -> BTreeMap<String, String> {
     let ids: Vec<&str> = run.cells.iter().map(|cell| cell.id.as_str()).collect();
     facts.insert("cells".into(), ids.join(", "));
     for (scheme, library) in libraries(run) {
-        facts.insert(format!("library of {scheme}"), library.clone());
+        facts.insert(format!("{LIBRARY}{scheme}"), library.clone());
     }
     facts
 }
