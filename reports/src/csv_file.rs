@@ -7,6 +7,9 @@ use hexperiment_experiment::summary::{BEFORE_AXES, COLUMNS, Row, axes};
 
 /// The rows as CSV, with a header of [`COLUMNS`] and, behind [`BEFORE_AXES`], of the matrix' axes;
 /// numbers in full, fields that do not apply empty.
+///
+/// # Errors
+/// The CSV writer's; it writes to memory and each row has all fields, so that no rows give cause.
 pub fn summary_csv(rows: &[Row]) -> io::Result<Vec<u8>> {
     let axes = axes(rows);
     let place = 1 + COLUMNS

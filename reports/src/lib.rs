@@ -31,6 +31,9 @@ pub use overview::{Known, Overview, Runs};
 pub use terminal::terminal;
 
 /// Writes `table.md` and `summary.csv` into `dir`, each whole or not at all.
+///
+/// # Errors
+/// A file cannot be written, synced or moved to its place; the error names it.
 pub fn write_all(
     dir: &Path,
     records: &Records,

@@ -101,6 +101,9 @@ impl Fill {
 }
 
 /// Fails unless all rows are used and their gaps are left to the task.
+///
+/// # Errors
+/// Rows that are in neither part, or gaps under another policy than [`MissingPolicy::Keep`].
 pub fn whole_series(data: &Dataset) -> Result<(), DataError> {
     let rows = data.features.nrows();
     if data.train.len() + data.test.len() != rows {
@@ -150,6 +153,9 @@ pub fn hide(table: &mut Array2<f64>, share: f64, seed: u64) -> Vec<(usize, usize
 
 /// The gaps of a table (rows are points in time; NaN where a value is missing), by column and
 /// row. Fails where a column has no valid value; `names` are the columns'.
+///
+/// # Errors
+/// Names all such columns.
 pub fn find(table: ArrayView2<'_, f64>, names: &[String]) -> Result<Vec<Gap>, DataError> {
     let mut gaps = Vec::new();
     let mut empty = Vec::new();

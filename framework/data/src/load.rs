@@ -19,6 +19,12 @@ use hexperiment_diagnostics::{Complaint, Complaints, printable};
 impl Dataset {
     /// Finds, reads, checks and splits the data. Complaints about the value of an option of
     /// `[dataset]` name it.
+    ///
+    /// # Errors
+    /// No data set of that name, a file that cannot be read or has another checksum, a field that
+    /// is no number or is missing where the policy refuses gaps, a column that is named and not
+    /// there, no row that can be used, or an option that these data cannot satisfy, such as a
+    /// stratified split of a target without classes.
     pub fn load(request: &DatasetRequest) -> Result<Self, Complaints> {
         Self::loaded(request).map_err(|mut complaints| {
             for complaint in &mut complaints.0 {

@@ -8,6 +8,10 @@ use super::manifest::Manifest;
 use hexperiment_diagnostics::{Complaint, files};
 
 /// The file of a manifest: below `$HEXPERIMENT_DATA`, in the user's cache, or fetched there.
+///
+/// # Errors
+/// The data are embedded; or the file is in none of the folders and cannot be fetched: there is no
+/// address, checksum or cache for it, fetching fails, or what came has another checksum.
 pub fn locate(name: &str, manifest: &Manifest) -> Result<PathBuf, Complaint> {
     let Some(file) = &manifest.file else {
         return Err(
@@ -138,6 +142,9 @@ pub(super) fn verified(
 }
 
 /// Finds the file of a manifest, fetching it if need be, and checks its sum; yields its place.
+///
+/// # Errors
+/// As [`locate`]; and where the file cannot be read or has another checksum.
 pub fn verify(name: &str, manifest: &Manifest) -> Result<PathBuf, Complaint> {
     let path = locate(name, manifest)?;
     read_verified(&path, manifest.sha256.as_deref(), "check its permissions")?;

@@ -105,6 +105,11 @@ pub fn names(folder: Option<&Path>) -> Vec<String> {
 }
 
 /// Reads the manifest called `name`: from `folder` if it is there, else the one compiled in.
+///
+/// # Errors
+/// There is no such data set; or its file cannot be read, is not TOML, or is no manifest: a key is
+/// unknown, a column is listed twice, it has both or neither of `file` and `builtin`, or the
+/// delimiter is not ASCII.
 pub fn find(name: &str, folder: Option<&Path>) -> Result<Manifest, Complaint> {
     let own = folder
         .map(|f| f.join(format!("{name}.toml")))

@@ -12,6 +12,11 @@ const DEAL_WITH_GAPS: &str =
 impl Dataset {
     /// The two parts. Fails without a target, with an empty part, or where a missing value
     /// cannot be dealt with by the policy.
+    ///
+    /// # Errors
+    /// For an empty part it names `dataset.test_fraction` and `dataset.limit` as options to blame,
+    /// else none. By [`MissingPolicy::Median`] a column without any value in the training part
+    /// cannot be dealt with.
     pub fn partition(&self) -> Result<Partition, DataError> {
         let Some(target) = &self.target else {
             return Err(DataError::new(

@@ -47,6 +47,9 @@ pub const RECORDS: Kind = Kind {
 
 /// Opens a regular file for reading, and nothing else; `expected` says what it is to hold, `help`
 /// what to do where it cannot be opened.
+///
+/// # Errors
+/// There is no file, it may not be opened, or it is a folder, a pipe, a device or a socket.
 pub fn open(file: &Path, expected: &str, help: &str) -> Result<File, Complaint> {
     let fail = |found: &dyn std::fmt::Display| {
         let problem = format!("cannot be read: {found}; expected {expected}");
@@ -68,6 +71,10 @@ pub fn open(file: &Path, expected: &str, help: &str) -> Result<File, Complaint> 
 }
 
 /// The bytes of a regular file of a size that is allowed.
+///
+/// # Errors
+/// As [`open`]; and where the file is larger than its kind or [`LIMIT`] allows, reading fails,
+/// memory does not suffice, or [`LIMIT`] is no size.
 pub fn read(file: &Path, kind: Kind, help: &str) -> Result<Vec<u8>, Complaint> {
     let most = most_bytes(kind)?;
     let opened = open(file, kind.expected, help)?;
@@ -93,6 +100,9 @@ pub fn read(file: &Path, kind: Kind, help: &str) -> Result<Vec<u8>, Complaint> {
 }
 
 /// Likewise, as text.
+///
+/// # Errors
+/// As [`read`]; and where the bytes are not UTF-8, with the line.
 pub fn read_text(file: &Path, kind: Kind, help: &str) -> Result<String, Complaint> {
     String::from_utf8(read(file, kind, help)?).map_err(|e| {
         let good = &e.as_bytes()[..e.utf8_error().valid_up_to()];

@@ -67,11 +67,17 @@ struct PluginChoice {
 
 impl Experiment {
     /// Reads and checks a file; every problem in it is a complaint.
+    ///
+    /// # Errors
+    /// The file cannot be read; else as [`Experiment::parse`].
     pub fn load(file: &Path) -> Result<Self, Complaints> {
         Self::load_with(file, &[])
     }
 
     /// Reads a file, and checks it as if the settings stood in it.
+    ///
+    /// # Errors
+    /// The file cannot be read; else as [`Experiment::parse_with`].
     pub fn load_with(file: &Path, settings: &[Setting]) -> Result<Self, Complaints> {
         let help = "experiments of the project are in the folder `experiments`";
         let text = files::read_text(file, files::TEXT, help)?;
@@ -79,11 +85,19 @@ impl Experiment {
     }
 
     /// Checks the text of `file`.
+    ///
+    /// # Errors
+    /// One complaint where the text is not TOML; else one for each thing that is wrong in it: a
+    /// section, a key or a value, the plugins and data that it names, its matrix, its expectations.
     pub fn parse(text: &str, file: &Path) -> Result<Self, Complaints> {
         Self::parse_with(text, file, &[])
     }
 
     /// Checks the text of `file` as if the settings stood in it.
+    ///
+    /// # Errors
+    /// As [`Experiment::parse`]; and where a setting has no place in the text, or sets what another
+    /// one sets.
     pub fn parse_with(text: &str, file: &Path, settings: &[Setting]) -> Result<Self, Complaints> {
         check::check(text, file, settings)
     }

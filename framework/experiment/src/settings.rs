@@ -31,6 +31,10 @@ pub struct Setting {
 impl Setting {
     /// Reads `section.key=value`. A value that is no TOML counts as a string, so that shells need
     /// no second pair of quotes.
+    ///
+    /// # Errors
+    /// There is no `=` outside quotes, or what stands before it is no dotted key of two parts or
+    /// more.
     pub fn parse(text: &str) -> Result<Self, Complaint> {
         let words = format!("--set {text}");
         let complain = |found: &str| Complaint::new(&words, found).help(FORM);

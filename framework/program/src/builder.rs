@@ -29,6 +29,10 @@ impl ProgramBuilder {
     }
 
     /// Declares an input without reading its columns.
+    ///
+    /// # Errors
+    /// `ProgramError::Declaration`: no row, no column, a precision that is not a finite number
+    /// above 0, a name that another input has, or a column without a finite range.
     pub fn declare(&mut self, input: Input) -> Result<InputId, ProgramError> {
         let bad = |problem: String| ProgramError::Declaration {
             what: "input",
@@ -55,6 +59,10 @@ impl ProgramBuilder {
     }
 
     /// Declares an input and reads all its columns, in order.
+    ///
+    /// # Errors
+    /// As [`ProgramBuilder::declare`]; and `ProgramError::Overflow` where a column's range goes
+    /// beyond 1e15.
     pub fn input(&mut self, input: Input) -> Result<(InputId, Vec<ValueId>), ProgramError> {
         let columns = input.columns.len();
         let id = self.declare(input)?;
@@ -65,6 +73,11 @@ impl ProgramBuilder {
     }
 
     /// Adds any operation.
+    ///
+    /// # Errors
+    /// An operand, an input or a column that the program does not have; no operand, or lengths that
+    /// do not fit the operation; public numbers that are missing or not finite; an operand whose
+    /// range is beyond what the operation takes; or a result that may be beyond 1e15.
     pub fn push(&mut self, op: Op) -> Built {
         let (length, range) = ranges::infer(&self.program, &op)?;
         self.program.values.push(Value {
@@ -91,6 +104,10 @@ impl ProgramBuilder {
     /// An assumption, not a proof: [`Program::interpret`] fails on data for which it does not
     /// hold, and every encrypted run is interpreted beside. Fails if it contradicts the derived
     /// range.
+    ///
+    /// # Errors
+    /// `ProgramError::Assumption`: `stated` is not finite, or has no number in common with the
+    /// derived range.
     pub fn assume(&mut self, value: ValueId, stated: Interval) -> Result<(), ProgramError> {
         let known = &mut self.program.values[value.index()];
         let low = known.range.low.max(stated.low);
@@ -123,6 +140,10 @@ impl ProgramBuilder {
     }
 
     /// Adds an output; its values must be of one length.
+    ///
+    /// # Errors
+    /// `ProgramError::Declaration`: no value, a value that the program does not have, values of
+    /// different lengths, or a precision that is not a finite number above 0.
     pub fn output(&mut self, output: Output) -> Result<OutputId, ProgramError> {
         let bad = |problem: String| ProgramError::Declaration {
             what: "output",
@@ -154,6 +175,9 @@ impl ProgramBuilder {
     }
 
     /// The program; it needs at least one input and one output.
+    ///
+    /// # Errors
+    /// `ProgramError::Declaration`: the program has no input or no output.
     pub fn finish(self) -> Result<Program, ProgramError> {
         let bad = |problem: &str| ProgramError::Declaration {
             what: "program",
@@ -180,26 +204,44 @@ impl ProgramBuilder {
     }
 
     /// Public numbers.
+    ///
+    /// # Errors
+    /// No numbers, one that is not finite, or one beyond 1e15.
     pub fn constant(&mut self, numbers: impl Into<Public>) -> Built {
         self.push(Op::Constant(numbers.into()))
     }
 
     /// `a + b`
+    ///
+    /// # Errors
+    /// Operands of different lengths, one that the program does not have, or a sum that may be
+    /// beyond 1e15.
     pub fn add(&mut self, a: ValueId, b: ValueId) -> Built {
         self.push(Op::Add(a, b))
     }
 
     /// `a - b`
+    ///
+    /// # Errors
+    /// Operands of different lengths, one that the program does not have, or a difference that may
+    /// be beyond 1e15.
     pub fn sub(&mut self, a: ValueId, b: ValueId) -> Built {
         self.push(Op::Sub(a, b))
     }
 
     /// `-a`
+    ///
+    /// # Errors
+    /// An operand that the program does not have.
     pub fn neg(&mut self, a: ValueId) -> Built {
         self.push(Op::Neg(a))
     }
 
     /// `value + by`
+    ///
+    /// # Errors
+    /// A vector of another length, a summand that is not finite, an operand that the program does
+    /// not have, or a sum that may be beyond 1e15.
     pub fn offset(&mut self, value: ValueId, by: impl Into<Public>) -> Built {
         self.push(Op::Offset {
             value,
@@ -208,6 +250,10 @@ impl ProgramBuilder {
     }
 
     /// `value * by`
+    ///
+    /// # Errors
+    /// A vector of another length, a factor that is not finite, an operand that the program does
+    /// not have, or a product that may be beyond 1e15.
     pub fn scale(&mut self, value: ValueId, by: impl Into<Public>) -> Built {
         self.push(Op::Scale {
             value,
@@ -216,6 +262,10 @@ impl ProgramBuilder {
     }
 
     /// `sum of value * weight, + bias`
+    ///
+    /// # Errors
+    /// No term, values or vectors of different lengths, a weight or a bias that is not finite, a
+    /// value that the program does not have, or a sum that may be beyond 1e15.
     pub fn weighted_sum(
         &mut self,
         terms: Vec<(ValueId, Public)>,
@@ -228,56 +278,93 @@ impl ProgramBuilder {
     }
 
     /// `a * b`
+    ///
+    /// # Errors
+    /// Operands of different lengths, one that the program does not have, or a product that may be
+    /// beyond 1e15.
     pub fn mul(&mut self, a: ValueId, b: ValueId) -> Built {
         self.push(Op::Mul(a, b))
     }
 
     /// `a * a`
+    ///
+    /// # Errors
+    /// An operand that the program does not have, or a square that may be beyond 1e15.
     pub fn square(&mut self, a: ValueId) -> Built {
         self.push(Op::Square(a))
     }
 
     /// `y[i] = x[(i + by) mod length]`
+    ///
+    /// # Errors
+    /// An operand that the program does not have.
     pub fn shift(&mut self, value: ValueId, by: i64) -> Built {
         self.push(Op::Shift { value, by })
     }
 
     /// Sums of consecutive groups of `group` elements.
+    ///
+    /// # Errors
+    /// A group that is 0 or does not divide the length, an operand that the program does not have,
+    /// or a sum that may be beyond 1e15.
     pub fn sum(&mut self, value: ValueId, group: usize) -> Built {
         self.push(Op::Sum { value, group })
     }
 
     /// Every `stride`-th element.
+    ///
+    /// # Errors
+    /// A stride that is 0 or does not divide the length, or an operand that the program does not
+    /// have.
     pub fn pick(&mut self, value: ValueId, stride: usize) -> Built {
         self.push(Op::Pick { value, stride })
     }
 
     /// A polynomial of each element; the value's range must lie in its domain.
+    ///
+    /// # Errors
+    /// `ProgramError::Range` where the value's range leaves the domain; an operand that the program
+    /// does not have, or a result that may be beyond 1e15.
     pub fn polynomial(&mut self, value: ValueId, polynomial: Polynomial) -> Built {
         self.push(Op::Polynomial { value, polynomial })
     }
 
     /// The logistic function of each element.
+    ///
+    /// # Errors
+    /// An operand that the program does not have.
     pub fn sigmoid(&mut self, a: ValueId) -> Built {
         self.push(Op::Sigmoid(a))
     }
 
     /// 1 where an element is positive, else 0.
+    ///
+    /// # Errors
+    /// An operand that the program does not have.
     pub fn step(&mut self, a: ValueId) -> Built {
         self.push(Op::Step(a))
     }
 
     /// The greater of two.
+    ///
+    /// # Errors
+    /// Operands of different lengths, or one that the program does not have.
     pub fn max(&mut self, a: ValueId, b: ValueId) -> Built {
         self.push(Op::Max(a, b))
     }
 
     /// The lesser of two.
+    ///
+    /// # Errors
+    /// Operands of different lengths, or one that the program does not have.
     pub fn min(&mut self, a: ValueId, b: ValueId) -> Built {
         self.push(Op::Min(a, b))
     }
 
     /// 1 where the relation holds, else 0.
+    ///
+    /// # Errors
+    /// Operands of different lengths, or one that the program does not have.
     pub fn compare(&mut self, left: ValueId, relation: Relation, right: ValueId) -> Built {
         self.push(Op::Compare {
             left,
@@ -287,6 +374,10 @@ impl ProgramBuilder {
     }
 
     /// `then` where the condition is 1, else `otherwise`.
+    ///
+    /// # Errors
+    /// `ProgramError::Range` where the condition's range leaves `[0, 1]`; operands of different
+    /// lengths, or one that the program does not have.
     pub fn select(&mut self, condition: ValueId, then: ValueId, otherwise: ValueId) -> Built {
         self.push(Op::Select {
             condition,
@@ -296,6 +387,10 @@ impl ProgramBuilder {
     }
 
     /// The conjunction of bits.
+    ///
+    /// # Errors
+    /// `ProgramError::Range` where the range of one of them leaves `[0, 1]`; no operand, operands
+    /// of different lengths, or one that the program does not have.
     pub fn and(&mut self, bits: Vec<ValueId>) -> Built {
         self.push(Op::And(bits))
     }

@@ -25,6 +25,10 @@ fn bit(condition: bool) -> f64 {
 
 impl Input {
     /// Checks a table of this input's columns: its shape, that all is finite and in range.
+    ///
+    /// # Errors
+    /// `ProgramError::InputShape` for another number of rows or columns; `ProgramError::OutOfRange`
+    /// for the first number that is NaN or outside its column's range, but for rounding.
     pub fn check(&self, table: ndarray::ArrayView2<'_, f64>) -> Result<(), ProgramError> {
         self.check_shape(table)?;
         for (column, declared) in table.columns().into_iter().zip(&self.columns) {
@@ -67,6 +71,10 @@ impl Program {
     /// the result holds one table for each output, one column per value. Fails if a table has
     /// the wrong shape or a number outside its column's declared range, or if a value leaves the
     /// range that [`super::ProgramBuilder::assume`] stated for it.
+    ///
+    /// # Errors
+    /// `ProgramError::InputCount`, `InputShape` or `OutOfRange` for the tables, `Assumption` for
+    /// such a value.
     pub fn interpret(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, ProgramError> {
         self.check_inputs(inputs)?;
         let values = self.values_in_clear(inputs, |_| true);
@@ -76,12 +84,19 @@ impl Program {
 
     /// As [`Program::interpret`], for tables whose numbers may lie outside their ranges, as
     /// what was decrypted may; of the wrong number or shape they are an error still.
+    ///
+    /// # Errors
+    /// `ProgramError::InputCount` or `InputShape`; ranges are not checked, whether declared or
+    /// stated.
     pub fn interpret_any(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, ProgramError> {
         self.interpret_only(inputs, &self.output_ids())
     }
 
     /// As [`Program::interpret_any`], for these outputs, in this order; what none of them depends on
     /// is not computed.
+    ///
+    /// # Errors
+    /// As [`Program::interpret_any`].
     pub fn interpret_only(
         &self,
         inputs: &[Array2<f64>],
@@ -143,6 +158,10 @@ impl Program {
     }
 
     /// Evaluates the program in the clear and returns every value, by [`super::ValueId::index`].
+    ///
+    /// # Errors
+    /// `ProgramError::InputCount`, `InputShape` or `OutOfRange` for the tables; ranges that were
+    /// stated are not checked.
     pub fn interpret_values(&self, inputs: &[Array2<f64>]) -> Result<Vec<Vec<f64>>, ProgramError> {
         self.check_inputs(inputs)?;
         Ok(self.values_in_clear(inputs, |_| true))

@@ -67,11 +67,18 @@ pub mod single {
     use super::{Deserialize, Deserializer, Number, Serialize, Serializer};
 
     /// Writes it.
+    ///
+    /// # Errors
+    /// The serializer's own; no number is refused.
     pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
         Number(*value).serialize(serializer)
     }
 
     /// Reads it.
+    ///
+    /// # Errors
+    /// A value other than a number, `null` and the strings `NaN`, `inf` and `-inf`; the
+    /// deserializer's own.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         Number::deserialize(deserializer).map(|n| n.0)
     }
@@ -82,11 +89,18 @@ pub mod maybe {
     use super::{Deserialize, Deserializer, Number, Serialize, Serializer};
 
     /// Writes it.
+    ///
+    /// # Errors
+    /// The serializer's own; no number is refused.
     pub fn serialize<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
         value.map(Number).serialize(serializer)
     }
 
     /// Reads it.
+    ///
+    /// # Errors
+    /// A value other than a number, `null` and the strings `NaN`, `inf` and `-inf`; the
+    /// deserializer's own.
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<f64>, D::Error> {
@@ -99,11 +113,18 @@ pub mod list {
     use super::{Deserialize, Deserializer, Number, Serializer};
 
     /// Writes it.
+    ///
+    /// # Errors
+    /// The serializer's own; no number is refused.
     pub fn serialize<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(values.iter().map(|x| Number(*x)))
     }
 
     /// Reads it.
+    ///
+    /// # Errors
+    /// No list, or an element other than a number, `null` and the strings `NaN`, `inf` and `-inf`;
+    /// the deserializer's own.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
         let numbers = Vec::<Number>::deserialize(deserializer)?;
         Ok(numbers.into_iter().map(|n| n.0).collect())

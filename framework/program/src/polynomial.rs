@@ -73,6 +73,10 @@ pub enum Fit {
 
 impl Polynomial {
     /// The polynomial with Chebyshev coefficients `chebyshev` (constant first) on `domain`.
+    ///
+    /// # Errors
+    /// `ProgramError::EmptyDomain` where the domain is not finite or has no width;
+    /// `ProgramError::NotFinite` where there is no coefficient, or one is not finite.
     pub fn from_chebyshev(domain: Interval, chebyshev: Vec<f64>) -> Result<Self, ProgramError> {
         if !domain.is_finite() || domain.width() <= 0.0 {
             return Err(ProgramError::EmptyDomain { domain });
@@ -88,6 +92,10 @@ impl Polynomial {
     }
 
     /// The polynomial `sum of coefficients[k] x^k` (constant first), for use on `domain`.
+    ///
+    /// # Errors
+    /// `ProgramError::EmptyDomain` where the domain is not finite or has no width;
+    /// `ProgramError::NotFinite` where a coefficient, or a value on the domain, is not finite.
     pub fn from_powers(domain: Interval, coefficients: &[f64]) -> Result<Self, ProgramError> {
         let degree = coefficients.len().saturating_sub(1);
         let horner = |x: f64| coefficients.iter().rev().fold(0.0, |sum, c| sum * x + c);
@@ -95,6 +103,10 @@ impl Polynomial {
     }
 
     /// Approximates `f` on `domain` by a polynomial of at most `degree`.
+    ///
+    /// # Errors
+    /// `ProgramError::EmptyDomain` where the domain is not finite or has no width;
+    /// `ProgramError::NotFinite` where `f` is not finite at a point where it is sampled.
     pub fn fit(
         domain: Interval,
         degree: usize,
@@ -193,6 +205,10 @@ impl Polynomial {
     }
 
     /// The same polynomial on another domain; itself where that is its own.
+    ///
+    /// # Errors
+    /// `ProgramError::EmptyDomain` where the new domain is not finite or has no width;
+    /// `ProgramError::NotFinite` where the values on it are not finite.
     pub fn on(self, domain: Interval) -> Result<Self, ProgramError> {
         if domain == self.domain {
             return Ok(self);
@@ -203,6 +219,10 @@ impl Polynomial {
     }
 
     /// `factor * p + plus`.
+    ///
+    /// # Errors
+    /// `ProgramError::NotFinite` where `factor`, `plus` or a coefficient of the result is not
+    /// finite.
     pub fn affine(&self, factor: f64, plus: f64) -> Result<Self, ProgramError> {
         let mut chebyshev: Vec<f64> = self.chebyshev.iter().map(|c| factor * c).collect();
         chebyshev[0] += plus;

@@ -45,6 +45,10 @@ impl std::fmt::Display for Ended {
 /// an answer, and ends it.
 ///
 /// Fails if it cannot be started, or if it ends, or its time does, before it has answered.
+///
+/// # Errors
+/// The outer error where it cannot be started, the inner one where it, or its time, ends before it
+/// has answered.
 pub fn ask<T>(
     command: &mut Command,
     limit: Duration,

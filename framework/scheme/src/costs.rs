@@ -78,6 +78,10 @@ pub struct Costs {
 
 /// What a step yields, and the processor time that it takes; one that takes less than a millisecond
 /// is repeated until it is known better.
+///
+/// # Errors
+///
+/// The step's, the first time that it fails.
 pub fn processor_time<T>(
     mut step: impl FnMut() -> Result<T, SchemeError>,
 ) -> Result<(T, Duration), SchemeError> {
@@ -98,6 +102,11 @@ pub fn processor_time<T>(
 impl Costs {
     /// By doing all of it once, with numbers in the middle of their ranges: for circuits that take
     /// next to no time. `program` is the one that the circuit evaluates.
+    ///
+    /// # Errors
+    ///
+    /// The scheme's: keys cannot be made or prepared, or an encryption, the evaluation, a
+    /// decryption or the crossing of ciphertexts fails.
     pub fn of_the_whole(circuit: &dyn Circuit, program: &Program) -> Result<Self, SchemeError> {
         let (parties, set_up) = processor_time(|| Parties::of(circuit))?;
         let mut encrypt = Vec::with_capacity(program.inputs().len());

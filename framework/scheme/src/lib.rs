@@ -105,10 +105,21 @@ pub trait Scheme: Send + Sync {
     fn manifest(&self) -> SchemeManifest;
 
     /// The operations it has, and how those it lacks are to be rewritten.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Option`] where an option is read that the manifest does not declare so,
+    /// [`SchemeError::Refused`] where the value of one cannot be used, [`SchemeError::Library`]
+    /// where a plugin behind the C ABI fails.
     fn capabilities(&self, options: &Options) -> Result<Capabilities, SchemeError>;
 
     /// The program in operations that the scheme has. A scheme whose approximations depend on what
     /// its parameters can hold chooses here; all others lower by their capabilities.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Refused`] for an operation that the scheme neither has nor can rewrite; and
+    /// those of [`Scheme::capabilities`].
     fn lower(
         &self,
         program: &Program,
@@ -120,6 +131,12 @@ pub trait Scheme: Send + Sync {
     }
 
     /// Chooses parameters for this program at the wanted security level, or refuses.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Refused`] where no parameters of the scheme hold the program at that level,
+    /// or memory does not suffice; [`SchemeError::Option`] as in [`Scheme::capabilities`];
+    /// [`SchemeError::Library`] where the library rejects the parameters.
     fn compile(&self, request: CompileRequest<'_>) -> Result<Box<dyn Circuit>, SchemeError>;
 }
 
@@ -174,10 +191,20 @@ pub trait Circuit: Send + Sync {
     /// A scheme that computes on reals interprets the lowered program, by
     /// [`Lowered::simulate`]; one that quantises does here exactly what it does under
     /// encryption. The tables are the server's outputs, before any step left to the client.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Program`] or [`SchemeError::Foreign`] for tables of another number or shape
+    /// than the program's inputs; a scheme that quantises may refuse numbers outside their columns'
+    /// ranges, too.
     fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, SchemeError>;
 
     /// What its steps take on this machine, about, found within a second or two: a few of them are
     /// timed, with keys of their own, the others counted. `None` where a scheme does not say.
+    ///
+    /// # Errors
+    ///
+    /// The scheme's, of a step that is timed. The default has none.
     fn costs(&self) -> Result<Option<Costs>, SchemeError> {
         Ok(None)
     }
@@ -188,6 +215,11 @@ pub trait Circuit: Send + Sync {
 
     /// Makes fresh keys: the client's work. The evaluation keys are bytes, in the most compact form
     /// that the library has; the client's own tables are made here, too.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Library`] where the library cannot make a key, or the system yields no random
+    /// bytes.
     fn generate_keys(&self) -> Result<KeySet, SchemeError>;
 
     /// Makes the server's role of evaluation keys that crossed, and of nothing else: the server's
@@ -203,6 +235,11 @@ pub trait Circuit: Send + Sync {
 
     /// Reads ciphertexts that [`Ciphertexts::to_bytes`] wrote; needs public parameters only.
     /// Bytes that are truncated, malformed or of another circuit are an error.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Foreign`] for such bytes; [`SchemeError::Library`] where the library itself
+    /// rejects them.
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError>;
 }
 
@@ -210,6 +247,11 @@ pub trait Circuit: Send + Sync {
 /// one, which the parameters then say.
 pub trait Encryptor: Send + Sync {
     /// Encrypts one input: `length` rows x one column for each that the input declares.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Program`] where the table has another shape than the input declares, or a
+    /// number outside its column's range; [`SchemeError::Library`] where the library fails.
     fn encrypt(
         &self,
         input: InputId,
@@ -221,11 +263,22 @@ pub trait Encryptor: Send + Sync {
 /// [`Protection::TransportOnly`](crate::security::Protection::TransportOnly): that server decrypts.
 pub trait Evaluator: Send + Sync {
     /// Evaluates the circuit: ciphertexts for each input in order, then for each output.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Foreign`] where ciphertexts are of another scheme or circuit, or not as many
+    /// as the program has inputs, for which [`SchemeError::Program`] may stand, too;
+    /// [`SchemeError::Library`] where the library fails.
     fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError>;
 
     /// As [`Evaluator::evaluate`], for some of the outputs, in the order in which they are wanted,
     /// each of which the program has. A scheme that can leaves out what none of them needs; without,
     /// everything is computed and the rest thrown away.
+    ///
+    /// # Errors
+    ///
+    /// As [`Evaluator::evaluate`]; the default yields [`SchemeError::Foreign`] for an output that
+    /// the program does not have.
     fn evaluate_only(
         &self,
         inputs: &[Ciphertexts],
@@ -245,6 +298,11 @@ pub trait Evaluator: Send + Sync {
 /// Decrypts.
 pub trait Decryptor: Send + Sync {
     /// Decrypts one output: rows x one column for each of its values.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Foreign`] where the ciphertexts are of another scheme or circuit, or are not
+    /// this output; [`SchemeError::Library`] where the library fails.
     fn decrypt(
         &self,
         output: OutputId,
@@ -255,6 +313,11 @@ pub trait Decryptor: Send + Sync {
 /// What a plugin keeps its ciphertexts in.
 pub trait CiphertextData: Any + Send + Sync {
     /// Writes all that the other party needs.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Foreign`] where they are too many for the format, [`SchemeError::Library`]
+    /// where the library cannot write one.
     fn write(&self, bytes: &mut Vec<u8>) -> Result<(), SchemeError>;
 
     /// How many ciphertexts of the scheme it holds.
@@ -275,6 +338,10 @@ impl Ciphertexts {
     }
 
     /// The serialized form, exactly as it crosses between parties.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`CiphertextData::write`].
     pub fn to_bytes(&self) -> Result<Vec<u8>, SchemeError> {
         let mut bytes = Vec::new();
         self.0.write(&mut bytes)?;
@@ -287,6 +354,10 @@ impl Ciphertexts {
     }
 
     /// The plugin's own type; a ciphertext of another scheme is an error.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Foreign`] where it is not a `T`.
     pub fn downcast<T: CiphertextData>(&self) -> Result<&T, SchemeError> {
         self.0
             .as_any()

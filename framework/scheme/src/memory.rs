@@ -22,6 +22,10 @@ pub fn left() -> Option<u64> {
 }
 
 /// Refuses a `need` of more bytes than are `left`.
+///
+/// # Errors
+///
+/// A refusal of `memory`: there is a limit, and less than `need` is left of it.
 pub fn hold(need: u64, left: Option<u64>) -> Result<(), Refusal> {
     match left {
         Some(left) if need > left => {

@@ -192,6 +192,10 @@ impl Options {
     }
 
     /// A flag that has a default or is required.
+    ///
+    /// # Errors
+    ///
+    /// The option is not set, or is no flag.
     pub fn flag(&self, name: &str) -> Result<bool, OptionError> {
         self.read(name, "a flag", |v| match v {
             OptionValue::Flag(x) => Some(*x),
@@ -200,6 +204,10 @@ impl Options {
     }
 
     /// A whole number that has a default or is required.
+    ///
+    /// # Errors
+    ///
+    /// The option is not set, or is no whole number.
     pub fn integer(&self, name: &str) -> Result<i64, OptionError> {
         self.read(name, "a whole number", |v| match v {
             OptionValue::Integer(x) => Some(*x),
@@ -208,6 +216,10 @@ impl Options {
     }
 
     /// A number that has a default or is required.
+    ///
+    /// # Errors
+    ///
+    /// The option is not set, or is no number.
     pub fn number(&self, name: &str) -> Result<f64, OptionError> {
         self.read(name, "a number", |v| match v {
             OptionValue::Number(x) => Some(*x),
@@ -217,6 +229,10 @@ impl Options {
     }
 
     /// A choice that has a default or is required.
+    ///
+    /// # Errors
+    ///
+    /// The option is not set, is no string, or names none of the choices of `C`.
     pub fn choice<C: Choice>(&self, name: &str) -> Result<C, OptionError> {
         self.read(name, "one of other choices", |v| match v {
             OptionValue::Text(x) => x.parse().ok(),
@@ -225,6 +241,10 @@ impl Options {
     }
 
     /// A string that has a default or is required.
+    ///
+    /// # Errors
+    ///
+    /// The option is not set, or is no string.
     pub fn text(&self, name: &str) -> Result<&str, OptionError> {
         let error = || OptionError {
             name: name.to_owned(),

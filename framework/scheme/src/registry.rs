@@ -88,6 +88,10 @@ pub struct DuplicateName {
 }
 
 /// Adds a scheme at run time.
+///
+/// # Errors
+///
+/// A scheme of that name is linked in, or has joined before.
 pub fn register_scheme(scheme: &'static dyn Scheme) -> Result<(), DuplicateName> {
     let name = scheme.manifest().name;
     // A panic elsewhere leaves the list whole: it is only ever pushed to.
@@ -128,6 +132,11 @@ pub fn left_out_schemes() -> Vec<&'static LeftOutScheme> {
 }
 
 /// The scheme called `name`.
+///
+/// # Errors
+///
+/// No scheme of that name is linked in or has joined; the error knows a near name, or the cargo
+/// feature that was left out.
 pub fn scheme(name: &str) -> Result<&'static dyn Scheme, UnknownPlugin> {
     schemes()
         .into_iter()

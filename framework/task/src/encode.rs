@@ -45,6 +45,9 @@ pub struct EncodedTable {
 impl EncodedTable {
     /// Encodes the columns `chosen`, by place, of a partition. Fails where one of them has a gap
     /// or an infinite value in either part.
+    ///
+    /// # Errors
+    /// `TaskError::Data`, which names these columns and says how many values are missing.
     pub fn new(
         partition: &Partition,
         chosen: &[usize],

@@ -153,6 +153,9 @@ impl InputTable {
     }
 
     /// Encrypts it as the key owner's input `id`.
+    ///
+    /// # Errors
+    /// As [`Client::encrypt`](crate::session::Client::encrypt).
     pub fn encrypt(&self, session: &mut Session<'_>, id: InputId) -> Result<Sealed, SessionError> {
         let sealed = session.client().encrypt(id, self.values.view())?;
         Ok(sealed.with_payload(self.payload))
@@ -170,6 +173,10 @@ impl From<Array2<f64>> for InputTable {
 impl Outcome {
     /// What one round yields: the client encrypts `tables`, one for each input in order, the
     /// server evaluates, and the client decrypts every output.
+    ///
+    /// # Errors
+    /// `TaskError::Session` where a table cannot be encrypted, the evaluation fails, or an output
+    /// cannot be decrypted.
     pub fn of_one_round(
         session: &mut Session<'_>,
         tables: &[InputTable],
@@ -179,6 +186,10 @@ impl Outcome {
 
     /// As [`Outcome::of_one_round`], where the task leaves divisions to the client: `divisors` has a
     /// table for each output, as [`Client::decrypt_divided`] takes it, or none at all.
+    ///
+    /// # Errors
+    /// As [`Outcome::of_one_round`]; `TaskError::Session`, too, where a table of divisors has
+    /// another shape than its output, or a divisor is 0, subnormal or not finite.
     ///
     /// [`Client::decrypt_divided`]: crate::session::Client::decrypt_divided
     pub fn of_one_round_divided(
@@ -232,6 +243,12 @@ pub trait Task: Send + Sync {
     fn manifest(&self) -> TaskManifest;
 
     /// Trains or loads what is public, and states the program.
+    ///
+    /// # Errors
+    /// `TaskError::Data` where the data do not fit the task; `Value` or `Options` where an option
+    /// cannot be used, alone, with others or with these data; `Model` where nothing can be trained;
+    /// `Program` where the program fails the builder's checks; `Option` where an option is read
+    /// that the manifest does not declare so.
     fn prepare(&self, request: PrepareRequest<'_>) -> Result<Box<dyn Prepared>, TaskError>;
 }
 
@@ -245,9 +262,16 @@ pub trait Prepared: Send + Sync {
     fn samples(&self) -> usize;
 
     /// Runs the protocol: encrypts, has the server evaluate, decrypts.
+    ///
+    /// # Errors
+    /// `TaskError::Session` where a step of the protocol fails; the task's own where what comes
+    /// back cannot be worked on.
     fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError>;
 
     /// Scores what came back, beside the same model in the clear.
+    ///
+    /// # Errors
+    /// The outcome is not one that this task's [`Prepared::run`] yields.
     fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError>;
 
     /// What the program's public numbers tell the server about the data, if anything: positions
@@ -270,6 +294,10 @@ pub trait Prepared: Send + Sync {
     }
 
     /// Files to keep of a run. Asked for once, of the last repetition; not timed.
+    ///
+    /// # Errors
+    /// A file's contents cannot be made of this outcome, such as a picture that cannot be encoded.
+    /// The default has none.
     fn artefacts(&self, _outcome: &Outcome) -> Result<Vec<Artefact>, TaskError> {
         Ok(Vec::new())
     }

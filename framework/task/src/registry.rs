@@ -25,6 +25,9 @@ pub fn names() -> Vec<&'static str> {
 }
 
 /// The task called `name`.
+///
+/// # Errors
+/// No task of that name is linked in.
 pub fn task(name: &str) -> Result<&'static dyn Task, UnknownPlugin> {
     tasks()
         .into_iter()

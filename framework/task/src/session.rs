@@ -211,6 +211,11 @@ pub struct Client<'s, 'a> {
 impl Client<'_, '_> {
     /// Encrypts one input: `length` rows x one column for each that the input declares. The key
     /// owner may encrypt any input, others their own only.
+    ///
+    /// # Errors
+    /// `SessionError::Protocol` where the input is another data owner's; `SessionError::Scheme`
+    /// where the table has another shape, or a number outside its column's range, or the scheme
+    /// fails.
     pub fn encrypt(
         &mut self,
         input: InputId,
@@ -243,6 +248,10 @@ impl Client<'_, '_> {
 
     /// Sends ciphertexts to the server now, whether or not it will use them. What an evaluation
     /// reads is sent by itself, and nothing twice.
+    ///
+    /// # Errors
+    /// `SessionError::Protocol` where this data owner did not make them; `SessionError::Scheme`
+    /// where they cannot be written, or not be read back.
     pub fn send(&mut self, sealed: &Sealed) -> Result<(), SessionError> {
         if sealed.maker != Party::Client(self.number) {
             return Err(SessionError::Protocol(format!(
@@ -261,6 +270,11 @@ impl Client<'_, '_> {
 
     /// Decrypts one output, and does what the scheme left to the client: rows x one column for
     /// each value of the output. The key owner alone can.
+    ///
+    /// # Errors
+    /// `SessionError::Protocol` where this is not the key owner, the ciphertexts were not made by
+    /// the server, or the scheme decrypts a table of another shape; `SessionError::Scheme` where
+    /// they cannot cross or be decrypted.
     pub fn decrypt(
         &mut self,
         output: OutputId,
@@ -272,6 +286,10 @@ impl Client<'_, '_> {
     /// As [`Client::decrypt`], where the task leaves a division to the client: each value is divided
     /// by the number in its place, such as a sum by how many it adds up. The division counts as
     /// decryption, and errors are those of the quotients.
+    ///
+    /// # Errors
+    /// As [`Client::decrypt`]; `SessionError::Protocol`, too, where `divisors` has another shape
+    /// than the output, or holds a number that is 0, subnormal or not finite.
     pub fn decrypt_divided(
         &mut self,
         output: OutputId,

@@ -139,6 +139,9 @@ pub struct Testbed {
 
 impl Testbed {
     /// Lowers and compiles `program`, makes keys, and prepares the server.
+    ///
+    /// # Errors
+    /// The scheme's: it refuses the program, or cannot make keys or read them.
     pub fn new(scheme: &dyn Scheme, program: &Program) -> Result<Self, SchemeError> {
         let options = Options::default();
         let security = SecurityDemand {

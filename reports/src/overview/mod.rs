@@ -157,11 +157,18 @@ impl Overview {
     }
 
     /// The table as CSV, a row for each line and scheme, none left out.
+    ///
+    /// # Errors
+    /// The CSV writer's; it writes to memory and each row has all fields, so that no lines give
+    /// cause.
     pub fn csv(&self) -> io::Result<Vec<u8>> {
         csv_file::csv(self)
     }
 
     /// Writes `overview.md` and `overview.csv` into `dir`, each whole or not at all.
+    ///
+    /// # Errors
+    /// A file cannot be written, synced or moved to its place; the error names it.
     pub fn write(&self, dir: &Path) -> io::Result<()> {
         write_whole(&dir.join("overview.csv"), &self.csv()?)?;
         write_whole(&dir.join("overview.md"), self.markdown().as_bytes())

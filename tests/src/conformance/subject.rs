@@ -53,6 +53,10 @@ impl Subject {
     }
 
     /// The same; the error says what is not there.
+    ///
+    /// # Errors
+    /// In words: there is no such scheme, it has no such option, or the option does not take the
+    /// value.
     pub fn find(name: &str, profile: Profile) -> Result<Self, String> {
         let scheme = registry::scheme(name).map_err(|e| e.to_string())?;
         let specs = scheme.manifest().options;

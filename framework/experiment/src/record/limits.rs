@@ -24,6 +24,9 @@ fn check_time(phase: &str, time: Time) -> Result<(), String> {
 
 impl Setup {
     /// Whether its numbers can have been measured; the error names one that cannot.
+    ///
+    /// # Errors
+    /// A time, in nanoseconds, or a size of a key above 2^53.
     pub fn check_limits(&self) -> Result<(), String> {
         check_time("compile", self.compile)?;
         check_time("keygen", self.keygen)?;
@@ -45,6 +48,9 @@ impl Setup {
 
 impl Repetition {
     /// Whether its numbers can have been measured; the error names one that cannot.
+    ///
+    /// # Errors
+    /// A time, in nanoseconds, a size or a count above 2^53, or a load average below 0.
     pub fn check_limits(&self) -> Result<(), String> {
         check_time("encrypt", self.encrypt)?;
         check_time("evaluate", self.evaluate)?;

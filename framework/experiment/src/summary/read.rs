@@ -30,6 +30,10 @@ pub struct Records {
 /// record of an unknown cell, a repetition beyond those of the run, two different records of one
 /// repetition, a number that cannot have been measured. A record that is there twice, word for
 /// word, counts once. The file is never changed.
+///
+/// # Errors
+/// Besides: the file cannot be read, is too large or not UTF-8, holds no whole record, or does not
+/// begin with a run of this schema that has repetitions, and each cell once.
 pub fn read_records(path: &Path) -> Result<Records, Complaint> {
     let help = "records are written by a run, into runs/<time>-<name>/records.jsonl";
     let bytes = files::read(path, files::RECORDS, help)?;

@@ -20,6 +20,10 @@ pub struct RecordWriter {
 impl RecordWriter {
     /// Opens a file of records, or makes one. What a killed run left of a torn last line is cut
     /// off. Fails if the file cannot be written, or another run is writing it.
+    ///
+    /// # Errors
+    /// Besides: what is there cannot be read, a torn line cannot be cut off, or the folder of a new
+    /// file cannot be synced.
     pub fn open(path: &Path) -> Result<Self, Complaint> {
         let fail = |e: io::Error| Complaint::new(path, format!("cannot be written: {e}"));
         let is_new = !path.exists();
@@ -55,6 +59,10 @@ impl RecordWriter {
     }
 
     /// Writes one line and waits until it is on the disk.
+    ///
+    /// # Errors
+    /// The line cannot be written or synced; what was written of it is taken back where that is
+    /// possible.
     pub fn append(&mut self, line: &Line) -> Result<(), Complaint> {
         let result = serde_json::to_vec(line)
             .map_err(io::Error::other)

@@ -12,6 +12,10 @@ use crate::wire::ManifestWire;
 
 /// Loads a plugin as [`load`] does, and yields its manifest as JSON, for a process that does not
 /// load it.
+///
+/// # Errors
+///
+/// As [`load`]; and [`LoadError::Manifest`] where the manifest cannot be written as JSON.
 pub fn announcement(path: &Path) -> Result<String, LoadError> {
     let wire = ManifestWire::from(&load(path)?.manifest());
     serde_json::to_string(&wire).map_err(|e| unfit(path, format!("cannot be told: {e}")))
@@ -20,6 +24,11 @@ pub fn announcement(path: &Path) -> Result<String, LoadError> {
 /// Adds the scheme of a plugin to the registry by what [`announcement`] yielded elsewhere, checked
 /// once more. It has a manifest, by which experiments are checked; whatever else it is asked is an
 /// error, as nothing of the plugin is in this process.
+///
+/// # Errors
+///
+/// [`LoadError::Manifest`] where the JSON is no manifest, or one that no experiment file can use;
+/// [`LoadError::Duplicate`] where another scheme has the name.
 pub fn register_announced(path: &Path, json: &str) -> Result<&'static dyn Scheme, LoadError> {
     let wire: ManifestWire = serde_json::from_str(json).map_err(|e| unfit(path, e.to_string()))?;
     let manifest = wire.checked().map_err(|e| unfit(path, e))?;

@@ -46,6 +46,10 @@ impl Approximation {
     pub const LONGEST_SIGN: usize = 12;
 
     /// Whether these can be the degrees of a sign's polynomials; why not, otherwise.
+    ///
+    /// # Errors
+    /// What was found and what was expected: no degree, more than [`Self::LONGEST_SIGN`], or one
+    /// that is even, below 3 or above [`Self::LARGEST_SIGN_DEGREE`].
     pub fn check_degrees(degrees: &[usize]) -> Result<(), String> {
         if degrees.is_empty() || degrees.len() > Self::LONGEST_SIGN {
             let (found, most) = (degrees.len(), Self::LONGEST_SIGN);
@@ -62,6 +66,10 @@ impl Approximation {
     }
 
     /// Degrees as people write them, `7,7,13`.
+    ///
+    /// # Errors
+    /// What was found and what was expected: a part that is no whole number, or degrees that
+    /// [`Self::check_degrees`] refuses.
     pub fn parse_degrees(text: &str) -> Result<Vec<usize>, String> {
         let number = |part: &str| {
             let part = part.trim();

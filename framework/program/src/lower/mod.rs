@@ -43,6 +43,9 @@ impl Lowered {
     /// A program that was lowered for these capabilities elsewhere, as it reaches a plugin behind
     /// the C ABI: it is its own original, and nothing of it is left to the client. An operation
     /// that the capabilities lack is refused.
+    ///
+    /// # Errors
+    /// The refusal of the first such operation, with the capabilities' reason.
     pub fn given(program: Program, capabilities: &Capabilities) -> Result<Self, Refusal> {
         let foreign = |kind: &OpKind| *kind != OpKind::Input && !capabilities.has(*kind);
         let mut kinds = program.values().iter().map(|v| v.op().kind());
@@ -105,12 +108,19 @@ impl Lowered {
     }
 
     /// The server's outputs in the clear, without noise or quantisation.
+    ///
+    /// # Errors
+    /// `ProgramError::InputCount` or `InputShape` where the tables are not those that the program
+    /// declares; their ranges are not checked.
     pub fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, ProgramError> {
         self.program.interpret_any(inputs)
     }
 
     /// As [`Lowered::simulate`], for these outputs, in this order; what none of them depends on is
     /// not computed.
+    ///
+    /// # Errors
+    /// As [`Lowered::simulate`].
     pub fn simulate_only(
         &self,
         inputs: &[Array2<f64>],
@@ -120,6 +130,10 @@ impl Lowered {
     }
 
     /// The client's last steps on one decrypted output.
+    ///
+    /// # Errors
+    /// `ProgramError::InputShape` where something is left to the client, and `decrypted` has not
+    /// the shape of the output.
     pub fn finish_one(
         &self,
         output: OutputId,
@@ -135,6 +149,11 @@ impl Lowered {
 
 /// Rewrites `program` into operations that `capabilities` has, or says which operation stands
 /// in the way.
+///
+/// # Errors
+/// The refusal of the first operation that the server's part needs and that cannot be rewritten; a
+/// refusal of `lowering` where what was rewritten fails the builder's checks, such as a range that
+/// overflows once a polynomial stands in for a function.
 pub fn lower(program: &Program, capabilities: &Capabilities) -> Result<Lowered, Refusal> {
     let mut notes = Vec::new();
     let simplified = simplify::simplify(program).map_err(stuck)?;

@@ -35,6 +35,10 @@ pub struct SignComposition {
 impl SignComposition {
     /// The best polynomials of these odd degrees, the first to be applied first, for values at
     /// least `margin` from 0. A degree beyond what double precision can use is lowered.
+    ///
+    /// # Errors
+    /// `ProgramError::NotFinite` where `margin` is NaN, or where the equations for a polynomial
+    /// have no finite solution in double precision.
     pub fn new(degrees: &[usize], margin: f64) -> Result<Self, ProgramError> {
         let margin = margin.clamp(SMALLEST, 0.99);
         let mut polynomials = Vec::with_capacity(degrees.len());
@@ -63,6 +67,10 @@ impl SignComposition {
 
     /// The composition of these degrees whose margin makes `|x| - x p(x)` least for the worst
     /// `x` of `[-1, 1]`: the error of `max` is half of that.
+    ///
+    /// # Errors
+    /// `ProgramError::NotFinite` where the equations for a polynomial have no finite solution in
+    /// double precision.
     pub fn for_extremes(degrees: &[usize]) -> Result<Self, ProgramError> {
         // A larger margin leaves more undecided and makes the rest better: both are balanced.
         let (mut low, mut high) = (SMALLEST.ln(), 0.5_f64.ln());
@@ -87,6 +95,11 @@ impl SignComposition {
 
     /// The composition of least depth, and then of the fewest products, that brings every value
     /// at least `margin` from 0 to within `error` of its sign. Both are between 0 and 1.
+    ///
+    /// # Errors
+    /// `ProgramError::NotFinite` where no composition of at most 60 levels keeps `error`, `margin`
+    /// or `error` is NaN, or the equations for a polynomial have no finite solution in double
+    /// precision.
     pub fn for_comparison(margin: f64, error: f64) -> Result<Self, ProgramError> {
         let (margin, error) = (margin.clamp(SMALLEST, 0.99), error.clamp(1e-12, 0.5));
         let mut reached: Vec<Option<(Vec<usize>, f64)>> = vec![Some((vec![], margin))];

@@ -105,6 +105,11 @@ impl OptionKind {
 
     /// Checks a value and turns it into this kind: a whole number is also a number.
     /// The error says what is wrong with the value.
+    ///
+    /// # Errors
+    ///
+    /// What was found and what was expected: a value of another type, outside the bounds, not
+    /// finite, or none of the choices.
     pub fn check(&self, value: OptionValue) -> Result<OptionValue, String> {
         let refuse = |value: &OptionValue| {
             Err(format!(

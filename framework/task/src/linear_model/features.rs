@@ -40,6 +40,9 @@ impl LinearModelSettings {
     }
 
     /// Reads them.
+    ///
+    /// # Errors
+    /// The options lack one of [`LinearModelSettings::specs`], or it is of another kind.
     pub fn read(options: &Options) -> Result<Self, OptionError> {
         let clip = options.number("clip")?;
         Ok(Self {
@@ -68,6 +71,11 @@ impl Features {
     /// Chooses and encodes the features of a partition by what its training part shows: columns
     /// that are constant there are left out, of the others the best by `ranking` are taken.
     /// Fails where fewer are left than wanted, or where one chosen has gaps.
+    ///
+    /// # Errors
+    /// `TaskError::Data` where no column varies or values are missing; `TaskError::Options` where
+    /// fewer columns vary than are wanted. Where features are selected, no column that varies may
+    /// have gaps.
     pub fn prepare(
         partition: &Partition,
         settings: LinearModelSettings,

@@ -47,6 +47,10 @@ fn failed(message: impl Into<String>) -> TaskError {
 impl LogisticTraining {
     /// Trains on standardised rows and targets of 0 and 1, both of which occur. Fails where there
     /// is no optimum; a model whose training stopped early comes with a note.
+    ///
+    /// # Errors
+    /// `TaskError::Data` where there is no penalty and the features separate the classes;
+    /// `TaskError::Model` where the library fails or, with `balanced`, the features are collinear.
     pub fn fit(self, features: &Array2<f64>, target: &Array1<f64>) -> Result<Trained, TaskError> {
         let model = if self.balanced {
             self.fit_weighted(features, target)?
@@ -176,6 +180,9 @@ impl LogisticTraining {
 
 /// Fails unless a part's targets are 0 and 1, both of which occur: without, nothing can be learnt
 /// and most measures are undefined. `part` is its name for the message.
+///
+/// # Errors
+/// `TaskError::Data`: a target that is neither 0 nor 1, or one class only.
 pub fn check_binary(target: &Array1<f64>, part: &str) -> Result<(), TaskError> {
     let mut values: Vec<f64> = target.to_vec();
     values.sort_by(f64::total_cmp);

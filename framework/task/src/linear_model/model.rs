@@ -20,6 +20,10 @@ impl LinearModel {
     }
 
     /// The score of encrypted columns, one for each weight, less `cut`.
+    ///
+    /// # Errors
+    /// No column or no weight, columns of different lengths or that `builder` does not have,
+    /// numbers of the model that are not finite, or a score that may be beyond 1e15.
     pub fn state(
         &self,
         builder: &mut ProgramBuilder,

@@ -17,6 +17,9 @@ pub struct OneRound {
 
 impl OneRound {
     /// Runs it.
+    ///
+    /// # Errors
+    /// As [`Outcome::of_one_round`].
     pub fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
         Outcome::of_one_round(session, std::slice::from_ref(&self.samples))
     }

@@ -97,6 +97,9 @@ impl SavedModel {
     }
 
     /// Its file's text.
+    ///
+    /// # Errors
+    /// `TaskError::Model` where serialization fails, which no value of the fields causes.
     pub fn to_json(&self) -> Result<Vec<u8>, TaskError> {
         serde_json::to_vec_pretty(self).map_err(|e| TaskError::Model {
             model: "saved model",
@@ -105,6 +108,11 @@ impl SavedModel {
     }
 
     /// Reads a file that an earlier run left.
+    ///
+    /// # Errors
+    /// `TaskError::Value`, about `task.model`: the file cannot be read, is no saved model, or holds
+    /// one that cannot be used, such as one without columns, with a deviation of 0, or with a
+    /// threshold that no row reaches.
     pub fn load(path: &Path) -> Result<Self, TaskError> {
         let help = "give the path of a `model.json` that an earlier run left below \
                     `runs/.../artefacts/`, from the folder that the program is started in \
@@ -152,6 +160,10 @@ impl SavedModel {
 
     /// The model in a file with a partition's table as it wants it, for tasks that train one else: its
     /// columns and its clip hold, so that none may be selected.
+    ///
+    /// # Errors
+    /// `TaskError::Options` where features are selected; else as [`SavedModel::load`] and
+    /// [`SavedModel::encode`].
     pub fn load_for(
         path: &Path,
         partition: &Partition,
@@ -172,6 +184,10 @@ impl SavedModel {
     /// by `range_margin` of their width, as public ranges. A category that these data do not show, of
     /// a column of which they show others, is 0 throughout. Fails where another column is not there,
     /// or has gaps.
+    ///
+    /// # Errors
+    /// `TaskError::Value`, about `task.model`, for the column that is not there; `TaskError::Data`
+    /// for the one with gaps.
     pub fn encode(
         &self,
         partition: &Partition,

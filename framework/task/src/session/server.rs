@@ -15,12 +15,21 @@ pub struct Server<'s, 'a> {
 impl Server<'_, '_> {
     /// Evaluates the program on one sealed table for each input, in order; yields one for each
     /// output. What a client made is first sent to the server.
+    ///
+    /// # Errors
+    /// `SessionError::Scheme` where what a client made cannot cross, the inputs are not those of
+    /// the program, the scheme fails, or a value leaves the range that the program states for it;
+    /// `SessionError::Protocol` where the scheme yields another number of outputs.
     pub fn evaluate(&mut self, inputs: &[&Sealed]) -> Result<Vec<Sealed>, SessionError> {
         self.evaluate_by(inputs, None)
     }
 
     /// As [`Server::evaluate`], for some of the outputs, in the order in which they are wanted: a
     /// protocol of several rounds computes nothing that it has had in an earlier one.
+    ///
+    /// # Errors
+    /// As [`Server::evaluate`]; `SessionError::Protocol`, too, for an output that the program does
+    /// not have.
     pub fn evaluate_only(
         &mut self,
         inputs: &[&Sealed],

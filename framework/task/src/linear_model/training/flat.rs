@@ -35,6 +35,9 @@ pub struct Flat {
 impl Flat {
     /// For a table of `rows` x `columns`, in vectors of `longest` elements at most, which is a
     /// power of two. Fails if not even one row fits.
+    ///
+    /// # Errors
+    /// `TaskError::Options`: a row, padded to a power of two, does not fit twice into `longest`.
     pub fn new(
         order: Order,
         rows: usize,
@@ -130,6 +133,9 @@ impl Flat {
 
     /// Sums over columns: by [`Order::Rows`] at the first column of each row, and at the others
     /// what belongs to two rows; by [`Order::Columns`] everywhere.
+    ///
+    /// # Errors
+    /// A value that `builder` does not have, or sums that may be beyond 1e15.
     pub fn sum_columns(
         &self,
         builder: &mut ProgramBuilder,
@@ -140,6 +146,9 @@ impl Flat {
 
     /// Sums over rows: by [`Order::Rows`] everywhere, by [`Order::Columns`] at the first row, as
     /// [`Flat::sum_columns`] is the other way round.
+    ///
+    /// # Errors
+    /// A value that `builder` does not have, or sums that may be beyond 1e15.
     pub fn sum_rows(
         &self,
         builder: &mut ProgramBuilder,
@@ -149,6 +158,9 @@ impl Flat {
     }
 
     /// What stands at the first column of each row, and 0 at the others, at every column.
+    ///
+    /// # Errors
+    /// A value that `builder` does not have, or sums that may be beyond 1e15.
     pub fn spread_columns(
         &self,
         builder: &mut ProgramBuilder,
@@ -158,6 +170,9 @@ impl Flat {
     }
 
     /// What stands at the first row of each column, and 0 at the others, at every row.
+    ///
+    /// # Errors
+    /// A value that `builder` does not have, or sums that may be beyond 1e15.
     pub fn spread_rows(
         &self,
         builder: &mut ProgramBuilder,
@@ -207,6 +222,10 @@ impl Flat {
     }
 
     /// The sum of a table's vectors, element by element.
+    ///
+    /// # Errors
+    /// Values of different lengths, one that `builder` does not have, or a sum that may be beyond
+    /// 1e15.
     pub fn sum_vectors(
         &self,
         builder: &mut ProgramBuilder,
@@ -223,6 +242,9 @@ impl Flat {
     }
 
     /// Columns moved round by `by` to the left, among [`Flat::width`]; of [`Order::Columns`] only.
+    ///
+    /// # Errors
+    /// A value that `builder` does not have.
     pub fn turn_columns(
         &self,
         builder: &mut ProgramBuilder,

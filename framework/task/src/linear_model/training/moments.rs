@@ -20,6 +20,10 @@ pub struct Moments {
 impl Moments {
     /// Of the vectors of a table whose columns have sums of squares of at most `norm`. One level,
     /// a product for each turn and vector.
+    ///
+    /// # Errors
+    /// Vectors that `builder` does not have or that differ in length, sums that may be beyond 1e15,
+    /// or a `norm` that is not finite or contradicts the derived ranges.
     pub fn state(
         builder: &mut ProgramBuilder,
         flat: Flat,
@@ -61,6 +65,10 @@ impl Moments {
     }
 
     /// The vector for any turn, by symmetry: at column `j` the product of `j` and `j + turn`.
+    ///
+    /// # Errors
+    /// `ProgramError::NoSuchValue` where `builder` is not the one in which the moments were stated,
+    /// and has fewer values.
     pub fn turn(&self, builder: &mut ProgramBuilder, turn: usize) -> Result<ValueId, ProgramError> {
         let width = self.flat.width();
         if turn <= width / 2 {

@@ -13,6 +13,9 @@ pub struct OddSigmoid {
 
 impl OddSigmoid {
     /// Fits it.
+    ///
+    /// # Errors
+    /// `ProgramError::EmptyDomain` where `bound` is 0 or not finite.
     pub fn fit(degree: usize, bound: f64) -> Result<Self, ProgramError> {
         let domain = Interval::symmetric(bound);
         let sigmoid = super::super::sigmoid;
@@ -76,6 +79,9 @@ impl OddSigmoid {
     /// in `[-1, 1]`, and `x`. The leading
     /// coefficient and the gain go into `x`, which has levels to spare, so that degree 3 takes
     /// two levels, 5 and 7 three.
+    ///
+    /// # Errors
+    /// `s` and `x` differ in length, `gain` is not finite, or a product may be beyond 1e15.
     pub fn times(
         &self,
         builder: &mut ProgramBuilder,
