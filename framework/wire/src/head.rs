@@ -24,6 +24,7 @@ pub struct Measured {
     /// User and system time of all threads, in nanoseconds.
     pub cpu_ns: u64,
     /// The most memory that the process has held so far; `None` where that is not known.
+    #[serde(deserialize_with = "Option::deserialize")] // null, not left out
     pub peak_rss_bytes: Option<u64>,
 }
 

@@ -110,10 +110,15 @@ impl<R: Read, W: Write> Link<R, W> {
         let text = std::str::from_utf8(&bytes).map_err(|e| WireError::NotUtf8 {
             at: e.valid_up_to(),
         })?;
-        let head: Head = serde_json::from_str(text).map_err(|e| WireError::Head {
-            problem: shown(&e.to_string(), 300),
+        let head = |problem: &str| WireError::Head {
+            problem: shown(problem, 300),
             expected,
-        })?;
+        };
+        // A reader of JSON by types would take a list of the values, too.
+        if !text.trim_start().starts_with('{') {
+            return Err(head("it is no object"));
+        }
+        let head: Head = serde_json::from_str(text).map_err(|e| head(&e.to_string()))?;
         if !expected.contains(&head.name()) {
             return Err(WireError::OutOfOrder {
                 found: head.name(),

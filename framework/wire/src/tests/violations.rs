@@ -86,8 +86,19 @@ fn what_is_no_frame() {
         "a head whose byte 1 is not UTF-8",
     );
     for (head, expect) in [
-        ("", "EOF while parsing"),
-        ("[]", "cannot be read"),
+        ("", "cannot be read: it is no object; expected `hello`"),
+        (r#"["hello",1,"x"]"#, "it is no object"),
+        ("{", "EOF while parsing"),
+        (
+            r#"{"type":"hello","version":1,"version":1,"software":"x"}"#,
+            "duplicate field `version`",
+        ),
+        (r#"{"type":"bye","type":"bye"}"#, "duplicate field `type`"),
+        (r#"{"type":"bye","more":1}"#, "unknown field `more`"),
+        (
+            r#"{"type":"prepared","measured":{"wall_ns":1,"cpu_ns":1}}"#,
+            "missing field `peak_rss_bytes`",
+        ),
         ("{}", "missing field `type`"),
         (r#"{"type":"hullo"}"#, "unknown variant `hullo`"),
         (
