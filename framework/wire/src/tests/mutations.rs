@@ -148,7 +148,7 @@ fn damaged_conversations() {
 }
 
 /// Each side hears 100,000 damaged conversations. By hand, after changes of the protocol:
-/// `cargo test --release --package hexperiment-wire -- --ignored` (about a minute).
+/// `cargo test --release --package hexperiment-wire -- --ignored` (some seconds).
 #[test]
 #[ignore = "long"]
 fn two_hundred_thousand_damaged_conversations() {
