@@ -219,3 +219,84 @@ fn a_lowered_program_is_the_same_on_both_sides() {
         assert!(agreed.is_ok(), "{scheme}: {}", agreed.err().unwrap());
     }
 }
+
+/// What is no conversation ends the process with words, and nothing but frames is on its output.
+#[test]
+fn a_client_that_is_none() {
+    use std::io::Write as _;
+    for (said, words, answers) in [
+        ("", "found the end of the stream, expected `hello`", false),
+        ("HEXW", "after 4 bytes of a prelude, expected 16", false),
+        (
+            "GET / HTTP/1.1\r\n\r\n",
+            "with which each frame begins",
+            true,
+        ),
+    ] {
+        let mut command = Place::new().program(["server"]);
+        command.current_dir("/").stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let mut input = process.stdin.take().unwrap();
+        input.write_all(said.as_bytes()).unwrap();
+        drop(input);
+        let output = process.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert!(err.contains(words), "{said:?}: {err}");
+        assert_eq!(output.stdout.starts_with(b"HEXW"), answers, "{said:?}");
+    }
+}
+
+/// A server that is killed once it has keys and ciphertexts: whatever is asked next is an error.
+#[test]
+fn a_server_that_is_killed_amid_a_conversation() {
+    let (order, circuit) = compiled("paillier", &program());
+    let keys = circuit.generate_keys().unwrap();
+    let Served {
+        mut process,
+        client,
+    } = start();
+    let (client, _) = client.compile(&order, circuit.digest()).unwrap();
+    let (mut client, _) = client.send_keys(keys.evaluation).unwrap();
+    let table = Array2::zeros((4, 1));
+    let ciphertexts = keys.encryptor.encrypt(InputId::from_index(0), table.view());
+    let bytes = ciphertexts.unwrap().to_bytes().unwrap();
+    let (handle, _) = client.upload(&bytes).unwrap();
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let wanted = [OutputId::from_index(0)];
+    let error = client.evaluate(&[handle, handle], &wanted).unwrap_err();
+    let gone = matches!(error, WireError::Closed { .. } | WireError::Io { .. });
+    assert!(gone, "{error:?}");
+    assert!(matches!(client.download(handle), Err(WireError::Over)));
+}
+
+/// Ciphertexts cut in half, and too few inputs: the server says what is wrong, and ends.
+#[test]
+fn what_a_server_cannot_evaluate() {
+    let (order, circuit) = compiled("paillier", &program());
+    for half in [true, false] {
+        let keys = circuit.generate_keys().unwrap();
+        let Served {
+            mut process,
+            client,
+        } = start();
+        let (client, _) = client.compile(&order, circuit.digest()).unwrap();
+        let (mut client, _) = client.send_keys(keys.evaluation).unwrap();
+        let table = Array2::zeros((4, 1));
+        let ciphertexts = keys.encryptor.encrypt(InputId::from_index(0), table.view());
+        let bytes = ciphertexts.unwrap().to_bytes().unwrap();
+        let (error, expect) = if half {
+            let error = client.upload(&bytes[..bytes.len() / 2]).unwrap_err();
+            (error, "not a ciphertext of this circuit")
+        } else {
+            let (handle, _) = client.upload(&bytes).unwrap();
+            let error = client.evaluate(&[handle], &[OutputId::from_index(0)]);
+            (error.unwrap_err(), "found 1 inputs, expected 2")
+        };
+        assert!(matches!(error, WireError::Failed(_)), "{error:?}");
+        assert!(error.to_string().contains(expect), "{error}");
+        assert_eq!(process.wait().unwrap().code(), Some(1));
+    }
+}
