@@ -19,6 +19,7 @@ mod process;
 mod protocol;
 mod run;
 mod serve;
+mod server;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -91,6 +92,9 @@ enum Verb {
     /// Runs one cell for a parent process.
     #[command(hide = true)]
     Cell,
+    /// Evaluates for a client on standard input and output, by the protocol of `docs/wire.md`.
+    #[command(hide = true)]
+    Server,
     /// Loads a shared library for a parent process.
     #[command(hide = true)]
     Probe {
@@ -126,7 +130,7 @@ pub fn main() -> ExitCode {
     plugins::link();
     let arguments = Arguments::parse();
     let plugins = match arguments.verb {
-        Verb::Cell => plugins::load().map_err(|e| e.to_string()),
+        Verb::Cell | Verb::Server => plugins::load().map_err(|e| e.to_string()),
         Verb::Probe { .. } => Ok(()),
         _ => plugins::register(arguments.plugins),
     };
@@ -165,6 +169,7 @@ pub fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Verb::Cell => serve::serve(),
+        Verb::Server => server::serve(),
         Verb::Probe { library } => probe::answer(&library),
     })
 }

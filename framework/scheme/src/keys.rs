@@ -106,9 +106,17 @@ impl CircuitDigest {
         chosen: &[(String, String)],
     ) -> Result<Self, SchemeError> {
         let security = (request.security.bits, request.security.insecure);
+        let program = request.lowered.program();
+        // Whether a range was stated or proven is left out: what arrives at the other party with a
+        // range that it cannot derive is stated there.
+        let values: Vec<_> = program
+            .values()
+            .iter()
+            .map(|v| (v.op(), v.range()))
+            .collect();
         let named = (
             library,
-            request.lowered.program(),
+            (program.name(), program.inputs(), values, program.outputs()),
             request.options,
             security,
             chosen,

@@ -7,7 +7,7 @@ use hexperiment_experiment::sections;
 use crate::conform::conform;
 use crate::harness::{Outcome, Place, repository, text_of};
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "SECURITY.md",
@@ -15,6 +15,7 @@ const DOCUMENTS: [&str; 7] = [
     "CHANGELOG.md",
     "docs/adding-a-task.md",
     "docs/glossary.md",
+    "docs/wire.md",
 ];
 
 /// The blocks of a document in one language.

@@ -46,7 +46,7 @@ fn ours(folder: &str, section: &str) -> BTreeSet<String> {
 }
 
 /// The floors of `ARCHITECTURE.md`: folder, crate, and the floors that it may use.
-const FLOORS: [(&str, &str, &[&str]); 8] = [
+const FLOORS: [(&str, &str, &[&str]); 9] = [
     ("framework/diagnostics", "hexperiment-diagnostics", &[]),
     ("framework/program", "hexperiment-program", &[]),
     (
@@ -54,6 +54,7 @@ const FLOORS: [(&str, &str, &[&str]); 8] = [
         "hexperiment-scheme",
         &["diagnostics", "program"],
     ),
+    ("framework/wire", "hexperiment-wire", &["program", "scheme"]),
     ("framework/data", "hexperiment-data", &["diagnostics"]),
     (
         "framework/task",

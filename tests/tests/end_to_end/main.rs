@@ -33,4 +33,5 @@ mod overview;
 mod plugins;
 mod reports;
 mod resume;
+mod server;
 mod settings;
