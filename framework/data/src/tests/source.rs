@@ -87,7 +87,7 @@ fn options_that_a_source_cannot_have_are_errors() {
     let request = |more: &str| letters(folder.path(), more);
     check(
         &request("rows = 101\n"),
-        &["`rows`: found 101", "at most 100"],
+        &["letters.toml:7: `rows`: found 101", "expected 1 to 100"],
     );
     check(
         &request("rows = \"9\"\n"),
