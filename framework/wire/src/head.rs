@@ -70,7 +70,7 @@ pub enum Head {
     },
     /// From the client: one part of the evaluation keys, its bytes the body.
     Key {
-        /// What it is for: see [`role_name`].
+        /// What it is for: the role's name, as `relinearization`.
         role: String,
     },
     /// From the server: all keys have come, and are prepared.

@@ -83,16 +83,28 @@ pub enum Ending {
 /// checked: those to be read are taken, those to be written are free.
 pub trait Service {
     /// Compiles. The program is what the client sent: to be checked as anything from outside.
+    ///
+    /// # Errors
+    /// The program is not sound, the scheme is not there, or it refuses.
     fn compile(&mut self, order: Order) -> Result<Compiled, Stop>;
 
     /// Makes the evaluator of these keys, which say that they are the circuit's.
+    ///
+    /// # Errors
+    /// Their parts are not those of the circuit.
     fn prepare(&mut self, keys: EvaluationKeys) -> Result<Measured, Stop>;
 
     /// Reads ciphertexts, and keeps them by this name.
+    ///
+    /// # Errors
+    /// The bytes are no ciphertexts of the circuit.
     fn store(&mut self, handle: Handle, bytes: Vec<u8>) -> Result<Stored, Stop>;
 
     /// Evaluates: one handle of `results` for each of `outputs`. Whether there are as many inputs as
     /// the program has, and such outputs, is for the service to check.
+    ///
+    /// # Errors
+    /// There are not, the ciphertexts are not those of the inputs, or the library fails.
     fn evaluate(
         &mut self,
         inputs: &[Handle],
@@ -101,6 +113,9 @@ pub trait Service {
     ) -> Result<Measured, Stop>;
 
     /// Writes ciphertexts.
+    ///
+    /// # Errors
+    /// The library cannot write them.
     fn download(&mut self, handle: Handle) -> Result<Results, Stop>;
 
     /// Forgets ciphertexts.
