@@ -387,8 +387,7 @@ pub(super) fn magnitude(public: &Public) -> f64 {
 
 /// The fewest binary places that hold every weight of a form exactly, if there are few.
 pub(super) fn integral_places(form: &Form) -> Option<i32> {
-    let weights = form.terms().iter().flat_map(|t| t.weight.values());
-    places_of(weights)
+    places_of(form.terms().iter().flat_map(|t| t.weight.values()))
 }
 
 fn places_of<'a>(numbers: impl IntoIterator<Item = &'a f64>) -> Option<i32> {
