@@ -194,7 +194,7 @@ fn bad_data_are_explained() {
         &["every column is constant", "test_fraction"],
     );
     let gap = |d: &mut Dataset| d.features[[4, 0]] = f64::NAN;
-    check(gap, &["1 values are missing", "column `a`", "drop-rows"]);
+    check(gap, &["1 value is missing", "column `a`", "drop-rows"]);
     let kept = |d: &mut Dataset| {
         gap(d);
         d.missing = MissingPolicy::Keep;
