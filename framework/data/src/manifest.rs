@@ -226,8 +226,12 @@ const OF_FILES: [&str; 10] = [
 fn check_source(manifest: &Manifest, text: &str, path: &Path) -> Result<(), Complaint> {
     let at = |key: &str, words: String| Complaint::new(path, words).at_line(line_of(text, key));
     if manifest.builtin.is_some() {
-        let given = OF_FILES.iter().find(|key| line_of(text, key) > 0);
-        if let Some(key) = given {
+        let keys = DeTable::parse(text).ok();
+        let is_given = |key: &&&str| {
+            keys.as_ref()
+                .is_some_and(|t| t.get_ref().contains_key(**key))
+        };
+        if let Some(key) = OF_FILES.iter().find(is_given) {
             let words = format!("`{key}`: found it beside `builtin`, expected it beside a `file`");
             let help = "take it out; an experiment may leave columns out by `drop_columns` under \
                         [dataset]";
@@ -253,14 +257,14 @@ fn check_source(manifest: &Manifest, text: &str, path: &Path) -> Result<(), Comp
     Ok(())
 }
 
-/// The line of a key of a manifest, from 1 on; 0 where it is not given.
+/// The line of a key that a manifest gives, from 1 on.
 fn line_of(text: &str, key: &str) -> usize {
     let table = DeTable::parse(text).ok();
     let start = table.and_then(|table| {
         let (key, _) = table.get_ref().get_key_value(key)?;
         Some(key.span().start)
     });
-    start.map_or(0, |start| text[..start].matches('\n').count() + 1)
+    start.map_or(1, |start| text[..start].matches('\n').count() + 1)
 }
 
 #[cfg(test)]

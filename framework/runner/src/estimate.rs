@@ -18,7 +18,7 @@ use hexperiment_scheme::options::Options;
 use hexperiment_scheme::security::Protection;
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CompileRequest, Costs, Decryptor, Encryptor, Evaluator, Parties,
-    SchemeError, Work, processor_time, registry,
+    SchemeError, Work, registry, timed,
 };
 use hexperiment_task::clock::Stopwatch;
 use hexperiment_task::session::Session;
@@ -162,7 +162,7 @@ impl Steps {
             return Ok(Duration::ZERO);
         }
         let tables: Vec<Array2<f64>> = self.tables.values().cloned().collect();
-        Ok(processor_time(|| circuit.simulate(&tables))?.1)
+        Ok(timed(|| circuit.simulate(&tables))?.1)
     }
 
     /// The work of one repetition under a scheme of these costs, whose own arithmetic in the clear

@@ -82,7 +82,7 @@ pub struct Costs {
 /// # Errors
 ///
 /// The step's, the first time that it fails.
-pub fn processor_time<T>(
+pub fn timed<T>(
     mut step: impl FnMut() -> Result<T, SchemeError>,
 ) -> Result<(T, Duration), SchemeError> {
     const ENOUGH: Duration = Duration::from_millis(1);
@@ -108,7 +108,7 @@ impl Costs {
     /// The scheme's: keys cannot be made or prepared, or an encryption, the evaluation, a
     /// decryption or the crossing of ciphertexts fails.
     pub fn of_the_whole(circuit: &dyn Circuit, program: &Program) -> Result<Self, SchemeError> {
-        let (parties, set_up) = processor_time(|| Parties::of(circuit))?;
+        let (parties, set_up) = timed(|| Parties::of(circuit))?;
         let mut encrypt = Vec::with_capacity(program.inputs().len());
         let mut inputs = Vec::with_capacity(program.inputs().len());
         for (index, input) in program.inputs().iter().enumerate() {
@@ -119,17 +119,17 @@ impl Costs {
             let shape = (input.length, input.columns.len());
             let table = Array2::from_shape_fn(shape, |(_, column)| middle(column));
             let id = InputId::from_index(index);
-            let (sent, time) = processor_time(|| {
+            let (sent, time) = timed(|| {
                 let sealed = parties.encryptor.encrypt(id, table.view())?;
                 circuit.load(&sealed.to_bytes()?)
             })?;
             inputs.push(sent);
             encrypt.push(Work::serial(time));
         }
-        let (results, evaluate) = processor_time(|| parties.evaluator.evaluate(&inputs))?;
+        let (results, evaluate) = timed(|| parties.evaluator.evaluate(&inputs))?;
         let decrypt = program.output_ids().into_iter().zip(&results);
         let decrypt = decrypt.map(|(id, result)| {
-            let (_, time) = processor_time(|| {
+            let (_, time) = timed(|| {
                 let sent = circuit.load(&result.to_bytes()?)?;
                 parties.decryptor.decrypt(id, &sent)
             })?;
@@ -164,14 +164,13 @@ mod tests {
     #[test]
     fn short_steps_are_repeated() {
         let mut times = 0_u32;
-        let (last, _) = processor_time(|| {
+        let (last, _) = timed(|| {
             times += 1;
             Ok(times)
         })
         .unwrap();
         assert!(last > 1 && last == times, "{last} {times}");
-        let failed: Result<((), _), _> =
-            processor_time(|| Err(SchemeError::Foreign("as told".into())));
+        let failed: Result<((), _), _> = timed(|| Err(SchemeError::Foreign("as told".into())));
         assert!(failed.is_err());
     }
 }

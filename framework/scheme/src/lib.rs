@@ -24,7 +24,7 @@ pub mod options;
 pub mod registry;
 pub mod security;
 
-pub use costs::{Costs, Work, processor_time};
+pub use costs::{Costs, Work, timed};
 pub use keys::{
     CircuitDigest, EvaluationKeys, KeyPart, KeyReader, KeyRole, KeySet, KeySizes, Parties,
 };

@@ -6,7 +6,7 @@ use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, OutputId, ValueId};
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CircuitDigest, Costs, Decryptor, Encryptor, EvaluationKeys, Evaluator,
-    KeyPart, KeyRole, KeySet, Parameters, SchemeError, Work, processor_time,
+    KeyPart, KeyRole, KeySet, Parameters, SchemeError, Work, timed,
 };
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -175,14 +175,14 @@ impl Circuit for PaillierCircuit {
 
     fn costs(&self) -> Result<Option<Costs>, SchemeError> {
         let bits = self.shared.modulus_bits;
-        let ((primes, client), set_up) = processor_time(|| {
+        let ((primes, client), set_up) = timed(|| {
             let primes = Primes::generate(bits)?;
             let client = self.backend.client(&primes)?;
             Ok((primes, client))
         })?;
         let message = Integer::from(12_345);
-        let (ciphertext, up) = processor_time(|| client.encrypting.encrypt(&message))?;
-        let (_, down) = processor_time(|| client.decrypting.decrypt(&ciphertext))?;
+        let (ciphertext, up) = timed(|| client.encrypting.encrypt(&message))?;
+        let (_, down) = timed(|| client.decrypting.decrypt(&ciphertext))?;
         let evaluator = self.evaluator(&primes.modulus());
         let (program, layout) = (self.shared.lowered.program(), self.shared.layout);
         let inputs = program.inputs().iter();

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hexperiment_scheme::{CiphertextData as _, Costs, SchemeError, Work, clock, processor_time};
+use hexperiment_scheme::{CiphertextData as _, Costs, SchemeError, Work, clock, timed};
 
 use crate::circuit::{Sealed, Shared};
 use crate::evaluate::{CkksEvaluator, SwitchingKeys};
@@ -12,9 +12,9 @@ use crate::{encoded, seal, wire};
 
 pub(crate) fn costs(shared: &Arc<Shared>) -> Result<Costs, SchemeError> {
     let (context, program) = (&shared.context, shared.lowered.program());
-    let (generator, mut set_up) = processor_time(|| Ok(seal::KeyGenerator::new(context)?))?;
+    let (generator, mut set_up) = timed(|| Ok(seal::KeyGenerator::new(context)?))?;
     // Each key is made by the client, and read by the server.
-    let (public, time) = processor_time(|| {
+    let (public, time) = timed(|| {
         let key = seal::PublicKey::read(context, &generator.public_key(context)?)?;
         Ok(seal::Encryptor::new(context, &key)?)
     })?;
@@ -24,7 +24,7 @@ pub(crate) fn costs(shared: &Arc<Shared>) -> Result<Costs, SchemeError> {
         galois: BTreeMap::new(),
     };
     if shared.multiplies() {
-        let (key, time) = processor_time(|| {
+        let (key, time) = timed(|| {
             let key = generator.relinearization_key(context)?;
             let place = seal::Place::RELINEARIZATION;
             Ok(seal::SwitchKeys::read(context, place, &key)?)
@@ -34,7 +34,7 @@ pub(crate) fn costs(shared: &Arc<Shared>) -> Result<Costs, SchemeError> {
     }
     let steps = shared.rotations();
     if let Some(step) = steps.first() {
-        let (key, time) = processor_time(|| {
+        let (key, time) = timed(|| {
             let key = generator.galois_key(context, *step)?;
             let place = seal::Place::rotation(context, *step);
             Ok(seal::SwitchKeys::read(context, place, &key)?)
@@ -45,7 +45,7 @@ pub(crate) fn costs(shared: &Arc<Shared>) -> Result<Costs, SchemeError> {
     }
     let decryptor = seal::Decryptor::new(context, &generator.secret_key()?)?;
 
-    let (fresh, to_encrypt) = processor_time(|| {
+    let (fresh, to_encrypt) = timed(|| {
         let slots = vec![0.5; context.slots()];
         let plain = shared
             .encoder
@@ -58,7 +58,7 @@ pub(crate) fn costs(shared: &Arc<Shared>) -> Result<Costs, SchemeError> {
             level,
             columns: vec![vec![Arc::clone(ciphertext)]],
         };
-        let (_, time) = processor_time(|| {
+        let (_, time) = timed(|| {
             let mut bytes = Vec::new();
             sealed.write(&mut bytes)?;
             wire::read(shared, &bytes)
@@ -69,7 +69,7 @@ pub(crate) fn costs(shared: &Arc<Shared>) -> Result<Costs, SchemeError> {
     let last = context.levels().len() - 1;
     let seal = seal::Evaluator::new(context)?;
     let result = Arc::new(seal.switch_to(&fresh, context.levels()[last])?);
-    let (_, to_decrypt) = processor_time(|| {
+    let (_, to_decrypt) = timed(|| {
         let plain = decryptor.decrypt(&result)?;
         Ok(shared.encoder.decode(&plain, context.slots())?)
     })?;

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use hexperiment_program::Program;
 use hexperiment_scheme::{
-    CiphertextData as _, CircuitDigest, Costs, EvaluationKeys, SchemeError, Work, clock,
-    processor_time,
+    CiphertextData as _, CircuitDigest, Costs, EvaluationKeys, SchemeError, Work, clock, timed,
 };
 use tfhe::core_crypto::prelude::{LweCiphertext, decrypt_lwe_ciphertext};
 
@@ -25,7 +24,7 @@ pub(crate) fn costs(
     circuit: CircuitDigest,
 ) -> Result<Costs, SchemeError> {
     let bootstraps = plan.bootstraps() > 0;
-    let (generated, mut set_up) = processor_time(|| Ok(keys::generate(bootstraps)))?;
+    let (generated, mut set_up) = timed(|| Ok(keys::generate(bootstraps)))?;
     let secret = generated.secret;
     let server = if bootstraps {
         let began = clock::processor_time();
@@ -36,9 +35,9 @@ pub(crate) fn costs(
     } else {
         None
     };
-    let (seeded, to_encrypt) = processor_time(|| Ok(encrypt_column(&secret, vec![0; SAMPLE])))?;
-    let (words, to_expand) = processor_time(|| Ok(expand(&seeded)))?;
-    let (_, to_decrypt) = processor_time(|| {
+    let (seeded, to_encrypt) = timed(|| Ok(encrypt_column(&secret, vec![0; SAMPLE])))?;
+    let (words, to_expand) = timed(|| Ok(expand(&seeded)))?;
+    let (_, to_decrypt) = timed(|| {
         let ciphertexts = words.chunks_exact(SIZE);
         let decrypted = ciphertexts.map(|words| {
             let ciphertext = LweCiphertext::from_container(words, modulus());
@@ -47,7 +46,7 @@ pub(crate) fn costs(
         Ok(decrypted.fold(0_u64, u64::wrapping_add))
     })?;
     // Rounded, written and read again.
-    let (_, to_write) = processor_time(|| {
+    let (_, to_write) = timed(|| {
         let results = Results {
             output: 0,
             columns: vec![Column::rounded(words.clone(), 32)],
@@ -56,7 +55,7 @@ pub(crate) fn costs(
         results.write(&mut bytes)?;
         Ok(bytes)
     })?;
-    let (_, to_add) = processor_time(|| {
+    let (_, to_add) = timed(|| {
         let mut sum = vec![0; SAMPLE * SIZE];
         for (out, ciphertext) in sum.chunks_exact_mut(SIZE).zip(words.chunks_exact(SIZE)) {
             add(out, 3, ciphertext);
@@ -67,7 +66,7 @@ pub(crate) fn costs(
         None => Duration::ZERO,
         Some(key) => {
             let cells = [1_u64 << 60; N];
-            processor_time(|| Ok(key.bootstrap(&words[..SIZE], &cells)))?.1
+            timed(|| Ok(key.bootstrap(&words[..SIZE], &cells)))?.1
         }
     };
     let each = |time: Duration| time / SAMPLE as u32;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hexperiment_scheme::{SchemeError, Work, processor_time};
+use hexperiment_scheme::{SchemeError, Work, timed};
 use rug::Integer;
 
 use super::{PaillierEvaluator, Vector};
@@ -49,7 +49,7 @@ impl PaillierEvaluator {
             for operand in nodes[node].step.operands() {
                 values[operand] = Some(Arc::clone(&vector));
             }
-            let (_, spent) = processor_time(|| self.ciphertext(node, chunk, &values))?;
+            let (_, spent) = timed(|| self.ciphertext(node, chunk, &values))?;
             time += spent;
             weight += of_place;
         }

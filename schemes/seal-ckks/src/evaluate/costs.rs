@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hexperiment_program::{Op, OpKind, Public, ValueId};
-use hexperiment_scheme::{SchemeError, Work, processor_time};
+use hexperiment_scheme::{SchemeError, Work, timed};
 
 use super::{CkksEvaluator, Vector};
 use crate::seal::Ciphertext;
@@ -121,7 +121,7 @@ impl CkksEvaluator {
         if let (Op::Shift { .. }, Some((step, key))) = (op, key) {
             let (_, vector) = &operands[0];
             let rotate = || self.seal.rotate(&vector.chunks[0], step, key);
-            let (_, time) = processor_time(|| rotate().map_err(SchemeError::from))?;
+            let (_, time) = timed(|| rotate().map_err(SchemeError::from))?;
             return Ok(time * vector.chunks.len() as u32);
         }
         let get = |v: &ValueId| {
@@ -130,7 +130,7 @@ impl CkksEvaluator {
                 .map(|(_, vector)| vector)
                 .ok_or_else(|| super::missing_value(*v))
         };
-        let (_, time) = processor_time(|| self.apply(id, &get))?;
+        let (_, time) = timed(|| self.apply(id, &get))?;
         Ok(time)
     }
 }
