@@ -20,6 +20,7 @@ mod protocol;
 mod run;
 mod serve;
 mod server;
+mod server_process;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
