@@ -59,7 +59,7 @@ const FLOORS: [(&str, &str, &[&str]); 9] = [
     (
         "framework/task",
         "hexperiment-task",
-        &["diagnostics", "program", "scheme", "data"],
+        &["diagnostics", "program", "scheme", "wire", "data"],
     ),
     (
         "framework/experiment",

@@ -30,6 +30,7 @@ mod layout;
 mod memory;
 mod models;
 mod overview;
+mod parties;
 mod plugins;
 mod reports;
 mod resume;
