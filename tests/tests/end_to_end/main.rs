@@ -33,5 +33,6 @@ mod overview;
 mod plugins;
 mod reports;
 mod resume;
+mod secrets;
 mod server;
 mod settings;
