@@ -13,7 +13,7 @@ use super::mutations::Fate;
 use super::subject::Ready;
 
 /// A part by its role and bytes.
-pub(super) type Part = (KeyRole, Vec<u8>);
+pub type Part = (KeyRole, Vec<u8>);
 
 /// Programs that between them take every key that the scheme has: sums, products and rotations,
 /// functions. Those that the scheme refuses are left out.

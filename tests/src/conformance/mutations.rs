@@ -117,8 +117,8 @@ fn run_of(bytes: &[u8], most: usize, random: &mut ChaCha8Rng) -> Range<usize> {
     from..bytes.len().min(from + length)
 }
 
-/// One change.
-fn mutate(bytes: &mut Vec<u8>, others: &[Vec<u8>], random: &mut ChaCha8Rng) {
+/// One change, of which some put in bytes of others.
+pub fn mutate(bytes: &mut Vec<u8>, others: &[Vec<u8>], random: &mut ChaCha8Rng) {
     match random.random_range(0..9) {
         // Bits flipped.
         0 | 1 => {
@@ -242,10 +242,14 @@ fn receive(ready: &Ready, role: Role, bytes: &[u8]) -> Fate {
     }
 }
 
-/// The mutations to run: all, or those that the environment names.
-fn wanted() -> Range<u64> {
+/// The mutations to run: so many, or those that the environment names.
+///
+/// # Panics
+///
+/// The environment names none.
+pub fn wanted(count: u64) -> Range<u64> {
     let Ok(text) = std::env::var("HEXPERIMENT_MUTATIONS") else {
-        return 0..MUTATIONS;
+        return 0..count;
     };
     let ends = text.split_once("..").and_then(|(from, to)| {
         let (from, to) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
@@ -259,7 +263,7 @@ fn wanted() -> Range<u64> {
 /// Lets `follow` take each mutation by its number, and yields how many had each fate. None may
 /// panic.
 fn attack(name: &str, what: &str, follow: impl Fn(u64) -> Fate) -> [u64; 5] {
-    let range = wanted();
+    let range = wanted(MUTATIONS);
     let (began, mut slowest) = (Instant::now(), (Duration::ZERO, 0));
     let (mut fates, mut panicked) = ([0_u64; 5], vec![]);
     for index in range.clone() {
@@ -321,22 +325,28 @@ struct Keys {
 impl Keys {
     /// Mutation number `index`.
     fn mutated(&self, index: u64) -> Vec<Part> {
-        let mut random = ChaCha8Rng::seed_from_u64(index);
         let mut parts = self.own.parts.clone();
-        for _ in 0..[1, 1, 1, 2, 4][random.random_range(0..5)] {
-            let at = random.random_range(0..parts.len().max(1));
-            let to = random.random_range(0..parts.len().max(1));
-            let role = KeyRole::ALL[random.random_range(0..KeyRole::ALL.len())];
-            match random.random_range(0..12) {
-                _ if parts.is_empty() => parts.push((role, vec![0; random.random_range(0..99)])),
-                0 => drop(parts.remove(at)),
-                1 => parts.swap(at, to),
-                2 => parts.insert(to, (role, parts[at].1.clone())),
-                3 => parts[at].0 = role,
-                _ => mutate(&mut parts[at].1, &self.others, &mut random),
-            }
-        }
+        mutate_keys(&mut parts, &self.others, index);
         parts
+    }
+}
+
+/// Mutation number `index` of evaluation keys: of their bytes, or of the parts, their roles and order. Some
+/// put in bytes of others.
+pub fn mutate_keys(parts: &mut Vec<Part>, others: &[Vec<u8>], index: u64) {
+    let mut random = ChaCha8Rng::seed_from_u64(index);
+    for _ in 0..[1, 1, 1, 2, 4][random.random_range(0..5)] {
+        let at = random.random_range(0..parts.len().max(1));
+        let to = random.random_range(0..parts.len().max(1));
+        let role = KeyRole::ALL[random.random_range(0..KeyRole::ALL.len())];
+        match random.random_range(0..12) {
+            _ if parts.is_empty() => parts.push((role, vec![0; random.random_range(0..99)])),
+            0 => drop(parts.remove(at)),
+            1 => parts.swap(at, to),
+            2 => parts.insert(to, (role, parts[at].1.clone())),
+            3 => parts[at].0 = role,
+            _ => mutate(&mut parts[at].1, others, &mut random),
+        }
     }
 }
 
@@ -345,7 +355,8 @@ impl Keys {
 pub fn key_mutations_never_panic(subject: &Subject) {
     let mut programs = key_bytes::programs(subject, "mutated keys");
     // Those without keys show nothing, where others have some.
-    let with_keys = |program: &Program| !Keyed::new(subject.ready(program.clone())).parts.is_empty();
+    let with_keys =
+        |program: &Program| !Keyed::new(subject.ready(program.clone())).parts.is_empty();
     if programs.iter().any(with_keys) {
         programs.retain(with_keys);
     }

@@ -24,6 +24,7 @@ mod failures;
 mod features;
 mod golden;
 mod harness;
+mod hostile;
 mod images;
 mod installed;
 mod layout;

@@ -25,7 +25,8 @@ use rug::integer::Order;
 use crate::server::compiled;
 use client_keys::Ring;
 use memory::each_region;
-use recorded::{Recorded, bodies};
+use recorded::bodies;
+pub use recorded::{Recorded, frame, frames, kind};
 use search::{Found, Search};
 
 /// Rows of the tables that are summed.
@@ -46,7 +47,7 @@ fn marker() -> String {
 }
 
 /// `a + 3 b`, and what takes the scheme's other keys.
-fn program(scheme: &str, name: &str) -> Program {
+pub fn program(scheme: &str, name: &str) -> Program {
     let mut builder = ProgramBuilder::new(name);
     let mut input = |name: &str, length| {
         let input = Input {
@@ -200,7 +201,12 @@ fn sought(scheme: &str, name: &str, conversation: &Conversation) -> Sought {
         other => panic!("{other}"),
     }
     let mut numbers = Search::new();
-    for x in conversation.tables.iter().chain([&conversation.truth]).flatten() {
+    for x in conversation
+        .tables
+        .iter()
+        .chain([&conversation.truth])
+        .flatten()
+    {
         numbers.bytes("numbers", &x.to_le_bytes());
         numbers.bytes("numbers", &x.to_be_bytes());
     }
@@ -221,7 +227,11 @@ fn fernet(search: &mut Search, conversation: &Conversation) {
     search.bytes("shared key, in base64", text);
     let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let digit = |c: &u8| digits.iter().position(|d| d == c).unwrap_or(0) as u32;
-    let four = |text: &[u8]| text.iter().fold(0, |all, c| all << 6 | digit(c)).to_be_bytes();
+    let four = |text: &[u8]| {
+        text.iter()
+            .fold(0, |all, c| all << 6 | digit(c))
+            .to_be_bytes()
+    };
     let key = text.chunks(4).flat_map(|text| four(text)[1..].to_vec());
     let key: Vec<u8> = key.take(32).collect();
     search.bytes("shared key, of HMAC", &key[..16]);
@@ -260,8 +270,16 @@ fn paillier(search: &mut Search, conversation: &Conversation) {
 
 fn ring(conversation: &Conversation) -> Ring {
     let chosen = &conversation.circuit.parameters().chosen;
-    let chosen = |name: &str| &chosen.iter().find(|(key, _)| key.starts_with(name)).unwrap().1;
-    let bits = chosen("prime bits").split(' ').map(|bits| bits.parse().unwrap());
+    let chosen = |name: &str| {
+        &chosen
+            .iter()
+            .find(|(key, _)| key.starts_with(name))
+            .unwrap()
+            .1
+    };
+    let bits = chosen("prime bits")
+        .split(' ')
+        .map(|bits| bits.parse().unwrap());
     Ring::new(
         chosen("ring degree").parse().unwrap(),
         &bits.collect::<Vec<u32>>(),
@@ -282,7 +300,10 @@ fn first_residues(ring: &Ring, bytes: &[u8]) -> [Vec<u64>; 2] {
 /// The secret polynomial, as SEAL keeps it, packed as keys cross, and its coefficients in several forms.
 fn seal(search: &mut Search, ring: &Ring, conversation: &Conversation) {
     let zeros = Array2::zeros((ROWS, 1));
-    let zeros = conversation.client.encryptor.encrypt(InputId::from_index(0), zeros.view());
+    let zeros = conversation
+        .client
+        .encryptor
+        .encrypt(InputId::from_index(0), zeros.view());
     let zeros = first_residues(ring, &zeros.unwrap().to_bytes().unwrap());
     let secret = ring.secret(&zeros);
     search.bytes("residues", &little_endian(&secret.residues));
@@ -296,8 +317,12 @@ fn seal(search: &mut Search, ring: &Ring, conversation: &Conversation) {
         search.ternary("coefficients modulo a prime", &secret.ternary, modulo);
     }
     let key = &secret.ternary;
-    search.ternary("coefficients, in words", key, |x| i64::from(x).to_le_bytes());
-    search.ternary("coefficients, in half words", key, |x| i32::from(x).to_le_bytes());
+    search.ternary("coefficients, in words", key, |x| {
+        i64::from(x).to_le_bytes()
+    });
+    search.ternary("coefficients, in half words", key, |x| {
+        i32::from(x).to_le_bytes()
+    });
     search.ternary("coefficients, in bytes", key, i8::to_le_bytes);
 }
 
@@ -310,19 +335,26 @@ fn tfhe(search: &mut Search, conversation: &Conversation) {
     // The highest bytes of each word.
     let kept = words.len() / (ROWS * (DIMENSION + 1));
     let word = |bytes: &[u8]| {
-        let high = bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        let high = bytes
+            .iter()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte));
         high << (64 - 8 * kept)
     };
     let words: Vec<u64> = words.chunks(kept).map(word).collect();
     let ciphertexts = words.chunks(DIMENSION + 1).take(TWINS).map(<[_]>::to_vec);
     let ciphertexts: Vec<Vec<u64>> = ciphertexts.collect();
-    search.bits("secret key", &client_keys::binary_key(DIMENSION, &ciphertexts));
+    search.bits(
+        "secret key",
+        &client_keys::binary_key(DIMENSION, &ciphertexts),
+    );
 }
 
 /// What of it is readable in the memory of a process.
 fn in_memory(process: u32, search: &Search) -> Found {
     let mut found = Found::new();
-    let all = each_region(&process.to_string(), |_, region| search.look(region, &mut found));
+    let all = each_region(&process.to_string(), |_, region| {
+        search.look(region, &mut found)
+    });
     assert!(all > 1 << 20, "{all} bytes of memory");
     found
 }
@@ -339,11 +371,19 @@ fn check(scheme: &str) {
         let expect = if scheme == "paillier" { 3 } else { 2 };
         assert_eq!(control.len(), expect, "{scheme}: {control:?}");
         let found = in_memory(server, &sought.secret);
-        assert_eq!(!found.is_empty(), has_key, "{scheme}, the server: {found:?}");
+        assert_eq!(
+            !found.is_empty(),
+            has_key,
+            "{scheme}, the server: {found:?}"
+        );
         let found = in_memory(server, &sought.numbers);
         // A server that decrypts has had them, and may have overwritten them.
         if !has_key {
-            assert_eq!(!found.is_empty(), is_open, "{scheme}, the server: {found:?}");
+            assert_eq!(
+                !found.is_empty(),
+                is_open,
+                "{scheme}, the server: {found:?}"
+            );
         }
         let words = recorded.words();
         for search in [&sought.secret, &sought.numbers] {
@@ -351,9 +391,17 @@ fn check(scheme: &str) {
         }
         let crossed = [&conversation.to_server[..], &conversation.from_server].concat();
         let found = sought.secret.within(&crossed);
-        assert_eq!(!found.is_empty(), has_key, "{scheme}, the record: {found:?}");
+        assert_eq!(
+            !found.is_empty(),
+            has_key,
+            "{scheme}, the record: {found:?}"
+        );
         let found = sought.numbers.within(&crossed);
-        assert_eq!(!found.is_empty(), is_open, "{scheme}, the record: {found:?}");
+        assert_eq!(
+            !found.is_empty(),
+            is_open,
+            "{scheme}, the record: {found:?}"
+        );
         without_the_key(scheme, conversation);
     });
 }
@@ -367,7 +415,10 @@ struct Likeness {
 
 fn likeness(table: &Array2<f64>, truth: &Array2<f64>) -> Likeness {
     assert_eq!(table.dim(), truth.dim());
-    let near = table.iter().zip(truth).filter(|(x, y)| (*x - *y).abs() <= NEAR);
+    let near = table
+        .iter()
+        .zip(truth)
+        .filter(|(x, y)| (*x - *y).abs() <= NEAR);
     let centred = |table: &Array2<f64>| table - table.mean().unwrap();
     let (x, y) = (centred(table), centred(truth));
     let correlation = (&x * &y).sum() / ((&x * &x).sum() * (&y * &y).sum()).sqrt();
@@ -396,13 +447,19 @@ fn without_the_key(scheme: &str, conversation: &Conversation) {
         // Nothing is encrypted.
         Ok(found) if scheme == "plaintext" => assert!(!unlike(found), "{found:?}"),
         Ok(found) => assert!(unlike(found), "{scheme}: {found:?}"),
-        Err(error) => assert!(["fernet", "paillier"].contains(&scheme), "{scheme}: {error}"),
+        Err(error) => assert!(
+            ["fernet", "paillier"].contains(&scheme),
+            "{scheme}: {error}"
+        ),
     };
     check(&result);
     if scheme == "paillier" {
         // It is refused for the fingerprint of its key, which stands in the header: with that of the other.
         let table = conversation.tables[0].view();
-        let own = other.encryptor.encrypt(InputId::from_index(0), table).unwrap();
+        let own = other
+            .encryptor
+            .encrypt(InputId::from_index(0), table)
+            .unwrap();
         result[24..40].copy_from_slice(&own.to_bytes().unwrap()[24..40]);
         check(&result);
     }

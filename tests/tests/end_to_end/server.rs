@@ -19,7 +19,7 @@ use {
 use crate::harness::Place;
 
 /// `a + 3 b`, and `a - b`.
-fn program() -> Program {
+pub fn program() -> Program {
     let mut builder = ProgramBuilder::new("two sums");
     let mut values = Vec::new();
     for name in ["a", "b"] {

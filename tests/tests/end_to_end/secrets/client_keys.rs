@@ -49,14 +49,19 @@ pub fn binary_key(bits: usize, ciphertexts: &[Vec<u64>]) -> Vec<u8> {
     };
     let decrypts = |key: &[u64]| {
         ciphertexts.as_chunks::<2>().0.iter().all(|[one, other]| {
-            let apart = phase(key, one).wrapping_sub(phase(key, other)).cast_signed();
+            let apart = phase(key, one)
+                .wrapping_sub(phase(key, other))
+                .cast_signed();
             // By chance, 2^-11 for a pair.
             apart.unsigned_abs() < 1 << 52
         })
     };
     let mut found = BTreeSet::new();
     own_words(|memory| {
-        for run in memory.split(|word| *word > 1).filter(|run| run.len() >= bits) {
+        for run in memory
+            .split(|word| *word > 1)
+            .filter(|run| run.len() >= bits)
+        {
             let mut ones = run[..bits].iter().sum::<u64>() as usize;
             for from in 0..=run.len() - bits {
                 if from > 0 {
@@ -106,12 +111,17 @@ fn power(mut base: u64, mut exponent: u64, prime: u64) -> u64 {
 
 /// By Miller and Rabin; these bases are sound below 2^64 (Sorenson, Webster 2015).
 fn is_prime(n: u64) -> bool {
-    let (odd, twos) = ((n - 1) >> (n - 1).trailing_zeros(), (n - 1).trailing_zeros());
-    [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37].iter().all(|base| {
-        let first = power(*base, odd, n);
-        let mut powers = std::iter::successors(Some(first), |x| Some(times(*x, *x, n)));
-        first == 1 || powers.by_ref().take(twos as usize).any(|x| x == n - 1)
-    })
+    let (odd, twos) = (
+        (n - 1) >> (n - 1).trailing_zeros(),
+        (n - 1).trailing_zeros(),
+    );
+    [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37]
+        .iter()
+        .all(|base| {
+            let first = power(*base, odd, n);
+            let mut powers = std::iter::successors(Some(first), |x| Some(times(*x, *x, n)));
+            first == 1 || powers.by_ref().take(twos as usize).any(|x| x == n - 1)
+        })
 }
 
 impl Ring {
@@ -143,7 +153,9 @@ impl Ring {
         // The least primitive root of order 2 n, as SEAL takes it.
         let exponent = (prime - 1) / (2 * n as u64);
         let root = (2..).map(|x| power(x, exponent, prime));
-        let root = root.clone().find(|x| power(*x, n as u64, prime) == prime - 1)?;
+        let root = root
+            .clone()
+            .find(|x| power(*x, n as u64, prime) == prime - 1)?;
         let square = times(root, root, prime);
         let roots = std::iter::successors(Some(root), |x| Some(times(*x, square, prime)));
         let root = roots.take(n).min()?;
@@ -202,7 +214,8 @@ impl Ring {
                     (sum, residues, large) = (0, 0, 0);
                     continue;
                 }
-                (sum, residues, large) = ((sum + word) % prime, residues + 1, large + is_large(*word));
+                (sum, residues, large) =
+                    ((sum + word) % prime, residues + 1, large + is_large(*word));
                 if residues > n {
                     let gone = memory[at - n];
                     (sum, large) = ((sum + prime - gone) % prime, large - is_large(gone));

@@ -88,8 +88,8 @@ impl Recorded {
     }
 }
 
-/// The bodies of the frames of one type in a record, in order.
-pub fn bodies(record: &[u8], kind: &str) -> Vec<Vec<u8>> {
+/// The frames of a record in order: heads and bodies.
+pub fn frames(record: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut found = Vec::new();
     let mut rest = record;
     while !rest.is_empty() {
@@ -99,11 +99,30 @@ pub fn bodies(record: &[u8], kind: &str) -> Vec<Vec<u8>> {
         let body = u64::from_le_bytes(prelude[8..].try_into().unwrap()) as usize;
         let (head, after) = after.split_at(head);
         let (body, after) = after.split_at(body);
-        let head: Value = serde_json::from_slice(head).unwrap();
-        if head["type"] == kind {
-            found.push(body.to_vec());
-        }
+        found.push((head.to_vec(), body.to_vec()));
         rest = after;
     }
     found
+}
+
+/// A frame of a head and a body.
+pub fn frame(head: &[u8], body: &[u8]) -> Vec<u8> {
+    let lengths = [
+        &(head.len() as u32).to_le_bytes()[..],
+        &(body.len() as u64).to_le_bytes(),
+    ];
+    [&MAGIC[..], lengths[0], lengths[1], head, body].concat()
+}
+
+/// The type of a frame, by its head.
+pub fn kind(head: &[u8]) -> String {
+    let head: Value = serde_json::from_slice(head).unwrap();
+    head["type"].as_str().unwrap().to_owned()
+}
+
+/// The bodies of the frames of one type in a record, in order.
+pub fn bodies(record: &[u8], wanted: &str) -> Vec<Vec<u8>> {
+    let all = frames(record).into_iter();
+    let of_kind = all.filter(|(head, _)| kind(head) == wanted);
+    of_kind.map(|(_, body)| body).collect()
 }

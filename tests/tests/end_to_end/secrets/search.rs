@@ -212,7 +212,10 @@ mod tests {
         check(&packed[1..30], "bits, packed from the top");
         let packed: Vec<u8> = packed.into_iter().map(u8::reverse_bits).collect();
         check(&packed[1..30], "bits, packed");
-        let words: Vec<u8> = ternary[100..300].iter().flat_map(|x| i64::from(*x).to_le_bytes()).collect();
+        let words: Vec<u8> = ternary[100..300]
+            .iter()
+            .flat_map(|x| i64::from(*x).to_le_bytes())
+            .collect();
         check(&words, "ternary");
     }
 }
