@@ -3,8 +3,9 @@
 //! A client, here in the test's process, computes with the server's true process. Its secret key is found in
 //! its own memory, by what makes it one (`client_keys`), and is then looked for in the server's: in all that
 //! is readable of a process that has just evaluated, in what it has written for people, and in the record of
-//! all that crossed. Under `fernet` it is there, as that scheme says, and under no other. Linux alone shows a
-//! process's memory by a file.
+//! all that crossed. Under `fernet` it is there, as that scheme says, and under no other. That the search
+//! would find it: a server that is sent the same bytes as numbers of `plaintext` is found out. Linux alone
+//! shows a process's memory by a file.
 
 #![cfg(target_os = "linux")]
 
@@ -167,6 +168,8 @@ fn converse(scheme: &str, name: &str, look: impl FnOnce(&Conversation, &Recorded
 /// What is looked for: the secret, and beside it what must be found where the search is sound.
 struct Sought {
     secret: Search,
+    /// The secret, or one of its numbers, as it lies in the client's memory.
+    raw: Vec<u8>,
     /// What the server holds besides: the program's name, and ciphertexts as it keeps them.
     control: Search,
     /// The numbers of the client.
@@ -176,30 +179,33 @@ struct Sought {
 fn sought(scheme: &str, name: &str, conversation: &Conversation) -> Sought {
     let (mut secret, mut control) = (Search::new(), Search::new());
     control.bytes("the program's name", name.as_bytes());
-    match scheme {
-        "plaintext" => control.bytes("ciphertexts", &conversation.upload()),
+    let raw = match scheme {
+        "plaintext" => {
+            control.bytes("ciphertexts", &conversation.upload());
+            vec![]
+        }
         "fernet" => {
             control.bytes("ciphertexts", &conversation.upload());
-            fernet(&mut secret, conversation);
+            fernet(&mut secret, conversation)
         }
         "paillier" => {
             control.bytes("ciphertexts", &conversation.upload()[40..]);
             control.bytes("the modulus", &conversation.sent[0]);
-            paillier(&mut secret, conversation);
+            paillier(&mut secret, conversation)
         }
         "seal-ckks" => {
             let ring = ring(conversation);
             let [uploaded, _] = first_residues(&ring, &conversation.upload());
             control.bytes("ciphertexts", &little_endian(&uploaded));
-            seal(&mut secret, &ring, conversation);
+            seal(&mut secret, &ring, conversation)
         }
         "tfhe" => {
             // The header, a seed, one body after the other.
             control.bytes("ciphertexts", &conversation.upload()[25..]);
-            tfhe(&mut secret, conversation);
+            tfhe(&mut secret, conversation)
         }
         other => panic!("{other}"),
-    }
+    };
     let mut numbers = Search::new();
     for x in conversation
         .tables
@@ -212,6 +218,7 @@ fn sought(scheme: &str, name: &str, conversation: &Conversation) -> Sought {
     }
     Sought {
         secret,
+        raw,
         control,
         numbers,
     }
@@ -222,7 +229,7 @@ fn little_endian(words: &[u64]) -> Vec<u8> {
 }
 
 /// The shared key, as it crosses and as it is used.
-fn fernet(search: &mut Search, conversation: &Conversation) {
+fn fernet(search: &mut Search, conversation: &Conversation) -> Vec<u8> {
     let text = &conversation.sent[0];
     search.bytes("shared key, in base64", text);
     let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -236,12 +243,14 @@ fn fernet(search: &mut Search, conversation: &Conversation) {
     let key: Vec<u8> = key.take(32).collect();
     search.bytes("shared key, of HMAC", &key[..16]);
     search.bytes("shared key, of AES", &key[16..]);
+    key
 }
 
 /// The factors of the modulus, and what a decryptor computes of them.
-fn paillier(search: &mut Search, conversation: &Conversation) {
+fn paillier(search: &mut Search, conversation: &Conversation) -> Vec<u8> {
     let modulus = Integer::from_digits(&conversation.sent[0], Order::Lsf);
     let [p, q] = client_keys::factors(&modulus);
+    let raw = p.to_digits::<u8>(Order::Lsf);
     let phi = Integer::from(&p - 1) * Integer::from(&q - 1);
     let lambda = Integer::from(&p - 1).lcm(&Integer::from(&q - 1));
     let inverse = |x: &Integer, of: &Integer| x.clone().invert(of).unwrap();
@@ -266,6 +275,7 @@ fn paillier(search: &mut Search, conversation: &Conversation) {
         }
         search.bytes(name, &little_endian(&number.to_digits::<u64>(Order::Msf)));
     }
+    raw
 }
 
 fn ring(conversation: &Conversation) -> Ring {
@@ -298,7 +308,7 @@ fn first_residues(ring: &Ring, bytes: &[u8]) -> [Vec<u64>; 2] {
 }
 
 /// The secret polynomial, as SEAL keeps it, packed as keys cross, and its coefficients in several forms.
-fn seal(search: &mut Search, ring: &Ring, conversation: &Conversation) {
+fn seal(search: &mut Search, ring: &Ring, conversation: &Conversation) -> Vec<u8> {
     let zeros = Array2::zeros((ROWS, 1));
     let zeros = conversation
         .client
@@ -324,11 +334,12 @@ fn seal(search: &mut Search, ring: &Ring, conversation: &Conversation) {
         i32::from(x).to_le_bytes()
     });
     search.ternary("coefficients, in bytes", key, i8::to_le_bytes);
+    little_endian(&secret.residues)
 }
 
 /// The key that encrypts and decrypts. That between key switch and bootstrap is gone from the client when its
 /// keys are made; `scheme-tfhe` holds what is sent against it.
-fn tfhe(search: &mut Search, conversation: &Conversation) {
+fn tfhe(search: &mut Search, conversation: &Conversation) -> Vec<u8> {
     const DIMENSION: usize = 2048;
     let result = conversation.result();
     let words = &result[9..];
@@ -343,19 +354,44 @@ fn tfhe(search: &mut Search, conversation: &Conversation) {
     let words: Vec<u64> = words.chunks(kept).map(word).collect();
     let ciphertexts = words.chunks(DIMENSION + 1).take(TWINS).map(<[_]>::to_vec);
     let ciphertexts: Vec<Vec<u64>> = ciphertexts.collect();
-    search.bits(
-        "secret key",
-        &client_keys::binary_key(DIMENSION, &ciphertexts),
-    );
+    let key = client_keys::binary_key(DIMENSION, &ciphertexts);
+    search.bits("secret key", &key);
+    key.iter()
+        .flat_map(|bit| u64::from(*bit).to_le_bytes())
+        .collect()
 }
 
 /// What of it is readable in the memory of a process.
 fn in_memory(process: u32, search: &Search) -> Found {
     let mut found = Found::new();
-    let all = each_region(&process.to_string(), |_, region| {
-        search.look(region, &mut found)
+    let (all, lost) = each_region(&process.to_string(), |region| {
+        search.look(region, &mut found);
     });
-    assert!(all > 1 << 20, "{all} bytes of memory");
+    assert!(
+        all > 1 << 20 && lost == 0,
+        "{lost} of {all} bytes of memory could not be read"
+    );
+    found
+}
+
+/// Lets a server of plaintext hold a secret, as numbers that it was sent: what is found of it there.
+fn planted(sought: &Sought) -> Found {
+    let (order, circuit) = compiled("plaintext", &program("plaintext", "planted"));
+    let keys = circuit.generate_keys().unwrap();
+    let (mut recorded, talk) = Recorded::start();
+    let (talk, _) = talk.compile(&order, circuit.digest()).unwrap();
+    let (mut talk, _) = talk.send_keys(keys.evaluation).unwrap();
+    let table = Array2::zeros((ROWS, 1));
+    let bytes = keys.encryptor.encrypt(InputId::from_index(0), table.view());
+    let mut bytes = bytes.unwrap().to_bytes().unwrap();
+    let rows = sought.raw.len() / 8;
+    bytes[4..8].copy_from_slice(&(rows as u32).to_le_bytes());
+    bytes.truncate(12);
+    bytes.extend(&sought.raw[..8 * rows]);
+    talk.upload(&bytes).unwrap();
+    let found = in_memory(recorded.process.id(), &sought.secret);
+    talk.bye().unwrap();
+    assert!(recorded.process.wait().unwrap().success());
     found
 }
 
@@ -370,7 +406,11 @@ fn check(scheme: &str) {
         let control = in_memory(server, &sought.control);
         let expect = if scheme == "paillier" { 3 } else { 2 };
         assert_eq!(control.len(), expect, "{scheme}: {control:?}");
+        if scheme != "plaintext" {
+            assert!(!planted(&sought).is_empty(), "{scheme}: a planted secret");
+        }
         let found = in_memory(server, &sought.secret);
+        println!("{scheme}: of the secret at the server: {found:?}");
         assert_eq!(
             !found.is_empty(),
             has_key,

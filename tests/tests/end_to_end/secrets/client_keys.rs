@@ -11,7 +11,7 @@ use super::memory::each_region;
 
 /// This process's memory as words.
 fn own_words(mut look: impl FnMut(&[u64])) {
-    each_region("self", |_, region| {
+    each_region("self", |region| {
         let words = region.as_chunks::<8>().0;
         let words: Vec<u64> = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
         look(&words);

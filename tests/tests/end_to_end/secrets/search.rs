@@ -16,10 +16,13 @@ const FILTER: u32 = 21;
 /// How often each secret was found, by its name.
 pub type Found = BTreeMap<String, usize>;
 
+/// Bytes of a secret, and the place of its name.
+type Window = (usize, Box<[u8]>);
+
 /// What is looked for.
 pub struct Search {
     /// Windows by their first 8 bytes.
-    windows: HashMap<u64, Vec<(usize, Box<[u8]>)>>,
+    windows: HashMap<u64, Vec<Window>>,
     filter: Vec<bool>,
     /// Runs of bits of binary keys.
     runs: HashMap<u64, usize>,
