@@ -11,7 +11,7 @@ use hexperiment_scheme::{Circuit, CompileRequest, Parties, Scheme};
 use ndarray::Array2;
 
 use crate::Tfhe;
-use crate::keys::ServerKey;
+use crate::keys::SeededServerKey;
 use crate::parameters::{N, SIZE};
 use crate::table::{Cells, HALF_CELL};
 
@@ -201,7 +201,8 @@ fn bootstraps_read_the_nearest_cell() {
         5,
     );
     let keys = circuit.generate_keys().unwrap().evaluation;
-    let server = ServerKey::read(&mut keys.read_for(circuit.digest()).unwrap()).unwrap();
+    let mut keys = keys.read_for(circuit.digest()).unwrap();
+    let server = SeededServerKey::read(&mut keys).unwrap().expand();
     let cells: Vec<u64> = (1..=N as u64).collect();
     let first = cells[0];
     let cases = [

@@ -19,7 +19,7 @@ use {
 use crate::harness::Place;
 
 /// `a + 3 b`, and `a - b`.
-fn program() -> Program {
+pub fn program() -> Program {
     let mut builder = ProgramBuilder::new("two sums");
     let mut values = Vec::new();
     for name in ["a", "b"] {
@@ -67,7 +67,7 @@ fn start() -> Served {
 }
 
 /// What a client compiles for itself.
-fn compiled(scheme: &str, program: &Program) -> (Order, Box<dyn Circuit>) {
+pub fn compiled(scheme: &str, program: &Program) -> (Order, Box<dyn Circuit>) {
     let found = registry::scheme(scheme).unwrap();
     let options = Options::with_defaults(&found.manifest().options, []);
     let security = SecurityDemand {
