@@ -49,15 +49,17 @@ function lines(run, places, width, right) {
   const isNarrow = width < 520 || most > 34;
   const shown = (name) => (name.length > 44 ? `${name.slice(0, 43)}…` : name);
   const step = isNarrow ? 46 : 32;
+  const marginLeft = isNarrow ? 14 : 7 * most + 14;
   return {
+    ticks: Math.max(2, Math.min(7, Math.floor((width - marginLeft - right) / 68))),
     options: {
       width,
       height: step * names.length + 46,
       marginTop: 6,
       marginBottom: 40,
-      marginLeft: isNarrow ? 4 : 7 * most + 14,
+      marginLeft,
       marginRight: right,
-      y: { type: "band", domain: names, padding: isNarrow ? 0.6 : 0.4, label: null },
+      y: { type: "band", domain: names, padding: isNarrow ? 0.6 : 0.4, label: null, axis: isNarrow ? null : undefined },
       color: { type: "identity" },
     },
     labels: isNarrow
@@ -74,18 +76,25 @@ function plotted(options, said) {
   return svg;
 }
 
-/** Decades from the least to the most, at most `most` of them. */
+/** Powers of ten from the least to the most, at most `count` of them; where they are few, what lies between. */
 function decades(least, most, count = 7) {
   const [from, to] = [Math.ceil(Math.log10(least) - 1e-9), Math.floor(Math.log10(most) + 1e-9)];
+  if (to - from < 1) {
+    const all = d3.range(from - 1, to + 1).flatMap((e) => [1, 1.5, 2, 3, 5, 7].map((m) => Number(`${m}e${e}`)));
+    const inside = all.filter((x) => x >= least && x <= most);
+    if (inside.length > 1) return inside.filter((_, k) => k % Math.ceil(inside.length / count) === 0);
+    return [least, most].map((x) => Number(x.toPrecision(2)));
+  }
   const step = Math.max(1, Math.ceil((to - from + 1) / count));
   return d3.range(from, to + 1, step).map((exponent) => Number(`1e${exponent}`));
 }
 
-/** Powers of 1024, and of 32 where there is room. */
+/** Powers of two from the least to the most, at most `count` of them, and of 1024 if they are far apart. */
 function binary(least, most, count = 7) {
-  const [from, to] = [Math.ceil(Math.log2(least) / 5), Math.floor(Math.log2(most) / 5)];
-  const step = to - from + 1 > count ? 2 : 1;
-  return d3.range(step === 2 ? from + (from % 2) : from, to + 1, step).map((n) => 32 ** n);
+  for (const step of [1, 2, 5, 10]) {
+    const [from, to] = [Math.ceil(Math.log2(least) / step), Math.floor(Math.log2(most) / step)];
+    if (to - from + 1 <= count || step === 10) return d3.range(from, to + 1).map((n) => 2 ** (n * step));
+  }
 }
 
 /** The domain of a logarithmic axis with some room, of less than a decade a whole one. */
@@ -112,13 +121,13 @@ function stacked(run, places, parts, width) {
     });
   }
   if (!sums.length) return;
-  const { options, labels } = lines(run, sums.map((s) => s.place), width, 66);
+  const { options, labels, ticks } = lines(run, sums.map((s) => s.place), width, 66);
   const said = sums.map((s) => `${s.id} ${duration(s.sum)}`).join(", ");
   return [
     legend(parts),
     plotted({
       ...options,
-      x: { domain: [0, 1], label: null, tickFormat: (x) => `${100 * x} %`, ticks: [0, 0.25, 0.5, 0.75, 1] },
+      x: { domain: [0, 1], label: null, tickFormat: (x) => `${100 * x} %`, ticks: ticks > 4 ? [0, 0.25, 0.5, 0.75, 1] : [0, 0.5, 1] },
       marks: [
         labels,
         Plot.barX(items, { x: "share", y: "id", fill: "color", stroke: "var(--page)", strokeWidth: 0.75, title: "said", tip: true }),
@@ -128,7 +137,7 @@ function stacked(run, places, parts, width) {
   ];
 }
 
-/** Several numbers of each row as marks on one axis; zeros stand at its left end. */
+/** Several numbers of each row as marks on one logarithmic axis; zeros stand at its left end. */
 function dots(run, places, parts, width, { format, ticks }) {
   const items = [];
   for (const place of places) {
@@ -142,13 +151,14 @@ function dots(run, places, parts, width, { format, ticks }) {
   const positive = items.filter((item) => item.value > 0).map((item) => item.value);
   if (!positive.length) return;
   const kept = places.filter((place) => items.some((item) => item.place === place));
-  const { options, labels } = lines(run, kept, width, 12);
+  const { options, labels, ticks: most } = lines(run, kept, width, 16);
   const domain = logarithmic(positive);
   const hasZeros = positive.length < items.length;
   const room = (domain[1] / domain[0]) ** 0.09;
   const zero = domain[0] / room;
   if (hasZeros) domain[0] = zero / 1.1;
-  const marks = [labels, Plot.gridX({ ticks: ticks(domain[0] * (hasZeros ? room : 1), domain[1]) })];
+  const shown = ticks(domain[0] * (hasZeros ? room : 1), domain[1], most);
+  const marks = [labels];
   parts.forEach((part, k) => {
     const own = items.filter((item) => item.part === k);
     const dy = (k - (parts.length - 1) / 2) * 7;
@@ -156,14 +166,39 @@ function dots(run, places, parts, width, { format, ticks }) {
     marks.push(Plot.dot(own, { ...shared, x: (item) => item.value || zero }));
   });
   const said = items.map((item) => item.said.replace("\n", ", ")).join("; ");
-  const shown = ticks(domain[0] * (hasZeros ? room : 1), domain[1], width < 520 ? 5 : 7);
   return [
     legend(parts),
     plotted({
       ...options,
-      x: { type: "log", domain, label: null, ticks: hasZeros ? [zero, ...shown] : shown, tickFormat: (x) => (hasZeros && x === zero ? "0" : format(x, true)) },
-      marks,
+      x: { type: "log", domain, label: null },
+      marks: [...logX(hasZeros ? [zero, ...shown] : shown, (x) => (x === zero ? "0" : format(x, true))), ...marks],
     }, said),
+  ];
+}
+
+/** Sizes of each row as bars from nothing on, one below the other. */
+function bars(run, places, parts, width) {
+  const items = places.flatMap((place) => parts.map((part, k) => ({ place, part: k, id: run.cells[place].id, value: at(run, part.column, place) })))
+    .filter((item) => item.value > 0);
+  if (!items.length) return;
+  const kept = places.filter((place) => items.some((item) => item.place === place));
+  const { options, labels, ticks } = lines(run, kept, width, 66);
+  const most = d3.max(items, (item) => item.value);
+  const unit = 1024 ** Math.floor(Math.log(most) / Math.log(1024));
+  const marks = [labels];
+  parts.forEach((part, k) => {
+    const own = items.filter((item) => item.part === k);
+    const inset = { insetTop: (k * 18) / parts.length, insetBottom: ((parts.length - 1 - k) * 18) / parts.length };
+    marks.push(Plot.barX(own, { x: "value", y: "id", fill: part.color, ...inset, title: (item) => `${item.id}\n${part.name} ${bytes(item.value)}`, tip: true }));
+    marks.push(Plot.text(own, { y: "id", text: (item) => bytes(item.value), frameAnchor: "right", textAnchor: "end", dx: 64, dy: (k - (parts.length - 1) / 2) * 12 }));
+  });
+  return [
+    legend(parts),
+    plotted({
+      ...options,
+      x: { domain: [0, most], label: null, grid: true, ticks: d3.ticks(0, most / unit, ticks - 1).map((x) => x * unit), tickFormat: (x) => (x === 0 ? "0" : bytes(x)) },
+      marks,
+    }, items.map((item) => `${item.id} ${parts[item.part].name} ${bytes(item.value)}`).join(", ")),
   ];
 }
 
@@ -178,23 +213,34 @@ function pareto(points, lowerIsBetter) {
 }
 
 /** A place for each name beside its mark, that of no other name or mark; some have none. */
-function placed(points, x, y, [left, right]) {
-  const taken = points.map((p) => ({ x: x(p.x) - 7, y: y(p.y) - 7, w: 14, h: 14 }));
+function placed(points, all, x, y, [left, right]) {
+  const taken = all.map((p) => ({ x: x(p.x) - 7, y: y(p.y) - 7, w: 14, h: 14 }));
   const free = (box) => box.x >= left && box.x + box.w <= right
     && !taken.some((t) => box.x < t.x + t.w && t.x < box.x + box.w && box.y < t.y + t.h && t.y < box.y + box.h);
   const names = [];
   for (const point of points) {
     const [px, py, w, h] = [x(point.x), y(point.y), 6.9 * point.name.length + 4, 15];
-    const box = [
+    const corners = [
       { x: px + 9, y: py - h / 2 }, { x: px - 9 - w, y: py - h / 2 },
       { x: px - w / 2, y: py - 9 - h }, { x: px - w / 2, y: py + 9 },
       { x: px + 6, y: py - 8 - h }, { x: px + 6, y: py + 8 }, { x: px - 6 - w, y: py - 8 - h }, { x: px - 6 - w, y: py + 8 },
-    ].map((corner) => ({ ...corner, w, h })).find(free);
+    ].map((corner) => ({ ...corner, w, h }));
+    // The front goes to the right from a mark, and down or up to it.
+    const box = (point.isOnFront ? [corners[4], corners[5], ...corners] : corners).find(free);
     if (!box) continue;
     taken.push(box);
     names.push({ name: point.name, x: box.x + 2, y: box.y + h / 2 });
   }
   return names;
+}
+
+/** A logarithmic axis and its grid. The ticks are texts: a scale of that kind would pass over some. */
+function logX(ticks, text) {
+  return [Plot.gridX(ticks), Plot.axisX(ticks, { text })];
+}
+
+function logY(ticks, text) {
+  return [Plot.gridY(ticks), Plot.axisY(ticks, { text })];
 }
 
 /** Points in time and something else, with their front. */
@@ -205,8 +251,10 @@ function against(run, points, width, { y, lowerIsBetter, label, clear }) {
   const xScale = { type: "log", domain: logarithmic(points.map((p) => p.x)), range: [margins.marginLeft, width - margins.marginRight] };
   const yScale = { ...y, range: [height - margins.marginBottom, margins.marginTop] };
   const front = pareto(points.filter((p) => p.encrypted), lowerIsBetter);
-  const styled = points.map((p) => ({ ...p, ...colors.get(p.label), name: p.id }));
-  const names = placed(styled, Plot.scale({ x: xScale }).apply, Plot.scale({ y: yScale }).apply, [margins.marginLeft, width]);
+  const styled = points.map((p) => ({ ...p, ...colors.get(p.label), name: p.id, isOnFront: front.length > 1 && front.includes(p) }));
+  // Of many marks the names would hide each other.
+  const named = styled.length > 10 ? styled.filter((p) => p.isOnFront) : styled;
+  const names = placed(named, styled, Plot.scale({ x: xScale }).apply, Plot.scale({ y: yScale }).apply, [margins.marginLeft, width]);
   const series = [...new Set(points.map((p) => p.label))].map((name) => colors.get(name));
   const svg = plotted({
     width,
@@ -214,13 +262,13 @@ function against(run, points, width, { y, lowerIsBetter, label, clear }) {
     ...margins,
     color: { type: "identity" },
     symbol: { type: "identity" },
-    x: { ...xScale, label: `${run.clock} per sample →`, labelAnchor: "right", labelArrow: "none", ticks: decades(...xScale.domain, width < 520 ? 4 : 7), tickFormat: power },
+    x: { ...xScale, label: `${run.clock} per sample →`, labelAnchor: "right", labelArrow: "none" },
     y: { ...yScale, label: `${lowerIsBetter ? "↓" : "↑"} ${label}`, labelArrow: "none" },
     marks: [
-      Plot.gridX({ ticks: decades(...xScale.domain) }),
-      Plot.gridY({ ticks: y.ticks }),
-      Plot.line(front, { x: "x", y: "y", curve: lowerIsBetter ? "step-after" : "step-after", stroke: "var(--soft)", strokeWidth: 1.25, strokeDasharray: "4 3" }),
-      clear && Plot.dot(styled.filter((p) => p.clear !== undefined), { x: "x", y: "clear", stroke: "color", r: 8, fill: "none" }),
+      ...logX(decades(...xScale.domain, width < 520 ? 4 : 7), power),
+      ...(y.type === "log" ? logY(y.ticks, y.tickFormat) : [Plot.gridY({ ticks: y.ticks }), Plot.axisY({ ticks: y.ticks, tickFormat: y.tickFormat })]),
+      Plot.line(front, { x: "x", y: "y", curve: "step-after", stroke: "var(--soft)", strokeWidth: 1.25, strokeDasharray: "4 3" }),
+      clear && Plot.dot(styled.filter((p) => p.clear !== undefined && p.clear !== p.y), { x: "x", y: "clear", stroke: "color", r: 8, fill: "none" }),
       Plot.dot(styled, { x: "x", y: "y", fill: "color", symbol: "symbol", r: 5.5, title: "said", tip: true }),
       Plot.text(names, { x: (n) => n.x, y: (n) => n.y, text: "name", textAnchor: "start", fill: "currentColor", stroke: "var(--page)", strokeWidth: 3, render: unscaled }),
     ],
@@ -315,7 +363,7 @@ function spread(run, places, width) {
     });
   }
   if (!rows.length) return;
-  const { options, labels } = lines(run, rows.map((r) => r.place), width, 66);
+  const { options, labels, ticks } = lines(run, rows.map((r) => r.place), width, 66);
   const most = Math.max(0.01, d3.max(items, (item) => Math.abs(item.beside)));
   const dot = items.length <= MOST_DOTS
     ? Plot.dot(items, { x: "beside", y: "id", fill: "var(--c0)", fillOpacity: 0.55, r: 4, title: "said", tip: true })
@@ -323,7 +371,7 @@ function spread(run, places, width) {
   const said = rows.map((r) => `${r.id} ${duration(r.middle)}`).join(", ");
   return [plotted({
     ...options,
-    x: { domain: [-most * 1.08, most * 1.08], label: null, ticks: width < 520 ? 4 : 6, tickFormat: (x) => `${x > 0 ? "+" : ""}${+(100 * x).toPrecision(2)} %`, grid: true },
+    x: { domain: [-most * 1.08, most * 1.08], label: null, ticks: ticks - 1, tickFormat: (x) => `${x > 0 ? "+" : ""}${+(100 * x).toPrecision(2)} %`, grid: true },
     marks: [
       labels,
       Plot.ruleX([0], { stroke: "var(--soft)" }),
@@ -370,9 +418,11 @@ function scaling(run, places, axis, width) {
       marginTop: 26,
       color: { type: "identity" },
       symbol: { type: "identity" },
-      x: { type: "log", domain: [xs[0] / 1.1, xs.at(-1) * 1.1], ticks: xs.length > 8 ? decades(xs[0], xs.at(-1)) : xs, tickFormat: (x) => String(x), label: `${axis.name} →`, labelArrow: "none" },
-      y: { type: "log", domain, ticks: decades(...domain), tickFormat: power, label: `↑ ${run.clock} for the batch`, labelArrow: "none", grid: true },
+      x: { type: "log", domain: [xs[0] / 1.1, xs.at(-1) * 1.1], label: `${axis.name} →`, labelArrow: "none" },
+      y: { type: "log", domain, label: `↑ ${run.clock} for the batch`, labelArrow: "none" },
       marks: [
+        ...logX(xs.length > 8 ? decades(xs[0], xs.at(-1)) : xs, String),
+        ...logY(decades(...domain), power),
         Plot.line(all, { x: "x", y: "y", z: "name", stroke: "color" }),
         Plot.dot(all, { x: "x", y: "y", fill: "color", symbol: "symbol", r: 4.5, title: "said", tip: true }),
       ],
@@ -392,34 +442,35 @@ const CHARTS = {
   bytes: (run, places, width) => dots(run, places, BYTES, width, { format: bytes, ticks: binary }),
   spread,
   errors: (run, places, width) => dots(run, places, ERRORS, width, { format: (x, isTick) => (isTick ? power(x) : short(x)), ticks: decades }),
-  memory: (run, places, width) => dots(run, places, MEMORY.filter((part) => run.columns[part.column]), width, { format: bytes, ticks: binary }),
+  memory: (run, places, width) => bars(run, places, MEMORY.filter((part) => run.columns[part.column]), width),
 };
 
 /** Draws all charts of a run into its article. */
 function drawCharts(article, run, places) {
-  for (const figure of article.querySelectorAll("figure[data-chart]")) {
-    figure.hidden = false;
+  const area = article.querySelector(".scaling");
+  area.replaceChildren(...run.axes.map((axis) => element("figure", {}, element("h3", {}, `Scaling with ${axis.name}`),
+    element("figcaption", {}, "Time from encryption to decryption of the whole batch; both axes are logarithmic."),
+    element("div", { className: "plot" }))));
+  for (const figure of area.children) figure.chart = (width) => scaling(run, places, run.axes[[...area.children].indexOf(figure)], width);
+  const figures = [...article.querySelectorAll("figure[data-chart]")];
+  for (const figure of figures) {
     const isOfRows = !["tradeoff", "quality"].includes(figure.dataset.chart);
     const kept = isOfRows ? places.slice(0, MOST_ROWS) : places;
-    draw(figure, (width) => CHARTS[figure.dataset.chart](run, kept, width), places.length - kept.length);
+    figure.chart = (width) => CHARTS[figure.dataset.chart](run, kept, width);
+    figure.leftOut = places.length - kept.length;
   }
-  const area = article.querySelector(".scaling");
-  area.replaceChildren();
-  for (const axis of run.axes) {
-    const figure = element("figure", { tabIndex: -1 }, element("h3", {}, `Scaling with ${axis.name}`),
-      element("figcaption", {}, "Time from encryption to decryption of the whole batch; both axes are logarithmic."),
-      element("div", { className: "plot" }));
-    area.append(figure);
-    if (!draw(figure, (width) => scaling(run, places, axis, width), 0)) figure.remove();
-  }
+  drawAll([...figures, ...area.children]);
 }
 
-/** Fills a figure; hides it where there is nothing to show. */
-function draw(figure, chart, leftOut) {
-  const plot = figure.querySelector(".plot");
-  const drawn = chart(Math.floor(plot.clientWidth) || 600);
-  figure.hidden = !drawn;
-  plot.replaceChildren(...(drawn ?? []));
-  if (drawn && leftOut) plot.append(element("p", { className: "count" }, `${leftOut} more rows are not drawn: filter the table to see them.`));
-  return Boolean(drawn);
+/** Fills figures, each as wide as it will be; hides those that have nothing to show. */
+function drawAll(figures) {
+  // Which are shown decides how wide they are, so that all are tried before any is drawn.
+  for (const figure of figures) figure.hidden = !figure.chart(600);
+  const shown = figures.filter((figure) => !figure.hidden);
+  const widths = shown.map((figure) => figure.querySelector(".plot").clientWidth || 600);
+  shown.forEach((figure, place) => {
+    const plot = figure.querySelector(".plot");
+    plot.replaceChildren(...figure.chart(Math.floor(widths[place])));
+    if (figure.leftOut) plot.append(element("p", { className: "count" }, `${counted(figure.leftOut, "more row is", "more rows are")} not drawn: filter the table to see them.`));
+  });
 }

@@ -6,8 +6,9 @@
 const STEPS = ["iteration", "round"];
 
 /** Draws the tables of a run that its tasks left. */
-function drawFiles(area, run) {
+function drawFiles(area, lists, run) {
   const shown = [];
+  lists.replaceChildren();
   const risks = run.files.tables.filter((t) => /_risk\.csv$/.test(t.name) && t.columns.includes("score"));
   if (risks.length) shown.push(riskMap(risks));
   for (const name of new Set(run.files.tables.map((t) => t.name))) {
@@ -15,10 +16,10 @@ function drawFiles(area, run) {
     const first = tables[0];
     if (STEPS.includes(first.columns[0]) && first.rows.length > 1 && !first.columns.includes("client")) shown.push(...curves(run, name, tables));
     else if (first.columns.includes("client") && first.columns.includes("bytes")) shown.push(uploads(run, name, tables));
-    else shown.push(...tables.map((t) => listing(t)));
+    else lists.append(...tables.map(listing));
   }
   area.replaceChildren(...shown.filter(Boolean).map((s) => s.figure));
-  for (const { figure, chart } of shown.filter(Boolean)) if (chart) draw(figure, chart, 0);
+  drawAll(shown.filter((s) => s?.chart).map(({ figure, chart }) => Object.assign(figure, { chart })));
 }
 
 function figureOf(title, about, ...more) {
@@ -80,8 +81,9 @@ function uploads(run, name, tables) {
       width, height: 260, marginLeft: 66, marginBottom: 40, marginTop: 12,
       color: { type: "identity" }, symbol: { type: "identity" },
       x: { label: "round →", labelArrow: "none", tickFormat: (x) => (Number.isInteger(x) ? String(x) : ""), ticks: 8 },
-      y: { type: "log", domain, label: null, grid: true, ticks: binary(...domain), tickFormat: bytes },
+      y: { type: "log", domain, label: null },
       marks: [
+        ...logY(binary(...domain), bytes),
         Plot.line(points, { x: "x", y: "y", z: "id", stroke: "color" }),
         Plot.dot(points, { x: "x", y: "y", fill: "color", symbol: "symbol", r: 3.5, title: "said", tip: true }),
       ],
@@ -130,5 +132,5 @@ function listing(table) {
   const details = element("details", {}, element("summary", {}, `${title}: ${counted(table.total, "row", "rows")}`),
     element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": title }, body),
     ...(left ? [element("p", { className: "count" }, `${counted(left, "more row is", "more rows are")} in the file.`)] : []));
-  return { figure: details };
+  return details;
 }

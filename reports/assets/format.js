@@ -29,12 +29,13 @@ function duration(ms) {
   return `${short(ms / 6e4)} min`;
 }
 
-/** A tick of a logarithmic axis of numbers: powers of ten with superscripts where they are long. */
+/** A tick of a logarithmic axis of numbers: `0.2`, `2·10⁻⁷`. */
 function power(x) {
-  if (x >= 0.001 && x < 1e5) return String(+x.toPrecision(1));
-  const exponent = Math.round(Math.log10(x));
+  if (x >= 0.001 && x < 1e5) return String(+x.toPrecision(2));
+  const exponent = Math.floor(Math.log10(x) + 1e-9);
   const digits = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
-  return `10${String(exponent).replace(/./g, (d) => digits[d])}`;
+  const factor = +(x / 10 ** exponent).toPrecision(2);
+  return `${factor === 1 ? "" : `${factor}·`}10${String(exponent).replace(/./g, (d) => digits[d])}`;
 }
 
 /** `one row`, `12 rows`. */

@@ -18,7 +18,7 @@ function redraw(article) {
   article.querySelector(".count").textContent = places.length === all ? counted(all, "row", "rows") : `${places.length} of ${counted(all, "row", "rows")}`;
   drawCharts(article, run, places);
   const files = article.querySelector(".files > .grid");
-  if (files && !files.childElementCount) drawFiles(files, run);
+  if (files && Number(article.dataset.width) !== article.clientWidth) drawFiles(files, article.querySelector(".listings"), run);
   article.dataset.width = article.clientWidth;
 }
 
@@ -134,7 +134,6 @@ addEventListener("resize", () => {
   waiting = setTimeout(() => {
     const article = articles.find((a) => !a.hidden);
     if (article && Number(article.dataset.width) !== article.clientWidth) {
-      article.querySelector(".files > .grid")?.replaceChildren();
       redraw(article);
     }
   }, 150);

@@ -50,7 +50,8 @@ const CHARTS: [Chart; 8] = [
     Chart {
         name: "quality",
         title: "Time against quality",
-        about: "The same with the headline metric. A ring is the value in the clear.",
+        about: "The same with the headline metric. A ring is the value in the clear, where it \
+                is another.",
     },
     Chart {
         name: "phases",
@@ -161,7 +162,7 @@ fn run(index: usize, shown: &Shown<'_>, files: &Files) -> Markup {
             }
             (comparison(index, shown))
             (charts(index))
-            (task_files(index, files))
+            (task_files(files))
             @for section in sections(shown.records, shown.rows, shown.verdicts) {
                 (words(section, shown.rows))
             }
@@ -270,8 +271,8 @@ fn row_axes(columns: &[Column], row: &Row) -> usize {
 fn contents(cell: &Cell) -> Markup {
     html! {
         (cell.text)
-        @for under in &cell.under {
-            span.under.warns[cell.warns] { (under) }
+        @for (under, warns) in &cell.under {
+            span.under.warns[*warns] { (under) }
         }
     }
 }
@@ -297,15 +298,16 @@ fn charts(index: usize) -> Markup {
 }
 
 /// What the run's tasks left: images here, tables by the script.
-fn task_files(index: usize, files: &Files) -> Markup {
+fn task_files(files: &Files) -> Markup {
     if files.tables.is_empty() && files.images.is_empty() && files.left_out.is_empty() {
         return html! {};
     }
     html! {
         section.files aria-label="What the task left" {
             h2 { "What the task left" }
-            div.grid #{ "files-" (index) } {}
+            div.grid {}
             @if !files.images.is_empty() { (gallery(&files.images)) }
+            div.listings {}
             @if !files.left_out.is_empty() {
                 details {
                     summary { "Files in the run's folder that are not on this page" }
@@ -341,8 +343,7 @@ fn gallery(images: &[Image]) -> Markup {
 fn words(section: Section, rows: &[Row]) -> Markup {
     let Section { title, body, .. } = section;
     let is_told = title.is_empty() || title == "Caveats";
-    let warns = matches!(title.as_str(), "Not ok")
-        || matches!(&body, Body::Verdicts(all) if all.iter().any(|(_, passed, _)| !passed));
+    let warns = matches!(&body, Body::Verdicts(all) if all.iter().any(|(_, passed, _)| !passed));
     let contents = match body {
         // Those stand above.
         Body::FirstTable(..) => return html! {},

@@ -35,12 +35,10 @@ pub(super) struct Column {
 #[derive(Clone, Default)]
 pub(super) struct Cell {
     pub(super) text: String,
-    /// What stands below it, smaller.
-    pub(super) under: Vec<String>,
+    /// What stands below it, smaller, and whether it warns.
+    pub(super) under: Vec<(String, bool)>,
     /// What it is sorted by, where it is a number.
     pub(super) number: Option<f64>,
-    /// Whether it warns.
-    pub(super) warns: bool,
 }
 
 impl Cell {
@@ -107,7 +105,7 @@ pub(super) fn columns(rows: &[Row], clock: Clock) -> Vec<Column> {
         };
         let under = match metric {
             Some(_) => vec![],
-            None => vec![spaced(&m.name)],
+            None => vec![(spaced(&m.name), false)],
         };
         Cell {
             under,
@@ -163,7 +161,7 @@ pub(super) fn columns(rows: &[Row], clock: Clock) -> Vec<Column> {
         let [median, low, high] = [e.median, e.low, e.high].map(|x| significant(x, 3));
         let under = match m.repetitions {
             1 => vec![],
-            _ => vec![format!("{low} to {high}")],
+            _ => vec![(format!("{low} to {high}"), false)],
         };
         Cell {
             under,
@@ -235,15 +233,14 @@ fn summary(row: &Row, name: &str) -> Cell {
 fn label(row: &Row) -> Cell {
     let mut under = Vec::new();
     if row.status != Status::Ok {
-        under.push(row.status.to_string());
+        under.push((row.status.to_string(), true));
     }
     if row.busy.is_some() {
-        under.push(BUSY.into());
+        under.push((BUSY.into(), true));
     }
-    under.extend(client_part(row));
+    under.extend(client_part(row).map(|part| (part, false)));
     Cell {
         under,
-        warns: row.status != Status::Ok || row.busy.is_some(),
         ..Cell::words(&row.cell.label)
     }
 }
@@ -259,12 +256,9 @@ fn security(row: &Row) -> Cell {
         Protection::None => ("none".into(), -1.0, Some("server sees all")),
     };
     let insecure = row.insecure().then(|| INSECURE.to_owned());
+    let under = insecure.into_iter().chain(under.map(str::to_owned));
     Cell {
-        warns: insecure.is_some() || under.is_some(),
-        under: insecure
-            .into_iter()
-            .chain(under.map(str::to_owned))
-            .collect(),
+        under: under.map(|text| (text, true)).collect(),
         ..Cell::number(number, text)
     }
 }
