@@ -73,6 +73,11 @@ function plotted(options, said) {
   const svg = Plot.plot(options);
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", said);
+  // Plot names its groups for readers of screens, who have the whole chart in words instead.
+  for (const part of svg.querySelectorAll("[aria-label]")) {
+    part.dataset.mark = part.getAttribute("aria-label");
+    part.removeAttribute("aria-label");
+  }
   return svg;
 }
 
@@ -253,7 +258,7 @@ function against(run, points, width, { y, lowerIsBetter, label, clear }) {
   const front = pareto(points.filter((p) => p.encrypted), lowerIsBetter);
   const styled = points.map((p) => ({ ...p, ...colors.get(p.label), name: p.id, isOnFront: front.length > 1 && front.includes(p) }));
   // Of many marks the names would hide each other.
-  const named = styled.length > 10 ? styled.filter((p) => p.isOnFront) : styled;
+  const named = d3.sum(styled, (p) => p.name.length) > 100 ? styled.filter((p) => p.isOnFront) : styled;
   const names = placed(named, styled, Plot.scale({ x: xScale }).apply, Plot.scale({ y: yScale }).apply, [margins.marginLeft, width]);
   const series = [...new Set(points.map((p) => p.label))].map((name) => colors.get(name));
   const svg = plotted({
@@ -407,7 +412,7 @@ function scaling(run, places, axis, width) {
   const all = drawn.flatMap((g) => d3.sort(g.points, (p) => p.x).map((p) => ({ ...p, name: g.name, ...pick(colors.get(g.label)) })));
   const xs = d3.sort(new Set(all.map((p) => p.x)));
   const domain = logarithmic(all.map((p) => p.y));
-  const fits = drawn.map((g) => ({ ...colors.get(g.label), name: `${g.name}: grows as ${axis.name} to the power ${exponent(g.points).toFixed(2)}` }));
+  const fits = drawn.map((g) => ({ ...colors.get(g.label), name: `${g.name} ∝ ${axis.name}^${exponent(g.points).toFixed(2)}` }));
   return [
     legend(fits.slice(0, 12)),
     plotted({
@@ -449,7 +454,7 @@ const CHARTS = {
 function drawCharts(article, run, places) {
   const area = article.querySelector(".scaling");
   area.replaceChildren(...run.axes.map((axis) => element("figure", {}, element("h3", {}, `Scaling with ${axis.name}`),
-    element("figcaption", {}, "Time from encryption to decryption of the whole batch; both axes are logarithmic."),
+    element("figcaption", {}, "Time from encryption to decryption of the whole batch, and the exponent that fits it best. Both axes are logarithmic."),
     element("div", { className: "plot" }))));
   for (const figure of area.children) figure.chart = (width) => scaling(run, places, run.axes[[...area.children].indexOf(figure)], width);
   const figures = [...article.querySelectorAll("figure[data-chart]")];

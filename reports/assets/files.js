@@ -103,13 +103,16 @@ function riskMap(tables) {
   const kept = new Set(order.slice(0, most));
   const cells = [...new Set(items.map((i) => i.cell))];
   const about = `Each line is a device, those of the highest score first${order.length > most ? `, ${most} of ${order.length}` : ""}; a darker place is a higher score from 0 to 1.`;
+  const longest = 7 * d3.max(cells, (cell) => cell.length);
+  const isTurned = (width) => longest > (width - 130) / cells.length;
   const chart = (width) => [plotted({
     width,
-    height: 13 * kept.size + 60,
+    height: 17 * kept.size + (isTurned(width) ? 0.6 * longest : 0) + 36,
     marginLeft: 110,
-    marginTop: 50,
-    marginRight: 20,
-    x: { type: "band", domain: cells, label: null, axis: "top", tickRotate: cells.length * 80 > width - 130 ? -30 : 0, tickSize: 0, padding: 0.08 },
+    marginTop: (isTurned(width) ? 0.6 * longest : 0) + 28,
+    marginBottom: 6,
+    marginRight: isTurned(width) ? 0.75 * longest : 16,
+    x: { type: "band", domain: cells, label: null, axis: "top", tickRotate: isTurned(width) ? -40 : 0, tickSize: 0, padding: 0.08 },
     y: { type: "band", domain: order.slice(0, most), label: null, tickSize: 0, padding: 0.12 },
     color: { type: "identity" },
     marks: [Plot.cell(items.filter((i) => kept.has(i.device)), {

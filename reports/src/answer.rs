@@ -110,19 +110,21 @@ fn fastest(ranked: &[Standing<'_>], clock: Clock) -> String {
 fn fewest_bytes(ranked: &[Standing<'_>]) -> Option<String> {
     let sent =
         |s: &Standing<'_>| s.measured.traffic.upload_bytes + s.measured.traffic.download_bytes;
-    let [first, _, ..] = ranked else {
+    let mut by_bytes: Vec<&Standing<'_>> = ranked.iter().collect();
+    by_bytes.sort_by_key(|s| sent(s));
+    let [least, next, ..] = by_bytes.as_slice() else {
         return None;
     };
-    let least = ranked.iter().min_by_key(|s| sent(s))?;
-    let share = sent(least) as f64 / sent(first) as f64;
-    let size = bytes(sent(least));
-    if std::ptr::eq(least, first) {
-        return Some(format!("it also sends the fewest bytes ({size})"));
-    }
+    let first = ranked.first()?;
+    let (name, size) = (short_name(least.row, ranked), bytes(sent(least)));
     // What differs by less than a tenth, nobody chooses a scheme for.
-    (share < 0.9).then(|| {
-        let name = short_name(least.row, ranked);
-        format!("{name} sends {} of the bytes ({size})", fraction(share))
+    let is_less = |than: &Standing<'_>| 10 * sent(least) < 9 * sent(than);
+    if std::ptr::eq(*least, first) {
+        return is_less(next).then(|| format!("{name} also sends the fewest bytes ({size})"));
+    }
+    is_less(first).then(|| {
+        let share = fraction(sent(least) as f64 / sent(first) as f64);
+        format!("{name} sends {share} of the bytes ({size})")
     })
 }
 
@@ -157,6 +159,12 @@ fn quality(members: &[(&Row, &Measured)]) -> Option<String> {
             format!("{all} the {name} of the clear, {}", value(clear))
         }
         None => format!("{all} the {name} of the clear"),
+        Some((row, metric, 0.0)) => format!(
+            "the {name} is{} {} ({}), and 0 in the clear",
+            if told.len() > 1 { " at most" } else { "" },
+            value(metric.value),
+            row.name()
+        ),
         Some((row, metric, clear)) => {
             let most = if told.len() > 1 { " at most" } else { "" };
             format!(

@@ -24,8 +24,8 @@ pub(crate) fn duration(ms: f64) -> String {
     // What would be rounded to four digits belongs to the next unit.
     match ms {
         ms if ms < 0.9995 => format!("{} µs", significant(1e3 * ms, 3)),
-        ms if ms < 999.5 => format!("{} ms", significant(ms, 3)),
-        ms if ms < 99_950.0 => format!("{} s", significant(ms / 1e3, 3)),
+        ms if ms < 999.5 => format!("{} ms", significant(ms.max(1.0), 3)),
+        ms if ms < 99_950.0 => format!("{} s", significant((ms / 1e3).max(1.0), 3)),
         ms => format!("{} min", significant(ms / 6e4, 3)),
     }
 }

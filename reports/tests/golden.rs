@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod answer;
+mod browser;
 mod fixture;
 mod overview;
 mod same;
