@@ -29,7 +29,21 @@ function figureOf(title, about, ...more) {
 /** A colour and a symbol for the label of a cell. */
 function styleOf(run, id) {
   const cell = run.cells.find((c) => c.id === id);
-  return palette(run).get(cell?.label) ?? { color: "var(--c0)", symbol: "circle" };
+  const { color, symbol } = palette(run).get(cell?.label) ?? { color: "var(--c0)", symbol: "circle" };
+  return { color, symbol, label: cell?.label };
+}
+
+/** What lines stand for: their cells, or, of many, the labels of those. */
+function legendOf(run, points) {
+  const names = d3.groups(points, (p) => p.id);
+  if (names.length <= 6) return legend(names.map(([name, [point]]) => ({ ...point, name })));
+  const labels = d3.groups(points, (p) => p.label);
+  return legend(labels.map(([name, [point]]) => ({ ...point, name })));
+}
+
+/** The cells of a table in short. */
+function cellsOf(table) {
+  return table.cells.length > 3 ? `${table.cells[0]} and ${table.cells.length - 1} more` : table.cells.join(", ");
 }
 
 /** Learning curves: for each column of numbers a chart, in it a line for each cell. */
@@ -38,16 +52,16 @@ function curves(run, name, tables) {
   return columns.filter((c) => !c.endsWith("_plaintext")).map((column) => {
     const points = tables.flatMap((table) => {
       const k = table.columns.indexOf(column);
-      const id = table.cells.join(", ");
-      const { color, symbol } = styleOf(run, table.cells[0]);
+      const id = cellsOf(table);
+      const style = styleOf(run, table.cells[0]);
       return table.rows.filter((row) => typeof row[k] === "number")
-        .map((row) => ({ x: row[0], y: row[k], id, color, symbol, said: `${id}\n${step} ${row[0]}\n${column.replaceAll("_", " ")} ${short(row[k], 4)}` }));
+        .map((row) => ({ x: row[0], y: row[k], id, ...style, said: `${id}\n${step} ${row[0]}\n${column.replaceAll("_", " ")} ${short(row[k], 4)}` }));
     });
     if (new Set(points.map((p) => p.x)).size < 2 || new Set(points.map((p) => p.y)).size < 2) return;
     const names = [...new Set(points.map((p) => p.id))];
     const isOfBytes = column.endsWith("bytes");
     const chart = (width) => [
-      legend(names.slice(0, 10).map((id) => ({ ...points.find((p) => p.id === id), name: id }))),
+      legendOf(run, points),
       plotted({
         width, height: 260, marginLeft: 62, marginBottom: 40, marginTop: 12,
         color: { type: "identity" }, symbol: { type: "identity" },
@@ -67,16 +81,16 @@ function curves(run, name, tables) {
 function uploads(run, name, tables) {
   const points = tables.flatMap((table) => {
     const [round, client, size] = ["round", "client", "bytes"].map((c) => table.columns.indexOf(c));
-    const id = table.cells.join(", ");
-    const { color, symbol } = styleOf(run, table.cells[0]);
+    const id = cellsOf(table);
+    const style = styleOf(run, table.cells[0]);
     return [...d3.rollup(table.rows, (rows) => d3.sum(rows, (r) => r[size]), (r) => r[round])]
-      .map(([x, y]) => ({ x, y, id, color, symbol, said: `${id}\nround ${x}\n${bytes(y)} by ${new Set(table.rows.filter((r) => r[round] === x).map((r) => r[client])).size} clients` }));
+      .map(([x, y]) => ({ x, y, id, ...style, said: `${id}\nround ${x}\n${bytes(y)} by ${new Set(table.rows.filter((r) => r[round] === x).map((r) => r[client])).size} clients` }));
   });
   if (!points.length) return;
   const domain = logarithmic(points.map((p) => p.y));
   const names = [...new Set(points.map((p) => p.id))];
   const chart = (width) => [
-    legend(names.slice(0, 10).map((id) => ({ ...points.find((p) => p.id === id), name: id }))),
+    legendOf(run, points),
     plotted({
       width, height: 260, marginLeft: 66, marginBottom: 40, marginTop: 12,
       color: { type: "identity" }, symbol: { type: "identity" },

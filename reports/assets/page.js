@@ -138,3 +138,15 @@ addEventListener("resize", () => {
     }
   }, 150);
 });
+
+// What a reader of paper cannot unfold.
+const unfolded = [];
+addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details.printed:not([open])")) {
+    details.open = true;
+    unfolded.push(details);
+  }
+});
+addEventListener("afterprint", () => {
+  for (const details of unfolded.splice(0)) details.open = false;
+});

@@ -10,6 +10,7 @@ use hexperiment_scheme::security::Protection;
 use serde::Serialize;
 
 use super::files::Files;
+use super::table::axis_name;
 use super::{Shown, spaced};
 use crate::first_table::headline;
 
@@ -78,7 +79,7 @@ fn run<'a>(shown: Shown<'a>, files: &'a Files) -> Run<'a> {
     let metric = headline(rows);
     let axis = |key: &'a str| Axis {
         key,
-        name: spaced(key.rsplit('.').next().unwrap_or(key)),
+        name: axis_name(key),
     };
     let numbers = COLUMNS.iter().filter(|c| c.kind == Kind::Numbers);
     let columns = numbers.filter_map(|column| {

@@ -154,7 +154,7 @@ fn run(index: usize, shown: &Shown<'_>, files: &Files) -> Markup {
                 p.answer { (answer(shown.rows, run.rank_by())) }
                 p.facts { (facts(shown.rows)) }
                 @if !run.caveats.trim().is_empty() {
-                    details.caveats {
+                    details.caveats.printed {
                         summary { "What is unfair about this comparison" }
                         p { (run.caveats) }
                     }
@@ -218,7 +218,7 @@ fn comparison(index: usize, shown: &Shown<'_>) -> Markup {
                 }
             }
             @if rows.iter().any(|row| row.setup.is_some()) {
-                details.trust {
+                details.trust.printed {
                     summary { "What the servers see" }
                     ul {
                         @for (whom, what) in footnotes.by_row(rows) {
@@ -271,6 +271,7 @@ fn row_axes(columns: &[Column], row: &Row) -> usize {
 fn contents(cell: &Cell) -> Markup {
     html! {
         (cell.text)
+        @if let Some(point) = &cell.point { span.under.phone { (point) } }
         @for (under, warns) in &cell.under {
             span.under.warns[*warns] { (under) }
         }
@@ -373,8 +374,13 @@ fn words(section: Section, rows: &[Row]) -> Markup {
             }
         },
     };
+    let class = if title == "Provenance" {
+        "words printed"
+    } else {
+        "words"
+    };
     html! {
-        details.words open[warns] {
+        details class=(class) open[warns] {
             summary { h2 { (title) } }
             (contents)
         }

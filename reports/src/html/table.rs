@@ -37,6 +37,8 @@ pub(super) struct Cell {
     pub(super) text: String,
     /// What stands below it, smaller, and whether it warns.
     pub(super) under: Vec<(String, bool)>,
+    /// What stands below it on a phone, which has no room for the columns of the matrix.
+    pub(super) point: Option<String>,
     /// What it is sorted by, where it is a number.
     pub(super) number: Option<f64>,
 }
@@ -87,8 +89,9 @@ const SHOWN_OTHERWISE: [&str; 21] = [
 pub(super) fn columns(rows: &[Row], clock: Clock) -> Vec<Column> {
     let mut all = vec![column("label", "scheme", Room::Narrow, rows, label)];
     all.extend(axes(rows).into_iter().map(|key| {
-        let head = spaced(key.rsplit('.').next().unwrap_or(key));
-        column(key, &head, Room::Narrow, rows, |row| {
+        let head = axis_name(key);
+        // On a phone they stand below the label.
+        column(key, &head, Room::Wide, rows, |row| {
             let text = row.axis(key).to_string();
             let number = text.parse().ok();
             Cell {
@@ -195,6 +198,11 @@ pub(super) fn columns(rows: &[Row], clock: Clock) -> Vec<Column> {
     all
 }
 
+/// `task.local_rounds` as `local rounds`.
+pub(super) fn axis_name(key: &str) -> String {
+    spaced(key.rsplit('.').next().unwrap_or(key))
+}
+
 fn column(key: &str, head: &str, room: Room, rows: &[Row], cell: impl Fn(&Row) -> Cell) -> Column {
     let cells: Vec<Cell> = rows.iter().map(cell).collect();
     let is_number = cells
@@ -239,7 +247,11 @@ fn label(row: &Row) -> Cell {
         under.push((BUSY.into(), true));
     }
     under.extend(client_part(row).map(|part| (part, false)));
+    let point = row.cell.point.keys();
+    let point = point.map(|key| format!("{} {}", axis_name(key), row.axis(key)));
+    let point: Vec<String> = point.collect();
     Cell {
+        point: (!point.is_empty()).then(|| point.join(", ")),
         under,
         ..Cell::words(&row.cell.label)
     }

@@ -161,6 +161,27 @@ fn nothing_but_refusals() {
     check(&pages::refusals(), &[]);
 }
 
+/// What looks at a page does find what is wrong with one.
+#[test]
+fn faults_are_found() {
+    let Some(program) = chromium() else {
+        println!("no Chromium is installed: no page is looked at");
+        return;
+    };
+    let wrong = "<img src='https://example.org/x.png'><p style='width:2000px'>wide</p>\
+                 <script>nobody.knows()</script></main>";
+    let page = pages::comparison().replacen("</main>", wrong, 1);
+    let found = open(&program, &page, 390, false)["found"].to_string();
+    for fault in [
+        "blocked: img-src",
+        "error: Uncaught ReferenceError: nobody",
+        "the page is 2",
+        "axe: image-alt",
+    ] {
+        assert!(found.contains(fault), "{fault}: {found}");
+    }
+}
+
 /// What the page is made of is what its authors published.
 #[test]
 fn vendored_files_are_whole() {
