@@ -21,6 +21,7 @@ mod report;
 mod run;
 mod serve;
 mod server;
+mod server_process;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
