@@ -16,7 +16,7 @@ pub(crate) const INSECURE: &str = "!insecure";
 pub(crate) const BUSY: &str = "!busy";
 
 /// The metric that is the headline of every row, if they agree on one.
-fn headline(rows: &[Row]) -> Option<&str> {
+pub(crate) fn headline(rows: &[Row]) -> Option<&str> {
     let mut names = rows
         .iter()
         .filter_map(Row::headline)

@@ -43,9 +43,16 @@ pub(crate) struct Ranking {
 /// Seeds the bootstrap of comparisons, so that a report made again says the same.
 const SEED: u64 = 0x7461_626c_6573;
 
-/// Ranks rows by evaluation and by total time, as a clock has them.
-pub(crate) fn rank(rows: &[Row], clock: Clock) -> Ranking {
-    let mut groups: Vec<(String, Vec<(&Row, &Measured)>)> = Vec::new();
+/// Rows of one demanded level, with the same threads and matrix point.
+pub(crate) struct Comparable<'a> {
+    pub(crate) title: String,
+    pub(crate) members: Vec<(&'a Row, &'a Measured)>,
+}
+
+/// The rows that can be compared, by what they have in common; and those that are measured but not
+/// ranked, each with why.
+pub(crate) fn comparable(rows: &[Row]) -> (Vec<Comparable<'_>>, Vec<(String, &'static str)>) {
+    let mut groups: Vec<Comparable<'_>> = Vec::new();
     let mut left_out = Vec::new();
     for row in rows.iter().filter(|row| row.status == Status::Ok) {
         let Some(measured) = &row.measured else {
@@ -54,9 +61,13 @@ pub(crate) fn rank(rows: &[Row], clock: Clock) -> Ranking {
         let why = match row.protection() {
             Some(Protection::Encrypted) => {
                 let title = title(row);
-                match groups.iter_mut().find(|(t, _)| *t == title) {
-                    Some((_, members)) => members.push((row, measured)),
-                    None => groups.push((title, vec![(row, measured)])),
+                let member = (row, measured);
+                match groups.iter_mut().find(|group| group.title == title) {
+                    Some(group) => group.members.push(member),
+                    None => groups.push(Comparable {
+                        title,
+                        members: vec![member],
+                    }),
                 }
                 continue;
             }
@@ -66,9 +77,15 @@ pub(crate) fn rank(rows: &[Row], clock: Clock) -> Ranking {
         };
         left_out.push((row.name().to_owned(), why));
     }
+    (groups, left_out)
+}
+
+/// Ranks rows by evaluation and by total time, as a clock has them.
+pub(crate) fn rank(rows: &[Row], clock: Clock) -> Ranking {
+    let (groups, left_out) = comparable(rows);
     let groups = groups
         .into_iter()
-        .map(|(title, members)| Group {
+        .map(|Comparable { title, members }| Group {
             title,
             lines: if members.len() < 2 {
                 let only = members.iter().map(|(row, _)| name(row));
@@ -87,6 +104,40 @@ pub(crate) fn rank(rows: &[Row], clock: Clock) -> Ranking {
         })
         .collect();
     Ranking { groups, left_out }
+}
+
+/// A row in its place.
+pub(crate) struct Standing<'a> {
+    pub(crate) row: &'a Row,
+    pub(crate) measured: &'a Measured,
+    /// The time of every repetition, in milliseconds.
+    pub(crate) times: &'a [f64],
+    /// The first row compared with this one; `None` of the first.
+    pub(crate) comparison: Option<Comparison>,
+}
+
+/// The rows by median time, each compared with the first.
+pub(crate) fn standings<'a>(
+    members: &[(&'a Row, &'a Measured)],
+    phase: fn(&Measured) -> &Phase,
+    clock: Clock,
+) -> Vec<Standing<'a>> {
+    let mut all: Vec<Standing<'a>> = members
+        .iter()
+        .map(|&(row, measured)| Standing {
+            row,
+            measured,
+            times: phase(measured).values(clock),
+            comparison: None,
+        })
+        .collect();
+    all.sort_by(|a, b| median(a.times).total_cmp(&median(b.times)));
+    if let Some((first, others)) = all.split_first_mut() {
+        for other in others {
+            other.comparison = Some(compare(first.times, other.times, SEED));
+        }
+    }
+    all
 }
 
 fn title(row: &Row) -> String {
@@ -130,30 +181,32 @@ fn name(row: &Row) -> String {
     name
 }
 
-/// The rows by median time, each compared with the first.
+/// The rows by median time in words, each compared with the first.
 fn order(members: &[(&Row, &Measured)], phase: fn(&Measured) -> &Phase, clock: Clock) -> String {
-    let mut sorted: Vec<(String, &[f64])> = members
-        .iter()
-        .map(|(row, m)| (name(row), phase(m).values(clock)))
-        .collect();
-    sorted.sort_by(|(_, a), (_, b)| median(a).total_cmp(&median(b)));
-    let Some(((first, least), others)) = sorted.split_first() else {
+    let standings = standings(members, phase, clock);
+    let Some((first, others)) = standings.split_first() else {
         return String::new();
     };
     let of = match clock {
         Clock::Wall => "",
         Clock::Cpu => " of CPU time",
     };
-    let mut words = vec![format!("{first} {} ms{of}", significant(median(least), 3))];
-    words.extend(others.iter().map(|(label, times)| {
+    let least = first.times;
+    let fastest = name(first.row);
+    let mut words = vec![format!(
+        "{fastest} {} ms{of}",
+        significant(median(least), 3)
+    )];
+    words.extend(others.iter().map(|other| {
+        let (label, times) = (name(other.row), other.times);
         let ratio = || significant(median(times) / median(least), 3);
-        match compare(least, times, SEED) {
-            Comparison::Faster(r) => {
+        match &other.comparison {
+            Some(Comparison::Faster(r)) => {
                 let [middle, low, high] = [r.median, r.low, r.high].map(|x| significant(x, 3));
                 format!("{label} takes {middle} times that [{low}, {high}]")
             }
-            Comparison::Tie => format!("{label} ties with {first}"),
-            Comparison::Slower(_) | Comparison::Unsure => {
+            Some(Comparison::Tie) => format!("{label} ties with {fastest}"),
+            Some(Comparison::Slower(_) | Comparison::Unsure) | None => {
                 let fewest = least.len().min(times.len());
                 let count = counted(fewest, "repetition", "repetitions");
                 format!(

@@ -254,3 +254,33 @@ pub struct Stopped {
     /// Why.
     pub reason: String,
 }
+
+/// Characters of a file's name made from a cell's, at most four bytes each: file systems take 255 bytes.
+const LONGEST: usize = 50;
+
+/// A cell's name as that of its files in the run's folder, different from those of the run's other
+/// cells; `index` is the cell's in the run.
+pub fn file_name(index: usize, cell: &str) -> String {
+    let name: String = cell
+        .chars()
+        .map(|c| {
+            if c.is_alphanumeric() || "-_=.".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    // A file system has a longest name, and other cells may be called nearly so.
+    let same = name.chars().count() <= LONGEST
+        && cell
+            .chars()
+            .zip(name.chars())
+            .all(|(a, b)| a == b || a == '/');
+    let name: String = name.chars().take(LONGEST).collect();
+    if same {
+        name
+    } else {
+        format!("{name}-{index}")
+    }
+}
