@@ -7,11 +7,6 @@ use hexperiment_scheme::security::Protection;
 use crate::first_table::{BUSY, INSECURE, same};
 use crate::units::{bytes, counted, significant};
 
-/// Repetitions from which on an interval is a bootstrap's (see [`Estimate`]).
-///
-/// [`Estimate`]: hexperiment_experiment::measure::Estimate
-const FEW: usize = 6;
-
 /// What servers see, each text once.
 pub(crate) struct Footnotes {
     texts: Vec<String>,
@@ -254,9 +249,9 @@ fn of(row: &Row) -> Vec<String> {
     }
     if let Some(measured) = &row.measured {
         let traffic = &measured.traffic;
-        if (2..FEW).contains(&measured.repetitions) {
+        if measured.repetitions > 1 && measured.evaluate_ms.interval.is_none() {
             notes.push(format!(
-                "{} repetitions only: their interval is the whole range",
+                "{} repetitions: too few for a 95 % interval",
                 measured.repetitions
             ));
         }

@@ -1,4 +1,5 @@
-//! Who is faster: only among rows that can be compared, and with "tie" as an answer.
+//! Who is faster: only among rows that can be compared, and with "tie" and "not distinguished" as
+//! answers.
 //!
 //! Rows are ranked among those that meet the same demanded security level, with the same threads
 //! and matrix point (but for the scheme's own options); what a row has beyond the demand is said
@@ -7,7 +8,7 @@
 
 use std::fmt::Write as _;
 
-use hexperiment_experiment::measure::{Comparison, compare, median};
+use hexperiment_experiment::measure::{Comparison, Outcome, Timed, compare_with_first, median};
 use hexperiment_experiment::record::{Clock, Status};
 use hexperiment_experiment::summary::{Measured, Phase, Row};
 use hexperiment_scheme::security::Protection;
@@ -40,11 +41,8 @@ pub(crate) struct Ranking {
     pub(crate) left_out: Vec<(String, &'static str)>,
 }
 
-/// Seeds the bootstrap of comparisons, so that a report made again says the same.
-const SEED: u64 = 0x7461_626c_6573;
-
-/// Ranks rows by evaluation and by total time, as a clock has them.
-pub(crate) fn rank(rows: &[Row], clock: Clock) -> Ranking {
+/// Ranks rows by evaluation and by total time, as a clock has them; times within the margin tie.
+pub(crate) fn rank(rows: &[Row], clock: Clock, margin: f64) -> Ranking {
     let mut groups: Vec<(String, Vec<(&Row, &Measured)>)> = Vec::new();
     let mut left_out = Vec::new();
     for row in rows.iter().filter(|row| row.status == Status::Ok) {
@@ -78,7 +76,8 @@ pub(crate) fn rank(rows: &[Row], clock: Clock) -> Ranking {
                     format!("{only} is alone: there is nothing to compare it with"),
                 )]
             } else {
-                let order = |phase: fn(&Measured) -> &Phase| order(&members, phase, clock);
+                let order =
+                    |phase: fn(&Measured) -> &Phase| order(&members, phase, (clock, margin));
                 vec![
                     ("evaluation", order(|m| &m.evaluate)),
                     ("encrypt + evaluate + decrypt", order(|m| &m.total)),
@@ -131,37 +130,55 @@ fn name(row: &Row) -> String {
 }
 
 /// The rows by median time, each compared with the first.
-fn order(members: &[(&Row, &Measured)], phase: fn(&Measured) -> &Phase, clock: Clock) -> String {
-    let mut sorted: Vec<(String, &[f64])> = members
+fn order(
+    members: &[(&Row, &Measured)],
+    phase: fn(&Measured) -> &Phase,
+    (clock, margin): (Clock, f64),
+) -> String {
+    let mut sorted: Vec<(String, Timed<'_>)> = members
         .iter()
-        .map(|(row, m)| (name(row), phase(m).values(clock)))
+        .map(|(row, m)| {
+            let (rounds, times) = (m.rounds.as_slice(), phase(m).values(clock));
+            (name(row), Timed { rounds, times })
+        })
         .collect();
-    sorted.sort_by(|(_, a), (_, b)| median(a).total_cmp(&median(b)));
-    let Some(((first, least), others)) = sorted.split_first() else {
+    sorted.sort_by(|(_, a), (_, b)| median(a.times).total_cmp(&median(b.times)));
+    let (names, times): (Vec<String>, Vec<Timed<'_>>) = sorted.into_iter().unzip();
+    let (Some((first, others)), Some(least)) = (names.split_first(), times.first()) else {
         return String::new();
     };
     let of = match clock {
         Clock::Wall => "",
         Clock::Cpu => " of CPU time",
     };
-    let mut words = vec![format!("{first} {} ms{of}", significant(median(least), 3))];
-    words.extend(others.iter().map(|(label, times)| {
-        let ratio = || significant(median(times) / median(least), 3);
-        match compare(least, times, SEED) {
-            Comparison::Faster(r) => {
-                let [middle, low, high] = [r.median, r.low, r.high].map(|x| significant(x, 3));
-                format!("{label} takes {middle} times that [{low}, {high}]")
-            }
-            Comparison::Tie => format!("{label} ties with {first}"),
-            Comparison::Slower(_) | Comparison::Unsure => {
-                let fewest = least.len().min(times.len());
-                let count = counted(fewest, "repetition", "repetitions");
-                format!(
-                    "{label} about {} times that ({count}: too few to be sure)",
-                    ratio()
-                )
-            }
+    let fastest = significant(median(least.times), 3);
+    let compared = compare_with_first(&times, margin);
+    let compared = others.iter().zip(compared);
+    let words = compared.map(|(label, comparison)| in_words(label, first, comparison, margin));
+    std::iter::once(format!("{first} {fastest} ms{of}"))
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// How a row compares with the first.
+fn in_words(label: &str, first: &str, comparison: Comparison, margin: f64) -> String {
+    let times = format!("{} times that", significant(comparison.ratio, 3));
+    let interval = comparison.interval.map_or(String::new(), |i| {
+        let [low, high] = [i.low, i.high].map(|x| significant(x, 3));
+        format!(" [{low}, {high}]")
+    });
+    match comparison.outcome {
+        Outcome::Slower => format!("{label} takes {times}{interval}"),
+        // Its median is longer, and in most rounds it is faster all the same.
+        Outcome::Faster => format!("{label} is faster round by round: {times}{interval}"),
+        Outcome::Tie => format!("{label} ties with {first} (within {} %)", 100.0 * margin),
+        Outcome::NotDistinguished => {
+            format!("{label} is not distinguished from {first}: {times}{interval}")
         }
-    }));
-    words.join("; ")
+        Outcome::TooFew { needed } => {
+            let count = counted(comparison.rounds, "repetition", "repetitions");
+            format!("{label} about {times} ({count}: too few to be sure, {needed} may be enough)")
+        }
+    }
 }
