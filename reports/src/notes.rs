@@ -2,7 +2,7 @@
 
 use hexperiment_experiment::record::{Clock, Status};
 use hexperiment_experiment::summary::{Busy, Row};
-use hexperiment_scheme::security::Protection;
+use hexperiment_scheme::security::{Protection, Quantum};
 
 use crate::first_table::{BUSY, INSECURE, same};
 use crate::units::{bytes, counted, significant};
@@ -236,6 +236,9 @@ fn of(row: &Row) -> Vec<String> {
                 setup.parameters.security.bits(),
                 row.demanded_bits
             ));
+        }
+        if setup.parameters.security.quantum() == Quantum::Broken {
+            notes.push(format!("security: {}", Quantum::Broken));
         }
         if !setup.client_computes.is_empty() {
             notes.push(format!(

@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use hexperiment_diagnostics::{printable, units};
-use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::security::{LatticeTable, SecurityDemand};
 
 use super::keys::{Keys, Objection};
 use crate::record::{Clock, TIE_MARGIN};
@@ -52,6 +52,12 @@ impl RunSettings {
             "insecure",
             false,
             "Allow less than 128 bits; every table then says so.",
+        );
+        let table = keys.choice(
+            "security_table",
+            LatticeTable::default(),
+            "The published table that bounds the parameters of ring-LWE: the security guidelines of 2024, or \
+             the Homomorphic Encryption Standard of 2018, whose bounds are 1 to 4 % wider.",
         );
         if bits < SECURE_BITS && !insecure {
             keys.object("security_bits", weak(bits));
@@ -105,6 +111,7 @@ impl RunSettings {
             security: SecurityDemand {
                 bits: bits as u32,
                 insecure,
+                table,
             },
             repetitions: repetitions as u32,
             warmup: warmup as u32,
@@ -123,8 +130,8 @@ impl RunSettings {
 
 fn weak(bits: i64) -> Objection {
     let words = format!("found {bits}, expected {SECURE_BITS} to 256");
-    let help = "less than 128 bits is below what published tables (Homomorphic Encryption Standard \
-                2018, NIST SP 800-57) recommend; to compare weak parameters all the same, add \
+    let help = "less than 128 bits is below what published tables (Security Guidelines for \
+                Implementing Homomorphic Encryption 2024, NIST SP 800-57) recommend; to compare weak parameters all the same, add \
                 `insecure = true`: every table will carry the mark";
     (words, help.into())
 }
