@@ -68,10 +68,7 @@ fn compile(program: &Program, bits: i64) -> Box<dyn Circuit> {
     Tfhe.compile(CompileRequest {
         lowered: &lowered,
         options: &options,
-        security: SecurityDemand {
-            bits: 128,
-            insecure: false,
-        },
+        security: SecurityDemand::new(128, false),
         threads: 2,
     })
     .unwrap()
@@ -327,10 +324,7 @@ fn more_than_128_bits_are_refused() {
     let refused = Tfhe.compile(CompileRequest {
         lowered: &lowered,
         options: &options,
-        security: SecurityDemand {
-            bits: 192,
-            insecure: false,
-        },
+        security: SecurityDemand::new(192, false),
         threads: 1,
     });
     assert!(refused.is_err_and(|e| e.to_string().contains("128")));

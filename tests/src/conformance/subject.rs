@@ -36,10 +36,7 @@ impl Default for Profile {
 }
 
 /// The level that cases are compiled at.
-pub(super) const DEMAND: SecurityDemand = SecurityDemand {
-    bits: 128,
-    insecure: false,
-};
+pub(super) const DEMAND: SecurityDemand = SecurityDemand::new(128, false);
 
 /// A scheme under test.
 pub struct Subject {

@@ -218,6 +218,17 @@ fn refusals_are_no_failures() {
     check("fault = \"weak\"", "insecure = true", "ok", &[], 3);
 }
 
+/// What a plugin states about its ring is held against the table, whatever is allowed.
+#[test]
+fn a_lie_about_a_ring_is_caught() {
+    let words = [
+        "found 128 bits, expected at most 0",
+        "N = 2^13, log2(QP) = 230.0, bound 214",
+    ];
+    check("fault = \"lie\"", "", "failed", &words, 0);
+    check("fault = \"lie\"", "insecure = true", "failed", &words, 0);
+}
+
 #[test]
 fn what_a_library_prints_is_no_message() {
     check("fault = \"chatter\"", "", "ok", &[], 3);

@@ -70,10 +70,7 @@ fn start() -> Served {
 pub fn compiled(scheme: &str, program: &Program) -> (Order, Box<dyn Circuit>) {
     let found = registry::scheme(scheme).unwrap();
     let options = Options::with_defaults(&found.manifest().options, []);
-    let security = SecurityDemand {
-        bits: 128,
-        insecure: false,
-    };
+    let security = SecurityDemand::new(128, false);
     let lowered: Lowered = found.lower(program, &options, security).unwrap();
     let circuit = found
         .compile(CompileRequest {

@@ -91,6 +91,11 @@ impl PluginScheme {
                 ),
             ));
         }
+        if let Some(problem) = parameters.security.contradiction() {
+            return Err(self
+                .plugin
+                .broken(what, format_args!("security: {problem}")));
+        }
         // Ours compute the level from tables; this one can only be believed, and readers told so.
         parameters.security = parameters.security.reported();
         Ok(parameters)
