@@ -18,9 +18,11 @@
 
 pub mod clock;
 mod costs;
+pub mod elsewhere;
 mod keys;
 pub mod memory;
 pub mod options;
+pub mod outside;
 pub mod registry;
 pub mod security;
 
