@@ -102,6 +102,12 @@ pub enum WireError {
         /// The library of the other party, if it says which.
         library: String,
     },
+    /// What should be a digest is none.
+    #[error("found circuit `{found}`, expected 64 hexadecimal digits in lower case")]
+    Digest {
+        /// What came.
+        found: String,
+    },
     /// A kind of key that nobody has.
     #[error("found a key of role {found}, expected {}", one_of(expected))]
     Role {

@@ -9,6 +9,7 @@ use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_scheme::{CircuitDigest, EvaluationKeys, KeyPart};
 
 use crate::VERSION;
+use crate::ask::unexpected;
 use crate::error::{WireError, shown};
 use crate::head::{Handle, Head, Measured, hex, role_named, same_circuit};
 use crate::limits::Limits;
@@ -126,7 +127,7 @@ pub trait Service {
 }
 
 /// Why a conversation is cut short: by the service, or by the other party.
-enum Cut {
+pub(crate) enum Cut {
     Stop(Stop),
     Wire(WireError),
 }
@@ -158,7 +159,16 @@ pub fn serve<R: Read, W: Write>(
     service: &mut impl Service,
 ) -> Result<Ending, WireError> {
     let mut link = Link::new(reader, writer, limits);
-    match converse(&mut link, software, service) {
+    let end = converse(&mut link, software, service);
+    ended(link, end)
+}
+
+/// Tells the other side how a conversation ended, where it still listens.
+pub(crate) fn ended<R: Read, W: Write>(
+    mut link: Link<R, W>,
+    end: Result<(), Cut>,
+) -> Result<Ending, WireError> {
+    match end {
         Ok(()) => {
             link.finish()?;
             Ok(Ending::Bye)
@@ -212,7 +222,11 @@ fn converse<R: Read, W: Write>(
     answer(link, service)
 }
 
-fn greet<R: Read, W: Write>(link: &mut Link<R, W>, software: &str) -> Result<(), WireError> {
+/// Answers a greeting.
+pub(crate) fn greet<R: Read, W: Write>(
+    link: &mut Link<R, W>,
+    software: &str,
+) -> Result<(), WireError> {
     let (head, _) = link.receive(&["hello"])?;
     let hello = Head::Hello {
         version: VERSION,
@@ -266,21 +280,34 @@ fn keys<R: Read, W: Write>(
         return Err(unexpected(&head, EXPECTED));
     };
     same_circuit(&circuit, ours, "the client's")?;
+    let parts = key_parts(link, count, bytes, PART)?;
+    Ok(EvaluationKeys::new(ours, parts))
+}
+
+/// Reads so many parts of keys, which have so many bytes together.
+pub(crate) fn key_parts<R: Read, W: Write>(
+    link: &mut Link<R, W>,
+    count: u64,
+    bytes: u64,
+    expected: &'static [&'static str],
+) -> Result<Vec<KeyPart>, WireError> {
     at_most("parts of the keys", count, link.limits().key_parts)?;
     at_most("bytes of all keys", bytes, link.limits().keys_bytes)?;
     let (mut parts, mut left) = (Vec::new(), bytes);
     for _ in 0..count {
-        let (head, length) = link.receive_head(PART)?;
-        let Head::Key { role } = head else {
-            return Err(unexpected(&head, PART));
+        let (head, length) = link.receive_head(expected)?;
+        let role = match head {
+            Head::Key { role } => role_named(&role)?,
+            Head::Refused { reason } => return Err(WireError::Refused(shown(&reason, REASON))),
+            Head::Failed { reason } => return Err(WireError::Failed(shown(&reason, REASON))),
+            other => return Err(unexpected(&other, expected)),
         };
-        let role = role_named(&role)?;
         at_most("bytes of a key, of those announced", length, left)?;
         parts.push(KeyPart::new(role, link.receive_body(length)?));
         left -= length;
     }
     exactly("bytes of all keys", bytes - left, bytes)?;
-    Ok(EvaluationKeys::new(ours, parts))
+    Ok(parts)
 }
 
 /// Answers requests until the client needs nothing more.
@@ -375,13 +402,5 @@ fn held(taken: &BTreeSet<Handle>, handles: &[Handle]) -> Result<(), WireError> {
             taken: false,
         }),
         None => Ok(()),
-    }
-}
-
-/// A frame that the link let pass, and that this place does not know.
-fn unexpected(head: &Head, expected: &'static [&'static str]) -> WireError {
-    WireError::OutOfOrder {
-        found: head.name(),
-        expected,
     }
 }

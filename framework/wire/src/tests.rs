@@ -31,6 +31,8 @@ const LIMITS: Limits = Limits {
     keys_bytes: 4096,
     key_parts: 8,
     ciphertexts_bytes: 4096,
+    text_bytes: 4096,
+    tables_bytes: 4096,
     handles: 8,
 };
 
