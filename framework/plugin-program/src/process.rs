@@ -1,0 +1,138 @@
+//! The process of a program: started, killed, and what is told of its end.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use hexperiment_diagnostics::process::{Kept, describe, within};
+use hexperiment_scheme::elsewhere;
+
+use crate::command::Command;
+
+/// What programs are started by: a program that limits itself, and then becomes the one that it is told,
+/// so that it ends with the process that started it.
+#[derive(Clone, Debug)]
+pub struct Launcher {
+    /// The executable.
+    pub program: PathBuf,
+    /// Its arguments before the path of the program.
+    pub arguments: Vec<OsString>,
+}
+
+static LAUNCHER: OnceLock<Launcher> = OnceLock::new();
+
+/// Starts programs by this one from now on. The first call counts.
+pub fn launch_by(launcher: Launcher) {
+    let _ = LAUNCHER.set(launcher);
+}
+
+/// How long the end of a process that closed its output may take.
+const ENDING: Duration = Duration::from_millis(500);
+
+/// A process of a program. Dropping it ends the process.
+pub(crate) struct Process {
+    child: Arc<Mutex<Child>>,
+    errors: Option<Kept>,
+    number: u32,
+}
+
+/// What a process is written to and read from.
+pub(crate) type Streams = (ChildStdout, ChildStdin);
+
+impl Process {
+    /// Starts a program in a role, `client` or `server`.
+    pub(crate) fn start(command: &Command, role: &str) -> std::io::Result<(Self, Streams)> {
+        let mut starts = match LAUNCHER.get() {
+            Some(launcher) => {
+                let mut starts = std::process::Command::new(&launcher.program);
+                starts.args(&launcher.arguments).arg(&command.executable);
+                starts
+            }
+            None => std::process::Command::new(&command.executable),
+        };
+        starts
+            .args(&command.arguments)
+            .arg(role)
+            .current_dir(&command.folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        in_a_group(&mut starts);
+        let mut child = starts.spawn()?;
+        let (output, input) = (child.stdout.take(), child.stdin.take());
+        let process = Self {
+            number: child.id(),
+            errors: Some(Kept::of(child.stderr.take())),
+            child: Arc::new(Mutex::new(child)),
+        };
+        match (output, input) {
+            (Some(output), Some(input)) => Ok((process, (output, input))),
+            _ => Err(std::io::Error::other("it has no streams")),
+        }
+    }
+
+    /// Does something with the process that ends in any case, as the process is killed after so long;
+    /// whether it was.
+    pub(crate) fn limited<T>(&self, limit: Duration, work: impl FnOnce() -> T) -> (T, bool) {
+        let (done, waits) = channel::<()>();
+        let child = Arc::clone(&self.child);
+        let watch = std::thread::spawn(move || {
+            let late = waits.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
+            if late {
+                kill(&mut child.lock().unwrap_or_else(PoisonError::into_inner));
+            }
+            late
+        });
+        let result = work();
+        drop(done);
+        (result, watch.join().unwrap_or(false))
+    }
+
+    /// How it ended, in words, if it has or does so at once; and what it wrote to standard error last.
+    pub(crate) fn end(&mut self) -> (Option<String>, Option<String>) {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let how = within(&mut child, ENDING).map(describe);
+        kill(&mut child);
+        drop(child);
+        (how, self.errors.take().and_then(Kept::words))
+    }
+
+    /// Its number, for the ledger of what other processes do.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        kill(&mut child);
+        elsewhere::ended(self.number);
+    }
+}
+
+/// A group of its own, so that what it starts ends with it.
+#[cfg(unix)]
+fn in_a_group(starts: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt as _;
+    starts.process_group(0);
+}
+
+#[cfg(not(unix))]
+fn in_a_group(_: &mut std::process::Command) {}
+
+/// Ends a process, with those that it started. It may be gone already; either way it is waited for.
+fn kill(child: &mut Child) {
+    #[cfg(unix)]
+    if let Ok(None) = child.try_wait()
+        && let Ok(group) = i32::try_from(child.id())
+    {
+        use nix::sys::signal::{Signal, killpg};
+        let _ = killpg(nix::unistd::Pid::from_raw(group), Signal::SIGKILL);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}
