@@ -10,15 +10,14 @@ use hexperiment_experiment::record::{Repetition, Setup};
 use hexperiment_program::Program;
 use hexperiment_program::lower::Lowered;
 use hexperiment_scheme::memory;
-use hexperiment_scheme::registry;
 use hexperiment_scheme::security::Protection;
 use hexperiment_scheme::{Circuit, CompileRequest, Parameters, Parties, SchemeError};
 use hexperiment_task::clock::Stopwatch;
 use hexperiment_task::session::{Session, SessionError, exchange_keys};
 use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError};
 
-use crate::child;
 use crate::protocol::{FromCell, ToCell};
+use crate::{child, plugins};
 
 /// Why a cell cannot go on: refused by the scheme, or failed.
 #[derive(Debug)]
@@ -84,7 +83,7 @@ pub(crate) fn compile(
     data: &Dataset,
     memory_limit: Option<u64>,
 ) -> Result<Compiled, Stop> {
-    let scheme = registry::scheme(&plan.cell.scheme).map_err(failed)?;
+    let scheme = plugins::scheme(plan).map_err(failed)?;
     let prepared = prepare(plan, data)?;
     // What compiling allocates is part of what a circuit states.
     let left = memory::left().or(memory_limit);

@@ -137,6 +137,11 @@ impl From<&SchemeManifest> for ManifestJson {
 /// Options, and names of a choice, at most.
 const MOST_ENTRIES: usize = 256;
 
+/// Whether this can be the name of a scheme: lower-case letters, digits and hyphens, at most 64.
+pub fn is_scheme_name(name: &str) -> bool {
+    is_name(name, '-')
+}
+
 /// Names as they can be written in experiment files.
 fn is_name(name: &str, also: char) -> bool {
     name.len() <= LONGEST_NAME
@@ -162,7 +167,7 @@ impl ManifestJson {
     ///
     /// What was found and what was expected: a name, a text or an option that no file can use.
     pub fn checked(self) -> Result<SchemeManifest, String> {
-        if !is_name(&self.name, '-') {
+        if !is_scheme_name(&self.name) {
             return Err(format!(
                 "the name is {:?}, expected lower-case letters, digits and hyphens, at most \
                  {LONGEST_NAME}",

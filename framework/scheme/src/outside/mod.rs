@@ -9,7 +9,7 @@ mod parameters;
 mod tests;
 
 pub use capabilities::CapabilitiesJson;
-pub use manifest::ManifestJson;
+pub use manifest::{ManifestJson, is_scheme_name};
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
