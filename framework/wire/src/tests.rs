@@ -3,6 +3,7 @@
 
 mod document;
 mod mutations;
+mod program;
 mod violations;
 
 use std::collections::BTreeMap;

@@ -46,7 +46,7 @@ fn ours(folder: &str, section: &str) -> BTreeSet<String> {
 }
 
 /// The floors of `ARCHITECTURE.md`: folder, crate, and the floors that it may use.
-const FLOORS: [(&str, &str, &[&str]); 9] = [
+const FLOORS: [(&str, &str, &[&str]); 10] = [
     ("framework/diagnostics", "hexperiment-diagnostics", &[]),
     ("framework/program", "hexperiment-program", &[]),
     (
@@ -70,6 +70,11 @@ const FLOORS: [(&str, &str, &[&str]); 9] = [
         "framework/plugin-abi",
         "hexperiment-plugin-abi",
         &["program", "scheme"],
+    ),
+    (
+        "framework/plugin-program",
+        "hexperiment-plugin-program",
+        &["diagnostics", "program", "scheme", "wire"],
     ),
     (
         "reports",
