@@ -193,7 +193,7 @@ class Circuit:
                 f"a modulus of {self.bits} bits has {self.level} bits of security, {demand['bits']} are"
                 " demanded; leave `modulus_bits` out, or set `insecure = true` in [run]"
             )
-        self.bytes = (2 * self.bits + 7) // 8
+        self.bytes, self.key_bytes = (2 * self.bits + 7) // 8, (self.bits + 7) // 8
         try:
             program = json.loads(body)
             self.inputs, self.values = program["inputs"], program["values"]
@@ -524,7 +524,7 @@ class ClientRole:
 
     def generate_keys(self, head, body, watch):
         self.key = SecretKey(self.circuit.bits)
-        part = self.key.n.to_bytes(self.circuit.bytes // 2, "big")
+        part = self.key.n.to_bytes(self.circuit.key_bytes, "big")
         measured = watch.measured()
         circuit = self.circuit.digest
         self.link.send({"type": "keys", "circuit": circuit, "parts": 1, "bytes": len(part)})
@@ -607,7 +607,7 @@ class ServerRole:
     def prepare(self, head):
         if head["circuit"] != self.circuit.digest:
             raise Failed(f"found circuit {head['circuit']!r:.70}, expected {self.circuit.digest}")
-        size = self.circuit.bytes // 2
+        size = self.circuit.key_bytes
         if (head["parts"], head["bytes"]) != (1, size):
             raise Failed(
                 f"found {head['parts']} parts of {head['bytes']} bytes, expected 1 of {size}"
