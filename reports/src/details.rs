@@ -113,16 +113,30 @@ fn phases(rows: &[Row]) -> Body {
             m.expansion().map_or(String::new(), |x| significant(x, 3))
         }),
         numbers("rounds", &|_, _, m| m.traffic.rounds.to_string()),
-        numbers("peak memory", &|_, _, m| bytes(m.peak_rss_bytes)),
+        numbers("client memory", &|_, _, m| {
+            m.client_peak_rss_bytes.map_or_else(
+                // Of records in which both parties were one process.
+                || {
+                    m.peak_rss_bytes
+                        .map_or(String::new(), |n| format!("both {}", bytes(n)))
+                },
+                bytes,
+            )
+        }),
+        numbers("server memory", &|_, _, m| {
+            m.server_peak_rss_bytes.map_or(String::new(), bytes)
+        }),
     ];
     Body::Table {
         about:
             "Medians over the repetitions for the whole batch, in milliseconds of wall time, and \
                 in brackets of CPU time, that of all threads together. Done once: `compile` chooses \
                 parameters, `keygen` makes the client's keys, `key transfer` takes the evaluation \
-                keys to the server, `prepare` expands them there and encodes weights. `waited` is the share of their time that threads were \
+                keys to the server, `prepare` expands them there and encodes weights. `transfer` is what \
+                ciphertexts take to cross: written, sent to the other process, read. `waited` is the share of their time that threads were \
                 ready and had no processor, in the median; `load` the highest load average of the \
-                last minute before and after the repetitions. Errors are the worst of all \
+                last minute before and after the repetitions. Memory is the most that each party's \
+                process held. Errors are the worst of all \
                 repetitions."
                 .into(),
         columns,

@@ -1,6 +1,6 @@
 //! Processes that do not answer: what they wrote to standard error, and how they ended, in words.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -30,12 +30,26 @@ pub struct Kept {
 impl Kept {
     /// Reads a stream to its end, by a thread of its own.
     pub fn of(stream: Option<impl Read + Send + 'static>) -> Self {
+        Self::copied(stream, std::io::sink())
+    }
+
+    /// The same, and writes all of it to this process's own standard error.
+    pub fn echoed(stream: Option<impl Read + Send + 'static>) -> Self {
+        Self::copied(stream, std::io::stderr())
+    }
+
+    fn copied(
+        stream: Option<impl Read + Send + 'static>,
+        mut copy: impl Write + Send + 'static,
+    ) -> Self {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&bytes);
         let reader = stream.map(|mut stream| {
             std::thread::spawn(move || {
                 let mut buffer = [0; 4096];
                 while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                    // Nobody to copy it for any more: it is still read, so that the writer goes on.
+                    let _ = copy.write_all(&buffer[..count]);
                     let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
                     kept.extend_from_slice(&buffer[..count]);
                     let surplus = kept.len().saturating_sub(KEPT);

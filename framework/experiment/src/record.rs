@@ -191,7 +191,8 @@ pub struct Repetition {
     pub evaluate: Time,
     /// All decryptions, with what is left to the client.
     pub decrypt: Time,
-    /// Writing and reading of what crosses between parties.
+    /// Writing, crossing and reading of what the parties send each other; of versions in which both
+    /// were one process, without the crossing.
     pub transfer: Time,
     /// What crossed.
     pub traffic: Traffic,
@@ -199,8 +200,17 @@ pub struct Repetition {
     pub errors: Errors,
     /// How well it went.
     pub quality: Quality,
-    /// Peak resident set of the cell's process so far, in bytes.
-    pub peak_rss_bytes: u64,
+    /// Peak resident set of the cell's process so far, in bytes: of versions in which both parties
+    /// were one process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_rss_bytes: Option<u64>,
+    /// Peak resident set of the client's process since it began to make keys, in bytes: with the
+    /// data, and what is computed in the clear to compare with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_peak_rss_bytes: Option<u64>,
+    /// Peak resident set of the server's process so far, in bytes, as it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_peak_rss_bytes: Option<u64>,
     /// How busy the machine was; `None` in records of versions that did not look.
     #[serde(default)]
     pub load: Option<Load>,

@@ -22,4 +22,4 @@ mod table;
 mod talk;
 
 pub use process::{Launcher, launch_by};
-pub use register::{find, look};
+pub use register::{find, look, server};

@@ -29,6 +29,24 @@ pub fn launch_by(launcher: Launcher) {
     let _ = LAUNCHER.set(launcher);
 }
 
+/// How a program is started in a role; its streams are whoever's who starts it.
+pub(crate) fn starts(command: &Command, role: &str) -> std::process::Command {
+    let mut starts = match LAUNCHER.get() {
+        Some(launcher) => {
+            let mut starts = std::process::Command::new(&launcher.program);
+            starts.args(&launcher.arguments).arg(&command.executable);
+            starts
+        }
+        None => std::process::Command::new(&command.executable),
+    };
+    starts
+        .args(&command.arguments)
+        .arg(role)
+        .current_dir(&command.folder);
+    in_a_group(&mut starts);
+    starts
+}
+
 /// How long the end of a process that closed its output may take.
 const ENDING: Duration = Duration::from_millis(500);
 
@@ -43,29 +61,26 @@ pub(crate) struct Process {
 pub(crate) type Streams = (ChildStdout, ChildStdin);
 
 impl Process {
-    /// Starts a program in a role, `client` or `server`.
-    pub(crate) fn start(command: &Command, role: &str) -> std::io::Result<(Self, Streams)> {
-        let mut starts = match LAUNCHER.get() {
-            Some(launcher) => {
-                let mut starts = std::process::Command::new(&launcher.program);
-                starts.args(&launcher.arguments).arg(&command.executable);
-                starts
-            }
-            None => std::process::Command::new(&command.executable),
-        };
+    /// Starts a program in a role, `client` or `server`. What it writes to standard error is kept, and
+    /// written to this process's own if that is `echoed`.
+    pub(crate) fn start(
+        command: &Command,
+        role: &str,
+        echoed: bool,
+    ) -> std::io::Result<(Self, Streams)> {
+        let mut starts = starts(command, role);
         starts
-            .args(&command.arguments)
-            .arg(role)
-            .current_dir(&command.folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        in_a_group(&mut starts);
         let mut child = starts.spawn()?;
         let (output, input) = (child.stdout.take(), child.stdin.take());
         let process = Self {
             number: child.id(),
-            errors: Some(Kept::of(child.stderr.take())),
+            errors: Some(match echoed {
+                true => Kept::echoed(child.stderr.take()),
+                false => Kept::of(child.stderr.take()),
+            }),
             child: Arc::new(Mutex::new(child)),
         };
         match (output, input) {

@@ -19,9 +19,10 @@ static FOUND: Mutex<Vec<(Program, &'static ProgramScheme)>> = Mutex::new(Vec::ne
 /// There is no such executable, it does not speak the protocol, does not answer within 20 s, or says
 /// what no scheme says.
 pub fn find(program: &Program) -> Result<&'static dyn Scheme, NoScheme> {
-    found(program, |command, name| {
+    let scheme = found(program, |command, name| {
         ProgramScheme::ask(command, name, true)
-    })
+    })?;
+    Ok(scheme)
 }
 
 /// As [`find`], for a process that only wants to know what the program is: that is ended, and the scheme
@@ -31,7 +32,7 @@ pub fn find(program: &Program) -> Result<&'static dyn Scheme, NoScheme> {
 ///
 /// As [`find`]; and where the scheme's name is taken.
 pub fn look(program: &Program) -> Result<&'static dyn Scheme, NoScheme> {
-    let scheme = found(program, |command, name| {
+    let scheme: &'static dyn Scheme = found(program, |command, name| {
         ProgramScheme::ask(command, name, false)
     })?;
     let name = scheme.manifest().name;
@@ -47,13 +48,27 @@ pub fn look(program: &Program) -> Result<&'static dyn Scheme, NoScheme> {
     }
 }
 
+/// How the program of a scheme is started as server, with standard streams still to be said, and what it
+/// calls itself: whoever speaks the protocol for it asks for that scheme.
+///
+/// # Errors
+///
+/// As [`find`].
+pub fn server(program: &Program) -> Result<(std::process::Command, String), NoScheme> {
+    let scheme = found(program, |command, name| {
+        ProgramScheme::ask(command, name, true)
+    })?;
+    let (command, name) = scheme.server();
+    Ok((command, name.to_owned()))
+}
+
 fn found(
     program: &Program,
     ask: impl FnOnce(Command, Option<&str>) -> Result<ProgramScheme, NoScheme>,
-) -> Result<&'static dyn Scheme, NoScheme> {
+) -> Result<&'static ProgramScheme, NoScheme> {
     let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, scheme)) = found.iter().find(|(known, _)| known == program) {
-        return Ok(*scheme);
+        return Ok(scheme);
     }
     let scheme = ask(Command::find(program)?, program.name.as_deref())?;
     let scheme: &'static ProgramScheme = Box::leak(Box::new(scheme));

@@ -212,7 +212,11 @@ impl CiphertextData for Held {
 
     /// 0 for those of the other party until that is known.
     fn count(&self) -> usize {
-        self.count.get().copied().unwrap_or(0)
+        self.counted().unwrap_or(0)
+    }
+
+    fn counted(&self) -> Option<usize> {
+        self.count.get().copied()
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -16,8 +16,8 @@ use hexperiment_wire::{Bound, Chosen, Host, Introduced, Limits, Order};
 
 use crate::circuit::ProgramCircuit;
 use crate::command::Command;
-use crate::process::Process;
-use crate::talk::{SOFTWARE, Talk, asked, library, told};
+use crate::process::{Process, starts};
+use crate::talk::{SOFTWARE, Talk, asked, broken, library, told};
 
 /// Time for a program to start and to say what it is.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -38,11 +38,11 @@ impl Origin {
     /// Starts the program as client, and greets it.
     pub(crate) fn client(&self) -> Result<Client<Introduced>, SchemeError> {
         let operation = "start as client";
-        let started = Process::start(&self.command, "client");
+        let started = Process::start(&self.command, "client", true);
         let (mut process, (output, input)) =
             started.map_err(|e| library(self.name, operation, e.to_string()))?;
         let greeted = Host::greet(output, input, Limits::default(), SOFTWARE);
-        let stage = greeted.map_err(|e| library(self.name, operation, told(&mut process, &e)))?;
+        let stage = greeted.map_err(|e| broken(self.name, operation, told(&mut process, &e)))?;
         Ok(Talk { process, stage })
     }
 
@@ -88,7 +88,7 @@ impl ProgramScheme {
             problem,
             help: help.into(),
         };
-        let started = Process::start(&command, "client");
+        let started = Process::start(&command, "client", keep_it);
         let (mut process, (output, input)) =
             started.map_err(|e| no(format!("the program cannot be started: {e}")))?;
         let (said, late) = process.limited(LIMIT, || {
@@ -123,6 +123,12 @@ impl ProgramScheme {
             idle: Mutex::new(idle),
             capabilities: Mutex::default(),
         })
+    }
+
+    /// How the program is started as server, and what it calls itself.
+    pub(crate) fn server(&self) -> (std::process::Command, &str) {
+        let command = starts(&self.origin.command, "server");
+        (command, &self.origin.own_name)
     }
 
     /// The process that has compiled nothing yet, if there is one.

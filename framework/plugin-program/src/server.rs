@@ -10,7 +10,7 @@ use hexperiment_wire::{Client, Handle, Limits, Ready, Results};
 use crate::circuit::Shared;
 use crate::process::Process;
 use crate::role::{AtServer, Held};
-use crate::talk::{SOFTWARE, Talk, asked, library, told};
+use crate::talk::{SOFTWARE, Talk, asked, broken, library, told};
 
 /// The evaluator of a circuit: a process of the program that has prepared its keys.
 pub(crate) struct Server {
@@ -31,11 +31,11 @@ impl Server {
     pub(crate) fn start(shared: Arc<Shared>, keys: EvaluationKeys) -> Result<Self, SchemeError> {
         let scheme = shared.origin.name;
         let operation = "start as server";
-        let started = Process::start(&shared.origin.command, "server");
+        let started = Process::start(&shared.origin.command, "server", true);
         let (mut process, (output, input)) =
             started.map_err(|e| library(scheme, operation, e.to_string()))?;
         let client = Client::greet(output, input, Limits::default(), SOFTWARE)
-            .map_err(|e| library(scheme, operation, told(&mut process, &e)))?;
+            .map_err(|e| broken(scheme, operation, told(&mut process, &e)))?;
         let client = asked(scheme, &mut process, "compile as server", || {
             let (client, compiled) = client.compile(&shared.order, shared.digest)?;
             Ok((client, compiled.measured))

@@ -76,6 +76,19 @@ pub(crate) fn library(
     }
 }
 
+/// The process has ended, or does not keep to the protocol.
+pub(crate) fn broken(
+    scheme: &'static str,
+    operation: &str,
+    message: impl Into<String>,
+) -> SchemeError {
+    SchemeError::Broken {
+        scheme,
+        operation: operation.into(),
+        message: message.into(),
+    }
+}
+
 /// What an error of the protocol says of the program.
 pub(crate) fn failed(
     scheme: &'static str,
@@ -86,7 +99,7 @@ pub(crate) fn failed(
     match error {
         WireError::Refused(reason) => Refusal::because(scheme, reason).into(),
         WireError::Failed(reason) => library(scheme, operation, reason),
-        error => library(scheme, operation, told(process, &error)),
+        error => broken(scheme, operation, told(process, &error)),
     }
 }
 

@@ -1,35 +1,41 @@
-//! The process of one cell: prepares, then repeats when told to.
+//! The process of one cell, which is the client: prepares, starts the server, then repeats when told to.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use hexperiment_data::Dataset;
 use hexperiment_experiment::CellPlan;
-use hexperiment_experiment::measure::{LoadMeter, peak_rss_bytes};
+use hexperiment_experiment::measure::{LoadMeter, forget_peak_rss, peak_rss_bytes};
 use hexperiment_experiment::record::{Repetition, Setup};
 use hexperiment_program::Program;
 use hexperiment_program::lower::Lowered;
 use hexperiment_scheme::memory;
 use hexperiment_scheme::security::Protection;
-use hexperiment_scheme::{Circuit, CompileRequest, Parameters, Parties, SchemeError};
+use hexperiment_scheme::{
+    Circuit, CompileRequest, Decryptor, Encryptor, KeySizes, Parameters, SchemeError,
+};
 use hexperiment_task::clock::Stopwatch;
-use hexperiment_task::session::{Session, SessionError, exchange_keys};
+use hexperiment_task::ledger::Time;
+use hexperiment_task::session::{Session, SessionError};
 use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError};
 
 use crate::protocol::{FromCell, ToCell};
+use crate::server_process::ServerProcess;
 use crate::{child, plugins};
 
-/// Why a cell cannot go on: refused by the scheme, or failed.
+/// Why a cell cannot go on: refused by the scheme, failed, or its server has died.
 #[derive(Debug)]
 pub(crate) enum Stop {
     Refused(String),
     Failed(String),
+    Crashed(String),
 }
 
 impl From<SchemeError> for Stop {
     fn from(error: SchemeError) -> Self {
         match error {
             SchemeError::Refused(refusal) => Self::Refused(refusal.to_string()),
+            error @ SchemeError::Broken { .. } => Self::Crashed(error.to_string()),
             error => Self::Failed(error.to_string()),
         }
     }
@@ -49,6 +55,7 @@ impl From<Stop> for FromCell {
         match stop {
             Stop::Refused(reason) => Self::Refused { reason },
             Stop::Failed(reason) => Self::Failed { reason },
+            Stop::Crashed(reason) => Self::Crashed { reason },
         }
     }
 }
@@ -62,7 +69,7 @@ pub(crate) struct Compiled {
     pub(crate) prepared: Box<dyn Prepared>,
     pub(crate) lowered: Lowered,
     pub(crate) circuit: Box<dyn Circuit>,
-    pub(crate) compile: hexperiment_task::ledger::Time,
+    pub(crate) compile: Time,
 }
 
 /// Prepares the task in the clear.
@@ -176,6 +183,14 @@ pub(crate) fn serve(
     }
 }
 
+/// What the client keeps of its keys.
+struct Client {
+    encryptor: Box<dyn Encryptor>,
+    decryptor: Box<dyn Decryptor>,
+    sizes: KeySizes,
+    keygen: Time,
+}
+
 fn repeat(
     plan: &CellPlan,
     artefacts: &Path,
@@ -191,31 +206,51 @@ fn repeat(
     // Cells wait for each other's repetitions: none keeps the table that its task was prepared from.
     let preparation = data.provenance.preparation.clone();
     drop(data);
-    let (parties, times) = exchange_keys(circuit.as_ref())?;
+    give_memory_back();
+    let (mut process, mut server, key_times, client) =
+        ServerProcess::start(plan, &lowered, circuit.digest(), || {
+            forget_peak_rss();
+            let watch = Stopwatch::start();
+            let keys = circuit.generate_keys()?;
+            let client = Client {
+                keygen: watch.elapsed(),
+                sizes: keys.evaluation.sizes(),
+                encryptor: keys.encryptor,
+                decryptor: keys.decryptor,
+            };
+            Ok((client, keys.evaluation))
+        })?;
     give_memory_back();
     child::tell(&FromCell::Ready {
         setup: Box::new(Setup {
             cell: plan.cell.id.clone(),
             samples: prepared.samples() as u64,
             compile,
-            keygen: times.keygen,
-            key_transfer: Some(times.key_transfer),
-            prepare: Some(times.prepare),
+            keygen: client.keygen,
+            key_transfer: Some(key_times.transfer),
+            prepare: Some(key_times.prepare),
             parameters: parameters(circuit.as_ref(), prepared.as_ref()),
-            keys: parties.sizes,
+            keys: client.sizes,
             client_computes: [lowered.client_computes(), prepared.client_computes()].concat(),
             lowering: lowered.notes().to_vec(),
         }),
     });
     while let Some(ToCell::Repeat { index, keep }) = next() {
-        let (mut repetition, outcome) = once(
-            plan,
-            prepared.as_ref(),
+        let session = Session::with_server(
             circuit.as_ref(),
             &lowered,
-            &parties,
-            index,
-        )?;
+            client.encryptor.as_ref(),
+            client.decryptor.as_ref(),
+            &mut server,
+        );
+        let meter = LoadMeter::start(&[process.id()]);
+        let outcome = once(plan, prepared.as_ref(), session, meter, index);
+        let (mut repetition, outcome) = match outcome {
+            Err(TaskError::Session(SessionError::Wire(error))) => return Err(process.stop(error)),
+            outcome => outcome?,
+        };
+        repetition.client_peak_rss_bytes = Some(peak_rss_bytes());
+        repetition.server_peak_rss_bytes = server.peak_rss_bytes();
         let notes = &mut repetition.quality.notes;
         notes.extend(preparation.iter().cloned());
         if keep {
@@ -239,16 +274,14 @@ pub(crate) fn parameters(circuit: &dyn Circuit, prepared: &dyn Prepared) -> Para
     parameters
 }
 
+/// Runs the protocol once, and scores it.
 fn once(
     plan: &CellPlan,
     prepared: &dyn Prepared,
-    circuit: &dyn Circuit,
-    lowered: &Lowered,
-    parties: &Parties,
+    mut session: Session<'_>,
+    meter: LoadMeter,
     index: u32,
-) -> Result<(Repetition, Outcome), Stop> {
-    let mut session = Session::new(circuit, lowered, parties);
-    let meter = LoadMeter::start();
+) -> Result<(Repetition, Outcome), TaskError> {
     let outcome = prepared.run(&mut session)?;
     let load = meter.finish();
     let report = session.finish();
@@ -263,7 +296,9 @@ fn once(
         traffic: report.traffic,
         errors: report.errors,
         quality,
-        peak_rss_bytes: peak_rss_bytes(),
+        peak_rss_bytes: None,
+        client_peak_rss_bytes: None,
+        server_peak_rss_bytes: None,
         load: Some(load),
     };
     Ok((repetition, outcome))

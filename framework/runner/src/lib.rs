@@ -21,6 +21,7 @@ mod protocol;
 mod run;
 mod serve;
 mod server;
+mod server_process;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

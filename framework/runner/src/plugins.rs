@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::OnceLock;
 
 use hexperiment_experiment::CellPlan;
@@ -156,6 +157,16 @@ pub(crate) fn start_programs(in_cell: bool) {
             arguments: words.chain(["--".to_owned()]).map(OsString::from).collect(),
         });
     }
+}
+
+/// How the server of a cell is started, and what it calls the scheme: this program, or the scheme's own.
+pub(crate) fn server(plan: &CellPlan) -> Result<(Command, String), String> {
+    if let Some(program) = &plan.program {
+        return plugin_program::server(program).map_err(|e| e.to_string());
+    }
+    let mut command = Command::new(std::env::current_exe().map_err(|e| e.to_string())?);
+    command.arg("server");
+    Ok((command, plan.cell.scheme.clone()))
 }
 
 /// The scheme of a cell.

@@ -36,6 +36,8 @@ pub(crate) struct CellProcess {
     left: Duration,
     limit: Duration,
     errors: Errors,
+    /// Whether it is its server that it waits for.
+    for_server: bool,
 }
 
 /// Where its standard error goes.
@@ -73,6 +75,7 @@ impl CellProcess {
             child,
             left: limit,
             limit,
+            for_server: false,
         })
     }
 
@@ -95,9 +98,13 @@ impl CellProcess {
             match self.messages.recv_timeout(left) {
                 Ok(line) => {
                     // What a library prints is no message; it stays out of the way.
-                    if let Ok(answer) = serde_json::from_str::<FromCell>(&line) {
-                        self.left = self.left.saturating_sub(began.elapsed());
-                        return Ok(answer.within_limits());
+                    match serde_json::from_str::<FromCell>(&line) {
+                        Ok(FromCell::Waits { for_server }) => self.for_server = for_server,
+                        Ok(answer) => {
+                            self.left = self.left.saturating_sub(began.elapsed());
+                            return Ok(answer.within_limits());
+                        }
+                        Err(_) => {}
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => return Err(self.late()),
@@ -144,9 +151,10 @@ impl CellProcess {
     fn late(&mut self) -> End {
         self.end();
         let limit = humantime::format_duration(self.limit);
+        let who = if self.for_server { "server" } else { "cell" };
         End {
             status: Status::Timeout,
-            reason: format!("the cell was still busy after {limit}; raise `time_limit` in [run]"),
+            reason: format!("the {who} was still busy after {limit}; raise `time_limit` in [run]"),
         }
     }
 }

@@ -87,6 +87,16 @@ pub(crate) enum FromCell {
         /// It; `None` where its scheme does not say.
         takes: Option<Takes>,
     },
+    /// It has waited for its server for a while, or does so no more.
+    Waits {
+        /// Whether it waits.
+        for_server: bool,
+    },
+    /// The server's process has died, or answers nonsense.
+    Crashed {
+        /// How.
+        reason: String,
+    },
     /// The scheme cannot.
     Refused {
         /// Why.
@@ -108,6 +118,8 @@ impl FromCell {
             Self::Done { repetition } => repetition.check_limits(),
             Self::Examined { .. }
             | Self::Estimated { .. }
+            | Self::Waits { .. }
+            | Self::Crashed { .. }
             | Self::Refused { .. }
             | Self::Failed { .. } => Ok(()),
         };
@@ -135,7 +147,7 @@ mod tests {
                 "download_ciphertexts":1,"rounds":1,"decrypted_midway":0,
                 "clear_values":{clear_values}}},"errors":{{"max_abs":0,"approximation":0,
                 "noise":0,"precision_bits":53,"violation":null}},"quality":{{"samples":1,
-                "metrics":[],"notes":[]}},"peak_rss_bytes":1}}}}"#
+                "metrics":[],"notes":[]}},"client_peak_rss_bytes":1,"server_peak_rss_bytes":1}}}}"#
             )
         };
         let answer = |n| {

@@ -18,6 +18,7 @@ use hexperiment_wire::{
     Compiled, Ending, Handle, Limits, Measured, Order, Results, Service, Stop, Stored,
 };
 
+use crate::cell::give_memory_back;
 use crate::child;
 use crate::out::tell;
 
@@ -47,11 +48,17 @@ pub(crate) fn serve() -> ExitCode {
 }
 
 /// Standard input and output without buffers, whose lines mean nothing here.
+/// What a library prints from now on goes to standard error, and what it reads is empty: frames are
+/// nobody's else.
 #[cfg(unix)]
 fn streams() -> std::io::Result<(File, File)> {
     use std::os::fd::AsFd as _;
+
+    use nix::unistd::{dup2_stdin, dup2_stdout};
     let input = std::io::stdin().as_fd().try_clone_to_owned()?;
     let output = std::io::stdout().as_fd().try_clone_to_owned()?;
+    dup2_stdin(File::open("/dev/null")?)?;
+    dup2_stdout(std::io::stderr())?;
     Ok((input.into(), output.into()))
 }
 
@@ -259,6 +266,9 @@ impl Service for Server {
     fn discard(&mut self, handles: &[Handle]) {
         for handle in handles {
             self.held.remove(handle);
+        }
+        if self.held.is_empty() {
+            give_memory_back(); // the next query may be long in coming
         }
     }
 

@@ -2,7 +2,9 @@
 //!
 //! A session lets the parties of a protocol encrypt, evaluate and decrypt, and meters each step:
 //! wall and processor time by phase, exact bytes and ciphertexts by direction, rounds, and what
-//! is decrypted on the way. Whatever crosses between parties really is serialized and read back.
+//! is decrypted on the way. Whatever crosses between parties really is serialized and read back; the
+//! server is an [`EvaluationServer`], in another process or in this one, and a session does the same
+//! with either.
 //! Beside every ciphertext the session carries what it should hold, computed in the clear outside
 //! the metered time, so that every decryption is checked against the oracle.
 //!
@@ -13,10 +15,10 @@
 //! table in advance that stands in.
 
 mod errors;
-mod keys;
+mod evaluation_server;
+mod sealed;
 mod server;
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use ndarray::{Array2, ArrayView2};
@@ -25,10 +27,16 @@ use crate::clock::Stopwatch;
 use crate::ledger::{Errors, Time, Traffic};
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, OutputId, Party};
-use hexperiment_scheme::{Ciphertexts, Circuit, Parties, SchemeError};
+use hexperiment_scheme::{Ciphertexts, Circuit, Decryptor, Encryptor, Parties, SchemeError};
+use hexperiment_wire::WireError;
 
 use errors::{Checked, precision_bits};
-pub use keys::{KeyTimes, exchange_keys};
+use evaluation_server::same_count;
+pub use evaluation_server::{
+    Downloaded, Evaluated, EvaluationServer, InProcess, KeyTimes, OverWire, Uploaded,
+};
+pub use sealed::Sealed;
+use sealed::{Place, Released, Shadow};
 pub use server::Server;
 
 /// Why a protocol cannot go on.
@@ -37,47 +45,12 @@ pub enum SessionError {
     /// The scheme failed.
     #[error(transparent)]
     Scheme(#[from] SchemeError),
+    /// The server refuses, fails or is gone, or what it says breaks the protocol between the parties.
+    #[error(transparent)]
+    Wire(#[from] WireError),
     /// The protocol's steps are out of order; a mistake of the task's author.
     #[error("protocol: {0}")]
     Protocol(String),
-}
-
-/// What ciphertexts should hold: by the original program, and by the circuit's own arithmetic.
-#[derive(Clone, Debug)]
-struct Shadow {
-    exact: Array2<f64>,
-    simulated: Array2<f64>,
-}
-
-/// Ciphertexts in the hands of the parties. Made by [`Client::encrypt`] and
-/// [`Server::evaluate`]; moved between parties when the other one needs them.
-#[derive(Debug)]
-pub struct Sealed {
-    ciphertexts: Ciphertexts,
-    /// As the other party read them, once they have crossed.
-    crossed: OnceCell<Ciphertexts>,
-    maker: Party,
-    shadow: Shadow,
-    /// Numbers of the table that are data: see [`Sealed::with_payload`].
-    payload: u64,
-}
-
-impl Sealed {
-    /// Rows and columns of the table that it holds.
-    pub fn shape(&self) -> (usize, usize) {
-        self.shadow.exact.dim()
-    }
-
-    /// The same, of whose table only `numbers` are data that the client would send in the clear:
-    /// the others pad it to a layout's shape, or repeat what was sent before. Without this, all of
-    /// them are.
-    #[must_use]
-    pub fn with_payload(self, numbers: usize) -> Self {
-        Self {
-            payload: numbers as u64,
-            ..self
-        }
-    }
 }
 
 /// What one data owner sent to the server.
@@ -98,7 +71,7 @@ pub struct SessionReport {
     pub evaluate: Time,
     /// All decryptions, with what is left to the client.
     pub decrypt: Time,
-    /// Writing and reading of what crossed.
+    /// Writing, crossing and reading of ciphertexts, and what asking for evaluations took.
     pub transfer: Time,
     /// What crossed.
     pub traffic: Traffic,
@@ -114,7 +87,10 @@ pub struct SessionReport {
 pub struct Session<'a> {
     circuit: &'a dyn Circuit,
     lowered: &'a Lowered,
-    parties: &'a Parties,
+    encryptor: &'a dyn Encryptor,
+    decryptor: &'a dyn Decryptor,
+    server: Box<dyn EvaluationServer + 'a>,
+    released: Released,
     report: SessionReport,
     uploaded_since_download: bool,
     decrypted_since_upload: u32,
@@ -122,12 +98,28 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// A session that has done nothing yet.
+    /// A session that has done nothing yet, with the server in this process.
     pub fn new(circuit: &'a dyn Circuit, lowered: &'a Lowered, parties: &'a Parties) -> Self {
+        let server = InProcess::new(circuit, parties.evaluator.as_ref());
+        let (encryptor, decryptor) = (parties.encryptor.as_ref(), parties.decryptor.as_ref());
+        Self::with_server(circuit, lowered, encryptor, decryptor, server)
+    }
+
+    /// A session that has done nothing yet, with a server that has the keys of the other roles.
+    pub fn with_server(
+        circuit: &'a dyn Circuit,
+        lowered: &'a Lowered,
+        encryptor: &'a dyn Encryptor,
+        decryptor: &'a dyn Decryptor,
+        server: impl EvaluationServer + 'a,
+    ) -> Self {
         Self {
             circuit,
             lowered,
-            parties,
+            encryptor,
+            decryptor,
+            server: Box::new(server),
+            released: Released::default(),
             report: SessionReport::default(),
             uploaded_since_download: false,
             decrypted_since_upload: 0,
@@ -159,46 +151,85 @@ impl<'a> Session<'a> {
         &self.report
     }
 
-    /// What was measured.
+    /// What was measured. The server forgets what nobody needs any more.
     pub fn finish(mut self) -> SessionReport {
+        let handles = self.released.take();
+        if !handles.is_empty() {
+            // Whoever asks next is told of a server that is gone.
+            let _ = self.server.discard(&handles);
+        }
         let errors = &mut self.report.errors;
         errors.precision_bits = precision_bits(errors.max_abs, self.magnitude);
         self.report
     }
 
-    /// Takes ciphertexts to the party that did not make them, as bytes.
-    fn cross<'s>(&mut self, sealed: &'s Sealed) -> Result<&'s Ciphertexts, SessionError> {
-        if let Some(crossed) = sealed.crossed.get() {
-            return Ok(crossed);
+    /// Lets the server forget what nobody needs any more.
+    fn discard(&mut self) -> Result<(), SessionError> {
+        let handles = self.released.take();
+        if handles.is_empty() {
+            return Ok(());
         }
         let watch = Stopwatch::start();
-        let bytes = sealed.ciphertexts.to_bytes()?;
-        let read = self.circuit.load(&bytes)?;
+        self.server.discard(&handles)?;
         self.report.transfer += watch.elapsed();
-        let (size, count) = (bytes.len() as u64, sealed.ciphertexts.count() as u64);
+        Ok(())
+    }
+
+    /// Takes a client's ciphertexts to the server, unless they are there.
+    fn upload(&mut self, sealed: &Sealed) -> Result<(), SessionError> {
+        let Some(ciphertexts) = sealed.to_send(&self.released)? else {
+            return Ok(());
+        };
+        self.discard()?;
+        let count = ciphertexts.count() as u64;
+        let watch = Stopwatch::start();
+        let bytes = ciphertexts.to_bytes()?;
+        self.report.transfer += watch.elapsed();
+        drop(ciphertexts);
+        let size = bytes.len() as u64;
+        let uploaded = self.server.upload(bytes)?;
+        same_count(uploaded.ciphertexts, count)?;
+        self.report.transfer += uploaded.transfer;
+        sealed.sent(self.released.name(uploaded.handle));
         let traffic = &mut self.report.traffic;
-        match sealed.maker {
-            Party::Server => {
-                traffic.download_bytes += size;
-                traffic.download_ciphertexts += count;
-                if self.uploaded_since_download {
-                    traffic.rounds += 1;
-                    self.uploaded_since_download = false;
-                }
-            }
-            Party::Client(number) => {
-                traffic.upload_bytes += size;
-                traffic.upload_ciphertexts += count;
-                traffic.clear_values += sealed.payload;
-                traffic.decrypted_midway += self.decrypted_since_upload;
-                self.decrypted_since_upload = 0;
-                self.uploaded_since_download = true;
-                let sent = self.report.sent.entry(number).or_default();
-                sent.bytes += size;
-                sent.ciphertexts += count;
-            }
+        traffic.upload_bytes += size;
+        traffic.upload_ciphertexts += count;
+        traffic.clear_values += sealed.payload();
+        traffic.decrypted_midway += self.decrypted_since_upload;
+        self.decrypted_since_upload = 0;
+        self.uploaded_since_download = true;
+        if let Party::Client(number) = sealed.maker() {
+            let sent = self.report.sent.entry(number).or_default();
+            sent.bytes += size;
+            sent.ciphertexts += count;
         }
-        Ok(sealed.crossed.get_or_init(|| read))
+        Ok(())
+    }
+
+    /// Takes the server's ciphertexts to the key owner, unless they are there.
+    fn download(&mut self, sealed: &Sealed) -> Result<Ciphertexts, SessionError> {
+        let handle = match sealed.to_fetch(&self.released)? {
+            Place::Server(handle) => handle,
+            Place::Client(ciphertexts) => return Ok(ciphertexts),
+        };
+        self.discard()?;
+        let downloaded = self.server.download(handle)?;
+        let watch = Stopwatch::start();
+        let read = self.circuit.load(&downloaded.bytes)?;
+        self.report.transfer += watch.elapsed();
+        self.report.transfer += downloaded.transfer;
+        if let Some(count) = read.counted() {
+            same_count(downloaded.ciphertexts, count as u64)?;
+        }
+        let traffic = &mut self.report.traffic;
+        traffic.download_bytes += downloaded.bytes.len() as u64;
+        traffic.download_ciphertexts += downloaded.ciphertexts;
+        if self.uploaded_since_download {
+            traffic.rounds += 1;
+            self.uploaded_since_download = false;
+        }
+        sealed.fetched(read.clone());
+        Ok(read)
     }
 }
 
@@ -231,19 +262,19 @@ impl Client<'_, '_> {
         }
         declared.check(table).map_err(SchemeError::from)?;
         let watch = Stopwatch::start();
-        let ciphertexts = session.parties.encryptor.encrypt(input, table)?;
+        let ciphertexts = session.encryptor.encrypt(input, table)?;
         session.report.encrypt += watch.elapsed();
         let shadow = Shadow {
             exact: table.to_owned(),
             simulated: table.to_owned(),
         };
-        Ok(Sealed {
+        Ok(Sealed::of_client(
             ciphertexts,
-            crossed: OnceCell::new(),
-            maker: Party::Client(number),
+            number,
             shadow,
-            payload: table.len() as u64,
-        })
+            table.len() as u64,
+            &session.released,
+        ))
     }
 
     /// Sends ciphertexts to the server now, whether or not it will use them. What an evaluation
@@ -253,13 +284,14 @@ impl Client<'_, '_> {
     /// `SessionError::Protocol` where this data owner did not make them; `SessionError::Scheme`
     /// where they cannot be written, or not be read back.
     pub fn send(&mut self, sealed: &Sealed) -> Result<(), SessionError> {
-        if sealed.maker != Party::Client(self.number) {
+        if sealed.maker() != Party::Client(self.number) {
             return Err(SessionError::Protocol(format!(
                 "data owner {} sends what {:?} made",
-                self.number, sealed.maker
+                self.number,
+                sealed.maker()
             )));
         }
-        self.session.cross(sealed).map(|_| ())
+        self.session.upload(sealed)
     }
 
     /// Tells `receivers` other data owners numbers in the clear, past the server: 8 bytes for each
@@ -296,7 +328,7 @@ impl Client<'_, '_> {
         sealed: &Sealed,
         divisors: ArrayView2<'_, f64>,
     ) -> Result<Array2<f64>, SessionError> {
-        let wanted = sealed.shadow.exact.dim();
+        let wanted = sealed.shadow().exact.dim();
         if divisors.dim() != wanted || !divisors.iter().all(|d| d.is_normal()) {
             return Err(SessionError::Protocol(format!(
                 "an output of {wanted:?} values is divided by {:?} numbers; expected one for each, \
@@ -320,25 +352,25 @@ impl Client<'_, '_> {
             )));
         }
         let session = &mut *self.session;
-        if sealed.maker != Party::Server {
+        if sealed.maker() != Party::Server {
             return Err(SessionError::Protocol(
                 "a client decrypts what a server made".into(),
             ));
         }
-        let ciphertexts = session.cross(sealed)?;
+        let ciphertexts = session.download(sealed)?;
         let watch = Stopwatch::start();
-        let decrypted = session.parties.decryptor.decrypt(output, ciphertexts)?;
+        let decrypted = session.decryptor.decrypt(output, &ciphertexts)?;
         let finished = finish(session.lowered, output, &decrypted, divisors)?;
         session.report.decrypt += watch.elapsed();
         session.decrypted_since_upload += 1;
-        if decrypted.dim() != sealed.shadow.simulated.dim() {
+        if decrypted.dim() != sealed.shadow().simulated.dim() {
             return Err(SessionError::Protocol(format!(
                 "the scheme decrypted a table of {:?}, expected {:?}",
                 decrypted.dim(),
-                sealed.shadow.simulated.dim()
+                sealed.shadow().simulated.dim()
             )));
         }
-        let Shadow { exact, simulated } = &sealed.shadow;
+        let Shadow { exact, simulated } = sealed.shadow();
         session.check(
             output,
             &Checked {

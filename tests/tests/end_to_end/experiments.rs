@@ -18,7 +18,8 @@ const COLUMNS: &str = "experiment, started, cell, scheme, label, task, dataset, 
     prepare_ms, encrypt_ms, evaluate_ms, decrypt_ms, transfer_ms, evaluate_ms_low, evaluate_ms_high, total_ms_per_sample, \
     compile_cpu_ms, keygen_cpu_ms, prepare_cpu_ms, encrypt_cpu_ms, evaluate_cpu_ms, decrypt_cpu_ms, \
     total_cpu_ms_per_sample, load_average, share_waited, ciphertext_bytes, result_bytes, \
-    key_bytes, expansion, rounds, server_sees, protection, security_bits, peak_rss_bytes, threads";
+    key_bytes, expansion, rounds, server_sees, protection, security_bits, client_peak_rss_bytes, \
+    server_peak_rss_bytes, threads";
 
 /// Those that hold words; the others hold numbers.
 const WORDS: [&str; 11] = [

@@ -9,8 +9,11 @@ use crate::harness::{Place, Row, experiment, repository};
 
 /// What a machine decides, and when it does.
 fn is_measured(column: &str) -> bool {
-    let others = ["load_average", "peak_rss_bytes", "share_waited", "started"];
-    column.ends_with("_ms") || column.contains("_ms_") || others.contains(&column)
+    let others = ["load_average", "share_waited", "started"];
+    column.ends_with("_peak_rss_bytes")
+        || column.ends_with("_ms")
+        || column.contains("_ms_")
+        || others.contains(&column)
 }
 
 /// Equal, or numbers that differ as much as another machine's logarithm may make them.

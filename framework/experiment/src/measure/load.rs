@@ -15,19 +15,21 @@ fn averages(text: &str) -> Option<[f64; 3]> {
     Some([numbers.next()??, numbers.next()??, numbers.next()??])
 }
 
-/// Looks at the machine before and after some work of this process.
-#[derive(Clone, Copy, Debug)]
+/// Looks at the machine before and after some work of this process and others.
+#[derive(Clone, Debug)]
 pub struct LoadMeter {
+    others: Vec<u32>,
     start: Option<f64>,
     schedule: Option<Schedule>,
 }
 
 impl LoadMeter {
-    /// Starts now.
-    pub fn start() -> Self {
+    /// Starts now; `others` are the numbers of processes that work for this one.
+    pub fn start(others: &[u32]) -> Self {
         Self {
+            others: others.to_vec(),
             start: load_averages().map(|[minute, ..]| minute),
-            schedule: schedule(),
+            schedule: schedule(others),
         }
     }
 
@@ -40,17 +42,20 @@ impl LoadMeter {
         Load {
             start: self.start,
             end: load_averages().map(|[minute, ..]| minute),
-            schedule: schedule()
+            schedule: schedule(&self.others)
                 .zip(self.schedule)
                 .map(|(now, then)| since(now, then)),
         }
     }
 }
 
-/// All threads of this process together; `None` where the system does not count.
-fn schedule() -> Option<Schedule> {
+/// All threads of this process and `others` together; `None` where the system does not count.
+fn schedule(others: &[u32]) -> Option<Schedule> {
     let mut all = Schedule::default();
-    for thread in fs::read_dir("/proc/self/task").ok()? {
+    let others = others.iter().map(|id| format!("/proc/{id}/task"));
+    // One that has ended meanwhile has nothing to count.
+    let others = others.filter_map(|path| fs::read_dir(path).ok()).flatten();
+    for thread in fs::read_dir("/proc/self/task").ok()?.chain(others) {
         // A thread may end while this looks.
         let Ok(text) = fs::read_to_string(thread.ok()?.path().join("schedstat")) else {
             continue;
@@ -96,7 +101,7 @@ mod tests {
 
     #[test]
     fn work_is_counted() {
-        let meter = LoadMeter::start();
+        let meter = LoadMeter::start(&[]);
         let watch = hexperiment_task::clock::Stopwatch::start();
         let mut x = 1_u64;
         while watch.elapsed().cpu_ns < 50_000_000 {

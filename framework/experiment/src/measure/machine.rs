@@ -14,6 +14,13 @@ pub fn peak_rss_bytes() -> u64 {
     kibibytes(&status, "VmHWM:").saturating_add(elsewhere::peak_bytes())
 }
 
+/// Lets [`peak_rss_bytes`] begin anew, with what this process holds now; where the system cannot,
+/// the peak stays that of the whole process.
+pub fn forget_peak_rss() {
+    // Linux 4.0 and later: 5 resets the peak, and nothing else.
+    let _ = fs::write("/proc/self/clear_refs", "5");
+}
+
 fn kibibytes(text: &str, key: &str) -> u64 {
     let line = text.lines().find_map(|l| l.strip_prefix(key));
     let number = line

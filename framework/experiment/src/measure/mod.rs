@@ -9,7 +9,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha20Rng;
 
 pub use load::{LoadMeter, load_averages};
-pub use machine::{peak_rss_bytes, provenance};
+pub use machine::{forget_peak_rss, peak_rss_bytes, provenance};
 pub use statistics::{Comparison, Estimate, compare, median};
 
 /// The order of the repetitions of `cells` cells: rounds that visit every cell once, each in a

@@ -58,7 +58,13 @@ impl Repetition {
         check_time("transfer", self.transfer)?;
         check_traffic(&self.traffic)?;
         at_most("quality.samples", self.quality.samples as u64)?;
-        at_most("peak_rss_bytes", self.peak_rss_bytes)?;
+        for (name, bytes) in [
+            ("peak_rss_bytes", self.peak_rss_bytes),
+            ("client_peak_rss_bytes", self.client_peak_rss_bytes),
+            ("server_peak_rss_bytes", self.server_peak_rss_bytes),
+        ] {
+            at_most(name, bytes.unwrap_or(0))?;
+        }
         self.load.map_or(Ok(()), Load::check_limits)
     }
 }

@@ -104,7 +104,7 @@ const fn numbers(name: &'static str, get: fn(&Row) -> Field) -> Column {
 }
 
 /// All columns, in order. Behind [`BEFORE_AXES`] stand those of the matrix, see [`axes`].
-pub static COLUMNS: [Column; 49] = {
+pub static COLUMNS: [Column; 50] = {
     use Clock::{Cpu, Wall};
     use Field::{Count, Empty, Number, Text};
     [
@@ -216,8 +216,11 @@ pub static COLUMNS: [Column; 49] = {
             setup(r, |s| Count(s.parameters.security.bits().into()))
         })
         .and_overview(),
-        numbers("peak_rss_bytes", |r| {
-            measured(r, |m| Count(m.peak_rss_bytes))
+        numbers("client_peak_rss_bytes", |r| {
+            measured(r, |m| m.client_peak_rss_bytes.map_or(Empty, Count))
+        }),
+        numbers("server_peak_rss_bytes", |r| {
+            measured(r, |m| m.server_peak_rss_bytes.map_or(Empty, Count))
         }),
         numbers("threads", |r| Count(r.threads as u64)).and_overview(),
     ]

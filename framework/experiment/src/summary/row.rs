@@ -63,14 +63,20 @@ pub struct Measured {
     pub evaluate_cpu_ms: Estimate,
     /// Decryption.
     pub decrypt: Phase,
-    /// Writing and reading of what crossed between the parties.
+    /// Writing, crossing and reading of what the parties sent each other.
     pub transfer: Phase,
     /// Encryption, evaluation and decryption together.
     pub total: Phase,
     /// What crossed, in the median of each number over the repetitions.
     pub traffic: Traffic,
-    /// Peak resident set of the cell's process, in bytes.
-    pub peak_rss_bytes: u64,
+    /// Peak resident set of the client's process, in bytes; `None` in records of versions in which
+    /// both parties were one process.
+    pub client_peak_rss_bytes: Option<u64>,
+    /// Peak resident set of the server's process, in bytes; `None` in such records, and where the
+    /// server does not say.
+    pub server_peak_rss_bytes: Option<u64>,
+    /// Peak resident set of both parties in one process, in bytes, in such records.
+    pub peak_rss_bytes: Option<u64>,
     /// The highest load average before and after the repetitions; `None` where there is none.
     pub load_average: Option<f64>,
     /// The share of its time that the cell's threads waited for a processor, in the median of the
@@ -135,16 +141,19 @@ impl Measured {
             transfer: Phase::of(repetitions, |r| r.transfer),
             total: Phase::of(repetitions, total),
             traffic: traffic(repetitions),
-            peak_rss_bytes: repetitions
-                .iter()
-                .map(|r| r.peak_rss_bytes)
-                .max()
-                .unwrap_or(0),
+            client_peak_rss_bytes: most(repetitions, |r| r.client_peak_rss_bytes),
+            server_peak_rss_bytes: most(repetitions, |r| r.server_peak_rss_bytes),
+            peak_rss_bytes: most(repetitions, |r| r.peak_rss_bytes),
             load_average: busy::highest_load(repetitions),
             share_waited: busy::share_waited(repetitions),
             notes,
         })
     }
+}
+
+/// The largest of what the repetitions know.
+fn most(repetitions: &[&Repetition], of: impl Fn(&Repetition) -> Option<u64>) -> Option<u64> {
+    repetitions.iter().filter_map(|r| of(r)).max()
 }
 
 /// The repetition whose headline is the median; never of an empty list.

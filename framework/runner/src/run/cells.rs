@@ -178,6 +178,7 @@ impl<'a> Runner<'a> {
         let (status, reason) = match answer {
             Ok(FromCell::Refused { reason }) => (Status::Refused, reason),
             Ok(FromCell::Failed { reason }) => (Status::Failed, reason),
+            Ok(FromCell::Crashed { reason }) => (Status::Crashed, reason),
             Ok(_) => (Status::Crashed, "the process answered out of turn".into()),
             Err(end) => (end.status, end.reason),
         };

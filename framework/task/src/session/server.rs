@@ -1,11 +1,9 @@
 //! The evaluating server's side of a session.
 
-use std::cell::OnceCell;
-
 use super::{Sealed, Session, SessionError, Shadow};
-use crate::clock::Stopwatch;
-use hexperiment_program::{OutputId, Party};
-use hexperiment_scheme::{Ciphertexts, SchemeError};
+use hexperiment_program::OutputId;
+use hexperiment_scheme::SchemeError;
+use hexperiment_wire::Handle;
 
 /// The evaluating server's side of a session.
 pub struct Server<'s, 'a> {
@@ -19,6 +17,7 @@ impl Server<'_, '_> {
     /// # Errors
     /// `SessionError::Scheme` where what a client made cannot cross, the inputs are not those of
     /// the program, the scheme fails, or a value leaves the range that the program states for it;
+    /// `SessionError::Wire` where a server in another process does so, or is gone;
     /// `SessionError::Protocol` where the scheme yields another number of outputs.
     pub fn evaluate(&mut self, inputs: &[&Sealed]) -> Result<Vec<Sealed>, SessionError> {
         self.evaluate_by(inputs, None)
@@ -51,58 +50,56 @@ impl Server<'_, '_> {
         wanted: Option<&[OutputId]>,
     ) -> Result<Vec<Sealed>, SessionError> {
         let session = &mut *self.session;
-        let held: Vec<Ciphertexts> = inputs
-            .iter()
-            .map(|sealed| {
-                if sealed.maker == Party::Server {
-                    Ok(sealed.ciphertexts.clone())
-                } else {
-                    session.cross(sealed).cloned()
-                }
-            })
-            .collect::<Result<_, _>>()?;
-        let watch = Stopwatch::start();
-        let evaluator = &session.parties.evaluator;
+        for sealed in inputs {
+            session.upload(sealed)?;
+        }
+        session.discard()?;
+        let handles = inputs.iter().map(|s| s.at_server(&session.released));
+        let handles = handles.collect::<Result<Vec<_>, _>>()?;
+        let all: Vec<OutputId>;
         let outputs = match wanted {
-            None => evaluator.evaluate(&held)?,
-            Some(wanted) => evaluator.evaluate_only(&held, wanted)?,
+            Some(wanted) => wanted,
+            None => {
+                let count = session.lowered.original().outputs().len();
+                all = (0..count).map(OutputId::from_index).collect();
+                &all
+            }
         };
-        session.report.evaluate += watch.elapsed();
+        let evaluated = session.server.evaluate(&handles, outputs)?;
+        session.report.evaluate += evaluated.evaluate;
+        session.report.transfer += evaluated.transfer;
 
-        let exact: Vec<_> = inputs.iter().map(|s| s.shadow.exact.clone()).collect();
+        let exact: Vec<_> = inputs.iter().map(|s| s.shadow().exact.clone()).collect();
         let exact = session
             .lowered
             .original()
             .interpret(&exact)
             .map_err(SchemeError::from)?;
-        let simulated: Vec<_> = inputs.iter().map(|s| s.shadow.simulated.clone()).collect();
+        let simulated: Vec<_> = inputs
+            .iter()
+            .map(|s| s.shadow().simulated.clone())
+            .collect();
         let simulated = session.circuit.simulate(&simulated)?;
-        let places: Vec<usize> = match wanted {
-            None => (0..exact.len()).collect(),
-            Some(wanted) => wanted.iter().map(|output| output.index()).collect(),
-        };
-        if outputs.len() != places.len() || simulated.len() != exact.len() {
+        if simulated.len() != exact.len() {
             return Err(SessionError::Protocol(format!(
-                "the scheme yields {} outputs and simulates {}, expected {} and {}",
-                outputs.len(),
+                "the scheme simulates {} outputs, expected {}",
                 simulated.len(),
-                places.len(),
                 exact.len()
             )));
         }
-        Ok(outputs
+        let sealed = |(handle, output): (Handle, &OutputId)| {
+            let place = output.index();
+            let shadow = Shadow {
+                exact: exact[place].clone(),
+                simulated: simulated[place].clone(),
+            };
+            Sealed::of_server(handle, shadow, &session.released)
+        };
+        Ok(evaluated
+            .results
             .into_iter()
-            .zip(places)
-            .map(|(ciphertexts, place)| Sealed {
-                ciphertexts,
-                crossed: OnceCell::new(),
-                maker: Party::Server,
-                shadow: Shadow {
-                    exact: exact[place].clone(),
-                    simulated: simulated[place].clone(),
-                },
-                payload: 0,
-            })
+            .zip(outputs)
+            .map(sealed)
             .collect())
     }
 }

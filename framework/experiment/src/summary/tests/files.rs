@@ -255,7 +255,8 @@ fn numbers_that_cannot_have_been_measured_are_refused() {
         ("\"download_bytes\":160", "traffic.download_bytes"),
         ("\"clear_values\":20", "traffic.clear_values"),
         ("\"samples\":4", "quality.samples"),
-        ("\"peak_rss_bytes\":1001", "peak_rss_bytes"),
+        ("\"client_peak_rss_bytes\":1001", "client_peak_rss_bytes"),
+        ("\"server_peak_rss_bytes\":2001", "server_peak_rss_bytes"),
         ("\"ran_ns\":99000000", "load.schedule.ran_ns"),
         ("\"waited_ns\":1000000", "load.schedule.waited_ns"),
     ] {
@@ -265,6 +266,9 @@ fn numbers_that_cannot_have_been_measured_are_refused() {
         refused(&repetition, from, &to, &words.map(|s: &str| s));
         // Beyond 64 bits, negative, no number.
         for other in ["1e300", "-5", "NaN", "null", "\"7\""] {
+            if other == "null" && field.ends_with("peak_rss_bytes") {
+                continue; // a server need not say
+            }
             refused(&repetition, from, &format!("{name}:{other}"), &["a record"]);
         }
     }

@@ -129,7 +129,9 @@ fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition 
             ],
             notes: vec!["clipped".into()],
         },
-        peak_rss_bytes: 1000 + u64::from(index),
+        peak_rss_bytes: None,
+        client_peak_rss_bytes: Some(1000 + u64::from(index)),
+        server_peak_rss_bytes: Some(2000 + u64::from(index)),
         load: Some(Load {
             start: Some(0.5),
             end: Some(0.25),

@@ -63,7 +63,8 @@ fn every_column_by_hand() {
         ("server_sees", text("ciphertexts")),
         ("protection", text("encrypted")),
         ("security_bits", count(128)),
-        ("peak_rss_bytes", count(1002)),
+        ("client_peak_rss_bytes", count(1002)),
+        ("server_peak_rss_bytes", count(2002)),
         ("threads", count(2)),
     ];
     let names = COLUMNS.each_ref().map(|column| column.name);
