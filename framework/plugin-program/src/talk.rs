@@ -117,7 +117,7 @@ pub(crate) fn told(process: &mut Process, error: &WireError) -> String {
             format!("the program closed its output and did not end ({error}){words}")
         }
         (_, WireError::OtherCircuit { .. }) => {
-            format!("the program's two roles disagree: {error}{words}")
+            format!("the program disagrees with itself: {error}{words}")
         }
         _ => format!("the program breaks the protocol: {error}{words}"),
     }

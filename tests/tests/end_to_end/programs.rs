@@ -178,20 +178,20 @@ fn programs_that_end() {
         return;
     }
     let eaten = ["faulty-py: encrypt: the program ended with code 3: the key was eaten"];
-    check("exit", "", "failed", &eaten);
+    check("exit", "", "crashed", &eaten);
     check(
         "kill",
         "",
-        "failed",
-        &["evaluate: the program was killed by signal 9"],
+        "crashed",
+        &["the server was killed by signal 9"],
     );
     let raised = ["the program ended with code 1: ZeroDivisionError: it was told to raise"];
-    check("raises", "", "failed", &raised);
+    check("raises", "", "crashed", &raised);
     check(
         "half-a-frame",
         "",
-        "failed",
-        &["evaluate: the program ended with code 0"],
+        "crashed",
+        &["the server ended with code 0"],
     );
 }
 
@@ -200,22 +200,23 @@ fn programs_that_talk_nonsense() {
     if !python() {
         return;
     }
-    let nonsense = ["breaks the protocol: found the bytes [48, 54, 54, 50], expected"];
-    check("nonsense", "", "failed", &nonsense);
+    let nonsense = ["what the protocol does not have: found the bytes [48, 54, 54, 50], expected"];
+    check("nonsense", "", "crashed", &nonsense);
     let oversized = ["bytes of a head: found 4294967295, expected at most 1048576"];
-    check("oversized", "", "failed", &oversized);
-    check(
-        "out-of-order",
-        "",
-        "failed",
-        &["found the frame `decrypted`, expected `encrypted`"],
-    );
+    check("oversized", "", "crashed", &oversized);
+    let order = ["breaks the protocol: found the frame `decrypted`, expected `encrypted`"];
+    check("out-of-order", "", "crashed", &order);
     let other = [
-        "two roles disagree: found circuit ffffffff",
+        "the server: found circuit ffffffff",
         "same program with the same options",
     ];
     check("other-circuit", "", "failed", &other);
-    check("other-keys", "", "failed", &["found circuit 00000000"]);
+    check(
+        "other-keys",
+        "",
+        "crashed",
+        &["disagrees with itself: found circuit 00000000"],
+    );
 }
 
 #[test]
@@ -258,21 +259,21 @@ fn programs_within_limits() {
         return;
     }
     let limit = "time_limit = \"8s\"";
-    check("hang", limit, "timeout", &["still busy after 8s"]);
+    check(
+        "hang",
+        limit,
+        "timeout",
+        &["the server was still busy after 8s"],
+    );
     if cfg!(target_os = "linux") {
         let limit = "memory_limit = \"256MiB\"";
-        check(
-            "memory",
-            limit,
-            "failed",
-            &["generate_keys: the program ended", "MemoryError"],
-        );
-        check(
-            "memory-of-server",
-            limit,
-            "failed",
-            &["prepare: the program ended", "MemoryError"],
-        );
+        let words = [
+            "generate_keys: the program ended with code 1",
+            "MemoryError",
+        ];
+        check("memory", limit, "crashed", &words);
+        let words = ["the server ended with code 1", "MemoryError"];
+        check("memory-of-server", limit, "crashed", &words);
     }
 }
 

@@ -136,10 +136,9 @@ fn the_frames_of_the_document() {
 /// The texts of a client are what the framework reads.
 #[test]
 fn the_texts_of_the_document() {
-    let text = |language: &str| {
-        let (_, rest) = DOCUMENT
-            .split_once(&format!("```json {language}\n"))
-            .unwrap();
+    let text = |name: &str| {
+        let (_, rest) = DOCUMENT.split_once(&format!("\nThe **{name}**,")).unwrap();
+        let (_, rest) = rest.split_once("```json\n").unwrap();
         rest.split_once("```").unwrap().0
     };
     let manifest: ManifestJson = serde_json::from_str(text("manifest")).unwrap();
