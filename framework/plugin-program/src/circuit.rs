@@ -7,22 +7,16 @@ use hexperiment_program::lower::Lowered;
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CircuitDigest, EvaluationKeys, Evaluator, KeySet, Parameters, SchemeError,
 };
-use hexperiment_wire::{Bound, Chosen, Keyed, Order, WireError};
+use hexperiment_wire::{Bound, Chosen, Order, WireError};
 use ndarray::Array2;
 
-use crate::role::{Held, Role};
-use crate::scheme::{Client, Origin};
+use crate::held::Held;
+use crate::origin::{Client, Origin};
+use crate::role::Role;
 use crate::server::Server;
+use crate::shared::{Shared, Stage};
 use crate::table;
 use crate::talk::{Talk, asked, library};
-
-/// The program that is the client, as far as it is.
-pub(crate) enum Stage {
-    Bound(Client<Bound>),
-    Keyed(Client<Keyed>),
-    /// An error has ended the conversation.
-    Over,
-}
 
 /// A program's circuit.
 pub(crate) struct ProgramCircuit {
@@ -30,14 +24,6 @@ pub(crate) struct ProgramCircuit {
     parameters: Parameters,
     simulates: bool,
     client: Arc<Mutex<Stage>>,
-}
-
-/// What a circuit shares with its roles.
-pub(crate) struct Shared {
-    pub(crate) origin: Arc<Origin>,
-    pub(crate) lowered: Lowered,
-    pub(crate) order: Order,
-    pub(crate) digest: CircuitDigest,
 }
 
 impl ProgramCircuit {

@@ -176,3 +176,78 @@ fn beginning_of_digest(path: &Path) -> Option<u64> {
     let digest = digest.finalize();
     Some(digest.iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b)))
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn find(folder: &Path, words: &[&str]) -> Result<Command, NoScheme> {
+        Command::find(&Program {
+            command: words.iter().map(ToString::to_string).collect(),
+            folder: folder.to_owned(),
+            name: None,
+        })
+    }
+
+    #[test]
+    fn files_are_found_from_the_folder_and_recorded() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path();
+        fs::create_dir(place.join("sub")).unwrap();
+        let file = place.join("sub/run");
+        fs::write(&file, "abc").unwrap();
+        fs::write(place.join("data"), "").unwrap();
+        let wrong = find(place, &["sub/run"]).unwrap_err();
+        assert!(wrong.problem.contains("permissions"), "{wrong}");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o700)).unwrap();
+        let command = find(place, &["sub/run", "data", "--flag", "absent"]).unwrap();
+        assert_eq!(
+            command.executable,
+            place.canonicalize().unwrap().join("sub/run")
+        );
+        assert_eq!(command.arguments, ["data", "--flag", "absent"]);
+        // SHA-256 of "abc" and of nothing (FIPS 180-2, appendix B.1; NIST's test vectors).
+        let origin = "program run, SHA-256 ba7816bf8f01cfea…; data, SHA-256 e3b0c44298fc1c14…";
+        assert_eq!(command.origin, origin);
+        // A name is looked for in PATH alone.
+        let shell = find(place, &["sh", "-c", "exit"]).unwrap();
+        assert!(shell.executable.is_absolute() && shell.executable.ends_with("sh"));
+        assert!(
+            shell.origin.starts_with("program sh, SHA-256 "),
+            "{}",
+            shell.origin
+        );
+        let wrong = find(place, &["data"]).unwrap_err();
+        assert!(wrong.help.contains("write \"./data\""), "{wrong}");
+    }
+
+    #[test]
+    fn commands_have_limits() {
+        let many = vec!["x"; 65];
+        let long = "x".repeat(40_000);
+        for (words, expect) in [
+            (&[][..], "found no executable"),
+            (&[""], "found no executable"),
+            (
+                &many[..],
+                "found 65 words of 65 bytes, expected at most 64 of 32768",
+            ),
+            (&["x", &long], "found 2 words of 40001 bytes"),
+            (&["x", "a\0b"], "found a zero byte in "),
+            (&["./absent"], "No such file"),
+            (&["/"], "found no file at /"),
+        ] {
+            let wrong = find(Path::new("."), words).unwrap_err();
+            assert!(wrong.problem.contains(expect), "{wrong}");
+        }
+        let wrong = find(Path::new("/no/such/folder"), &["x"]).unwrap_err();
+        assert!(
+            wrong.problem.contains("the folder /no/such/folder"),
+            "{wrong}"
+        );
+    }
+}

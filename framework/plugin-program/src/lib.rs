@@ -13,11 +13,15 @@
 
 mod circuit;
 mod command;
+mod connection;
+mod held;
+mod origin;
 mod process;
 mod register;
 mod role;
 mod scheme;
 mod server;
+mod shared;
 mod table;
 mod talk;
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -52,7 +52,7 @@ const ENDING: Duration = Duration::from_millis(500);
 
 /// A process of a program. Dropping it ends the process.
 pub(crate) struct Process {
-    child: Arc<Mutex<Child>>,
+    child: Arc<Mutex<Waited>>,
     errors: Option<Kept>,
     number: u32,
 }
@@ -81,7 +81,10 @@ impl Process {
                 true => Kept::echoed(child.stderr.take()),
                 false => Kept::of(child.stderr.take()),
             }),
-            child: Arc::new(Mutex::new(child)),
+            child: Arc::new(Mutex::new(Waited {
+                child,
+                waited: false,
+            })),
         };
         match (output, input) {
             (Some(output), Some(input)) => Ok((process, (output, input))),
@@ -97,7 +100,7 @@ impl Process {
         let watch = std::thread::spawn(move || {
             let late = waits.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
             if late {
-                kill(&mut child.lock().unwrap_or_else(PoisonError::into_inner));
+                child.lock().unwrap_or_else(PoisonError::into_inner).kill();
             }
             late
         });
@@ -109,8 +112,8 @@ impl Process {
     /// How it ended, in words, if it has or does so at once; and what it wrote to standard error last.
     pub(crate) fn end(&mut self) -> (Option<String>, Option<String>) {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        let how = within(&mut child, ENDING).map(describe);
-        kill(&mut child);
+        let how = child.ends().map(describe);
+        child.kill();
         drop(child);
         (how, self.errors.take().and_then(Kept::words))
     }
@@ -124,7 +127,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        kill(&mut child);
+        child.kill();
         elsewhere::ended(self.number);
     }
 }
@@ -139,15 +142,31 @@ fn in_a_group(starts: &mut std::process::Command) {
 #[cfg(not(unix))]
 fn in_a_group(_: &mut std::process::Command) {}
 
-/// Ends a process, with those that it started. It may be gone already; either way it is waited for.
-fn kill(child: &mut Child) {
-    #[cfg(unix)]
-    if let Ok(None) = child.try_wait()
-        && let Ok(group) = i32::try_from(child.id())
-    {
-        use nix::sys::signal::{Signal, killpg};
-        let _ = killpg(nix::unistd::Pid::from_raw(group), Signal::SIGKILL);
+/// A child, and whether it has been waited for: its number may be another one's then.
+struct Waited {
+    child: Child,
+    waited: bool,
+}
+
+impl Waited {
+    /// How it ended, if it does so at once.
+    fn ends(&mut self) -> Option<ExitStatus> {
+        let status = within(&mut self.child, ENDING);
+        self.waited |= status.is_some();
+        status
     }
-    let _ = child.kill();
-    let _ = child.wait();
+
+    /// Ends it, with those that it started: they hold its streams. It may be gone already; either way it
+    /// is waited for.
+    fn kill(&mut self) {
+        #[cfg(unix)]
+        if !self.waited
+            && let Ok(group) = i32::try_from(self.child.id())
+        {
+            use nix::sys::signal::{Signal, killpg};
+            let _ = killpg(nix::unistd::Pid::from_raw(group), Signal::SIGKILL);
+        }
+        let _ = self.child.kill();
+        self.waited |= self.child.wait().is_ok();
+    }
 }

@@ -1,7 +1,6 @@
 //! A program as a scheme.
 
 use std::collections::BTreeMap;
-use std::process::{ChildStdin, ChildStdout};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,58 +11,16 @@ use hexperiment_scheme::registry::NoScheme;
 use hexperiment_scheme::{
     Circuit, CompileRequest, Parameters, Scheme, SchemeError, SchemeManifest,
 };
-use hexperiment_wire::{Bound, Chosen, Host, Introduced, Limits, Order};
+use hexperiment_wire::{Host, Introduced, Limits, Order};
 
 use crate::circuit::ProgramCircuit;
 use crate::command::Command;
+use crate::origin::{Client, Origin};
 use crate::process::{Process, starts};
-use crate::talk::{SOFTWARE, Talk, asked, broken, library, told};
+use crate::talk::{SOFTWARE, Talk, asked, library, told};
 
 /// Time for a program to start and to say what it is.
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// A program that is the client, at one stage.
-pub(crate) type Client<Stage> = Talk<Host<Stage, ChildStdout, ChildStdin>>;
-
-/// What all that belongs to a program's scheme knows of it.
-pub(crate) struct Origin {
-    pub(crate) command: Command,
-    /// What experiments call the scheme.
-    pub(crate) name: &'static str,
-    /// What the program calls itself.
-    pub(crate) own_name: String,
-}
-
-impl Origin {
-    /// Starts the program as client, and greets it.
-    pub(crate) fn client(&self) -> Result<Client<Introduced>, SchemeError> {
-        let operation = "start as client";
-        let started = Process::start(&self.command, "client", true);
-        let (mut process, (output, input)) =
-            started.map_err(|e| library(self.name, operation, e.to_string()))?;
-        let greeted = Host::greet(output, input, Limits::default(), SOFTWARE);
-        let stage = greeted.map_err(|e| broken(self.name, operation, told(&mut process, &e)))?;
-        Ok(Talk { process, stage })
-    }
-
-    /// Starts the program as client, and lets it compile.
-    pub(crate) fn compiled(
-        &self,
-        idle: Option<Client<Introduced>>,
-        order: &Order,
-    ) -> Result<(Client<Bound>, Chosen), SchemeError> {
-        let Talk { mut process, stage } = match idle {
-            Some(idle) => idle,
-            None => self.client()?,
-        };
-        let (stage, chosen) = asked(self.name, &mut process, "compile", || {
-            let (stage, chosen) = stage.compile(order)?;
-            let measured = chosen.measured;
-            Ok(((stage, chosen), measured))
-        })?;
-        Ok((Talk { process, stage }, chosen))
-    }
-}
 
 /// A program, and what it says about itself.
 pub(crate) struct ProgramScheme {

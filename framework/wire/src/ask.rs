@@ -3,10 +3,9 @@
 use std::io::{Read, Write};
 
 use crate::VERSION;
-use crate::error::{WireError, shown};
+use crate::error::{REASON, WireError, shown};
 use crate::head::Head;
 use crate::link::Link;
-use crate::server::REASON;
 
 /// Sends a frame. A side that has stopped listening may have said why.
 pub(crate) fn send<R: Read, W: Write>(

@@ -1,5 +1,8 @@
 //! What can go wrong between two parties.
 
+/// Characters of a reason, at most.
+pub(crate) const REASON: usize = 4000;
+
 /// Why a conversation cannot go on. Texts from the other party are cut short and put on one
 /// line.
 #[derive(Debug, thiserror::Error)]

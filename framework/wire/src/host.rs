@@ -10,10 +10,11 @@ use hexperiment_scheme::{CircuitDigest, EvaluationKeys};
 use crate::ask::{answer, ask, greet, send, unexpected};
 use crate::error::WireError;
 use crate::head::{Head, Measured, digest_named, same_circuit};
+use crate::keys::key_parts;
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::program::{Chosen, Told};
-use crate::server::{Order, Results, key_parts};
+use crate::server::{Order, Results};
 
 /// A program that has been greeted: it may be asked what it is, and to compile.
 #[derive(Debug)]

@@ -22,6 +22,7 @@ mod client;
 mod error;
 mod head;
 mod host;
+mod keys;
 mod limits;
 mod link;
 mod program;

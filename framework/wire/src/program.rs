@@ -8,7 +8,8 @@ use hexperiment_scheme::{CircuitDigest, KeyPart};
 
 use crate::ask::unexpected;
 use crate::error::WireError;
-use crate::head::{Head, Measured, hex, role_name};
+use crate::head::{Head, Measured, hex};
+use crate::keys::send_keys;
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::server::{Cut, Ending, Order, Results, Stop, ended, greet};
@@ -203,24 +204,4 @@ fn converse<R: Read, W: Write>(
         };
         link.send(&answer, &body)?;
     }
-}
-
-/// Sends keys, part by part: nothing of them is there twice.
-fn send_keys<R: Read, W: Write>(
-    link: &mut Link<R, W>,
-    circuit: CircuitDigest,
-    parts: Vec<KeyPart>,
-) -> Result<(), WireError> {
-    let bytes = parts.iter().map(|part| part.bytes().len() as u64).sum();
-    let keys = Head::Keys {
-        circuit: hex(circuit),
-        parts: parts.len() as u64,
-        bytes,
-    };
-    link.send(&keys, &[])?;
-    for part in parts {
-        let role = role_name(part.role()).to_owned();
-        link.send(&Head::Key { role }, part.bytes())?;
-    }
-    Ok(())
 }

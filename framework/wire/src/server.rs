@@ -6,12 +6,13 @@ use std::io::{Read, Write};
 use hexperiment_program::OutputId;
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::security::SecurityDemand;
-use hexperiment_scheme::{CircuitDigest, EvaluationKeys, KeyPart};
+use hexperiment_scheme::{CircuitDigest, EvaluationKeys};
 
 use crate::VERSION;
 use crate::ask::unexpected;
-use crate::error::{WireError, shown};
-use crate::head::{Handle, Head, Measured, hex, role_named, same_circuit};
+use crate::error::{REASON, WireError, shown};
+use crate::head::{Handle, Head, Measured, hex, same_circuit};
+use crate::keys::key_parts;
 use crate::limits::Limits;
 use crate::link::{Link, at_most, exactly};
 
@@ -196,9 +197,6 @@ pub(crate) fn ended<R: Read, W: Write>(
     }
 }
 
-/// Characters of a reason, at most.
-pub(crate) const REASON: usize = 4000;
-
 fn converse<R: Read, W: Write>(
     link: &mut Link<R, W>,
     software: &str,
@@ -282,32 +280,6 @@ fn keys<R: Read, W: Write>(
     same_circuit(&circuit, ours, "the client's")?;
     let parts = key_parts(link, count, bytes, PART)?;
     Ok(EvaluationKeys::new(ours, parts))
-}
-
-/// Reads so many parts of keys, which have so many bytes together.
-pub(crate) fn key_parts<R: Read, W: Write>(
-    link: &mut Link<R, W>,
-    count: u64,
-    bytes: u64,
-    expected: &'static [&'static str],
-) -> Result<Vec<KeyPart>, WireError> {
-    at_most("parts of the keys", count, link.limits().key_parts)?;
-    at_most("bytes of all keys", bytes, link.limits().keys_bytes)?;
-    let (mut parts, mut left) = (Vec::new(), bytes);
-    for _ in 0..count {
-        let (head, length) = link.receive_head(expected)?;
-        let role = match head {
-            Head::Key { role } => role_named(&role)?,
-            Head::Refused { reason } => return Err(WireError::Refused(shown(&reason, REASON))),
-            Head::Failed { reason } => return Err(WireError::Failed(shown(&reason, REASON))),
-            other => return Err(unexpected(&other, expected)),
-        };
-        at_most("bytes of a key, of those announced", length, left)?;
-        parts.push(KeyPart::new(role, link.receive_body(length)?));
-        left -= length;
-    }
-    exactly("bytes of all keys", bytes - left, bytes)?;
-    Ok(parts)
 }
 
 /// Answers requests until the client needs nothing more.
