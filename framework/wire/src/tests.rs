@@ -3,6 +3,7 @@
 
 mod document;
 mod mutations;
+mod program;
 mod violations;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ const LIMITS: Limits = Limits {
     keys_bytes: 4096,
     key_parts: 8,
     ciphertexts_bytes: 4096,
+    text_bytes: 4096,
+    tables_bytes: 4096,
     handles: 8,
 };
 

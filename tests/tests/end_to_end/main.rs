@@ -33,6 +33,7 @@ mod models;
 mod overview;
 mod parties;
 mod plugins;
+mod programs;
 mod reports;
 mod resume;
 mod secrets;
