@@ -20,12 +20,25 @@ pub fn answer(rows: &[Row], clock: Clock, margin: f64) -> String {
         return "This run has no cells.".into();
     }
     let (groups, _) = comparable(rows);
+    let misses =
+        |group: &Comparable<'_>| group.members.iter().all(|(r, _)| r.imprecise().is_some());
+    let (imprecise, precise): (Vec<_>, Vec<_>) = groups.into_iter().partition(misses);
+    // Where all miss what the task wants, they are compared all the same.
+    let (groups, apart) = match precise.is_empty() {
+        true => (imprecise, vec![]),
+        false => (precise, imprecise),
+    };
     let mut clauses = match groups.as_slice() {
         [] => vec![without_ranks(rows)],
         [one] => of_one(one, by),
         many => of_many(many, by),
     };
     if !groups.is_empty() {
+        let apart = labels(apart.iter().flat_map(|g| &g.members).map(|(row, _)| *row));
+        if !apart.is_empty() {
+            let misses = if apart.len() > 1 { "miss" } else { "misses" };
+            clauses.push(format!("{} {misses} the precision wanted", listed(&apart)));
+        }
         clauses.extend(ends(rows));
     }
     let mut sentence = clauses.join("; ");

@@ -14,6 +14,8 @@ use crate::units::{SHORT_UNITS, bytes, short_bytes, significant};
 pub(crate) const INSECURE: &str = "!insecure";
 /// The mark of a row whose times are not those of a quiet machine.
 pub(crate) const BUSY: &str = "!busy";
+/// The mark of a row whose results are further off than its task bears.
+pub(crate) const IMPRECISE: &str = "!imprecise";
 
 /// The metric that is the headline of every row, if they agree on one.
 pub(crate) fn headline(rows: &[Row]) -> Option<&str> {
@@ -223,7 +225,11 @@ fn marked(row: &Row, more: String) -> String {
         Some(_) => format!(" {BUSY}"),
         None => String::new(),
     };
-    format!("{}{busy}{more}", row.status)
+    let imprecise = match row.imprecise() {
+        Some(_) => format!(" {IMPRECISE}"),
+        None => String::new(),
+    };
+    format!("{}{imprecise}{busy}{more}", row.status)
 }
 
 /// What the client computes in the clear, if anything: `client: step`.

@@ -4,7 +4,7 @@ use hexperiment_experiment::record::{Clock, Status};
 use hexperiment_experiment::summary::{Busy, Row};
 use hexperiment_scheme::security::{Protection, Quantum};
 
-use crate::first_table::{BUSY, INSECURE, same};
+use crate::first_table::{BUSY, IMPRECISE, INSECURE, same};
 use crate::units::{bytes, counted, significant};
 
 /// What servers see, each text once.
@@ -249,6 +249,17 @@ fn of(row: &Row) -> Vec<String> {
         if let Some(text) = &setup.parameters.quantisation {
             notes.push(format!("quantisation: {text}"));
         }
+    }
+    if let Some(precision) = row.imprecise() {
+        let number = |x| significant(x, 2);
+        notes.push(format!(
+            "{IMPRECISE}: `{}` is off by {}, {} times the {} that the task bears (noise stated: at most {})",
+            precision.output,
+            number(precision.observed),
+            number(precision.ratio()),
+            number(precision.demanded),
+            number(precision.claimed)
+        ));
     }
     if let Some(measured) = &row.measured {
         let traffic = &measured.traffic;

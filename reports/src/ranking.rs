@@ -3,7 +3,8 @@
 //!
 //! Rows are ranked among those that meet the same demanded security level, with the same threads
 //! and matrix point (but for the scheme's own options); what a row has beyond the demand is said
-//! beside its name. Insecure rows are ranked among their like. Rows without encryption, or with
+//! beside its name. Insecure rows are ranked among their like, and so are those whose results are
+//! further off than their task bears. Rows without encryption, or with
 //! transport encryption only, are named as not ranked.
 
 use std::fmt::Write as _;
@@ -169,7 +170,11 @@ fn title(row: &Row) -> String {
             let _ = write!(point, ", {option} = {value}");
         }
     }
-    format!("{level}, {threads}{point}")
+    let missed = match row.imprecise() {
+        Some(_) => ", beyond the error that the task bears",
+        None => "",
+    };
+    format!("{level}, {threads}{point}{missed}")
 }
 
 /// The row's label with what the title does not tell: the scheme's own options, bits beyond the

@@ -54,8 +54,56 @@ pub struct Errors {
     /// 0.
     #[serde(with = "hexperiment_program::number::single")]
     pub precision_bits: f64,
+    /// How near the output came that is furthest from the precision wanted; `None` where nothing was
+    /// decrypted, and in records of versions that did not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
     /// The worst value beyond its tolerance, if any: the run has failed.
     pub violation: Option<Violation>,
+}
+
+/// The error of one output beside the error that the task bears, as its program states it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Precision {
+    /// The output's name.
+    pub output: String,
+    /// The absolute error that a value may carry.
+    #[serde(with = "hexperiment_program::number::single")]
+    pub demanded: f64,
+    /// The largest that one carries against the original program in the clear, before a task's own
+    /// division.
+    #[serde(with = "hexperiment_program::number::single")]
+    pub observed: f64,
+    /// The noise that the circuit states for what it decrypts, at most.
+    #[serde(with = "hexperiment_program::number::single")]
+    pub claimed: f64,
+}
+
+impl Precision {
+    /// Whether the error is borne.
+    pub fn is_met(&self) -> bool {
+        self.observed <= self.demanded
+    }
+
+    /// How many times the error that is borne was observed; NaN where that cannot be said.
+    pub fn ratio(&self) -> f64 {
+        match self.observed {
+            0.0 => 0.0,
+            observed => observed / self.demanded,
+        }
+    }
+
+    /// The one of two that is further from its demand; NaN is the furthest.
+    #[must_use]
+    pub fn further(self, other: Self) -> Self {
+        let place = |p: &Self| (p.ratio().is_nan(), p.ratio());
+        let ((a_nan, a), (b_nan, b)) = (place(&self), place(&other));
+        if (b_nan, b > a) > (a_nan, false) {
+            other
+        } else {
+            self
+        }
+    }
 }
 
 /// A decrypted value that is not what it must be.

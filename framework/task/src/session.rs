@@ -379,6 +379,7 @@ impl Client<'_, '_> {
                 finished: &finished,
                 finished_simulation: &finish(session.lowered, output, simulated, divisors)?,
                 exact: &divided(exact.clone(), divisors),
+                divisors,
             },
         );
         Ok(finished)

@@ -5,7 +5,7 @@ use hexperiment_experiment::summary::{COLUMNS, Field, Measured, Row, axes};
 use hexperiment_scheme::security::Protection;
 
 use super::spaced;
-use crate::first_table::{BUSY, INSECURE, client_part, headline, same, value};
+use crate::first_table::{BUSY, IMPRECISE, INSECURE, client_part, headline, same, value};
 use crate::notes::in_one_line;
 use crate::units::{bytes, significant};
 
@@ -241,6 +241,9 @@ fn label(row: &Row) -> Cell {
     let mut under = Vec::new();
     if row.status != Status::Ok {
         under.push((row.status.to_string(), true));
+    }
+    if row.imprecise().is_some() {
+        under.push((IMPRECISE.into(), true));
     }
     if row.busy.is_some() {
         under.push((BUSY.into(), true));

@@ -5,7 +5,7 @@ use hexperiment_experiment::summary::{Measured, Row};
 use hexperiment_scheme::security::Protection;
 
 use super::{Entry, Shown};
-use crate::first_table::{BUSY, INSECURE, client_part, value};
+use crate::first_table::{BUSY, IMPRECISE, INSECURE, client_part, value};
 use crate::units::{shortened, significant};
 
 /// The longest reason that stands in a cell; the whole one is below the table.
@@ -104,6 +104,10 @@ pub(super) fn marks(row: &Row) -> Vec<String> {
         && let Some(bits) = row.security_bits()
     {
         marks.push(format!("{INSECURE}: {bits} bits"));
+    }
+    if let Some(precision) = row.imprecise() {
+        let times = significant(precision.ratio(), 2);
+        marks.push(format!("{IMPRECISE}: {times} times the error borne"));
     }
     if row.busy.is_some() {
         marks.push(BUSY.to_owned());

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use super::{Measured, Row};
 use crate::record::{Clock, Setup};
 use hexperiment_scheme::options::OptionValue;
-use hexperiment_task::ledger::Metric;
-use hexperiment_task::ledger::Time;
+use hexperiment_task::ledger::{Metric, Precision, Time};
 
 /// What stands in one column of one row.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,7 +103,7 @@ const fn numbers(name: &'static str, get: fn(&Row) -> Field) -> Column {
 }
 
 /// All columns, in order. Behind [`BEFORE_AXES`] stand those of the matrix, see [`axes`].
-pub static COLUMNS: [Column; 50] = {
+pub static COLUMNS: [Column; 52] = {
     use Clock::{Cpu, Wall};
     use Field::{Count, Empty, Number, Text};
     [
@@ -138,6 +137,12 @@ pub static COLUMNS: [Column; 50] = {
         numbers("noise_error", |r| measured(r, |m| Number(m.errors.noise))),
         numbers("precision_bits", |r| {
             measured(r, |m| Number(m.errors.precision_bits))
+        }),
+        numbers("precision_demanded", |r| {
+            precision(r, |p| Number(p.demanded))
+        }),
+        words("precision_met", |r| {
+            precision(r, |p| Text(p.is_met().to_string()))
         }),
         numbers("compile_ms", |r| setup(r, |s| millis(s.compile, Wall))),
         numbers("keygen_ms", |r| setup(r, |s| millis(s.keygen, Wall))),
@@ -235,6 +240,14 @@ fn setup(row: &Row, f: impl FnOnce(&Setup) -> Field) -> Field {
 
 fn measured(row: &Row, f: impl FnOnce(&Measured) -> Field) -> Field {
     row.measured.as_ref().map_or(Field::Empty, f)
+}
+
+fn precision(row: &Row, f: impl FnOnce(&Precision) -> Field) -> Field {
+    let precision = row
+        .measured
+        .as_ref()
+        .and_then(|m| m.errors.precision.as_ref());
+    precision.map_or(Field::Empty, f)
 }
 
 fn headline(row: &Row, f: impl FnOnce(&Metric) -> Field) -> Field {

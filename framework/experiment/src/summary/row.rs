@@ -8,7 +8,7 @@ use crate::record::{Cell, Clock, Repetition, Run, Setup, Status};
 use hexperiment_scheme::options::OptionValue;
 use hexperiment_scheme::security::Protection;
 use hexperiment_task::ledger::Metric;
-use hexperiment_task::ledger::{Errors, Traffic};
+use hexperiment_task::ledger::{Errors, Precision, Traffic};
 
 /// The level below which every table marks a row, whatever was demanded.
 const USUAL_BITS: u32 = 128;
@@ -184,6 +184,10 @@ fn worst(repetitions: &[&Repetition]) -> Errors {
         approximation: worse(|e| e.approximation),
         noise: worse(|e| e.noise),
         precision_bits: -worse(|e| -e.precision_bits),
+        precision: repetitions
+            .iter()
+            .filter_map(|r| r.errors.precision.clone())
+            .reduce(Precision::further),
         violation: repetitions.iter().find_map(|r| r.errors.violation.clone()),
     }
 }
@@ -285,6 +289,13 @@ impl Row {
         let wanted = self.demanded_bits.max(USUAL_BITS);
         let weak = self.security_bits().is_some_and(|bits| bits < wanted);
         weak && self.protection() != Some(Protection::None)
+    }
+
+    /// The precision that its results miss; `None` where they are as near as the task wants, or
+    /// nobody looked.
+    pub fn imprecise(&self) -> Option<&Precision> {
+        let precision = self.measured.as_ref()?.errors.precision.as_ref()?;
+        (!precision.is_met()).then_some(precision)
     }
 
     /// The task's headline.

@@ -10,9 +10,13 @@ use super::super::{
     ranges::is_unary,
 };
 use super::capabilities::Capabilities;
+use super::carried::carried;
 
 /// Cuts each output before the first operation of its tail that the scheme lacks. Yields the
 /// server's program and, for each output, the client's.
+///
+/// What an output may be off by after a decision says nothing of the value decided on: such a value
+/// keeps the precision that the inputs give it, as if it were the output itself.
 pub(super) fn defer(
     program: &Program,
     capabilities: &Capabilities,
@@ -35,6 +39,12 @@ pub(super) fn defer(
         for (value, tail) in server.outputs[index].values.iter_mut().zip(&tails) {
             *value = tail.start;
         }
+        let decided = tails
+            .iter()
+            .filter(|t| t.operations.iter().any(|o| jumps(program, *o)));
+        let worth = decided.filter_map(|t| carried(program, t.start));
+        let precision = &mut server.outputs[index].precision;
+        *precision = worth.filter(|p| *p > 0.0).fold(*precision, f64::min);
     }
     Ok((server, client))
 }
@@ -65,6 +75,12 @@ fn tail(program: &Program, capabilities: &Capabilities, output: ValueId) -> Tail
         }
     }
     cut
+}
+
+/// Whether a small change of its operand may change an operation's result by 1.
+fn jumps(program: &Program, operation: ValueId) -> bool {
+    let kind = program.value(operation).op().kind();
+    matches!(kind, OpKind::Step | OpKind::Sign | OpKind::Lookup)
 }
 
 /// Whether the scheme has the operation or a rewriting for it.

@@ -7,6 +7,7 @@
 //! carried along.
 
 mod capabilities;
+mod carried;
 mod chebyshev;
 mod defer;
 mod emit;

@@ -487,6 +487,36 @@ fn the_client_finishes_what_a_scheme_lacks() {
     assert_eq!(got, program.interpret(&[table]).unwrap()[0]);
 }
 
+/// A bit may be off by less than a half; what it is decided from keeps what the inputs give it.
+#[test]
+fn a_value_decided_on_by_the_client_keeps_its_precision() {
+    #[track_caller]
+    fn check(decide: impl FnOnce(&mut ProgramBuilder, ValueId) -> ValueId, wanted: f64, kept: f64) {
+        let mut b = ProgramBuilder::new("test");
+        let (_, x) = b.input(input(2, 4, 1.0)).unwrap();
+        let terms = vec![(x[0], 2.0.into()), (x[1], (-3.0).into())];
+        let s = b.weighted_sum(terms, 0.5).unwrap();
+        let decided = decide(&mut b, s);
+        let whole = Output {
+            precision: wanted,
+            ..output(vec![decided])
+        };
+        b.output(whole).unwrap();
+        let lowered = lower(&b.finish().unwrap(), &additive()).unwrap();
+        let server = &lowered.program().outputs()[0];
+        assert!(
+            (server.precision - kept).abs() < 1e-12,
+            "{}",
+            server.precision
+        );
+        assert_eq!(lowered.original().outputs()[0].precision, wanted);
+    }
+    // Inputs within 1e-6, weights 2 and -3.
+    check(|b, s| b.step(s).unwrap(), 0.25, 5e-6);
+    check(|b, s| b.step(s).unwrap(), 1e-7, 1e-7);
+    check(|b, s| b.sigmoid(s).unwrap(), 1e-3, 1e-3);
+}
+
 #[test]
 fn refusals_name_the_operation_and_the_place() {
     let mut b = ProgramBuilder::new("pool");

@@ -1,13 +1,13 @@
 //! Decrypted values against what they should be.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 
 use super::Session;
-use crate::ledger::Violation;
+use crate::ledger::{Precision, Violation};
 use hexperiment_program::OutputId;
 
 /// One output as it was decrypted, and as it should have been.
-pub(super) struct Checked<'a> {
+pub(super) struct Checked<'a, 'd> {
     /// As the scheme gave it.
     pub(super) decrypted: &'a Array2<f64>,
     /// The same by the circuit's own arithmetic in the clear.
@@ -18,18 +18,22 @@ pub(super) struct Checked<'a> {
     pub(super) finished_simulation: &'a Array2<f64>,
     /// The same by the original program.
     pub(super) exact: &'a Array2<f64>,
+    /// What the task divides by in the end, if it does: what it is off by before is held to the
+    /// precision wanted.
+    pub(super) divisors: Option<ArrayView2<'d, f64>>,
 }
 
 impl Session<'_> {
     /// Compares what was decrypted with what should have been. Tolerances are of what the scheme
     /// gave, errors of what the client has in the end.
-    pub(super) fn check(&mut self, output: OutputId, checked: &Checked<'_>) {
+    pub(super) fn check(&mut self, output: OutputId, checked: &Checked<'_, '_>) {
         let Checked {
             decrypted,
             simulated,
             finished,
             finished_simulation,
             exact,
+            divisors,
         } = checked;
         let tolerance = self
             .circuit
@@ -47,7 +51,22 @@ impl Session<'_> {
                 received: decrypted[[sample, column]],
                 tolerance,
             });
+        let declared = self.lowered.original().output(output);
+        let observed = match divisors {
+            None => difference(finished, exact),
+            Some(divisors) => difference(&(*finished * divisors), &(*exact * divisors)),
+        };
+        let precision = Precision {
+            output: declared.name.clone(),
+            demanded: declared.precision,
+            observed,
+            claimed: tolerance,
+        };
         let errors = &mut self.report.errors;
+        errors.precision = Some(match errors.precision.take() {
+            Some(before) => before.further(precision),
+            None => precision,
+        });
         errors.max_abs = worse(errors.max_abs, difference(finished, exact));
         let approximation = difference(finished_simulation, exact);
         errors.approximation = worse(errors.approximation, approximation);

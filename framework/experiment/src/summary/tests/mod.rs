@@ -14,7 +14,7 @@ use crate::summary::Records;
 use hexperiment_scheme::options::OptionValue;
 use hexperiment_scheme::security::{Protection, Security};
 use hexperiment_scheme::{KeySizes, OperationCounts, Parameters};
-use hexperiment_task::ledger::{Errors, Time, Traffic};
+use hexperiment_task::ledger::{Errors, Precision, Time, Traffic};
 use hexperiment_task::ledger::{Metric, Quality};
 
 /// A run of these cells, three repetitions each.
@@ -118,6 +118,12 @@ fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition 
             approximation: 0.0,
             noise: 1e-7,
             precision_bits: 30.0 - f64::from(index),
+            precision: Some(Precision {
+                output: "y".into(),
+                demanded: 1e-5,
+                observed: 1e-6 * f64::from(1 + index),
+                claimed: 2e-7,
+            }),
             violation: None,
         },
         quality: Quality {

@@ -35,6 +35,8 @@ fn every_column_by_hand() {
         ("approximation_error", number(0.0)),
         ("noise_error", number(1e-7)),
         ("precision_bits", number(28.0)),
+        ("precision_demanded", number(1e-5)),
+        ("precision_met", text("true")),
         ("compile_ms", number(1.0)),
         ("keygen_ms", number(7.0)),
         ("key_transfer_ms", number(2.0)),
