@@ -11,7 +11,7 @@
 //! Mutation `i` follows from `i` alone; `HEXPERIMENT_MUTATIONS=70..80` runs these alone. What mutations do to
 //! a scheme in process is `conformance::mutations`.
 
-#![cfg(unix)]
+#![cfg(target_os = "linux")] // as `secrets`, whose programs and records are used
 
 use std::io::{Read as _, Write as _};
 use std::ops::Range;
@@ -39,7 +39,7 @@ const MEMORY: u64 = 8 << 20;
 /// How long one conversation may take, on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(3);
 
-/// A process that is killed when it is late or has taken too much memory.
+/// A server's process: killed when it is late, and given no more than [`MEMORY`], without which it aborts.
 struct Guarded {
     process: Arc<Mutex<Child>>,
     over: Sender<()>,
@@ -102,7 +102,7 @@ impl Guarded {
 /// A client whose keys were taken.
 type Talk = Client<Ready, ChildStdout, ChildStdin>;
 
-/// A circuit, its keys, and what is sent under them.
+/// A circuit, its keys, and what a client sends under them.
 struct Attack {
     scheme: &'static str,
     order: Order,
@@ -119,7 +119,7 @@ fn parts(keys: &EvaluationKeys) -> Vec<Part> {
     parts.map(|p| (p.role(), p.bytes().to_vec())).collect()
 }
 
-/// What became of what.
+/// How many mutations ended a conversation, and how many went through.
 #[derive(Default, Debug)]
 struct Fates {
     refused: u64,
@@ -269,6 +269,7 @@ fn keys(count: u64) {
     }
 }
 
+/// Mutated ciphertexts, of a program of sums: of TFHE, no keys are sent with each.
 fn ciphertexts(count: u64) {
     for scheme in SCHEMES {
         let fates = Attack::new(scheme, &program()).ciphertexts(wanted(count));
