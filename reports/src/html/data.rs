@@ -128,6 +128,6 @@ fn cell(row: &Row, clock: Clock) -> Cell<'_> {
 }
 
 /// A number in six significant digits: what a chart can show, and less to write.
-fn rounded(value: f64) -> f64 {
+pub(super) fn rounded(value: f64) -> f64 {
     format!("{value:.5e}").parse().unwrap_or(value)
 }

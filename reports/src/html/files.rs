@@ -10,11 +10,14 @@ use hexperiment_experiment::record::file_name;
 use serde::Serialize;
 
 use super::Shown;
+use super::data::rounded;
 
 /// Rows of a table that go into the page.
 const MOST_ROWS: usize = 2000;
 /// Rows of a table with columns of words, which is shown as a table.
 const MOST_WORDS: usize = 100;
+/// Values of all tables of a run that go into the page.
+const MOST_VALUES: usize = 60_000;
 /// Bytes of all images of a run that go into the page.
 const MOST_IMAGES: usize = 6 << 20;
 
@@ -136,6 +139,11 @@ impl Files {
                 rows.push(row);
             }
         }
+        let values = |table: &Table| table.rows.len() * table.columns.len();
+        let before: usize = self.tables.iter().map(values).sum();
+        if before + rows.len() * columns.len() > MOST_VALUES {
+            return Err("would make the page too large".into());
+        }
         self.tables.push(Table {
             name: name.to_owned(),
             cells: vec![cell.to_owned()],
@@ -175,7 +183,7 @@ impl Files {
 
 fn value(text: &str) -> Value {
     match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => Value::Number(number),
+        Ok(number) if number.is_finite() => Value::Number(rounded(number)),
         _ => Value::Text(text.to_owned()),
     }
 }

@@ -131,6 +131,7 @@ fn a_comparison() {
             "Spread over repetitions",
             "Where the error comes from",
             "Memory",
+            "Decisions",
         ],
     );
 }
@@ -148,10 +149,15 @@ fn a_matrix_with_all_ends_and_files() {
             "Spread over repetitions",
             "Where the error comes from",
             "Memory",
+            "Decisions",
             "Scaling with features",
             "Risk of the fleet",
             "auc by round",
             "upload bytes by round",
+            "Predicted and true",
+            "ROC curve",
+            "Precision and recall",
+            "Calibration",
         ],
     );
 }

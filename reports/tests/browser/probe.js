@@ -11,11 +11,15 @@ addEventListener("load", () => setTimeout(async () => {
   }
   for (const figure of [...document.querySelectorAll(".plot")].filter(isSeen).map((plot) => plot.closest("figure"))) {
     const name = figure.querySelector("h3").textContent;
-    const svg = figure.querySelector(".plot > svg");
-    const marks = svg ? svg.querySelectorAll("g[data-mark=dot] *, g[data-mark=bar] *, g[data-mark=line] *, g[data-mark=cell] *") : [];
+    const drawn = [...figure.querySelectorAll(".plot svg[role=img]")];
+    if (!drawn.length) found.push(`${name}: no chart`);
+    for (const svg of drawn) lookAt(name, figure, svg);
+  }
+  function lookAt(name, figure, svg) {
+    const marks = svg.querySelectorAll("g[data-mark=dot] *, g[data-mark=bar] *, g[data-mark=line] *, g[data-mark=cell] *");
     if (!marks.length) found.push(`${name}: an empty chart`);
     for (const mark of marks) if (/NaN|undefined/.test(mark.outerHTML)) found.push(`${name}: ${mark.outerHTML}`);
-    const texts = [...(svg?.querySelectorAll("text") ?? [])].filter((text) => text.textContent && isSeen(text));
+    const texts = [...svg.querySelectorAll("text")].filter((text) => text.textContent && isSeen(text));
     for (const text of texts) {
       const { left, right } = box(text);
       if (left < -1 || right > innerWidth + 1 || right > box(figure).right + 8) found.push(`${name}: "${text.textContent}" is cut (${left} to ${right})`);
