@@ -405,15 +405,21 @@ function drawCharts(article, run, places) {
   drawAll([...figures, ...area.children]);
 }
 
-/** Fills figures, each as wide as it will be; hides those that have nothing to show. */
+/** Fills figures, each as wide as it is shown; hides those that have nothing to show. */
 function drawAll(figures) {
-  // Which are shown decides how wide they are, so that all are tried before any is drawn.
-  for (const figure of figures) figure.hidden = !figure.chart(600);
+  const widthOf = (figure) => Math.floor(figure.querySelector(".plot").clientWidth) || 600;
+  const fill = (figure, width) => {
+    const drawn = figure.chart(width);
+    figure.hidden = !drawn;
+    figure.drawn = width;
+    figure.querySelector(".plot").replaceChildren(...(drawn ?? []));
+    if (drawn && figure.leftOut) figure.querySelector(".plot").append(element("p", { className: "count" }, `${counted(figure.leftOut, "more row is", "more rows are")} not drawn: filter the table to see them.`));
+  };
+  for (const figure of figures) figure.hidden = false;
+  const widths = figures.map(widthOf);
+  figures.forEach((figure, place) => fill(figure, widths[place]));
+  // A figure that is left alone in its line has become wider.
   const shown = figures.filter((figure) => !figure.hidden);
-  const widths = shown.map((figure) => figure.querySelector(".plot").clientWidth || 600);
-  shown.forEach((figure, place) => {
-    const plot = figure.querySelector(".plot");
-    plot.replaceChildren(...figure.chart(Math.floor(widths[place])));
-    if (figure.leftOut) plot.append(element("p", { className: "count" }, `${counted(figure.leftOut, "more row is", "more rows are")} not drawn: filter the table to see them.`));
-  });
+  const now = shown.map(widthOf);
+  shown.forEach((figure, place) => { if (figure.drawn !== now[place]) fill(figure, now[place]); });
 }
