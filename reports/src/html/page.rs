@@ -1,5 +1,6 @@
 //! The template of the page.
 
+use hexperiment_diagnostics::printable::{self, line as seen};
 use hexperiment_experiment::summary::Row;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -102,7 +103,7 @@ pub(super) fn page(runs: &[Shown<'_>], files: &[Files]) -> Markup {
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (title) " · Hexperiment" }
+                title { (seen(&title)) " · Hexperiment" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
@@ -114,7 +115,7 @@ pub(super) fn page(runs: &[Shown<'_>], files: &[Files]) -> Markup {
                             select #selector {
                                 @for (index, shown) in runs.iter().enumerate() {
                                     option value=(index) {
-                                        (shown.records.run.experiment) ", " (when(shown))
+                                        (seen(&shown.records.run.experiment)) ", " (when(shown))
                                     }
                                 }
                             }
@@ -148,8 +149,7 @@ fn when(shown: &Shown<'_>) -> String {
 
 fn run(index: usize, shown: &Shown<'_>, files: &Files) -> Markup {
     let run = &shown.records.run;
-    html! {
-        article.run data-run=(index) {
+    let told = html! {
             section.head aria-label="Question and answer" {
                 p.eyebrow { (run.experiment) " · " (when(shown)) }
                 h1 { (run.question) }
@@ -168,6 +168,10 @@ fn run(index: usize, shown: &Shown<'_>, files: &Files) -> Markup {
             @for section in sections(shown.records, shown.rows, shown.verdicts) {
                 (words(section, shown.rows))
             }
+    };
+    html! {
+        article.run data-run=(index) {
+            (PreEscaped(printable::lines(&told.into_string())))
             (experiment(shown.folder))
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hexperiment_diagnostics::files as disk;
+use hexperiment_diagnostics::{files as disk, printable};
 use hexperiment_experiment::summary::Row;
 use maud::{Markup, html};
 
@@ -92,13 +92,18 @@ fn plain_table(title: &str, columns: &[grid::Column]) -> Markup {
 pub(super) fn experiment(folder: &Path) -> Markup {
     let file = folder.join("experiment.toml");
     let text = disk::read_text(&file, disk::TEXT, "");
+    // Tabs stay, so that what is copied is an experiment.
+    let seen = |text: String| {
+        let parts: Vec<_> = text.split('\t').map(printable::lines).collect();
+        parts.join("\t")
+    };
     html! {
         details.words.experiment {
             summary { h2 { "Experiment file" } }
             @match text {
                 Ok(text) => {
                     button.copy type="button" hidden { "Copy" }
-                    pre tabindex="0" { code { (text) } }
+                    pre tabindex="0" { code { (seen(text)) } }
                 }
                 Err(_) => p { "There is no copy of it beside the records." }
             }

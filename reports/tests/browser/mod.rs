@@ -6,6 +6,7 @@ mod pages;
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -34,6 +35,15 @@ fn chromium() -> Option<OsString> {
 
 fn assets() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
+}
+
+/// Says so even where the test passes: the test's own output is caught, this is not.
+fn note() {
+    // If nobody listens, nothing is lost but the note.
+    let _ = writeln!(
+        std::io::stderr(),
+        "note: no Chromium is installed: no page is looked at"
+    );
 }
 
 /// The page with what watches it: first of all what collects errors, last what looks.
@@ -103,7 +113,7 @@ fn open(program: &OsString, page: &str, width: u32, is_dark: bool) -> Value {
 #[track_caller]
 fn check(page: &str, charts: &[&str]) {
     let Some(program) = chromium() else {
-        println!("no Chromium is installed: no page is looked at");
+        note();
         return;
     };
     for width in WIDTHS {
@@ -171,7 +181,7 @@ fn nothing_but_refusals() {
 #[test]
 fn faults_are_found() {
     let Some(program) = chromium() else {
-        println!("no Chromium is installed: no page is looked at");
+        note();
         return;
     };
     let wrong = "<img src='https://example.org/x.png'><p style='width:2000px'>wide</p>\

@@ -31,6 +31,7 @@ mod memory;
 mod models;
 mod overview;
 mod plugins;
+mod report;
 mod reports;
 mod resume;
 mod server;
