@@ -93,7 +93,7 @@ function bars(run, places, parts, width) {
     const own = items.filter((item) => item.part === k);
     const inset = { insetTop: (k * 18) / parts.length, insetBottom: ((parts.length - 1 - k) * 18) / parts.length };
     marks.push(Plot.barX(own, { x: "value", y: "id", fill: part.color, ...inset, title: (item) => `${item.id}\n${part.name} ${bytes(item.value)}`, tip: true }));
-    marks.push(Plot.text(own, { y: "id", text: (item) => bytes(item.value), frameAnchor: "right", textAnchor: "end", dx: 64, dy: (k - (parts.length - 1) / 2) * 12 }));
+    marks.push(Plot.text(own, { y: "id", text: (item) => bytes(item.value), frameAnchor: "right", textAnchor: "end", dx: 64, dy: (k - (parts.length - 1) / 2) * 13 }));
   });
   return [
     legend(parts),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hexperiment_diagnostics::{files as disk, printable};
+use hexperiment_experiment::record::Status;
 use hexperiment_experiment::summary::Row;
 use maud::{Markup, html};
 
@@ -16,7 +17,10 @@ const MANY_ROWS: usize = 40;
 pub(super) fn words(section: Section, rows: &[Row]) -> Markup {
     let Section { title, body, .. } = section;
     let is_told = title.is_empty() || title == "Caveats";
-    let warns = matches!(&body, Body::Verdicts(all) if all.iter().any(|(_, passed, _)| !passed));
+    // The table has the reasons of rows without numbers.
+    let is_new = |row: &Row| row.status != Status::Ok && row.measured.is_some();
+    let warns = matches!(&body, Body::Verdicts(all) if all.iter().any(|(_, passed, _)| !passed))
+        || (title == "Not ok" && rows.iter().any(is_new));
     let contents = match body {
         // Those stand above.
         Body::FirstTable(..) => return html! {},
