@@ -53,7 +53,7 @@ function scoreFigures(run, tables) {
   if (!series.length) return [];
   const partial = series.some((s) => s.rows.length < s.total) ? " Of the first samples only: the file has more." : "";
   // Lines of all schemes lie on each other where nothing is lost: each is thinner than the one below it.
-  const strokes = (s, k) => ({ stroke: s.color, strokeWidth: 1.5 + 1.5 * (series.length - 1 - k) });
+  const strokes = (s, k) => ({ stroke: s.color, strokeWidth: 1.5 + (series.length - 1 - k) });
   const curve = (x, y, first) => series.map((s, k) => Plot.line([...first, ...s.points], { x, y, ...strokes(s, k) }));
   const roc = (width) => ofShares(run, series, curve("alarms", "recall", [{ alarms: 0, recall: 0 }]), width, { x: "false alarms", y: "recall", line: true });
   const precision = (width) => ofShares(run, series, curve("recall", "precision", []), width, { x: "recall", y: "precision" });

@@ -74,7 +74,8 @@ fn open(program: &OsString, page: &str, width: u32, is_dark: bool) -> Value {
          <iframe width={width} height=900 style='border:0' srcdoc=\"{page}\"></iframe>"
     );
     fs::write(&file, frame).unwrap();
-    let scheme = if is_dark { 0 } else { 1 };
+    // Of Chromium's two preferences the first is dark.
+    let scheme = u8::from(!is_dark);
     let output = Command::new(program)
         // Chromium has no sandbox for root, as whom containers run tests; the page is our own.
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
@@ -90,18 +91,18 @@ fn open(program: &OsString, page: &str, width: u32, is_dark: bool) -> Value {
         .arg(format!("--blink-settings=preferredColorScheme={scheme}"))
         .arg(format!("file://{}", file.display()))
         .output()
-        .unwrap_or_else(|e| panic!("{}: {e}", program.display()));
+        .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     let found = text
         .split_once("FOUND")
         .and_then(|(_, rest)| rest.split_once("END</pre>"));
-    let Some((found, _)) = found else {
-        panic!(
-            "the page told nothing ({}): {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        );
-    };
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        found.is_some(),
+        "the page told nothing, {}: {errors}",
+        output.status
+    );
+    let (found, _) = found.unwrap();
     let found = found
         .replace("&lt;", "<")
         .replace("&gt;", ">")
@@ -223,8 +224,7 @@ fn vendored_files_are_whole() {
         ),
     ] {
         let found = Sha256::digest(fs::read(folder.join(file)).unwrap());
-        let found: String = found.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(found, digest, "{file}");
+        assert_eq!(format!("{found:x}"), digest, "{file}");
         assert!(folder.join(licence).is_file(), "{licence}");
     }
 }

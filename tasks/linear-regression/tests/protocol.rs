@@ -73,7 +73,7 @@ fn predictions_are_left() {
         .collect();
     assert_eq!(rows.len(), 100);
     for (row, index) in rows.iter().zip(&data.test) {
-        assert_eq!(row[0], data.target[*index]);
+        assert_eq!(row[0], data.target.as_ref().unwrap().values[*index]);
         assert_eq!(row[1], row[2], "nothing is encrypted");
         assert!((row[0] - row[1]).abs() < 10.0, "{row:?}");
     }
