@@ -1,7 +1,7 @@
 //! The answer of a run in one sentence: who is fastest, who sends least, what it costs in quality,
 //! who refused.
 
-use hexperiment_experiment::measure::{Comparison, median};
+use hexperiment_experiment::measure::{Outcome, median};
 use hexperiment_experiment::record::{Clock, Status};
 use hexperiment_experiment::summary::{Measured, Row};
 
@@ -13,16 +13,17 @@ use crate::units::{bytes, counted, duration};
 const NAMED: usize = 3;
 
 /// The answer in one sentence. Ranks and ties are those of the rankings, by `clock`; bytes and
-/// quality are compared among the rows that are ranked.
-pub fn answer(rows: &[Row], clock: Clock) -> String {
+/// quality are compared among the rows that are ranked. Times within the margin tie.
+pub fn answer(rows: &[Row], clock: Clock, margin: f64) -> String {
+    let by = (clock, margin);
     if rows.is_empty() {
         return "This run has no cells.".into();
     }
     let (groups, _) = comparable(rows);
     let mut clauses = match groups.as_slice() {
         [] => vec![without_ranks(rows)],
-        [one] => of_one(one, clock),
-        many => of_many(many, clock),
+        [one] => of_one(one, by),
+        many => of_many(many, by),
     };
     if !groups.is_empty() {
         clauses.extend(ends(rows));
@@ -48,8 +49,8 @@ fn without_ranks(rows: &[Row]) -> String {
 }
 
 /// The clauses about rows that can all be compared with one another.
-fn of_one(group: &Comparable<'_>, clock: Clock) -> Vec<String> {
-    let ranked = standings(&group.members, |m| &m.total, clock);
+fn of_one(group: &Comparable<'_>, by: (Clock, f64)) -> Vec<String> {
+    let ranked = standings(&group.members, |m| &m.total, by);
     let Some(first) = ranked.first() else {
         return vec![];
     };
@@ -60,7 +61,7 @@ fn of_one(group: &Comparable<'_>, clock: Clock) -> Vec<String> {
     } else {
         format!("at {at}, ")
     };
-    let mut clauses = vec![lead + &fastest(&ranked, clock)];
+    let mut clauses = vec![lead + &fastest(&ranked, by.0)];
     clauses.extend(fewest_bytes(&ranked));
     clauses.extend(quality(&group.members));
     clauses
@@ -79,18 +80,30 @@ fn fastest(ranked: &[Standing<'_>], clock: Clock) -> String {
     };
     let tied: Vec<&Standing<'_>> = others
         .iter()
-        .filter(|s| s.comparison == Some(Comparison::Tie))
+        .filter(|s| s.outcome() == Some(Outcome::Tie))
         .collect();
-    let unsure = others
+    let few = |s: &Standing<'_>| matches!(s.outcome(), Some(Outcome::TooFew { .. }));
+    let close: Vec<&str> = others
         .iter()
-        .any(|s| !matches!(s.comparison, Some(Comparison::Faster(_) | Comparison::Tie)));
+        .filter(|s| {
+            matches!(
+                s.outcome(),
+                Some(Outcome::NotDistinguished | Outcome::Faster)
+            )
+        })
+        .map(|s| short_name(s.row, ranked))
+        .collect();
     match (others, tied.as_slice()) {
         ([], _) => format!("{name} takes {time}{of} end to end, with nothing to compare it with"),
-        (_, []) if unsure => {
+        (_, []) if others.iter().any(few) => {
             let fewest = ranked.iter().map(|s| s.times.len()).min().unwrap_or(0);
             let few = counted(fewest, "repetition", "repetitions");
             format!("{name} {superlative} ({time}; {few} cannot make it sure)")
         }
+        (_, []) if !close.is_empty() => format!(
+            "{name} has the shortest median end to end ({time}{of}), not distinguished from {}",
+            listed(&close)
+        ),
         (_, []) => format!("{name} {superlative} ({time})"),
         (_, tied) => {
             let told = std::iter::once(first).chain(tied.iter().copied());
@@ -179,10 +192,10 @@ fn quality(members: &[(&Row, &Measured)]) -> Option<String> {
 }
 
 /// The clauses about several groups, as a matrix makes them.
-fn of_many(groups: &[Comparable<'_>], clock: Clock) -> Vec<String> {
+fn of_many(groups: &[Comparable<'_>], by: (Clock, f64)) -> Vec<String> {
     let ranked: Vec<Vec<Standing<'_>>> = groups
         .iter()
-        .map(|group| standings(&group.members, |m| &m.total, clock))
+        .map(|group| standings(&group.members, |m| &m.total, by))
         .collect();
     let mut clauses = vec![];
     let compared: Vec<&Vec<Standing<'_>>> = ranked.iter().filter(|r| r.len() > 1).collect();
@@ -203,7 +216,7 @@ fn of_many(groups: &[Comparable<'_>], clock: Clock) -> Vec<String> {
         let mut wins: Vec<(&str, Vec<&Standing<'_>>)> = Vec::new();
         let mut ties = 0;
         for ranked in &compared {
-            let is_tie = |s: &Standing<'_>| s.comparison == Some(Comparison::Tie);
+            let is_tie = |s: &Standing<'_>| s.outcome() == Some(Outcome::Tie);
             if ranked.iter().any(is_tie) {
                 ties += 1;
             } else if let Some(first) = ranked.first() {
@@ -216,7 +229,7 @@ fn of_many(groups: &[Comparable<'_>], clock: Clock) -> Vec<String> {
         }
         wins.sort_by_key(|(_, of)| std::cmp::Reverse(of.len()));
         let all = compared.len();
-        let superlative = match clock {
+        let superlative = match by.0 {
             Clock::Wall => "is fastest end to end",
             Clock::Cpu => "takes the least CPU time end to end",
         };

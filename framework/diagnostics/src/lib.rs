@@ -1,7 +1,9 @@
-//! Files that users wrote: how they are read, and what is complained of, with the place.
+//! Files that users wrote: how they are read, and what is complained of, with the place; and processes
+//! that did not answer.
 
 pub mod files;
 pub mod printable;
+pub mod process;
 pub mod units;
 
 use std::fmt;

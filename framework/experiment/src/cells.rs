@@ -11,6 +11,7 @@ use crate::record::Cell;
 use hexperiment_data::DatasetRequest;
 use hexperiment_diagnostics::printable;
 use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_scheme::registry::Program;
 use hexperiment_scheme::security::SecurityDemand;
 
 /// One cell, with all that its process needs.
@@ -18,6 +19,9 @@ use hexperiment_scheme::security::SecurityDemand;
 pub struct CellPlan {
     /// What records call it.
     pub cell: Cell,
+    /// The program that the scheme is, if it is one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<Program>,
     /// The scheme's options.
     pub scheme_options: Options,
     /// The task's options.
@@ -135,6 +139,7 @@ impl Experiment {
             security: run.security,
             threads: run.threads,
             seed: run.seed,
+            program: scheme.program.clone(),
             scheme_options: options["scheme"].clone(),
             task_options: options["task"].clone(),
             dataset,

@@ -29,6 +29,7 @@ pub use settings::Setting;
 use hexperiment_data::manifest::Manifest;
 use hexperiment_diagnostics::{Complaint, Complaints, files};
 use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_scheme::registry::Program;
 use sections::About;
 use settings::Place;
 
@@ -63,6 +64,8 @@ struct PluginChoice {
     name: String,
     label: String,
     options: Options,
+    /// Of a scheme that is a program of its own.
+    program: Option<Program>,
 }
 
 impl Experiment {
@@ -243,7 +246,15 @@ impl Experiment {
     /// The experiment as data, every default filled in, the manifests of its data sets with it:
     /// all that decides what a run computes, besides the files of data.
     pub fn resolved(&self) -> serde_json::Value {
-        let plugin = |p: &PluginChoice| serde_json::json!({ "use": p.name, "label": p.label, "options": p.options });
+        let plugin = |p: &PluginChoice| {
+            let mut data =
+                serde_json::json!({ "use": p.name, "label": p.label, "options": p.options });
+            // Not its folder: a run is the same wherever its files lie.
+            if let Some(program) = &p.program {
+                data["command"] = serde_json::json!(program.command);
+            }
+            data
+        };
         let manifests: BTreeMap<&str, _> = self
             .manifests
             .iter()

@@ -1,6 +1,7 @@
 //! The sections whose options a plugin declares: `[task]` and `[[scheme]]`.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
@@ -9,20 +10,30 @@ use super::parse::{Checker, describe, options};
 use super::{PluginChoice, sections};
 use hexperiment_diagnostics::{Complaint, printable};
 use hexperiment_scheme::options::{OptionSpec, OptionValue};
-use hexperiment_scheme::registry;
+use hexperiment_scheme::outside::is_scheme_name;
+use hexperiment_scheme::registry::{self, NoScheme, Program};
 
 /// Characters of a label: more would leave no room for the table that it stands in.
 const LONGEST_LABEL: usize = 100;
 
-/// The options of a plugin's section, once its name is known.
-fn plugin(
+/// What a section names: a plugin of the registry, or a program.
+struct Named {
+    name: String,
+    /// The place of the name.
+    at: usize,
+    /// The options of its own.
+    own: Vec<OptionSpec>,
+    program: Option<Program>,
+}
+
+/// The plugin that a section names by `use`.
+fn by_use(
     checker: &mut Checker<'_>,
     section: &str,
     table: &DeTable<'_>,
     offset: usize,
-    label: bool,
     manifest: impl Fn(&str) -> Result<Vec<OptionSpec>, registry::UnknownPlugin>,
-) -> Option<(PluginChoice, usize)> {
+) -> Option<Named> {
     let Some(name) = table.get("use") else {
         let help = Some(format!("write `use = \"…\"` in {section}"));
         checker.complain(offset, format!("{section} lacks `use`"), help);
@@ -38,8 +49,13 @@ fn plugin(
         );
         return None;
     };
-    let own = match manifest(name) {
-        Ok(own) => own,
+    match manifest(name) {
+        Ok(own) => Some(Named {
+            name: name.as_ref().to_owned(),
+            at,
+            own,
+            program: None,
+        }),
         Err(unknown) => {
             let (message, help) = if let Some(feature) = unknown.feature {
                 (
@@ -61,10 +77,110 @@ fn plugin(
                 )
             };
             checker.complain(at, message, Some(help));
+            None
+        }
+    }
+}
+
+/// How a command is written.
+const COMMAND: &str = "write it as `command = [\"./my-scheme\", \"--flag\"]`: the executable, then its \
+                       arguments";
+
+/// The program that a table names by `command`, if it does so in the right form; without a name if that
+/// has another one.
+pub(crate) fn program_of(table: &DeTable<'_>, file: &Path) -> Option<Program> {
+    let text = |value: &DeValue<'_>| match value {
+        DeValue::String(text) => Some(text.as_ref().to_owned()),
+        _ => None,
+    };
+    let DeValue::Array(words) = table.get("command")?.get_ref() else {
+        return None;
+    };
+    let words = words.iter().map(|word| text(word.get_ref()));
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    Some(Program {
+        command: words.collect::<Option<_>>()?,
+        // The process of a cell has it, too, and may be elsewhere.
+        folder: folder.canonicalize().unwrap_or_else(|_| folder.to_owned()),
+        name: table.get("name").and_then(|name| text(name.get_ref())),
+    })
+}
+
+/// The program that a scheme's section names by `command`: it is started, to learn what it is.
+fn by_command(checker: &mut Checker<'_>, section: &str, table: &DeTable<'_>) -> Option<Named> {
+    let command = table.get("command")?;
+    let at = command.span().start;
+    if let Some(other) = table.get("use") {
+        let message = format!("{section}: found `use` and `command`, expected one of them");
+        let help = "`use` names a scheme that is known, `command` a program that is one";
+        checker.complain(other.span().start, message, Some(help.into()));
+        return None;
+    }
+    let Some(program) = program_of(table, checker.file) else {
+        let found = describe(command.get_ref());
+        let message = format!("`command` in {section}: found {found}, expected a list of strings");
+        checker.complain(at, message, Some(COMMAND.into()));
+        return None;
+    };
+    if let Some(name) = table.get("name") {
+        let fits = |name: &String| is_scheme_name(name);
+        if !program.name.as_ref().is_some_and(fits) {
+            let message = format!(
+                "`name` in {section}: found {}, expected lower-case letters, digits and hyphens, at \
+                 most 64",
+                describe(name.get_ref())
+            );
+            let help = "leave it out for the name that the program has";
+            checker.complain(name.span().start, message, Some(help.into()));
             return None;
         }
-    };
-    let shared = sections::plugin(label);
+    }
+    match registry::program(&program) {
+        Ok(scheme) => {
+            let manifest = scheme.manifest();
+            Some(Named {
+                name: manifest.name.to_owned(),
+                at,
+                own: manifest.options,
+                program: Some(program),
+            })
+        }
+        Err(NoScheme { problem, help }) => {
+            let command = OptionValue::List(
+                program
+                    .command
+                    .iter()
+                    .cloned()
+                    .map(OptionValue::Text)
+                    .collect(),
+            );
+            let message = format!("`command = {}` in {section}: {problem}", command.brief());
+            checker.complain(at, message, Some(help));
+            None
+        }
+    }
+}
+
+/// The options of a plugin's section, once it is known what it names.
+fn plugin(
+    checker: &mut Checker<'_>,
+    section: &str,
+    table: &DeTable<'_>,
+    offset: usize,
+    named: Named,
+    shared: &[OptionSpec],
+) -> (PluginChoice, usize) {
+    let Named {
+        name,
+        at,
+        own,
+        program,
+    } = named;
     let specs: Vec<OptionSpec> = shared.iter().chain(&own).cloned().collect();
     let mut given = checker.section(section, table, offset, &specs);
     let label = match given.remove("label") {
@@ -81,17 +197,18 @@ fn plugin(
             }
             label
         }
-        _ => name.as_ref().to_owned(),
+        _ => name.clone(),
     };
-    given.remove("use");
-    Some((
-        PluginChoice {
-            name: name.as_ref().to_owned(),
-            label,
-            options: options(&own, &given),
-        },
-        at,
-    ))
+    for key in ["use", "command", "name"] {
+        given.remove(key);
+    }
+    let choice = PluginChoice {
+        name,
+        label,
+        options: options(&own, &given),
+        program,
+    };
+    (choice, at)
 }
 
 pub(super) fn check_task(checker: &mut Checker<'_>, root: &DeTable<'_>) -> Option<PluginChoice> {
@@ -105,7 +222,9 @@ pub(super) fn check_task(checker: &mut Checker<'_>, root: &DeTable<'_>) -> Optio
     }
     let (table, offset) = checker.table(root, "task")?;
     let find = |name: &str| hexperiment_task::registry::task(name).map(|t| t.manifest().options);
-    plugin(checker, "[task]", table, offset, false, find).map(|(choice, _)| choice)
+    let named = by_use(checker, "[task]", table, offset, find)?;
+    let shared = sections::plugin(false);
+    Some(plugin(checker, "[task]", table, offset, named, &shared).0)
 }
 
 pub(super) fn check_schemes(checker: &mut Checker<'_>, root: &DeTable<'_>) -> Vec<PluginChoice> {
@@ -157,10 +276,17 @@ pub(super) fn check_schemes(checker: &mut Checker<'_>, root: &DeTable<'_>) -> Ve
                 continue;
             };
             let find = |name: &str| registry::scheme(name).map(|s| s.manifest().options);
-            let Some((choice, at)) = plugin(checker, "[[scheme]]", table, offset, true, find)
-            else {
+            let section = "[[scheme]]";
+            let (named, shared) = if table.contains_key("command") {
+                (by_command(checker, section, table), sections::program())
+            } else {
+                let named = by_use(checker, section, table, offset, find);
+                (named, sections::plugin(true))
+            };
+            let Some(named) = named else {
                 continue;
             };
+            let (choice, at) = plugin(checker, section, table, offset, named, &shared);
             if !labels.insert(choice.label.clone()) {
                 let label = printable::cut(&choice.label, LONGEST_LABEL);
                 let message = format!("two schemes are labelled \"{label}\"");

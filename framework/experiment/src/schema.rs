@@ -38,6 +38,14 @@ pub fn json_schema() -> Value {
             "properties": { "use": { "const": l.name() } },
         })
     }));
+    // The options of a program are its own.
+    let mut program = object(
+        &sections::program(),
+        "A scheme that is a program of its own.",
+    );
+    program["additionalProperties"] = json!(true);
+    program["not"] = json!({ "required": ["use"] });
+    schemes.push(program);
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Hexperiment experiment",

@@ -60,11 +60,34 @@ pub fn plugin(label: bool) -> Vec<OptionSpec> {
         .required(),
     ];
     if label {
-        specs.push(OptionSpec::new(
-            "label",
-            OptionKind::Text,
-            "What tables call this row; the name if left out.",
-        ));
+        specs.push(own_label());
     }
     specs
+}
+
+/// The keys of a `[[scheme]]` that is a program of its own, which are not the program's.
+pub fn program() -> Vec<OptionSpec> {
+    vec![
+        OptionSpec::new(
+            "command",
+            OptionKind::TextList,
+            "The executable and its arguments; it is started in the folder of this file, as client and as \
+             server.",
+        )
+        .required(),
+        OptionSpec::new(
+            "name",
+            OptionKind::Text,
+            "What the scheme is called; as the program calls itself if left out.",
+        ),
+        own_label(),
+    ]
+}
+
+fn own_label() -> OptionSpec {
+    OptionSpec::new(
+        "label",
+        OptionKind::Text,
+        "What tables call this row; the name if left out.",
+    )
 }

@@ -27,7 +27,6 @@ pub mod abi;
 pub mod guest;
 mod host;
 mod text;
-mod wire;
 
 pub use host::announced::{announcement, register_announced};
 pub use host::load::{

@@ -10,7 +10,6 @@ use hexperiment_experiment::record::{Repetition, Setup};
 use hexperiment_program::Program;
 use hexperiment_program::lower::Lowered;
 use hexperiment_scheme::memory;
-use hexperiment_scheme::registry;
 use hexperiment_scheme::security::Protection;
 use hexperiment_scheme::{
     Circuit, CompileRequest, Decryptor, Encryptor, KeySizes, Parameters, SchemeError,
@@ -20,9 +19,9 @@ use hexperiment_task::ledger::Time;
 use hexperiment_task::session::{Session, SessionError};
 use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError};
 
-use crate::child;
 use crate::protocol::{FromCell, ToCell};
 use crate::server_process::ServerProcess;
+use crate::{child, plugins};
 
 /// Why a cell cannot go on: refused by the scheme, failed, or its server has died.
 #[derive(Debug)]
@@ -36,6 +35,7 @@ impl From<SchemeError> for Stop {
     fn from(error: SchemeError) -> Self {
         match error {
             SchemeError::Refused(refusal) => Self::Refused(refusal.to_string()),
+            error @ SchemeError::Broken { .. } => Self::Crashed(error.to_string()),
             error => Self::Failed(error.to_string()),
         }
     }
@@ -90,7 +90,7 @@ pub(crate) fn compile(
     data: &Dataset,
     memory_limit: Option<u64>,
 ) -> Result<Compiled, Stop> {
-    let scheme = registry::scheme(&plan.cell.scheme).map_err(failed)?;
+    let scheme = plugins::scheme(plan).map_err(failed)?;
     let prepared = prepare(plan, data)?;
     // What compiling allocates is part of what a circuit states.
     let left = memory::left().or(memory_limit);

@@ -10,6 +10,7 @@ mod explain;
 mod folder;
 mod input;
 mod latest;
+mod launch;
 mod list;
 mod out;
 mod overview;
@@ -23,6 +24,7 @@ mod serve;
 mod server;
 mod server_process;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -99,6 +101,16 @@ enum Verb {
     /// Evaluates for a client on standard input and output, by the protocol of `docs/wire.md`.
     #[command(hide = true)]
     Server,
+    /// Becomes a scheme's program, which ends with the process that started it.
+    #[command(hide = true)]
+    Launch {
+        /// What it may allocate, in bytes.
+        #[arg(long)]
+        memory: Option<u64>,
+        /// The executable and its arguments.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
     /// Loads a shared library for a parent process.
     #[command(hide = true)]
     Probe {
@@ -135,12 +147,13 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let plugins = match arguments.verb {
         Verb::Cell | Verb::Server => plugins::load().map_err(|e| e.to_string()),
-        Verb::Probe { .. } => Ok(()),
+        Verb::Probe { .. } | Verb::Launch { .. } => Ok(()),
         _ => plugins::register(arguments.plugins),
     };
     if let Err(problem) = plugins {
         return bad_input(problem);
     }
+    plugins::start_programs(matches!(arguments.verb, Verb::Cell | Verb::Server));
     out::checked(match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Overview(arguments) => overview::overview(&arguments),
@@ -175,6 +188,7 @@ pub fn main() -> ExitCode {
         }
         Verb::Cell => serve::serve(),
         Verb::Server => server::serve(),
+        Verb::Launch { memory, words } => launch::launch(memory, &words),
         Verb::Probe { library } => probe::answer(&library),
     })
 }

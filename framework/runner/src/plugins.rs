@@ -1,12 +1,16 @@
 //! The built-in plugins: one line each. Naming a crate links it; linking registers it. Each scheme is
 //! a cargo feature, so that a program may be built without it, and without what its licence asks.
-//! And those out of tree, from shared libraries.
+//! And those out of tree, from shared libraries and programs.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::OnceLock;
 
+use hexperiment_experiment::CellPlan;
 use hexperiment_plugin_abi::{self as plugin_abi, LoadError};
+use hexperiment_plugin_program::{self as plugin_program, Launcher};
+use hexperiment_scheme::{Scheme, registry};
 
 use crate::probe;
 use task_anomaly_detection as _;
@@ -132,13 +136,61 @@ pub(crate) fn environment(scheme: &str) -> (&'static str, OsString) {
     (plugin_abi::ENVIRONMENT, told.unwrap_or_default())
 }
 
+/// Bytes that a program may allocate to say what it is.
+const LOOKING: u64 = 2 << 30;
+
+/// Lets schemes be programs of their own. The process of a cell uses them, within its own limits; any
+/// other one only asks what they are.
+pub(crate) fn start_programs(in_cell: bool) {
+    let find = if in_cell {
+        plugin_program::find
+    } else {
+        plugin_program::look
+    };
+    registry::find_programs_by(find);
+    // Without the path of this program, others are started by nobody but this process.
+    if let Ok(program) = std::env::current_exe() {
+        let limit = (!in_cell).then(|| format!("--memory={LOOKING}"));
+        let words = std::iter::once("launch".to_owned()).chain(limit);
+        plugin_program::launch_by(Launcher {
+            program,
+            arguments: words.chain(["--".to_owned()]).map(OsString::from).collect(),
+        });
+    }
+}
+
+/// How the server of a cell is started, and what it calls the scheme: this program, or the scheme's own.
+pub(crate) fn server(plan: &CellPlan) -> Result<(Command, String), String> {
+    if let Some(program) = &plan.program {
+        return plugin_program::server(program).map_err(|e| e.to_string());
+    }
+    let mut command = Command::new(std::env::current_exe().map_err(|e| e.to_string())?);
+    command.arg("server");
+    Ok((command, plan.cell.scheme.clone()))
+}
+
+/// The scheme of a cell.
+pub(crate) fn scheme(plan: &CellPlan) -> Result<&'static dyn Scheme, String> {
+    let name = &plan.cell.scheme;
+    let Some(program) = &plan.program else {
+        return registry::scheme(name).map_err(|e| e.to_string());
+    };
+    let scheme = registry::program(program).map_err(|e| e.to_string())?;
+    let found = scheme.manifest().name;
+    if found != name {
+        return Err(format!(
+            "the program calls itself `{found}`, and called itself `{name}` when the run began"
+        ));
+    }
+    Ok(scheme)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
     use hexperiment_data::manifest;
     use hexperiment_data::registry as data_registry;
-    use hexperiment_scheme::registry;
 
     use super::*;
 

@@ -15,6 +15,7 @@ use hexperiment_wire::{Client, Limits, Order, WireError};
 
 use crate::cell::{Stop, failed};
 use crate::child::{self, Kept};
+use crate::plugins;
 use crate::protocol::FromCell;
 
 /// How long a server that has closed its streams may take to end.
@@ -42,15 +43,16 @@ impl ServerProcess {
         keys: impl FnOnce() -> Result<(T, EvaluationKeys), Stop>,
     ) -> Result<(Self, Server, KeyTimes, T), Stop> {
         let program = serde_json::to_vec(lowered.program()).map_err(failed)?;
+        let (command, scheme) = plugins::server(plan).map_err(failed)?;
         let order = Order {
-            scheme: plan.cell.scheme.clone(),
+            scheme,
             options: plan.scheme_options.clone(),
             security: plan.security,
             threads: plan.threads as u64,
             program,
         };
-        let (mut process, reader, writer) =
-            Self::spawn().map_err(|e| failed(format!("the server cannot be started: {e}")))?;
+        let (mut process, reader, writer) = Self::spawn(command)
+            .map_err(|e| failed(format!("the server cannot be started: {e}")))?;
         let software = concat!("hexperiment ", env!("CARGO_PKG_VERSION"));
         let agreed = Client::greet(reader, writer, Limits::default(), software)
             .and_then(|client| client.compile(&order, circuit));
@@ -61,11 +63,12 @@ impl ServerProcess {
         Ok((process, server, times, kept))
     }
 
-    /// Starts this program as a server. It gets this process's limit of memory, and the shared
-    /// library that its environment names.
-    fn spawn() -> std::io::Result<(Self, Watched<ChildStdout>, Watched<ChildStdin>)> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg("server")
+    /// Starts a server. It gets this process's limit of memory, and the shared library that its
+    /// environment names.
+    fn spawn(
+        mut command: Command,
+    ) -> std::io::Result<(Self, Watched<ChildStdout>, Watched<ChildStdin>)> {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -18,9 +18,11 @@
 
 pub mod clock;
 mod costs;
+pub mod elsewhere;
 mod keys;
 pub mod memory;
 pub mod options;
+pub mod outside;
 pub mod registry;
 pub mod security;
 
@@ -76,6 +78,16 @@ pub enum SchemeError {
         /// What was asked of it.
         operation: String,
         /// What it said.
+        message: String,
+    },
+    /// The process of a scheme that is a program of its own has ended, or breaks the protocol.
+    #[error("{scheme}: {operation}: {message}")]
+    Broken {
+        /// The scheme's name.
+        scheme: &'static str,
+        /// What was asked of it.
+        operation: String,
+        /// How it ended, or what it said.
         message: String,
     },
     /// Bytes or an object that do not belong to this circuit.
@@ -323,6 +335,12 @@ pub trait CiphertextData: Any + Send + Sync {
     /// How many ciphertexts of the scheme it holds.
     fn count(&self) -> usize;
 
+    /// The same where it is known: not of bytes of the other party that only a program of its own can
+    /// read.
+    fn counted(&self) -> Option<usize> {
+        Some(self.count())
+    }
+
     /// For the plugin's own downcast.
     fn as_any(&self) -> &dyn Any;
 }
@@ -351,6 +369,11 @@ impl Ciphertexts {
     /// How many ciphertexts of the scheme it holds.
     pub fn count(&self) -> usize {
         self.0.count()
+    }
+
+    /// The same, where it is known.
+    pub fn counted(&self) -> Option<usize> {
+        self.0.counted()
     }
 
     /// The plugin's own type; a ciphertext of another scheme is an error.

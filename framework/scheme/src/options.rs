@@ -17,7 +17,7 @@ pub use kind::{OptionKind, OptionValue};
 
 /// Keys of `[[scheme]]` and `[task]` that experiments use themselves: no option of a plugin is
 /// called so.
-pub const RESERVED: [&str; 2] = ["use", "label"];
+pub const RESERVED: [&str; 4] = ["use", "label", "command", "name"];
 
 /// An enum whose variants are the choices that an option offers: what a manifest declares is what
 /// the plugin reads. The derives of `strum` (`EnumString`, `IntoStaticStr`, `VariantNames`) make one

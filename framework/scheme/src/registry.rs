@@ -3,7 +3,10 @@
 //! What is linked in is known from the start; a scheme loaded at run time joins by
 //! [`register_scheme`].
 
-use std::sync::{PoisonError, RwLock};
+use std::path::PathBuf;
+use std::sync::{OnceLock, PoisonError, RwLock};
+
+use serde::{Deserialize, Serialize};
 
 use crate::Scheme;
 use hexperiment_diagnostics::suggest;
@@ -152,4 +155,53 @@ pub fn scheme(name: &str) -> Result<&'static dyn Scheme, UnknownPlugin> {
                 None => unknown("scheme", name, &names()),
             }
         })
+}
+
+/// A scheme that is a program of its own, as an experiment names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// The executable and its arguments.
+    pub command: Vec<String>,
+    /// The folder that it is started in, from which relative paths are taken.
+    pub folder: PathBuf,
+    /// What the scheme is called; as the program calls itself if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// Why a program is no scheme that can be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}; {help}")]
+pub struct NoScheme {
+    /// What was found, and what was expected.
+    pub problem: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+/// Finds the scheme of a program; a command that was found before is the same scheme.
+pub type Find = fn(&Program) -> Result<&'static dyn Scheme, NoScheme>;
+
+/// Who finds schemes that are programs.
+static FIND: OnceLock<Find> = OnceLock::new();
+
+/// Lets schemes be programs from now on, that are found so. The first call counts.
+pub fn find_programs_by(find: Find) {
+    let _ = FIND.set(find);
+}
+
+/// The scheme of a program, which may be started for it, and joins by its name.
+///
+/// # Errors
+///
+/// It cannot be started, is no scheme, or its name is taken by another one.
+pub fn program(program: &Program) -> Result<&'static dyn Scheme, NoScheme> {
+    match FIND.get() {
+        Some(find) => find(program),
+        None => Err(NoScheme {
+            problem: "this process starts no programs".into(),
+            help: "name a scheme by `use`".into(),
+        }),
+    }
 }

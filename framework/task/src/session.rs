@@ -218,7 +218,9 @@ impl<'a> Session<'a> {
         let read = self.circuit.load(&downloaded.bytes)?;
         self.report.transfer += watch.elapsed();
         self.report.transfer += downloaded.transfer;
-        same_count(downloaded.ciphertexts, read.count() as u64)?;
+        if let Some(count) = read.counted() {
+            same_count(downloaded.ciphertexts, count as u64)?;
+        }
         let traffic = &mut self.report.traffic;
         traffic.download_bytes += downloaded.bytes.len() as u64;
         traffic.download_ciphertexts += downloaded.ciphertexts;

@@ -6,12 +6,12 @@ use std::io::{Read, Write};
 use hexperiment_program::OutputId;
 use hexperiment_scheme::{CircuitDigest, EvaluationKeys};
 
-use crate::VERSION;
-use crate::error::{WireError, shown};
+use crate::ask::{answer, ask, greet, send, unexpected};
+use crate::error::WireError;
 use crate::head::{Handle, Head, Measured, hex, role_name, same_circuit};
 use crate::limits::Limits;
 use crate::link::Link;
-use crate::server::{Compiled, Order, REASON, Results, Stored};
+use crate::server::{Compiled, Order, Results, Stored};
 
 /// A client that has greeted the server: it may ask to compile.
 #[derive(Debug)]
@@ -44,49 +44,8 @@ impl<Stage, R: Read, W: Write> Client<Stage, R, W> {
         body: &[u8],
         expected: &'static [&'static str],
     ) -> Result<(Head, Vec<u8>), WireError> {
-        self.link.step(|link| {
-            send(link, head, body)?;
-            answer(link, expected)
-        })
+        ask(&mut self.link, head, body, expected)
     }
-}
-
-/// Sends a frame. A server that has stopped listening may have said why.
-fn send<R: Read, W: Write>(
-    link: &mut Link<R, W>,
-    head: &Head,
-    body: &[u8],
-) -> Result<(), WireError> {
-    let sent = link.send(head, body);
-    if let Err(WireError::Io { .. }) = sent
-        && let Err(said @ (WireError::Refused(_) | WireError::Failed(_))) = answer(link, LAST)
-    {
-        return Err(said);
-    }
-    sent
-}
-
-/// The frames that a server may end with at any time.
-const LAST: &[&str] = &["refused", "failed"];
-
-/// Reads an answer; that the server stops is an error.
-fn answer<R: Read, W: Write>(
-    link: &mut Link<R, W>,
-    expected: &'static [&'static str],
-) -> Result<(Head, Vec<u8>), WireError> {
-    match link.receive(expected)? {
-        (Head::Refused { reason }, _) => Err(WireError::Refused(shown(&reason, REASON))),
-        (Head::Failed { reason }, _) => Err(WireError::Failed(shown(&reason, REASON))),
-        frame => Ok(frame),
-    }
-}
-
-/// A frame that the link let pass, and that this place does not know.
-fn unexpected<T>(head: &Head, expected: &'static [&'static str]) -> Result<T, WireError> {
-    Err(WireError::OutOfOrder {
-        found: head.name(),
-        expected,
-    })
 }
 
 impl<R: Read, W: Write> Client<Greeted, R, W> {
@@ -96,23 +55,12 @@ impl<R: Read, W: Write> Client<Greeted, R, W> {
     ///
     /// The server speaks another version, or does not speak the protocol.
     pub fn greet(reader: R, writer: W, limits: Limits, software: &str) -> Result<Self, WireError> {
-        const EXPECTED: &[&str] = &["hello", "refused", "failed"];
-        let mut client = Self {
-            link: Link::new(reader, writer, limits),
+        let mut link = Link::new(reader, writer, limits);
+        greet(&mut link, software)?;
+        Ok(Self {
+            link,
             stage: Greeted(()),
-        };
-        let hello = Head::Hello {
-            version: VERSION,
-            software: software.to_owned(),
-        };
-        match client.ask(&hello, &[], EXPECTED)?.0 {
-            Head::Hello { version, .. } if version == VERSION => Ok(client),
-            Head::Hello { version, .. } => Err(WireError::Version {
-                found: version,
-                expected: VERSION,
-            }),
-            other => unexpected(&other, EXPECTED),
-        }
+        })
     }
 
     /// Lets the server compile, and holds its circuit against ours.
@@ -150,7 +98,7 @@ impl<R: Read, W: Write> Client<Greeted, R, W> {
                 };
                 Ok((client, compiled))
             }
-            other => unexpected(&other, EXPECTED),
+            other => Err(unexpected(&other, EXPECTED)),
         }
     }
 }
@@ -198,7 +146,7 @@ impl<R: Read, W: Write> Client<Agreed, R, W> {
                 };
                 Ok((client, measured))
             }
-            other => unexpected(&other, EXPECTED),
+            other => Err(unexpected(&other, EXPECTED)),
         }
     }
 }
@@ -223,7 +171,7 @@ impl<R: Read, W: Write> Client<Ready, R, W> {
                     measured,
                 },
             )),
-            other => unexpected(&other, EXPECTED),
+            other => Err(unexpected(&other, EXPECTED)),
         }
     }
 
@@ -248,7 +196,7 @@ impl<R: Read, W: Write> Client<Ready, R, W> {
         };
         match self.ask(&head, &[], EXPECTED)?.0 {
             Head::Evaluated { measured } => Ok((results, measured)),
-            other => unexpected(&other, EXPECTED),
+            other => Err(unexpected(&other, EXPECTED)),
         }
     }
 
@@ -272,7 +220,7 @@ impl<R: Read, W: Write> Client<Ready, R, W> {
                 ciphertexts,
                 measured,
             }),
-            (other, _) => unexpected(&other, EXPECTED),
+            (other, _) => Err(unexpected(&other, EXPECTED)),
         }
     }
 
@@ -290,7 +238,7 @@ impl<R: Read, W: Write> Client<Ready, R, W> {
         let handles = handles.to_vec();
         match self.ask(&Head::Discard { handles }, &[], EXPECTED)?.0 {
             Head::Discarded {} => Ok(()),
-            other => unexpected(&other, EXPECTED),
+            other => Err(unexpected(&other, EXPECTED)),
         }
     }
 
@@ -306,7 +254,7 @@ impl<R: Read, W: Write> Client<Ready, R, W> {
                 self.link.finish()?;
                 Ok(measured)
             }
-            other => unexpected(&other, EXPECTED),
+            other => Err(unexpected(&other, EXPECTED)),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! What can go wrong between two parties.
 
+/// Characters of a reason, at most.
+pub(crate) const REASON: usize = 4000;
+
 /// Why a conversation cannot go on. Texts from the other party are cut short and put on one
 /// line.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +104,12 @@ pub enum WireError {
         expected: String,
         /// The library of the other party, if it says which.
         library: String,
+    },
+    /// What should be a digest is none.
+    #[error("found circuit `{found}`, expected 64 hexadecimal digits in lower case")]
+    Digest {
+        /// What came.
+        found: String,
     },
     /// A kind of key that nobody has.
     #[error("found a key of role {found}, expected {}", one_of(expected))]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use hexperiment_program::OutputId;
+use hexperiment_program::{InputId, OutputId};
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_scheme::{CircuitDigest, KeyRole};
@@ -123,9 +123,75 @@ pub enum Head {
     },
     /// From the server: they are forgotten.
     Discarded {},
-    /// From the client: it needs nothing more.
+    /// To a program that is the client: say what you are.
+    Describe {},
+    /// From it: its manifest, whose JSON is the body.
+    Described {
+        /// What it took.
+        measured: Measured,
+    },
+    /// To a program that is the client: which operations have you?
+    Capabilities {
+        /// The scheme's options, defaults filled in.
+        options: Options,
+    },
+    /// From it: its capabilities, whose JSON is the body.
+    Capable {
+        /// What it took.
+        measured: Measured,
+    },
+    /// From a program that is the client: it has compiled, and chosen the parameters whose JSON is the
+    /// body.
+    Parameters {
+        /// The circuit's digest: 64 hexadecimal digits in lower case.
+        circuit: String,
+        /// The library that encrypts and decrypts, with its version.
+        library: String,
+        /// Whether it answers `simulate`.
+        simulates: bool,
+        /// What compiling took.
+        measured: Measured,
+    },
+    /// To a program that is the client: make fresh keys.
+    GenerateKeys {},
+    /// From it, after its last frame `key`.
+    Generated {
+        /// What making them took.
+        measured: Measured,
+    },
+    /// To a program that is the client: encrypt the table in the body.
+    Encrypt {
+        /// The input that it is, by its place in the program, from 0.
+        input: InputId,
+    },
+    /// From it: these ciphertexts, their bytes the body.
+    Encrypted {
+        /// The number of the scheme's ciphertexts.
+        ciphertexts: u64,
+        /// What encrypting and writing them took.
+        measured: Measured,
+    },
+    /// To a program that is the client: decrypt the ciphertexts in the body.
+    Decrypt {
+        /// The output that they are, by its place in the program, from 0.
+        output: OutputId,
+    },
+    /// From it: this table, the body.
+    Decrypted {
+        /// What reading and decrypting took.
+        measured: Measured,
+    },
+    /// To a program that is the client: repeat its arithmetic in the clear, on the tables of all inputs in
+    /// the body.
+    Simulate {},
+    /// From it: the tables of all outputs, the body.
+    Simulated {
+        /// What it took.
+        measured: Measured,
+    },
+    /// From the asking side: it needs nothing more.
     Bye {},
-    /// From the server: its last frame after `bye`.
+    /// From the answering side: its last frame after `bye`.
     Ended {
         /// The times of the whole process, and its peak memory.
         measured: Measured,
@@ -160,6 +226,19 @@ impl Head {
             Self::Results { .. } => "results",
             Self::Discard { .. } => "discard",
             Self::Discarded {} => "discarded",
+            Self::Describe {} => "describe",
+            Self::Described { .. } => "described",
+            Self::Capabilities { .. } => "capabilities",
+            Self::Capable { .. } => "capable",
+            Self::Parameters { .. } => "parameters",
+            Self::GenerateKeys {} => "generate-keys",
+            Self::Generated { .. } => "generated",
+            Self::Encrypt { .. } => "encrypt",
+            Self::Encrypted { .. } => "encrypted",
+            Self::Decrypt { .. } => "decrypt",
+            Self::Decrypted { .. } => "decrypted",
+            Self::Simulate {} => "simulate",
+            Self::Simulated { .. } => "simulated",
             Self::Bye {} => "bye",
             Self::Ended { .. } => "ended",
             Self::Refused { .. } => "refused",
@@ -172,9 +251,17 @@ impl Head {
         match self {
             Self::Compile { .. } => ("bytes of a program", limits.program_bytes),
             Self::Key { .. } => ("bytes of a key", limits.keys_bytes),
-            Self::Ciphertexts { .. } | Self::Results { .. } => {
-                ("bytes of ciphertexts", limits.ciphertexts_bytes)
+            Self::Ciphertexts { .. }
+            | Self::Results { .. }
+            | Self::Encrypted { .. }
+            | Self::Decrypt { .. } => ("bytes of ciphertexts", limits.ciphertexts_bytes),
+            Self::Described { .. } | Self::Capable { .. } | Self::Parameters { .. } => {
+                ("bytes of a text", limits.text_bytes)
             }
+            Self::Encrypt { .. }
+            | Self::Decrypted { .. }
+            | Self::Simulate {}
+            | Self::Simulated { .. } => ("bytes of tables", limits.tables_bytes),
             _ => ("bytes of the body of a frame that has none", 0),
         }
     }
@@ -220,6 +307,23 @@ pub(crate) fn hex(circuit: CircuitDigest) -> String {
         let _ = write!(digits, "{byte:02x}");
     }
     digits
+}
+
+/// The digest of these digits.
+pub(crate) fn digest_named(digits: &str) -> Result<CircuitDigest, WireError> {
+    let wrong = || WireError::Digest {
+        found: shown(digits, 64),
+    };
+    let is_digit = |b: &u8| b.is_ascii_digit() || (b'a'..=b'f').contains(b);
+    if digits.len() != 64 || !digits.as_bytes().iter().all(is_digit) {
+        return Err(wrong());
+    }
+    let mut bytes = [0; 32];
+    for (byte, two) in bytes.iter_mut().zip(digits.as_bytes().chunks(2)) {
+        let two = std::str::from_utf8(two).map_err(|_| wrong())?;
+        *byte = u8::from_str_radix(two, 16).map_err(|_| wrong())?;
+    }
+    Ok(CircuitDigest::from_bytes(bytes))
 }
 
 /// Holds the other party's digest against ours.

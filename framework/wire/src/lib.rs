@@ -12,13 +12,20 @@
 //! [`Limits`] before anything is allocated, and memory grows with what has arrived, not with what
 //! was announced.
 //!
+//! A scheme may be a program of its own, which is the client, too. [`Host`] is the framework's side
+//! then, which asks, and [`serve_host`] with a [`ClientService`] the program's.
+//!
 //! Non-goals: time limits, which are those of whoever owns the streams, and secrecy of the streams.
 
+mod ask;
 mod client;
 mod error;
 mod head;
+mod host;
+mod keys;
 mod limits;
 mod link;
+mod program;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -26,8 +33,10 @@ mod tests;
 pub use client::{Agreed, Client, Greeted, Ready};
 pub use error::WireError;
 pub use head::{Handle, Head, Measured};
+pub use host::{Bound, HasCircuit, Host, Introduced, Keyed};
 pub use limits::Limits;
 pub use link::{MAGIC, PRELUDE_BYTES};
+pub use program::{Chosen, ClientService, Told, serve_host};
 pub use server::{Compiled, Ending, Order, Results, Service, Stop, Stored, serve};
 
 /// The version of the protocol. Another one is refused by both sides.

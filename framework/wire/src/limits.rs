@@ -14,6 +14,10 @@ pub struct Limits {
     pub key_parts: u64,
     /// Bytes of the ciphertexts of one input or output.
     pub ciphertexts_bytes: u64,
+    /// Bytes of a manifest, of capabilities and of parameters.
+    pub text_bytes: u64,
+    /// Bytes of the tables in one frame.
+    pub tables_bytes: u64,
     /// Inputs and outputs that the server holds at one time.
     pub handles: u64,
 }
@@ -26,6 +30,8 @@ impl Default for Limits {
             keys_bytes: 64 << 30,
             key_parts: 1 << 16,
             ciphertexts_bytes: 16 << 30,
+            text_bytes: 16 << 20,
+            tables_bytes: 4 << 30,
             handles: 1 << 16,
         }
     }

@@ -6,11 +6,13 @@ use std::io::{Read, Write};
 use hexperiment_program::OutputId;
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::security::SecurityDemand;
-use hexperiment_scheme::{CircuitDigest, EvaluationKeys, KeyPart};
+use hexperiment_scheme::{CircuitDigest, EvaluationKeys};
 
 use crate::VERSION;
-use crate::error::{WireError, shown};
-use crate::head::{Handle, Head, Measured, hex, role_named, same_circuit};
+use crate::ask::unexpected;
+use crate::error::{REASON, WireError, shown};
+use crate::head::{Handle, Head, Measured, hex, same_circuit};
+use crate::keys::key_parts;
 use crate::limits::Limits;
 use crate::link::{Link, at_most, exactly};
 
@@ -126,7 +128,7 @@ pub trait Service {
 }
 
 /// Why a conversation is cut short: by the service, or by the other party.
-enum Cut {
+pub(crate) enum Cut {
     Stop(Stop),
     Wire(WireError),
 }
@@ -158,7 +160,16 @@ pub fn serve<R: Read, W: Write>(
     service: &mut impl Service,
 ) -> Result<Ending, WireError> {
     let mut link = Link::new(reader, writer, limits);
-    match converse(&mut link, software, service) {
+    let end = converse(&mut link, software, service);
+    ended(link, end)
+}
+
+/// Tells the other side how a conversation ended, where it still listens.
+pub(crate) fn ended<R: Read, W: Write>(
+    mut link: Link<R, W>,
+    end: Result<(), Cut>,
+) -> Result<Ending, WireError> {
+    match end {
         Ok(()) => {
             link.finish()?;
             Ok(Ending::Bye)
@@ -186,9 +197,6 @@ pub fn serve<R: Read, W: Write>(
     }
 }
 
-/// Characters of a reason, at most.
-pub(crate) const REASON: usize = 4000;
-
 fn converse<R: Read, W: Write>(
     link: &mut Link<R, W>,
     software: &str,
@@ -212,7 +220,11 @@ fn converse<R: Read, W: Write>(
     answer(link, service)
 }
 
-fn greet<R: Read, W: Write>(link: &mut Link<R, W>, software: &str) -> Result<(), WireError> {
+/// Answers a greeting.
+pub(crate) fn greet<R: Read, W: Write>(
+    link: &mut Link<R, W>,
+    software: &str,
+) -> Result<(), WireError> {
     let (head, _) = link.receive(&["hello"])?;
     let hello = Head::Hello {
         version: VERSION,
@@ -266,20 +278,7 @@ fn keys<R: Read, W: Write>(
         return Err(unexpected(&head, EXPECTED));
     };
     same_circuit(&circuit, ours, "the client's")?;
-    at_most("parts of the keys", count, link.limits().key_parts)?;
-    at_most("bytes of all keys", bytes, link.limits().keys_bytes)?;
-    let (mut parts, mut left) = (Vec::new(), bytes);
-    for _ in 0..count {
-        let (head, length) = link.receive_head(PART)?;
-        let Head::Key { role } = head else {
-            return Err(unexpected(&head, PART));
-        };
-        let role = role_named(&role)?;
-        at_most("bytes of a key, of those announced", length, left)?;
-        parts.push(KeyPart::new(role, link.receive_body(length)?));
-        left -= length;
-    }
-    exactly("bytes of all keys", bytes - left, bytes)?;
+    let parts = key_parts(link, count, bytes, PART)?;
     Ok(EvaluationKeys::new(ours, parts))
 }
 
@@ -375,13 +374,5 @@ fn held(taken: &BTreeSet<Handle>, handles: &[Handle]) -> Result<(), WireError> {
             taken: false,
         }),
         None => Ok(()),
-    }
-}
-
-/// A frame that the link let pass, and that this place does not know.
-fn unexpected(head: &Head, expected: &'static [&'static str]) -> WireError {
-    WireError::OutOfOrder {
-        found: head.name(),
-        expected,
     }
 }

@@ -3,6 +3,7 @@
 
 mod document;
 mod mutations;
+mod program;
 mod violations;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ const LIMITS: Limits = Limits {
     keys_bytes: 4096,
     key_parts: 8,
     ciphertexts_bytes: 4096,
+    text_bytes: 4096,
+    tables_bytes: 4096,
     handles: 8,
 };
 
@@ -76,10 +79,7 @@ fn order() -> Order {
     Order {
         scheme: "masking".into(),
         options,
-        security: SecurityDemand {
-            bits: 128,
-            insecure: false,
-        },
+        security: SecurityDemand::new(128, false),
         threads: 2,
         program: serde_json::to_vec(&program()).unwrap(),
     }

@@ -153,7 +153,7 @@ fn run(index: usize, shown: &Shown<'_>, files: &Files) -> Markup {
             section.head aria-label="Question and answer" {
                 p.eyebrow { (run.experiment) " · " (when(shown)) }
                 h1 { (run.question) }
-                p.answer { (answer(shown.rows, run.rank_by())) }
+                p.answer { (answer(shown.rows, run.rank_by(), run.tie_margin())) }
                 p.facts { (facts(shown.rows)) }
                 @if !run.caveats.trim().is_empty() {
                     details.caveats.printed {

@@ -175,14 +175,13 @@ fn times(rows: &[Row], clock: Clock) -> [Column; 3] {
             return Cell::default();
         };
         let e = m.evaluation(clock);
-        let [median, low, high] = [e.median, e.low, e.high].map(|x| significant(x, 3));
-        let under = match m.repetitions {
-            1 => vec![],
-            _ => vec![(format!("{low} to {high}"), false)],
-        };
+        let under = e.interval.map(|i| {
+            let [low, high] = [i.low, i.high].map(|x| significant(x, 3));
+            (format!("{low} to {high}"), false)
+        });
         Cell {
-            under,
-            ..Cell::number(e.median, median)
+            under: under.into_iter().collect(),
+            ..Cell::number(e.median, significant(e.median, 3))
         }
     });
     [per_sample, security, evaluate]

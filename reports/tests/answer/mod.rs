@@ -11,7 +11,10 @@ use crate::fixture::{Fixture, factoring, unprotected};
 fn check(fixture: Fixture, sentence: &str) {
     let records = fixture.records();
     let clock = records.run.rank_by();
-    assert_eq!(answer(&rows(&records), clock), sentence);
+    assert_eq!(
+        answer(&rows(&records), clock, records.run.tie_margin()),
+        sentence
+    );
 }
 
 /// A cell of a scheme that takes so long, sends so much, and keeps the metric.

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use hexperiment_scheme::elsewhere;
+
 use crate::record::{Build, Provenance};
 
-/// The largest resident set that this process has had, in bytes; 0 where it cannot be read.
+/// The largest resident set that this process has had, in bytes, and those of programs that work for
+/// it; 0 for one that cannot be read.
 pub fn peak_rss_bytes() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    kibibytes(&status, "VmHWM:")
+    kibibytes(&status, "VmHWM:").saturating_add(elsewhere::peak_bytes())
 }
 
 /// Lets [`peak_rss_bytes`] begin anew, with what this process holds now; where the system cannot,

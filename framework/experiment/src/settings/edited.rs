@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::steps::{Step, dotted, find, quoted};
 use super::{FORM, Setting};
+use crate::plugins::program_of;
 use hexperiment_diagnostics::Complaint;
 use hexperiment_scheme::registry;
 
@@ -196,13 +197,24 @@ impl<'a> Edited<'a> {
             _ => None,
         };
         let named = list.iter().map(|entry| {
-            let name = text(entry.get_ref(), "use").unwrap_or_default();
+            let name = text(entry.get_ref(), "use").or_else(|| self.program(entry.get_ref()));
+            let name = name.unwrap_or_default();
             Named {
                 label: text(entry.get_ref(), "label").unwrap_or_else(|| name.clone()),
                 name,
             }
         });
         named.collect()
+    }
+
+    /// The name of a scheme that is a program, which is started to tell it; what is wrong with it is told
+    /// when the text is checked.
+    fn program(&self, scheme: &DeValue<'_>) -> Option<String> {
+        let DeValue::Table(table) = scheme else {
+            return None;
+        };
+        let scheme = registry::program(&program_of(table, self.file)?).ok()?;
+        Some(scheme.manifest().name.to_owned())
     }
 
     /// Writes the value of a setting to one place.

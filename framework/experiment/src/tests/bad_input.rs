@@ -1,7 +1,7 @@
 //! Files that cannot be run: each error names the file, the line, what was found, what was
 //! expected and what to do.
 
-use super::{ABOUT, SCHEME, TASK, parse, refused, sound};
+use super::{ABOUT, DATA, SCHEME, TASK, parse, refused, sound};
 use crate::Experiment;
 
 /// What is wrong, and words of the error.
@@ -326,4 +326,56 @@ fn the_resolved_experiment_holds_the_manifests() {
     for name in ["wine-quality", "diabetes", "iris-virginica"] {
         assert!(manifests[name].is_object(), "{name}: {manifests}");
     }
+}
+
+/// Schemes that are executables: what is wrong before anything is started. This process starts nothing.
+#[test]
+fn commands() {
+    let with = |keys: &str| [ABOUT, DATA, TASK, "[[scheme]]\n", keys, "\n"].concat();
+    let form = "write it as `command = [\"./my-scheme\", \"--flag\"]`";
+    for (keys, words) in [
+        (
+            "command = \"./x\"",
+            &[
+                "e.toml:10: `command` in [[scheme]]: found \"./x\", expected a list",
+                form,
+            ][..],
+        ),
+        (
+            "command = [\"./x\", 1]",
+            &[
+                "`command` in [[scheme]]: found [\"./x\", 1], expected a list",
+                form,
+            ],
+        ),
+        (
+            "command = [\"./x\"]\nuse = \"try-wide\"",
+            &["e.toml:11: [[scheme]]: found `use` and `command`, expected one of them"],
+        ),
+        (
+            "command = [\"./x\"]\nname = \"My Scheme\"",
+            &["e.toml:11: `name` in [[scheme]]: found \"My Scheme\", expected lower-case letters"],
+        ),
+        (
+            "command = [\"./x\"]",
+            &[
+                "`command = [\"./x\"]` in [[scheme]]: this process starts no programs",
+                "by `use`",
+            ],
+        ),
+        (
+            "use = \"try-wide\"\nname = \"x\"",
+            &["unknown key `name` in [[scheme]]"],
+        ),
+    ] {
+        refused(&with(keys), words);
+    }
+    let schema = crate::json_schema();
+    let schemes = schema["properties"]["scheme"]["items"]["oneOf"]
+        .as_array()
+        .unwrap();
+    let commands = schemes
+        .iter()
+        .filter(|s| s["required"] == serde_json::json!(["command"]));
+    assert_eq!(commands.count(), 1);
 }

@@ -43,7 +43,12 @@ impl Answer<'_> {
                 self.explain("", &why);
                 abi::FOREIGN
             }
-            SchemeError::Library {
+            SchemeError::Broken {
+                scheme: library,
+                operation,
+                message,
+            }
+            | SchemeError::Library {
                 library,
                 operation,
                 message,

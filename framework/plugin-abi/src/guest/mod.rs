@@ -13,11 +13,11 @@ use hexperiment_program::Program;
 use hexperiment_program::lower::Lowered;
 pub use hexperiment_scheme::Scheme;
 use hexperiment_scheme::options::Options;
+use hexperiment_scheme::outside::{CapabilitiesJson, ManifestJson};
 use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_scheme::{CompileRequest, SchemeError};
 
 use crate::abi;
-use crate::wire::{CapabilitiesWire, ManifestWire};
 use answer::answer;
 use handle::{borrow, hand_over};
 
@@ -115,7 +115,7 @@ unsafe extern "C" fn manifest<E: Export>(reply: *const abi::Reply) -> abi::Statu
     // SAFETY: the host passes a reply that outlives the call.
     unsafe {
         answer(reply, |reply| {
-            let wire = ManifestWire::from(&E::scheme().manifest());
+            let wire = ManifestJson::from(&E::scheme().manifest());
             reply.write(&to_json("manifest", &wire)?);
             Ok(())
         })
@@ -131,7 +131,7 @@ unsafe extern "C" fn capabilities<E: Export>(
         answer(reply, |reply| {
             // SAFETY: the host passes text that ends in a zero byte.
             let options: Options = json("options", options)?;
-            let wire = CapabilitiesWire::from(&E::scheme().capabilities(&options)?);
+            let wire = CapabilitiesJson::from(&E::scheme().capabilities(&options)?);
             reply.write(&to_json("capabilities", &wire)?);
             Ok(())
         })
@@ -156,10 +156,7 @@ unsafe extern "C" fn compile<E: Export>(
             let compiled = scheme.compile(CompileRequest {
                 lowered: &lowered,
                 options: &options,
-                security: SecurityDemand {
-                    bits: request.security_bits,
-                    insecure: request.insecure != 0,
-                },
+                security: SecurityDemand::new(request.security_bits, request.insecure != 0),
                 threads,
             })?;
             hand_over::<abi::Circuit>(compiled, circuit)

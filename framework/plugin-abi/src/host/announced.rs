@@ -4,11 +4,11 @@ use std::path::Path;
 
 use hexperiment_program::lower::Capabilities;
 use hexperiment_scheme::options::Options;
+use hexperiment_scheme::outside::ManifestJson;
 use hexperiment_scheme::registry;
 use hexperiment_scheme::{Circuit, CompileRequest, Scheme, SchemeError, SchemeManifest};
 
 use super::load::{LoadError, load};
-use crate::wire::ManifestWire;
 
 /// Loads a plugin as [`load`] does, and yields its manifest as JSON, for a process that does not
 /// load it.
@@ -17,7 +17,7 @@ use crate::wire::ManifestWire;
 ///
 /// As [`load`]; and [`LoadError::Manifest`] where the manifest cannot be written as JSON.
 pub fn announcement(path: &Path) -> Result<String, LoadError> {
-    let wire = ManifestWire::from(&load(path)?.manifest());
+    let wire = ManifestJson::from(&load(path)?.manifest());
     serde_json::to_string(&wire).map_err(|e| unfit(path, format!("cannot be told: {e}")))
 }
 
@@ -30,7 +30,7 @@ pub fn announcement(path: &Path) -> Result<String, LoadError> {
 /// [`LoadError::Manifest`] where the JSON is no manifest, or one that no experiment file can use;
 /// [`LoadError::Duplicate`] where another scheme has the name.
 pub fn register_announced(path: &Path, json: &str) -> Result<&'static dyn Scheme, LoadError> {
-    let wire: ManifestWire = serde_json::from_str(json).map_err(|e| unfit(path, e.to_string()))?;
+    let wire: ManifestJson = serde_json::from_str(json).map_err(|e| unfit(path, e.to_string()))?;
     let manifest = wire.checked().map_err(|e| unfit(path, e))?;
     let scheme: &'static dyn Scheme = Box::leak(Box::new(Announced { manifest }));
     registry::register_scheme(scheme).map_err(|source| LoadError::Duplicate {

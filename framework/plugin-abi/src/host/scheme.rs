@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hexperiment_program::lower::Capabilities;
 use hexperiment_scheme::options::Options;
+use hexperiment_scheme::outside::{CapabilitiesJson, ManifestJson};
 use hexperiment_scheme::{
     Circuit, CircuitDigest, CompileRequest, Parameters, Scheme, SchemeError, SchemeManifest,
 };
@@ -15,10 +16,6 @@ use super::handle::CircuitHandle;
 use super::vtable::{Functions, Plugin};
 use crate::abi;
 use crate::text::program_text;
-use crate::wire::{CapabilitiesWire, ManifestWire};
-
-/// The highest level of security that is believed: that of the strongest symmetric keys.
-const MOST_BITS: u32 = 256;
 
 /// A plugin and what it says about itself.
 pub(super) struct PluginScheme {
@@ -38,7 +35,7 @@ impl PluginScheme {
             // SAFETY: the function is one of a table that passed inspection; the reply is alive.
             unsafe { (functions.manifest)(reply) }
         })?;
-        let wire: ManifestWire = plugin.json("manifest", &bytes)?;
+        let wire: ManifestJson = plugin.json("manifest", &bytes)?;
         let mut manifest = wire.checked().map_err(|e| plugin.broken("manifest", e))?;
         plugin.name = manifest.name;
         manifest.library = format!("{} ({origin})", manifest.library);
@@ -74,26 +71,10 @@ impl PluginScheme {
             // SAFETY: the circuit is alive, as is the reply.
             unsafe { (self.plugin.functions.parameters)(circuit.pointer(), reply) }
         })?;
-        let mut parameters: Parameters = self.plugin.json(what, &bytes)?;
-        let tolerances = &parameters.noise_tolerance;
-        if tolerances.len() != outputs || tolerances.iter().any(|t| !t.is_finite() || *t < 0.0) {
-            return Err(self.plugin.broken(
-                what,
-                format_args!("noise_tolerance must hold a number from 0 on for each of the {outputs} outputs, found {tolerances:?}"),
-            ));
-        }
-        let bits = parameters.security.bits();
-        if bits > MOST_BITS {
-            return Err(self.plugin.broken(
-                what,
-                format_args!(
-                    "security: found {bits} bits, expected at most {MOST_BITS}: nothing claims more"
-                ),
-            ));
-        }
-        // Ours compute the level from tables; this one can only be believed, and readers told so.
-        parameters.security = parameters.security.reported();
-        Ok(parameters)
+        let parameters: Parameters = self.plugin.json(what, &bytes)?;
+        parameters
+            .from_outside(outputs)
+            .map_err(|e| self.plugin.broken(what, e))
     }
 }
 
@@ -109,7 +90,7 @@ impl Scheme for PluginScheme {
             // SAFETY: the text ends in a zero byte and outlives the call, as does the reply.
             unsafe { (self.plugin.functions.capabilities)(options.as_ptr(), reply) }
         })?;
-        let wire: CapabilitiesWire = self.plugin.json(what, &bytes)?;
+        let wire: CapabilitiesJson = self.plugin.json(what, &bytes)?;
         wire.checked().map_err(|e| self.plugin.broken(what, e))
     }
 

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
+use std::num::NonZero;
+use std::thread::available_parallelism;
 
 use hexperiment_program::OutputId;
 use hexperiment_scheme::{Ciphertexts, Circuit, EvaluationKeys, Evaluator};
@@ -256,6 +258,9 @@ impl<R: Read, W: Write> OverWire<R, W> {
 /// How much longer a server's clock may show, in nanoseconds: clocks of two machines differ.
 const CLOCKS_DIFFER_NS: u64 = 1_000_000;
 
+/// How much longer a processor's clock may show: some systems count ticks, of 10 ms at most.
+const PROCESSORS_DIFFER_NS: u64 = 100_000_000;
+
 /// Splits what passed here between asking and answer: what the server says that it took, and the rest.
 fn shares(measured: Measured, passed: Time) -> Result<(Time, Time), WireError> {
     let limit = passed.wall_ns.saturating_add(passed.wall_ns / 100);
@@ -264,6 +269,18 @@ fn shares(measured: Measured, passed: Time) -> Result<(Time, Time), WireError> {
         return Err(WireError::TooMany {
             what: "nanoseconds that the server says its step took",
             found: measured.wall_ns,
+            limit,
+        });
+    }
+    let processors = available_parallelism().map_or(1, NonZero::get) as u64;
+    // The system counts a processor's time in steps of its own.
+    let limit = limit
+        .saturating_add(PROCESSORS_DIFFER_NS)
+        .saturating_mul(processors);
+    if measured.cpu_ns > limit {
+        return Err(WireError::TooMany {
+            what: "nanoseconds of all processors that the server says its step took",
+            found: measured.cpu_ns,
             limit,
         });
     }
@@ -354,6 +371,8 @@ mod tests {
         assert_eq!((between.wall_ns, between.cpu_ns), (20_000_000, 2_000));
         let (_, between) = shares(measured(51_500_000, 0), passed).unwrap();
         assert_eq!(between.wall_ns, 0);
+        let why = shares(measured(1, u64::MAX), passed).unwrap_err();
+        assert!(why.to_string().contains("of all processors"), "{why}");
         let why = shares(measured(51_500_001, 0), passed).unwrap_err();
         let why = why.to_string();
         assert!(

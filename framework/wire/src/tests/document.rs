@@ -4,6 +4,11 @@ use std::collections::BTreeSet;
 
 use hexperiment_program::{Op, OpKind};
 
+use hexperiment_scheme::Parameters;
+use hexperiment_scheme::options::RESERVED;
+use hexperiment_scheme::outside::{CapabilitiesJson, ManifestJson};
+
+use super::program::record_program;
 use super::*;
 use crate::head::Head;
 use crate::{MAGIC, PRELUDE_BYTES, VERSION};
@@ -65,10 +70,44 @@ fn the_conversation_of_the_document() {
     assert_eq!(block("A conversation"), conversation());
 }
 
-/// Each frame stands in the table of frames, and each that the table has is one.
+/// The same of a program that is the client: a frame of it behind each of the host's, and those of
+/// its keys.
+fn conversation_of_program() -> Vec<String> {
+    let transcript = record_program();
+    let line = |side: &str, (head, body): (String, usize)| match body {
+        0 => format!("{side} {head}"),
+        bytes => format!("{side} {head} + {bytes} bytes"),
+    };
+    let mut answers = heads(&transcript.from_server).into_iter();
+    let mut lines = Vec::new();
+    for frame in heads(&transcript.from_client) {
+        lines.push(line(">", frame));
+        for frame in answers.by_ref() {
+            let more = ["{\"type\":\"keys\"", "{\"type\":\"key\""];
+            let goes_on = more.iter().any(|start| frame.0.starts_with(start));
+            lines.push(line("<", frame));
+            if !goes_on {
+                break;
+            }
+        }
+    }
+    assert_eq!(answers.next(), None);
+    lines
+}
+
+#[test]
+fn the_conversation_with_a_client_of_the_document() {
+    assert_eq!(
+        block("A conversation with a client"),
+        conversation_of_program()
+    );
+}
+
+/// Each frame stands in one of the tables of frames, and each that they have is one.
 #[test]
 fn the_frames_of_the_document() {
-    let spoken = conversation().into_iter().map(|line| {
+    let spoken = conversation().into_iter().chain(conversation_of_program());
+    let spoken = spoken.map(|line| {
         let head = line[2..].split(" + ").next().unwrap().to_owned();
         serde_json::from_str::<Head>(&head).unwrap()
     });
@@ -78,12 +117,51 @@ fn the_frames_of_the_document() {
         head
     });
     let names: BTreeSet<&str> = spoken.chain(last).map(|head| head.name()).collect();
-    let (_, section) = DOCUMENT.split_once("\n## Heads\n").unwrap();
-    let rows = section.lines().take_while(|line| !line.starts_with("## "));
-    let rows = rows.filter(|line| line.starts_with("| `"));
-    let listed: BTreeSet<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
-    assert_eq!(names, listed);
-    assert_eq!(names.len(), 18, "every frame is spoken, or an end");
+    let rows = ["Heads", "Heads of a client"]
+        .into_iter()
+        .flat_map(|heading| {
+            let (_, section) = DOCUMENT.split_once(&format!("\n## {heading}\n")).unwrap();
+            let rows = section.lines().take_while(|line| !line.starts_with("## "));
+            rows.filter(|line| line.starts_with("| `"))
+        });
+    let listed: Vec<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+    assert_eq!(names, listed.iter().copied().collect());
+    assert_eq!(
+        listed.len(),
+        31,
+        "every frame is spoken, or an end, and stands there once"
+    );
+}
+
+/// The texts of a client are what the framework reads.
+#[test]
+fn the_texts_of_the_document() {
+    let text = |name: &str| {
+        let (_, rest) = DOCUMENT.split_once(&format!("\nThe **{name}**,")).unwrap();
+        let (_, rest) = rest.split_once("```json\n").unwrap();
+        rest.split_once("```").unwrap().0
+    };
+    let manifest: ManifestJson = serde_json::from_str(text("manifest")).unwrap();
+    let manifest = manifest.checked().unwrap();
+    assert_eq!((manifest.name, manifest.options.len()), ("masking", 1));
+    let capabilities: CapabilitiesJson = serde_json::from_str(text("capabilities")).unwrap();
+    let capabilities = capabilities.checked().unwrap();
+    assert!(capabilities.has(OpKind::Add) && capabilities.client_finishes);
+    assert_eq!(capabilities.reason(OpKind::Mul), "masks do not multiply");
+    let parameters: Parameters = serde_json::from_str(text("parameters")).unwrap();
+    let parameters = parameters.from_outside(1).unwrap();
+    assert_eq!(parameters.security.bits(), 128);
+    assert_eq!(
+        (parameters.counts.additions, parameters.memory_bytes),
+        (4, None)
+    );
+    // The kinds of options, and the names that none may have.
+    for kind in ["flag", "text", "text-list", "integer-list"] {
+        assert!(DOCUMENT.contains(&format!("`\"{kind}\"`")), "{kind}");
+    }
+    for name in RESERVED {
+        assert!(DOCUMENT.contains(&format!("`{name}`")), "{name}");
+    }
 }
 
 /// The first frame, byte by byte.
@@ -111,6 +189,8 @@ fn the_limits_of_the_document() {
         ("keys_bytes", limits.keys_bytes),
         ("key_parts", limits.key_parts),
         ("ciphertexts_bytes", limits.ciphertexts_bytes),
+        ("text_bytes", limits.text_bytes),
+        ("tables_bytes", limits.tables_bytes),
         ("handles", limits.handles),
     ] {
         let row = format!("| `{name}` | {limit} |");

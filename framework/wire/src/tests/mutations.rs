@@ -4,6 +4,9 @@ use std::sync::OnceLock;
 
 use proptest::prelude::*;
 
+use hexperiment_program::InputId;
+
+use super::program::{asked, record_program, replay_program};
 use super::*;
 use crate::head::Head;
 use crate::link::Link;
@@ -11,6 +14,27 @@ use crate::link::Link;
 fn transcript() -> &'static Transcript {
     static TRANSCRIPT: OnceLock<Transcript> = OnceLock::new();
     TRANSCRIPT.get_or_init(|| record().0)
+}
+
+/// The conversation of a program that is the client with its host.
+fn of_program() -> &'static Transcript {
+    static TRANSCRIPT: OnceLock<Transcript> = OnceLock::new();
+    TRANSCRIPT.get_or_init(record_program)
+}
+
+/// As [`damaged`], of a program and its host.
+fn damaged_program(from_host: &[u8], from_program: &[u8]) -> [bool; 2] {
+    let whole = of_program();
+    let (ending, answers) = replay_program(from_host);
+    if let Ok(Ending::Bye) = ending {
+        assert!(answers.len() <= whole.from_server.len());
+    }
+    let (result, asked) = asked(from_program);
+    if result.is_ok() {
+        // One that says that it does not simulate is asked once less.
+        assert!(asked.len() <= whole.from_client.len());
+    }
+    [!matches!(ending, Ok(Ending::Bye)), result.is_err()]
 }
 
 /// Both sides hear a damaged version of what the other one said. Neither panics, and a side
@@ -42,6 +66,21 @@ fn every_truncation_is_an_error() {
     }
 }
 
+/// The same of a program and its host. Where a host stops after a frame, the program has nothing more
+/// to say: the stream's end is told as such.
+#[test]
+fn every_truncation_of_a_program_is_an_error() {
+    let whole = of_program();
+    for length in 0..whole.from_client.len() {
+        let [noticed, _] = damaged_program(&whole.from_client[..length], b"");
+        assert!(noticed, "the program takes {length} bytes for all");
+    }
+    for length in 0..whole.from_server.len() {
+        let [_, noticed] = damaged_program(b"", &whole.from_server[..length]);
+        assert!(noticed, "the host takes {length} bytes for all");
+    }
+}
+
 /// Every byte is changed in several ways. Most changes are noticed; those within masked numbers, keys
 /// and times cannot be.
 #[test]
@@ -55,7 +94,9 @@ fn every_changed_byte() {
         }
         changed
     };
-    let longest = whole.from_client.len().max(whole.from_server.len());
+    let program = of_program();
+    let longest = [whole, program].map(|t| t.from_client.len().max(t.from_server.len()));
+    let longest = longest[0].max(longest[1]);
     for at in 0..longest {
         for by in [1, 0x04, 0x20, 0x80, 0xff] {
             let found = damaged(
@@ -65,6 +106,11 @@ fn every_changed_byte() {
             for (count, found) in noticed.iter_mut().zip(found) {
                 *count += usize::from(found);
             }
+            // Nothing panics; what is noticed is counted above.
+            damaged_program(
+                &change(&program.from_client, at, by),
+                &change(&program.from_server, at, by),
+            );
         }
     }
     let lengths = [whole.from_client.len(), whole.from_server.len()];
@@ -128,7 +174,7 @@ fn fuzz(cases: u32) {
         failure_persistence: None,
         ..ProptestConfig::default()
     });
-    let whole = transcript();
+    let (whole, program) = (transcript(), of_program());
     runner
         .run(&strategy, |damages| {
             // That nothing panics and lengths agree is asserted within. Several damages may make
@@ -137,6 +183,10 @@ fn fuzz(cases: u32) {
             let from_server = apply(&whole.from_server, &damages);
             let _ = replay(&from_client);
             let _ = answered(&from_server);
+            let from_host = apply(&program.from_client, &damages);
+            let from_program = apply(&program.from_server, &damages);
+            let _ = replay_program(&from_host);
+            let _ = asked(&from_program);
             Ok(())
         })
         .unwrap();
@@ -201,7 +251,7 @@ fn head() -> impl Strategy<Value = Head> {
             |(scheme, options, bits, insecure, threads)| Head::Compile {
                 scheme,
                 options,
-                security: SecurityDemand { bits, insecure },
+                security: SecurityDemand::new(bits, insecure),
                 threads,
             }
         ),
@@ -235,10 +285,48 @@ fn head() -> impl Strategy<Value = Head> {
         }),
         handles().prop_map(|handles| Head::Discard { handles }),
         Just(Head::Discarded {}),
+        program_head(),
         Just(Head::Bye {}),
         measured().prop_map(|measured| Head::Ended { measured }),
         text().prop_map(|reason| Head::Refused { reason }),
         text().prop_map(|reason| Head::Failed { reason }),
+    ]
+}
+
+/// A head of the conversation with a program that is the client.
+fn program_head() -> impl Strategy<Value = Head> {
+    let text = any::<String>;
+    let place = 0..1000_usize;
+    prop_oneof![
+        Just(Head::Describe {}),
+        measured().prop_map(|measured| Head::Described { measured }),
+        Just(Head::Capabilities {
+            options: order().options
+        }),
+        measured().prop_map(|measured| Head::Capable { measured }),
+        (text(), text(), any::<bool>(), measured()).prop_map(
+            |(circuit, library, simulates, measured)| Head::Parameters {
+                circuit,
+                library,
+                simulates,
+                measured,
+            }
+        ),
+        Just(Head::GenerateKeys {}),
+        measured().prop_map(|measured| Head::Generated { measured }),
+        place.clone().prop_map(|place| Head::Encrypt {
+            input: InputId::from_index(place)
+        }),
+        (number(), measured()).prop_map(|(ciphertexts, measured)| Head::Encrypted {
+            ciphertexts,
+            measured
+        }),
+        place.prop_map(|place| Head::Decrypt {
+            output: OutputId::from_index(place)
+        }),
+        measured().prop_map(|measured| Head::Decrypted { measured }),
+        Just(Head::Simulate {}),
+        measured().prop_map(|measured| Head::Simulated { measured }),
     ]
 }
 

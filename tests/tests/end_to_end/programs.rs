@@ -1,0 +1,488 @@
+//! Schemes that are programs of their own, in Python without dependencies: one that is well, beside those
+//! that are built in, and one with faults, of which each becomes a row with its reason.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::harness::{Outcome, Place, experiment, note, repository};
+
+const WINE: &str = "use = \"wine-quality\"\nlimit = 100";
+const TASK: &str = "use = \"logistic-regression\"";
+const RUN: &str = "[run]\nrepetitions = 2\nwarmup = 0\nthreads = 1\nsecurity_bits = 0\n\
+                   insecure = true";
+
+/// The interpreter; where there is none, the test says so.
+fn python() -> bool {
+    let there = Command::new("python3").arg("--version").output().is_ok();
+    if !there {
+        note("python3 is not installed: schemes that are programs in Python are not tested");
+    }
+    there
+}
+
+/// A program of `tests/programs`, in the place with what it imports.
+#[track_caller]
+fn bring(place: &Place, names: &[&str]) {
+    for name in names {
+        let source: PathBuf = repository().join("tests/programs").join(name);
+        // With its permissions.
+        fs::copy(&source, place.path(name)).unwrap_or_else(|e| panic!("{}: {e}", source.display()));
+    }
+}
+
+/// What two schemes compute of the same experiment is the same.
+#[test]
+fn a_program_does_as_well_as_what_is_built_in() {
+    if !python() {
+        return;
+    }
+    let place = Place::new();
+    bring(&place, &["paillier.py"]);
+    // Linear, with a sigmoid that the client finishes; and once more by another command and name.
+    let schemes = "[[scheme]]\nuse = \"plaintext\"\n[[scheme]]\nuse = \"paillier\"\n\
+         [[scheme]]\ncommand = [\"./paillier.py\"]\nmodulus_bits = 512\n\
+         [[scheme]]\ncommand = [\"python3\", \"paillier.py\"]\nname = \"second\"\nlabel = \"again\"\n\
+         modulus_bits = 300\nfraction_bits = 20\n";
+    place.write(
+        "sub/e.toml",
+        experiment(WINE, TASK, &format!("{schemes}{RUN}")),
+    );
+    fs::rename(place.path("paillier.py"), place.path("sub/paillier.py")).unwrap();
+    let outcome = place.call(&["check", "sub/e.toml"]);
+    outcome
+        .ends_with(0)
+        .says(&["paillier-py: fine", "again: fine"]);
+    // A program is found from the file, wherever the user is.
+    place
+        .call(&["run", "sub/e.toml"])
+        .ends_with(0)
+        .does_not_panic();
+    let folder = place.latest();
+    let plain = folder.row("plaintext");
+    for (label, scheme, digits) in [
+        ("paillier-py", "paillier-py", 1e-6),
+        ("again", "second", 1e-2),
+    ] {
+        let row = folder.row(label);
+        assert_eq!(
+            (&*row["status"], &*row["scheme"]),
+            ("ok", scheme),
+            "{row:?}"
+        );
+        for same in ["value", "samples"] {
+            assert_eq!(row[same], plain[same], "{same}");
+        }
+        let error: f64 = row["max_abs_error"].parse().unwrap();
+        assert!(error > 0.0 && error < digits, "{error}");
+    }
+    // What it says of itself, and which files it is, is recorded.
+    let run = &folder.records()[0];
+    let libraries = &run["provenance"]["versions"];
+    let library = libraries["paillier-py"].as_str().unwrap();
+    assert!(library.starts_with("Python integers 3."), "{library}");
+    assert!(
+        library.contains("(program paillier.py, SHA-256 "),
+        "{library}"
+    );
+    let library = libraries["second"].as_str().unwrap();
+    assert!(library.contains("(program python3, SHA-256 "), "{library}");
+    assert!(library.contains("; paillier.py, SHA-256 "), "{library}");
+    let command = &run["resolved"]["schemes"][2]["command"];
+    assert_eq!(command.to_string(), r#"["./paillier.py"]"#);
+    // Its time is that of its steps, also where the program works in another process.
+    let (_, rows) = folder.summary();
+    let row = rows
+        .iter()
+        .find(|row| row["cell"] == "paillier-py")
+        .unwrap();
+    let cpu: f64 = row["encrypt_cpu_ms"].parse().unwrap();
+    let plain: f64 = plain["encrypt_cpu_ms"].parse().unwrap();
+    assert!(cpu > 10.0 * plain, "{cpu} ms, {plain} ms");
+}
+
+/// What a program cannot, it refuses with its reason; what it may not, the framework does.
+#[test]
+fn a_program_refuses() {
+    if !python() {
+        return;
+    }
+    let place = Place::new();
+    bring(&place, &["paillier.py"]);
+    let program = "[[scheme]]\ncommand = [\"./paillier.py\"]\n";
+    let pooled = "use = \"column-statistics\"\nsquares = \"server\"";
+    place.write(
+        "e.toml",
+        experiment(WINE, pooled, &format!("{program}{RUN}")),
+    );
+    let refused = place.call(&["run", "e.toml"]);
+    refused
+        .ends_with(0)
+        .says(&["refused", "Paillier adds ciphertexts"]);
+    // A key too small for the demand; by the program itself.
+    let weak = format!("{program}modulus_bits = 512\n[run]\nrepetitions = 1\n");
+    place.write("e.toml", experiment(WINE, TASK, &weak));
+    let refused = place.call(&["run", "e.toml"]);
+    let words = [
+        "refused",
+        "a modulus of 512 bits has 0 bits of security, 128 are demanded",
+    ];
+    refused.ends_with(0).says(&words);
+}
+
+/// A cell with a fault between two that are well: they stay so, and its row has a status and a reason
+/// that holds all words.
+#[track_caller]
+fn check(fault: &str, run: &str, status: &str, words: &[&str]) {
+    let place = Place::new();
+    bring(&place, &["paillier.py", "faulty.py"]);
+    let faulty = |label: &str, fault: &str| {
+        format!(
+            "[[scheme]]\ncommand = [\"./faulty.py\"]\nlabel = \"{label}\"\nfault = \"{fault}\"\n"
+        )
+    };
+    let schemes = faulty("before", "none") + &faulty("wrong one", fault);
+    let schemes = schemes + "[[scheme]]\nuse = \"plaintext\"\n";
+    place.write(
+        "e.toml",
+        experiment(WINE, TASK, &format!("{schemes}{RUN}\n{run}")),
+    );
+    let outcome = place.call(&["run", "e.toml"]);
+    outcome
+        .ends_with(i32::from(status != "refused"))
+        .does_not_panic()
+        .is_plain();
+    let folder = place.latest();
+    let row = folder.row("wrong one");
+    assert_eq!(row["status"], status, "{fault}: {row:?}\n{outcome}");
+    for word in words {
+        assert!(
+            row["reason"].contains(word),
+            "{fault}: lacks {word:?}: {}",
+            row["reason"]
+        );
+    }
+    for well in ["before", "plaintext"] {
+        let row = folder.row(well);
+        assert_eq!(
+            (&*row["status"], &*row["reason"]),
+            ("ok", ""),
+            "{fault}: {well}"
+        );
+    }
+}
+
+#[test]
+fn programs_that_end() {
+    if !python() {
+        return;
+    }
+    let eaten = ["faulty-py: encrypt: the program ended with code 3: the key was eaten"];
+    check("exit", "", "crashed", &eaten);
+    check(
+        "kill",
+        "",
+        "crashed",
+        &["the server was killed by signal 9"],
+    );
+    let raised = ["the program ended with code 1: ZeroDivisionError: it was told to raise"];
+    check("raises", "", "crashed", &raised);
+    check(
+        "half-a-frame",
+        "",
+        "crashed",
+        &["the server ended with code 0"],
+    );
+}
+
+#[test]
+fn programs_that_talk_nonsense() {
+    if !python() {
+        return;
+    }
+    let nonsense = ["what the protocol does not have: found the bytes [48, 54, 54, 50], expected"];
+    check("nonsense", "", "crashed", &nonsense);
+    let oversized = ["bytes of a head: found 4294967295, expected at most 1048576"];
+    check("oversized", "", "crashed", &oversized);
+    let order = ["breaks the protocol: found the frame `decrypted`, expected `encrypted`"];
+    check("out-of-order", "", "crashed", &order);
+    let other = [
+        "the server: found circuit ffffffff",
+        "same program with the same options",
+    ];
+    check("other-circuit", "", "failed", &other);
+    check(
+        "other-keys",
+        "",
+        "crashed",
+        &["disagrees with itself: found circuit 00000000"],
+    );
+}
+
+#[test]
+fn programs_whose_numbers_cannot_be() {
+    if !python() {
+        return;
+    }
+    check(
+        "nan",
+        "",
+        "failed",
+        &["decrypt: found NaN in row 0, column 0"],
+    );
+    check(
+        "short-table",
+        "",
+        "failed",
+        &["decrypt: found 8 bytes of tables, expected 240"],
+    );
+    check(
+        "bits",
+        "",
+        "failed",
+        &["security: found 9999 bits, expected at most 256"],
+    );
+    check(
+        "times",
+        "",
+        "failed",
+        &["encrypt: the program says that it took 3153600000s of processor"],
+    );
+    check("off-by-one", "", "failed", &["decrypted"]);
+    // A reason is one line, and no terminal obeys it.
+    check("refuses", "", "refused", &["it was told to refuse, "]);
+}
+
+#[test]
+fn programs_within_limits() {
+    if !python() {
+        return;
+    }
+    let limit = "time_limit = \"8s\"";
+    check(
+        "hang",
+        limit,
+        "timeout",
+        &["the server was still busy after 8s"],
+    );
+    if cfg!(target_os = "linux") {
+        let limit = "memory_limit = \"256MiB\"";
+        let words = [
+            "generate_keys: the program ended with code 1",
+            "MemoryError",
+        ];
+        check("memory", limit, "crashed", &words);
+        let words = ["the server ended with code 1", "MemoryError"];
+        check("memory-of-server", limit, "crashed", &words);
+    }
+}
+
+/// No program outlives the run that started it.
+#[test]
+#[cfg(target_os = "linux")]
+fn programs_end_with_their_run() {
+    if !python() {
+        return;
+    }
+    let place = Place::new();
+    bring(&place, &["paillier.py", "faulty.py"]);
+    let schemes = "[[scheme]]\ncommand = [\"./faulty.py\"]\nfault = \"hang\"\n";
+    place.write("e.toml", experiment(WINE, TASK, &format!("{schemes}{RUN}")));
+    let folder = place.path("").canonicalize().unwrap();
+    let alive = || {
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let here = processes.filter(|p| {
+            let name = fs::read(p.path().join("cmdline")).unwrap_or_default();
+            let there = fs::read_link(p.path().join("cwd")).is_ok_and(|cwd| cwd == folder);
+            there && String::from_utf8_lossy(&name).contains("faulty.py")
+        });
+        here.count()
+    };
+    let until = |done: &dyn Fn() -> bool| {
+        let began = std::time::Instant::now();
+        while !done() {
+            assert!(began.elapsed().as_secs() < 60, "{} processes", alive());
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    };
+    let mut run = place.program(["run", "e.toml"]);
+    run.stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    let mut run = run.spawn().unwrap();
+    // Client and server.
+    until(&|| alive() >= 2);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    until(&|| alive() == 0);
+}
+
+/// What is wrong with a command is bad input: it names file, line, command, what was found, and what to
+/// do.
+#[track_caller]
+fn bad(place: &Place, scheme: &str, words: &[&str]) {
+    place.write(
+        "e.toml",
+        experiment(WINE, TASK, &format!("[[scheme]]\n{scheme}\n{RUN}")),
+    );
+    for verb in ["check", "run"] {
+        let outcome = place.call(&[verb, "e.toml"]);
+        outcome.ends_with(2).does_not_panic().is_plain();
+        for word in words
+            .iter()
+            .chain(&["error: e.toml:", "[[scheme]]", "\n  help: "])
+        {
+            assert!(outcome.err.contains(word), "lacks {word:?}\n{outcome}");
+        }
+    }
+    assert!(!place.path("runs").exists(), "something was run");
+}
+
+#[test]
+fn commands_that_are_wrong() {
+    let place = Place::new();
+    place.write("plain.py", "print('hello')\n");
+    place.write("folder/x", "");
+    for (scheme, words) in [
+        (
+            "command = []",
+            &[
+                "found no executable, expected a path or a name",
+                "the executable, then",
+            ][..],
+        ),
+        (
+            "command = \"./x\"",
+            &["`command`", "found \"./x\", expected a list of strings"],
+        ),
+        (
+            "command = [\"./x\", 1]",
+            &["expected a list of strings", "command = ["],
+        ),
+        (
+            "command = [\"./absent\"]",
+            &[
+                "found no executable \"./absent\"",
+                "from the folder of the experiment",
+            ],
+        ),
+        (
+            "command = [\"./folder\"]",
+            &["found no file at ", "expected an executable"],
+        ),
+        (
+            "command = [\"./plain.py\"]",
+            &[
+                "its permissions do not let it run",
+                "chmod +x",
+                "[\"python3\", \"./plain.py\"]",
+            ],
+        ),
+        (
+            "command = [\"plain.py\"]",
+            &["in the folders of PATH", "write \"./plain.py\""],
+        ),
+        (
+            "command = [\"no-such-program\"]",
+            &["in the folders of PATH", "install it"],
+        ),
+        (
+            "command = [\"true\"]\nuse = \"plaintext\"",
+            &["found `use` and `command`, expected one of them"],
+        ),
+        (
+            "command = [\"true\"]\nname = \"Not So\"",
+            &["`name`", "found \"Not So\", expected lower-case letters"],
+        ),
+        (
+            "command = [\"true\"]",
+            &[
+                "`command = [\"true\"]`",
+                "the program ended with code 0",
+                "docs/wire.md",
+            ],
+        ),
+        (
+            "command = [\"cat\"]",
+            &["found the end of the stream", "client"],
+        ),
+        (
+            "command = [\"sh\", \"-c\", \"exec cat\"]",
+            &["found the frame `describe`, expected `described`"],
+        ),
+    ] {
+        // The message of `cat` about a file that is not there comes first.
+        let words: Vec<&str> = if scheme == "command = [\"cat\"]" {
+            vec!["the program ended with code 1", "docs/wire.md"]
+        } else {
+            words.to_vec()
+        };
+        bad(&place, scheme, &words);
+    }
+}
+
+#[test]
+fn programs_that_do_not_say_what_they_are() {
+    if !python() {
+        return;
+    }
+    let place = Place::new();
+    bring(&place, &["paillier.py", "faulty.py"]);
+    let at_start = |fault: &str| format!("command = [\"./faulty.py\", \"--at-start={fault}\"]");
+    for (fault, words) in [
+        ("exit", &["the program ended with code 4: no licence"][..]),
+        (
+            "chatter",
+            &["breaks the protocol: found the bytes [57, 65, 6c, 63], expected"],
+        ),
+        ("version", &["found version 2 of the protocol, expected 1"]),
+        (
+            "no-json",
+            &["the manifest of the program: EOF while parsing"],
+        ),
+        (
+            "no-name",
+            &["the manifest of the program: the name is \"A b\""],
+        ),
+    ] {
+        bad(&place, &at_start(fault), words);
+    }
+    // Options are checked as all others.
+    let program = "command = [\"./faulty.py\"]";
+    let unknown = format!("{program}\nfraction_bit = 3");
+    bad(
+        &place,
+        &unknown,
+        &[
+            "unknown key `fraction_bit`",
+            "did you mean `fraction_bits`?",
+        ],
+    );
+    let beyond = format!("{program}\nfraction_bits = 300");
+    bad(
+        &place,
+        &beyond,
+        &["found 300, expected a whole number from 1 to 200"],
+    );
+    // Two programs of one name.
+    let two =
+        format!("{program}\n[[scheme]]\nlabel = \"b\"\ncommand = [\"python3\", \"faulty.py\"]");
+    bad(
+        &place,
+        &two,
+        &[
+            "there already is a scheme `faulty-py`",
+            "give it another `name`",
+        ],
+    );
+}
+
+/// It waits for the limit.
+#[test]
+fn programs_that_never_say_what_they_are() {
+    let place = Place::new();
+    let scheme = "[[scheme]]\ncommand = [\"sh\", \"-c\", \"sleep 1000; echo\"]\n";
+    place.write("e.toml", experiment(WINE, TASK, scheme));
+    let outcome: Outcome = place.call(&["check", "e.toml"]);
+    let words = ["the program was still busy after 20s", "docs/wire.md"];
+    outcome.ends_with(2).says(&words);
+}
