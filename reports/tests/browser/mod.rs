@@ -131,20 +131,7 @@ fn check(page: &str, charts: &[&str]) {
 
 #[test]
 fn a_comparison() {
-    check(
-        &pages::comparison(),
-        &[
-            "Time against error",
-            "Time against quality",
-            "Where the time of a query goes",
-            "Where the time of the set-up goes",
-            "Bytes that cross",
-            "Spread over repetitions",
-            "Where the error comes from",
-            "Memory",
-            "Decisions",
-        ],
-    );
+    check(&pages::comparison(), &pages::CHARTS);
 }
 
 #[test]
@@ -176,6 +163,15 @@ fn a_matrix_with_all_ends_and_files() {
 #[test]
 fn nothing_but_refusals() {
     check(&pages::refusals(), &[]);
+}
+
+/// Ten thousand records, and the page is not much larger than what it is drawn with.
+#[test]
+fn many_repetitions_make_no_large_page() {
+    let page = pages::many_repetitions(2000);
+    let size = page.len();
+    assert!(size < 1_000_000, "{size} bytes");
+    check(&page, &pages::CHARTS);
 }
 
 /// What looks at a page does find what is wrong with one.

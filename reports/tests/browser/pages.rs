@@ -31,8 +31,40 @@ pub(super) fn page(records: &Records, folder: &Path) -> String {
     }])
 }
 
+/// The charts of those pages.
+pub(super) const CHARTS: [&str; 9] = [
+    "Time against error",
+    "Time against quality",
+    "Where the time of a query goes",
+    "Where the time of the set-up goes",
+    "Bytes that cross",
+    "Spread over repetitions",
+    "Where the error comes from",
+    "Memory",
+    "Decisions",
+];
+
 /// Five schemes that are all well.
 pub(super) fn comparison() -> String {
+    page(&all_well().records(), Path::new("nowhere"))
+}
+
+/// The same with so many repetitions of each.
+pub(super) fn many_repetitions(count: u32) -> String {
+    let mut records = all_well().records();
+    let few = std::mem::take(&mut records.repetitions);
+    for repetition in few.iter().filter(|r| r.index == 0) {
+        records.repetitions.extend((0..count).map(|index| {
+            let mut repetition = repetition.clone();
+            repetition.index = index;
+            repetition.evaluate.wall_ns += u64::from(index) * 997 % 1_000_000;
+            repetition
+        }));
+    }
+    page(&records, Path::new("nowhere"))
+}
+
+fn all_well() -> Fixture {
     let mut f = Fixture::new("comparison", 10, 128);
     let schemes = ["plaintext", "fernet", "paillier", "seal-ckks", "tfhe"];
     for (place, scheme) in (0_i32..).zip(schemes) {
@@ -63,7 +95,7 @@ pub(super) fn comparison() -> String {
             r.errors.approximation = r.errors.max_abs / 3.0;
         });
     }
-    page(&f.records(), Path::new("nowhere"))
+    f
 }
 
 /// Three schemes at four points of the matrix, some of which refuse, fail or are insecure; their task
