@@ -143,7 +143,7 @@ function riskMap(tables) {
       title: (i) => `${i.device}\n${i.cell}\n${i.level}, score ${short(i.score)}`, tip: true,
     })],
   }, `${order.length} devices; the highest score has ${order[0]}`)];
-  return { figure: figureOf("Risk of the fleet", about), chart };
+  return { figure: figureOf("Risk by device", about), chart };
 }
 
 /** A table as it is, folded. */

@@ -27,8 +27,7 @@ const SCRIPTS: [&str; 8] = [
 ];
 
 /// Nothing is loaded from anywhere, whatever a file of records says.
-const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
-                      img-src data:";
+const POLICY: &str = include_str!("../../assets/policy.txt");
 
 /// A chart of the page; the script shows those for which there are numbers.
 struct Chart {
@@ -100,7 +99,7 @@ pub(super) fn page(runs: &[Shown<'_>], files: &[Files]) -> Markup {
         html lang="en" {
             head {
                 meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta http-equiv="Content-Security-Policy" content=(POLICY.trim());
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (seen(&title)) " · Hexperiment" }

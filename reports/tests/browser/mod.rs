@@ -149,7 +149,7 @@ fn a_matrix_with_all_ends_and_files() {
             "Memory",
             "Decisions",
             "Scaling with features",
-            "Risk of the fleet",
+            "Risk by device",
             "auc by round",
             "upload bytes by round",
             "Predicted and true",
