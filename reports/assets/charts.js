@@ -3,112 +3,10 @@
 // The charts of a run. Each takes the run and the places of the rows that are shown, and yields
 // elements for its figure, or nothing where there is nothing to draw.
 
-const COLORS = ["var(--c0)", "var(--c1)", "var(--c2)", "var(--c3)", "var(--c4)", "var(--c5)"];
-const SYMBOLS = ["circle", "square", "triangle", "diamond", "star", "wye"];
-const SHAPES = {
-  circle: d3.symbolCircle, square: d3.symbolSquare, triangle: d3.symbolTriangle,
-  diamond: d3.symbolDiamond, star: d3.symbolStar, wye: d3.symbolWye,
-};
 /** Rows of a chart that has a line for each; more of them nobody reads. */
 const MOST_ROWS = 60;
 /** Dots of one chart: beyond that a box tells more, and is drawn sooner. */
 const MOST_DOTS = 3000;
-
-/** A colour and a symbol for each label; gray for those that hide nothing. */
-function palette(run) {
-  const found = new Map();
-  let encrypted = 0;
-  for (const cell of run.cells) {
-    if (found.has(cell.label)) continue;
-    const place = found.size % SYMBOLS.length;
-    const color = cell.encrypted || !cell.totals.length ? COLORS[encrypted++ % COLORS.length] : "var(--none)";
-    found.set(cell.label, { name: cell.label, color, symbol: SYMBOLS[place] });
-  }
-  return found;
-}
-
-/** What colours and symbols stand for. */
-function legend(items) {
-  const entries = items.map(({ name, color, symbol }) => {
-    const mark = d3.create("svg:svg").attr("viewBox", "-7 -7 14 14").attr("aria-hidden", "true");
-    mark.append("path").attr("d", d3.symbol(SHAPES[symbol ?? "square"], 90)()).attr("style", `fill:${color}`);
-    return element("li", {}, mark.node(), name);
-  });
-  return element("ul", { className: "legend" }, ...entries);
-}
-
-/** A value of a column of `summary.csv`; undefined where there is none. */
-function at(run, column, place) {
-  return run.columns[column]?.[place] ?? undefined;
-}
-
-/** Options, marks and size of a chart that has a line for each row. */
-function lines(run, places, width, right) {
-  const names = places.map((place) => run.cells[place].id);
-  const most = Math.max(...names.map((name) => name.length), 0);
-  const isNarrow = width < 520 || most > 34;
-  const shown = (name) => (name.length > 44 ? `${name.slice(0, 43)}…` : name);
-  const step = isNarrow ? 46 : 32;
-  const marginLeft = isNarrow ? 14 : 7 * most + 14;
-  return {
-    ticks: Math.max(2, Math.min(7, Math.floor((width - marginLeft - right) / 68))),
-    options: {
-      width,
-      height: step * names.length + 46,
-      marginTop: 6,
-      marginBottom: 40,
-      marginLeft,
-      marginRight: right,
-      y: { type: "band", domain: names, padding: isNarrow ? 0.6 : 0.4, label: null, axis: isNarrow ? null : undefined },
-      color: { type: "identity" },
-    },
-    labels: isNarrow
-      ? Plot.text(names, { y: (d) => d, text: shown, frameAnchor: "left", textAnchor: "start", dy: -17, fontWeight: 600 })
-      : Plot.axisY({ tickSize: 0, tickFormat: shown, label: null }),
-  };
-}
-
-/** The chart, told to those who do not see it. */
-function plotted(options, said) {
-  const svg = Plot.plot(options);
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", said);
-  // Plot names its groups for readers of screens, who have the whole chart in words instead.
-  for (const part of svg.querySelectorAll("[aria-label]")) {
-    part.dataset.mark = part.getAttribute("aria-label");
-    part.removeAttribute("aria-label");
-  }
-  return svg;
-}
-
-/** Powers of ten from the least to the most, at most `count` of them; where they are few, what lies between. */
-function decades(least, most, count = 7) {
-  const [from, to] = [Math.ceil(Math.log10(least) - 1e-9), Math.floor(Math.log10(most) + 1e-9)];
-  if (to - from < 1) {
-    const all = d3.range(from - 1, to + 1).flatMap((e) => [1, 1.5, 2, 3, 5, 7].map((m) => Number(`${m}e${e}`)));
-    const inside = all.filter((x) => x >= least && x <= most);
-    if (inside.length > 1) return inside.filter((_, k) => k % Math.ceil(inside.length / count) === 0);
-    return [least, most].map((x) => Number(x.toPrecision(2)));
-  }
-  const step = Math.max(1, Math.ceil((to - from + 1) / count));
-  return d3.range(from, to + 1, step).map((exponent) => Number(`1e${exponent}`));
-}
-
-/** Powers of two from the least to the most, at most `count` of them, and of 1024 if they are far apart. */
-function binary(least, most, count = 7) {
-  for (const step of [1, 2, 5, 10]) {
-    const [from, to] = [Math.ceil(Math.log2(least) / step), Math.floor(Math.log2(most) / step)];
-    if (to - from + 1 <= count || step === 10) return d3.range(from, to + 1).map((n) => 2 ** (n * step));
-  }
-}
-
-/** The domain of a logarithmic axis with some room, of less than a decade a whole one. */
-function logarithmic(values) {
-  const [least, most] = d3.extent(values);
-  const room = Math.max(1.25, (most / least) ** 0.06);
-  const missing = Math.max(1, Math.sqrt(10 / ((most / least) * room * room)));
-  return [least / room / missing, most * room * missing];
-}
 
 /** Shares of a whole, row by row, with the whole at the right. */
 function stacked(run, places, parts, width) {
@@ -195,7 +93,7 @@ function bars(run, places, parts, width) {
     const own = items.filter((item) => item.part === k);
     const inset = { insetTop: (k * 18) / parts.length, insetBottom: ((parts.length - 1 - k) * 18) / parts.length };
     marks.push(Plot.barX(own, { x: "value", y: "id", fill: part.color, ...inset, title: (item) => `${item.id}\n${part.name} ${bytes(item.value)}`, tip: true }));
-    marks.push(Plot.text(own, { y: "id", text: (item) => bytes(item.value), frameAnchor: "right", textAnchor: "end", dx: 64, dy: (k - (parts.length - 1) / 2) * 12 }));
+    marks.push(Plot.text(own, { y: "id", text: (item) => bytes(item.value), frameAnchor: "right", textAnchor: "end", dx: 64, dy: (k - (parts.length - 1) / 2) * 13 }));
   });
   return [
     legend(parts),
@@ -237,15 +135,6 @@ function placed(points, all, x, y, [left, right]) {
     names.push({ name: point.name, x: box.x + 2, y: box.y + h / 2 });
   }
   return names;
-}
-
-/** A logarithmic axis and its grid. The ticks are texts: a scale of that kind would pass over some. */
-function logX(ticks, text) {
-  return [Plot.gridX(ticks), Plot.axisX(ticks, { text })];
-}
-
-function logY(ticks, text) {
-  return [Plot.gridY(ticks), Plot.axisY(ticks, { text })];
 }
 
 /** Points in time and something else, with their front. */
@@ -439,6 +328,54 @@ function pick({ color, symbol }) {
   return { color, symbol };
 }
 
+/** The matrix of a row, by class that is and class it is taken for; of two classes from `tp` and its like. */
+function confusionOf(cell) {
+  const metrics = new Map(cell.metrics.map(([name, value]) => [name, value]));
+  if (["tp", "fp", "tn", "fn"].every((name) => metrics.has(name))) {
+    return [["0", "0", metrics.get("tn")], ["0", "1", metrics.get("fp")], ["1", "0", metrics.get("fn")], ["1", "1", metrics.get("tp")]];
+  }
+  return [...metrics].map(([name, value]) => [/^confusion_(.+)_(.+)$/.exec(name), value])
+    .filter(([found]) => found).map(([found, value]) => [found[1], found[2], value]);
+}
+
+function confusion(run, places, width) {
+  const groups = new Map();
+  for (const place of places) {
+    const matrix = confusionOf(run.cells[place]);
+    if (!matrix.length) continue;
+    const key = JSON.stringify(matrix);
+    if (!groups.has(key)) groups.set(key, { matrix, ids: [] });
+    groups.get(key).ids.push(run.cells[place].id);
+  }
+  if (!groups.size) return;
+  const most = 12;
+  const drawn = [...groups.values()].slice(0, most);
+  const left = groups.size - drawn.length;
+  const size = Math.min(width, 190);
+  const charts = drawn.map(({ matrix, ids }) => {
+    const sums = d3.rollup(matrix, (rows) => d3.sum(rows, (r) => r[2]), (r) => r[0]);
+    const items = matrix.map(([is, taken, count]) => ({ is, taken, count, share: count / (sums.get(is) || 1), said: `is ${is}, taken for ${taken}\n${count}` }));
+    const name = ids.length > 3 ? `${ids[0]} and ${ids.length - 1} more` : ids.join(", ");
+    return element("div", {}, element("p", { className: "under" }, name), plotted({
+      width: size,
+      height: size,
+      marginLeft: 40,
+      marginTop: 6,
+      marginRight: 6,
+      marginBottom: 36,
+      padding: 0.04,
+      x: { type: "band", label: "taken for", labelAnchor: "center", labelArrow: "none", tickSize: 0 },
+      y: { type: "band", label: "is", labelAnchor: "center", labelArrow: "none", tickSize: 0 },
+      color: { type: "identity" },
+      marks: [
+        Plot.cell(items, { x: "taken", y: "is", fill: (i) => `color-mix(in oklab, var(${i.is === i.taken ? "--c0" : "--c1"}) ${Math.round(6 + 44 * i.share)}%, var(--page))`, title: "said", tip: true }),
+        Plot.text(items, { x: "taken", y: "is", text: (i) => String(i.count), fill: "currentColor", fontWeight: 600 }),
+      ],
+    }, `${name}: ${items.map((i) => i.said.replace("\n", ": ")).join("; ")}`));
+  });
+  return [element("div", { className: "matrices" }, ...charts), ...(left ? [element("p", { className: "count" }, `${left} more matrices are not drawn.`)] : [])];
+}
+
 const CHARTS = {
   tradeoff,
   quality,
@@ -447,6 +384,7 @@ const CHARTS = {
   bytes: (run, places, width) => dots(run, places, BYTES, width, { format: bytes, ticks: binary }),
   spread,
   errors: (run, places, width) => dots(run, places, ERRORS, width, { format: (x, isTick) => (isTick ? power(x) : short(x)), ticks: decades }),
+  confusion,
   memory: (run, places, width) => bars(run, places, MEMORY.filter((part) => run.columns[part.column]), width),
 };
 
@@ -467,15 +405,21 @@ function drawCharts(article, run, places) {
   drawAll([...figures, ...area.children]);
 }
 
-/** Fills figures, each as wide as it will be; hides those that have nothing to show. */
+/** Fills figures, each as wide as it is shown; hides those that have nothing to show. */
 function drawAll(figures) {
-  // Which are shown decides how wide they are, so that all are tried before any is drawn.
-  for (const figure of figures) figure.hidden = !figure.chart(600);
+  const widthOf = (figure) => Math.floor(figure.querySelector(".plot").clientWidth) || 600;
+  const fill = (figure, width) => {
+    const drawn = figure.chart(width);
+    figure.hidden = !drawn;
+    figure.drawn = width;
+    figure.querySelector(".plot").replaceChildren(...(drawn ?? []));
+    if (drawn && figure.leftOut) figure.querySelector(".plot").append(element("p", { className: "count" }, `${counted(figure.leftOut, "more row is", "more rows are")} not drawn: filter the table to see them.`));
+  };
+  for (const figure of figures) figure.hidden = false;
+  const widths = figures.map(widthOf);
+  figures.forEach((figure, place) => fill(figure, widths[place]));
+  // A figure that is left alone in its line has become wider.
   const shown = figures.filter((figure) => !figure.hidden);
-  const widths = shown.map((figure) => figure.querySelector(".plot").clientWidth || 600);
-  shown.forEach((figure, place) => {
-    const plot = figure.querySelector(".plot");
-    plot.replaceChildren(...figure.chart(Math.floor(widths[place])));
-    if (figure.leftOut) plot.append(element("p", { className: "count" }, `${counted(figure.leftOut, "more row is", "more rows are")} not drawn: filter the table to see them.`));
-  });
+  const now = shown.map(widthOf);
+  shown.forEach((figure, place) => { if (figure.drawn !== now[place]) fill(figure, now[place]); });
 }

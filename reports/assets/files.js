@@ -14,6 +14,14 @@ function drawFiles(area, lists, run) {
   for (const name of new Set(run.files.tables.map((t) => t.name))) {
     const tables = run.files.tables.filter((t) => t.name === name);
     const first = tables[0];
+    if (first.columns.includes("truth") && first.columns.includes("score")) {
+      shown.push(...scoreFigures(run, tables));
+      continue;
+    }
+    if (first.columns.includes("truth") && first.columns.includes("prediction")) {
+      shown.push(...predictionFigures(run, tables));
+      continue;
+    }
     if (STEPS.includes(first.columns[0]) && first.rows.length > 1 && !first.columns.includes("client")) shown.push(...curves(run, name, tables));
     else if (first.columns.includes("client") && first.columns.includes("bytes")) shown.push(uploads(run, name, tables));
     else lists.append(...tables.map(listing));
@@ -135,7 +143,7 @@ function riskMap(tables) {
       title: (i) => `${i.device}\n${i.cell}\n${i.level}, score ${short(i.score)}`, tip: true,
     })],
   }, `${order.length} devices; the highest score has ${order[0]}`)];
-  return { figure: figureOf("Risk of the fleet", about), chart };
+  return { figure: figureOf("Risk by device", about), chart };
 }
 
 /** A table as it is, folded. */

@@ -32,7 +32,9 @@ function sortBy(article, head) {
   const key = (row) => {
     const cell = row.children[place];
     if (!cell || cell.colSpan > 1 || !cell.textContent) return undefined;
-    return cell.dataset.number === undefined ? cell.firstChild.textContent : Number(cell.dataset.number);
+    if (cell.dataset.number === undefined) return cell.firstChild.textContent;
+    const number = Number(cell.dataset.number);
+    return Number.isNaN(number) ? undefined : number;
   };
   const sign = isDown ? -1 : 1;
   const rows = [...body.children].map((row) => [key(row), row]);

@@ -263,9 +263,10 @@ fn of_many(groups: &[Comparable<'_>], by: (Clock, f64)) -> Vec<String> {
             })
             .collect();
         if ties > 0 {
-            told.push(match told.is_empty() {
-                true => format!("the fastest tie at {ties} of {all} points of the matrix"),
-                false => format!("at {ties} the fastest tie"),
+            told.push(if told.is_empty() {
+                format!("the fastest tie at {ties} of {all} points of the matrix")
+            } else {
+                format!("at {ties} the fastest tie")
             });
         }
         clauses.push(told.join(", "));
@@ -308,9 +309,10 @@ fn ends(rows: &[Row]) -> Vec<String> {
                 rows.filter(|row| row.cell.label == **label).count()
             };
             let (some, all) = (of(&mut ended.iter().copied()), of(&mut rows.iter()));
-            match some == all {
-                true => (*label).to_owned(),
-                false => format!("{label} (at {some} of {all} points)"),
+            if some == all {
+                (*label).to_owned()
+            } else {
+                format!("{label} (at {some} of {all} points)")
             }
         };
         let told: Vec<String> = names.iter().map(whole).collect();

@@ -1,8 +1,10 @@
 //! What the page's script draws, as JSON: the numbers of `summary.csv` by column, the repetitions,
-//! the metrics.
+//! the metrics. Text from outside is made fit to be seen, here as on the rest of the page.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use hexperiment_diagnostics::printable::line as seen;
 use hexperiment_experiment::record::Clock;
 use hexperiment_experiment::summary::{COLUMNS, Kind, Phase, Row, axes};
 use hexperiment_experiment::verdict::lower_is_better;
@@ -22,7 +24,7 @@ pub(super) struct Page<'a> {
 
 #[derive(Serialize)]
 struct Run<'a> {
-    name: &'a str,
+    name: Cow<'a, str>,
     clock: &'static str,
     /// The metric that is every row's headline, as people write it.
     metric: Option<String>,
@@ -38,21 +40,21 @@ struct Run<'a> {
 /// An axis of the matrix.
 #[derive(Serialize)]
 struct Axis<'a> {
-    key: &'a str,
+    key: Cow<'a, str>,
     name: String,
 }
 
 #[derive(Serialize)]
 struct Cell<'a> {
-    id: &'a str,
-    label: &'a str,
+    id: Cow<'a, str>,
+    label: Cow<'a, str>,
     status: String,
     /// Whether nobody but the owner of the key sees the data.
     encrypted: bool,
-    point: BTreeMap<&'a str, String>,
+    point: BTreeMap<Cow<'a, str>, String>,
     /// Encryption, evaluation and decryption together of every repetition, in milliseconds.
     totals: Vec<f64>,
-    metrics: Vec<(&'a str, f64, Option<f64>)>,
+    metrics: Vec<(Cow<'a, str>, f64, Option<f64>)>,
 }
 
 impl<'a> Page<'a> {
@@ -63,13 +65,11 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// The JSON, without the characters that would end or begin an element of HTML.
+    /// The JSON, without the character that would begin or end an element of HTML.
     pub(super) fn to_json(&self) -> String {
         // Numbers, strings and maps with strings for keys: nothing of it fails to serialize.
         let json = serde_json::to_string(self).unwrap_or_default();
         json.replace('<', "\\u003c")
-            .replace('\u{2028}', "\\u2028")
-            .replace('\u{2029}', "\\u2029")
     }
 }
 
@@ -78,8 +78,8 @@ fn run<'a>(shown: Shown<'a>, files: &'a Files) -> Run<'a> {
     let clock = shown.records.run.rank_by();
     let metric = headline(rows);
     let axis = |key: &'a str| Axis {
-        key,
-        name: axis_name(key),
+        key: seen(key),
+        name: seen(&axis_name(key)).into_owned(),
     };
     let numbers = COLUMNS.iter().filter(|c| c.kind == Kind::Numbers);
     let columns = numbers.filter_map(|column| {
@@ -91,12 +91,12 @@ fn run<'a>(shown: Shown<'a>, files: &'a Files) -> Run<'a> {
             .then_some((column.name, values))
     });
     Run {
-        name: &shown.records.run.experiment,
+        name: seen(&shown.records.run.experiment),
         clock: match clock {
             Clock::Wall => "ms",
             Clock::Cpu => "CPU ms",
         },
-        metric: metric.map(spaced),
+        metric: metric.map(|name| seen(&spaced(name)).into_owned()),
         lower_is_better: metric.is_some_and(lower_is_better),
         axes: axes(rows).into_iter().map(axis).collect(),
         cells: rows.iter().map(|row| cell(row, clock)).collect(),
@@ -110,24 +110,24 @@ fn cell(row: &Row, clock: Clock) -> Cell<'_> {
     let measured = row.measured.as_ref();
     let metrics = measured.into_iter().flat_map(|m| &m.metrics);
     Cell {
-        id: row.name(),
-        label: &row.cell.label,
+        id: seen(row.name()),
+        label: seen(&row.cell.label),
         status: row.status.to_string(),
         encrypted: row.protection() == Some(Protection::Encrypted),
         point: row
             .cell
             .point
             .keys()
-            .map(|key| (key.as_str(), row.axis(key).to_string()))
+            .map(|key| (seen(key), seen(&row.axis(key).to_string()).into_owned()))
             .collect(),
         totals: measured.map_or(vec![], |m| times(&m.total)),
         metrics: metrics
-            .map(|m| (m.name.as_str(), rounded(m.value), m.plaintext.map(rounded)))
+            .map(|m| (seen(&m.name), rounded(m.value), m.plaintext.map(rounded)))
             .collect(),
     }
 }
 
 /// A number in six significant digits: what a chart can show, and less to write.
-fn rounded(value: f64) -> f64 {
+pub(super) fn rounded(value: f64) -> f64 {
     format!("{value:.5e}").parse().unwrap_or(value)
 }

@@ -6,15 +6,19 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hexperiment_diagnostics::files;
+use hexperiment_diagnostics::printable::line as seen;
 use hexperiment_experiment::record::file_name;
 use serde::Serialize;
 
 use super::Shown;
+use super::data::rounded;
 
 /// Rows of a table that go into the page.
 const MOST_ROWS: usize = 2000;
 /// Rows of a table with columns of words, which is shown as a table.
 const MOST_WORDS: usize = 100;
+/// Values of all tables of a run that go into the page.
+const MOST_VALUES: usize = 60_000;
 /// Bytes of all images of a run that go into the page.
 const MOST_IMAGES: usize = 6 << 20;
 
@@ -74,6 +78,7 @@ pub(super) fn left_by(shown: &Shown<'_>) -> Files {
             let inside = path.strip_prefix(shown.folder).unwrap_or(&path);
             let inside = inside.display().to_string();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let (name, id) = (seen(&name), seen(&cell.id));
             let kind = path
                 .extension()
                 .and_then(|e| e.to_str())
@@ -89,8 +94,8 @@ pub(super) fn left_by(shown: &Shown<'_>) -> Files {
                 }
             };
             let added = match kind {
-                "csv" => all.add_table(&name, &cell.id, bytes),
-                _ => all.add_image(&name, &cell.id, &bytes, &mut of_images),
+                "csv" => all.add_table(&name, &id, bytes),
+                _ => all.add_image(&name, &id, &bytes, &mut of_images),
             };
             if let Err(why) = added {
                 all.left_out.push((inside, why));
@@ -118,7 +123,7 @@ impl Files {
         let mut reader = csv::Reader::from_reader(bytes.as_slice());
         let faulty = |e: csv::Error| format!("is no table of comma-separated values: {e}");
         let columns = reader.headers().map_err(faulty)?;
-        let columns: Vec<String> = columns.iter().map(str::to_owned).collect();
+        let columns: Vec<String> = columns.iter().map(|name| seen(name).into_owned()).collect();
         let mut rows = Vec::new();
         let mut total = 0;
         let mut most = MOST_ROWS;
@@ -135,6 +140,11 @@ impl Files {
             if rows.len() < most {
                 rows.push(row);
             }
+        }
+        let values = |table: &Table| table.rows.len() * table.columns.len();
+        let before: usize = self.tables.iter().map(values).sum();
+        if before + rows.len() * columns.len() > MOST_VALUES {
+            return Err("would make the page too large".into());
         }
         self.tables.push(Table {
             name: name.to_owned(),
@@ -175,7 +185,7 @@ impl Files {
 
 fn value(text: &str) -> Value {
     match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => Value::Number(number),
-        _ => Value::Text(text.to_owned()),
+        Ok(number) if number.is_finite() => Value::Number(rounded(number)),
+        _ => Value::Text(seen(text).into_owned()),
     }
 }

@@ -1,13 +1,14 @@
 //! The report as one page of HTML that needs no other file and no network.
 //!
-//! [`table`] says what the table shows, [`data`] what the page's script draws, [`leftovers`] what a
-//! run's tasks left beside its records; [`page`] is the template. Style and scripts are those of
+//! [`table`] says what the table shows, [`data`] what the page's script draws, [`files`] what a run's
+//! tasks left beside its records; [`page`] is the template, [`words`] its part that tells. Style and scripts are those of
 //! `reports/assets`, with d3 and Observable Plot, whose licences stand beside them.
 
 mod data;
 mod files;
 mod page;
 mod table;
+mod words;
 
 use std::path::Path;
 

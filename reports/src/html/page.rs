@@ -1,8 +1,6 @@
 //! The template of the page.
 
-use std::path::Path;
-
-use hexperiment_diagnostics::files as disk;
+use hexperiment_diagnostics::printable::{self, line as seen};
 use hexperiment_experiment::summary::Row;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -10,28 +8,26 @@ use super::Shown;
 use super::data::Page;
 use super::files::{Files, Image};
 use super::table::{self, Cell, Column, Room};
+use super::words::{experiment, words};
 use crate::answer::answer;
-use crate::grid;
 use crate::notes::{Footnotes, facts};
-use crate::report::{Body, Section, sections};
+use crate::report::sections;
 
 const STYLE: &str = include_str!("../../assets/page.css");
 /// Scripts in order: each uses those before it. The first two are vendored.
-const SCRIPTS: [&str; 6] = [
+const SCRIPTS: [&str; 8] = [
     include_str!("../../assets/d3.min.js"),
     include_str!("../../assets/plot.min.js"),
     include_str!("../../assets/format.js"),
+    include_str!("../../assets/parts.js"),
     include_str!("../../assets/charts.js"),
+    include_str!("../../assets/scores.js"),
     include_str!("../../assets/files.js"),
     include_str!("../../assets/page.js"),
 ];
 
 /// Nothing is loaded from anywhere, whatever a file of records says.
-const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
-                      img-src data:";
-
-/// Rows from which on tables that have a column for each row would be too wide.
-const MANY_ROWS: usize = 40;
+const POLICY: &str = include_str!("../../assets/policy.txt");
 
 /// A chart of the page; the script shows those for which there are numbers.
 struct Chart {
@@ -40,7 +36,7 @@ struct Chart {
     about: &'static str,
 }
 
-const CHARTS: [Chart; 8] = [
+const CHARTS: [Chart; 9] = [
     Chart {
         name: "tradeoff",
         title: "Time against error",
@@ -85,6 +81,12 @@ const CHARTS: [Chart; 8] = [
         title: "Memory",
         about: "The most that a process held at once.",
     },
+    Chart {
+        name: "confusion",
+        title: "Decisions",
+        about: "What samples are, line by line, and what they are taken for. Rows of the table with the \
+                same numbers share a matrix.",
+    },
 ];
 
 pub(super) fn page(runs: &[Shown<'_>], files: &[Files]) -> Markup {
@@ -97,10 +99,10 @@ pub(super) fn page(runs: &[Shown<'_>], files: &[Files]) -> Markup {
         html lang="en" {
             head {
                 meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta http-equiv="Content-Security-Policy" content=(POLICY.trim());
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (title) " · Hexperiment" }
+                title { (seen(&title)) " · Hexperiment" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
@@ -112,7 +114,7 @@ pub(super) fn page(runs: &[Shown<'_>], files: &[Files]) -> Markup {
                             select #selector {
                                 @for (index, shown) in runs.iter().enumerate() {
                                     option value=(index) {
-                                        (shown.records.run.experiment) ", " (when(shown))
+                                        (seen(&shown.records.run.experiment)) ", " (when(shown))
                                     }
                                 }
                             }
@@ -146,8 +148,7 @@ fn when(shown: &Shown<'_>) -> String {
 
 fn run(index: usize, shown: &Shown<'_>, files: &Files) -> Markup {
     let run = &shown.records.run;
-    html! {
-        article.run data-run=(index) {
+    let told = html! {
             section.head aria-label="Question and answer" {
                 p.eyebrow { (run.experiment) " · " (when(shown)) }
                 h1 { (run.question) }
@@ -166,6 +167,10 @@ fn run(index: usize, shown: &Shown<'_>, files: &Files) -> Markup {
             @for section in sections(shown.records, shown.rows, shown.verdicts) {
                 (words(section, shown.rows))
             }
+    };
+    html! {
+        article.run data-run=(index) {
+            (PreEscaped(printable::lines(&told.into_string())))
             (experiment(shown.folder))
         }
     }
@@ -335,100 +340,6 @@ fn gallery(images: &[Image]) -> Markup {
                         (image.cells.join(", "))
                     }
                 }
-            }
-        }
-    }
-}
-
-/// A section of the report in words, folded unless it warns.
-fn words(section: Section, rows: &[Row]) -> Markup {
-    let Section { title, body, .. } = section;
-    let is_told = title.is_empty() || title == "Caveats";
-    let warns = matches!(&body, Body::Verdicts(all) if all.iter().any(|(_, passed, _)| !passed));
-    let contents = match body {
-        // Those stand above.
-        Body::FirstTable(..) => return html! {},
-        _ if is_told => return html! {},
-        Body::Text(text) => html! { p { (text) } },
-        Body::Pairs(items) => html! {
-            ul { @for (whom, what) in items { li { (whom_and_what(&whom, &what)) } } }
-        },
-        Body::Verdicts(verdicts) => html! {
-            ul.verdicts {
-                @for (expected, passed, found) in verdicts {
-                    li class=(if passed { "met" } else { "unmet" }) {
-                        strong { (if passed { "met" } else { "NOT MET" }) } " "
-                        code { (expected) } " (" (found) ")"
-                    }
-                }
-            }
-        },
-        Body::Table { columns, .. } if rows.len() > MANY_ROWS && !columns.is_empty() => html! {
-            p { "Too wide for so many rows: summary.csv in the run's folder has them." }
-        },
-        Body::Table { about, columns } => html! { p { (about) } (plain_table(&title, &columns)) },
-        Body::Lists(lists) => html! {
-            @for (heading, items) in lists {
-                @if !heading.is_empty() { h3 { (heading) } }
-                ul { @for item in items { li { (item) } } }
-            }
-        },
-    };
-    let class = if title == "Provenance" {
-        "words printed"
-    } else {
-        "words"
-    };
-    html! {
-        details class=(class) open[warns] {
-            summary { h2 { (title) } }
-            (contents)
-        }
-    }
-}
-
-fn whom_and_what(whom: &str, what: &str) -> Markup {
-    html! { @if !whom.is_empty() { strong { (whom) } ": " } (what) }
-}
-
-fn plain_table(title: &str, columns: &[grid::Column]) -> Markup {
-    let rows = columns.iter().map(|c| c.cells.len()).max().unwrap_or(0);
-    let class = |column: &grid::Column| column.is_number.then_some("number");
-    html! {
-        div.scroll tabindex="0" role="region" aria-label=(title) {
-            table {
-                thead {
-                    tr { @for column in columns { th scope="col" class=[class(column)] { (column.head) } } }
-                }
-                tbody {
-                    @for row in 0..rows {
-                        tr {
-                            @for (place, column) in columns.iter().enumerate() {
-                                @let text = column.cells.get(row).map_or("", String::as_str);
-                                @if place == 0 { th scope="row" { (text) } }
-                                @else { td class=[class(column)] { (text) } }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The experiment's file, to run it again.
-fn experiment(folder: &Path) -> Markup {
-    let file = folder.join("experiment.toml");
-    let text = disk::read_text(&file, disk::TEXT, "");
-    html! {
-        details.words.experiment {
-            summary { h2 { "Experiment file" } }
-            @match text {
-                Ok(text) => {
-                    button.copy type="button" hidden { "Copy" }
-                    pre tabindex="0" { code { (text) } }
-                }
-                Err(_) => p { "There is no copy of it beside the records." }
             }
         }
     }

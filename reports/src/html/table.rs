@@ -100,76 +100,8 @@ pub(super) fn columns(rows: &[Row], clock: Clock) -> Vec<Column> {
             }
         })
     }));
-    let metric = headline(rows);
-    let name = metric.map_or("metric".into(), spaced);
-    all.push(column("value", &name, Room::Narrow, rows, |row| {
-        let Some(m) = row.headline() else {
-            return Cell::default();
-        };
-        let under = match metric {
-            Some(_) => vec![],
-            None => vec![(spaced(&m.name), false)],
-        };
-        Cell {
-            under,
-            ..Cell::number(m.value, value(m.value))
-        }
-    }));
-    let clear = |row: &Row| row.headline().and_then(|m| m.plaintext);
-    all.push(column("clear", "in the clear", Room::Wide, rows, |row| {
-        clear(row).map_or(Cell::default(), |x| Cell::number(x, value(x)))
-    }));
-    let ms = match clock {
-        Clock::Wall => "ms",
-        Clock::Cpu => "CPU ms",
-    };
-    let measured = |f: fn(&Measured) -> f64, digits: i32| {
-        move |row: &Row| {
-            let found = row.measured.as_ref().map(f);
-            found.map_or(Cell::default(), |x| Cell::number(x, significant(x, digits)))
-        }
-    };
-    all.push(column(
-        "error",
-        "max error",
-        Room::Wide,
-        rows,
-        measured(|m| m.errors.max_abs, 2),
-    ));
-    let per_sample: fn(&Measured) -> f64 = match clock {
-        Clock::Wall => |m| m.total_ms_per_sample(Clock::Wall),
-        Clock::Cpu => |m| m.total_ms_per_sample(Clock::Cpu),
-    };
-    let head = format!("{ms} per sample");
-    all.push(column(
-        "per_sample",
-        &head,
-        Room::Narrow,
-        rows,
-        measured(per_sample, 3),
-    ));
-    all.push(column(
-        "security",
-        "security, bits",
-        Room::Narrow,
-        rows,
-        security,
-    ));
-    let head = format!("evaluate, {ms}");
-    all.push(column("evaluate", &head, Room::Wide, rows, |row| {
-        let Some(m) = &row.measured else {
-            return Cell::default();
-        };
-        let e = m.evaluation(clock);
-        let under = e.interval.map(|i| {
-            let [low, high] = [i.low, i.high].map(|x| significant(x, 3));
-            (format!("{low} to {high}"), false)
-        });
-        Cell {
-            under: under.into_iter().collect(),
-            ..Cell::number(e.median, significant(e.median, 3))
-        }
-    }));
+    all.extend(quality(rows));
+    all.extend(times(rows, clock));
     let sizes = [
         ("up", "ciphertext_bytes"),
         ("down", "result_bytes"),
@@ -195,6 +127,72 @@ pub(super) fn columns(rows: &[Row], clock: Clock) -> Vec<Column> {
         })
     }));
     all
+}
+
+/// The headline metric, that in the clear, the largest error.
+fn quality(rows: &[Row]) -> [Column; 3] {
+    let metric = headline(rows);
+    let name = metric.map_or("metric".into(), spaced);
+    let found = column("value", &name, Room::Narrow, rows, |row| {
+        let Some(m) = row.headline() else {
+            return Cell::default();
+        };
+        let under = match metric {
+            Some(_) => vec![],
+            None => vec![(spaced(&m.name), false)],
+        };
+        Cell {
+            under,
+            ..Cell::number(m.value, value(m.value))
+        }
+    });
+    let in_clear = |row: &Row| row.headline().and_then(|m| m.plaintext);
+    let clear = column("clear", "in the clear", Room::Wide, rows, |row| {
+        in_clear(row).map_or(Cell::default(), |x| Cell::number(x, value(x)))
+    });
+    let error = measured(|m| m.errors.max_abs, 2);
+    let error = column("error", "max error", Room::Wide, rows, error);
+    [found, clear, error]
+}
+
+/// Time, and beside it the security that it buys.
+fn times(rows: &[Row], clock: Clock) -> [Column; 3] {
+    let ms = match clock {
+        Clock::Wall => "ms",
+        Clock::Cpu => "CPU ms",
+    };
+    let per_sample: fn(&Measured) -> f64 = match clock {
+        Clock::Wall => |m| m.total_ms_per_sample(Clock::Wall),
+        Clock::Cpu => |m| m.total_ms_per_sample(Clock::Cpu),
+    };
+    let head = format!("{ms} per sample");
+    let per_sample = measured(per_sample, 3);
+    let per_sample = column("per_sample", &head, Room::Narrow, rows, per_sample);
+    let security = column("security", "security, bits", Room::Narrow, rows, security);
+    let head = format!("evaluate, {ms}");
+    let evaluate = column("evaluate", &head, Room::Wide, rows, |row| {
+        let Some(m) = &row.measured else {
+            return Cell::default();
+        };
+        let e = m.evaluation(clock);
+        let under = e.interval.map(|i| {
+            let [low, high] = [i.low, i.high].map(|x| significant(x, 3));
+            (format!("{low} to {high}"), false)
+        });
+        Cell {
+            under: under.into_iter().collect(),
+            ..Cell::number(e.median, significant(e.median, 3))
+        }
+    });
+    [per_sample, security, evaluate]
+}
+
+/// A number of what was measured, in so many digits.
+fn measured(number: fn(&Measured) -> f64, digits: i32) -> impl Fn(&Row) -> Cell {
+    move |row: &Row| {
+        let found = row.measured.as_ref().map(number);
+        found.map_or(Cell::default(), |x| Cell::number(x, significant(x, digits)))
+    }
 }
 
 /// `task.local_rounds` as `local rounds`.

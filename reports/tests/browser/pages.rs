@@ -3,14 +3,21 @@
 use std::fs;
 use std::path::Path;
 
-use hexperiment_experiment::record::Status;
+use hexperiment_experiment::record::{Repetition, Status};
 use hexperiment_experiment::summary::{Records, rows};
 use hexperiment_experiment::verdict::evaluate;
 use hexperiment_reports::{Shown, html};
 use hexperiment_scheme::security::Protection;
 
-use crate::fixture::{Fixture, factoring, millis, security, unprotected, violation};
+use crate::fixture::{Fixture, factoring, metric, millis, security, unprotected, violation};
 use crate::{around, expect};
+
+/// The other counts of a confusion matrix: a fixture has `tp`.
+fn decisions(r: &mut Repetition) {
+    for (name, count) in [("fp", 61.0), ("tn", 107.0), ("fn", 58.0)] {
+        r.quality.metrics.push(metric(name, count, count));
+    }
+}
 
 /// The page of some records, in a folder.
 pub(super) fn page(records: &Records, folder: &Path) -> String {
@@ -24,8 +31,40 @@ pub(super) fn page(records: &Records, folder: &Path) -> String {
     }])
 }
 
+/// The charts of those pages.
+pub(super) const CHARTS: [&str; 9] = [
+    "Time against error",
+    "Time against quality",
+    "Where the time of a query goes",
+    "Where the time of the set-up goes",
+    "Bytes that cross",
+    "Spread over repetitions",
+    "Where the error comes from",
+    "Memory",
+    "Decisions",
+];
+
 /// Five schemes that are all well.
 pub(super) fn comparison() -> String {
+    page(&all_well().records(), Path::new("nowhere"))
+}
+
+/// The same with so many repetitions of each.
+pub(super) fn many_repetitions(count: u32) -> String {
+    let mut records = all_well().records();
+    let few = std::mem::take(&mut records.repetitions);
+    for repetition in few.iter().filter(|r| r.index == 0) {
+        records.repetitions.extend((0..count).map(|index| {
+            let mut repetition = repetition.clone();
+            repetition.index = index;
+            repetition.evaluate.wall_ns += u64::from(index) * 997 % 1_000_000;
+            repetition
+        }));
+    }
+    page(&records, Path::new("nowhere"))
+}
+
+fn all_well() -> Fixture {
     let mut f = Fixture::new("comparison", 10, 128);
     let schemes = ["plaintext", "fernet", "paillier", "seal-ckks", "tfhe"];
     for (place, scheme) in (0_i32..).zip(schemes) {
@@ -44,6 +83,7 @@ pub(super) fn comparison() -> String {
             _ => {}
         });
         f.repetitions(&cell, &around(4_f64.powi(place)), 0.728_35, |r| {
+            decisions(r);
             r.encrypt = millis(2_f64.powi(place));
             r.traffic.upload_bytes = 60_000 << place;
             r.errors.max_abs = if place < 2 {
@@ -55,7 +95,7 @@ pub(super) fn comparison() -> String {
             r.errors.approximation = r.errors.max_abs / 3.0;
         });
     }
-    page(&f.records(), Path::new("nowhere"))
+    f
 }
 
 /// Three schemes at four points of the matrix, some of which refuse, fail or are insecure; their task
@@ -81,6 +121,7 @@ pub(super) fn matrix() -> String {
             });
             let pace = pace * features as f64;
             f.repetitions(&cell, &around(pace), 0.72, |r| {
+                decisions(r);
                 r.errors.max_abs = pace * 1e-9;
                 if scheme == "seal-ckks" && features == 40 {
                     r.errors.violation = Some(violation());
@@ -115,6 +156,14 @@ fn artefacts(folder: &Path) {
         b"device,score,level,contributions\nsensor-1,0.9,High,power:+0.2\nsensor-2,0.7,High,\n",
     );
     write("statistics.csv", b"column,mean\nage,50.5\n<b>,1\n");
+    write(
+        "scores.csv",
+        b"truth,score,score_in_clear\n1,0.9,0.9\n0,0.2,0.2\n1,0.4,0.4\n0,0.6,0.6\n0,0.1,0.1\n",
+    );
+    write(
+        "predictions.csv",
+        b"truth,prediction,prediction_in_clear\n10,11,11\n20,19.5,19.5\n30,33,33\n",
+    );
     write("broken.csv", b"a,b\n1\n");
     write("picture-pooled.png", PIXEL);
 }

@@ -9,13 +9,19 @@ addEventListener("load", () => setTimeout(async () => {
     const wide = [...document.querySelectorAll("main *")].filter((e) => box(e).right > innerWidth + 1 && !e.closest(".scroll, pre"));
     found.push(`the page is ${document.documentElement.scrollWidth} wide, the window ${innerWidth}: ${wide.slice(0, 3).map((e) => e.outerHTML.slice(0, 120)).join(" | ")}`);
   }
+  const table = document.querySelector(".comparison .scroll");
+  if (table.scrollWidth > table.clientWidth + 1) found.push(`the table is cut: ${table.scrollWidth} wide, ${table.clientWidth} shown`);
   for (const figure of [...document.querySelectorAll(".plot")].filter(isSeen).map((plot) => plot.closest("figure"))) {
     const name = figure.querySelector("h3").textContent;
-    const svg = figure.querySelector(".plot > svg");
-    const marks = svg ? svg.querySelectorAll("g[data-mark=dot] *, g[data-mark=bar] *, g[data-mark=line] *, g[data-mark=cell] *") : [];
+    const drawn = [...figure.querySelectorAll(".plot svg[role=img]")];
+    if (!drawn.length) found.push(`${name}: no chart`);
+    for (const svg of drawn) lookAt(name, figure, svg);
+  }
+  function lookAt(name, figure, svg) {
+    const marks = svg.querySelectorAll("g[data-mark=dot] *, g[data-mark=bar] *, g[data-mark=line] *, g[data-mark=cell] *");
     if (!marks.length) found.push(`${name}: an empty chart`);
     for (const mark of marks) if (/NaN|undefined/.test(mark.outerHTML)) found.push(`${name}: ${mark.outerHTML}`);
-    const texts = [...(svg?.querySelectorAll("text") ?? [])].filter((text) => text.textContent && isSeen(text));
+    const texts = [...svg.querySelectorAll("text")].filter((text) => text.textContent && isSeen(text));
     for (const text of texts) {
       const { left, right } = box(text);
       if (left < -1 || right > innerWidth + 1 || right > box(figure).right + 8) found.push(`${name}: "${text.textContent}" is cut (${left} to ${right})`);

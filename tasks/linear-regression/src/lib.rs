@@ -5,6 +5,7 @@
 mod train;
 mod training;
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use hexperiment_data::{Partition, transform};
@@ -18,7 +19,9 @@ use hexperiment_task::linear_model::{Features, LinearModelSettings, OneRound, Sa
 use hexperiment_task::metrics;
 use hexperiment_task::registry::TaskPlugin;
 use hexperiment_task::session::Session;
-use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest};
+use hexperiment_task::{
+    Artefact, Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest,
+};
 
 use train::Fitted;
 
@@ -162,5 +165,20 @@ impl Prepared for Inference {
             metrics: metrics::regression(&predicted, &self.plain, &self.truth),
             notes: self.notes.clone(),
         })
+    }
+
+    /// `predictions.csv`: of each sample the target, the decrypted prediction, and that of the
+    /// plaintext model.
+    fn artefacts(&self, outcome: &Outcome) -> Result<Vec<Artefact>, TaskError> {
+        let mut text = String::from("truth,prediction,prediction_in_clear\n");
+        let predicted = outcome.outputs[0].column(0);
+        for ((truth, value), clear) in self.truth.iter().zip(predicted).zip(&self.plain) {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{truth},{value},{clear}");
+        }
+        Ok(vec![Artefact {
+            name: "predictions.csv".into(),
+            bytes: text.into_bytes(),
+        }])
     }
 }

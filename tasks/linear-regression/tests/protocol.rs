@@ -5,7 +5,7 @@
 use hexperiment_data::{Dataset, DatasetRequest, DatasetSource, MissingPolicy};
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_task::ledger::Quality;
-use hexperiment_task::testkit::{self, Given, Testbed, samples};
+use hexperiment_task::testkit::{self, Given, Ran, Testbed, file, samples};
 use hexperiment_task::{PrepareRequest, Task, TaskError};
 use ndarray::{Array1, Array2};
 use scheme_plaintext::Plaintext;
@@ -52,6 +52,31 @@ fn predictions_are_the_models_in_clear() {
     }
     assert!(quality.metric("r2").unwrap().value > 0.99, "{quality:?}");
     assert!(quality.metric("mae").unwrap().value < 2.0, "{quality:?}");
+}
+
+#[test]
+fn predictions_are_left() {
+    let data = data(300);
+    let prepared = LinearRegression
+        .prepare(PrepareRequest {
+            options: &options(&[]),
+            data: &data,
+            seed: 1,
+        })
+        .unwrap();
+    let ran = Ran::new(&Plaintext, prepared.as_ref()).unwrap();
+    let text = file(&ran.files, "predictions.csv");
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("truth,prediction,prediction_in_clear"));
+    let rows: Vec<Vec<f64>> = lines
+        .map(|line| line.split(',').map(|x| x.parse().unwrap()).collect())
+        .collect();
+    assert_eq!(rows.len(), 100);
+    for (row, index) in rows.iter().zip(&data.test) {
+        assert_eq!(row[0], data.target.as_ref().unwrap().values[*index]);
+        assert_eq!(row[1], row[2], "nothing is encrypted");
+        assert!((row[0] - row[1]).abs() < 10.0, "{row:?}");
+    }
 }
 
 #[test]

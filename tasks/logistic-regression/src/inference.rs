@@ -1,5 +1,6 @@
 //! The trained model and its program.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use hexperiment_data::{Partition, transform};
@@ -14,7 +15,7 @@ use hexperiment_task::linear_model::{
 };
 use hexperiment_task::metrics;
 use hexperiment_task::session::Session;
-use hexperiment_task::{Outcome, PrepareRequest, Prepared, TaskError};
+use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::decision::Rule;
@@ -190,5 +191,22 @@ impl Prepared for Inference {
             metrics: metrics::binary(&scores, &self.plain, &self.truth, self.cut),
             notes: self.notes.clone(),
         })
+    }
+
+    /// `scores.csv`: of each sample the class, the decrypted score, and that of the plaintext model.
+    fn artefacts(&self, outcome: &Outcome) -> Result<Vec<Artefact>, TaskError> {
+        if self.wanted == Wanted::Class {
+            return Ok(vec![]);
+        }
+        let mut text = String::from("truth,score,score_in_clear\n");
+        let scores = outcome.outputs[0].column(0);
+        for ((truth, score), clear) in self.truth.iter().zip(scores).zip(&self.plain) {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{truth},{score},{clear}");
+        }
+        Ok(vec![Artefact {
+            name: "scores.csv".into(),
+            bytes: text.into_bytes(),
+        }])
     }
 }

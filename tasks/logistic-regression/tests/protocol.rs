@@ -5,7 +5,7 @@
 use hexperiment_data::{Dataset, DatasetRequest, DatasetSource, MissingPolicy};
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_task::ledger::Quality;
-use hexperiment_task::testkit::{self, Given, Testbed, samples};
+use hexperiment_task::testkit::{self, Given, Ran, Testbed, file, samples};
 use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError};
 use ndarray::{Array1, Array2};
 use scheme_plaintext::Plaintext;
@@ -63,6 +63,29 @@ fn every_output_scores_as_the_model_in_clear() {
             );
         }
         assert!(quality.metric("auc").unwrap().value > 0.8, "{quality:?}");
+    }
+}
+
+#[test]
+fn scores_are_left_but_not_of_classes() {
+    let data = data(300, |i| f64::from(u8::from(i % 3 == 0)));
+    let left = |output: &str| {
+        let options = options(&[("output", OptionValue::Text(output.into()))]);
+        let prepared = prepare(&data, &options).unwrap();
+        Ran::new(&Plaintext, prepared.as_ref()).unwrap().files
+    };
+    assert!(left("class").is_empty());
+    let files = left("probability");
+    let mut lines = file(&files, "scores.csv").lines();
+    assert_eq!(lines.next(), Some("truth,score,score_in_clear"));
+    let rows: Vec<Vec<f64>> = lines
+        .map(|line| line.split(',').map(|x| x.parse().unwrap()).collect())
+        .collect();
+    assert_eq!(rows.len(), 100);
+    for (row, index) in rows.iter().zip(&data.test) {
+        assert_eq!(row[0], data.target.as_ref().unwrap().values[*index]);
+        assert!((row[1] - row[2]).abs() < 1e-12, "{row:?}");
+        assert!((0.0..=1.0).contains(&row[1]), "{row:?}");
     }
 }
 

@@ -34,6 +34,7 @@ mod overview;
 mod parties;
 mod plugins;
 mod programs;
+mod report;
 mod reports;
 mod resume;
 mod secrets;

@@ -216,6 +216,11 @@ fn reports() {
         let told = text.contains(TITLE[1]) || text.contains(&escaped);
         assert!(!asks || told, "{file}: {text}");
     }
+    // Of the page all but its scripts, which are vendored.
+    let page = run.read("report.html");
+    let (told, _) = page.split_once("<script>").unwrap();
+    plain(told);
+    assert!(told.contains(TITLE[1]), "{told}");
     // Records are for programs: they hold what was given.
     assert_eq!(
         run.records()[0]["question"],

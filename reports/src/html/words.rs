@@ -1,0 +1,116 @@
+//! The parts of a page in words, each folded: notes, expectations, details, the experiment's file.
+
+use std::path::Path;
+
+use hexperiment_diagnostics::{files as disk, printable};
+use hexperiment_experiment::record::Status;
+use hexperiment_experiment::summary::Row;
+use maud::{Markup, html};
+
+use crate::grid;
+use crate::report::{Body, Section};
+
+/// Rows from which on tables that have a column for each row would be too wide.
+const MANY_ROWS: usize = 40;
+
+/// A section of the report in words, folded unless it warns.
+pub(super) fn words(section: Section, rows: &[Row]) -> Markup {
+    let Section { title, body, .. } = section;
+    let is_told = title.is_empty() || title == "Caveats";
+    // The table has the reasons of rows without numbers.
+    let is_new = |row: &Row| row.status != Status::Ok && row.measured.is_some();
+    let warns = matches!(&body, Body::Verdicts(all) if all.iter().any(|(_, passed, _)| !passed))
+        || (title == "Not ok" && rows.iter().any(is_new));
+    let contents = match body {
+        // Those stand above.
+        Body::FirstTable(..) => return html! {},
+        _ if is_told => return html! {},
+        Body::Text(text) => html! { p { (text) } },
+        Body::Pairs(items) => html! {
+            ul { @for (whom, what) in items { li { (whom_and_what(&whom, &what)) } } }
+        },
+        Body::Verdicts(verdicts) => html! {
+            ul.verdicts {
+                @for (expected, passed, found) in verdicts {
+                    li class=(if passed { "met" } else { "unmet" }) {
+                        strong { (if passed { "met" } else { "NOT MET" }) } " "
+                        code { (expected) } " (" (found) ")"
+                    }
+                }
+            }
+        },
+        Body::Table { columns, .. } if rows.len() > MANY_ROWS && !columns.is_empty() => html! {
+            p { "Too wide for so many rows: summary.csv in the run's folder has them." }
+        },
+        Body::Table { about, columns } => html! { p { (about) } (plain_table(&title, &columns)) },
+        Body::Lists(lists) => html! {
+            @for (heading, items) in lists {
+                @if !heading.is_empty() { h3 { (heading) } }
+                ul { @for item in items { li { (item) } } }
+            }
+        },
+    };
+    let class = if title == "Provenance" {
+        "words printed"
+    } else {
+        "words"
+    };
+    html! {
+        details class=(class) open[warns] {
+            summary { h2 { (title) } }
+            (contents)
+        }
+    }
+}
+
+fn whom_and_what(whom: &str, what: &str) -> Markup {
+    html! { @if !whom.is_empty() { strong { (whom) } ": " } (what) }
+}
+
+fn plain_table(title: &str, columns: &[grid::Column]) -> Markup {
+    let rows = columns.iter().map(|c| c.cells.len()).max().unwrap_or(0);
+    let class = |column: &grid::Column| column.is_number.then_some("number");
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(title) {
+            table {
+                thead {
+                    tr { @for column in columns { th scope="col" class=[class(column)] { (column.head) } } }
+                }
+                tbody {
+                    @for row in 0..rows {
+                        tr {
+                            @for (place, column) in columns.iter().enumerate() {
+                                @let text = column.cells.get(row).map_or("", String::as_str);
+                                @if place == 0 { th scope="row" { (text) } }
+                                @else { td class=[class(column)] { (text) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The experiment's file, to run it again.
+pub(super) fn experiment(folder: &Path) -> Markup {
+    let file = folder.join("experiment.toml");
+    let text = disk::read_text(&file, disk::TEXT, "");
+    // Tabs stay, so that what is copied is an experiment.
+    let seen = |text: String| {
+        let parts: Vec<_> = text.split('\t').map(printable::lines).collect();
+        parts.join("\t")
+    };
+    html! {
+        details.words.experiment {
+            summary { h2 { "Experiment file" } }
+            @match text {
+                Ok(text) => {
+                    button.copy type="button" hidden { "Copy" }
+                    pre tabindex="0" { code { (seen(text)) } }
+                }
+                Err(_) => p { "There is no copy of it beside the records." }
+            }
+        }
+    }
+}
