@@ -15,6 +15,7 @@ use hexperiment_program::lower::Capabilities;
 use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue, Options};
 use hexperiment_scheme::registry;
 use hexperiment_scheme::registry::{LeftOutScheme, SchemePlugin};
+use hexperiment_scheme::security::LatticeTable;
 use hexperiment_scheme::{Circuit, CompileRequest, Scheme, SchemeError, SchemeManifest};
 use hexperiment_task::registry::TaskPlugin;
 use hexperiment_task::{PrepareRequest, Prepared, Task, TaskError, TaskManifest};
@@ -126,6 +127,10 @@ fn defaults_are_filled_in() {
         (10, 1, 73)
     );
     assert_eq!(e.run().memory_limit, None);
+    assert_eq!(
+        (e.run().security.table, e.run().tie_margin),
+        (LatticeTable::Guidelines2024, 0.06)
+    );
     let cells = e.cells();
     let cell = &cells[0];
     assert_eq!((cells.len(), cell.cell.id.as_str()), (1, "try-wide"));
@@ -156,7 +161,7 @@ fn what_is_given_arrives() {
                 missing = \"drop-rows\"\nmissing_marker = \"-9\"\npositive = \"yes\"\ndelimiter = \";\"\nbalance = true\ntest_fraction = 0.25\n\
                 split = \"chronological\"\nlimit = 7\n";
     let run = "[run]\nsecurity_bits = 192\nrepetitions = 3\nwarmup = 0\nthreads = 2\ntime_limit = \"90s\"\n\
-               memory_limit = \"8GiB\"\nseed = 5\n";
+               memory_limit = \"8GiB\"\nseed = 5\nsecurity_table = \"standard-2018\"\ntie_margin = 0.1\n";
     let e = parse(&[ABOUT, data, TASK, SCHEME, run].concat());
     assert_eq!(
         (e.run().repetitions, e.run().warmup, e.run().seed),
@@ -166,7 +171,9 @@ fn what_is_given_arrives() {
         (e.run().time_limit, e.run().memory_limit),
         (Duration::from_secs(90), Some(8 << 30))
     );
+    assert_eq!(e.run().tie_margin, 0.1);
     let cells = e.cells();
+    assert_eq!(cells[0].security.table, LatticeTable::Standard2018);
     let (cell, data) = (&cells[0], &cells[0].dataset);
     assert_eq!(
         (cell.security.bits, cell.threads, cell.seed, data.seed),

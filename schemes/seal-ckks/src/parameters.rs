@@ -292,6 +292,7 @@ pub(crate) fn choose(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hexperiment_scheme::security::LatticeTable;
 
     const DEMAND: SecurityDemand = SecurityDemand::new(128, false);
 
@@ -314,6 +315,23 @@ mod tests {
             let bound = rlwe_max_log_qp(DEMAND.table, choice.log_n, 128).unwrap();
             assert!(choice.log_qp() <= bound);
         }
+    }
+
+    /// 216 bits are within the bound of 2018 for N = 2^13, 218, and beyond that of 2024, 214; where
+    /// both hold, the choice is the same.
+    #[test]
+    fn the_demanded_table_bounds_the_ring() {
+        let older = SecurityDemand {
+            table: LatticeTable::Standard2018,
+            ..DEMAND
+        };
+        let ring = |needs: &Needs, demand| choose(needs, demand, None).unwrap();
+        let narrow = needs(3, 8, 40);
+        assert_eq!(ring(&narrow, older).log_qp(), 216);
+        assert_eq!(ring(&narrow, older).log_n, 13);
+        assert_eq!(ring(&narrow, DEMAND).log_n, 14);
+        let wide = needs(3, 6, 36);
+        assert_eq!(ring(&wide, older), ring(&wide, DEMAND));
     }
 
     #[test]

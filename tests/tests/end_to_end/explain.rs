@@ -128,7 +128,7 @@ fn programs_before_and_after() {
         ],
         &["= sigmoid"],
         &[
-            "security: 128 bits",
+            "security: 132 bits",
             "modulus: 3072 bits",
             "packing: ",
             "fractional bits",
@@ -191,7 +191,7 @@ fn refusals_are_explained() {
     place.call(&["explain", "e.toml"]).ends_with(0).says(&[
         "== tfhe (",
         "refused: security: ",
-        "256 are demanded",
+        "256 bits demanded",
     ]);
 }
 

@@ -269,7 +269,7 @@ fn built_in_schemes_refuse_with_reasons() {
     run(&place, more).ends_with(0);
     let folder = place.latest();
     for (label, words) in [
-        ("tfhe", ["128 bits", "192 are demanded"]),
+        ("tfhe", ["192 bits demanded", "tfhe-rs has 132"]),
         ("paillier", ["192 bits demanded", "modulus of 3072 bits"]),
     ] {
         let row = folder.row(label);
