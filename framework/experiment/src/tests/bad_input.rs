@@ -1,7 +1,7 @@
 //! Files that cannot be run: each error names the file, the line, what was found, what was
 //! expected and what to do.
 
-use super::{ABOUT, SCHEME, TASK, parse, refused, sound};
+use super::{ABOUT, DATA, SCHEME, TASK, parse, refused, sound};
 use crate::Experiment;
 
 /// What is wrong, and words of the error.
