@@ -1,6 +1,6 @@
 //! The first table: a line for each cell, as wide as there is room.
 
-use hexperiment_experiment::measure::Estimate;
+use hexperiment_experiment::measure::{Estimate, Interval};
 use hexperiment_experiment::record::Clock;
 use hexperiment_experiment::summary::{Measured, Row, axes};
 use hexperiment_scheme::security::Protection;
@@ -16,7 +16,7 @@ pub(crate) const INSECURE: &str = "!insecure";
 pub(crate) const BUSY: &str = "!busy";
 
 /// The metric that is the headline of every row, if they agree on one.
-fn headline(rows: &[Row]) -> Option<&str> {
+pub(crate) fn headline(rows: &[Row]) -> Option<&str> {
     let mut names = rows
         .iter()
         .filter_map(Row::headline)
@@ -156,34 +156,51 @@ fn axis_columns(rows: &[Row]) -> impl Iterator<Item = Candidate> {
     columns.into_iter()
 }
 
-/// The evaluation's median, with its interval or with how far that is from it.
+/// The evaluation's median, with its interval or with how far that is from it. Where no row has an
+/// interval, the head says so; where some have none, their cells do.
 fn evaluation(rows: &[Row], clock: Clock, ms: &str) -> Candidate {
-    let told = |f: fn(Estimate) -> String| -> Vec<String> {
-        let cells = rows.iter().map(|row| match &row.measured {
+    let estimates = || {
+        let measured = rows.iter().map(|row| row.measured.as_ref());
+        measured.map(|m| m.map(|m| m.evaluation(clock)))
+    };
+    let some_have = estimates().flatten().any(|e| e.interval.is_some());
+    let told = |f: fn(f64, Interval) -> String| -> Vec<String> {
+        let cells = estimates().map(|estimate| match estimate {
             None => String::new(),
-            Some(m) if m.repetitions == 1 => significant(m.evaluation(clock).median, 3),
-            Some(m) => f(m.evaluation(clock)),
+            Some(Estimate { median, interval }) => {
+                let interval = match interval {
+                    Some(interval) => f(median, interval),
+                    None if some_have => " [too few]".into(),
+                    None => String::new(),
+                };
+                format!("{}{interval}", significant(median, 3))
+            }
         });
         cells.collect()
     };
-    let whole = told(|e| {
-        let [median, low, high] = [e.median, e.low, e.high].map(|x| significant(x, 3));
-        format!("{median} [{low}, {high}]")
+    let whole = told(|_, Interval { low, high }| {
+        let [low, high] = [low, high].map(|x| significant(x, 3));
+        format!(" [{low}, {high}]")
     });
-    let short = told(|e| {
-        let beside = (e.high - e.median).max(e.median - e.low);
-        let percent = 100.0 * beside / e.median;
-        let median = significant(e.median, 3);
+    let short = told(|median, Interval { low, high }| {
+        let beside = (high - median).max(median - low);
+        let percent = 100.0 * beside / median;
         if percent.is_finite() {
-            format!("{median} ±{}%", percent_of(percent))
+            format!(" ±{}%", percent_of(percent))
         } else {
-            median
+            String::new()
         }
     });
-    let column = Column::numbers(format!("evaluate {ms}\n[95 %]"), whole);
+    let (head, short_head, legend) = if some_have {
+        let legend = "±: the further end of the 95 % interval, in % of the median";
+        ("[95 %]", " ±", Some(legend))
+    } else {
+        ("(no interval)", "", None)
+    };
+    let column = Column::numbers(format!("evaluate {ms}\n{head}"), whole);
     Candidate::new(Id::Evaluate, column).or(Alternative {
-        column: Column::numbers(format!("evaluate\n{ms} ±"), short),
-        legend: Some("±: the further end of the 95 % interval, in % of the median"),
+        column: Column::numbers(format!("evaluate\n{ms}{short_head}"), short),
+        legend,
     })
 }
 

@@ -1,14 +1,17 @@
-//! Renders the records of a run: terminal, Markdown and CSV tables.
+//! Renders the records of a run: terminal, Markdown, CSV and HTML.
 //!
-//! [`write_all`] writes `table.md` and `summary.csv` beside the records; [`terminal`] makes the
-//! text for the terminal. Both show what [`hexperiment_experiment::summary`] made of the records, and
-//! compute nothing on their own but the ranking of times.
+//! [`write_all`] writes `table.md`, `summary.csv` and `report.html` beside the records; [`terminal`]
+//! makes the text for the terminal. All show what [`hexperiment_experiment::summary`] made of the
+//! records, and compute nothing on their own but the ranking of times; the page's script computes what
+//! a reader's choice of rows decides, the Pareto front and slopes.
 
+mod answer;
 mod csv_file;
 mod details;
 mod first_table;
 mod fit;
 mod grid;
+mod html;
 mod markdown;
 mod notes;
 mod overview;
@@ -25,12 +28,14 @@ use std::path::Path;
 use hexperiment_experiment::summary::{Records, Row};
 use hexperiment_experiment::verdict::Verdict;
 
+pub use answer::answer;
 pub use csv_file::summary_csv;
+pub use html::{Shown, html};
 pub use markdown::markdown;
 pub use overview::{Known, Overview, Runs};
 pub use terminal::terminal;
 
-/// Writes `table.md` and `summary.csv` into `dir`, each whole or not at all.
+/// Writes `table.md`, `summary.csv` and `report.html` into `dir`, each whole or not at all.
 ///
 /// # Errors
 /// A file cannot be written, synced or moved to its place; the error names it.
@@ -44,7 +49,22 @@ pub fn write_all(
     write_whole(
         &dir.join("table.md"),
         markdown(records, rows, verdicts).as_bytes(),
-    )
+    )?;
+    let shown = Shown {
+        records,
+        rows,
+        verdicts,
+        folder: dir,
+    };
+    write_html(&dir.join("report.html"), &[shown])
+}
+
+/// Writes the page of some runs, whole or not at all.
+///
+/// # Errors
+/// The file cannot be written, synced or moved to its place; the error names it.
+pub fn write_html(file: &Path, runs: &[Shown<'_>]) -> io::Result<()> {
+    write_whole(file, html(runs).as_bytes())
 }
 
 /// Writes beside the file, then renames, so that a reader never sees half of it.

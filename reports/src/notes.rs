@@ -2,15 +2,10 @@
 
 use hexperiment_experiment::record::{Clock, Status};
 use hexperiment_experiment::summary::{Busy, Row};
-use hexperiment_scheme::security::Protection;
+use hexperiment_scheme::security::{Protection, Quantum};
 
 use crate::first_table::{BUSY, INSECURE, same};
 use crate::units::{bytes, counted, significant};
-
-/// Repetitions from which on an interval is a bootstrap's (see [`Estimate`]).
-///
-/// [`Estimate`]: hexperiment_experiment::measure::Estimate
-const FEW: usize = 6;
 
 /// What servers see, each text once.
 pub(crate) struct Footnotes {
@@ -242,6 +237,9 @@ fn of(row: &Row) -> Vec<String> {
                 row.demanded_bits
             ));
         }
+        if setup.parameters.security.quantum() == Quantum::Broken {
+            notes.push(format!("security: {}", Quantum::Broken));
+        }
         if !setup.client_computes.is_empty() {
             notes.push(format!(
                 "the client computes after decryption, in the clear: {}",
@@ -254,9 +252,9 @@ fn of(row: &Row) -> Vec<String> {
     }
     if let Some(measured) = &row.measured {
         let traffic = &measured.traffic;
-        if (2..FEW).contains(&measured.repetitions) {
+        if measured.repetitions > 1 && measured.evaluate_ms.interval.is_none() {
             notes.push(format!(
-                "{} repetitions only: their interval is the whole range",
+                "{} repetitions: too few for a 95 % interval",
                 measured.repetitions
             ));
         }

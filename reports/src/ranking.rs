@@ -1,4 +1,5 @@
-//! Who is faster: only among rows that can be compared, and with "tie" as an answer.
+//! Who is faster: only among rows that can be compared, and with "tie" and "not distinguished" as
+//! answers.
 //!
 //! Rows are ranked among those that meet the same demanded security level, with the same threads
 //! and matrix point (but for the scheme's own options); what a row has beyond the demand is said
@@ -7,7 +8,7 @@
 
 use std::fmt::Write as _;
 
-use hexperiment_experiment::measure::{Comparison, compare, median};
+use hexperiment_experiment::measure::{Comparison, Outcome, Timed, compare_with_first, median};
 use hexperiment_experiment::record::{Clock, Status};
 use hexperiment_experiment::summary::{Measured, Phase, Row};
 use hexperiment_scheme::security::Protection;
@@ -40,12 +41,16 @@ pub(crate) struct Ranking {
     pub(crate) left_out: Vec<(String, &'static str)>,
 }
 
-/// Seeds the bootstrap of comparisons, so that a report made again says the same.
-const SEED: u64 = 0x7461_626c_6573;
+/// Rows of one demanded level, with the same threads and matrix point.
+pub(crate) struct Comparable<'a> {
+    pub(crate) title: String,
+    pub(crate) members: Vec<(&'a Row, &'a Measured)>,
+}
 
-/// Ranks rows by evaluation and by total time, as a clock has them.
-pub(crate) fn rank(rows: &[Row], clock: Clock) -> Ranking {
-    let mut groups: Vec<(String, Vec<(&Row, &Measured)>)> = Vec::new();
+/// The rows that can be compared, by what they have in common; and those that are measured but not
+/// ranked, each with why.
+pub(crate) fn comparable(rows: &[Row]) -> (Vec<Comparable<'_>>, Vec<(String, &'static str)>) {
+    let mut groups: Vec<Comparable<'_>> = Vec::new();
     let mut left_out = Vec::new();
     for row in rows.iter().filter(|row| row.status == Status::Ok) {
         let Some(measured) = &row.measured else {
@@ -54,9 +59,13 @@ pub(crate) fn rank(rows: &[Row], clock: Clock) -> Ranking {
         let why = match row.protection() {
             Some(Protection::Encrypted) => {
                 let title = title(row);
-                match groups.iter_mut().find(|(t, _)| *t == title) {
-                    Some((_, members)) => members.push((row, measured)),
-                    None => groups.push((title, vec![(row, measured)])),
+                let member = (row, measured);
+                match groups.iter_mut().find(|group| group.title == title) {
+                    Some(group) => group.members.push(member),
+                    None => groups.push(Comparable {
+                        title,
+                        members: vec![member],
+                    }),
                 }
                 continue;
             }
@@ -66,9 +75,15 @@ pub(crate) fn rank(rows: &[Row], clock: Clock) -> Ranking {
         };
         left_out.push((row.name().to_owned(), why));
     }
+    (groups, left_out)
+}
+
+/// Ranks rows by evaluation and by total time, as a clock has them; times within the margin tie.
+pub(crate) fn rank(rows: &[Row], clock: Clock, margin: f64) -> Ranking {
+    let (groups, left_out) = comparable(rows);
     let groups = groups
         .into_iter()
-        .map(|(title, members)| Group {
+        .map(|Comparable { title, members }| Group {
             title,
             lines: if members.len() < 2 {
                 let only = members.iter().map(|(row, _)| name(row));
@@ -78,7 +93,8 @@ pub(crate) fn rank(rows: &[Row], clock: Clock) -> Ranking {
                     format!("{only} is alone: there is nothing to compare it with"),
                 )]
             } else {
-                let order = |phase: fn(&Measured) -> &Phase| order(&members, phase, clock);
+                let order =
+                    |phase: fn(&Measured) -> &Phase| order(&members, phase, (clock, margin));
                 vec![
                     ("evaluation", order(|m| &m.evaluate)),
                     ("encrypt + evaluate + decrypt", order(|m| &m.total)),
@@ -87,6 +103,53 @@ pub(crate) fn rank(rows: &[Row], clock: Clock) -> Ranking {
         })
         .collect();
     Ranking { groups, left_out }
+}
+
+/// A row in its place.
+pub(crate) struct Standing<'a> {
+    pub(crate) row: &'a Row,
+    pub(crate) measured: &'a Measured,
+    /// The time of every repetition, in milliseconds.
+    pub(crate) times: &'a [f64],
+    /// This row compared with the first; `None` of the first.
+    pub(crate) comparison: Option<Comparison>,
+}
+
+impl Standing<'_> {
+    /// What is shown of this row and the first; `None` of the first.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        self.comparison.map(|comparison| comparison.outcome)
+    }
+}
+
+/// The rows by median time, each compared with the first.
+pub(crate) fn standings<'a>(
+    members: &[(&'a Row, &'a Measured)],
+    phase: fn(&Measured) -> &Phase,
+    (clock, margin): (Clock, f64),
+) -> Vec<Standing<'a>> {
+    let mut all: Vec<Standing<'a>> = members
+        .iter()
+        .map(|&(row, measured)| Standing {
+            row,
+            measured,
+            times: phase(measured).values(clock),
+            comparison: None,
+        })
+        .collect();
+    all.sort_by(|a, b| median(a.times).total_cmp(&median(b.times)));
+    let times: Vec<Timed<'_>> = all
+        .iter()
+        .map(|standing| Timed {
+            rounds: &standing.measured.rounds,
+            times: standing.times,
+        })
+        .collect();
+    let compared = compare_with_first(&times, margin);
+    for (standing, comparison) in all.iter_mut().skip(1).zip(compared) {
+        standing.comparison = Some(comparison);
+    }
+    all
 }
 
 fn title(row: &Row) -> String {
@@ -130,38 +193,50 @@ fn name(row: &Row) -> String {
     name
 }
 
-/// The rows by median time, each compared with the first.
-fn order(members: &[(&Row, &Measured)], phase: fn(&Measured) -> &Phase, clock: Clock) -> String {
-    let mut sorted: Vec<(String, &[f64])> = members
-        .iter()
-        .map(|(row, m)| (name(row), phase(m).values(clock)))
-        .collect();
-    sorted.sort_by(|(_, a), (_, b)| median(a).total_cmp(&median(b)));
-    let Some(((first, least), others)) = sorted.split_first() else {
+/// The rows by median time in words, each compared with the first.
+fn order(
+    members: &[(&Row, &Measured)],
+    phase: fn(&Measured) -> &Phase,
+    (clock, margin): (Clock, f64),
+) -> String {
+    let standings = standings(members, phase, (clock, margin));
+    let Some((first, others)) = standings.split_first() else {
         return String::new();
     };
     let of = match clock {
         Clock::Wall => "",
         Clock::Cpu => " of CPU time",
     };
-    let mut words = vec![format!("{first} {} ms{of}", significant(median(least), 3))];
-    words.extend(others.iter().map(|(label, times)| {
-        let ratio = || significant(median(times) / median(least), 3);
-        match compare(least, times, SEED) {
-            Comparison::Faster(r) => {
-                let [middle, low, high] = [r.median, r.low, r.high].map(|x| significant(x, 3));
-                format!("{label} takes {middle} times that [{low}, {high}]")
-            }
-            Comparison::Tie => format!("{label} ties with {first}"),
-            Comparison::Slower(_) | Comparison::Unsure => {
-                let fewest = least.len().min(times.len());
-                let count = counted(fewest, "repetition", "repetitions");
-                format!(
-                    "{label} about {} times that ({count}: too few to be sure)",
-                    ratio()
-                )
-            }
+    let fastest = name(first.row);
+    let words = others.iter().filter_map(|other| {
+        let comparison = other.comparison?;
+        Some(in_words(&name(other.row), &fastest, comparison, margin))
+    });
+    let least = significant(median(first.times), 3);
+    std::iter::once(format!("{fastest} {least} ms{of}"))
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// How a row compares with the first.
+fn in_words(label: &str, first: &str, comparison: Comparison, margin: f64) -> String {
+    let times = format!("{} times that", significant(comparison.ratio, 3));
+    let interval = comparison.interval.map_or(String::new(), |i| {
+        let [low, high] = [i.low, i.high].map(|x| significant(x, 3));
+        format!(" [{low}, {high}]")
+    });
+    match comparison.outcome {
+        Outcome::Slower => format!("{label} takes {times}{interval}"),
+        // Its median is longer, and in most rounds it is faster all the same.
+        Outcome::Faster => format!("{label} is faster round by round: {times}{interval}"),
+        Outcome::Tie => format!("{label} ties with {first} (within {} %)", 100.0 * margin),
+        Outcome::NotDistinguished => {
+            format!("{label} is not distinguished from {first}: {times}{interval}")
         }
-    }));
-    words.join("; ")
+        Outcome::TooFew { needed } => {
+            let count = counted(comparison.rounds, "repetition", "repetitions");
+            format!("{label} about {times} ({count}: too few to be sure, {needed} may be enough)")
+        }
+    }
 }

@@ -78,7 +78,7 @@ pub(crate) fn sections(records: &Records, rows: &[Row], verdicts: &[Verdict]) ->
         pairs("Busy machine", busy(rows, processors, clock)),
         pairs("Not ok", ends(rows)),
     ];
-    let ranking = rank(rows, clock);
+    let ranking = rank(rows, clock, run.tie_margin());
     all.extend(ranking.groups.into_iter().map(|group| {
         let title = group.heading(clock);
         let lines = group.lines.into_iter();

@@ -19,6 +19,17 @@ pub(crate) fn significant(value: f64, digits: i32) -> String {
     format!("{value:.decimals$}")
 }
 
+/// Milliseconds in a unit that makes them short: `4.20 ms`, `1.35 s`, `12.0 min`.
+pub(crate) fn duration(ms: f64) -> String {
+    // What would be rounded to four digits belongs to the next unit.
+    match ms {
+        ms if ms < 0.9995 => format!("{} µs", significant(1e3 * ms, 3)),
+        ms if ms < 999.5 => format!("{} ms", significant(ms.max(1.0), 3)),
+        ms if ms < 99_950.0 => format!("{} s", significant((ms / 1e3).max(1.0), 3)),
+        ms => format!("{} min", significant(ms / 6e4, 3)),
+    }
+}
+
 /// Bytes in units of 1024.
 pub(crate) fn bytes(count: u64) -> String {
     let mut value = count as f64;
@@ -129,6 +140,19 @@ mod tests {
         check(120 << 20, "120 MiB");
         check(1 << 30, "1.00 GiB");
         check(5 << 40, "5.00 TiB");
+    }
+
+    #[test]
+    fn durations_have_units() {
+        #[track_caller]
+        fn check(ms: f64, text: &str) {
+            assert_eq!(duration(ms), text);
+        }
+        check(0.0123, "12.3 µs");
+        check(4.2, "4.20 ms");
+        check(999.6, "1.00 s");
+        check(90_000.0, "90.0 s");
+        check(720_000.0, "12.0 min");
     }
 
     #[test]

@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod answer;
+mod browser;
 mod fixture;
 mod overview;
 mod same;
@@ -350,7 +352,7 @@ fn files_are_written_whole() {
         .map(|e| e.unwrap().file_name())
         .collect();
     names.sort();
-    assert_eq!(names, ["summary.csv", "table.md"]);
+    assert_eq!(names, ["report.html", "summary.csv", "table.md"]);
     let missing = folder.path().join("missing");
     let error = hexperiment_reports::write_all(&missing, &records, &rows, &[]).unwrap_err();
     assert!(error.to_string().contains("summary.csv"), "{error}");

@@ -44,6 +44,7 @@ enum Kind {
     Wrong,
     Nan,
     Weak,
+    Lie,
 }
 
 /// When it does.
@@ -95,7 +96,7 @@ impl Fault {
             Kind::Wait => wait(),
             Kind::Chatter => println!("{{\"is\": no message, though it looks like one"),
             // These are of what comes back, or of the parameters.
-            Kind::None | Kind::Wrong | Kind::Nan | Kind::Weak => {}
+            Kind::None | Kind::Wrong | Kind::Nan | Kind::Weak | Kind::Lie => {}
         }
         Ok(())
     }
@@ -131,6 +132,15 @@ fn hoard() -> ! {
     }
 }
 
+/// 128 bits, for a modulus that is too wide for its ring.
+fn lie() -> security::Security {
+    let stated = serde_json::json!({
+        "protection": "encrypted", "bits": 128, "basis": "N = 2^13",
+        "ring_lwe": { "log_n": 13, "log_qp": 230.0 },
+    });
+    serde_json::from_value(stated).unwrap_or_else(|e| unreachable!("{e}"))
+}
+
 impl Scheme for Faulty {
     fn manifest(&self) -> SchemeManifest {
         SchemeManifest {
@@ -156,6 +166,9 @@ impl Scheme for Faulty {
         let mut parameters = inner.parameters().clone();
         if fault.kind == Kind::Weak {
             parameters.security = security::factoring(1024);
+        }
+        if fault.kind == Kind::Lie {
+            parameters.security = lie();
         }
         Ok(Box::new(FaultyCircuit {
             inner,

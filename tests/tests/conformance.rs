@@ -140,10 +140,7 @@ mod operations {
     /// What a scheme does about an operation, in the guide's word.
     fn word(scheme: &dyn Scheme, kind: OpKind) -> &'static str {
         let options = Options::with_defaults(&scheme.manifest().options, []);
-        let security = SecurityDemand {
-            bits: 128,
-            insecure: false,
-        };
+        let security = SecurityDemand::new(128, false);
         let lowers = |at_the_end| {
             let program = program(kind, at_the_end);
             scheme.lower(&program, &options, security).is_ok()

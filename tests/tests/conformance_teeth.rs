@@ -25,6 +25,8 @@ enum Fault {
     Open,
     /// Claims to encrypt, at fewer bits than demanded.
     Weak,
+    /// States 128 bits for a modulus that is too wide for its ring.
+    Lying,
     /// Any error is within its tolerance.
     Tolerant,
     /// Reads the rest of truncated bytes as zeros.
@@ -44,7 +46,7 @@ macro_rules! faulty {
         inventory::submit! { SchemePlugin(&Faulty($name, Fault::$fault)) }
     )*};
 }
-faulty!("inexact": Inexact, "lax": Lax, "open": Open, "weak": Weak, "tolerant": Tolerant,
+faulty!("inexact": Inexact, "lax": Lax, "open": Open, "weak": Weak, "lying": Lying, "tolerant": Tolerant,
     "trusting": Trusting, "careless": Careless, "boastful": Boastful, "disordered": Disordered);
 
 fn clear() -> &'static dyn Scheme {
@@ -76,6 +78,14 @@ impl Scheme for Faulty {
             Fault::Open | Fault::Weak => {
                 let modulus = if self.1 == Fault::Weak { 2048 } else { 15360 };
                 parameters.security = security::factoring(modulus);
+            }
+            // Only a file or a plugin can say so: our own levels are computed.
+            Fault::Lying => {
+                let stated = serde_json::json!({
+                    "protection": "encrypted", "bits": 128, "basis": "N = 2^13",
+                    "ring_lwe": { "log_n": 13, "log_qp": 230.0 },
+                });
+                parameters.security = serde_json::from_value(stated).unwrap();
             }
             Fault::Tolerant => parameters.noise_tolerance.fill(1e9),
             _ => {}
@@ -222,6 +232,21 @@ finds!(open_ciphertexts, "open": keys_are_separate, encryption_is_randomised,
 finds!(weak_parameters, "weak": security_is_what_was_demanded,
     deep_programs_are_refused_or_satisfied);
 finds!(tolerant_checks, "tolerant": statements_are_complete);
+/// In words, which the level of 128 bits would pass otherwise.
+#[test]
+fn a_lie_about_a_ring_is_told() {
+    let subject = || Subject::new("lying", Profile::default());
+    let found = std::panic::catch_unwind(|| conformance::security_is_what_was_demanded(&subject()));
+    let found = found.unwrap_err();
+    let words = found.downcast_ref::<String>().unwrap();
+    for word in [
+        "found 128 bits, expected at most 0",
+        "log2(QP) = 230.0, bound 214",
+    ] {
+        assert!(words.contains(word), "{words}");
+    }
+}
+
 finds!(trusting_loads, "trusting": garbage_is_refused);
 finds!(careless_servers, "careless": foreign_keys_are_refused);
 finds!(disordered_outputs, "disordered": outputs_are_computed_alone);

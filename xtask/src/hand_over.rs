@@ -58,6 +58,8 @@ fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
     match verb {
         // They show every scheme.
         "list" | "schema" | "overview" => Wanted::All,
+        // It reads records, which name no feature of the build.
+        "report" => Wanted::NamedBy(vec![]),
         // `data` needs none.
         _ => Wanted::NamedBy(given(arguments).files),
     }
@@ -95,6 +97,12 @@ fn completed(
             }
             Ok(arguments)
         }
+        "report" => {
+            if !runs {
+                arguments.splice(0..0, ["--runs".into(), repository.shown("runs").into()]);
+            }
+            Ok(arguments)
+        }
         _ => Ok(arguments),
     }
 }
@@ -123,9 +131,10 @@ fn given(arguments: &[OsString]) -> Given {
 }
 
 /// Options of the programs that are followed by a value.
-const WITH_VALUE: [&str; 9] = [
+const WITH_VALUE: [&str; 10] = [
     "--only",
     "--option",
+    "--output",
     "--plugin",
     "--precision",
     "--repetitions",

@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use out::say;
 
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 12] = [
+const VERBS: [Verb; 13] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER] [--repetitions N] \
@@ -41,6 +41,11 @@ const VERBS: [Verb; 12] = [
         arguments: "[PATH…] [--resume] [--all] [--runs FOLDER]",
         about: "one table of all tasks and schemes, from runs (of each experiment the newest, or \
                 all) or experiments; without PATH from experiments/overview",
+    },
+    Verb {
+        name: "report",
+        arguments: "[RUN…] [--output FILE] [--runs FOLDER]",
+        about: "one page of HTML of runs, with charts, from their records; without RUN of the newest",
     },
     Verb {
         name: "check",

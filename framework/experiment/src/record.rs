@@ -24,6 +24,12 @@ use hexperiment_scheme::{KeySizes, Parameters};
 /// The version of this format; a reader refuses others.
 pub const SCHEMA: u32 = 1;
 
+/// What the times of two rows may differ by and still tie, where an experiment says nothing: 6 %.
+///
+/// It is the least whole percentage at which two equal rows tie in 95 of 100 runs of 20 repetitions,
+/// with the noise of times in records of a quiet machine; `measure/simulation.rs` holds it.
+pub const TIE_MARGIN: f64 = 0.06;
+
 /// One line of `records.jsonl`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -84,6 +90,12 @@ impl Run {
     /// The clock by which rows are ranked.
     pub fn rank_by(&self) -> Clock {
         Clock::deserialize(self.setting("rank_by")).unwrap_or_default()
+    }
+
+    /// What two rows may differ by and still tie; records of earlier versions do not say.
+    pub fn tie_margin(&self) -> f64 {
+        let margin = self.setting("tie_margin").as_f64();
+        margin.unwrap_or(TIE_MARGIN)
     }
 }
 
@@ -253,4 +265,34 @@ pub struct Stopped {
     pub status: Status,
     /// Why.
     pub reason: String,
+}
+
+/// Characters of a file's name made from a cell's, at most four bytes each: file systems take 255 bytes.
+const LONGEST: usize = 50;
+
+/// A cell's name as that of its files in the run's folder, different from those of the run's other
+/// cells; `index` is the cell's in the run.
+pub fn file_name(index: usize, cell: &str) -> String {
+    let name: String = cell
+        .chars()
+        .map(|c| {
+            if c.is_alphanumeric() || "-_=.".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    // A file system has a longest name, and other cells may be called nearly so.
+    let same = name.chars().count() <= LONGEST
+        && cell
+            .chars()
+            .zip(name.chars())
+            .all(|(a, b)| a == b || a == '/');
+    let name: String = name.chars().take(LONGEST).collect();
+    if same {
+        name
+    } else {
+        format!("{name}-{index}")
+    }
 }

@@ -205,7 +205,7 @@ fn unknown(row: &Row, key: &str) -> String {
 }
 
 /// Whether less of a metric is better: errors and mistakes, among scores and shares.
-fn lower_is_better(metric: &str) -> bool {
+pub fn lower_is_better(metric: &str) -> bool {
     let whole = [
         "mae",
         "mse",

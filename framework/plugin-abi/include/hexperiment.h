@@ -212,7 +212,12 @@ typedef struct HexperimentPlugin {
 
     /* Writes the circuit's parameters, as JSON:
      *   {"security": {"protection": "encrypted",        or "none", "transport-only"
-     *                 "bits": 128, "basis": "the numbers and their published source"},
+     *                 "bits": 128, "basis": "the numbers and their published source",
+     *                 "quantum": "not-stated",        or "broken", {"below": 128},
+     *                                                 {"at-least": 128}; may be left out
+     *                 "ring_lwe": {"log_n": 13,       of ring-LWE with a ternary secret; may be
+     *                   "log_qp": 214,                left out. Bits that the table lacks for it
+     *                   "table": "guidelines-2024"}}, are an error; or "standard-2018"
      *    "chosen": [["ring degree", "8192"]],
      *    "depth": 0,                                    multiplicative levels used
      *    "counts": {"additions": 0, "plain_multiplications": 0, "multiplications": 0,

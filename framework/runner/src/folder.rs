@@ -6,13 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use hexperiment_diagnostics::{Complaint, files};
+use hexperiment_experiment::record::file_name;
 
 use crate::latest;
 
 const RECORDS: &str = "records.jsonl";
-
-/// Characters of a name made from a cell's, at most four bytes each: file systems take 255 bytes.
-const LONGEST: usize = 50;
 
 /// Bytes of the first line of records that are read to see what they are of: ten thousand cells take
 /// some megabytes.
@@ -27,32 +25,6 @@ pub(crate) struct RunFolder {
 /// Now, in UTC, as in `2026-05-04T09:08:07Z`.
 pub(crate) fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
-}
-
-/// A cell's name as a file's, different from those of the run's other cells.
-fn file_name(index: usize, cell: &str) -> String {
-    let name: String = cell
-        .chars()
-        .map(|c| {
-            if c.is_alphanumeric() || "-_=.".contains(c) {
-                c
-            } else {
-                '_'
-            }
-        })
-        .collect();
-    // A file system has a longest name, and other cells may be called nearly so.
-    let same = name.chars().count() <= LONGEST
-        && cell
-            .chars()
-            .zip(name.chars())
-            .all(|(a, b)| a == b || a == '/');
-    let name: String = name.chars().take(LONGEST).collect();
-    if same {
-        name
-    } else {
-        format!("{name}-{index}")
-    }
 }
 
 /// Whether a file of records is of the experiment `name`; one that cannot be read may be, so that

@@ -18,6 +18,7 @@ mod plugins;
 mod probe;
 mod process;
 mod protocol;
+mod report;
 mod run;
 mod serve;
 mod server;
@@ -51,6 +52,8 @@ enum Verb {
     Run(run::RunArguments),
     /// One table of all tasks and schemes, from several runs.
     Overview(overview::OverviewArguments),
+    /// One page of HTML of runs, with charts, from their records alone; runs nothing.
+    Report(report::ReportArguments),
     /// Checks experiment files, their data and what each scheme says to them; tells about how long
     /// a run takes, and runs nothing.
     Check {
@@ -154,6 +157,7 @@ pub fn main() -> ExitCode {
     out::checked(match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Overview(arguments) => overview::overview(&arguments),
+        Verb::Report(arguments) => report::report(&arguments),
         Verb::Check {
             files,
             no_estimate,

@@ -1,7 +1,11 @@
-//! Security levels from published tables. Nothing here is declared by a plugin's author: a
+//! Security levels from published tables and curves. Nothing here is declared by a plugin's author: a
 //! scheme reports the parameters it uses, and these functions say what they are worth.
 
+mod lattice;
+
 use serde::{Deserialize, Serialize};
+
+pub use lattice::{BinaryLwe, LatticeTable, RingLwe, binary_lwe, rlwe, rlwe_max_log_qp};
 
 /// What kind of protection an evaluation has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,22 +37,64 @@ pub enum Origin {
     /// Computed here, from parameters and a published table.
     #[default]
     Computed,
-    /// Documented by the library's authors for the parameter set in use; not computed again.
+    /// Documented by a library's authors for the parameter set in use: in records of earlier versions
+    /// only.
     Documented,
     /// Reported by a plugin from outside; nobody here has looked at its parameters.
     Reported,
 }
 
-/// The security of one choice of parameters. Only what computes or cites a level makes one:
-/// [`rlwe`], [`factoring`], [`symmetric`], [`documented`], [`none`]; of plugins from outside
+/// What is left against an attacker with a large quantum computer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Quantum {
+    /// No source says; so in records of earlier versions.
+    #[default]
+    NotStated,
+    /// Nothing: Shor's algorithm takes polynomial time.
+    Broken,
+    /// Less than so many bits, the lowest level of the table.
+    Below(u32),
+    /// So many bits, or more.
+    AtLeast(u32),
+}
+
+impl Quantum {
+    /// The level that is kept, if one is.
+    pub fn bits(self) -> Option<u32> {
+        match self {
+            Self::AtLeast(bits) => Some(bits),
+            Self::NotStated | Self::Broken | Self::Below(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Quantum {
+    /// In words, for the basis of a level.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotStated => f.write_str("against a quantum computer: not computed"),
+            Self::Broken => f.write_str("falls to a quantum computer (Shor 1994)"),
+            Self::Below(bits) => write!(f, "against a quantum computer: less than {bits} bits"),
+            Self::AtLeast(bits) => write!(f, "against a quantum computer: {bits} bits"),
+        }
+    }
+}
+
+/// The security of one choice of parameters. Only what computes a level makes one: [`rlwe`],
+/// [`binary_lwe`], [`factoring`], [`symmetric`], [`none`]; of plugins from outside
 /// [`Security::reported`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Security {
     protection: Protection,
     bits: u32,
     basis: String,
     #[serde(default)]
     origin: Origin,
+    #[serde(default)]
+    quantum: Quantum,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ring_lwe: Option<RingLwe>,
 }
 
 impl Security {
@@ -72,6 +118,28 @@ impl Security {
         self.origin
     }
 
+    /// What is left against a quantum computer.
+    pub fn quantum(&self) -> Quantum {
+        self.quantum
+    }
+
+    /// What is wrong with the level, if it rests on ring-LWE and the table has less for these
+    /// parameters: what was found, and what the table says.
+    pub fn contradiction(&self) -> Option<String> {
+        let RingLwe {
+            log_n,
+            log_qp,
+            table,
+        } = self.ring_lwe?;
+        let worth = rlwe(table, log_n, log_qp);
+        (worth.bits < self.bits).then(|| {
+            format!(
+                "found {} bits, expected at most {}: {}",
+                self.bits, worth.bits, worth.basis
+            )
+        })
+    }
+
     /// The same level as the word of a plugin from outside, which can only be believed.
     #[must_use]
     pub fn reported(self) -> Self {
@@ -90,6 +158,8 @@ pub fn none() -> Security {
         bits: 0,
         basis: "nothing is encrypted".into(),
         origin: Origin::Computed,
+        quantum: Quantum::NotStated,
+        ring_lwe: None,
     }
 }
 
@@ -106,17 +176,8 @@ pub fn symmetric(key_bits: u32) -> Security {
              each under a key of {key_bits} bits (NIST SP 800-57 part 1 rev. 5, tables 2 and 3)"
         ),
         origin: Origin::Computed,
-    }
-}
-
-/// A parameter set whose authors document its level; `basis` names the parameters and where that
-/// is written.
-pub fn documented(bits: u32, basis: impl Into<String>) -> Security {
-    Security {
-        protection: Protection::Encrypted,
-        bits,
-        basis: basis.into(),
-        origin: Origin::Documented,
+        quantum: Quantum::NotStated,
+        ring_lwe: None,
     }
 }
 
@@ -127,9 +188,25 @@ pub struct SecurityDemand {
     pub bits: u32,
     /// Weaker parameters are allowed, and marked in every table.
     pub insecure: bool,
+    /// The table that bounds ring-LWE.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub table: LatticeTable,
+}
+
+fn is_default(table: &LatticeTable) -> bool {
+    *table == LatticeTable::default()
 }
 
 impl SecurityDemand {
+    /// So many bits, by the newest table.
+    pub const fn new(bits: u32, insecure: bool) -> Self {
+        Self {
+            bits,
+            insecure,
+            table: LatticeTable::Guidelines2024,
+        }
+    }
+
     /// The level to choose parameters for: the least level of the tables that satisfies it.
     pub fn level(self) -> u32 {
         match self.bits {
@@ -137,53 +214,6 @@ impl SecurityDemand {
             129..=192 => 192,
             _ => 256,
         }
-    }
-}
-
-/// Where the RLWE bounds come from.
-pub const RLWE_SOURCE: &str = "Homomorphic Encryption Standard 2018, table 1 (ternary secret, classical); \
-     N >= 65536: Bossuat et al., Security Guidelines for Implementing Homomorphic Encryption, 2024";
-
-/// The largest log2(QP) at which ring-LWE with a ternary secret in dimension `2^log_n` has
-/// `level` bits of security against classical attacks; `None` outside the tables.
-///
-/// Source: Albrecht et al., *Homomorphic Encryption Standard*, 2018, table 1; for 2^16 and 2^17
-/// Bossuat et al., *Security Guidelines for Implementing Homomorphic Encryption*, 2024, table
-/// 5.2 (at 128 bits only).
-pub fn rlwe_max_log_qp(log_n: u32, level: u32) -> Option<u32> {
-    let row = match log_n {
-        10 => [27, 19, 14],
-        11 => [54, 37, 29],
-        12 => [109, 75, 58],
-        13 => [218, 152, 118],
-        14 => [438, 305, 237],
-        15 => [881, 611, 476],
-        16 if level == 128 => return Some(1747),
-        17 if level == 128 => return Some(3523),
-        _ => return None,
-    };
-    match level {
-        128 => Some(row[0]),
-        192 => Some(row[1]),
-        256 => Some(row[2]),
-        _ => None,
-    }
-}
-
-/// The security of ring-LWE with a ternary secret: the highest level of the tables that holds,
-/// or 0 bits when even 128 does not. `log_qp` counts the key-switching prime.
-pub fn rlwe(log_n: u32, log_qp: f64) -> Security {
-    let holds = |level: &u32| {
-        rlwe_max_log_qp(log_n, *level).is_some_and(|bound| log_qp <= f64::from(bound))
-    };
-    let bits = [256, 192, 128].into_iter().find(holds).unwrap_or(0);
-    let bound = rlwe_max_log_qp(log_n, if bits == 0 { 128 } else { bits });
-    let bound = bound.map_or("no bound in the table".to_owned(), |b| format!("bound {b}"));
-    Security {
-        protection: Protection::Encrypted,
-        bits,
-        basis: format!("RLWE, N = 2^{log_n}, log2(QP) = {log_qp:.1}, {bound} ({RLWE_SOURCE})"),
-        origin: Origin::Computed,
     }
 }
 
@@ -203,9 +233,12 @@ pub fn factoring(modulus_bits: u32) -> Security {
         protection: Protection::Encrypted,
         bits,
         basis: format!(
-            "factoring, modulus of {modulus_bits} bits (NIST SP 800-57 part 1 rev. 5, table 2)"
+            "factoring, modulus of {modulus_bits} bits (NIST SP 800-57 part 1 rev. 5, table 2); {}",
+            Quantum::Broken
         ),
         origin: Origin::Computed,
+        quantum: Quantum::Broken,
+        ring_lwe: None,
     }
 }
 
@@ -226,29 +259,62 @@ mod tests {
 
     #[test]
     fn a_plugins_word_is_marked_as_such() {
-        let reported = rlwe(13, 200.0).reported();
+        let reported = rlwe(LatticeTable::default(), 13, 200.0).reported();
         assert_eq!(
             (reported.bits(), reported.origin()),
             (128, Origin::Reported)
         );
         assert!(reported.basis().starts_with("as the plugin states: RLWE"));
         assert_eq!(none().origin(), Origin::Computed);
-        assert_eq!(documented(128, "a set").origin(), Origin::Documented);
     }
 
     #[test]
-    fn levels_follow_the_tables() {
-        assert_eq!(rlwe(13, 218.0).bits, 128);
-        assert_eq!(rlwe(13, 218.5).bits, 0);
-        assert_eq!(rlwe(13, 152.0).bits, 192);
-        assert_eq!(rlwe(15, 400.0).bits, 256);
-        assert_eq!(rlwe(16, 1747.0).bits, 128);
-        assert_eq!(rlwe(9, 10.0).bits, 0);
+    fn moduli_follow_the_table() {
         assert_eq!(factoring(3072).bits, 128);
         assert_eq!(factoring(3071).bits, 112);
         assert_eq!(factoring(512).bits, 0);
+        assert_eq!(factoring(15360).quantum(), Quantum::Broken);
         for level in [80, 112, 128, 192, 256] {
             assert_eq!(factoring(factoring_modulus_bits(level)).bits, level);
         }
+    }
+
+    /// Parameters that are worth less than is stated, by the table that they are held against.
+    #[test]
+    fn a_level_that_its_parameters_lack_is_caught() {
+        let stated = |log_qp: f64, table: &str| -> Security {
+            let json = serde_json::json!({
+                "protection": "encrypted", "bits": 128, "basis": "trust me",
+                "ring_lwe": { "log_n": 13, "log_qp": log_qp, "table": table },
+            });
+            serde_json::from_value(json).unwrap()
+        };
+        assert_eq!(stated(214.0, "guidelines-2024").contradiction(), None);
+        assert_eq!(stated(218.0, "standard-2018").contradiction(), None);
+        let lie = stated(218.0, "guidelines-2024").contradiction().unwrap();
+        for words in [
+            "found 128 bits, expected at most 0",
+            "log2(QP) = 218.0",
+            "bound 214",
+        ] {
+            assert!(lie.contains(words), "{lie}");
+        }
+    }
+
+    /// Records of earlier versions state neither.
+    #[test]
+    fn older_levels_are_read() {
+        let json = r#"{"protection":"encrypted","bits":128,"basis":"a set","origin":"documented"}"#;
+        let old: Security = serde_json::from_str(json).unwrap();
+        assert_eq!(
+            (old.origin(), old.quantum()),
+            (Origin::Documented, Quantum::NotStated)
+        );
+        assert_eq!(old.contradiction(), None);
+        let demand: SecurityDemand =
+            serde_json::from_str(r#"{"bits":128,"insecure":false}"#).unwrap();
+        assert_eq!(demand, SecurityDemand::new(128, false));
+        let told = serde_json::to_string(&demand).unwrap();
+        assert!(!told.contains("table"), "the default is not told: {told}");
     }
 }

@@ -144,10 +144,7 @@ impl Testbed {
     /// The scheme's: it refuses the program, or cannot make keys or read them.
     pub fn new(scheme: &dyn Scheme, program: &Program) -> Result<Self, SchemeError> {
         let options = Options::default();
-        let security = SecurityDemand {
-            bits: 128,
-            insecure: false,
-        };
+        let security = SecurityDemand::new(128, false);
         let lowered = scheme.lower(program, &options, security)?;
         let circuit = scheme.compile(CompileRequest {
             lowered: &lowered,

@@ -79,10 +79,7 @@ fn order() -> Order {
     Order {
         scheme: "masking".into(),
         options,
-        security: SecurityDemand {
-            bits: 128,
-            insecure: false,
-        },
+        security: SecurityDemand::new(128, false),
         threads: 2,
         program: serde_json::to_vec(&program()).unwrap(),
     }

@@ -19,10 +19,7 @@ use rand_chacha::ChaCha8Rng;
 use scheme_seal_ckks::SealCkks;
 
 const LENGTH: usize = 16_384;
-const SECURITY: SecurityDemand = SecurityDemand {
-    bits: 128,
-    insecure: false,
-};
+const SECURITY: SecurityDemand = SecurityDemand::new(128, false);
 
 fn program() -> Program {
     let mut b = ProgramBuilder::new("maximum of four");

@@ -112,7 +112,7 @@ impl CkksCircuit {
             .map(ToString::to_string)
             .collect();
         let parameters = Parameters {
-            security: security::rlwe(choice.log_n, context.log_qp()),
+            security: security::rlwe(request.security.table, choice.log_n, context.log_qp()),
             chosen: vec![
                 ("ring degree N".into(), context.degree().to_string()),
                 ("slots".into(), context.slots().to_string()),

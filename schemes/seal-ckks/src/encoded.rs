@@ -328,10 +328,7 @@ mod tests {
         let request = CompileRequest {
             lowered: &lowered,
             options: &options,
-            security: SecurityDemand {
-                bits: 128,
-                insecure: false,
-            },
+            security: SecurityDemand::new(128, false),
             threads: 2,
         };
         let circuit = CkksCircuit::new(request).unwrap();

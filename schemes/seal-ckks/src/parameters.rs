@@ -61,9 +61,9 @@ impl Choice {
     }
 
     /// Whether SEAL has such primes, and they keep the level.
-    fn fits(&self, level: u32) -> bool {
-        self.first_bits <= LARGEST_PRIME
-            && rlwe_max_log_qp(self.log_n, level).is_some_and(|bound| self.log_qp() <= bound)
+    fn fits(&self, demand: SecurityDemand) -> bool {
+        let bound = rlwe_max_log_qp(demand.table, self.log_n, demand.level());
+        self.first_bits <= LARGEST_PRIME && bound.is_some_and(|bound| self.log_qp() <= bound)
     }
 }
 
@@ -91,7 +91,7 @@ impl Needs {
             .map(|log_n| {
                 // Trying errors out takes time, and none for rings that are too small anyway.
                 let smallest = needs.with(log_n, SMALLEST_SCALE);
-                if log_n > needs.log_slots && smallest.fits(demand.level()) {
+                if log_n > needs.log_slots && smallest.fits(demand) {
                     needs.wanted_scale(lowered, log_n)
                 } else {
                     LARGEST_PRIME
@@ -125,18 +125,19 @@ impl Needs {
     ) -> Result<(), Refusal> {
         let needs = Self::but_scale(lowered)?;
         let scale_bits = scale_bits.unwrap_or(least);
-        if needs.with(LARGEST_LOG_N, scale_bits).fits(demand.level()) {
+        if needs.with(LARGEST_LOG_N, scale_bits).fits(demand) {
             return Ok(());
         }
-        Err(needs.too_deep(demand.level(), scale_bits))
+        Err(needs.too_deep(demand, scale_bits))
     }
 
-    fn too_deep(&self, level: u32, scale_bits: u32) -> Refusal {
+    fn too_deep(&self, demand: SecurityDemand, scale_bits: u32) -> Refusal {
         let fits = |depth: &u32| {
             let choice = self.with(LARGEST_LOG_N, scale_bits);
             let depth = *depth;
-            Choice { depth, ..choice }.fits(level)
+            Choice { depth, ..choice }.fits(demand)
         };
+        let level = demand.level();
         let room = (0..self.depth).rev().find(fits);
         let room = room.map_or("none".to_owned(), |d| d.to_string());
         let reason = format!(
@@ -272,7 +273,7 @@ pub(crate) fn choose(
     }
     for (log_n, wanted) in LOG_N.zip(&needs.wanted) {
         let choice = needs.with(log_n, scale_bits.unwrap_or(*wanted));
-        if log_n > needs.log_slots && choice.fits(level) {
+        if log_n > needs.log_slots && choice.fits(demand) {
             return Ok(choice);
         }
     }
@@ -280,22 +281,19 @@ pub(crate) fn choose(
         let largest = (SMALLEST_SCALE..LARGEST_PRIME)
             .rev()
             .map(|s| needs.with(LARGEST_LOG_N, s))
-            .find(|choice| choice.fits(level));
+            .find(|choice| choice.fits(demand));
         if let Some(choice) = largest {
             return Ok(choice);
         }
     }
-    Err(needs.too_deep(level, scale_bits.unwrap_or(SMALLEST_SCALE)))
+    Err(needs.too_deep(demand, scale_bits.unwrap_or(SMALLEST_SCALE)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const DEMAND: SecurityDemand = SecurityDemand {
-        bits: 128,
-        insecure: false,
-    };
+    const DEMAND: SecurityDemand = SecurityDemand::new(128, false);
 
     fn needs(depth: u32, headroom: u32, scale_bits: u32) -> Needs {
         Needs {
@@ -313,7 +311,7 @@ mod tests {
         for (depth, expect) in [(1, 12), (3, 13), (6, 14), (15, 15)] {
             let choice = choose(&needs(depth, 6, 36), DEMAND, None).unwrap();
             assert_eq!(choice.log_n, expect, "depth {depth}: {choice:?}");
-            let bound = rlwe_max_log_qp(choice.log_n, 128).unwrap();
+            let bound = rlwe_max_log_qp(DEMAND.table, choice.log_n, 128).unwrap();
             assert!(choice.log_qp() <= bound);
         }
     }
@@ -332,10 +330,7 @@ mod tests {
 
     #[test]
     fn a_higher_level_needs_a_larger_ring() {
-        let demand = SecurityDemand {
-            bits: 256,
-            insecure: false,
-        };
+        let demand = SecurityDemand::new(256, false);
         let high = choose(&needs(3, 6, 36), demand, None).unwrap();
         let beyond = SecurityDemand {
             bits: 257,

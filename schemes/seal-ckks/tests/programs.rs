@@ -62,10 +62,7 @@ fn options(set: &[(&str, OptionValue)]) -> Options {
     Options::with_defaults(&SealCkks.manifest().options, given)
 }
 
-const SECURITY: SecurityDemand = SecurityDemand {
-    bits: 128,
-    insecure: false,
-};
+const SECURITY: SecurityDemand = SecurityDemand::new(128, false);
 
 fn compile(program: &Program, options: &Options) -> Box<dyn Circuit> {
     let lowered = SealCkks.lower(program, options, SECURITY).unwrap();

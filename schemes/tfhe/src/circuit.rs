@@ -17,7 +17,7 @@ use tfhe::core_crypto::seeders::new_seeder;
 
 use crate::clear::{self, decode};
 use crate::evaluate::TfheEvaluator;
-use crate::keys::{self, Generated, SecretKey, ServerKey, modulus};
+use crate::keys::{self, Generated, SecretKey, SeededServerKey, modulus};
 use crate::memory;
 use crate::parameters::{DEVIATIONS, N, NAME, PARAMETERS, SIZE, log2_failure, security};
 use crate::plan::{Plan, PlannedKind, PlannedOutput, plan_program};
@@ -216,12 +216,12 @@ impl Circuit for TfheCircuit {
     /// The tables are those of the plan, which noise and parameters were computed from.
     fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
         let mut keys = keys.read_for(self.digest)?;
-        let key = self.bootstraps().then(|| ServerKey::read(&mut keys));
+        let key = self.bootstraps().then(|| SeededServerKey::read(&mut keys));
         let key = key.transpose()?;
         keys.finish()?;
         Ok(Box::new(TfheEvaluator {
             plan: self.plan.clone(),
-            key,
+            key: key.map(SeededServerKey::expand),
             inputs: self.shapes.clone(),
         }))
     }

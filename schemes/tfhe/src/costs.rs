@@ -10,7 +10,7 @@ use tfhe::core_crypto::prelude::{LweCiphertext, decrypt_lwe_ciphertext};
 
 use crate::circuit::encrypt_column;
 use crate::evaluate::{add, expand};
-use crate::keys::{self, ServerKey, modulus};
+use crate::keys::{self, SeededServerKey, modulus};
 use crate::parameters::{N, SIZE};
 use crate::plan::{Plan, PlannedOutput, WholeForm, WholeTerm};
 use crate::wire::{Column, Results};
@@ -29,7 +29,7 @@ pub(crate) fn costs(
     let server = if bootstraps {
         let began = clock::processor_time();
         let mut keys = EvaluationKeys::new(circuit, generated.server).read_for(circuit)?;
-        let server = ServerKey::read(&mut keys)?;
+        let server = SeededServerKey::read(&mut keys)?.expand();
         set_up += clock::processor_time().saturating_sub(began);
         Some(server)
     } else {

@@ -99,10 +99,10 @@ pub(crate) enum PlanError {
         magnitude: f64,
     },
     #[error(
-        "the parameter sets of tfhe-rs are made for 128 bits, {bits} are demanded; ask for \
+        "{demanded} bits demanded, the parameter set of tfhe-rs has {bits}; ask for \
          `security_bits = 128`"
     )]
-    Security { bits: u32 },
+    Security { demanded: u32, bits: u32 },
 }
 
 /// Bootstraps whose results are exact.

@@ -160,14 +160,30 @@ fn seeded(keys: &mut KeyReader, count: usize) -> Result<(CompressionSeed, Vec<u6
     Ok((Seed(seed).into(), words))
 }
 
-impl ServerKey {
-    /// Reads what [`generate`] made: expands the masks, and transforms the bootstrapping key.
+/// What a server needs to bootstrap, as it was sent: seeds, and bodies without masks.
+pub(crate) struct SeededServerKey {
+    bootstrapping: (CompressionSeed, Vec<u64>),
+    key_switching: (CompressionSeed, Vec<u64>),
+}
+
+impl SeededServerKey {
+    /// Reads what [`generate`] made. Nothing is expanded until all parts are known to be of the right form.
     pub(crate) fn read(keys: &mut KeyReader) -> Result<Self, SchemeError> {
         let p = PARAMETERS;
         let glwe_size = p.glwe_dimension.to_glwe_size();
         // Of each row of a GGSW ciphertext, and of each of a key-switching key's, the body alone.
         let rows = p.lwe_dimension.0 * p.pbs_level.0 * glwe_size.0;
-        let (seed, words) = seeded(keys, rows * N)?;
+        Ok(Self {
+            bootstrapping: seeded(keys, rows * N)?,
+            key_switching: seeded(keys, N * p.ks_level.0)?,
+        })
+    }
+
+    /// Expands the masks, and transforms the bootstrapping key.
+    pub(crate) fn expand(self) -> ServerKey {
+        let p = PARAMETERS;
+        let glwe_size = p.glwe_dimension.to_glwe_size();
+        let (seed, words) = self.bootstrapping;
         let bootstrapping = SeededLweBootstrapKey::from_container(
             words,
             glwe_size,
@@ -187,7 +203,7 @@ impl ServerKey {
         );
         par_convert_standard_lwe_bootstrap_key_to_fourier(&standard, &mut fourier);
         drop(standard);
-        let (seed, words) = seeded(keys, N * p.ks_level.0)?;
+        let (seed, words) = self.key_switching;
         let key_switching = SeededLweKeyswitchKey::from_container(
             words,
             p.ks_base_log,
@@ -196,13 +212,15 @@ impl ServerKey {
             seed,
             modulus(),
         );
-        Ok(Self {
+        ServerKey {
             key_switching: key_switching.par_decompress_into_lwe_keyswitch_key(),
             bootstrapping: fourier,
             fft: Fft::new(PolynomialSize(N)),
-        })
+        }
     }
+}
 
+impl ServerKey {
     /// One programmable bootstrap: key switch, modulus switch, blind rotation, extraction
     /// (Chillotti et al., *TFHE*, J. Cryptology 2020, algorithm 9, the key switch first). Reads
     /// the cell nearest to the phase.

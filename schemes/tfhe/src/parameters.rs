@@ -3,7 +3,7 @@
 //! Noise is written as a variance on the torus: 1 is a full turn, `2^64` of a ciphertext's
 //! words. The formulas for key switch, bootstrap and modulus switch are the library's own.
 
-use hexperiment_scheme::security::{self, Security, SecurityDemand};
+use hexperiment_scheme::security::{self, BinaryLwe, Security, SecurityDemand};
 use tfhe::core_crypto::commons::noise_formulas::centered_mean_shifted_modulus_switch::centered_binary_shifted_modulus_switch_additive_variance;
 use tfhe::core_crypto::commons::noise_formulas::lwe_keyswitch::keyswitch_additive_variance_132_bits_security_tuniform;
 use tfhe::core_crypto::commons::noise_formulas::lwe_programmable_bootstrap::pbs_variance_132_bits_security_tuniform_fft_mul;
@@ -38,6 +38,8 @@ pub(crate) const SWITCHED_LOG: CiphertextModulusLog = CiphertextModulusLog(12);
 /// `2^-128`: `erfc(13.12 / sqrt 2) = 2^-128.1`.
 pub(crate) const DEVIATIONS: f64 = 13.12;
 
+/// Bits of the modulus of ciphertexts.
+const LOG_Q: u32 = 64;
 /// 2^64, a full turn.
 const TURN: f64 = 18_446_744_073_709_551_616.0;
 /// Bits of a double's mantissa, which the library's transform works with.
@@ -110,17 +112,24 @@ pub(crate) fn log2_failure(deviations: f64) -> f64 {
 
 /// What the parameter set is worth, or why it is not enough.
 pub(crate) fn security(demand: SecurityDemand) -> Result<Security, PlanError> {
-    let security = security::documented(
-        128,
-        format!(
-            "LWE with binary secrets, n = {} and N = {N}, q = 2^64, noise of the tfhe-rs parameter \
-             set {NAME}, which its authors chose for at least 132 bits by the lattice estimator \
-             (Zama, tfhe-rs documentation, \"Security and cryptography\")",
-            PARAMETERS.lwe_dimension.0
-        ),
-    );
+    let p = PARAMETERS;
+    let lwe = |name, dimension, distribution| BinaryLwe {
+        name,
+        dimension,
+        log_q: LOG_Q,
+        log_deviation: 0.5 * variance(distribution).log2(),
+    };
+    let security = security::binary_lwe(&[
+        // Under the key of dimension N: ciphertexts, and with a ring the bootstrapping key.
+        lwe("ring of N, ciphertexts", BIG, p.glwe_noise_distribution),
+        // Under the key between key switch and blind rotation.
+        lwe("small key", p.lwe_dimension.0, p.lwe_noise_distribution),
+    ]);
     if demand.bits > security.bits() && !demand.insecure {
-        return Err(PlanError::Security { bits: demand.bits });
+        return Err(PlanError::Security {
+            demanded: demand.bits,
+            bits: security.bits(),
+        });
     }
     Ok(security)
 }
@@ -134,6 +143,19 @@ mod tests {
         assert_eq!(PARAMETERS.polynomial_size.0, N);
         assert_eq!(PARAMETERS.glwe_dimension.0, 1);
         assert_eq!(1 << SWITCHED_LOG.0, 2 * N);
+    }
+
+    /// By the curves, as its authors say: 132 bits. Errors that are smaller by less than a bit would be
+    /// below both.
+    #[test]
+    fn the_level_is_that_of_the_curves() {
+        let security = security(SecurityDemand::new(128, false)).unwrap();
+        assert_eq!(security.bits(), 132, "{}", security.basis());
+        for words in ["n = 918", "n = 2048", "2^-19.8", "2^-47.8", "132 bits"] {
+            assert!(security.basis().contains(words), "{}", security.basis());
+        }
+        let refused = super::security(SecurityDemand::new(133, false));
+        assert!(refused.is_err_and(|e| e.to_string().contains("133 bits demanded")));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use hexperiment_scheme::{Circuit, CompileRequest, Parties, Scheme};
 use ndarray::Array2;
 
 use crate::Tfhe;
-use crate::keys::ServerKey;
+use crate::keys::SeededServerKey;
 use crate::parameters::{N, SIZE};
 use crate::table::{Cells, HALF_CELL};
 
@@ -68,10 +68,7 @@ fn compile(program: &Program, bits: i64) -> Box<dyn Circuit> {
     Tfhe.compile(CompileRequest {
         lowered: &lowered,
         options: &options,
-        security: SecurityDemand {
-            bits: 128,
-            insecure: false,
-        },
+        security: SecurityDemand::new(128, false),
         threads: 2,
     })
     .unwrap()
@@ -201,7 +198,8 @@ fn bootstraps_read_the_nearest_cell() {
         5,
     );
     let keys = circuit.generate_keys().unwrap().evaluation;
-    let server = ServerKey::read(&mut keys.read_for(circuit.digest()).unwrap()).unwrap();
+    let mut keys = keys.read_for(circuit.digest()).unwrap();
+    let server = SeededServerKey::read(&mut keys).unwrap().expand();
     let cells: Vec<u64> = (1..=N as u64).collect();
     let first = cells[0];
     let cases = [
@@ -326,10 +324,7 @@ fn more_than_128_bits_are_refused() {
     let refused = Tfhe.compile(CompileRequest {
         lowered: &lowered,
         options: &options,
-        security: SecurityDemand {
-            bits: 192,
-            insecure: false,
-        },
+        security: SecurityDemand::new(192, false),
         threads: 1,
     });
     assert!(refused.is_err_and(|e| e.to_string().contains("128")));

@@ -47,6 +47,7 @@ pub struct AnomalyDetection;
 impl Task for AnomalyDetection {
     fn manifest(&self) -> TaskManifest {
         let mut metrics = metrics::BINARY.to_vec();
+        metrics.push(metrics::AUC_FOLD_MEAN);
         metrics.extend(MORE_METRICS);
         TaskManifest {
             name: "anomaly-detection",
@@ -180,6 +181,8 @@ struct Detection {
     timestamps: Vec<String>,
     part: Vec<String>,
     measured: Vec<usize>,
+    /// The detector that scores each row: with folds, that of its fold.
+    detector_of: Vec<usize>,
     saved: Option<Detector>,
     gaps: usize,
     sensors: usize,
@@ -208,6 +211,7 @@ impl Detection {
             },
             part: plan.part,
             measured: plan.measured,
+            detector_of: plan.detector_of,
             saved: plan.saved,
             gaps: plan.series.fills.len(),
             sensors: plan.series.names.len(),
@@ -270,6 +274,11 @@ impl Prepared for Detection {
                 .filter(|m| ["alarm_rate", "agreement"].contains(&m.name.as_str()))
                 .collect(),
         };
+        if let Some(truth) = &self.truth {
+            let fold_of: Vec<usize> = self.measured.iter().map(|r| self.detector_of[*r]).collect();
+            let mean = metrics::auc_fold_mean(&fold_of, &scores, &clear, &pick(truth));
+            metrics.extend(mean);
+        }
         let mut notes = self.notes.clone();
         notes.extend(found(&metrics));
         notes.extend(match &self.truth {

@@ -84,6 +84,7 @@ impl Task for LogisticRegression {
             "Inference: absolute error wanted on the logit or probability; of a class, on the logit that is compared.",
         ));
         let mut metrics = metrics::BINARY.to_vec();
+        metrics.push(metrics::AUC_FOLD_MEAN);
         metrics.extend(training::MORE_METRICS);
         TaskManifest {
             name: "logistic-regression",

@@ -13,7 +13,7 @@ use super::mutations::Fate;
 use super::subject::Ready;
 
 /// A part by its role and bytes.
-pub(super) type Part = (KeyRole, Vec<u8>);
+pub type Part = (KeyRole, Vec<u8>);
 
 /// Programs that between them take every key that the scheme has: sums, products and rotations,
 /// functions. Those that the scheme refuses are left out.
@@ -87,8 +87,14 @@ impl Keyed {
         }
     }
 
+    /// Whether the parts have the roles and lengths of the right ones, in their order.
+    pub(super) fn have_the_form(&self, parts: &[Part]) -> bool {
+        let form = |(role, bytes): &Part| (*role, bytes.len());
+        self.parts.iter().map(form).eq(parts.iter().map(form))
+    }
+
     /// What passed for keys is used: to an error or to a table of the right shape.
-    pub(super) fn follow(&self, parts: &[Part]) -> Fate {
+    pub(super) fn follow(&self, parts: Vec<Part>) -> Fate {
         let ready = &self.ready;
         let Ok(evaluator) = prepare(ready, parts) else {
             return Fate::Unread;
@@ -109,10 +115,10 @@ impl Keyed {
 }
 
 /// What the server makes of parts that say that they are this circuit's.
-fn prepare(ready: &Ready, parts: &[Part]) -> Result<Box<dyn Evaluator>, SchemeError> {
+fn prepare(ready: &Ready, parts: Vec<Part>) -> Result<Box<dyn Evaluator>, SchemeError> {
     let parts = parts
-        .iter()
-        .map(|(role, bytes)| KeyPart::new(*role, bytes.clone()));
+        .into_iter()
+        .map(|(role, bytes)| KeyPart::new(role, bytes));
     let keys = EvaluationKeys::new(ready.circuit.digest(), parts.collect());
     ready.circuit.prepare(keys)
 }
@@ -152,7 +158,7 @@ fn foreign(what: &str, prepared: Result<Box<dyn Evaluator>, SchemeError>) {
 }
 
 fn check_refusals(ready: &Ready, good: &[Part]) {
-    let refused = |what: &str, parts: &[Part]| foreign(what, prepare(ready, parts));
+    let refused = |what: &str, parts: &[Part]| foreign(what, prepare(ready, parts.to_vec()));
     let mut more = good.to_vec();
     more.push((KeyRole::Public, vec![]));
     refused("a part too many", &more);
@@ -195,7 +201,8 @@ pub fn tampered_keys_never_panic(subject: &Subject) {
     for program in programs(subject, "tampered keys") {
         let keyed = Keyed::new(subject.ready(program));
         let good = &keyed.parts;
-        assert_eq!(keyed.follow(good), Fate::Accepted, "unchanged keys");
+        let unchanged = keyed.follow(good.clone());
+        assert_eq!(unchanged, Fate::Accepted, "unchanged keys");
         for at in 0..good.len() {
             let n = good[at].1.len();
             let places = [0, 63, 64, 100, n - 1].map(|place| place.min(n - 1));
@@ -207,7 +214,7 @@ pub fn tampered_keys_never_panic(subject: &Subject) {
                 let bytes = &mut parts[at].1;
                 let (from, end) = (from.min(n), (from + count).min(n));
                 bytes[from..end].iter_mut().for_each(|b| *b ^= mask);
-                keyed.follow(&parts);
+                keyed.follow(parts);
             }
         }
     }

@@ -17,11 +17,13 @@ mod statements;
 mod subject;
 
 pub use bytes::{garbage_is_refused, other_circuits_are_refused, tampering_never_panics};
-pub use key_bytes::{foreign_keys_are_refused, tampered_keys_never_panic};
+pub use key_bytes::{Part, foreign_keys_are_refused, tampered_keys_never_panic};
 pub use keys::{
     encryption_is_randomised, keys_are_separate, nothing_shows_in_ciphertexts, threads_share_keys,
 };
-pub use mutations::{key_mutations_never_panic, mutations_never_panic};
+pub use mutations::{
+    key_mutations_never_panic, mutate, mutate_keys, mutations_never_panic, wanted,
+};
 pub use operations::{
     every_native_operation_is_the_oracles, missing_operations_are_rewritten_or_refused,
     outputs_are_computed_alone, round_trips,

@@ -7,7 +7,10 @@
 //! ```
 //!
 //! runs and whose figures it prints. Mutation `i` follows from `i` alone:
-//! `HEXPERIMENT_MUTATIONS=7000..7100` runs these alone, to find what ended a process.
+//! `HEXPERIMENT_MUTATIONS=7000..7100` runs these alone, to find what ended a process, and
+//! `HEXPERIMENT_MUTATIONS=0..200000` more. Where keys take long to prepare, of those that differ in bytes
+//! alone, not in role, length or order, one in [`Profile::mutated_keys_tried`](super::Profile::mutated_keys_tried)
+//! is tried; the others are counted as skipped.
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -114,8 +117,8 @@ fn run_of(bytes: &[u8], most: usize, random: &mut ChaCha8Rng) -> Range<usize> {
     from..bytes.len().min(from + length)
 }
 
-/// One change.
-fn mutate(bytes: &mut Vec<u8>, others: &[Vec<u8>], random: &mut ChaCha8Rng) {
+/// One change, of which some put in bytes of others.
+pub fn mutate(bytes: &mut Vec<u8>, others: &[Vec<u8>], random: &mut ChaCha8Rng) {
     match random.random_range(0..9) {
         // Bits flipped.
         0 | 1 => {
@@ -212,6 +215,8 @@ pub(super) enum Fate {
     Undecrypted,
     /// Taken for what it is not: a table came of it, of other numbers.
     Accepted,
+    /// Not tried.
+    Skipped,
 }
 
 /// Reads a message, and does with it what the one who gets it does.
@@ -237,10 +242,14 @@ fn receive(ready: &Ready, role: Role, bytes: &[u8]) -> Fate {
     }
 }
 
-/// The mutations to run: all, or those that the environment names.
-fn wanted() -> Range<u64> {
+/// The mutations to run: so many, or those that the environment names.
+///
+/// # Panics
+///
+/// The environment names none.
+pub fn wanted(count: u64) -> Range<u64> {
     let Ok(text) = std::env::var("HEXPERIMENT_MUTATIONS") else {
-        return 0..MUTATIONS;
+        return 0..count;
     };
     let ends = text.split_once("..").and_then(|(from, to)| {
         let (from, to) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
@@ -253,10 +262,10 @@ fn wanted() -> Range<u64> {
 
 /// Lets `follow` take each mutation by its number, and yields how many had each fate. None may
 /// panic.
-fn attack(name: &str, what: &str, follow: impl Fn(u64) -> Fate) -> [u64; 4] {
-    let range = wanted();
+fn attack(name: &str, what: &str, follow: impl Fn(u64) -> Fate) -> [u64; 5] {
+    let range = wanted(MUTATIONS);
     let (began, mut slowest) = (Instant::now(), (Duration::ZERO, 0));
-    let (mut fates, mut panicked) = ([0_u64; 4], vec![]);
+    let (mut fates, mut panicked) = ([0_u64; 5], vec![]);
     for index in range.clone() {
         if index % STEP == 0 {
             println!("{name}: from mutation {index} of {what} on");
@@ -269,9 +278,9 @@ fn attack(name: &str, what: &str, follow: impl Fn(u64) -> Fate) -> [u64; 4] {
             Err(_) => panicked.push(index),
         }
     }
-    let [unread, unevaluated, undecrypted, accepted] = fates;
+    let [unread, unevaluated, undecrypted, accepted, skipped] = fates;
     println!(
-        "{name}: {} mutations of {what} in {:.0} s (the slowest, number {}, {:.1} ms): {} crashed; {} refused: \
+        "{name}: {} mutations of {what}, {skipped} of them skipped, in {:.0} s (the slowest, number {}, {:.1} ms): {} crashed; {} refused: \
          {unread} when read, {unevaluated} by the evaluator, {undecrypted} by the decryptor; {accepted} accepted",
         range.end - range.start,
         began.elapsed().as_secs_f64(),
@@ -316,29 +325,41 @@ struct Keys {
 impl Keys {
     /// Mutation number `index`.
     fn mutated(&self, index: u64) -> Vec<Part> {
-        let mut random = ChaCha8Rng::seed_from_u64(index);
         let mut parts = self.own.parts.clone();
-        for _ in 0..[1, 1, 1, 2, 4][random.random_range(0..5)] {
-            let at = random.random_range(0..parts.len().max(1));
-            let to = random.random_range(0..parts.len().max(1));
-            let role = KeyRole::ALL[random.random_range(0..KeyRole::ALL.len())];
-            match random.random_range(0..12) {
-                _ if parts.is_empty() => parts.push((role, vec![0; random.random_range(0..99)])),
-                0 => drop(parts.remove(at)),
-                1 => parts.swap(at, to),
-                2 => parts.insert(to, (role, parts[at].1.clone())),
-                3 => parts[at].0 = role,
-                _ => mutate(&mut parts[at].1, &self.others, &mut random),
-            }
-        }
+        mutate_keys(&mut parts, &self.others, index);
         parts
+    }
+}
+
+/// Mutation number `index` of evaluation keys: of their bytes, or of the parts, their roles and order. Some
+/// put in bytes of others.
+pub fn mutate_keys(parts: &mut Vec<Part>, others: &[Vec<u8>], index: u64) {
+    let mut random = ChaCha8Rng::seed_from_u64(index);
+    for _ in 0..[1, 1, 1, 2, 4][random.random_range(0..5)] {
+        let at = random.random_range(0..parts.len().max(1));
+        let to = random.random_range(0..parts.len().max(1));
+        let role = KeyRole::ALL[random.random_range(0..KeyRole::ALL.len())];
+        match random.random_range(0..12) {
+            _ if parts.is_empty() => parts.push((role, vec![0; random.random_range(0..99)])),
+            0 => drop(parts.remove(at)),
+            1 => parts.swap(at, to),
+            2 => parts.insert(to, (role, parts[at].1.clone())),
+            3 => parts[at].0 = role,
+            _ => mutate(&mut parts[at].1, others, &mut random),
+        }
     }
 }
 
 /// Mutated evaluation keys are refused or yield other results; none panics, faults or makes
 /// anything allocate what did not arrive.
 pub fn key_mutations_never_panic(subject: &Subject) {
-    let programs = key_bytes::programs(subject, "mutated keys");
+    let mut programs = key_bytes::programs(subject, "mutated keys");
+    // Those without keys show nothing, where others have some.
+    let with_keys =
+        |program: &Program| !Keyed::new(subject.ready(program.clone())).parts.is_empty();
+    if programs.iter().any(with_keys) {
+        programs.retain(with_keys);
+    }
     let keyed = |program: &Program| Keyed::new(subject.ready(program.clone()));
     // Of other circuits, and of other keys of each.
     let others = programs.iter().flat_map(|program| keyed(program).parts);
@@ -353,10 +374,15 @@ pub fn key_mutations_never_panic(subject: &Subject) {
     let name = subject.scheme.manifest().name;
     let [unread, ..] = attack(name, "evaluation keys", |index| {
         let keys = &keys[index as usize % keys.len()];
-        keys.own.follow(&keys.mutated(index))
+        let parts = keys.mutated(index);
+        let tried = index % subject.profile.mutated_keys_tried == 0;
+        if !tried && keys.own.have_the_form(&parts) {
+            return Fate::Skipped;
+        }
+        keys.own.follow(parts)
     });
     for keys in &keys {
-        let fate = keys.own.follow(&keys.own.parts);
+        let fate = keys.own.follow(keys.own.parts.clone());
         assert!(
             fate == Fate::Accepted,
             "{name}: unchanged keys were refused"

@@ -29,6 +29,8 @@ impl Profile {
                 precision: 1.0 / 16.0,
                 // Encrypted under the secret key; sums need no bootstrap.
                 sums_take_keys: false,
+                // Half a second each: 90 MB of masks are expanded from the seeds.
+                mutated_keys_tried: 8,
                 ..usual
             },
             _ => usual,

@@ -13,13 +13,13 @@ pub fn security_is_what_was_demanded(subject: &Subject) {
     let length = subject.short();
     let program = cases::linear("security", length, subject.profile.precision);
     for bits in [128, 192, 256, 300] {
-        let demand = SecurityDemand {
-            bits,
-            insecure: false,
-        };
+        let demand = SecurityDemand::new(bits, false);
         match subject.compile(&program, demand) {
             Ok((_, circuit)) => {
                 let security = &circuit.parameters().security;
+                if let Some(problem) = security.contradiction() {
+                    panic!("security: {problem}");
+                }
                 if security.protection() == Protection::None {
                     assert_eq!(security.bits(), 0, "what is not encrypted has no level");
                 } else {
@@ -51,10 +51,7 @@ pub fn deep_programs_are_refused_or_satisfied(subject: &Subject) {
         (precision, precision),
         |b, x| (0..60).try_fold(x[0], |y, _| b.square(y)),
     );
-    let demand = SecurityDemand {
-        bits: 128,
-        insecure: false,
-    };
+    let demand = SecurityDemand::new(128, false);
     match subject.compile(&program, demand) {
         Ok((_, circuit)) => {
             let security = &circuit.parameters().security;

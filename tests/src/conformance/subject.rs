@@ -19,6 +19,8 @@ pub struct Profile {
     pub options: Vec<(String, OptionValue)>,
     /// Whether a sum takes a key that is sent: a public one, or one for evaluation.
     pub sums_take_keys: bool,
+    /// Of mutated keys of the right roles and lengths, one in so many is given to the server.
+    pub mutated_keys_tried: u64,
 }
 
 impl Default for Profile {
@@ -28,15 +30,13 @@ impl Default for Profile {
             precision: 1e-4,
             options: vec![],
             sums_take_keys: true,
+            mutated_keys_tried: 1,
         }
     }
 }
 
 /// The level that cases are compiled at.
-pub(super) const DEMAND: SecurityDemand = SecurityDemand {
-    bits: 128,
-    insecure: false,
-};
+pub(super) const DEMAND: SecurityDemand = SecurityDemand::new(128, false);
 
 /// A scheme under test.
 pub struct Subject {

@@ -77,11 +77,18 @@ fn check(keys: &str, run_keys: &str, status: &str, words: &[&str], repetitions: 
 #[test]
 fn processes_that_die() {
     let crashed = |at: &str| format!("fault = \"abort\"\nat = \"{at}\"");
-    for at in ["compile", "keys", "prepare", "evaluate"] {
-        check(&crashed(at), "", "crashed", &["aborted (signal 6"], 0);
+    for (at, who) in [
+        ("compile", "the process"),
+        ("keys", "the process"),
+        ("prepare", "the server"),
+        ("evaluate", "the server"),
+    ] {
+        let words = format!("{who} aborted (signal 6");
+        check(&crashed(at), "", "crashed", &[&words], 0);
     }
-    check("fault = \"exit\"", "", "crashed", &["ended with code 3"], 0);
-    let words = ["killed by signal 11", "for want of memory"];
+    let words = ["the server ended with code 3"];
+    check("fault = \"exit\"", "", "crashed", &words, 0);
+    let words = ["the server was killed by signal 11", "for want of memory"];
     check("fault = \"segfault\"", "", "crashed", &words, 0);
     let words = ["killed by signal 9", "for want of memory"];
     check(
@@ -92,7 +99,7 @@ fn processes_that_die() {
         0,
     );
     let late = "fault = \"abort\"\nafter = 2";
-    check(late, "", "crashed", &["aborted (signal 6"], 2);
+    check(late, "", "crashed", &["the server aborted (signal 6"], 2);
 }
 
 #[test]
@@ -118,15 +125,14 @@ fn plugins_that_panic_or_err() {
 #[test]
 fn cells_that_never_end() {
     let limit = "time_limit = \"6s\"";
-    let words = ["still busy after 6s", "raise `time_limit`"];
-    check("fault = \"sleep\"\nafter = 1", limit, "timeout", &words, 1);
-    check(
-        "fault = \"sleep\"\nat = \"keys\"",
-        limit,
-        "timeout",
-        &words,
-        0,
-    );
+    let check = |fault: &str, who: &str, repetitions: usize| {
+        let busy = format!("the {who} was still busy after 6s");
+        let words = [busy.as_str(), "raise `time_limit`"];
+        check(fault, limit, "timeout", &words, repetitions);
+    };
+    check("fault = \"sleep\"\nafter = 1", "server", 1);
+    check("fault = \"sleep\"\nat = \"prepare\"", "server", 0);
+    check("fault = \"sleep\"\nat = \"keys\"", "cell", 0);
 }
 
 #[test]
@@ -210,6 +216,17 @@ fn refusals_are_no_failures() {
     ];
     check("fault = \"weak\"", "", "refused", &words, 0);
     check("fault = \"weak\"", "insecure = true", "ok", &[], 3);
+}
+
+/// What a plugin states about its ring is held against the table, whatever is allowed.
+#[test]
+fn a_lie_about_a_ring_is_caught() {
+    let words = [
+        "found 128 bits, expected at most 0",
+        "N = 2^13, log2(QP) = 230.0, bound 214",
+    ];
+    check("fault = \"lie\"", "", "failed", &words, 0);
+    check("fault = \"lie\"", "insecure = true", "failed", &words, 0);
 }
 
 #[test]

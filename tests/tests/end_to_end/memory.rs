@@ -50,8 +50,8 @@ fn resident(process: u32) -> usize {
     kibibytes * 1024
 }
 
-/// While a cell computes, no process holds the table: neither the run's, nor those of the cells,
-/// of which one waits for its turn.
+/// While a cell computes, no process holds the table: neither the run's, nor those of the cells
+/// and their servers, of which one waits for its turn.
 #[test]
 fn no_process_keeps_the_table() {
     let place = Place::new();
@@ -63,8 +63,9 @@ fn no_process_keeps_the_table() {
     place.write("e.toml", experiment(data, task, schemes));
     let run = start(&place, Stdio::null());
     let cells = children(run.id());
-    assert_eq!(cells.len(), 2);
-    let held: Vec<usize> = [&[run.id()][..], &cells[..]]
+    let servers: Vec<u32> = cells.iter().flat_map(|cell| children(*cell)).collect();
+    assert_eq!((cells.len(), servers.len()), (2, 2));
+    let held: Vec<usize> = [&[run.id()][..], &cells[..], &servers[..]]
         .concat()
         .into_iter()
         .map(resident)

@@ -57,12 +57,14 @@ pub fn start(place: &Place, errors: Stdio) -> Child {
     run
 }
 
-/// Kills a run as `kill -9` does. Its cells, of which one would wait for ever, end with it; then
-/// nothing waits any more.
+/// Kills a run as `kill -9` does. Its cells, of which one would wait for ever, end with it, and
+/// their servers with them; then nothing waits any more.
 #[track_caller]
 pub fn kill(place: &Place, mut run: Child) {
-    let processes = children(run.id());
-    assert!(!processes.is_empty(), "a cell has a process of its own");
+    let cells = children(run.id());
+    let servers: Vec<u32> = cells.iter().flat_map(|cell| children(*cell)).collect();
+    assert!(!servers.is_empty(), "a cell has processes of its own");
+    let processes = [cells, servers].concat();
     run.kill().unwrap();
     run.wait().unwrap();
     until("the cells' processes are gone", || {

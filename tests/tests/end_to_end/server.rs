@@ -19,7 +19,7 @@ use {
 use crate::harness::Place;
 
 /// `a + 3 b`, and `a - b`.
-fn program() -> Program {
+pub fn program() -> Program {
     let mut builder = ProgramBuilder::new("two sums");
     let mut values = Vec::new();
     for name in ["a", "b"] {
@@ -67,13 +67,10 @@ fn start() -> Served {
 }
 
 /// What a client compiles for itself.
-fn compiled(scheme: &str, program: &Program) -> (Order, Box<dyn Circuit>) {
+pub fn compiled(scheme: &str, program: &Program) -> (Order, Box<dyn Circuit>) {
     let found = registry::scheme(scheme).unwrap();
     let options = Options::with_defaults(&found.manifest().options, []);
-    let security = SecurityDemand {
-        bits: 128,
-        insecure: false,
-    };
+    let security = SecurityDemand::new(128, false);
     let lowered: Lowered = found.lower(program, &options, security).unwrap();
     let circuit = found
         .compile(CompileRequest {

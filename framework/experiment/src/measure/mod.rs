@@ -1,16 +1,20 @@
 //! Measuring: statistics of repetitions, their order, memory, the machine and how busy it is.
 
+mod comparison;
 mod load;
 mod machine;
+#[cfg(test)]
+mod simulation;
 mod statistics;
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha20Rng;
 
+pub use comparison::{Comparison, Outcome, Timed, compare_with_first};
 pub use load::{LoadMeter, load_averages};
 pub use machine::{forget_peak_rss, peak_rss_bytes, provenance};
-pub use statistics::{Comparison, Estimate, compare, median};
+pub use statistics::{Estimate, Interval, median};
 
 /// The order of the repetitions of `cells` cells: rounds that visit every cell once, each in a
 /// fresh order, so that a machine that drifts does not favour one cell.

@@ -5,10 +5,10 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use hexperiment_diagnostics::{printable, units};
-use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::security::{LatticeTable, SecurityDemand};
 
 use super::keys::{Keys, Objection};
-use crate::record::Clock;
+use crate::record::{Clock, TIE_MARGIN};
 
 /// Bits below which a run must say that it is insecure: the default of `security_bits`.
 const SECURE_BITS: i64 = 128;
@@ -32,10 +32,12 @@ pub struct RunSettings {
     pub time_limit: Duration,
     /// Bytes that the process of one cell may allocate.
     pub memory_limit: Option<u64>,
-    /// Seed of the split, of balancing, of the order of cells and of the bootstrap.
+    /// Seed of the split, of balancing and of the order of cells.
     pub seed: u64,
     /// Clock of tables and rankings.
     pub rank_by: Clock,
+    /// What the times of two rows may differ by and still be called a tie; 0.06 is 6 %.
+    pub tie_margin: f64,
 }
 
 impl RunSettings {
@@ -50,6 +52,12 @@ impl RunSettings {
             "insecure",
             false,
             "Allow less than 128 bits; every table then says so.",
+        );
+        let table = keys.choice(
+            "security_table",
+            LatticeTable::default(),
+            "The published table that bounds the parameters of ring-LWE: the security guidelines of 2024, or \
+             the Homomorphic Encryption Standard of 2018, whose bounds are 1 to 4 % wider.",
         );
         if bits < SECURE_BITS && !insecure {
             keys.object("security_bits", weak(bits));
@@ -84,7 +92,7 @@ impl RunSettings {
             "seed",
             0..=i64::MAX,
             73,
-            "Seeds the split, balancing, the order of cells and the bootstrap.",
+            "Seeds the split, balancing and the order of cells.",
         );
         let rank_by = keys.choice(
             "rank_by",
@@ -92,10 +100,18 @@ impl RunSettings {
             "The clock of tables and rankings: wall time, or the CPU time of all threads, which other \
              programs on a busy machine change less.",
         );
+        let tie_margin = keys.number(
+            "tie_margin",
+            0.0..=1.0,
+            TIE_MARGIN,
+            "What two rows may differ by and still tie: 0.06 is 6 %. They tie where the whole 95 % interval of \
+             their ratio is within it; with 0 none do.",
+        );
         Self {
             security: SecurityDemand {
                 bits: bits as u32,
                 insecure,
+                table,
             },
             repetitions: repetitions as u32,
             warmup: warmup as u32,
@@ -107,14 +123,15 @@ impl RunSettings {
             memory_limit: keys.checked("memory_limit", memory_limit, memory),
             seed: seed.unsigned_abs(),
             rank_by,
+            tie_margin,
         }
     }
 }
 
 fn weak(bits: i64) -> Objection {
     let words = format!("found {bits}, expected {SECURE_BITS} to 256");
-    let help = "less than 128 bits is below what published tables (Homomorphic Encryption Standard \
-                2018, NIST SP 800-57) recommend; to compare weak parameters all the same, add \
+    let help = "less than 128 bits is below what published tables (Security Guidelines for \
+                Implementing Homomorphic Encryption 2024, NIST SP 800-57) recommend; to compare weak parameters all the same, add \
                 `insecure = true`: every table will carry the mark";
     (words, help.into())
 }

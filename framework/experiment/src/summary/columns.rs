@@ -158,10 +158,10 @@ pub static COLUMNS: [Column; 50] = {
             measured(r, |m| Number(m.transfer.median(Wall)))
         }),
         numbers("evaluate_ms_low", |r| {
-            measured(r, |m| Number(m.evaluate_ms.low))
+            measured(r, |m| Field::maybe(m.evaluate_ms.interval.map(|i| i.low)))
         }),
         numbers("evaluate_ms_high", |r| {
-            measured(r, |m| Number(m.evaluate_ms.high))
+            measured(r, |m| Field::maybe(m.evaluate_ms.interval.map(|i| i.high)))
         }),
         numbers("total_ms_per_sample", |r| {
             measured(r, |m| Number(m.total_ms_per_sample(Wall)))

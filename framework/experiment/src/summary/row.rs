@@ -30,7 +30,7 @@ pub struct Row {
     pub demanded_bits: u32,
     /// Threads that it had.
     pub threads: usize,
-    /// The seed of its split, and of the bootstrap of its intervals.
+    /// The seed of its split, of its balancing and of the order of cells.
     pub seed: u64,
     /// Its parameters and keys, if it came so far.
     pub setup: Option<Setup>,
@@ -48,6 +48,8 @@ pub struct Measured {
     pub repetitions: usize,
     /// Samples that each repetition encrypted.
     pub samples: usize,
+    /// The round of each repetition, in the order of the times of all phases.
+    pub rounds: Vec<u32>,
     /// All metrics of one repetition: the one whose first metric is the median (the lower one
     /// of two). So counts stay counts, and metrics belong together.
     pub metrics: Vec<Metric>,
@@ -107,7 +109,7 @@ impl Measured {
         (clear > 0).then(|| self.traffic.upload_bytes as f64 / clear as f64)
     }
 
-    fn of(repetitions: &[&Repetition], setup: Option<&Setup>, seed: u64) -> Option<Self> {
+    fn of(repetitions: &[&Repetition], setup: Option<&Setup>) -> Option<Self> {
         let first = *repetitions.first()?;
         // Older records know the samples only that were scored.
         let samples = setup.map_or(0, |s| s.samples as usize);
@@ -131,11 +133,12 @@ impl Measured {
             } else {
                 first.quality.samples
             },
+            rounds: repetitions.iter().map(|r| r.index).collect(),
             metrics: typical(repetitions).quality.metrics.clone(),
             errors: worst(repetitions),
             encrypt: Phase::of(repetitions, |r| r.encrypt),
-            evaluate_ms: Estimate::of(&evaluate.wall_ms, seed),
-            evaluate_cpu_ms: Estimate::of(&evaluate.cpu_ms, seed),
+            evaluate_ms: Estimate::of(&evaluate.wall_ms),
+            evaluate_cpu_ms: Estimate::of(&evaluate.cpu_ms),
             evaluate,
             decrypt: Phase::of(repetitions, |r| r.decrypt),
             transfer: Phase::of(repetitions, |r| r.transfer),
@@ -246,7 +249,7 @@ fn row(records: &Records, cell: &Cell) -> Row {
         threads,
         seed,
         setup: records.setups.get(&cell.id).cloned(),
-        measured: Measured::of(&repetitions, records.setups.get(&cell.id), seed),
+        measured: Measured::of(&repetitions, records.setups.get(&cell.id)),
         busy: Busy::of(&repetitions, threads, run.provenance.cores),
     }
 }

@@ -156,10 +156,7 @@ unsafe extern "C" fn compile<E: Export>(
             let compiled = scheme.compile(CompileRequest {
                 lowered: &lowered,
                 options: &options,
-                security: SecurityDemand {
-                    bits: request.security_bits,
-                    insecure: request.insecure != 0,
-                },
+                security: SecurityDemand::new(request.security_bits, request.insecure != 0),
                 threads,
             })?;
             hand_over::<abi::Circuit>(compiled, circuit)

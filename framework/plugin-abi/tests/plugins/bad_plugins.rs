@@ -122,10 +122,7 @@ fn what_comes_back_is_checked() {
         let request = CompileRequest {
             lowered: &lowered,
             options: &options,
-            security: SecurityDemand {
-                bits: 128,
-                insecure: false,
-            },
+            security: SecurityDemand::new(128, false),
             threads: 1,
         };
         let result = scheme.compile(request).and_then(|circuit| {

@@ -124,10 +124,7 @@ fn compile(
     let circuit = scheme.compile(CompileRequest {
         lowered: &lowered,
         options: &options,
-        security: SecurityDemand {
-            bits: 128,
-            insecure: false,
-        },
+        security: SecurityDemand::new(128, false),
         threads: 1,
     })?;
     Ok((lowered, circuit))

@@ -30,6 +30,9 @@ impl Parameters {
                 "security: found {bits} bits, expected at most {MOST_BITS}: nothing claims more"
             ));
         }
+        if let Some(problem) = self.security.contradiction() {
+            return Err(format!("security: {problem}"));
+        }
         if self.chosen.len() > MOST_CHOSEN {
             return Err(format!(
                 "chosen: found {} parameters, expected at most {MOST_CHOSEN}",

@@ -8,7 +8,10 @@ mod few;
 mod multiclass;
 mod regression;
 
-pub use binary::{BINARY, Confusion, alarm_threshold, auc, average_precision, binary};
+pub use binary::{
+    AUC_FOLD_MEAN, BINARY, Confusion, alarm_threshold, auc, auc_fold_mean, average_precision,
+    binary,
+};
 pub use few::{few_of_a_class, few_rows};
 pub use multiclass::{ConfusionMatrix, multiclass};
 pub use regression::{REGRESSION, regression};

@@ -251,7 +251,7 @@ fn head() -> impl Strategy<Value = Head> {
             |(scheme, options, bits, insecure, threads)| Head::Compile {
                 scheme,
                 options,
-                security: SecurityDemand { bits, insecure },
+                security: SecurityDemand::new(bits, insecure),
                 threads,
             }
         ),

@@ -15,10 +15,7 @@ use ndarray::Array2;
 
 use crate::Fernet;
 
-const DEMAND: SecurityDemand = SecurityDemand {
-    bits: 128,
-    insecure: false,
-};
+const DEMAND: SecurityDemand = SecurityDemand::new(128, false);
 
 /// Two outputs of the columns' sum and first: as many values as an input of two columns has.
 fn program(length: usize, columns: usize) -> Program {

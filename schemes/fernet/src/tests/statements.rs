@@ -18,7 +18,7 @@ fn it_protects_the_way_only() {
 
 #[track_caller]
 fn check_demand(bits: u32, insecure: bool, taken: bool) {
-    let demand = SecurityDemand { bits, insecure };
+    let demand = SecurityDemand::new(bits, insecure);
     match compile(&program(2, 2), "row", demand) {
         Ok(circuit) => {
             assert!(taken, "{bits} bits");

@@ -5,10 +5,7 @@ use std::time::Instant;
 use super::*;
 use hexperiment_scheme::options::OptionValue::{Flag, Text};
 
-const SECURE: SecurityDemand = SecurityDemand {
-    bits: 128,
-    insecure: false,
-};
+const SECURE: SecurityDemand = SecurityDemand::new(128, false);
 
 fn measure(what: &str, samples: usize, features: usize, given: &[(&str, OptionValue)]) {
     let program = score(samples, features, 5e-7);

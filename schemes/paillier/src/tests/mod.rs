@@ -51,10 +51,7 @@ fn compile(
     })
 }
 
-const INSECURE: SecurityDemand = SecurityDemand {
-    bits: 128,
-    insecure: true,
-};
+const INSECURE: SecurityDemand = SecurityDemand::new(128, true);
 
 /// An input of columns that all have one range.
 fn input(name: &str, length: usize, columns: usize, range: Interval, precision: f64) -> Input {

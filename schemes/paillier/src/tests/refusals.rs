@@ -60,10 +60,7 @@ fn products_and_functions_are_refused() {
 #[test]
 fn moduli_match_the_demand() {
     let program = score(3, 2, 1e-6);
-    let demand = |bits| SecurityDemand {
-        bits,
-        insecure: false,
-    };
+    let demand = |bits| SecurityDemand::new(bits, false);
     let circuit = compile(&program, &options(&[]), demand(128)).unwrap();
     assert_eq!(circuit.parameters().security.bits(), 128);
     assert!(

@@ -336,10 +336,7 @@ fn planned(program: &Program) -> Result<Box<dyn Circuit>, SchemeError> {
     Tfhe.compile(CompileRequest {
         lowered: &lowered,
         options: &options,
-        security: SecurityDemand {
-            bits: 128,
-            insecure: false,
-        },
+        security: SecurityDemand::new(128, false),
         threads: 2,
     })
 }

@@ -45,6 +45,14 @@ pub(crate) fn truth(folds: &[Fold]) -> Vec<f64> {
     folds.iter().flat_map(|f| f.truth.to_vec()).collect()
 }
 
+/// The fold of each of them.
+fn fold_of(folds: &[Fold]) -> Vec<usize> {
+    let numbered = folds.iter().enumerate();
+    numbered
+        .flat_map(|(index, fold)| std::iter::repeat_n(index, fold.truth.len()))
+        .collect()
+}
+
 fn column(table: &Array2<f64>, place: usize) -> Array1<f64> {
     table.column(place).to_owned()
 }
@@ -78,6 +86,12 @@ pub(crate) fn score(
     let exact = margins(settings, folds, |_, f| last(&f.exact))?;
     let converged = margins(settings, folds, |_, f| f.converged.clone())?;
     let mut metrics = metrics::binary(&got, &clear, &truth, 0.0);
+    metrics.extend(metrics::auc_fold_mean(
+        &fold_of(folds),
+        &got,
+        &clear,
+        &truth,
+    ));
     let error = |(k, fold): (usize, &Fold)| -> f64 {
         let want = fold.clear.last().cloned().unwrap_or_default();
         let off = decrypted(outcome, k) - want;

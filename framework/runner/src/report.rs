@@ -1,0 +1,145 @@
+//! `report`: the page of runs that are there, from their records alone.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use hexperiment_experiment::Expectation;
+use hexperiment_experiment::record::Run;
+use hexperiment_experiment::summary::{Records, Row, read_records, rows};
+use hexperiment_experiment::verdict::{Verdict, evaluate};
+use hexperiment_reports::{Shown, write_all, write_html};
+
+use crate::folder::RunFolder;
+use crate::latest;
+use crate::out::{say, tell};
+
+/// What `report` takes.
+#[derive(Args)]
+pub(crate) struct ReportArguments {
+    /// Folders of runs, or folders of such folders; without one the newest run.
+    #[arg(value_name = "RUN")]
+    paths: Vec<PathBuf>,
+    /// The page's file; without it `report.html` in the folder of the run, or in that of runs if
+    /// there are several.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The folder of runs.
+    #[arg(long, default_value = "runs")]
+    runs: PathBuf,
+}
+
+/// A run that was read.
+struct Read {
+    folder: PathBuf,
+    records: Records,
+    rows: Vec<Row>,
+    verdicts: Vec<Verdict>,
+}
+
+/// Writes one page of all runs; of a single run its tables, too.
+pub(crate) fn report(arguments: &ReportArguments) -> ExitCode {
+    let mut folders = Vec::new();
+    let newest = [latest::link(&arguments.runs)];
+    let given = match arguments.paths.as_slice() {
+        [] => &newest,
+        paths => paths,
+    };
+    for path in given {
+        match runs_of(path) {
+            Ok(found) => folders.extend(found),
+            Err(problem) => return crate::bad_input(problem),
+        }
+    }
+    let mut worst = ExitCode::SUCCESS;
+    let mut all: Vec<Read> = Vec::new();
+    for folder in folders {
+        match read(folder) {
+            Ok(read) => all.push(read),
+            Err(problem) => worst = crate::bad_input(problem),
+        }
+    }
+    let shown: Vec<Shown<'_>> = all.iter().map(Read::shown).collect();
+    let file = match (&arguments.output, all.as_slice()) {
+        (_, []) => return worst,
+        (Some(file), _) => file.clone(),
+        (None, [one]) => one.folder.join("report.html"),
+        (None, _) => arguments.runs.join("report.html"),
+    };
+    let written = match (all.as_slice(), &arguments.output) {
+        ([one], None) => write_all(&one.folder, &one.records, &one.rows, &one.verdicts),
+        _ => write_html(&file, &shown),
+    };
+    if let Err(e) = written {
+        return crate::bad_input(format!(
+            "{e}\n  help: name a file that can be written by `--output`"
+        ));
+    }
+    say!("written to {}", file.display());
+    worst
+}
+
+/// The folders of runs that a path of the command line means.
+fn runs_of(path: &Path) -> Result<Vec<PathBuf>, String> {
+    let help = "give the folder of a run (it holds records.jsonl), or a folder of such folders";
+    let bad = |found: String| format!("{}: {found}\n  help: {help}", path.display());
+    if RunFolder::at(path).records().is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    if path.file_name().is_some_and(|name| name == "records.jsonl") {
+        return runs_of(path.parent().unwrap_or(Path::new("")));
+    }
+    let entries = fs::read_dir(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
+    let mut found: Vec<PathBuf> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        // `latest` leads to a run that is there anyway.
+        .filter(|entry| !entry.is_symlink() && RunFolder::at(entry).records().is_file())
+        .collect();
+    found.sort();
+    if found.is_empty() {
+        return Err(bad("found no records.jsonl, nor a folder with one".into()));
+    }
+    Ok(found)
+}
+
+fn read(folder: PathBuf) -> Result<Read, String> {
+    let records = read_records(&RunFolder::at(&folder).records()).map_err(|e| e.to_string())?;
+    let rows = rows(&records);
+    let expectations = expectations(&records.run).unwrap_or_else(|e| {
+        tell!(
+            "{}: its expectations cannot be read, and are left out: {e}",
+            folder.display()
+        );
+        vec![]
+    });
+    let verdicts = evaluate(&rows, &expectations);
+    Ok(Read {
+        folder,
+        records,
+        rows,
+        verdicts,
+    })
+}
+
+/// What a run expects of its cells, as its records say; `--only` left out other labels.
+fn expectations(run: &Run) -> Result<Vec<Expectation>, serde_json::Error> {
+    let Some(recorded) = run.resolved.get("expect") else {
+        return Ok(vec![]);
+    };
+    let mut all: Vec<Expectation> = serde_json::from_value(recorded.clone())?;
+    all.retain(|e| e.label.is_none() || run.cells.iter().any(|cell| e.names(cell)));
+    Ok(all)
+}
+
+impl Read {
+    fn shown(&self) -> Shown<'_> {
+        Shown {
+            records: &self.records,
+            rows: &self.rows,
+            verdicts: &self.verdicts,
+            folder: &self.folder,
+        }
+    }
+}

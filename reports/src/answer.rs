@@ -1,0 +1,406 @@
+//! The answer of a run in one sentence: who is fastest, who sends least, what it costs in quality,
+//! who refused.
+
+use hexperiment_experiment::measure::{Outcome, median};
+use hexperiment_experiment::record::{Clock, Status};
+use hexperiment_experiment::summary::{Measured, Row};
+
+use crate::first_table::value;
+use crate::ranking::{Comparable, Standing, comparable, standings};
+use crate::units::{bytes, counted, duration};
+
+/// Labels that one clause names; of more it tells the number.
+const NAMED: usize = 3;
+
+/// The answer in one sentence. Ranks and ties are those of the rankings, by `clock`; bytes and
+/// quality are compared among the rows that are ranked. Times within the margin tie.
+pub fn answer(rows: &[Row], clock: Clock, margin: f64) -> String {
+    let by = (clock, margin);
+    if rows.is_empty() {
+        return "This run has no cells.".into();
+    }
+    let (groups, _) = comparable(rows);
+    let mut clauses = match groups.as_slice() {
+        [] => vec![without_ranks(rows)],
+        [one] => of_one(one, by),
+        many => of_many(many, by),
+    };
+    if !groups.is_empty() {
+        clauses.extend(ends(rows));
+    }
+    let mut sentence = clauses.join("; ");
+    if let Some(first) = sentence.get(..1).map(str::to_uppercase)
+        && !rows.iter().any(|row| sentence.starts_with(&row.cell.label))
+    {
+        sentence.replace_range(..1, &first);
+    }
+    sentence + "."
+}
+
+/// Nothing that encrypts came to a result.
+fn without_ranks(rows: &[Row]) -> String {
+    let ended = ends(rows).join("; ");
+    let open: Vec<&str> = labels(rows.iter().filter(|row| row.status == Status::Ok));
+    match (open.is_empty(), ended.is_empty()) {
+        (true, _) => format!("no scheme came to a result: {ended}"),
+        (false, true) => format!("nothing is compared: {} encrypts nothing", listed(&open)),
+        (false, false) => format!("no scheme that encrypts came to a result: {ended}"),
+    }
+}
+
+/// The clauses about rows that can all be compared with one another.
+fn of_one(group: &Comparable<'_>, by: (Clock, f64)) -> Vec<String> {
+    let ranked = standings(&group.members, |m| &m.total, by);
+    let Some(first) = ranked.first() else {
+        return vec![];
+    };
+    let samples = first.measured.samples;
+    let at = level(first.row);
+    let lead = if ranked.iter().all(|s| s.measured.samples == samples) {
+        format!("for {} at {at}, ", counted(samples, "sample", "samples"))
+    } else {
+        format!("at {at}, ")
+    };
+    let mut clauses = vec![lead + &fastest(&ranked, by.0)];
+    clauses.extend(fewest_bytes(&ranked));
+    clauses.extend(quality(&group.members));
+    clauses
+}
+
+/// Who is fastest, of rows in their order.
+fn fastest(ranked: &[Standing<'_>], clock: Clock) -> String {
+    let [first, others @ ..] = ranked else {
+        return String::new();
+    };
+    let name = short_name(first.row, ranked);
+    let time = duration(median(first.times));
+    let (superlative, of) = match clock {
+        Clock::Wall => ("is fastest end to end", ""),
+        Clock::Cpu => ("takes the least CPU time end to end", " of CPU time"),
+    };
+    let tied: Vec<&Standing<'_>> = others
+        .iter()
+        .filter(|s| s.outcome() == Some(Outcome::Tie))
+        .collect();
+    let few = |s: &Standing<'_>| matches!(s.outcome(), Some(Outcome::TooFew { .. }));
+    let close: Vec<&str> = others
+        .iter()
+        .filter(|s| {
+            matches!(
+                s.outcome(),
+                Some(Outcome::NotDistinguished | Outcome::Faster)
+            )
+        })
+        .map(|s| short_name(s.row, ranked))
+        .collect();
+    match (others, tied.as_slice()) {
+        ([], _) => format!("{name} takes {time}{of} end to end, with nothing to compare it with"),
+        (_, []) if others.iter().any(few) => {
+            let fewest = ranked.iter().map(|s| s.times.len()).min().unwrap_or(0);
+            let few = counted(fewest, "repetition", "repetitions");
+            format!("{name} {superlative} ({time}; {few} cannot make it sure)")
+        }
+        (_, []) if !close.is_empty() => format!(
+            "{name} has the shortest median end to end ({time}{of}), not distinguished from {}",
+            listed(&close)
+        ),
+        (_, []) => format!("{name} {superlative} ({time})"),
+        (_, tied) => {
+            let told = std::iter::once(first).chain(tied.iter().copied());
+            let told = told.map(|s| {
+                let time = duration(median(s.times));
+                format!("{} ({time}{of})", short_name(s.row, ranked))
+            });
+            format!(
+                "{} tie for the fastest end to end",
+                listed(&told.collect::<Vec<_>>())
+            )
+        }
+    }
+}
+
+/// Who sends the fewest bytes, beside the fastest.
+fn fewest_bytes(ranked: &[Standing<'_>]) -> Option<String> {
+    let sent =
+        |s: &Standing<'_>| s.measured.traffic.upload_bytes + s.measured.traffic.download_bytes;
+    let mut by_bytes: Vec<&Standing<'_>> = ranked.iter().collect();
+    by_bytes.sort_by_key(|s| sent(s));
+    let [least, next, ..] = by_bytes.as_slice() else {
+        return None;
+    };
+    let first = ranked.first()?;
+    let (name, size) = (short_name(least.row, ranked), bytes(sent(least)));
+    // What differs by less than a tenth, nobody chooses a scheme for.
+    let is_less = |than: &Standing<'_>| 10 * sent(least) < 9 * sent(than);
+    if std::ptr::eq(*least, first) {
+        return is_less(next).then(|| format!("{name} also sends the fewest bytes ({size})"));
+    }
+    is_less(first).then(|| {
+        let share = fraction(sent(least) as f64 / sent(first) as f64);
+        format!("{name} sends {share} of the bytes ({size})")
+    })
+}
+
+/// What encryption costs in the headline metric, as it is shown.
+fn quality(members: &[(&Row, &Measured)]) -> Option<String> {
+    let mut told = Vec::new();
+    for (row, measured) in members {
+        let metric = measured.metrics.first()?;
+        told.push((*row, metric, metric.plaintext?));
+    }
+    let (_, headline, clear) = *told.first()?;
+    if told
+        .iter()
+        .any(|(_, metric, _)| metric.name != headline.name)
+    {
+        return None;
+    }
+    let name = metric_name(&headline.name);
+    let all = match told.len() {
+        1 => "it keeps",
+        2 => "both keep",
+        _ => "all keep",
+    };
+    let distance = |value: f64, clear: f64| (value - clear).abs();
+    let worst = told
+        .iter()
+        .filter(|(_, metric, clear)| value(metric.value) != value(*clear))
+        // NaN is the worst.
+        .max_by(|(_, a, p), (_, b, q)| distance(a.value, *p).total_cmp(&distance(b.value, *q)));
+    Some(match worst {
+        None if told.iter().all(|(.., c)| value(*c) == value(clear)) => {
+            format!("{all} the {name} of the clear, {}", value(clear))
+        }
+        None => format!("{all} the {name} of the clear"),
+        Some((row, metric, 0.0)) => format!(
+            "the {name} is{} {} ({}), and 0 in the clear",
+            if told.len() > 1 { " at most" } else { "" },
+            value(metric.value),
+            row.name()
+        ),
+        Some((row, metric, clear)) => {
+            let most = if told.len() > 1 { " at most" } else { "" };
+            format!(
+                "{name} differs from the clear by{most} {} ({}, {} for {})",
+                value(distance(metric.value, *clear)),
+                row.name(),
+                value(metric.value),
+                value(*clear)
+            )
+        }
+    })
+}
+
+/// The clauses about several groups, as a matrix makes them.
+fn of_many(groups: &[Comparable<'_>], by: (Clock, f64)) -> Vec<String> {
+    let ranked: Vec<Vec<Standing<'_>>> = groups
+        .iter()
+        .map(|group| standings(&group.members, |m| &m.total, by))
+        .collect();
+    let mut clauses = vec![];
+    let compared: Vec<&Vec<Standing<'_>>> = ranked.iter().filter(|r| r.len() > 1).collect();
+    if compared.is_empty() {
+        let firsts: Vec<&Standing<'_>> = ranked.iter().filter_map(|r| r.first()).collect();
+        let names = labels(firsts.iter().map(|s| s.row));
+        let told: Vec<String> = names
+            .iter()
+            .take(NAMED)
+            .map(|label| {
+                let of = firsts.iter().filter(|s| s.row.cell.label == *label);
+                format!("{label} takes {} end to end", range(of.copied()))
+            })
+            .collect();
+        let points = counted(firsts.len(), "point", "points");
+        clauses.push(format!("over {points} of the matrix, {}", listed(&told)));
+    } else {
+        let mut wins: Vec<(&str, Vec<&Standing<'_>>)> = Vec::new();
+        let mut ties = 0;
+        for ranked in &compared {
+            let is_tie = |s: &Standing<'_>| s.outcome() == Some(Outcome::Tie);
+            if ranked.iter().any(is_tie) {
+                ties += 1;
+            } else if let Some(first) = ranked.first() {
+                let label = first.row.cell.label.as_str();
+                match wins.iter_mut().find(|(name, _)| *name == label) {
+                    Some((_, of)) => of.push(first),
+                    None => wins.push((label, vec![first])),
+                }
+            }
+        }
+        wins.sort_by_key(|(_, of)| std::cmp::Reverse(of.len()));
+        let all = compared.len();
+        let superlative = match by.0 {
+            Clock::Wall => "is fastest end to end",
+            Clock::Cpu => "takes the least CPU time end to end",
+        };
+        let mut told: Vec<String> = wins
+            .iter()
+            .enumerate()
+            .map(|(place, (label, of))| {
+                let range = range(of.iter().copied());
+                let count = match of.len() {
+                    n if n == all => format!("all {all} points of the matrix"),
+                    n if place == 0 => format!("{n} of {all} points of the matrix"),
+                    n => n.to_string(),
+                };
+                match place {
+                    0 => format!("{label} {superlative} at {count} ({range})"),
+                    _ => format!("{label} at {count} ({range})"),
+                }
+            })
+            .collect();
+        if ties > 0 {
+            told.push(match told.is_empty() {
+                true => format!("the fastest tie at {ties} of {all} points of the matrix"),
+                false => format!("at {ties} the fastest tie"),
+            });
+        }
+        clauses.push(told.join(", "));
+    }
+    let members: Vec<_> = groups.iter().flat_map(|g| g.members.clone()).collect();
+    clauses.extend(quality(&members));
+    clauses
+}
+
+/// The least and the most of median times.
+fn range<'a>(standings: impl Iterator<Item = &'a Standing<'a>>) -> String {
+    let mut times: Vec<f64> = standings.map(|s| median(s.times)).collect();
+    times.sort_by(f64::total_cmp);
+    match times.as_slice() {
+        [] => String::new(),
+        [one] => duration(*one),
+        [least, .., most] => format!("{} to {}", duration(*least), duration(*most)),
+    }
+}
+
+/// Who came to no result, by how that ended.
+fn ends(rows: &[Row]) -> Vec<String> {
+    let kinds = [
+        (Status::Refused, "refused"),
+        (Status::Failed, "failed"),
+        (Status::Timeout, "ran out of time"),
+        (Status::Crashed, "crashed"),
+    ];
+    let clause = |(status, verb): (Status, &str)| {
+        let ended: Vec<&Row> = rows.iter().filter(|row| row.status == status).collect();
+        let names = labels(ended.iter().copied());
+        if names.is_empty() {
+            return None;
+        }
+        if names.len() > NAMED {
+            return Some(format!("{} {verb}", counted(ended.len(), "cell", "cells")));
+        }
+        let whole = |label: &&str| {
+            let of = |rows: &mut dyn Iterator<Item = &Row>| {
+                rows.filter(|row| row.cell.label == **label).count()
+            };
+            let (some, all) = (of(&mut ended.iter().copied()), of(&mut rows.iter()));
+            match some == all {
+                true => (*label).to_owned(),
+                false => format!("{label} (at {some} of {all} points)"),
+            }
+        };
+        let told: Vec<String> = names.iter().map(whole).collect();
+        Some(format!("{} {verb}", listed(&told)))
+    };
+    kinds.into_iter().filter_map(clause).collect()
+}
+
+/// The label of each scheme, once.
+fn labels<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<&'a str> {
+    let mut labels: Vec<&str> = Vec::new();
+    for row in rows {
+        if !labels.contains(&row.cell.label.as_str()) {
+            labels.push(&row.cell.label);
+        }
+    }
+    labels
+}
+
+/// The label, or the cell's name where the label is that of another row, too.
+fn short_name<'a>(row: &'a Row, ranked: &[Standing<'_>]) -> &'a str {
+    let same = |s: &&Standing<'_>| s.row.cell.label == row.cell.label;
+    match ranked.iter().filter(same).count() {
+        0 | 1 => &row.cell.label,
+        _ => row.name(),
+    }
+}
+
+/// The level that the rows of a group share.
+fn level(row: &Row) -> String {
+    match row.security_bits() {
+        Some(bits) if row.insecure() => format!("{bits} bits (insecure)"),
+        _ => format!("{} bits", row.demanded_bits),
+    }
+}
+
+/// `auc` as people write it; other names with blanks.
+fn metric_name(name: &str) -> String {
+    match name {
+        "auc" | "auprc" | "mae" | "mse" | "rmse" | "nrmse" | "mape" => name.to_uppercase(),
+        "r2" => "R²".into(),
+        other => other.replace('_', " "),
+    }
+}
+
+/// `a, b and c`.
+fn listed(items: &[impl AsRef<str>]) -> String {
+    let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
+    match items.as_slice() {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [others @ .., last] => format!("{} and {last}", others.join(", ")),
+    }
+}
+
+/// A share of less than one in words: `half`, `a twelfth`, `1/57`.
+fn fraction(share: f64) -> String {
+    const WORDS: [&str; 11] = [
+        "half",
+        "a third",
+        "a quarter",
+        "a fifth",
+        "a sixth",
+        "a seventh",
+        "an eighth",
+        "a ninth",
+        "a tenth",
+        "an eleventh",
+        "a twelfth",
+    ];
+    let parts = (1.0 / share).round();
+    if share > 0.6 {
+        return format!("{:.0} %", 100.0 * share);
+    }
+    match WORDS.get((parts as usize).wrapping_sub(2)) {
+        Some(words) => (*words).to_owned(),
+        None if parts.is_finite() => format!("1/{parts}"),
+        None => "none".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_in_words() {
+        #[track_caller]
+        fn check(share: f64, words: &str) {
+            assert_eq!(fraction(share), words);
+        }
+        check(0.8, "80 %");
+        check(0.5, "half");
+        check(0.34, "a third");
+        check(0.0833, "a twelfth");
+        check(0.0175, "1/57");
+        check(0.0, "none");
+    }
+
+    #[test]
+    fn lists_in_words() {
+        assert_eq!(listed(&["a"]), "a");
+        assert_eq!(listed(&["a", "b"]), "a and b");
+        assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
+    }
+}

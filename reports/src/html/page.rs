@@ -1,0 +1,435 @@
+//! The template of the page.
+
+use std::path::Path;
+
+use hexperiment_diagnostics::files as disk;
+use hexperiment_experiment::summary::Row;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::Shown;
+use super::data::Page;
+use super::files::{Files, Image};
+use super::table::{self, Cell, Column, Room};
+use crate::answer::answer;
+use crate::grid;
+use crate::notes::{Footnotes, facts};
+use crate::report::{Body, Section, sections};
+
+const STYLE: &str = include_str!("../../assets/page.css");
+/// Scripts in order: each uses those before it. The first two are vendored.
+const SCRIPTS: [&str; 6] = [
+    include_str!("../../assets/d3.min.js"),
+    include_str!("../../assets/plot.min.js"),
+    include_str!("../../assets/format.js"),
+    include_str!("../../assets/charts.js"),
+    include_str!("../../assets/files.js"),
+    include_str!("../../assets/page.js"),
+];
+
+/// Nothing is loaded from anywhere, whatever a file of records says.
+const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+                      img-src data:";
+
+/// Rows from which on tables that have a column for each row would be too wide.
+const MANY_ROWS: usize = 40;
+
+/// A chart of the page; the script shows those for which there are numbers.
+struct Chart {
+    name: &'static str,
+    title: &'static str,
+    about: &'static str,
+}
+
+const CHARTS: [Chart; 8] = [
+    Chart {
+        name: "tradeoff",
+        title: "Time against error",
+        about: "Each mark is a row. The line joins those that no other row beats in both. Gray \
+                rows hide nothing from the server.",
+    },
+    Chart {
+        name: "quality",
+        title: "Time against quality",
+        about: "The same with the headline metric. A ring is the value in the clear, where it \
+                is another.",
+    },
+    Chart {
+        name: "phases",
+        title: "Where the time of a query goes",
+        about: "Shares of the median times for the whole batch; at the right their sum.",
+    },
+    Chart {
+        name: "setup",
+        title: "Where the time of the set-up goes",
+        about: "What is done once, before the first query.",
+    },
+    Chart {
+        name: "bytes",
+        title: "Bytes that cross",
+        about: "Ciphertexts to the server and back, and the keys that the server gets once.",
+    },
+    Chart {
+        name: "spread",
+        title: "Spread over repetitions",
+        about: "Each dot is a repetition: its time from encryption to decryption beside the row's \
+                median, which stands at the right.",
+    },
+    Chart {
+        name: "errors",
+        title: "Where the error comes from",
+        about: "The worst of all repetitions: by approximation and rounding, which the program \
+                alone decides, and by noise.",
+    },
+    Chart {
+        name: "memory",
+        title: "Memory",
+        about: "The most that a process held at once.",
+    },
+];
+
+pub(super) fn page(runs: &[Shown<'_>], files: &[Files]) -> Markup {
+    let title = match runs {
+        [one] => one.records.run.experiment.clone(),
+        many => format!("{} runs", many.len()),
+    };
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · Hexperiment" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header.top {
+                    span.brand { "Hexperiment" }
+                    @if runs.len() > 1 {
+                        label.selector hidden {
+                            span { "Run" }
+                            select #selector {
+                                @for (index, shown) in runs.iter().enumerate() {
+                                    option value=(index) {
+                                        (shown.records.run.experiment) ", " (when(shown))
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+                main {
+                    @for (index, (shown, files)) in runs.iter().zip(files).enumerate() {
+                        (run(index, shown, files))
+                    }
+                }
+                script type="application/json" #data {
+                    (PreEscaped(Page::new(runs, files).to_json()))
+                }
+                @for script in SCRIPTS {
+                    script { (PreEscaped(script)) }
+                }
+            }
+        }
+    }
+}
+
+fn when(shown: &Shown<'_>) -> String {
+    shown
+        .records
+        .run
+        .started
+        .replace('T', " ")
+        .replace('Z', " UTC")
+}
+
+fn run(index: usize, shown: &Shown<'_>, files: &Files) -> Markup {
+    let run = &shown.records.run;
+    html! {
+        article.run data-run=(index) {
+            section.head aria-label="Question and answer" {
+                p.eyebrow { (run.experiment) " · " (when(shown)) }
+                h1 { (run.question) }
+                p.answer { (answer(shown.rows, run.rank_by(), run.tie_margin())) }
+                p.facts { (facts(shown.rows)) }
+                @if !run.caveats.trim().is_empty() {
+                    details.caveats.printed {
+                        summary { "What is unfair about this comparison" }
+                        p { (run.caveats) }
+                    }
+                }
+            }
+            (comparison(index, shown))
+            (charts(index))
+            (task_files(files))
+            @for section in sections(shown.records, shown.rows, shown.verdicts) {
+                (words(section, shown.rows))
+            }
+            (experiment(shown.folder))
+        }
+    }
+}
+
+/// The table, and what servers see.
+fn comparison(index: usize, shown: &Shown<'_>) -> Markup {
+    let rows = shown.rows;
+    let columns = table::columns(rows, shown.records.run.rank_by());
+    let footnotes = Footnotes::new(rows);
+    html! {
+        section.comparison aria-label="Comparison" {
+            h2 { "Comparison" }
+            div.controls hidden {
+                label.filter {
+                    span { "Filter rows" }
+                    input type="search" placeholder="name, status, value";
+                }
+                details.chooser {
+                    summary { "Columns" }
+                    fieldset {
+                        legend { "Columns to show" }
+                        @for column in &columns[1..] {
+                            label {
+                                input type="checkbox" value=(column.key);
+                                span { (column.head) }
+                            }
+                        }
+                    }
+                }
+                p.count role="status" {}
+            }
+            div.scroll tabindex="0" role="region" aria-label={ "Table of " (rows.len()) " rows" } {
+                table #{ "table-" (index) } {
+                    caption { "One row for each cell of the experiment." }
+                    thead {
+                        tr {
+                            @for column in &columns {
+                                th scope="col" class=(class(column)) data-key=(column.key) {
+                                    (column.head)
+                                }
+                            }
+                        }
+                    }
+                    tbody {
+                        @for (place, row) in rows.iter().enumerate() {
+                            (table_row(place, row, &columns))
+                        }
+                    }
+                }
+            }
+            @if rows.iter().any(|row| row.setup.is_some()) {
+                details.trust.printed {
+                    summary { "What the servers see" }
+                    ul {
+                        @for (whom, what) in footnotes.by_row(rows) {
+                            li { strong { (whom) } ": " (what) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn class(column: &Column) -> String {
+    let room = match column.room {
+        Room::Narrow => "narrow",
+        Room::Wide => "wide",
+        Room::Chosen => "chosen",
+    };
+    let kind = if column.is_number { " number" } else { "" };
+    format!("{room}{kind}")
+}
+
+fn table_row(place: usize, row: &Row, columns: &[Column]) -> Markup {
+    let reason = table::reason(row);
+    html! {
+        tr data-cell=(place) class=[reason.is_some().then_some("empty")] {
+            @for (number, column) in columns.iter().enumerate() {
+                @let cell = &column.cells[place];
+                @if number == 0 {
+                    th scope="row" class="narrow" { (contents(cell)) }
+                } @else if reason.is_none() || is_axis(row, column) {
+                    td class=(class(column)) data-number=[cell.number] { (contents(cell)) }
+                } @else if number == 1 + row_axes(columns, row) {
+                    td.reason colspan=(columns.len() - number) { (reason.as_deref().unwrap_or_default()) }
+                }
+            }
+        }
+    }
+}
+
+fn is_axis(row: &Row, column: &Column) -> bool {
+    row.cell.point.contains_key(&column.key)
+}
+
+/// How many columns of axes stand behind the first column, of those that the row has a value in.
+fn row_axes(columns: &[Column], row: &Row) -> usize {
+    columns.iter().filter(|column| is_axis(row, column)).count()
+}
+
+fn contents(cell: &Cell) -> Markup {
+    html! {
+        (cell.text)
+        @if let Some(point) = &cell.point { span.under.phone { (point) } }
+        @for (under, warns) in &cell.under {
+            span.under.warns[*warns] { (under) }
+        }
+    }
+}
+
+fn charts(index: usize) -> Markup {
+    html! {
+        section.charts aria-label="Charts" {
+            h2 { "Charts" }
+            noscript { p { "The charts need JavaScript. The table above has their numbers." } }
+            div.grid {
+                @for Chart { name, title, about } in CHARTS {
+                    @let id = format!("chart-{index}-{name}");
+                    figure hidden data-chart=(name) aria-labelledby=(id) {
+                        h3 id=(id) { (title) }
+                        figcaption { (about) }
+                        div.plot {}
+                    }
+                }
+                div.scaling {}
+            }
+        }
+    }
+}
+
+/// What the run's tasks left: images here, tables by the script.
+fn task_files(files: &Files) -> Markup {
+    if files.tables.is_empty() && files.images.is_empty() && files.left_out.is_empty() {
+        return html! {};
+    }
+    html! {
+        section.files aria-label="What the task left" {
+            h2 { "What the task left" }
+            div.grid {}
+            @if !files.images.is_empty() { (gallery(&files.images)) }
+            div.listings {}
+            @if !files.left_out.is_empty() {
+                details {
+                    summary { "Files in the run's folder that are not on this page" }
+                    ul {
+                        @for (path, why) in &files.left_out {
+                            li { code { (path) } ": " (why) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn gallery(images: &[Image]) -> Markup {
+    html! {
+        div.gallery {
+            @for image in images {
+                figure {
+                    img src=(image.url) alt={ (image.name) " of " (image.cells.join(", ")) } loading="lazy";
+                    figcaption {
+                        strong { (image.name.trim_end_matches(".png")) }
+                        br;
+                        (image.cells.join(", "))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A section of the report in words, folded unless it warns.
+fn words(section: Section, rows: &[Row]) -> Markup {
+    let Section { title, body, .. } = section;
+    let is_told = title.is_empty() || title == "Caveats";
+    let warns = matches!(&body, Body::Verdicts(all) if all.iter().any(|(_, passed, _)| !passed));
+    let contents = match body {
+        // Those stand above.
+        Body::FirstTable(..) => return html! {},
+        _ if is_told => return html! {},
+        Body::Text(text) => html! { p { (text) } },
+        Body::Pairs(items) => html! {
+            ul { @for (whom, what) in items { li { (whom_and_what(&whom, &what)) } } }
+        },
+        Body::Verdicts(verdicts) => html! {
+            ul.verdicts {
+                @for (expected, passed, found) in verdicts {
+                    li class=(if passed { "met" } else { "unmet" }) {
+                        strong { (if passed { "met" } else { "NOT MET" }) } " "
+                        code { (expected) } " (" (found) ")"
+                    }
+                }
+            }
+        },
+        Body::Table { columns, .. } if rows.len() > MANY_ROWS && !columns.is_empty() => html! {
+            p { "Too wide for so many rows: summary.csv in the run's folder has them." }
+        },
+        Body::Table { about, columns } => html! { p { (about) } (plain_table(&title, &columns)) },
+        Body::Lists(lists) => html! {
+            @for (heading, items) in lists {
+                @if !heading.is_empty() { h3 { (heading) } }
+                ul { @for item in items { li { (item) } } }
+            }
+        },
+    };
+    let class = if title == "Provenance" {
+        "words printed"
+    } else {
+        "words"
+    };
+    html! {
+        details class=(class) open[warns] {
+            summary { h2 { (title) } }
+            (contents)
+        }
+    }
+}
+
+fn whom_and_what(whom: &str, what: &str) -> Markup {
+    html! { @if !whom.is_empty() { strong { (whom) } ": " } (what) }
+}
+
+fn plain_table(title: &str, columns: &[grid::Column]) -> Markup {
+    let rows = columns.iter().map(|c| c.cells.len()).max().unwrap_or(0);
+    let class = |column: &grid::Column| column.is_number.then_some("number");
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(title) {
+            table {
+                thead {
+                    tr { @for column in columns { th scope="col" class=[class(column)] { (column.head) } } }
+                }
+                tbody {
+                    @for row in 0..rows {
+                        tr {
+                            @for (place, column) in columns.iter().enumerate() {
+                                @let text = column.cells.get(row).map_or("", String::as_str);
+                                @if place == 0 { th scope="row" { (text) } }
+                                @else { td class=[class(column)] { (text) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The experiment's file, to run it again.
+fn experiment(folder: &Path) -> Markup {
+    let file = folder.join("experiment.toml");
+    let text = disk::read_text(&file, disk::TEXT, "");
+    html! {
+        details.words.experiment {
+            summary { h2 { "Experiment file" } }
+            @match text {
+                Ok(text) => {
+                    button.copy type="button" hidden { "Copy" }
+                    pre tabindex="0" { code { (text) } }
+                }
+                Err(_) => p { "There is no copy of it beside the records." }
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Pages as a browser shows them: opened in Chromium without a window, at the widths of a desk and of
+//! a phone, light and dark. Where there is no Chromium these tests say so and look at nothing;
+//! `HEXPERIMENT_CHROMIUM` names one, and then it must be there.
+
+mod pages;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+const WIDTHS: [u32; 2] = [1280, 390];
+
+/// What Chromium is called, by Debian first.
+const PROGRAMS: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome-stable",
+    "google-chrome",
+];
+
+fn chromium() -> Option<OsString> {
+    if let Some(program) = std::env::var_os("HEXPERIMENT_CHROMIUM") {
+        return Some(program);
+    }
+    let path = std::env::var_os("PATH")?;
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let is_there = |name: &&str| folders.iter().any(|folder| folder.join(name).is_file());
+    PROGRAMS.into_iter().find(is_there).map(OsString::from)
+}
+
+fn assets() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
+}
+
+/// The page with what watches it: first of all what collects errors, last what looks.
+fn watched(page: &str) -> String {
+    let watch = "<script>window.faults = []; \
+        addEventListener('error', (e) => faults.push(`error: ${e.message}`)); \
+        addEventListener('unhandledrejection', (e) => faults.push(`error: ${e.reason}`)); \
+        addEventListener('securitypolicyviolation', (e) => \
+        faults.push(`blocked: ${e.violatedDirective} ${e.blockedURI}`));</script>";
+    let axe = fs::read_to_string(assets().join("assets/axe.min.js")).unwrap();
+    let probe = include_str!("probe.js");
+    let (before, head) = page.split_once("<title>").unwrap();
+    let (head, after) = head.rsplit_once("</body>").unwrap();
+    format!(
+        "{before}{watch}<title>{head}<script>{axe}</script><script>{probe}</script></body>{after}"
+    )
+}
+
+/// Opens the page in a frame of that width, for a window has a least one; yields what was found.
+fn open(program: &OsString, page: &str, width: u32, is_dark: bool) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("frame.html");
+    let page = watched(page).replace('&', "&amp;").replace('"', "&quot;");
+    let frame = format!(
+        "<!DOCTYPE html><pre id=found></pre><script>addEventListener('message', (e) => {{ \
+         document.getElementById('found').textContent = 'FOUND' + JSON.stringify(e.data) + 'END'; \
+         document.querySelector('iframe').remove(); }});</script>\
+         <iframe width={width} height=900 style='border:0' srcdoc=\"{page}\"></iframe>"
+    );
+    fs::write(&file, frame).unwrap();
+    let scheme = if is_dark { 0 } else { 1 };
+    let output = Command::new(program)
+        // Chromium has no sandbox for root, as whom containers run tests; the page is our own.
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
+        .args([
+            "--disable-background-networking",
+            "--virtual-time-budget=30000",
+        ])
+        .arg(format!(
+            "--user-data-dir={}",
+            folder.path().join("user").display()
+        ))
+        .arg(format!("--window-size={},1000", width.max(800) + 40))
+        .arg(format!("--blink-settings=preferredColorScheme={scheme}"))
+        .arg(format!("file://{}", file.display()))
+        .output()
+        .unwrap_or_else(|e| panic!("{}: {e}", program.display()));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let found = text
+        .split_once("FOUND")
+        .and_then(|(_, rest)| rest.split_once("END</pre>"));
+    let Some((found, _)) = found else {
+        panic!(
+            "the page told nothing ({}): {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+    };
+    let found = found
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&");
+    serde_json::from_str(&found).unwrap()
+}
+
+/// Opens a page in all ways; nothing may be wrong, and these charts are there.
+#[track_caller]
+fn check(page: &str, charts: &[&str]) {
+    let Some(program) = chromium() else {
+        println!("no Chromium is installed: no page is looked at");
+        return;
+    };
+    for width in WIDTHS {
+        for is_dark in [false, true] {
+            let told = open(&program, page, width, is_dark);
+            let place = format!("at {width} pixels, dark: {is_dark}: {told:#}");
+            assert_eq!(told["width"], width, "{place}");
+            assert_eq!(told["isDark"], is_dark, "{place}");
+            assert_eq!(told["found"], serde_json::json!([]), "{place}");
+            assert_eq!(told["charts"], serde_json::json!(charts), "{place}");
+        }
+    }
+}
+
+#[test]
+fn a_comparison() {
+    check(
+        &pages::comparison(),
+        &[
+            "Time against error",
+            "Time against quality",
+            "Where the time of a query goes",
+            "Where the time of the set-up goes",
+            "Bytes that cross",
+            "Spread over repetitions",
+            "Where the error comes from",
+            "Memory",
+        ],
+    );
+}
+
+#[test]
+fn a_matrix_with_all_ends_and_files() {
+    check(
+        &pages::matrix(),
+        &[
+            "Time against error",
+            "Time against quality",
+            "Where the time of a query goes",
+            "Where the time of the set-up goes",
+            "Bytes that cross",
+            "Spread over repetitions",
+            "Where the error comes from",
+            "Memory",
+            "Scaling with features",
+            "Risk of the fleet",
+            "auc by round",
+            "upload bytes by round",
+        ],
+    );
+}
+
+#[test]
+fn nothing_but_refusals() {
+    check(&pages::refusals(), &[]);
+}
+
+/// What looks at a page does find what is wrong with one.
+#[test]
+fn faults_are_found() {
+    let Some(program) = chromium() else {
+        println!("no Chromium is installed: no page is looked at");
+        return;
+    };
+    let wrong = "<img src='https://example.org/x.png'><p style='width:2000px'>wide</p>\
+                 <script>nobody.knows()</script></main>";
+    let page = pages::comparison().replacen("</main>", wrong, 1);
+    let found = open(&program, &page, 390, false)["found"].to_string();
+    for fault in [
+        "blocked: img-src",
+        "error: Uncaught ReferenceError: nobody",
+        "the page is 2",
+        "axe: image-alt",
+    ] {
+        assert!(found.contains(fault), "{fault}: {found}");
+    }
+}
+
+/// What the page is made of is what its authors published.
+#[test]
+fn vendored_files_are_whole() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (file, licence, digest) in [
+        // d3 7.9.2, dist/d3.min.js
+        (
+            "assets/d3.min.js",
+            "assets/d3.LICENSE",
+            "912111098ea99503a6f4967361d2bbdc9dbf58cf9c678c8e27e5b02d1a07f0c1",
+        ),
+        // @observablehq/plot 0.6.17, dist/plot.umd.min.js
+        (
+            "assets/plot.min.js",
+            "assets/plot.LICENSE",
+            "4358086467740777dd788d6b27a95cebdbaefdd50c730a3060117073bd7134cb",
+        ),
+        // axe-core 4.14.1, axe.min.js: for tests alone
+        (
+            "tests/assets/axe.min.js",
+            "tests/assets/axe.LICENSE",
+            "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c",
+        ),
+    ] {
+        let found = Sha256::digest(fs::read(folder.join(file)).unwrap());
+        let found: String = found.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(found, digest, "{file}");
+        assert!(folder.join(licence).is_file(), "{licence}");
+    }
+}

@@ -1,0 +1,134 @@
+//! Pages of records made by hand.
+
+use std::fs;
+use std::path::Path;
+
+use hexperiment_experiment::record::Status;
+use hexperiment_experiment::summary::{Records, rows};
+use hexperiment_experiment::verdict::evaluate;
+use hexperiment_reports::{Shown, html};
+use hexperiment_scheme::security::Protection;
+
+use crate::fixture::{Fixture, factoring, millis, security, unprotected, violation};
+use crate::{around, expect};
+
+/// The page of some records, in a folder.
+pub(super) fn page(records: &Records, folder: &Path) -> String {
+    let rows = rows(records);
+    let verdicts = evaluate(&rows, &[expect("", "auc_loss", None, Some(0.001))]);
+    html(&[Shown {
+        records,
+        rows: &rows,
+        verdicts: &verdicts,
+        folder,
+    }])
+}
+
+/// Five schemes that are all well.
+pub(super) fn comparison() -> String {
+    let mut f = Fixture::new("comparison", 10, 128);
+    let schemes = ["plaintext", "fernet", "paillier", "seal-ckks", "tfhe"];
+    for (place, scheme) in (0_i32..).zip(schemes) {
+        let cell = f.cell(scheme, &[]);
+        f.setup(&cell, |s| match scheme {
+            "plaintext" => unprotected(s),
+            "fernet" => {
+                unprotected(s);
+                s.parameters.security = security(
+                    Protection::TransportOnly,
+                    128,
+                    "AES-128-CBC and HMAC-SHA256",
+                );
+            }
+            "paillier" => factoring(128, 3072)(s),
+            _ => {}
+        });
+        f.repetitions(&cell, &around(4_f64.powi(place)), 0.728_35, |r| {
+            r.encrypt = millis(2_f64.powi(place));
+            r.traffic.upload_bytes = 60_000 << place;
+            r.errors.max_abs = if place < 2 {
+                0.0
+            } else {
+                10_f64.powi(place - 12)
+            };
+            r.errors.noise = r.errors.max_abs / 2.0;
+            r.errors.approximation = r.errors.max_abs / 3.0;
+        });
+    }
+    page(&f.records(), Path::new("nowhere"))
+}
+
+/// Three schemes at four points of the matrix, some of which refuse, fail or are insecure; their task
+/// left tables and images.
+pub(super) fn matrix() -> String {
+    let mut f = Fixture::new("a-matrix", 10, 128);
+    let folder = tempfile::tempdir().unwrap();
+    for features in [5, 10, 20, 40] {
+        for (scheme, pace) in [("paillier", 30.0), ("seal-ckks", 1.0), ("tfhe", 90.0)] {
+            let cell = f.cell(scheme, &[("task.features", features)]);
+            if scheme == "tfhe" && features > 10 {
+                f.stopped(
+                    &cell,
+                    Status::Refused,
+                    "max: no look-up table of 40 inputs <b>&\n  help: use fewer",
+                );
+                continue;
+            }
+            f.setup(&cell, |s| {
+                if scheme == "paillier" && features == 5 {
+                    factoring(80, 1024)(s);
+                }
+            });
+            let pace = pace * features as f64;
+            f.repetitions(&cell, &around(pace), 0.72, |r| {
+                r.errors.max_abs = pace * 1e-9;
+                if scheme == "seal-ckks" && features == 40 {
+                    r.errors.violation = Some(violation());
+                    r.errors.max_abs = f64::INFINITY;
+                }
+            });
+            if features == 5 {
+                artefacts(&folder.path().join("artefacts").join(cell.replace('/', "_")));
+            }
+        }
+    }
+    fs::write(
+        folder.path().join("experiment.toml"),
+        "# </script>\n[experiment]\n",
+    )
+    .unwrap();
+    page(&f.records(), folder.path())
+}
+
+/// A curve, uploads, a list of risks, an image, a table that is none.
+fn artefacts(folder: &Path) {
+    // One pixel, black.
+    const PIXEL: &[u8] = include_bytes!("../assets/pixel.png");
+    fs::create_dir_all(folder).unwrap();
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes).unwrap();
+    write(
+        "curve.csv",
+        b"round,auc,auc_plaintext,upload_bytes\n1,0.6,0.6,1000\n2,0.7,0.7,2000\n3,0.72,0.72,4000\n",
+    );
+    write(
+        "high_risk.csv",
+        b"device,score,level,contributions\nsensor-1,0.9,High,power:+0.2\nsensor-2,0.7,High,\n",
+    );
+    write("statistics.csv", b"column,mean\nage,50.5\n<b>,1\n");
+    write("broken.csv", b"a,b\n1\n");
+    write("picture-pooled.png", PIXEL);
+}
+
+/// All schemes refuse.
+pub(super) fn refusals() -> String {
+    let mut f = Fixture::new("refusals", 3, 128);
+    for scheme in ["paillier", "seal-ckks"] {
+        let cell = f.cell(scheme, &[]);
+        f.stopped(
+            &cell,
+            Status::Refused,
+            "max: needs a comparison of ciphertexts",
+        );
+    }
+    page(&f.records(), Path::new("nowhere"))
+}
