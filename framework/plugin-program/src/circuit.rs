@@ -119,8 +119,8 @@ impl Circuit for ProgramCircuit {
         let Talk { mut process, stage } = client;
         let name = self.shared.origin.name;
         let (stage, evaluation) = asked(name, &mut process, "generate_keys", || {
-            let (stage, keys, measured) = stage.generate_keys()?;
-            Ok(((stage, keys), measured))
+            let (stage, made) = stage.generate_keys()?;
+            Ok(((stage, made.keys), made.measured))
         })?;
         let keyed = Stage::Keyed(Talk { process, stage });
         *place.lock().unwrap_or_else(PoisonError::into_inner) = keyed;

@@ -77,9 +77,10 @@ impl Process {
         let (output, input) = (child.stdout.take(), child.stdin.take());
         let process = Self {
             number: child.id(),
-            errors: Some(match echoed {
-                true => Kept::echoed(child.stderr.take()),
-                false => Kept::of(child.stderr.take()),
+            errors: Some(if echoed {
+                Kept::echoed(child.stderr.take())
+            } else {
+                Kept::of(child.stderr.take())
             }),
             child: Arc::new(Mutex::new(Waited {
                 child,

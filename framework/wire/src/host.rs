@@ -13,7 +13,7 @@ use crate::head::{Head, Measured, digest_named, same_circuit};
 use crate::keys::key_parts;
 use crate::limits::Limits;
 use crate::link::Link;
-use crate::program::{Chosen, Told};
+use crate::program::{Chosen, Made, Told};
 use crate::server::{Order, Results};
 
 /// A program that has been greeted: it may be asked what it is, and to compile.
@@ -159,9 +159,7 @@ impl<R: Read, W: Write> Host<Bound, R, W> {
     /// # Errors
     ///
     /// The program fails, or its keys are of another circuit, or not of the lengths that it states.
-    pub fn generate_keys(
-        mut self,
-    ) -> Result<(Host<Keyed, R, W>, EvaluationKeys, Measured), WireError> {
+    pub fn generate_keys(mut self) -> Result<(Host<Keyed, R, W>, Made), WireError> {
         const EXPECTED: &[&str] = &["keys", "refused", "failed"];
         const PART: &[&str] = &["key", "refused", "failed"];
         const LAST: &[&str] = &["generated", "refused", "failed"];
@@ -188,7 +186,8 @@ impl<R: Read, W: Write> Host<Bound, R, W> {
             link: self.link,
             stage: Keyed(()),
         };
-        Ok((host, EvaluationKeys::new(circuit, parts), measured))
+        let keys = EvaluationKeys::new(circuit, parts);
+        Ok((host, Made { keys, measured }))
     }
 }
 

@@ -36,7 +36,7 @@ pub use head::{Handle, Head, Measured};
 pub use host::{Bound, HasCircuit, Host, Introduced, Keyed};
 pub use limits::Limits;
 pub use link::{MAGIC, PRELUDE_BYTES};
-pub use program::{Chosen, ClientService, Told, serve_host};
+pub use program::{Chosen, ClientService, Made, Told, serve_host};
 pub use server::{Compiled, Ending, Order, Results, Service, Stop, Stored, serve};
 
 /// The version of the protocol. Another one is refused by both sides.

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use hexperiment_program::{InputId, OutputId};
 use hexperiment_scheme::options::Options;
-use hexperiment_scheme::{CircuitDigest, KeyPart};
+use hexperiment_scheme::{CircuitDigest, EvaluationKeys, KeyPart};
 
 use crate::ask::unexpected;
 use crate::error::WireError;
@@ -20,6 +20,15 @@ pub struct Told {
     /// It: JSON in UTF-8, or doubles, row by row, least byte first.
     pub bytes: Vec<u8>,
     /// What the step took.
+    pub measured: Measured,
+}
+
+/// Keys that a program has made.
+#[derive(Debug)]
+pub struct Made {
+    /// Those for the server, as bytes.
+    pub keys: EvaluationKeys,
+    /// What making them took.
     pub measured: Measured,
 }
 

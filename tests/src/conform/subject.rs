@@ -3,11 +3,9 @@
 use std::path::Path;
 
 use hexperiment_plugin_abi as plugin_abi;
-use hexperiment_plugin_program as plugin_program;
 use hexperiment_runner::child;
-use hexperiment_scheme::Scheme;
 use hexperiment_scheme::options::{OptionKind, OptionValue};
-use hexperiment_scheme::registry::{self, NoScheme, Program};
+use hexperiment_scheme::registry;
 use hexperiment_tests::conformance::{Check, Profile, Subject};
 
 use super::{Arguments, Found, Verdict};
@@ -100,43 +98,13 @@ fn name(subject: &str) -> Result<String, Trouble> {
         return Ok(subject.to_owned());
     }
     if !path.exists() {
-        let problem =
-            format!("{subject}: there is no such file, expected a shared library or an executable");
+        let problem = format!("{subject}: there is no such file, expected a shared library");
         return Err(Trouble::Arguments(problem));
     }
-    let scheme = if is_executable(path) {
-        executable(path).map_err(|e| e.to_string())
-    } else {
-        plugin_abi::register(path).map_err(|e| e.to_string())
-    };
-    match scheme {
+    match plugin_abi::register(path) {
         Ok(scheme) => Ok(scheme.manifest().name.to_owned()),
-        Err(why) => Err(Trouble::Library(why)),
+        Err(e) => Err(Trouble::Library(e.to_string())),
     }
-}
-
-/// Whether this is a file to be started, not to be loaded: shared libraries may have the permission, too.
-fn is_executable(path: &Path) -> bool {
-    let is_library = path.extension() == Some(std::env::consts::DLL_EXTENSION.as_ref());
-    #[cfg(unix)]
-    let may_run = {
-        use std::os::unix::fs::PermissionsExt as _;
-        let kind = path.metadata();
-        kind.is_ok_and(|kind| kind.is_file() && kind.permissions().mode() & 0o111 != 0)
-    };
-    #[cfg(not(unix))]
-    let may_run = false;
-    may_run && !is_library
-}
-
-/// The scheme that an executable is.
-fn executable(path: &Path) -> Result<&'static dyn Scheme, NoScheme> {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    plugin_program::look(&Program {
-        command: vec![absolute.to_string_lossy().into_owned()],
-        folder: ".".into(),
-        name: None,
-    })
 }
 
 /// `key=value` as the scheme's option has it; what is not of its kind stays text, of which the

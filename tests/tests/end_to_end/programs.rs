@@ -248,7 +248,12 @@ fn programs_whose_numbers_cannot_be() {
         "failed",
         &["encrypt: the program says that it took 3153600000s of processor"],
     );
-    check("off-by-one", "", "failed", &["decrypted"]);
+    check(
+        "off-by-one",
+        "",
+        "failed",
+        &["result outside its tolerance", "tolerance 0.0"],
+    );
     // A reason is one line, and no terminal obeys it.
     check("refuses", "", "refused", &["it was told to refuse, "]);
 }

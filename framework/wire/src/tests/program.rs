@@ -117,8 +117,8 @@ pub(super) fn ask(reader: impl Read, writer: impl Write) -> Result<[Vec<u8>; 2],
     if chosen.simulates {
         host.simulate(&tables)?;
     }
-    let (mut host, keys, _) = host.generate_keys()?;
-    let _ = keys.sizes();
+    let (mut host, made) = host.generate_keys()?;
+    assert!(made.keys.parts().len() as u64 <= LIMITS.key_parts);
     let mut sum = [0_u8; 4];
     for (place, table) in TABLES.iter().enumerate() {
         let masked = host.encrypt(InputId::from_index(place), &bytes_of(table))?;
