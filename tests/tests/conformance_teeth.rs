@@ -85,7 +85,8 @@ impl Scheme for Faulty {
                     "protection": "encrypted", "bits": 128, "basis": "N = 2^13",
                     "ring_lwe": { "log_n": 13, "log_qp": 230.0 },
                 });
-                parameters.security = serde_json::from_value(stated).unwrap();
+                parameters.security =
+                    serde_json::from_value(stated).unwrap_or_else(|e| unreachable!("{e}"));
             }
             Fault::Tolerant => parameters.noise_tolerance.fill(1e9),
             _ => {}

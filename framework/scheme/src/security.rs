@@ -193,6 +193,10 @@ pub struct SecurityDemand {
     pub table: LatticeTable,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
 fn is_default(table: &LatticeTable) -> bool {
     *table == LatticeTable::default()
 }

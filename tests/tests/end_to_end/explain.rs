@@ -128,7 +128,7 @@ fn programs_before_and_after() {
         ],
         &["= sigmoid"],
         &[
-            "security: 132 bits",
+            "security: 128 bits",
             "modulus: 3072 bits",
             "packing: ",
             "fractional bits",
@@ -160,7 +160,7 @@ fn programs_before_and_after() {
         &["= sigmoid %3"],
         &[],
         &[
-            "security: 128 bits",
+            "security: 132 bits",
             "parameter set: ",
             "LWE dimension: ",
             "479 bootstraps",

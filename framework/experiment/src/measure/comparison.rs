@@ -148,11 +148,10 @@ fn holm(values: Vec<f64>) -> Vec<f64> {
     adjusted
 }
 
-/// The fewest rounds that can tell two rows of a ranking of so many pairs apart.
+/// The fewest rounds that can tell two rows of a ranking of so many pairs apart: of `n` rounds the
+/// least p-value is `2^(1-n)`.
 fn needed(pairs: usize) -> usize {
-    let shows = |rounds: &usize| pairs as f64 * 2.0 * tail(*rounds, 0) <= LEVEL;
-    // Of `n` rounds the least p-value is 2^(1-n), so that there is an answer for any number of pairs.
-    (1..).find(shows).unwrap_or(usize::MAX)
+    (1.0 + (pairs as f64 / LEVEL).log2()).ceil() as usize
 }
 
 #[cfg(test)]
