@@ -7,7 +7,7 @@ use hexperiment_experiment::summary::{Measured, Row};
 
 use crate::first_table::value;
 use crate::ranking::{Comparable, Standing, comparable, standings};
-use crate::units::{bytes, counted, duration};
+use crate::units::{bytes, counted, duration, fraction, listed};
 
 /// Labels that one clause names; of more it tells the number.
 const NAMED: usize = 3;
@@ -355,67 +355,5 @@ fn metric_name(name: &str) -> String {
         "auc" | "auprc" | "mae" | "mse" | "rmse" | "nrmse" | "mape" => name.to_uppercase(),
         "r2" => "R²".into(),
         other => other.replace('_', " "),
-    }
-}
-
-/// `a, b and c`.
-fn listed(items: &[impl AsRef<str>]) -> String {
-    let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
-    match items.as_slice() {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [others @ .., last] => format!("{} and {last}", others.join(", ")),
-    }
-}
-
-/// A share of less than one in words: `half`, `a twelfth`, `1/57`.
-fn fraction(share: f64) -> String {
-    const WORDS: [&str; 11] = [
-        "half",
-        "a third",
-        "a quarter",
-        "a fifth",
-        "a sixth",
-        "a seventh",
-        "an eighth",
-        "a ninth",
-        "a tenth",
-        "an eleventh",
-        "a twelfth",
-    ];
-    let parts = (1.0 / share).round();
-    if share > 0.6 {
-        return format!("{:.0} %", 100.0 * share);
-    }
-    match WORDS.get((parts as usize).wrapping_sub(2)) {
-        Some(words) => (*words).to_owned(),
-        None if parts.is_finite() => format!("1/{parts}"),
-        None => "none".into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shares_in_words() {
-        #[track_caller]
-        fn check(share: f64, words: &str) {
-            assert_eq!(fraction(share), words);
-        }
-        check(0.8, "80 %");
-        check(0.5, "half");
-        check(0.34, "a third");
-        check(0.0833, "a twelfth");
-        check(0.0175, "1/57");
-        check(0.0, "none");
-    }
-
-    #[test]
-    fn lists_in_words() {
-        assert_eq!(listed(&["a"]), "a");
-        assert_eq!(listed(&["a", "b"]), "a and b");
-        assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
     }
 }

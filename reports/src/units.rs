@@ -107,6 +107,42 @@ pub(crate) fn shortened(text: &str, most: usize) -> String {
     format!("{}…", short.trim_end_matches([',', ';', ':', '.']))
 }
 
+/// `a, b and c`.
+pub(crate) fn listed(items: &[impl AsRef<str>]) -> String {
+    let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
+    match items.as_slice() {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [others @ .., last] => format!("{} and {last}", others.join(", ")),
+    }
+}
+
+/// A share of less than one in words: `half`, `a twelfth`, `1/57`.
+pub(crate) fn fraction(share: f64) -> String {
+    const WORDS: [&str; 11] = [
+        "half",
+        "a third",
+        "a quarter",
+        "a fifth",
+        "a sixth",
+        "a seventh",
+        "an eighth",
+        "a ninth",
+        "a tenth",
+        "an eleventh",
+        "a twelfth",
+    ];
+    let parts = (1.0 / share).round();
+    if share > 0.6 {
+        return format!("{:.0} %", 100.0 * share);
+    }
+    match WORDS.get((parts as usize).wrapping_sub(2)) {
+        Some(words) => (*words).to_owned(),
+        None if parts.is_finite() => format!("1/{parts}"),
+        None => "none".into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,5 +232,26 @@ mod tests {
             wrapped("why so?", long_lead, 24),
             "a-rather-long-name: why\n    so?"
         );
+    }
+
+    #[test]
+    fn shares_in_words() {
+        #[track_caller]
+        fn check(share: f64, words: &str) {
+            assert_eq!(fraction(share), words);
+        }
+        check(0.8, "80 %");
+        check(0.5, "half");
+        check(0.34, "a third");
+        check(0.0833, "a twelfth");
+        check(0.0175, "1/57");
+        check(0.0, "none");
+    }
+
+    #[test]
+    fn lists_in_words() {
+        assert_eq!(listed(&["a"]), "a");
+        assert_eq!(listed(&["a", "b"]), "a and b");
+        assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
     }
 }
