@@ -24,9 +24,10 @@ pub fn answer(rows: &[Row], clock: Clock, margin: f64) -> String {
         |group: &Comparable<'_>| group.members.iter().all(|(r, _)| r.imprecise().is_some());
     let (imprecise, precise): (Vec<_>, Vec<_>) = groups.into_iter().partition(misses);
     // Where all miss what the task wants, they are compared all the same.
-    let (groups, apart) = match precise.is_empty() {
-        true => (imprecise, vec![]),
-        false => (precise, imprecise),
+    let (groups, apart) = if precise.is_empty() {
+        (imprecise, vec![])
+    } else {
+        (precise, imprecise)
     };
     let mut clauses = match groups.as_slice() {
         [] => vec![without_ranks(rows)],

@@ -11,12 +11,13 @@ use hexperiment_experiment::{CellPlan, Experiment, Setting};
 use hexperiment_scheme::clock::processor_time;
 use hexperiment_scheme::security::{Protection, Security};
 
-use crate::cell::{Compiled, Stop, compile, failed, give_memory_back, parameters};
+use crate::cell::{Compiled, compile, give_memory_back, parameters};
 use crate::estimate::{Estimator, Total, about};
 use crate::input::{Loaded, check_input};
 use crate::out::{say, tell};
 use crate::process::{CellProcess, End};
 use crate::protocol::{Examine, FromCell, Takes, ToCell, View};
+use crate::stop::{Stop, failed};
 use crate::{child, plugins};
 
 /// How long cells are examined with an estimate of their time; those of long matrices beyond are

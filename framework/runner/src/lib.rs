@@ -23,6 +23,7 @@ mod run;
 mod serve;
 mod server;
 mod server_process;
+mod stop;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -13,10 +13,10 @@ use hexperiment_scheme::{CircuitDigest, EvaluationKeys};
 use hexperiment_task::session::{KeyTimes, OverWire};
 use hexperiment_wire::{Client, Limits, Order, WireError};
 
-use crate::cell::{Stop, failed};
 use crate::child::{self, Kept};
 use crate::plugins;
 use crate::protocol::FromCell;
+use crate::stop::{Stop, failed};
 
 /// How long a server that has closed its streams may take to end.
 const ENDS_WITHIN: Duration = Duration::from_secs(5);

@@ -3,7 +3,7 @@
 //! A task states how exact inputs are. What it computes of them needs no more than that carries, and
 //! no less: where a decision is left to the client, this is what the value decided on is worth.
 
-use super::super::{Op, Program, Public, ValueId};
+use super::super::{Interval, Op, Program, Public, ValueId};
 
 /// The largest error of an element of `value`, if every input element is off by its stated
 /// precision and everything else is exact; `None` behind an operation whose result may jump.
@@ -12,7 +12,7 @@ pub(super) fn carried(program: &Program, value: ValueId) -> Option<f64> {
     for known in &program.values()[..=value.index()] {
         let of = |v: &ValueId| errors.get(v.index()).copied().flatten();
         let most = |v: &ValueId| program.value(*v).range().magnitude();
-        let weight = |p: &Public| p.range().map(|range| range.magnitude());
+        let weight = |p: &Public| p.range().map(Interval::magnitude);
         let larger = |a: &ValueId, b: &ValueId| Some(of(a)?.max(of(b)?));
         let error = match known.op() {
             Op::Input { input, .. } => Some(program.input(*input).precision),

@@ -56,15 +56,9 @@ impl Server<'_, '_> {
         session.discard()?;
         let handles = inputs.iter().map(|s| s.at_server(&session.released));
         let handles = handles.collect::<Result<Vec<_>, _>>()?;
-        let all: Vec<OutputId>;
-        let outputs = match wanted {
-            Some(wanted) => wanted,
-            None => {
-                let count = session.lowered.original().outputs().len();
-                all = (0..count).map(OutputId::from_index).collect();
-                &all
-            }
-        };
+        let count = session.lowered.original().outputs().len();
+        let all: Vec<OutputId> = (0..count).map(OutputId::from_index).collect();
+        let outputs = wanted.unwrap_or(&all);
         let evaluated = session.server.evaluate(&handles, outputs)?;
         session.report.evaluate += evaluated.evaluate;
         session.report.transfer += evaluated.transfer;
