@@ -2,6 +2,7 @@
 
 mod cells;
 mod check;
+mod command;
 mod expect;
 mod matrix;
 pub mod measure;

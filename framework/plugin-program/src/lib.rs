@@ -26,4 +26,4 @@ mod table;
 mod talk;
 
 pub use process::{Launcher, launch_by};
-pub use register::{find, look, server};
+pub use register::{find, look, server_command};

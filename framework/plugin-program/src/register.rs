@@ -54,7 +54,7 @@ pub fn look(program: &Program) -> Result<&'static dyn Scheme, NoScheme> {
 /// # Errors
 ///
 /// As [`find`].
-pub fn server(program: &Program) -> Result<(std::process::Command, String), NoScheme> {
+pub fn server_command(program: &Program) -> Result<(std::process::Command, String), NoScheme> {
     let scheme = found(program, |command, name| {
         ProgramScheme::ask(command, name, true)
     })?;

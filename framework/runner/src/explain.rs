@@ -11,10 +11,11 @@ use hexperiment_experiment::{CellPlan, Experiment, Setting};
 use hexperiment_scheme::clock::processor_time;
 use hexperiment_scheme::security::{Protection, Security};
 
-use crate::cell::{Compiled, compile, give_memory_back, parameters};
+use crate::cell::{Compiled, compile, parameters};
 use crate::estimate::{Estimator, Total, about};
 use crate::input::{Loaded, check_input};
 use crate::out::{say, tell};
+use crate::own_memory::give_memory_back;
 use crate::process::{CellProcess, End};
 use crate::protocol::{Examine, FromCell, Takes, ToCell, View};
 use crate::stop::{Stop, failed};

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
 use crate::out::tell;
-use crate::{cell, child};
+use crate::{child, own_memory};
 
 /// As a shell says it of what cannot be started.
 const NOT_STARTED: u8 = 127;
@@ -15,7 +15,7 @@ const NOT_STARTED: u8 = 127;
 pub(crate) fn launch(memory: Option<u64>, words: &[OsString]) -> ExitCode {
     child::die_with_parent();
     if let Some(bytes) = memory {
-        cell::limit_memory(bytes);
+        own_memory::limit_memory(bytes);
     }
     let Some((program, arguments)) = words.split_first() else {
         return crate::bad_input("`launch` is for the program's own use");

@@ -14,6 +14,7 @@ mod launch;
 mod list;
 mod out;
 mod overview;
+mod own_memory;
 mod plugins;
 mod probe;
 mod process;

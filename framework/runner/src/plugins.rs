@@ -162,7 +162,7 @@ pub(crate) fn start_programs(in_cell: bool) {
 /// How the server of a cell is started, and what it calls the scheme: this program, or the scheme's own.
 pub(crate) fn server(plan: &CellPlan) -> Result<(Command, String), String> {
     if let Some(program) = &plan.program {
-        return plugin_program::server(program).map_err(|e| e.to_string());
+        return plugin_program::server_command(program).map_err(|e| e.to_string());
     }
     let mut command = Command::new(std::env::current_exe().map_err(|e| e.to_string())?);
     command.arg("server");

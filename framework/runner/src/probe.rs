@@ -8,7 +8,7 @@ use std::time::Duration;
 use hexperiment_plugin_abi as plugin_abi;
 use serde::{Deserialize, Serialize};
 
-use crate::{cell, child};
+use crate::{child, own_memory};
 
 /// Time for a library to load and to say what it is.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -35,7 +35,7 @@ enum Said {
 /// Loads a library, and tells the process that started this one what it is.
 pub(crate) fn answer(library: &Path) -> ExitCode {
     child::die_with_parent();
-    cell::limit_memory(MEMORY);
+    own_memory::limit_memory(MEMORY);
     let said = match plugin_abi::announcement(library) {
         Ok(manifest) => Said::Plugin { manifest },
         Err(problem) => Said::Unfit {

@@ -18,9 +18,9 @@ use hexperiment_wire::{
     Compiled, Ending, Handle, Limits, Measured, Order, Results, Service, Stop, Stored,
 };
 
-use crate::cell::give_memory_back;
 use crate::child;
 use crate::out::tell;
+use crate::own_memory::give_memory_back;
 
 /// Threads that a client may ask for.
 const MOST_THREADS: u64 = 4096;

@@ -147,7 +147,7 @@ fn a_scheme_compiles_no_data_science() {
 /// Where `unsafe` may stand: foreign functions, what the operating system is asked, and an allocator.
 const UNSAFE: [&str; 7] = [
     "framework/plugin-abi/src/",
-    "framework/runner/src/cell.rs",
+    "framework/runner/src/own_memory.rs",
     "framework/runner/src/run/interrupt.rs",
     "schemes/seal-ckks/src/ffi.rs",
     "schemes/seal-ckks/src/seal/",

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::steps::{Step, dotted, find, quoted};
 use super::{FORM, Setting};
-use crate::plugins::program_of;
+use crate::command::program_of;
 use hexperiment_diagnostics::Complaint;
 use hexperiment_scheme::registry;
 

@@ -21,12 +21,12 @@ use hexperiment_experiment::{CellPlan, Expectation, Experiment, Setting};
 use hexperiment_scheme::registry;
 
 use crate::SettingArguments;
-use crate::cell::give_memory_back;
 use crate::explain;
 use crate::folder::{RunFolder, now};
 use crate::input::{Loaded, check_input};
 use crate::latest;
 use crate::out::{say, tell};
+use crate::own_memory::give_memory_back;
 use cells::Runner;
 use place::{Done, resume, settle};
 pub(crate) use place::{Place, Resume};
