@@ -29,6 +29,7 @@ FAULTS = [
     "raises",
     "refuses",
     "other-keys",
+    "cut-keys",
 ]
 paillier.MANIFEST["name"] = "faulty-py"
 paillier.MANIFEST["options"].append(
@@ -71,6 +72,15 @@ class FaultyClient(paillier.ClientRole):
             fill()
         if self.fault == "other-keys":
             self.link.send({"type": "keys", "circuit": "0" * 64, "parts": 0, "bytes": 0})
+        if self.fault == "cut-keys":
+            size = self.circuit.key_bytes
+            self.key = paillier.SecretKey(self.circuit.bits)
+            half = self.key.n.to_bytes(size, "big")[: size // 2]
+            circuit = self.circuit.digest
+            self.link.send({"type": "keys", "circuit": circuit, "parts": 1, "bytes": len(half)})
+            self.link.send({"type": "key", "role": "public"}, half)
+            told("generated", self.link, watch.measured())
+            return
         super().generate_keys(head, body, watch)
 
     def encrypt(self, head, body, watch):

@@ -217,6 +217,8 @@ fn programs_that_talk_nonsense() {
         "crashed",
         &["disagrees with itself: found circuit 00000000"],
     );
+    let cut = ["the server: found 1 parts of 16 bytes, expected 1 of 32"];
+    check("cut-keys", "", "failed", &cut);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The evaluating server's side of a session.
 
-use super::{Sealed, Session, SessionError, Shadow};
+use super::sealed::{Sealed, Shadow};
+use super::{Session, SessionError};
 use hexperiment_program::OutputId;
 use hexperiment_scheme::SchemeError;
 use hexperiment_wire::Handle;
