@@ -41,6 +41,10 @@ pub fn answer(rows: &[Row], clock: Clock, margin: f64) -> String {
             clauses.push(format!("{} {misses} the precision wanted", listed(&apart)));
         }
         clauses.extend(ends(rows));
+        let ranked = groups.iter().flat_map(|group| &group.members);
+        if ranked.into_iter().any(|(row, _)| row.busy.is_some()) {
+            clauses.push("the machine was busy meanwhile".into());
+        }
     }
     let mut sentence = clauses.join("; ");
     if let Some(first) = sentence.get(..1).map(str::to_uppercase)
@@ -120,13 +124,24 @@ fn fastest(ranked: &[Standing<'_>], clock: Clock) -> String {
         ),
         (_, []) => format!("{name} {superlative} ({time})"),
         (_, tied) => {
+            let open = |s: &&Standing<'_>| few(s) || close.contains(&short_name(s.row, ranked));
+            let open: Vec<&str> = others
+                .iter()
+                .filter(open)
+                .map(|s| short_name(s.row, ranked))
+                .collect();
+            let more = if open.is_empty() {
+                String::new()
+            } else {
+                format!(", and {} cannot be told from them", listed(&open))
+            };
             let told = std::iter::once(first).chain(tied.iter().copied());
             let told = told.map(|s| {
                 let time = duration(median(s.times));
                 format!("{} ({time}{of})", short_name(s.row, ranked))
             });
             format!(
-                "{} tie for the fastest end to end",
+                "{} tie for the fastest end to end{more}",
                 listed(&told.collect::<Vec<_>>())
             )
         }
@@ -186,17 +201,18 @@ fn quality(members: &[(&Row, &Measured)]) -> Option<String> {
             format!("{all} the {name} of the clear, {}", value(clear))
         }
         None => format!("{all} the {name} of the clear"),
-        Some((row, metric, 0.0)) => format!(
-            "the {name} is{} {} ({}), and 0 in the clear",
-            if told.len() > 1 { " at most" } else { "" },
-            value(metric.value),
-            row.name()
+        Some((row, metric, 0.0)) if told.len() > 1 => format!(
+            "the {name} is largest under {} ({}), and 0 in the clear",
+            row.name(),
+            value(metric.value)
         ),
+        Some((_, metric, 0.0)) => {
+            format!("the {name} is {}, and 0 in the clear", value(metric.value))
+        }
         Some((row, metric, clear)) => {
-            let most = if told.len() > 1 { " at most" } else { "" };
+            let most = if told.len() > 1 { " most" } else { "" };
             format!(
-                "{name} differs from the clear by{most} {} ({}, {} for {})",
-                value(distance(metric.value, *clear)),
+                "{name} differs{most} from the clear under {} ({} for {})",
                 row.name(),
                 value(metric.value),
                 value(*clear)
@@ -228,11 +244,14 @@ fn of_many(groups: &[Comparable<'_>], by: (Clock, f64)) -> Vec<String> {
         clauses.push(format!("over {points} of the matrix, {}", listed(&told)));
     } else {
         let mut wins: Vec<(&str, Vec<&Standing<'_>>)> = Vec::new();
-        let mut ties = 0;
+        let (mut ties, mut open) = (0, 0);
         for ranked in &compared {
             let is_tie = |s: &Standing<'_>| s.outcome() == Some(Outcome::Tie);
+            let is_slower = |s: &Standing<'_>| s.outcome() == Some(Outcome::Slower);
             if ranked.iter().any(is_tie) {
                 ties += 1;
+            } else if !ranked[1..].iter().all(is_slower) {
+                open += 1;
             } else if let Some(first) = ranked.first() {
                 let label = first.row.cell.label.as_str();
                 match wins.iter_mut().find(|(name, _)| *name == label) {
@@ -242,7 +261,7 @@ fn of_many(groups: &[Comparable<'_>], by: (Clock, f64)) -> Vec<String> {
             }
         }
         wins.sort_by_key(|(_, of)| std::cmp::Reverse(of.len()));
-        let all = compared.len();
+        let all = ranked.len();
         let superlative = match by.0 {
             Clock::Wall => "is fastest end to end",
             Clock::Cpu => "takes the least CPU time end to end",
@@ -254,7 +273,7 @@ fn of_many(groups: &[Comparable<'_>], by: (Clock, f64)) -> Vec<String> {
                 let range = range(of.iter().copied());
                 let count = match of.len() {
                     n if n == all => format!("all {all} points of the matrix"),
-                    n if place == 0 => format!("{n} of {all} points of the matrix"),
+                    n if place == 0 => format!("{n} of {}", points(all)),
                     n => n.to_string(),
                 };
                 match place {
@@ -263,18 +282,31 @@ fn of_many(groups: &[Comparable<'_>], by: (Clock, f64)) -> Vec<String> {
                 }
             })
             .collect();
-        if ties > 0 {
-            told.push(if told.is_empty() {
-                format!("the fastest tie at {ties} of {all} points of the matrix")
-            } else {
-                format!("at {ties} the fastest tie")
-            });
+        for (count, what) in [
+            (ties, "the fastest tie"),
+            (open, "it cannot be told who is fastest end to end"),
+        ] {
+            if count > 0 {
+                told.push(if told.is_empty() {
+                    format!("at {count} of {} {what}", points(all))
+                } else {
+                    format!("at {count} {what}")
+                });
+            }
+        }
+        let alone = all - compared.len();
+        if alone > 0 {
+            told.push(format!("at {alone} there is nothing to compare"));
         }
         clauses.push(told.join(", "));
     }
     let members: Vec<_> = groups.iter().flat_map(|g| g.members.clone()).collect();
     clauses.extend(quality(&members));
     clauses
+}
+
+fn points(count: usize) -> String {
+    counted(count, "point of the matrix", "points of the matrix")
 }
 
 /// The least and the most of median times.

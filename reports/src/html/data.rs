@@ -127,7 +127,8 @@ fn cell(row: &Row, clock: Clock) -> Cell<'_> {
     }
 }
 
-/// A number in six significant digits: what a chart can show, and less to write.
+/// A number in nine significant digits: scores that noise has set apart stay apart in the order of a
+/// curve, and it is less to write.
 pub(super) fn rounded(value: f64) -> f64 {
-    format!("{value:.5e}").parse().unwrap_or(value)
+    format!("{value:.8e}").parse().unwrap_or(value)
 }

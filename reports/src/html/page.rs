@@ -154,6 +154,10 @@ fn run(index: usize, shown: &Shown<'_>, files: &Files) -> Markup {
                 h1 { (run.question) }
                 p.answer { (answer(shown.rows, run.rank_by(), run.tie_margin())) }
                 p.facts { (facts(shown.rows)) }
+                p.facts {
+                    "End to end: encrypt + evaluate + decrypt of the batch; what crossing takes is apart. Bytes: \
+                     ciphertexts both ways, without keys. Bits: those demanded."
+                }
                 @if !run.caveats.trim().is_empty() {
                     details.caveats.printed {
                         summary { "What is unfair about this comparison" }
