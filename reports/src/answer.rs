@@ -31,7 +31,7 @@ pub fn answer(rows: &[Row], clock: Clock, margin: f64) -> String {
     };
     let mut clauses = match groups.as_slice() {
         [] => vec![without_ranks(rows)],
-        [one] => of_one(one, by),
+        [one] => of_one(one, &apart, by),
         many => of_many(many, by),
     };
     if !groups.is_empty() {
@@ -67,7 +67,7 @@ fn without_ranks(rows: &[Row]) -> String {
 }
 
 /// The clauses about rows that can all be compared with one another.
-fn of_one(group: &Comparable<'_>, by: (Clock, f64)) -> Vec<String> {
+fn of_one(group: &Comparable<'_>, apart: &[Comparable<'_>], by: (Clock, f64)) -> Vec<String> {
     let ranked = standings(&group.members, |m| &m.total, by);
     let Some(first) = ranked.first() else {
         return vec![];
@@ -81,7 +81,9 @@ fn of_one(group: &Comparable<'_>, by: (Clock, f64)) -> Vec<String> {
     };
     let mut clauses = vec![lead + &fastest(&ranked, by.0)];
     clauses.extend(fewest_bytes(&ranked));
-    clauses.extend(quality(&group.members));
+    let apart = apart.iter().flat_map(|group| &group.members);
+    let all: Vec<_> = group.members.iter().chain(apart).copied().collect();
+    clauses.extend(quality(&all));
     clauses
 }
 

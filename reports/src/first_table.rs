@@ -260,6 +260,7 @@ pub(crate) fn bits(row: &Row) -> String {
     let bits = match row.protection() {
         Some(Protection::None) => "none".into(),
         Some(Protection::TransportOnly) => "transport".into(),
+        _ if row.level_is_stated() => format!("{bits} stated"),
         _ => bits.to_string(),
     };
     if row.insecure() {

@@ -250,15 +250,18 @@ fn of(row: &Row) -> Vec<String> {
             notes.push(format!("quantisation: {text}"));
         }
     }
-    if let Some(precision) = row.imprecise() {
+    if let (Some(precision), Some(measured)) = (row.imprecise(), &row.measured) {
         let number = |x| significant(x, 2);
         notes.push(format!(
-            "{IMPRECISE}: `{}` is off by {}, {} times the {} that the task bears (noise stated: at most {})",
+            "{IMPRECISE}: `{}` is off by {}, {} times the {} that the task bears (noise stated: at most {}; \
+             in all outputs approximation and rounding {}, noise {})",
             precision.output,
             number(precision.observed),
             number(precision.ratio()),
             number(precision.demanded),
-            number(precision.claimed)
+            number(precision.claimed),
+            number(measured.errors.approximation),
+            number(measured.errors.noise)
         ));
     }
     if let Some(measured) = &row.measured {

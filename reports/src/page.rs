@@ -12,7 +12,7 @@ pub(crate) struct Page(String);
 impl Page {
     /// A page with a title and what it is about.
     pub(crate) fn new(title: &str, about: &str) -> Self {
-        Self(format!("# {}\n\n{}\n\n", flat(title), flat(about)))
+        Self(format!("# {}\n\n{}\n\n", prose(title), prose(about)))
     }
 
     pub(crate) fn heading(&mut self, text: &str) {
@@ -25,7 +25,7 @@ impl Page {
     }
 
     pub(crate) fn paragraph(&mut self, text: &str) {
-        let _ = write!(self.0, "{}\n\n", flat(text));
+        let _ = write!(self.0, "{}\n\n", prose(text));
     }
 
     pub(crate) fn list(&mut self, items: impl Iterator<Item = String>) {
@@ -76,6 +76,11 @@ impl Page {
 pub(crate) fn flat(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     printable::line(&words.join(" ")).into_owned()
+}
+
+/// Text that may hold Markdown, and no HTML.
+fn prose(text: &str) -> String {
+    flat(text).replace('<', "\\<")
 }
 
 /// Text that Markdown takes as it is, also in a table.

@@ -190,7 +190,12 @@ fn name(row: &Row) -> String {
         && !row.insecure()
     {
         // Writing to a string cannot fail.
-        let _ = write!(name, " ({bits} bits)");
+        let stated = if row.level_is_stated() {
+            ", as it states itself"
+        } else {
+            ""
+        };
+        let _ = write!(name, " ({bits} bits{stated})");
     }
     if let Some(part) = client_part(row) {
         let _ = write!(name, " ({part})");

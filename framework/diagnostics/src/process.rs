@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// Bytes that are kept of what a process writes to standard error, at its end.
 const KEPT: usize = 64 << 10;
 
+/// Bytes of it that are copied, at most: a process that floods a log must not fill the disk.
+const COPIED: usize = 4 << 20;
+
 /// How a process ended, if it does so in time.
 pub fn within(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     let began = Instant::now();
@@ -33,7 +36,7 @@ impl Kept {
         Self::copied(stream, std::io::sink())
     }
 
-    /// The same, and writes all of it to this process's own standard error.
+    /// The same, and writes its first 4 MiB to this process's own standard error.
     pub fn echoed(stream: Option<impl Read + Send + 'static>) -> Self {
         Self::copied(stream, std::io::stderr())
     }
@@ -47,9 +50,17 @@ impl Kept {
         let reader = stream.map(|mut stream| {
             std::thread::spawn(move || {
                 let mut buffer = [0; 4096];
+                let mut left = COPIED;
                 while let Ok(count @ 1..) = stream.read(&mut buffer) {
                     // Nobody to copy it for any more: it is still read, so that the writer goes on.
-                    let _ = copy.write_all(&buffer[..count]);
+                    let copied = count.min(left);
+                    let _ = copy.write_all(&buffer[..copied]);
+                    if copied < left {
+                        left -= copied;
+                    } else if left > 0 {
+                        left = 0;
+                        let _ = copy.write_all(b"\n(more was written, and is left out)\n");
+                    }
                     let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
                     kept.extend_from_slice(&buffer[..count]);
                     let surplus = kept.len().saturating_sub(KEPT);

@@ -148,6 +148,48 @@ fn line(stream: &mut impl BufRead, longest: u64) -> Option<String> {
     Some(String::from_utf8(bytes).unwrap_or_default())
 }
 
+/// The processes that a process has started, and those that these have, as far as their parents
+/// live.
+#[cfg(target_os = "linux")]
+pub(crate) fn descendants(process: u32) -> Vec<u32> {
+    let parent = |id: u32| -> Option<u32> {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        // The name before may hold anything.
+        let (_, rest) = stat.rsplit_once(')')?;
+        rest.split_whitespace().nth(1)?.parse().ok()
+    };
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let parents: Vec<(u32, u32)> = ids.filter_map(|id| Some((id, parent(id)?))).collect();
+    let mut found = vec![process];
+    let mut next = 0;
+    while let Some(of) = found.get(next).copied() {
+        let children = parents.iter().filter(|(_, parent)| *parent == of);
+        found.extend(children.map(|(id, _)| *id));
+        next += 1;
+    }
+    found.split_off(1)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn descendants(_: u32) -> Vec<u32> {
+    vec![]
+}
+
+/// Kills processes, those that are there.
+#[cfg(unix)]
+pub(crate) fn kill(processes: &[u32]) {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    for id in processes.iter().filter_map(|id| i32::try_from(*id).ok()) {
+        // One that is gone needs no more.
+        let _ = kill(Pid::from_raw(id), Signal::SIGKILL);
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) fn kill(_: &[u32]) {}
+
 /// From now on this process is killed as soon as the one that started it is gone.
 #[cfg(target_os = "linux")]
 pub fn die_with_parent() {

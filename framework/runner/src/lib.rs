@@ -1,5 +1,5 @@
-//! The composition root: links the built-in plugins and runs experiments, every cell in a
-//! process of its own.
+//! The composition root: links the built-in plugins and runs experiments, every cell in two
+//! processes of its own, client and server.
 
 mod build;
 mod cell;

@@ -27,6 +27,9 @@ impl End {
     }
 }
 
+/// How long a cell may take to end by itself.
+const ENDS_WITHIN: Duration = Duration::from_millis(500);
+
 /// A running cell. Dropping it ends the process.
 pub(crate) struct CellProcess {
     child: Child,
@@ -91,10 +94,8 @@ impl CellProcess {
             return Err(self.autopsy(self.left));
         }
         loop {
+            // What has come counts, also where this process stood still meanwhile.
             let left = self.left.saturating_sub(began.elapsed());
-            if left.is_zero() {
-                return Err(self.late()); // also of one that never stops talking
-            }
             match self.messages.recv_timeout(left) {
                 Ok(line) => {
                     // What a library prints is no message; it stays out of the way.
@@ -105,6 +106,9 @@ impl CellProcess {
                             return Ok(answer.within_limits());
                         }
                         Err(_) => {}
+                    }
+                    if left.is_zero() {
+                        return Err(self.late()); // also of one that never stops talking
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => return Err(self.late()),
@@ -125,10 +129,18 @@ impl CellProcess {
         self.left = time;
     }
 
+    /// Ends the cell, its server, and what they have started.
     fn end(&mut self) {
+        // A cell that waits for orders ends its server and itself when there are no more.
+        self.input = None;
+        if child::within(&mut self.child, ENDS_WITHIN).is_some() {
+            return;
+        }
+        let below = child::descendants(self.child.id());
         // It may be gone already; either way it is waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        child::kill(&below);
     }
 
     /// Says of what the process died, or that it does not.

@@ -86,7 +86,7 @@ impl RunSettings {
         );
         let memory_limit = keys.optional_text(
             "memory_limit",
-            "What the process of one cell may allocate, as in \"8GiB\"; no limit if left out.",
+            "What each of a cell's two processes, client and server, may allocate, as in \"8GiB\"; no limit if left out.",
         );
         let seed = keys.integer(
             "seed",
@@ -139,7 +139,7 @@ fn weak(bits: i64) -> Objection {
 fn duration(text: String) -> Result<Duration, Objection> {
     units::duration(&text).ok_or_else(|| {
         let found = printable::quoted(&text);
-        let words = format!("found {found}, expected a time of more than 0");
+        let words = format!("found {found}, expected a time of 1 ms or more");
         (words, "write it as \"90s\", \"5m\" or \"1h\"".into())
     })
 }

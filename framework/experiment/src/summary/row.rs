@@ -6,7 +6,7 @@ use super::{Busy, Phase, Records, busy};
 use crate::measure::Estimate;
 use crate::record::{Cell, Clock, Repetition, Run, Setup, Status};
 use hexperiment_scheme::options::OptionValue;
-use hexperiment_scheme::security::Protection;
+use hexperiment_scheme::security::{Origin, Protection};
 use hexperiment_task::ledger::Metric;
 use hexperiment_task::ledger::{Errors, Precision, Traffic};
 
@@ -289,6 +289,13 @@ impl Row {
         let wanted = self.demanded_bits.max(USUAL_BITS);
         let weak = self.security_bits().is_some_and(|bits| bits < wanted);
         weak && self.protection() != Some(Protection::None)
+    }
+
+    /// Whether its level of security is the word of a plugin from outside, at which nobody here has
+    /// looked.
+    pub fn level_is_stated(&self) -> bool {
+        let setup = self.setup.as_ref();
+        setup.is_some_and(|s| s.parameters.security.origin() == Origin::Reported)
     }
 
     /// The precision that its results miss; `None` where they are as near as the task wants, or
