@@ -2,7 +2,7 @@
 //! limit of time and of length, and how they ended is told in words.
 
 use std::io::{BufRead, BufReader, Read, Write as _};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -151,7 +151,7 @@ fn line(stream: &mut impl BufRead, longest: u64) -> Option<String> {
 /// The processes that a process has started, and those that these have, as far as their parents
 /// live.
 #[cfg(target_os = "linux")]
-pub(crate) fn descendants(process: u32) -> Vec<u32> {
+fn descendants(process: u32) -> Vec<u32> {
     let parent = |id: u32| -> Option<u32> {
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
         // The name before may hold anything.
@@ -172,13 +172,26 @@ pub(crate) fn descendants(process: u32) -> Vec<u32> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn descendants(_: u32) -> Vec<u32> {
+fn descendants(_: u32) -> Vec<u32> {
     vec![]
+}
+
+/// Ends a process with all that it has started, and waits for it. One that has ended is left alone: its
+/// number may be another's by now.
+pub(crate) fn end(child: &mut Child) {
+    if let Ok(Some(_)) = child.try_wait() {
+        return;
+    }
+    let below = descendants(child.id());
+    // It may be gone already; either way it is waited for.
+    let _ = child.kill();
+    let _ = child.wait();
+    kill(&below);
 }
 
 /// Kills processes, those that are there.
 #[cfg(unix)]
-pub(crate) fn kill(processes: &[u32]) {
+fn kill(processes: &[u32]) {
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
     for id in processes.iter().filter_map(|id| i32::try_from(*id).ok()) {
@@ -188,7 +201,7 @@ pub(crate) fn kill(processes: &[u32]) {
 }
 
 #[cfg(not(unix))]
-pub(crate) fn kill(_: &[u32]) {}
+fn kill(_: &[u32]) {}
 
 /// From now on this process is killed as soon as the one that started it is gone.
 #[cfg(target_os = "linux")]

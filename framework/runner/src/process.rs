@@ -133,14 +133,9 @@ impl CellProcess {
     fn end(&mut self) {
         // A cell that waits for orders ends its server and itself when there are no more.
         self.input = None;
-        if child::within(&mut self.child, ENDS_WITHIN).is_some() {
-            return;
+        if child::within(&mut self.child, ENDS_WITHIN).is_none() {
+            child::end(&mut self.child);
         }
-        let below = child::descendants(self.child.id());
-        // It may be gone already; either way it is waited for.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        child::kill(&below);
     }
 
     /// Says of what the process died, or that it does not.

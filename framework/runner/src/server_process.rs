@@ -123,12 +123,7 @@ impl ServerProcess {
     }
 
     fn end(&mut self) {
-        // What an executable has started ends with it.
-        let below = child::descendants(self.child.id());
-        // It may be gone already; either way it is waited for.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        child::kill(&below);
+        child::end(&mut self.child);
     }
 }
 
