@@ -34,6 +34,7 @@ pub use html::{Shown, html};
 pub use markdown::markdown;
 pub use overview::{Known, Overview, Runs};
 pub use terminal::terminal;
+pub use units::{bytes, duration};
 
 /// Writes `table.md`, `summary.csv` and `report.html` into `dir`, each whole or not at all.
 ///

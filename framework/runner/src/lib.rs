@@ -2,6 +2,7 @@
 //! processes of its own, client and server.
 
 mod build;
+mod calibration;
 mod cell;
 pub mod child;
 mod data;
@@ -15,6 +16,7 @@ mod list;
 mod out;
 mod overview;
 mod own_memory;
+mod plan;
 mod plugins;
 mod probe;
 mod process;
@@ -68,6 +70,11 @@ enum Verb {
         #[command(flatten)]
         settings: SettingArguments,
     },
+    /// Tells what each cell costs before it is run: time with a range, exact bytes, memory; rows are
+    /// repeated where `--set dataset.limit=N` asks for more than there are.
+    Plan(plan::PlanArguments),
+    /// Measures what operations take on this machine, for `plan`.
+    Calibrate(plan::CalibrateArguments),
     /// Prints the program of each cell before and after lowering, and its parameters.
     Explain {
         /// Experiment files.
@@ -168,6 +175,8 @@ pub fn main() -> ExitCode {
             Ok(settings) => explain::check(&files, &settings, !no_estimate),
             Err(problem) => bad_input(problem),
         },
+        Verb::Plan(arguments) => plan::plan(&arguments),
+        Verb::Calibrate(arguments) => plan::calibrate(&arguments),
         Verb::Explain {
             files,
             only,

@@ -139,6 +139,19 @@ pub(crate) fn generate(with_server: bool) -> Generated {
 /// Bytes of a seed.
 const SEED: usize = 16;
 
+/// Words of the seeded bootstrapping key and of the key-switching key: of each row of a GGSW ciphertext,
+/// and of each of a key-switching key's, the body alone.
+fn words() -> [usize; 2] {
+    let p = PARAMETERS;
+    let rows = p.lwe_dimension.0 * p.pbs_level.0 * p.glwe_dimension.to_glwe_size().0;
+    [rows * N, N * p.ks_level.0]
+}
+
+/// Bytes of the server's keys.
+pub(crate) fn server_bytes() -> u64 {
+    words().iter().map(|words| (SEED + 8 * words) as u64).sum()
+}
+
 /// The masks' public seed, and a seeded key's words, little-endian.
 fn part(seed: u128, words: &[u64]) -> KeyPart {
     let mut bytes = Vec::with_capacity(SEED + 8 * words.len());
@@ -169,13 +182,10 @@ pub(crate) struct SeededServerKey {
 impl SeededServerKey {
     /// Reads what [`generate`] made. Nothing is expanded until all parts are known to be of the right form.
     pub(crate) fn read(keys: &mut KeyReader) -> Result<Self, SchemeError> {
-        let p = PARAMETERS;
-        let glwe_size = p.glwe_dimension.to_glwe_size();
-        // Of each row of a GGSW ciphertext, and of each of a key-switching key's, the body alone.
-        let rows = p.lwe_dimension.0 * p.pbs_level.0 * glwe_size.0;
+        let [bootstrapping, key_switching] = words();
         Ok(Self {
-            bootstrapping: seeded(keys, rows * N)?,
-            key_switching: seeded(keys, N * p.ks_level.0)?,
+            bootstrapping: seeded(keys, bootstrapping)?,
+            key_switching: seeded(keys, key_switching)?,
         })
     }
 
