@@ -89,7 +89,7 @@ impl std::fmt::Debug for KeyPart {
 }
 
 /// Names a circuit: SHA-256 of the library with its version, the program, the options, the
-/// security demanded and the parameters that were chosen. Two parties that compile the same have the
+/// security demanded, who encrypts, and the parameters that were chosen. Two parties that compile the same have the
 /// same one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CircuitDigest([u8; 32]);
@@ -105,7 +105,8 @@ impl CircuitDigest {
         request: &CompileRequest<'_>,
         chosen: &[(String, String)],
     ) -> Result<Self, SchemeError> {
-        let security = (request.security.bits, request.security.insecure);
+        let demand = &request.security;
+        let security = (demand.bits, demand.insecure, demand.encryption);
         let program = request.lowered.program();
         // Whether a range was stated or proven is left out: what arrives at the other party with a
         // range that it cannot derive is stated there.
