@@ -94,8 +94,13 @@ pub(crate) fn compile(
     })
 }
 
-/// Holds every encrypting scheme to the level demanded, whatever it chose.
+/// Holds every encrypting scheme to the level demanded, whatever it chose, and to a public key where
+/// others than the key owner encrypt.
 fn demand(demanded: SecurityDemand, circuit: &dyn Circuit) -> Result<(), Stop> {
+    circuit
+        .parameters()
+        .encrypts_as(demanded.encryption)
+        .map_err(Stop::Refused)?;
     let security = &circuit.parameters().security;
     let weak = security.bits() < demanded.bits;
     if security.protection() != Protection::None && weak && !demanded.insecure {
