@@ -10,7 +10,7 @@ use hexperiment_experiment::record::{Repetition, Setup};
 use hexperiment_program::Program;
 use hexperiment_program::lower::Lowered;
 use hexperiment_scheme::memory;
-use hexperiment_scheme::security::{Protection, SecurityDemand};
+use hexperiment_scheme::security::{Encryption, Protection, SecurityDemand};
 use hexperiment_scheme::{
     Circuit, CompileRequest, Decryptor, Encryptor, KeySizes, Parameters, SchemeError,
 };
@@ -115,6 +115,20 @@ fn demand(demanded: SecurityDemand, circuit: &dyn Circuit) -> Result<(), Stop> {
     Ok(())
 }
 
+/// Where others than the key owner encrypt, a public key crosses to them: its bytes count.
+fn crosses(demanded: SecurityDemand, circuit: &dyn Circuit, sizes: KeySizes) -> Result<(), Stop> {
+    let encrypted = circuit.parameters().security.protection() == Protection::Encrypted;
+    let by_others = demanded.encryption == Encryption::Public;
+    if encrypted && by_others && sizes.public.is_none() {
+        return Err(Stop::Refused(
+            "encryption: found no public key among those that cross, expected one: others than the key owner \
+             encrypt"
+                .into(),
+        ));
+    }
+    Ok(())
+}
+
 /// Bytes that the oracle takes for all values of a program beside each evaluation.
 fn in_the_clear(lowered: &Lowered) -> u64 {
     let elements = |program: &Program| {
@@ -183,8 +197,10 @@ fn repeat(
             forget_peak_rss();
             let watch = Stopwatch::start();
             let keys = circuit.generate_keys()?;
+            let keygen = watch.elapsed();
+            crosses(security, circuit.as_ref(), keys.evaluation.sizes())?;
             let client = Client {
-                keygen: watch.elapsed(),
+                keygen,
                 sizes: keys.evaluation.sizes(),
                 encryptor: keys.encryptor,
                 decryptor: keys.decryptor,
