@@ -6,7 +6,7 @@ use hexperiment_program::{InputId, OpKind, OutputId};
 use hexperiment_scheme::inventory;
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::registry::SchemePlugin;
-use hexperiment_scheme::security;
+use hexperiment_scheme::security::{self, Encryption};
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CircuitDigest, CompileRequest, Decryptor, Encryptor, EvaluationKeys,
     Evaluator, KeySet, Parameters, Scheme, SchemeError, SchemeManifest,
@@ -27,6 +27,8 @@ enum Fault {
     Weak,
     /// States 128 bits for a modulus that is too wide for its ring.
     Lying,
+    /// Encrypts under the secret key, where others than its owner encrypt.
+    Secretive,
     /// Any error is within its tolerance.
     Tolerant,
     /// Reads the rest of truncated bytes as zeros.
@@ -46,7 +48,8 @@ macro_rules! faulty {
         inventory::submit! { SchemePlugin(&Faulty($name, Fault::$fault)) }
     )*};
 }
-faulty!("inexact": Inexact, "lax": Lax, "open": Open, "weak": Weak, "lying": Lying, "tolerant": Tolerant,
+faulty!("inexact": Inexact, "lax": Lax, "open": Open, "weak": Weak, "lying": Lying, "secretive": Secretive,
+    "tolerant": Tolerant,
     "trusting": Trusting, "careless": Careless, "boastful": Boastful, "disordered": Disordered);
 
 fn clear() -> &'static dyn Scheme {
@@ -75,6 +78,10 @@ impl Scheme for Faulty {
         let circuit = clear().compile(request)?;
         let mut parameters = circuit.parameters().clone();
         match self.1 {
+            Fault::Secretive => {
+                parameters.security = security::factoring(15360);
+                parameters.encryption = Some(Encryption::Owner);
+            }
             Fault::Open | Fault::Weak => {
                 let modulus = if self.1 == Fault::Weak { 2048 } else { 15360 };
                 parameters.security = security::factoring(modulus);
@@ -228,7 +235,7 @@ macro_rules! finds {
 finds!(inexact_results, "inexact": round_trips, every_native_operation_is_the_oracles,
     random_programs_are_the_oracles, threads_share_keys, encryption_is_randomised);
 finds!(lax_inputs, "lax": inputs_are_checked);
-finds!(open_ciphertexts, "open": keys_are_separate, encryption_is_randomised,
+finds!(open_ciphertexts, "open": a_public_key_is_used_where_demanded, keys_are_separate, encryption_is_randomised,
     nothing_shows_in_ciphertexts, statements_are_complete);
 finds!(weak_parameters, "weak": security_is_what_was_demanded,
     deep_programs_are_refused_or_satisfied);
@@ -243,6 +250,23 @@ fn a_lie_about_a_ring_is_told() {
     for word in [
         "found 128 bits, expected at most 0",
         "log2(QP) = 230.0, bound 214",
+    ] {
+        assert!(words.contains(word), "{words}");
+    }
+}
+
+/// In words, which the framework takes where it refuses the cell.
+#[test]
+fn a_secret_key_where_a_public_one_was_demanded_is_told() {
+    let subject = || Subject::new("secretive", Profile::default());
+    let check = conformance::a_public_key_is_used_where_demanded;
+    check(&Subject::new("plaintext", Profile::default()));
+    let found = std::panic::catch_unwind(|| check(&subject()));
+    let found = found.unwrap_err();
+    let words = found.downcast_ref::<String>().unwrap();
+    for word in [
+        "the secret key encrypts",
+        "`encryption = \"public\"` was demanded",
     ] {
         assert!(words.contains(word), "{words}");
     }

@@ -380,6 +380,11 @@ fn explained(compiled: &Compiled) -> String {
     lines.push("parameters:".into());
     let (level, basis) = (level(&p.security), p.security.basis());
     lines.push(format!("  security: {level}; {basis}"));
+    let demanded = compiled.security.encryption;
+    lines.push(match p.encryption {
+        Some(found) => format!("  encryption: {found} ({demanded} demanded)"),
+        None => format!("  encryption: no choice of keys ({demanded} demanded)"),
+    });
     let chosen = p.chosen.iter();
     lines.extend(chosen.map(|(name, value)| format!("  {name}: {value}")));
     lines.push(format!("  depth: {}", p.depth));

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use hexperiment_program::{OutputId, Program};
+use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::{
     Costs, Operation, OperationTime, OperationTimes, SchemeError, Sizes, Step as TimedStep, Work,
 };
@@ -48,7 +49,10 @@ impl Bench<'_> {
             return Ok(keys);
         }
         let primes = Primes::generate(self.circuit.shared.modulus_bits)?;
-        let client = self.circuit.backend.client(&primes)?;
+        let client = self
+            .circuit
+            .backend
+            .client(&primes, self.circuit.encryption)?;
         let modulus = primes.modulus();
         let message = Integer::from(12_345);
         let ciphertexts = [
@@ -191,14 +195,23 @@ pub(crate) fn costs(
         circuit,
         keys: OnceLock::new(),
     };
-    let keygen = bench.time("keys", "", times, &|bench| {
+    let how = match circuit.encryption {
+        Encryption::Owner => " owner",
+        Encryption::Public => "",
+    };
+    let keygen = bench.time("keys", how, times, &|bench| {
         Ok(Box::new(move || {
             let primes = Primes::generate(bench.circuit.shared.modulus_bits)?;
-            drop(bench.circuit.backend.client(&primes)?);
+            drop(
+                bench
+                    .circuit
+                    .backend
+                    .client(&primes, bench.circuit.encryption)?,
+            );
             Ok(())
         }))
     })?;
-    let encrypted = bench.time("encrypt", "", times, &|bench| {
+    let encrypted = bench.time("encrypt", how, times, &|bench| {
         let (keys, message) = (bench.keys()?, Integer::from(12_345));
         Ok(Box::new(move || {
             drop(keys.client.encrypting.encrypt(&message)?);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hexperiment_program::{Op, OpKind, ValueId};
+use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::{Costs, OperationTime, OperationTimes, SchemeError, Sizes, Work};
 
 use crate::circuit::Shared;
@@ -37,7 +38,7 @@ pub(crate) fn costs(
     };
     let mut work = |operations: &[Counted], shared_out: bool| {
         let mut sum = Work::default();
-        for (kind, primes, times_over) in operations {
+        for (kind, primes, times_over) in operations.iter().filter(|(.., count)| *count > 0) {
             let each = bench.time(*kind, *primes, times)?;
             sum = sum
                 + if shared_out {
@@ -50,13 +51,14 @@ pub(crate) fn costs(
     };
     let all = count.primes(0);
     let keys = usize::from(shared.multiplies()) + shared.rotations().len();
+    let public = usize::from(shared.has_public_key());
     let keygen = [
         (Kind::SecretKey, all, 1),
-        (Kind::PublicKey, all, 1),
+        (Kind::PublicKey, all, public),
         (Kind::SwitchingKey, all, keys),
     ];
     let mut prepare = vec![
-        (Kind::ReadPublicKey, all, 1),
+        (Kind::ReadPublicKey, all, public),
         (Kind::ReadSwitchingKey, all, keys),
     ];
     let (keygen, prepare_keys) = (work(&keygen, false)?, work(&prepare, false)?);
@@ -65,14 +67,18 @@ pub(crate) fn costs(
     let prepare = prepare_keys + work(&prepare, true)?;
     let last = count.primes(shared.context.levels().len() - 1);
     let (mut encrypt, mut upload) = (vec![], vec![]);
+    let (encryption, sending) = match shared.encryption {
+        Encryption::Owner => (Kind::EncryptSeeded, Kind::SendSeeded),
+        Encryption::Public => (Kind::Encrypt, Kind::Send),
+    };
     for input in program.inputs() {
         let ciphertexts = input.columns.len() * shared.layout.chunks(input.length);
         let one = [
             (Kind::Encode, all, ciphertexts),
-            (Kind::Encrypt, all, ciphertexts),
+            (encryption, all, ciphertexts),
         ];
         encrypt.push(work(&one, true)?);
-        upload.push(work(&[(Kind::Send, all, ciphertexts)], true)?);
+        upload.push(work(&[(sending, all, ciphertexts)], true)?);
     }
     let (mut download, mut decrypt) = (vec![], vec![]);
     for output in program.outputs() {
@@ -108,7 +114,7 @@ pub(crate) fn sizes(shared: &Shared) -> Sizes {
         seal::public_bytes(&shared.context) + switching * seal::switching_bytes(&shared.context);
     let inputs = program.inputs().iter().map(|input| {
         let ciphertexts = input.columns.len() * shared.layout.chunks(input.length);
-        wire::bytes(&shared.context, 0, ciphertexts)
+        wire::input_bytes(shared, ciphertexts)
     });
     let outputs = program.outputs().iter().map(|output| {
         let ciphertexts = output.values.iter().map(|v| count(*v)).sum();

@@ -7,7 +7,7 @@ use hexperiment_scheme::{
     CiphertextData as _, Operation, OperationTime, OperationTimes, SchemeError, Step,
 };
 
-use crate::circuit::{Sealed, Shared};
+use crate::circuit::{Fresh, Sealed, Shared};
 use crate::seal::{self, Ciphertext, Plaintext};
 use crate::wire;
 
@@ -22,7 +22,10 @@ pub(super) enum Kind {
     Drop,
     Encode,
     EncodeScalar,
+    /// Under the public key.
     Encrypt,
+    /// Under the secret key, with a seed.
+    EncryptSeeded,
     /// With its relinearization, as of all products here.
     Multiply,
     MultiplyPlain,
@@ -35,6 +38,8 @@ pub(super) enum Kind {
     SecretKey,
     /// Written by one party and read by the other.
     Send,
+    /// Likewise, of an input that the key owner encrypted: the reader expands the seed.
+    SendSeeded,
     Square,
     SwitchingKey,
 }
@@ -50,6 +55,7 @@ impl Kind {
             Self::Encode => "encode",
             Self::EncodeScalar => "encode scalar",
             Self::Encrypt => "encrypt",
+            Self::EncryptSeeded => "encrypt seeded",
             Self::Multiply => "multiply and relinearize",
             Self::MultiplyPlain => "multiply plaintext",
             Self::Negate => "negate",
@@ -60,6 +66,7 @@ impl Kind {
             Self::Rotate => "rotate",
             Self::SecretKey => "secret key",
             Self::Send => "send",
+            Self::SendSeeded => "send seeded",
             Self::Square => "square and relinearize",
             Self::SwitchingKey => "switching key",
         }
@@ -77,6 +84,7 @@ struct Keys {
     generator: seal::KeyGenerator,
     public_bytes: Vec<u8>,
     encryptor: seal::Encryptor,
+    owner: seal::SymmetricEncryptor,
     decryptor: seal::Decryptor,
     evaluator: seal::Evaluator,
 }
@@ -115,9 +123,11 @@ impl<'c> Bench<'c> {
         let generator = seal::KeyGenerator::new(context)?;
         let public_bytes = generator.public_key(context)?;
         let public = seal::PublicKey::read(context, &public_bytes)?;
+        let secret = generator.secret_key()?;
         let keys = Keys {
             encryptor: seal::Encryptor::new(context, &public)?,
-            decryptor: seal::Decryptor::new(context, &generator.secret_key()?)?,
+            owner: seal::SymmetricEncryptor::new(context, &secret)?,
+            decryptor: seal::Decryptor::new(context, &secret)?,
             evaluator: seal::Evaluator::new(context)?,
             public_bytes,
             generator,
@@ -191,6 +201,24 @@ impl<'c> Bench<'c> {
                 Box::new(move || {
                     encryptor.encrypt(&plain)?;
                     Ok(())
+                })
+            }
+            Kind::EncryptSeeded => {
+                let (encryptor, plain) = (&self.keys()?.owner, plain(shared, level)?);
+                Box::new(move || Ok(drop(encryptor.encrypt(&plain)?)))
+            }
+            Kind::SendSeeded => {
+                let (encryptor, plain) = (&self.keys()?.owner, plain(shared, level)?);
+                let fresh = (0..OPERANDS).map(|_| Ok(Arc::new(encryptor.encrypt(&plain)?)));
+                let fresh = fresh.collect::<Result<Vec<_>, SchemeError>>()?;
+                turns(fresh, move |a| {
+                    let fresh = Fresh {
+                        shared: Arc::clone(shared),
+                        columns: vec![vec![Arc::clone(a)]],
+                    };
+                    let mut bytes = Vec::new();
+                    fresh.write(&mut bytes)?;
+                    Ok(drop(wire::read(shared, &bytes)?))
                 })
             }
             Kind::Decrypt => {
