@@ -76,6 +76,9 @@ pub(crate) fn facts(rows: &[Row]) -> String {
             facts.push(counted(count, one, many));
         }
     }
+    if let Some(Ok(count @ 2..)) = same(rows, "processes").map(|text| text.parse()) {
+        facts.push(counted(count, "process", "processes"));
+    }
     if let Some(seed) = same(rows, "seed") {
         facts.push(format!("seed {seed}"));
     }

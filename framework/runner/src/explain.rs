@@ -120,14 +120,7 @@ fn one(
         view,
         process: None,
     };
-    let mut total = estimate.then(|| {
-        Total::new(
-            experiment
-                .run()
-                .warmup
-                .saturating_add(experiment.run().repetitions),
-        )
-    });
+    let mut total = estimate.then(|| Total::new(experiment.run()));
     let (mut fine, mut any) = (true, false);
     let began = Instant::now();
     for plan in plans {

@@ -17,7 +17,7 @@ pub use busy::Busy;
 pub use columns::{BEFORE_AXES, COLUMNS, Column, Field, Kind, axes};
 pub use phase::Phase;
 pub use read::{Records, read_records};
-pub use row::{Measured, Row, rows};
+pub use row::{Measured, Row, StartUp, rows};
 pub use write::RecordWriter;
 
 /// The length of the part of a record file that is whole: all of it, or all before a torn last

@@ -1,14 +1,14 @@
 //! One row for each cell: medians over its repetitions, and what else a table shows.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use super::{Busy, Phase, Records, busy};
-use crate::measure::Estimate;
+use crate::measure::{Estimate, Spread};
 use crate::record::{Cell, Clock, Repetition, Run, Setup, Status};
 use hexperiment_scheme::options::OptionValue;
 use hexperiment_scheme::security::{Origin, Protection};
-use hexperiment_task::ledger::Metric;
-use hexperiment_task::ledger::{Errors, Precision, Traffic};
+use hexperiment_task::ledger::{Errors, Metric, Precision, Time, Traffic};
 
 /// The level below which every table marks a row, whatever was demanded.
 const USUAL_BITS: u32 = 128;
@@ -32,13 +32,44 @@ pub struct Row {
     pub threads: usize,
     /// The seed of its split, of its balancing and of the order of cells.
     pub seed: u64,
-    /// Its parameters and keys, if it came so far.
+    /// Its parameters and keys, if it came so far: those of its latest process.
     pub setup: Option<Setup>,
+    /// What is done once in each process, if it came so far.
+    pub start_up: Option<StartUp>,
     /// What its repetitions say, if there is one; of a row that is not `ok`, those before its
     /// end.
     pub measured: Option<Measured>,
     /// Why its times are not those of a quiet machine, if they are not.
     pub busy: Option<Busy>,
+}
+
+/// What is done once in each process.
+#[derive(Clone, Debug)]
+pub struct StartUp {
+    /// Lowering and choice of parameters.
+    pub compile: Phase,
+    /// Key generation: the client's.
+    pub keygen: Phase,
+    /// The crossing of the evaluation keys; of no process in records of versions in which none crossed.
+    pub key_transfer: Phase,
+    /// What the server does before the first query; of no process in records of versions that counted it
+    /// elsewhere.
+    pub prepare: Phase,
+}
+
+impl StartUp {
+    /// Of the processes of a cell; `None` of none.
+    fn of(setups: &[&Setup]) -> Option<Self> {
+        let known = |of: fn(&Setup) -> Option<Time>| {
+            Phase::of_times(setups.iter().filter_map(|setup| of(setup)))
+        };
+        (!setups.is_empty()).then(|| Self {
+            compile: known(|s| Some(s.compile)),
+            keygen: known(|s| Some(s.keygen)),
+            key_transfer: known(|s| s.key_transfer),
+            prepare: known(|s| s.prepare),
+        })
+    }
 }
 
 /// What the repetitions of a cell say. Times are for the whole batch.
@@ -50,6 +81,8 @@ pub struct Measured {
     pub samples: usize,
     /// The round of each repetition, in the order of the times of all phases.
     pub rounds: Vec<u32>,
+    /// The number of the process of each, in the same order.
+    pub processes: Vec<u32>,
     /// All metrics of one repetition: the one whose first metric is the median (the lower one
     /// of two). So counts stay counts, and metrics belong together.
     pub metrics: Vec<Metric>,
@@ -102,6 +135,17 @@ impl Measured {
         }
     }
 
+    /// Processes that the repetitions ran in.
+    pub fn process_count(&self) -> usize {
+        let all: BTreeSet<&u32> = self.processes.iter().collect();
+        all.len()
+    }
+
+    /// How the evaluation's time scatters between processes and within them; `None` of one process.
+    pub fn spread(&self, clock: Clock) -> Option<Spread> {
+        Spread::of(self.evaluate.values(clock), &self.processes)
+    }
+
     /// Uploaded bytes over those of the same data in the clear, as doubles, without padding; `None`
     /// if no data were sent.
     pub fn expansion(&self) -> Option<f64> {
@@ -114,6 +158,7 @@ impl Measured {
         // Older records know the samples only that were scored.
         let samples = setup.map_or(0, |s| s.samples as usize);
         let evaluate = Phase::of(repetitions, |r| r.evaluate);
+        let processes: Vec<u32> = repetitions.iter().map(|r| r.process).collect();
         let total = |r: &Repetition| {
             let mut time = r.encrypt;
             time += r.evaluate;
@@ -137,9 +182,10 @@ impl Measured {
             metrics: typical(repetitions).quality.metrics.clone(),
             errors: worst(repetitions),
             encrypt: Phase::of(repetitions, |r| r.encrypt),
-            evaluate_ms: Estimate::of(&evaluate.wall_ms),
-            evaluate_cpu_ms: Estimate::of(&evaluate.cpu_ms),
+            evaluate_ms: Estimate::of(&evaluate.wall_ms, &processes),
+            evaluate_cpu_ms: Estimate::of(&evaluate.cpu_ms, &processes),
             evaluate,
+            processes,
             decrypt: Phase::of(repetitions, |r| r.decrypt),
             transfer: Phase::of(repetitions, |r| r.transfer),
             total: Phase::of(repetitions, total),
@@ -223,6 +269,9 @@ fn row(records: &Records, cell: &Cell) -> Row {
         .iter()
         .filter(|r| r.cell == cell.id)
         .collect();
+    let setups = records.setups.get(&cell.id);
+    let setups: Vec<&Setup> = setups.map_or(vec![], |of| of.values().collect());
+    let latest = setups.last().copied();
     let stopped = records.stopped.iter().find(|s| s.cell == cell.id);
     // A run that is killed after a wrong result is recorded does not record the cell's end.
     let wrong = repetitions.iter().find_map(|r| r.errors.violation.as_ref());
@@ -252,8 +301,9 @@ fn row(records: &Records, cell: &Cell) -> Row {
         demanded_bits: demanded,
         threads,
         seed,
-        setup: records.setups.get(&cell.id).cloned(),
-        measured: Measured::of(&repetitions, records.setups.get(&cell.id)),
+        setup: latest.cloned(),
+        start_up: StartUp::of(&setups),
+        measured: Measured::of(&repetitions, latest),
         busy: Busy::of(&repetitions, threads, run.provenance.cores),
     }
 }

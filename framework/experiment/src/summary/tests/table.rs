@@ -27,6 +27,7 @@ fn every_column_by_hand() {
         ("reason", text("")),
         ("samples", count(10)),
         ("repetitions", count(3)),
+        ("processes", count(1)),
         ("seed", count(1)),
         ("metric", text("auc")),
         ("value", number(0.72)),
@@ -47,6 +48,8 @@ fn every_column_by_hand() {
         ("transfer_ms", number(1.0)),
         ("evaluate_ms_low", Field::Empty),
         ("evaluate_ms_high", Field::Empty),
+        ("evaluate_between", Field::Empty),
+        ("evaluate_within", Field::Empty),
         ("total_ms_per_sample", number(2.6)),
         ("compile_cpu_ms", number(1.5)),
         ("keygen_cpu_ms", number(10.5)),
@@ -74,7 +77,11 @@ fn every_column_by_hand() {
     for column in &COLUMNS {
         // Three repetitions have no interval.
         let is_number = match column.of(&row) {
-            Field::Empty => column.name.starts_with("evaluate_ms_"),
+            // Nor has one process a spread between processes.
+            Field::Empty => {
+                column.name.starts_with("evaluate_ms_")
+                    || ["evaluate_between", "evaluate_within"].contains(&column.name)
+            }
             field => field.number().is_some(),
         };
         assert_eq!(is_number, column.kind == Kind::Numbers, "{}", column.name);
@@ -244,4 +251,33 @@ fn nothing_sent_expands_by_nothing() {
     quiet.encrypt = millis(0);
     let row = only(vec![Line::Repetition(Box::new(quiet))]);
     assert_eq!(row.column("expansion"), Some(Field::Empty));
+}
+
+/// Two processes: what is done once is the median of both, what is done in each round knows its process,
+/// and the interval is that over processes.
+#[test]
+fn processes_of_a_cell_by_hand() {
+    let mut lines = vec![];
+    for (process, keygen) in [(0, 10), (1, 30)] {
+        let mut setup = setup("a", keygen);
+        setup.process = process;
+        lines.push(Line::Setup(Box::new(setup)));
+    }
+    for (index, evaluate) in [(0, 90), (2, 90), (1, 110), (3, 110)] {
+        let mut repetition = repetition("a", index, evaluate, 0.7);
+        repetition.process = index % 2;
+        lines.push(Line::Repetition(Box::new(repetition)));
+    }
+    let row = only(lines);
+    assert_eq!(row.column("keygen_ms"), Some(Field::Number(20.0)));
+    assert_eq!(row.column("processes"), Some(Field::Count(2)));
+    let share = |name| row.column(name).unwrap().number().unwrap();
+    assert!((share("evaluate_between") - 200.0_f64.sqrt() / 100.0).abs() < 1e-12);
+    assert_eq!(share("evaluate_within"), 0.0);
+    let measured = row.measured.unwrap();
+    assert_eq!(measured.rounds, [0, 2, 1, 3]);
+    assert_eq!(measured.processes, [0, 0, 1, 1]);
+    // Student's t of two values, by which nothing is sure.
+    let interval = measured.evaluate_ms.interval.unwrap();
+    assert!(interval.low < 30.0 && interval.high > 330.0, "{interval:?}");
 }
