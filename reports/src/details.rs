@@ -4,7 +4,7 @@ use hexperiment_experiment::measure::Spread;
 use hexperiment_experiment::record::{Clock, Setup};
 use hexperiment_experiment::summary::{Measured, Phase, Records, Row, StartUp};
 
-use crate::first_table::{bits, value};
+use crate::first_table::{beside, bits, value};
 use crate::grid::Column;
 use crate::report::{Body, Section};
 use crate::units::{bytes, counted, significant};
@@ -37,13 +37,16 @@ fn metrics(rows: &[Row]) -> Body {
         }
     }
     let told = |row: &Row, name: &str| {
-        row.metric(name)
-            .map_or(String::new(), |m| match m.plaintext {
+        row.metric(name).map_or(String::new(), |m| {
+            let intervals = row.intervals(name);
+            let own = value(m.value) + &beside(intervals.value);
+            match m.plaintext {
                 Some(clear) if clear.to_bits() != m.value.to_bits() => {
-                    format!("{} ({})", value(m.value), value(clear))
+                    format!("{own} ({}{})", value(clear), beside(intervals.plaintext))
                 }
-                _ => value(m.value),
-            })
+                _ => own,
+            }
+        })
     };
     let heads = names.iter().map(|name| (*name).to_owned()).collect();
     let mut columns = vec![Column::words("metric", heads)];

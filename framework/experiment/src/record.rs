@@ -166,6 +166,28 @@ pub struct Cell {
     pub dataset: String,
     /// The matrix point: key and value.
     pub point: BTreeMap<String, OptionValue>,
+    /// Its seed, where a row has cells of several seeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+}
+
+impl Cell {
+    /// What a cell of a row is called that has this seed among others.
+    pub(crate) fn of_seed(row: &str, seed: u64) -> String {
+        format!("{row}{}", seed_suffix(seed))
+    }
+
+    /// The name of its row: the cell's own, but for its seed among others.
+    pub fn row(&self) -> &str {
+        let row = self
+            .seed
+            .and_then(|seed| self.id.strip_suffix(&seed_suffix(seed)));
+        row.unwrap_or(&self.id)
+    }
+}
+
+fn seed_suffix(seed: u64) -> String {
+    format!("/seed={seed}")
 }
 
 /// A cell is ready.

@@ -37,7 +37,7 @@ pub(crate) fn cells(experiment: &Experiment, only: Option<&str>) -> Result<Vec<C
     let ids: Vec<String> = cells.iter().map(|c| c.cell.id.clone()).collect();
     let chosen: Vec<CellPlan> = cells
         .iter()
-        .filter(|c| c.cell.id == only || c.cell.label == only)
+        .filter(|c| [c.cell.id.as_str(), c.cell.row(), &c.cell.label].contains(&only))
         .cloned()
         .collect();
     if chosen.is_empty() {

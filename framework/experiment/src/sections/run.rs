@@ -36,6 +36,8 @@ pub struct RunSettings {
     pub memory_limit: Option<u64>,
     /// Seed of the split, of balancing and of the order of cells.
     pub seed: u64,
+    /// Seeds of each row, from `seed` on.
+    pub seeds: u32,
     /// Clock of tables and rankings.
     pub rank_by: Clock,
     /// What the times of two rows may differ by and still be called a tie; 0.06 is 6 %.
@@ -108,6 +110,14 @@ impl RunSettings {
             73,
             "Seeds the split, balancing and the order of cells.",
         );
+        let seeds = keys.integer(
+            "seeds",
+            1..=1000,
+            1,
+            "Seeds of each row, from `seed` on: each splits the data anew, and is a cell of its own with its \
+             own repetitions and processes, one seed after the other. A row has the mean of every metric over \
+             them with its 95 % interval, and times as of so many processes.",
+        );
         let rank_by = keys.choice(
             "rank_by",
             Clock::default(),
@@ -137,6 +147,7 @@ impl RunSettings {
                 .unwrap_or_default(),
             memory_limit: keys.checked("memory_limit", memory_limit, memory),
             seed: seed.unsigned_abs(),
+            seeds: seeds as u32,
             rank_by,
             tie_margin,
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Measured, Phase, Row, StartUp};
+use super::{Measured, MetricIntervals, Phase, Row, StartUp};
 use crate::record::{Clock, Setup};
 use hexperiment_scheme::options::OptionValue;
 use hexperiment_task::ledger::{Metric, Precision};
@@ -103,7 +103,7 @@ const fn numbers(name: &'static str, get: fn(&Row) -> Field) -> Column {
 }
 
 /// All columns, in order. Behind [`BEFORE_AXES`] stand those of the matrix, see [`axes`].
-pub static COLUMNS: [Column; 55] = {
+pub static COLUMNS: [Column; 60] = {
     use Clock::{Cpu, Wall};
     use Field::{Count, Empty, Number, Text};
     [
@@ -124,12 +124,21 @@ pub static COLUMNS: [Column; 55] = {
             measured(r, |m| Count(m.process_count() as u64))
         }),
         numbers("seed", |r| Count(r.seed)),
+        numbers("seeds", |r| measured(r, |m| Count(m.seeds as u64))),
         words("metric", |r| headline(r, |m| Field::text(&m.name))).and_overview(),
         numbers("value", |r| headline(r, |m| Number(m.value))).and_overview(),
         numbers("plaintext_value", |r| {
             headline(r, |m| Field::maybe(m.plaintext))
         })
         .and_overview(),
+        numbers("value_low", |r| over_seeds(r, |i| Some(i.value?.low))),
+        numbers("value_high", |r| over_seeds(r, |i| Some(i.value?.high))),
+        numbers("plaintext_value_low", |r| {
+            over_seeds(r, |i| Some(i.plaintext?.low))
+        }),
+        numbers("plaintext_value_high", |r| {
+            over_seeds(r, |i| Some(i.plaintext?.high))
+        }),
         numbers("max_abs_error", |r| {
             measured(r, |m| Number(m.errors.max_abs))
         })
@@ -259,6 +268,12 @@ fn precision(row: &Row, f: impl FnOnce(&Precision) -> Field) -> Field {
 
 fn headline(row: &Row, f: impl FnOnce(&Metric) -> Field) -> Field {
     row.headline().map_or(Field::Empty, f)
+}
+
+/// Of the intervals of the headline's mean over seeds.
+fn over_seeds(row: &Row, f: impl FnOnce(MetricIntervals) -> Option<f64>) -> Field {
+    let intervals = row.headline().map(|m| row.intervals(&m.name));
+    Field::maybe(intervals.and_then(f))
 }
 
 /// Of a phase that is done once in each process; empty where records of earlier versions do not have

@@ -50,20 +50,27 @@ impl<'a> Runner<'a> {
         let rounds =
             u64::from(run.processes) * u64::from(1 + run.warmup) + u64::from(run.repetitions);
         self.progress.begin(plans.len() as u64 * rounds);
-        let orders = measure::schedule(plans.len(), run.warmup + run.repetitions, run.seed);
-        for process in 0..run.processes {
-            self.run_process(plans, process, &orders)?;
-            // What the next processes take, these have given back.
-            self.alive.clear();
+        let mut begin = 0;
+        // One seed after the other, so that memory is as with one.
+        for plans in plans.chunk_by(|a, b| a.cell.seed == b.cell.seed) {
+            let seed = plans[0].cell.seed.unwrap_or(run.seed);
+            let orders = measure::schedule(plans.len(), run.warmup + run.repetitions, seed);
+            for process in 0..run.processes {
+                self.run_process((begin, plans), process, &orders)?;
+                // What the next processes take, these have given back.
+                self.alive.clear();
+            }
+            begin += plans.len();
         }
         Ok(())
     }
 
-    /// The repetitions of one process of each cell; `orders` are those of warm-up, then those of all
+    /// The repetitions of one process of each of some cells, the first of which has the number `begin`
+    /// in the run; `orders` are those of warm-up, then those of all
     /// repetitions.
     fn run_process(
         &mut self,
-        plans: &[CellPlan],
+        (begin, plans): (usize, &[CellPlan]),
         process: u32,
         orders: &[Vec<usize>],
     ) -> Result<(), String> {
@@ -73,7 +80,7 @@ impl<'a> Runner<'a> {
         );
         let rounds = u64::from(warmup) + self.own_repetitions(process).count() as u64;
         // One after the other, so that no cell's set-up is timed beside another's work.
-        for (index, plan) in plans.iter().enumerate() {
+        for (index, plan) in (begin..).zip(plans) {
             if self.has_all(plan, process) {
                 self.progress.step(1 + rounds);
                 continue;
@@ -89,10 +96,11 @@ impl<'a> Runner<'a> {
         let own = self.own_repetitions(process).map(|r| (warmup + r, Some(r)));
         let all: Vec<(u32, Option<u32>)> = (0..warmup).map(|w| (w, None)).chain(own).collect();
         for (round, repetition) in all {
-            for index in &orders[round as usize] {
-                let Some(plan) = self.alive.contains_key(index).then(|| &plans[*index]) else {
+            for place in &orders[round as usize] {
+                let (index, plan) = (begin + place, &plans[*place]);
+                if !self.alive.contains_key(&index) {
                     continue;
-                };
+                }
                 let known = |r| self.done.repetitions.contains(&(plan.cell.id.clone(), r));
                 if !repetition.is_some_and(known) {
                     self.progress.doing(&match repetition {
@@ -100,7 +108,7 @@ impl<'a> Runner<'a> {
                         None => format!("{}: warm-up", plan.cell.id),
                     });
                     let number = repetition.unwrap_or(round);
-                    self.repeat((*index, plan, process), number, repetition.is_some())?;
+                    self.repeat((index, plan, process), number, repetition.is_some())?;
                 }
                 self.progress.step(1);
             }

@@ -54,6 +54,7 @@ fn cell(id: &str) -> Cell {
         task: "task".into(),
         dataset: "data".into(),
         point: point.into_iter().collect(),
+        seed: None,
     }
 }
 
