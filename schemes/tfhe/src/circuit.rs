@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use hexperiment_program::{InputId, OutputId, Program};
+use hexperiment_program::{InputId, OutputId, Program, Refusal};
+use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Decryptor, Encryptor,
     EvaluationKeys, Evaluator, KeySet, OperationCounts, Parameters, SchemeError,
@@ -23,6 +24,11 @@ use crate::parameters::{DEVIATIONS, N, NAME, PARAMETERS, SIZE, log2_failure, sec
 use crate::plan::{Plan, PlannedKind, PlannedOutput, plan_program};
 use crate::wire::{self, Fresh, Read, Results, Seeded};
 
+/// Why others than the key owner cannot encrypt.
+const NO_PUBLIC_KEY: &str = "others than the key owner encrypt, and need a public key: this scheme makes none, it \
+                             encrypts under the secret key; where the key owner encrypts, leave \
+                             `encryption = \"public\"` out";
+
 /// A program bound to scales and tables.
 pub(crate) struct TfheCircuit {
     program: Program,
@@ -35,6 +41,9 @@ pub(crate) struct TfheCircuit {
 impl TfheCircuit {
     pub(crate) fn new(request: CompileRequest<'_>) -> Result<Self, SchemeError> {
         let security = security(request.security)?;
+        if request.security.encryption == Encryption::Public {
+            return Err(Refusal::because("encryption", NO_PUBLIC_KEY).into());
+        }
         let program = request.lowered.program().clone();
         let comparison_bits = request.options.integer("comparison_bits")? as u32;
         let plan = plan_program(&program, comparison_bits)?;
@@ -43,6 +52,7 @@ impl TfheCircuit {
             chosen: chosen(&plan),
             depth: 0,
             counts: counts(&plan),
+            encryption: Some(Encryption::Owner),
             server_sees: "the program with its weights, and sizes; no value. Encryption is under \
                           the secret key: the server cannot encrypt"
                 .into(),
