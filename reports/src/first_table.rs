@@ -56,12 +56,15 @@ pub(crate) fn first_table(rows: &[Row], footnotes: &Footnotes, clock: Clock) -> 
     };
     let values = texts(&|row| {
         row.headline().map_or(String::new(), |m| {
-            format!("{}{}", name(&m.name), value(m.value))
+            let interval = row.intervals(&m.name).value;
+            format!("{}{}{}", name(&m.name), value(m.value), beside(interval))
         })
     });
     let clear = texts(&|row| {
-        let clear = row.headline().and_then(|m| m.plaintext);
-        clear.map_or(String::new(), value)
+        let clear = row.headline().and_then(|m| Some((m, m.plaintext?)));
+        clear.map_or(String::new(), |(m, clear)| {
+            value(clear) + &beside(row.intervals(&m.name).plaintext)
+        })
     });
     all.push(number(Id::Metric, metric.unwrap_or("metric"), values));
     all.push(number(Id::Clear, "in the\nclear", clear));
@@ -250,6 +253,13 @@ pub(crate) fn value(value: f64) -> String {
     } else {
         significant(value, 4)
     }
+}
+
+/// Half of the interval of a mean over seeds, as it stands beside the mean.
+pub(crate) fn beside(interval: Option<Interval>) -> String {
+    interval.map_or(String::new(), |Interval { low, high }| {
+        format!(" ± {}", value((high - low) / 2.0))
+    })
 }
 
 /// The security bits against the server, with the mark.

@@ -1,7 +1,7 @@
 //! What numbers alone do not say: what the server sees, what the client does, why a cell ended.
 
-use hexperiment_experiment::record::{Clock, Status};
-use hexperiment_experiment::summary::{Busy, Row};
+use hexperiment_experiment::record::{Clock, Run, Status};
+use hexperiment_experiment::summary::{Busy, Row, correction};
 use hexperiment_scheme::security::{Encryption, Protection, Quantum};
 
 use crate::first_table::{BUSY, IMPRECISE, INSECURE, same};
@@ -76,8 +76,19 @@ pub(crate) fn facts(rows: &[Row]) -> String {
             facts.push(counted(count, one, many));
         }
     }
-    if let Some(seed) = same(rows, "seed") {
-        facts.push(format!("seed {seed}"));
+    if let Some(Ok(count @ 2..)) = same(rows, "processes").map(|text| text.parse()) {
+        facts.push(counted(count, "process", "processes"));
+    }
+    if let Some(Ok(seed)) = same(rows, "seed").map(|text| text.parse::<u64>()) {
+        match same(rows, "seeds").map(|text| text.parse()) {
+            Some(Ok(seeds @ 2_u64..)) => {
+                facts.push(format!(
+                    "seeds {seed} to {}",
+                    seed.saturating_add(seeds - 1)
+                ));
+            }
+            _ => facts.push(format!("seed {seed}")),
+        }
     }
     if let [encryption] = encryptions(rows)[..] {
         facts.push(encrypted_by(encryption).into());
@@ -108,6 +119,27 @@ fn encrypted_by(encryption: Encryption) -> &'static str {
         Encryption::Owner => "encrypted under the owner's secret key",
         Encryption::Public => "encrypted under a public key",
     }
+}
+
+/// What stands behind `±`, where rows are means over several seeds.
+pub(crate) fn over_seeds(run: &Run, rows: &[Row]) -> String {
+    let counts = rows
+        .iter()
+        .filter_map(|row| Some(row.measured.as_ref()?.seeds));
+    let Some(seeds) = counts.max().filter(|seeds| *seeds > 1) else {
+        return String::new();
+    };
+    let corrected = correction(run, seeds).map_or(String::new(), |factor| {
+        format!(
+            "; for that, about {} times as wide (Nadeau and Bengio 2003)",
+            significant(factor, 2)
+        )
+    });
+    format!(
+        "Each row is of {seeds} seeds: metrics are means over them, ± half of the 95 % interval of the mean \
+         (Student's t). It is that of random splits of these data, whose test parts overlap, and not that of \
+         other data{corrected}. Errors are the worst of all seeds, times are over their processes."
+    )
 }
 
 /// `2026-05-04T09:08:07Z` as people write it.

@@ -143,6 +143,7 @@ pub(crate) fn standings<'a>(
         .iter()
         .map(|standing| Timed {
             rounds: &standing.measured.rounds,
+            processes: &standing.measured.processes,
             times: standing.times,
         })
         .collect();

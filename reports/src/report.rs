@@ -7,7 +7,7 @@ use crate::details;
 use crate::first_table::first_table;
 use crate::fit::Candidate;
 use crate::grid::Column;
-use crate::notes::{Footnotes, busy, ends, facts, remarks};
+use crate::notes::{Footnotes, busy, ends, facts, over_seeds, remarks};
 use crate::ranking::rank;
 
 /// A part of a report.
@@ -75,6 +75,7 @@ pub(crate) fn sections(records: &Records, rows: &[Row], verdicts: &[Verdict]) ->
     let mut all = vec![
         Section::new("", Body::Text(facts(rows))),
         Section::new("", Body::FirstTable(table, footnotes)),
+        Section::new("Over seeds", Body::Text(over_seeds(run, rows))),
         pairs("Busy machine", busy(rows, processors, clock)),
         pairs("Not ok", ends(rows)),
     ];

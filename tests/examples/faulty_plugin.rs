@@ -31,6 +31,7 @@ struct Faulty;
 enum Kind {
     None,
     Abort,
+    AbortAgain,
     Exit,
     Segfault,
     Kill,
@@ -40,6 +41,7 @@ enum Kind {
     Sleep,
     Hoard,
     Wait,
+    WaitAgain,
     Chatter,
     Wrong,
     Nan,
@@ -82,6 +84,7 @@ impl Fault {
         }
         match self.kind {
             Kind::Abort => std::process::abort(),
+            Kind::AbortAgain if is_again() => std::process::abort(),
             Kind::Exit => std::process::exit(3),
             Kind::Segfault => signal("SEGV"),
             Kind::Kill => signal("KILL"),
@@ -94,8 +97,10 @@ impl Fault {
             },
             Kind::Hoard => hoard(),
             Kind::Wait => wait(),
+            Kind::WaitAgain if is_again() => wait(),
             Kind::Chatter => println!("{{\"is\": no message, though it looks like one"),
             // These are of what comes back, or of the parameters.
+            Kind::AbortAgain | Kind::WaitAgain => {} // the first time
             Kind::None | Kind::Wrong | Kind::Nan | Kind::Weak | Kind::Lie => {}
         }
         Ok(())
@@ -121,6 +126,15 @@ fn wait() {
         let _ = std::fs::write("waiting", "");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Whether it was asked before, in this process or another one: there is a file `again` then.
+fn is_again() -> bool {
+    let mark = Path::new("again");
+    let again = mark.exists();
+    // Whoever waits for the second time complains if it does not come.
+    let _ = std::fs::write(mark, "");
+    again
 }
 
 /// Asks for memory until there is none.

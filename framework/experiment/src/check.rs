@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::cells::cell_names;
 use super::expect::Subjects;
-use super::matrix::{Varied, check_matrix};
+use super::matrix::{MOST_CELLS, Varied, check_matrix};
 use super::parse::{Checker, Given, in_order, options};
 use super::plugins::{check_schemes, check_task};
 use super::rules::{BOTH, KEEP_ONE, check_section, check_source};
@@ -85,6 +85,7 @@ pub(super) fn check(
             checker.complain(varied.place, BOTH.into(), Some(KEEP_ONE.into()));
         }
     }
+    check_seeds(&mut checker, &run, &matrix, schemes.len());
     let all_cells = checker.count() == before;
     let labels: Vec<String> = schemes.iter().map(|s| s.label.clone()).collect();
     let varied: Matrix = matrix.iter().map(Varied::values).collect();
@@ -136,6 +137,29 @@ pub(super) fn check(
     experiment.cells = experiment.expand();
     names_are_distinct(&experiment)?;
     Ok(experiment)
+}
+
+/// Complains of several seeds where the matrix varies the seed, and where they make too many cells.
+fn check_seeds(checker: &mut Checker<'_>, run: &Given, matrix: &[Varied], schemes: usize) {
+    let Some((OptionValue::Integer(seeds @ 2..), at)) = run.get("seeds") else {
+        return;
+    };
+    if let Some(varied) = matrix.iter().find(|varied| varied.key == "run.seed") {
+        let message = "\"run.seed\" in [matrix] contradicts `seeds` in [run]";
+        let help =
+            "keep `seeds` for one row of the mean over seeds, or \"run.seed\" for a row of each";
+        checker.complain(varied.place, message.into(), Some(help.into()));
+        return;
+    }
+    let values = matrix.iter().map(|varied| varied.values.len());
+    let rows = values.fold(schemes, usize::saturating_mul);
+    let cells = usize::try_from(*seeds).map_or(usize::MAX, |seeds| rows.saturating_mul(seeds));
+    if cells > MOST_CELLS {
+        let message =
+            format!("`seeds` in [run]: found {cells} cells, expected at most {MOST_CELLS}");
+        let help = "take fewer seeds, or fewer values in [matrix]";
+        checker.complain(*at, message, Some(help.into()));
+    }
 }
 
 /// Two cells of one name could not be told apart in records: a label may look like that of another

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hexperiment_experiment::CellPlan;
+use hexperiment_experiment::{CellPlan, RunSettings};
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, OutputId, Program};
 use hexperiment_scheme::options::Options;
@@ -305,6 +305,8 @@ fn nanoseconds(time: Duration) -> u64 {
 
 /// What the cells of one experiment take together.
 pub(crate) struct Total {
+    /// Processes of each cell.
+    processes: u32,
     /// Repetitions of each cell, warm-up counted too.
     rounds: u32,
     /// The cells' times together.
@@ -314,8 +316,11 @@ pub(crate) struct Total {
 }
 
 impl Total {
-    pub(crate) fn new(rounds: u32) -> Self {
+    pub(crate) fn new(run: &RunSettings) -> Self {
+        let warmup = run.warmup.saturating_mul(run.processes);
+        let rounds = warmup.saturating_add(run.repetitions);
         Self {
+            processes: run.processes,
             rounds,
             all: Duration::ZERO,
             untold: 0,
@@ -330,7 +335,8 @@ impl Total {
         };
         let [set_up, repetition] =
             [takes.set_up_ns(), takes.repetition_ns()].map(Duration::from_nanos);
-        let time = set_up.saturating_add(repetition.saturating_mul(self.rounds));
+        let set_ups = set_up.saturating_mul(self.processes);
+        let time = set_ups.saturating_add(repetition.saturating_mul(self.rounds));
         self.all = self.all.saturating_add(time);
         Some(time)
     }

@@ -38,7 +38,7 @@ pub(crate) fn cells(experiment: &Experiment, only: Option<&str>) -> Result<Vec<C
     let ids: Vec<String> = cells.iter().map(|c| c.cell.id.clone()).collect();
     let chosen: Vec<CellPlan> = cells
         .iter()
-        .filter(|c| c.cell.id == only || c.cell.label == only)
+        .filter(|c| [c.cell.id.as_str(), c.cell.row(), &c.cell.label].contains(&only))
         .cloned()
         .collect();
     if chosen.is_empty() {
@@ -116,14 +116,7 @@ fn one(
     check_input(&experiment, &plans, &mut Loaded::default())?;
     give_memory_back();
     let mut examiner = Examiner::new(&experiment, view);
-    let mut total = estimate.then(|| {
-        Total::new(
-            experiment
-                .run()
-                .warmup
-                .saturating_add(experiment.run().repetitions),
-        )
-    });
+    let mut total = estimate.then(|| Total::new(experiment.run()));
     let (mut fine, mut any) = (true, false);
     let began = Instant::now();
     let how = Estimate {

@@ -17,6 +17,7 @@
 mod client;
 mod errors;
 mod evaluation_server;
+mod key_holders;
 mod sealed;
 mod server;
 
@@ -35,6 +36,7 @@ use evaluation_server::same_count;
 pub use evaluation_server::{
     Downloaded, Evaluated, EvaluationServer, InProcess, KeyTimes, OverWire, Uploaded,
 };
+pub use key_holders::KeyHolders;
 pub use sealed::Sealed;
 use sealed::{Place, Released};
 pub use server::Server;
@@ -139,6 +141,11 @@ impl<'a> Session<'a> {
             session: self,
             number,
         }
+    }
+
+    /// Who besides the key owner can decrypt what a data owner encrypts, by what the scheme states.
+    pub fn key_holders(&self) -> KeyHolders {
+        KeyHolders::of(self.circuit.parameters())
     }
 
     /// Acts as the evaluating server.

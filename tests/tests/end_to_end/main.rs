@@ -38,5 +38,6 @@ mod report;
 mod reports;
 mod resume;
 mod secrets;
+mod seeds;
 mod server;
 mod settings;

@@ -54,12 +54,14 @@ fn cell(id: &str) -> Cell {
         task: "task".into(),
         dataset: "data".into(),
         point: point.into_iter().collect(),
+        seed: None,
     }
 }
 
 fn setup(cell: &str, keygen_ms: u64) -> Setup {
     Setup {
         cell: cell.into(),
+        process: 0,
         samples: 10,
         compile: millis(1),
         keygen: millis(keygen_ms),
@@ -103,6 +105,7 @@ fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition 
     Repetition {
         cell: cell.into(),
         index,
+        process: 0,
         encrypt: millis(4),
         evaluate: millis(evaluate_ms),
         decrypt: millis(2),
@@ -169,7 +172,10 @@ fn records(cells: &[&str], lines: Vec<Line>) -> Records {
     for line in lines {
         match line {
             Line::Run(_) => panic!("one run only"),
-            Line::Setup(s) => drop(records.setups.insert(s.cell.clone(), *s)),
+            Line::Setup(s) => {
+                let of_cell = records.setups.entry(s.cell.clone()).or_default();
+                of_cell.insert(s.process, *s);
+            }
             Line::Repetition(r) => records.repetitions.push(*r),
             Line::Extended(e) => records.run.extended.push(e),
             Line::Stopped(s) => records.stopped.push(s),
