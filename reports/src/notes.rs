@@ -4,7 +4,7 @@ use hexperiment_experiment::record::{Clock, Run, Status};
 use hexperiment_experiment::summary::{Busy, Row, correction};
 use hexperiment_scheme::security::{Encryption, Protection, Quantum};
 
-use crate::first_table::{BUSY, IMPRECISE, INSECURE, same};
+use crate::first_table::{BUSY, IMPRECISE, INSECURE, same, value};
 use crate::units::{bytes, counted, significant};
 
 /// What servers see, each text once.
@@ -274,6 +274,35 @@ fn whom(rows: &[Row], names: &[&str]) -> String {
     values.next().unwrap_or_else(|| names.join(", "))
 }
 
+/// What was moved into ranges before encryption, and what that did.
+fn clipped(row: &Row) -> Option<String> {
+    let clipping = row.measured.as_ref()?.errors.clipping?;
+    if clipping.values == 0 && clipping.error == 0.0 {
+        return None;
+    }
+    let number = |x| significant(x, 2);
+    let without = row.headline().and_then(|metric| {
+        let (unclipped, clear) = (metric.unclipped?, metric.plaintext?);
+        (unclipped != clear).then(|| {
+            format!(
+                "; without it the {} in the clear is {} in place of {}",
+                metric.name.replace('_', " "),
+                value(unclipped),
+                value(clear)
+            )
+        })
+    });
+    Some(format!(
+        "clipping: {} in {} moved into public ranges before encryption, by {} at most in the unit \
+         encrypted; in the clear that moves a result by up to {}, which `max error` leaves out{}",
+        counted(clipping.values as usize, "value", "values"),
+        counted(clipping.columns as usize, "column", "columns"),
+        number(clipping.largest_move),
+        number(clipping.error),
+        without.unwrap_or_default()
+    ))
+}
+
 fn crowded(row: &Row, processors: usize) -> Option<String> {
     let too_many = row.measured.is_some() && processors > 0 && row.threads > processors;
     too_many.then(|| {
@@ -322,6 +351,7 @@ fn of(row: &Row) -> Vec<String> {
             number(measured.errors.noise)
         ));
     }
+    notes.extend(clipped(row));
     if let Some(measured) = &row.measured {
         let traffic = &measured.traffic;
         if measured.repetitions > 1 && measured.evaluate_ms.interval.is_none() {

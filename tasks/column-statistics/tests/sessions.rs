@@ -134,10 +134,20 @@ fn what_a_range_costs_is_in_the_metrics() {
         &[lost / unit],
     );
     assert!(quality.metric("variance_error").unwrap().value > 0.1);
-    let [note] = quality.notes.as_slice() else {
-        panic!("{quality:?}")
-    };
-    assert!(note.contains("1 of 8 test values"), "{note}");
+    let testbed = Testbed::new(&Plaintext, prepared.program()).unwrap();
+    let mut session = testbed.session();
+    prepared.run(&mut session).unwrap();
+    let errors = session.finish().errors;
+    let clipping = errors.clipping.unwrap();
+    assert_eq!((clipping.values, clipping.columns), (1, 1));
+    near(&[clipping.largest_move], &[100.0 / unit - 1e-3]);
+    // Each output by its own: in standard deviations, and in their squares.
+    let of = |place: usize| errors.outputs[place].clipping;
+    near(&[of(0)], &[lost / unit]);
+    let (high, mean) = (600.0 - 300.0, 100.0 / unit - 1e-3);
+    let squares = ((high / unit).powi(2) - (high / unit - mean).powi(2)) / 4.0;
+    near(&[of(1)], &[squares]);
+    assert_eq!(clipping.error, of(1).max(of(0)));
 }
 
 /// A result that is no number is no perfect one.
