@@ -1,4 +1,4 @@
-//! What only the page tells: all metrics, phases, parameters and keys, provenance.
+//! What only the page tells: all metrics, phases, links, parameters and keys, provenance.
 
 use hexperiment_experiment::record::{Clock, Setup};
 use hexperiment_experiment::summary::{Measured, Records, Row};
@@ -6,6 +6,7 @@ use hexperiment_task::ledger::Time;
 
 use crate::first_table::{bits, value};
 use crate::grid::Column;
+use crate::links;
 use crate::report::{Body, Section};
 use crate::units::{bytes, counted, significant};
 
@@ -14,6 +15,7 @@ pub(crate) fn sections(records: &Records, rows: &[Row]) -> Vec<Section> {
     vec![
         Section::detail("All metrics", metrics(rows)),
         Section::detail("Phases", phases(rows)),
+        Section::detail("Over links", links::body(records, rows)),
         Section::detail("Parameters and keys", parameters(rows)),
         Section::detail(
             "Provenance",
