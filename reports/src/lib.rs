@@ -6,6 +6,7 @@
 //! a reader's choice of rows decides, the Pareto front and slopes.
 
 mod answer;
+pub mod best;
 mod csv_file;
 mod details;
 mod first_table;
