@@ -1,4 +1,4 @@
-//! What only the page tells: all metrics, phases, parameters and keys, provenance.
+//! What only the page tells: all metrics, phases, links, parameters and keys, provenance.
 
 use hexperiment_experiment::measure::Spread;
 use hexperiment_experiment::record::{Clock, Setup};
@@ -7,6 +7,7 @@ use hexperiment_task::ledger::{OutputErrors, Time};
 
 use crate::first_table::{beside, bits, value};
 use crate::grid::Column;
+use crate::links;
 use crate::report::{Body, Section};
 use crate::units::{bytes, counted, significant};
 
@@ -17,6 +18,7 @@ pub(crate) fn sections(records: &Records, rows: &[Row]) -> Vec<Section> {
         Section::detail("Phases", phases(rows)),
         Section::detail("Between processes", processes(rows, records.run.rank_by())),
         Section::detail("Errors by output", outputs(rows)),
+        Section::detail("Over links", links::body(records, rows)),
         Section::detail("Parameters and keys", parameters(rows)),
         Section::detail(
             "Provenance",

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answer;
+mod best;
 mod browser;
 mod fixture;
 mod overview;
@@ -352,7 +353,10 @@ fn files_are_written_whole() {
         .map(|e| e.unwrap().file_name())
         .collect();
     names.sort();
-    assert_eq!(names, ["report.html", "summary.csv", "table.md"]);
+    assert_eq!(
+        names,
+        ["links.csv", "report.html", "summary.csv", "table.md"]
+    );
     let missing = folder.path().join("missing");
     let error = hexperiment_reports::write_all(&missing, &records, &rows, &[]).unwrap_err();
     assert!(error.to_string().contains("summary.csv"), "{error}");

@@ -59,7 +59,7 @@ fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
         // They show every scheme.
         "list" | "schema" | "overview" => Wanted::All,
         // It reads records, which name no feature of the build.
-        "report" => Wanted::NamedBy(vec![]),
+        "report" | "best" => Wanted::NamedBy(vec![]),
         // `data` needs none.
         _ => Wanted::NamedBy(given(arguments).files),
     }
@@ -97,7 +97,7 @@ fn completed(
             }
             Ok(arguments)
         }
-        "report" => {
+        "report" | "best" => {
             if !runs {
                 arguments.splice(0..0, ["--runs".into(), repository.shown("runs").into()]);
             }
@@ -131,7 +131,11 @@ fn given(arguments: &[OsString]) -> Given {
 }
 
 /// Options of the programs that are followed by a value.
-const WITH_VALUE: [&str; 10] = [
+const WITH_VALUE: [&str; 16] = [
+    "--link",
+    "--max",
+    "--max-error",
+    "--min",
     "--only",
     "--option",
     "--output",
@@ -141,7 +145,9 @@ const WITH_VALUE: [&str; 10] = [
     "--rows",
     "--runs",
     "--set",
+    "--task",
     "--time-limit",
+    "--trust",
 ];
 
 #[cfg(test)]
@@ -227,6 +233,18 @@ mod tests {
     }
 
     #[test]
+    fn what_reads_runs_knows_their_folder() {
+        check_completed("/repo", "best", "", "--runs runs");
+        let bounds = "--task t --max upload=1MB runs/a";
+        check_completed(
+            "/repo/x",
+            "best",
+            bounds,
+            &format!("--runs /repo/runs {bounds}"),
+        );
+    }
+
+    #[test]
     fn others_are_left_alone() {
         check_completed("/repo", "check", "a.toml b.toml", "a.toml b.toml");
         check_completed("/repo", "data", "fetch iris", "fetch iris");
@@ -275,6 +293,7 @@ mod tests {
         );
         check_wanted("check", "--plugin=x.so -- -a.toml b", &named("-a.toml b"));
         check_wanted("data", "", &named(""));
+        check_wanted("best", "--max upload=1MB runs/a --link 4G", &named(""));
         check_wanted("list", "", &Wanted::All);
         check_wanted("overview", "--runs runs runs/a", &Wanted::All);
     }

@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use out::say;
 
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 13] = [
+const VERBS: [Verb; 14] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER] [--repetitions N] \
@@ -46,6 +46,13 @@ const VERBS: [Verb; 13] = [
         name: "report",
         arguments: "[RUN…] [--output FILE] [--runs FOLDER]",
         about: "one page of HTML of runs, with charts, from their records; without RUN of the newest",
+    },
+    Verb {
+        name: "best",
+        arguments: "[RUN…] [--task NAME] [--max-error NUMBER] [--max NAME=VALUE]… [--min NAME=VALUE]… \
+                    [--trust WORDS] [--link NAME] [--runs FOLDER]",
+        about: "which scheme of saved runs fits given bounds, and why the others do not; `hexperiment best \
+                --help` lists the names",
     },
     Verb {
         name: "check",

@@ -1,6 +1,7 @@
 //! The composition root: links the built-in plugins and runs experiments, every cell in two
 //! processes of its own, client and server.
 
+mod best;
 mod build;
 mod calibration;
 mod cell;
@@ -58,6 +59,8 @@ enum Verb {
     Overview(overview::OverviewArguments),
     /// One page of HTML of runs, with charts, from their records alone; runs nothing.
     Report(report::ReportArguments),
+    /// Which of the schemes of saved runs fits given bounds, and why the others do not; runs nothing.
+    Best(best::BestArguments),
     /// Checks experiment files, their data and what each scheme says to them; tells about how long
     /// a run takes, and runs nothing.
     Check {
@@ -167,6 +170,7 @@ pub fn main() -> ExitCode {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Overview(arguments) => overview::overview(&arguments),
         Verb::Report(arguments) => report::report(&arguments),
+        Verb::Best(arguments) => best::best_of(&arguments),
         Verb::Check {
             files,
             no_estimate,

@@ -31,7 +31,7 @@ pub(crate) struct ReportArguments {
 }
 
 /// A run that was read.
-struct Read {
+pub(crate) struct Read {
     folder: PathBuf,
     records: Records,
     rows: Vec<Row>,
@@ -40,26 +40,15 @@ struct Read {
 
 /// Writes one page of all runs; of a single run its tables, too.
 pub(crate) fn report(arguments: &ReportArguments) -> ExitCode {
-    let mut folders = Vec::new();
     let newest = [latest::link(&arguments.runs)];
     let given = match arguments.paths.as_slice() {
         [] => &newest,
         paths => paths,
     };
-    for path in given {
-        match runs_of(path) {
-            Ok(found) => folders.extend(found),
-            Err(problem) => return crate::bad_input(problem),
-        }
-    }
-    let mut worst = ExitCode::SUCCESS;
-    let mut all: Vec<Read> = Vec::new();
-    for folder in folders {
-        match read(folder) {
-            Ok(read) => all.push(read),
-            Err(problem) => worst = crate::bad_input(problem),
-        }
-    }
+    let (all, worst) = match read_all(given) {
+        Ok(read) => read,
+        Err(problem) => return crate::bad_input(problem),
+    };
     let shown: Vec<Shown<'_>> = all.iter().map(Read::shown).collect();
     let file = match (&arguments.output, all.as_slice()) {
         (_, []) => return worst,
@@ -78,6 +67,28 @@ pub(crate) fn report(arguments: &ReportArguments) -> ExitCode {
     }
     say!("written to {}", file.display());
     worst
+}
+
+/// The runs that paths of the command line mean; each that cannot be read is told, and the exit code
+/// says so. The error is of a path that leads to no run.
+pub(crate) fn read_all(paths: &[PathBuf]) -> Result<(Vec<Read>, ExitCode), String> {
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for path in paths {
+        for found in runs_of(path)? {
+            if !folders.contains(&found) {
+                folders.push(found);
+            }
+        }
+    }
+    let mut code = ExitCode::SUCCESS;
+    let mut all: Vec<Read> = Vec::new();
+    for folder in folders {
+        match read(folder) {
+            Ok(read) => all.push(read),
+            Err(problem) => code = crate::bad_input(problem),
+        }
+    }
+    Ok((all, code))
 }
 
 /// The folders of runs that a path of the command line means.
@@ -134,7 +145,12 @@ fn expectations(run: &Run) -> Result<Vec<Expectation>, serde_json::Error> {
 }
 
 impl Read {
-    fn shown(&self) -> Shown<'_> {
+    /// What was read.
+    pub(crate) fn into_records(self) -> Records {
+        self.records
+    }
+
+    pub(crate) fn shown(&self) -> Shown<'_> {
         Shown {
             records: &self.records,
             rows: &self.rows,

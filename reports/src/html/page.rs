@@ -36,7 +36,7 @@ struct Chart {
     about: &'static str,
 }
 
-const CHARTS: [Chart; 9] = [
+const CHARTS: [Chart; 10] = [
     Chart {
         name: "tradeoff",
         title: "Time against error",
@@ -63,6 +63,12 @@ const CHARTS: [Chart; 9] = [
         name: "bytes",
         title: "Bytes that cross",
         about: "Ciphertexts to the server and back, and the keys that the server gets once.",
+    },
+    Chart {
+        name: "links",
+        title: "A query over links",
+        about: "Computed from what was recorded: what both parties compute, the bytes both ways and a round \
+                trip for each round, without the keys, which cross once.",
     },
     Chart {
         name: "spread",
