@@ -1,6 +1,6 @@
 //! A table made as narrow as it must be: columns told in short, then the least important left out.
 
-use crate::grid::{Column, width};
+use crate::grid::{Column, cut, width};
 
 /// Which column of the first table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +120,7 @@ const STEPS: [Step; 22] = [
 ];
 
 /// Of a metric in the clear that is left out.
-const SAME: &str = "in the clear: the same to the digits shown";
+const SAME: &str = "in the clear: the same to these digits";
 
 /// The table in at most `most` columns of text, if that can be.
 pub(crate) fn fit(mut candidates: Vec<Candidate>, most: usize) -> Fitted {
@@ -179,6 +179,10 @@ fn shorten(candidates: &mut [Candidate], id: Id, fitted: &mut Fitted) {
 fn drop_column(candidates: &mut Vec<Candidate>, id: Id, fitted: &mut Fitted) {
     candidates.retain(|candidate| {
         let stays = candidate.id != id;
+        if !stays && id == Id::Evaluate {
+            // Nothing is left that it explains.
+            fitted.legends.retain(|legend| !legend.starts_with('±'));
+        }
         // The footnotes name rows where no column does.
         if !stays && id != Id::Sees {
             let head = candidate.column.head.replace('\n', " ");
@@ -186,15 +190,6 @@ fn drop_column(candidates: &mut Vec<Candidate>, id: Id, fitted: &mut Fitted) {
         }
         stays
     });
-}
-
-/// The beginning of a word that is too long.
-fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
-    kept + "…"
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 //! a reader's choice of rows decides, the Pareto front and slopes.
 
 mod answer;
+mod bars;
+mod cmp;
 mod csv_file;
 mod details;
 mod first_table;
@@ -16,6 +18,7 @@ mod markdown;
 mod notes;
 mod overview;
 mod page;
+mod paint;
 mod ranking;
 mod report;
 mod terminal;
@@ -29,11 +32,12 @@ use hexperiment_experiment::summary::{Records, Row};
 use hexperiment_experiment::verdict::Verdict;
 
 pub use answer::answer;
+pub use cmp::{Limit, RunToCompare, RunsCompared, phases};
 pub use csv_file::summary_csv;
 pub use html::{Shown, html};
 pub use markdown::markdown;
 pub use overview::{Known, Overview, Runs};
-pub use terminal::terminal;
+pub use terminal::{Screen, terminal};
 
 /// Writes `table.md`, `summary.csv` and `report.html` into `dir`, each whole or not at all.
 ///

@@ -58,8 +58,8 @@ fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
     match verb {
         // They show every scheme.
         "list" | "schema" | "overview" => Wanted::All,
-        // It reads records, which name no feature of the build.
-        "report" => Wanted::NamedBy(vec![]),
+        // They read records, which name no feature of the build.
+        "report" | "cmp" => Wanted::NamedBy(vec![]),
         // `data` needs none.
         _ => Wanted::NamedBy(given(arguments).files),
     }
@@ -81,6 +81,8 @@ fn completed(
     match verb {
         "check" | "explain" if !file => Err(Failure::usage(format!("`{verb}` wants a FILE"))
             .help(format!("cargo xtask {verb} experiments/quickstart.toml"))),
+        "cmp" if !file => Err(Failure::usage("`cmp` wants two runs or more")
+            .help("cargo xtask cmp runs/20260504-090807-chd runs/latest")),
         "conform" if !file => Err(Failure::usage("`conform` wants a NAME or a LIBRARY")
             .help("cargo xtask conform plaintext")),
         "run" | "overview" => {
@@ -131,10 +133,12 @@ fn given(arguments: &[OsString]) -> Given {
 }
 
 /// Options of the programs that are followed by a value.
-const WITH_VALUE: [&str; 10] = [
+const WITH_VALUE: [&str; 12] = [
+    "--fail-if-slower",
     "--only",
     "--option",
     "--output",
+    "--phase",
     "--plugin",
     "--precision",
     "--repetitions",
@@ -275,6 +279,7 @@ mod tests {
         );
         check_wanted("check", "--plugin=x.so -- -a.toml b", &named("-a.toml b"));
         check_wanted("data", "", &named(""));
+        check_wanted("cmp", "--fail-if-slower 10% a b", &named(""));
         check_wanted("list", "", &Wanted::All);
         check_wanted("overview", "--runs runs runs/a", &Wanted::All);
     }

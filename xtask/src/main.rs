@@ -29,23 +29,28 @@ use std::process::ExitCode;
 use out::say;
 
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 13] = [
+const VERBS: [Verb; 14] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER] [--repetitions N] \
-                    [--set SECTION.KEY=VALUE]…",
+                    [--set SECTION.KEY=VALUE]… [--verbose]",
         about: "runs experiments and prints their tables; without FILE the quickstart",
     },
     Verb {
         name: "overview",
-        arguments: "[PATH…] [--resume] [--all] [--runs FOLDER]",
+        arguments: "[PATH…] [--resume] [--all] [--runs FOLDER] [--verbose]",
         about: "one table of all tasks and schemes, from runs (of each experiment the newest, or \
                 all) or experiments; without PATH from experiments/overview",
     },
     Verb {
         name: "report",
-        arguments: "[RUN…] [--output FILE] [--runs FOLDER]",
+        arguments: "[RUN…] [--output FILE] [--runs FOLDER] [--verbose]",
         about: "one page of HTML of runs, with charts, from their records; without RUN of the newest",
+    },
+    Verb {
+        name: "cmp",
+        arguments: "RUN RUN… [--phase PHASE]… [--fail-if-slower PERCENT] [--markdown|--csv] [--verbose]",
+        about: "compares runs cell by cell with the first: times with an interval, bytes, quality",
     },
     Verb {
         name: "check",

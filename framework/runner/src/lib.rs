@@ -4,6 +4,7 @@
 mod build;
 mod cell;
 pub mod child;
+mod cmp;
 mod data;
 mod estimate;
 mod explain;
@@ -56,6 +57,9 @@ enum Verb {
     Overview(overview::OverviewArguments),
     /// One page of HTML of runs, with charts, from their records alone; runs nothing.
     Report(report::ReportArguments),
+    /// Compares runs cell by cell with the first of them: times with an interval, bytes and quality
+    /// exactly; runs nothing.
+    Cmp(cmp::CmpArguments),
     /// Checks experiment files, their data and what each scheme says to them; tells about how long
     /// a run takes, and runs nothing.
     Check {
@@ -160,6 +164,7 @@ pub fn main() -> ExitCode {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Overview(arguments) => overview::overview(&arguments),
         Verb::Report(arguments) => report::report(&arguments),
+        Verb::Cmp(arguments) => cmp::cmp(&arguments),
         Verb::Check {
             files,
             no_estimate,

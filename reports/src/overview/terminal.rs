@@ -1,8 +1,10 @@
 //! The table for a terminal: as many schemes side by side as there is room for.
 
+use super::words::Style;
 use super::{LEGEND, Overview};
 use crate::grid::{self, Column};
-use crate::terminal::Text;
+use crate::paint::Paint;
+use crate::terminal::{Screen, Text};
 
 /// The width of a cell where there is room.
 const WIDEST: usize = 24;
@@ -11,30 +13,34 @@ const LEAST: usize = 16;
 /// Blanks between two columns.
 const GAP: usize = 2;
 
-pub(super) fn terminal(overview: &Overview, width: usize) -> String {
-    let mut columns = overview.columns();
+/// How the figures are to be read, in short.
+const SHORT_LEGEND: &str = "In each cell: the headline metric, and the same in the clear; the largest \
+    error of a decrypted value; milliseconds per sample; uploaded bytes over those in the clear. \
+    Compare within a line: lines are of different data (--verbose says more).";
+
+pub(super) fn terminal(overview: &Overview, screen: Screen) -> String {
+    let mut columns = overview.columns(Style::Short);
     let schemes = columns.split_off(1);
     let heads = narrow(&columns[0], WIDEST);
-    let room = width.saturating_sub(grid::width([&heads]));
+    let room = screen.width.saturating_sub(grid::width([&heads]));
     let (together, cell) = layout(schemes.len(), room);
-    let mut text = Text::new(width);
+    let mut text = Text::new(screen);
     for (index, some) in schemes.chunks(together).enumerate() {
         if index > 0 {
             text.gap();
         }
         let mut table = vec![heads.clone()];
         table.extend(some.iter().map(|scheme| narrow(scheme, cell)));
-        for line in grid::text(&table, true) {
-            text.line(line);
-        }
+        text.table(&table, true);
     }
     for (number, reason) in (1..).zip(&overview.reasons) {
         text.item(&format!("[{number}] "), reason);
     }
     text.gap();
-    text.item("", LEGEND);
+    let legend = if screen.verbose { LEGEND } else { SHORT_LEGEND };
+    text.painted_item("", legend, Paint::Aside);
     for remark in &overview.remarks {
-        text.item("Note: ", remark);
+        text.painted_item("Note: ", remark, Paint::Strong);
     }
     text.finish()
 }
