@@ -6,17 +6,16 @@ use hexperiment_task::ledger::Time;
 
 use crate::first_table::{bits, value};
 use crate::grid::Column;
-use crate::report::{Body, Part, Section};
+use crate::report::{Body, Section};
 use crate::units::{bytes, counted, significant};
 
 /// The sections that follow what the terminal shows.
 pub(crate) fn sections(records: &Records, rows: &[Row]) -> Vec<Section> {
     vec![
-        Section::new(Part::Detail, "All metrics", metrics(rows)),
-        Section::new(Part::Detail, "Phases", phases(rows)),
-        Section::new(Part::Detail, "Parameters and keys", parameters(rows)),
-        Section::new(
-            Part::Detail,
+        Section::detail("All metrics", metrics(rows)),
+        Section::detail("Phases", phases(rows)),
+        Section::detail("Parameters and keys", parameters(rows)),
+        Section::detail(
             "Provenance",
             Body::Lists(vec![(String::new(), provenance(records))]),
         ),

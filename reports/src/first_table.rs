@@ -5,7 +5,7 @@ use hexperiment_experiment::record::Clock;
 use hexperiment_experiment::summary::{Measured, Row, axes};
 use hexperiment_scheme::security::Protection;
 
-use crate::fit::{Alternative, Candidate, Id};
+use crate::fit::{Alternative, Candidate, INTERVAL, Id};
 use crate::grid::Column;
 use crate::notes::Footnotes;
 use crate::units::{SHORT_UNITS, bytes, short_bytes, significant};
@@ -194,8 +194,7 @@ fn evaluation(rows: &[Row], clock: Clock, ms: &str) -> Candidate {
         }
     });
     let (head, short_head, legend) = if some_have {
-        let legend = "±: 95 % interval";
-        ("[95 %]", " ±", Some(legend))
+        ("[95 %]", " ±", Some(INTERVAL))
     } else {
         ("(no interval)", "", None)
     };

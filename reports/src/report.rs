@@ -58,12 +58,17 @@ pub(crate) enum Body {
 }
 
 impl Section {
-    pub(crate) fn new(part: Part, title: impl Into<String>, body: Body) -> Self {
+    fn new(part: Part, title: impl Into<String>, body: Body) -> Self {
         Self {
             title: title.into(),
             body,
             part,
         }
+    }
+
+    /// A section that only the page has.
+    pub(crate) fn detail(title: &str, body: Body) -> Self {
+        Self::new(Part::Detail, title, body)
     }
 
     /// Whether there is nothing to say.

@@ -278,11 +278,8 @@ impl Text {
     fn closing(&mut self, verdicts: &[Verdict], untold: &Untold) {
         let mut words = Vec::new();
         let met = verdicts.iter().filter(|v| v.passed).count();
-        match verdicts.len() {
-            0 => {}
-            1 if met == 1 => words.push("the expectation is met".into()),
-            all if met == all => words.push(format!("all {all} expectations are met")),
-            all => words.push(format!("{met} of {all} expectations are met")),
+        if !verdicts.is_empty() {
+            words.push(format!("expectations: {met} of {} met", verdicts.len()));
         }
         let mut more = Vec::new();
         if untold.notes > 0 {
@@ -292,11 +289,11 @@ impl Text {
             more.push("caveats".into());
         }
         if !more.is_empty() {
-            words.push(format!("{}: --verbose, or table.md", listed(&more)));
+            words.push(format!("--verbose: {}", more.join(", ")));
         }
-        words.push("charts: report.html".into());
+        words.push("report.html: charts".into());
         self.gap();
-        self.painted_item("", &(words.join("; ") + "."), Paint::Aside);
+        self.painted_item("", &words.join("; "), Paint::Aside);
     }
 
     fn section(&mut self, section: Section, rows: &[Row]) {

@@ -53,7 +53,8 @@ pub(super) fn between(base: &Records, other: &Records) -> (Vec<String>, Vec<Stri
         obstacles.extend(differ(what, &of(p), &of(q)));
     }
     let changed = settings(a, b);
-    if !changed.is_empty() {
+    // Of another experiment everything may be another.
+    if !changed.is_empty() && a.experiment == b.experiment {
         let more = changed.len().saturating_sub(NAMED);
         let mut named: Vec<String> = changed.into_iter().take(NAMED).collect();
         if more > 0 {

@@ -21,8 +21,8 @@ const LEAST_NAME: usize = 8;
 const CHANGES: usize = 3;
 
 /// What an interval leaves out.
-const LEGEND: &str = "times: how many times the base's time, Hodges-Lehmann, with its 95 % interval \
-    of what scatters within runs, not of what changes between them; same: within";
+const LEGEND: &str = "times: as long as the base; the interval is of what scatters within runs, not \
+    of what changes between them; same: within";
 
 pub(super) fn terminal(compared: &RunsCompared, screen: Screen, phases: &[&str]) -> String {
     let mut text = Text::new(screen);
@@ -98,7 +98,7 @@ pub(super) fn markdown(compared: &RunsCompared, phases: &[&str]) -> String {
 }
 
 fn legend(compared: &RunsCompared) -> String {
-    format!("({LEGEND} {} %)", significant(100.0 * compared.margin, 2))
+    format!("({LEGEND} {} %)", 100.0 * compared.margin)
 }
 
 fn runs(compared: &RunsCompared, other: &Other) -> String {

@@ -21,7 +21,7 @@ const SHORT_LEGEND: &str = "In each cell: the headline metric, and the same in t
 pub(super) fn terminal(overview: &Overview, screen: Screen) -> String {
     let mut columns = overview.columns(Style::Short);
     let schemes = columns.split_off(1);
-    let heads = narrow(&columns[0], WIDEST);
+    let heads = shortened(&columns[0], WIDEST);
     let room = screen.width.saturating_sub(grid::width([&heads]));
     let (together, cell) = layout(schemes.len(), room);
     let mut text = Text::new(screen);
@@ -53,6 +53,19 @@ fn layout(schemes: usize, room: usize) -> (usize, usize) {
     let together = schemes.div_ceil(tables).max(1);
     let cell = (room / together).saturating_sub(GAP);
     (together, cell.clamp(LEAST, WIDEST))
+}
+
+/// A column whose lines are cut to at most `most` columns of text: `overview.md` has them whole.
+fn shortened(column: &Column, most: usize) -> Column {
+    let cut = |text: &String| -> String {
+        let lines = text.lines().map(|line| grid::cut(line, most));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    Column {
+        head: cut(&column.head),
+        is_number: false,
+        cells: column.cells.iter().map(cut).collect(),
+    }
 }
 
 /// A column whose lines are broken so that they have at most `most` columns of text.

@@ -418,7 +418,7 @@ mod tests {
         assert_eq!(compare_runs(&[(&a, &b)], 0.06)[0].outcome, Outcome::Slower);
         assert!(
             two.iter()
-                .all(|c| c.outcome == Outcome::TooFew { needed: 5 })
+                .all(|c| c.outcome == Outcome::TooFew { needed: 6 })
         );
         let none = compare_runs(&[(&[], &b)], 0.06)[0];
         assert!(none.ratio.is_nan() && none.interval.is_none());
