@@ -247,7 +247,7 @@ pub(crate) fn remarks(rows: &[Row], processors: usize) -> Vec<(String, String)> 
 
 /// What the rows of these names have in common, as short as it can be said: that they are all, all
 /// of some schemes, or all at one value of an axis; else their names.
-fn whom(rows: &[Row], names: &[&str]) -> String {
+pub(crate) fn whom(rows: &[Row], names: &[&str]) -> String {
     let names_of = |is: &dyn Fn(&Row) -> bool| -> Vec<&str> {
         let some = rows.iter().filter(|row| is(row));
         some.map(Row::name).collect()

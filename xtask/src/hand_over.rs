@@ -58,8 +58,8 @@ fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
     match verb {
         // They show every scheme.
         "list" | "schema" | "overview" => Wanted::All,
-        // It reads records, which name no feature of the build.
-        "report" | "best" => Wanted::NamedBy(vec![]),
+        // They read records, which name no feature of the build.
+        "report" | "best" | "cmp" => Wanted::NamedBy(vec![]),
         // `data` needs none.
         _ => Wanted::NamedBy(given(arguments).files),
     }
@@ -79,8 +79,16 @@ fn completed(
     let Given { files, runs } = given(&arguments);
     let file = !files.is_empty();
     match verb {
-        "check" | "explain" if !file => Err(Failure::usage(format!("`{verb}` wants a FILE"))
-            .help(format!("cargo xtask {verb} experiments/quickstart.toml"))),
+        "check" | "explain" | "plan" if !file => {
+            Err(Failure::usage(format!("`{verb}` wants a FILE"))
+                .help(format!("cargo xtask {verb} experiments/quickstart.toml")))
+        }
+        "cmp" if !file => Err(Failure::usage("`cmp` wants two runs or more")
+            .help("cargo xtask cmp runs/20260504-090807-chd runs/latest")),
+        "calibrate" if !file => {
+            arguments.extend(experiments(repository)?);
+            Ok(arguments)
+        }
         "conform" if !file => Err(Failure::usage("`conform` wants a NAME or a LIBRARY")
             .help("cargo xtask conform plaintext")),
         "run" | "overview" => {
@@ -107,6 +115,21 @@ fn completed(
     }
 }
 
+/// The experiments of the table of all tasks and schemes.
+fn experiments(repository: &Repository) -> Result<Vec<OsString>, Failure> {
+    let folder = repository.root.join("experiments/overview");
+    let unread = |e| Failure::new(format!("{}: cannot be read: {e}", folder.display()));
+    let mut files: Vec<OsString> = std::fs::read_dir(&folder)
+        .map_err(unread)?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+        .map(OsString::from)
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
 /// What the user gave.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Given {
@@ -131,7 +154,9 @@ fn given(arguments: &[OsString]) -> Given {
 }
 
 /// Options of the programs that are followed by a value.
-const WITH_VALUE: [&str; 16] = [
+const WITH_VALUE: [&str; 20] = [
+    "--against",
+    "--fail-if-slower",
     "--link",
     "--max",
     "--max-error",
@@ -139,12 +164,14 @@ const WITH_VALUE: [&str; 16] = [
     "--only",
     "--option",
     "--output",
+    "--phase",
     "--plugin",
     "--precision",
     "--repetitions",
     "--rows",
     "--runs",
     "--set",
+    "--table",
     "--task",
     "--time-limit",
     "--trust",
@@ -294,6 +321,7 @@ mod tests {
         check_wanted("check", "--plugin=x.so -- -a.toml b", &named("-a.toml b"));
         check_wanted("data", "", &named(""));
         check_wanted("best", "--max upload=1MB runs/a --link 4G", &named(""));
+        check_wanted("cmp", "--fail-if-slower 10% a b", &named(""));
         check_wanted("list", "", &Wanted::All);
         check_wanted("overview", "--runs runs runs/a", &Wanted::All);
     }

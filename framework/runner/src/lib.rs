@@ -6,6 +6,7 @@ mod build;
 mod calibration;
 mod cell;
 pub mod child;
+mod cmp;
 mod data;
 mod estimate;
 mod explain;
@@ -61,6 +62,9 @@ enum Verb {
     Report(report::ReportArguments),
     /// Which of the schemes of saved runs fits given bounds, and why the others do not; runs nothing.
     Best(best::BestArguments),
+    /// Compares runs cell by cell with the first of them: times with an interval, bytes and quality
+    /// exactly; runs nothing.
+    Cmp(cmp::CmpArguments),
     /// Checks experiment files, their data and what each scheme says to them; tells about how long
     /// a run takes, and runs nothing.
     Check {
@@ -171,6 +175,7 @@ pub fn main() -> ExitCode {
         Verb::Overview(arguments) => overview::overview(&arguments),
         Verb::Report(arguments) => report::report(&arguments),
         Verb::Best(arguments) => best::best_of(&arguments),
+        Verb::Cmp(arguments) => cmp::cmp(&arguments),
         Verb::Check {
             files,
             no_estimate,

@@ -181,7 +181,13 @@ fn check(name: &str, change: impl Fn(&mut Table)) {
             "{scheme}\n{outcome}"
         );
     }
-    outcome.says(&["ms per", "Caveats:", "Expectations: ", "written to runs/"]);
+    outcome.says(&[
+        "ms per",
+        "Encrypt + evaluate + decrypt",
+        "met; ",
+        "--verbose",
+        "written to runs/",
+    ]);
     assert!(!outcome.out.contains("FAILED"), "{outcome}");
     let repetitions = experiment["run"]["repetitions"].as_integer().unwrap();
     let ok = rows.iter().filter(|row| row["status"] == "ok").count();

@@ -14,6 +14,7 @@
 
 mod bad_input;
 mod circles;
+mod cmp;
 mod columns;
 mod conform;
 mod documents;
