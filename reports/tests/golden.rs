@@ -15,8 +15,8 @@ mod same;
 use fixture::{Fixture, factoring, security, unprotected, violation};
 use hexperiment_experiment::Expectation;
 use hexperiment_experiment::record::{Repetition, Schedule, Status};
-use hexperiment_experiment::summary::rows;
-use hexperiment_experiment::verdict::evaluate;
+use hexperiment_experiment::summary::{Row, rows};
+use hexperiment_experiment::verdict::{Verdict, evaluate};
 use hexperiment_reports::{Screen, markdown, summary_csv, terminal};
 use hexperiment_scheme::KeySizes;
 use hexperiment_scheme::options::OptionValue;
@@ -47,6 +47,43 @@ fn status(label: &str, status: Status) -> Expectation {
         status: Some(status),
         ..expect(label, "status", None, None)
     }
+}
+
+/// What a short text must say whatever it leaves out: the answer first, why rows are not `ok`,
+/// expectations that are not met, what is behind marks.
+#[track_caller]
+fn nothing_grave_is_hidden(text: &str, rows: &[Row], verdicts: &[Verdict]) {
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        text.starts_with(&format!("{}: ", rows[0].experiment)),
+        "{text}"
+    );
+    assert!(
+        !text.contains("Caveats: ") && !text.contains("  met "),
+        "{text}"
+    );
+    for row in rows {
+        let mut words = Vec::new();
+        if row.status != Status::Ok {
+            let reason = row.reason.split_whitespace().collect::<Vec<_>>().join(" ");
+            words.push(format!("{}: {}: {reason}", row.name(), row.status));
+        }
+        let marks = [
+            (row.insecure(), "!insecure: "),
+            (row.imprecise().is_some(), "!imprecise: "),
+            (row.busy.is_some(), "!busy: "),
+        ];
+        words.extend(marks.iter().filter(|m| m.0).map(|m| m.1.to_owned()));
+        for words in words {
+            assert!(flat.contains(&words), "{words}\n{text}");
+        }
+    }
+    for verdict in verdicts.iter().filter(|v| !v.passed) {
+        let words = format!("FAILED {} ", verdict.expected());
+        assert!(flat.contains(&words), "{words}\n{text}");
+    }
+    let (_, below) = text.rsplit_once("\n\n").unwrap();
+    assert!(below.lines().count() <= 2, "{below}");
 }
 
 /// A text with colours is the text, and colours.
@@ -99,6 +136,7 @@ fn check(fixture: Fixture, expectations: &[Expectation]) -> String {
         }
     }
     let at = |width| terminal(&records, &rows, &verdicts, Screen::plain(width));
+    nothing_grave_is_hidden(&at(80), &rows, &verdicts);
     let screen = Screen {
         verbose: true,
         ..Screen::plain(120)
