@@ -1,6 +1,7 @@
 //! Security levels from published tables and curves. Nothing here is declared by a plugin's author: a
 //! scheme reports the parameters it uses, and these functions say what they are worth.
 
+pub mod failure;
 mod lattice;
 
 use serde::{Deserialize, Serialize};

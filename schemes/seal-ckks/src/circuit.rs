@@ -78,7 +78,9 @@ impl CkksCircuit {
             scale_bits,
         )?;
         let layout = SlotLayout::of(program, 1 << (choice.log_n - 1))?;
-        let tolerance = Noise::new(&lowered, &choice).tolerances();
+        let noise = Noise::new(&lowered, &choice, request.security.failure_log2);
+        let (tolerance, failure) = (noise.tolerances(), noise.failure());
+        let mut shortfalls = Vec::new();
         for (tolerance, output) in tolerance.iter().zip(program.outputs()) {
             let magnitudes = output
                 .values
@@ -94,6 +96,15 @@ impl CkksCircuit {
                     ),
                 )
                 .into());
+            }
+            if *tolerance > output.precision {
+                shortfalls.push(format!(
+                    "`{}`: an error of {:.1e} is demanded, noise of up to {tolerance:.1e} is stated in its \
+                     place: {}",
+                    output.name,
+                    output.precision,
+                    choice.why_imprecise(scale_bits)
+                ));
             }
         }
         // SEAL ends the process where it finds no memory, HEXL by a fault.
@@ -125,6 +136,8 @@ impl CkksCircuit {
             server_sees: "the program with its public numbers, sizes; ciphertexts otherwise".into(),
             quantisation: None,
             noise_tolerance: tolerance,
+            failure,
+            shortfalls,
             memory_bytes: Some(need),
         };
         let encoder = seal::Encoder::new(&context)?;

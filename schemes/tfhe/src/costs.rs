@@ -24,12 +24,12 @@ pub(crate) fn costs(
     circuit: CircuitDigest,
 ) -> Result<Costs, SchemeError> {
     let bootstraps = plan.bootstraps() > 0;
-    let (generated, mut set_up) = timed(|| Ok(keys::generate(bootstraps)))?;
+    let (generated, mut set_up) = timed(|| Ok(keys::generate(plan.set, bootstraps)))?;
     let secret = generated.secret;
     let server = if bootstraps {
         let began = clock::processor_time();
         let mut keys = EvaluationKeys::new(circuit, generated.server).read_for(circuit)?;
-        let server = SeededServerKey::read(&mut keys)?.expand();
+        let server = SeededServerKey::read(plan.set, &mut keys)?.expand();
         set_up += clock::processor_time().saturating_sub(began);
         Some(server)
     } else {
