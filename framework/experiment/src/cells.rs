@@ -5,14 +5,13 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::sections::{self, Keys, RunSettings};
+use super::sections::{self, Keys, RunSettings, SecuritySettings};
 use super::{Experiment, Matrix, PluginChoice, plugins};
 use crate::record::Cell;
 use hexperiment_data::DatasetRequest;
 use hexperiment_diagnostics::printable;
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_scheme::registry::Program;
-use hexperiment_scheme::security::SecurityDemand;
 
 /// One cell, with all that its process needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,8 +27,8 @@ pub struct CellPlan {
     pub task_options: Options,
     /// The data.
     pub dataset: DatasetRequest,
-    /// The level demanded.
-    pub security: SecurityDemand,
+    /// What is demanded of the scheme.
+    pub security: SecuritySettings,
     /// Threads.
     pub threads: usize,
     /// The seed.

@@ -154,11 +154,11 @@ fn names_are_distinct(experiment: &Experiment) -> Result<(), Complaint> {
     Ok(())
 }
 
-/// Where the sections of a task and its data stand, and the keys in them; what the matrix varies,
+/// Where the sections of a task, its data and its run stand, and the keys in them; what the matrix varies,
 /// it varies there, each value in a place of its own.
 fn places(text: &Edited<'_>, root: &DeTable<'_>, matrix: &[Varied]) -> BTreeMap<String, Place> {
     let mut places = BTreeMap::new();
-    for section in ["task", "dataset", "matrix"] {
+    for section in ["task", "dataset", "run", "matrix"] {
         let Some(value) = root.get(section) else {
             continue;
         };

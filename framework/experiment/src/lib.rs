@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 pub use cells::CellPlan;
 pub use expect::Expectation;
 pub use schema::json_schema;
-pub use sections::RunSettings;
+pub use sections::{RunSettings, SecuritySettings};
 pub use settings::Setting;
 
 use hexperiment_data::manifest::Manifest;
@@ -121,7 +121,7 @@ impl Experiment {
         &self.file
     }
 
-    /// The line where an option of `[task]` or `[dataset]` is given, as in `task.features`: in the
+    /// The line where an option of `[task]`, `[dataset]` or `[run]` is given, as in `task.features`: in the
     /// matrix, or in its section; the section's line where it is not given, if the section is
     /// there. None for an option that a [`Setting`] gives.
     pub fn line_of(&self, option: &str) -> Option<usize> {

@@ -6,6 +6,7 @@ mod about;
 mod dataset;
 mod keys;
 mod run;
+mod security;
 
 use std::path::Path;
 
@@ -15,6 +16,7 @@ use hexperiment_scheme::options::{OptionKind, OptionSpec, Options};
 pub(crate) use about::About;
 pub(crate) use keys::{Keys, Problem};
 pub use run::RunSettings;
+pub use security::SecuritySettings;
 
 /// `[experiment]`
 pub fn experiment() -> Vec<OptionSpec> {

@@ -10,7 +10,7 @@ use hexperiment_experiment::record::{Repetition, Setup};
 use hexperiment_program::Program;
 use hexperiment_program::lower::Lowered;
 use hexperiment_scheme::memory;
-use hexperiment_scheme::security::Protection;
+use hexperiment_scheme::security::{Protection, SecurityDemand};
 use hexperiment_scheme::{
     Circuit, CompileRequest, Decryptor, Encryptor, KeySizes, Parameters, SchemeError,
 };
@@ -31,6 +31,8 @@ pub(crate) struct Compiled {
     pub(crate) lowered: Lowered,
     pub(crate) circuit: Box<dyn Circuit>,
     pub(crate) compile: Time,
+    /// What was demanded of the circuit.
+    pub(crate) security: SecurityDemand,
 }
 
 /// Prepares the task in the clear.
@@ -53,15 +55,16 @@ pub(crate) fn compile(
 ) -> Result<Compiled, Stop> {
     let scheme = plugins::scheme(plan).map_err(failed)?;
     let prepared = prepare(plan, data)?;
+    let security = plan.security.demand(prepared.scenario())?;
     // What compiling allocates is part of what a circuit states.
     let left = memory::left().or(memory_limit);
     let watch = Stopwatch::start();
     let build = |program: &Program| -> Result<_, SchemeError> {
-        let lowered = scheme.lower(program, &plan.scheme_options, plan.security)?;
+        let lowered = scheme.lower(program, &plan.scheme_options, security)?;
         let circuit = scheme.compile(CompileRequest {
             lowered: &lowered,
             options: &plan.scheme_options,
-            security: plan.security,
+            security,
             threads: plan.threads,
         })?;
         Ok((lowered, circuit))
@@ -77,7 +80,7 @@ pub(crate) fn compile(
         error => error,
     })?;
     let compile = watch.elapsed();
-    demand(plan, circuit.as_ref())?;
+    demand(security, circuit.as_ref())?;
     if let Some(need) = circuit.parameters().memory_bytes {
         let need = need.saturating_add(in_the_clear(&lowered));
         memory::hold(need, left).map_err(SchemeError::from)?;
@@ -87,19 +90,20 @@ pub(crate) fn compile(
         lowered,
         circuit,
         compile,
+        security,
     })
 }
 
 /// Holds every encrypting scheme to the level demanded, whatever it chose.
-fn demand(plan: &CellPlan, circuit: &dyn Circuit) -> Result<(), Stop> {
+fn demand(demanded: SecurityDemand, circuit: &dyn Circuit) -> Result<(), Stop> {
     let security = &circuit.parameters().security;
-    let weak = security.bits() < plan.security.bits;
-    if security.protection() != Protection::None && weak && !plan.security.insecure {
+    let weak = security.bits() < demanded.bits;
+    if security.protection() != Protection::None && weak && !demanded.insecure {
         return Err(Stop::Refused(format!(
             "security: {} bits, {} demanded ({}); choose stronger parameters, or `insecure = true` to \
              compare them all the same",
             security.bits(),
-            plan.security.bits,
+            demanded.bits,
             security.basis()
         )));
     }
@@ -163,13 +167,14 @@ fn repeat(
         lowered,
         circuit,
         compile,
+        security,
     } = compile(plan, &data, None)?;
     // Cells wait for each other's repetitions: none keeps the table that its task was prepared from.
     let preparation = data.provenance.preparation.clone();
     drop(data);
     give_memory_back();
     let (mut process, mut server, key_times, client) =
-        ServerProcess::start(plan, &lowered, circuit.digest(), || {
+        ServerProcess::start(plan, security, &lowered, circuit.digest(), || {
             forget_peak_rss();
             let watch = Stopwatch::start();
             let keys = circuit.generate_keys()?;

@@ -15,14 +15,14 @@ use hexperiment_experiment::CellPlan;
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, OutputId, Program};
 use hexperiment_scheme::options::Options;
-use hexperiment_scheme::security::Protection;
+use hexperiment_scheme::security::{Protection, SecurityDemand};
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CompileRequest, Costs, Decryptor, Encryptor, Evaluator, Parties,
     SchemeError, Work, registry, timed,
 };
+use hexperiment_task::TaskError;
 use hexperiment_task::clock::Stopwatch;
 use hexperiment_task::session::Session;
-use hexperiment_task::{Prepared, TaskError};
 use ndarray::{Array2, ArrayView2};
 
 use crate::cell::Compiled;
@@ -48,14 +48,18 @@ struct Steps {
 }
 
 /// The program under the first scheme that encrypts nothing and has all of its operations.
-fn in_the_clear(plan: &CellPlan, program: &Program) -> Option<(Lowered, Box<dyn Circuit>)> {
+fn in_the_clear(
+    plan: &CellPlan,
+    security: SecurityDemand,
+    program: &Program,
+) -> Option<(Lowered, Box<dyn Circuit>)> {
     let options = Options::default();
     registry::schemes().into_iter().find_map(|scheme| {
-        let lowered = scheme.lower(program, &options, plan.security).ok()?;
+        let lowered = scheme.lower(program, &options, security).ok()?;
         let request = CompileRequest {
             lowered: &lowered,
             options: &options,
-            security: plan.security,
+            security,
             threads: plan.threads,
         };
         let circuit = scheme.compile(request).ok()?;
@@ -121,9 +125,11 @@ impl Decryptor for Counted<Box<dyn Decryptor>> {
 
 impl Steps {
     /// Runs the protocol once in the clear.
-    fn count(plan: &CellPlan, prepared: &dyn Prepared) -> Result<Self, TaskError> {
+    fn count(plan: &CellPlan, compiled: &Compiled) -> Result<Self, TaskError> {
         let failed = |e: SchemeError| TaskError::Session(e.into());
-        let (lowered, circuit) = in_the_clear(plan, prepared.program()).ok_or_else(|| {
+        let prepared = compiled.prepared.as_ref();
+        let clear = in_the_clear(plan, compiled.security, prepared.program());
+        let (lowered, circuit) = clear.ok_or_else(|| {
             TaskError::Options("no scheme is linked that evaluates in the clear".into())
         })?;
         let keys = Parties::of(circuit.as_ref()).map_err(failed)?;
@@ -208,9 +214,7 @@ impl Estimator {
         );
         let steps = match self.counted.entry(format!("{asked:?}")) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                entry.insert(Steps::count(plan, compiled.prepared.as_ref()).ok()?)
-            }
+            Entry::Vacant(entry) => entry.insert(Steps::count(plan, compiled).ok()?),
         };
         let simulation = steps.simulate(circuit).ok()?;
         let threads = plan.threads.min(processors());

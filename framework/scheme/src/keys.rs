@@ -88,9 +88,9 @@ impl std::fmt::Debug for KeyPart {
     }
 }
 
-/// Names a circuit: SHA-256 of the library with its version, the program, the options, the
-/// security demanded and the parameters that were chosen. Two parties that compile the same have the
-/// same one.
+/// Names a circuit: SHA-256 of the library with its version, the program, the options, the security
+/// demanded, who encrypts, how seldom it may fail, and the parameters that were chosen. Two parties that
+/// compile the same have the same one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CircuitDigest([u8; 32]);
 
@@ -105,7 +105,13 @@ impl CircuitDigest {
         request: &CompileRequest<'_>,
         chosen: &[(String, String)],
     ) -> Result<Self, SchemeError> {
-        let security = (request.security.bits, request.security.insecure);
+        let demand = &request.security;
+        let security = (
+            demand.bits,
+            demand.insecure,
+            demand.encryption,
+            demand.failure_log2,
+        );
         let program = request.lowered.program();
         // Whether a range was stated or proven is left out: what arrives at the other party with a
         // range that it cannot derive is stated there.

@@ -18,7 +18,8 @@ use hexperiment_task::ledger::Quality;
 use hexperiment_task::registry::TaskPlugin;
 use hexperiment_task::session::Session;
 use hexperiment_task::{
-    Artefact, Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest,
+    Artefact, DataOwner, Outcome, PrepareRequest, Prepared, Recipient, Scenario, Task, TaskError,
+    TaskManifest,
 };
 
 use crate::federation::Federation;
@@ -64,6 +65,14 @@ impl Prepared for Federation {
 
     fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError> {
         Ok(self.quality(&Trace::of_outcome(outcome)?))
+    }
+
+    /// The clients encrypt under the key owner's public key, and all get the sums of every round.
+    fn scenario(&self) -> Scenario {
+        Scenario {
+            data_owner: DataOwner::Others,
+            recipient: Recipient::Others,
+        }
     }
 
     fn server_sees(&self) -> Option<String> {

@@ -5,9 +5,10 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use hexperiment_diagnostics::{printable, units};
-use hexperiment_scheme::security::{LatticeTable, SecurityDemand};
+use hexperiment_scheme::security::LatticeTable;
 
 use super::keys::{Keys, Objection};
+use super::security::SecuritySettings;
 use crate::record::{Clock, TIE_MARGIN};
 
 /// Bits below which a run must say that it is insecure: the default of `security_bits`.
@@ -20,8 +21,8 @@ const LEAST_MEMORY: u64 = 32 << 20;
 /// How cells are run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RunSettings {
-    /// Level demanded of every scheme.
-    pub security: SecurityDemand,
+    /// What is demanded of every scheme.
+    pub security: SecuritySettings,
     /// Measured repetitions of each cell.
     pub repetitions: u32,
     /// Repetitions before these.
@@ -58,6 +59,20 @@ impl RunSettings {
             LatticeTable::default(),
             "The published table that bounds the parameters of ring-LWE: the security guidelines of 2024, or \
              the Homomorphic Encryption Standard of 2018, whose bounds are 1 to 4 % wider.",
+        );
+        let encryption = keys.optional_choice(
+            "encryption",
+            "Who encrypts: \"owner\", the key owner, who may use the secret key, or \"public\", others, by a \
+             public key alone; the same for all schemes. As the task has it if left out: \"public\" where the \
+             data are not the key owner's.",
+        );
+        let failure_log2 = keys.optional_integer(
+            "failure_log2",
+            -256..=-20,
+            "A bound of log2 of the probability that any result of one run is wrong beyond what its row \
+             states. If left out -128 where others than the key owner get the results, since failures that \
+             others see tell of the secret key (IND-CPA-D), and -40 where not, since a failure is then only a \
+             wrong result.",
         );
         if bits < SECURE_BITS && !insecure {
             keys.object("security_bits", weak(bits));
@@ -108,10 +123,12 @@ impl RunSettings {
              their ratio is within it; with 0 none do.",
         );
         Self {
-            security: SecurityDemand {
+            security: SecuritySettings {
                 bits: bits as u32,
                 insecure,
                 table,
+                encryption,
+                failure_log2: failure_log2.map(|log2| log2 as i32),
             },
             repetitions: repetitions as u32,
             warmup: warmup as u32,
