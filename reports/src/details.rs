@@ -2,6 +2,7 @@
 
 use hexperiment_experiment::record::{Clock, Setup};
 use hexperiment_experiment::summary::{Measured, Records, Row};
+use hexperiment_scheme::security::failure::Failure;
 use hexperiment_task::ledger::Time;
 
 use crate::first_table::{bits, value};
@@ -109,6 +110,10 @@ fn phases(rows: &[Row]) -> Body {
         numbers("precision bits", &|_, _, m| {
             format!("{:.1}", m.errors.precision_bits)
         }),
+        numbers("failure", &|_, setup, _| match setup.parameters.failure {
+            Failure::NotStated => String::new(),
+            failure => failure.to_string(),
+        }),
         numbers("expansion", &|_, _, m| {
             m.expansion().map_or(String::new(), |x| significant(x, 3))
         }),
@@ -137,7 +142,8 @@ fn phases(rows: &[Row]) -> Body {
                 ready and had no processor, in the median; `load` the highest load average of the \
                 last minute before and after the repetitions. Memory is the most that each party's \
                 process held. Errors are the worst of all \
-                repetitions."
+                repetitions. `failure` bounds the probability that noise makes any result of a run \
+                wrong by more than is stated."
                 .into(),
         columns,
     }

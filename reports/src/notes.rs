@@ -2,6 +2,7 @@
 
 use hexperiment_experiment::record::{Clock, Status};
 use hexperiment_experiment::summary::{Busy, Row};
+use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::security::{Protection, Quantum};
 
 use crate::first_table::{BUSY, IMPRECISE, INSECURE, same};
@@ -239,6 +240,16 @@ fn of(row: &Row) -> Vec<String> {
         }
         if setup.parameters.security.quantum() == Quantum::Broken {
             notes.push(format!("security: {}", Quantum::Broken));
+        }
+        if let (Some(demanded), false) = (
+            setup.failure_demanded,
+            setup.parameters.failure == Failure::Impossible,
+        ) {
+            notes.push(format!(
+                "a result of a run is wrong by noise with a probability of at most: {} ({} demanded)",
+                setup.parameters.failure,
+                Failure::AtMost(demanded.into())
+            ));
         }
         if !setup.client_computes.is_empty() {
             notes.push(format!(

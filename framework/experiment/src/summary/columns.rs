@@ -103,7 +103,7 @@ const fn numbers(name: &'static str, get: fn(&Row) -> Field) -> Column {
 }
 
 /// All columns, in order. Behind [`BEFORE_AXES`] stand those of the matrix, see [`axes`].
-pub static COLUMNS: [Column; 52] = {
+pub static COLUMNS: [Column; 54] = {
     use Clock::{Cpu, Wall};
     use Field::{Count, Empty, Number, Text};
     [
@@ -141,6 +141,7 @@ pub static COLUMNS: [Column; 52] = {
         numbers("precision_demanded", |r| {
             precision(r, |p| Number(p.demanded))
         }),
+        numbers("precision_claimed", |r| precision(r, |p| Number(p.claimed))),
         words("precision_met", |r| {
             precision(r, |p| Text(p.is_met().to_string()))
         }),
@@ -219,6 +220,10 @@ pub static COLUMNS: [Column; 52] = {
         .and_overview(),
         numbers("security_bits", |r| {
             setup(r, |s| Count(s.parameters.security.bits().into()))
+        })
+        .and_overview(),
+        numbers("failure_log2", |r| {
+            setup(r, |s| Field::maybe(s.parameters.failure.log2()))
         })
         .and_overview(),
         numbers("client_peak_rss_bytes", |r| {
