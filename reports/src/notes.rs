@@ -3,7 +3,7 @@
 use hexperiment_experiment::record::{Clock, Status};
 use hexperiment_experiment::summary::{Busy, Row};
 use hexperiment_scheme::security::failure::Failure;
-use hexperiment_scheme::security::{Protection, Quantum};
+use hexperiment_scheme::security::{Encryption, Protection, Quantum};
 
 use crate::first_table::{BUSY, IMPRECISE, INSECURE, same};
 use crate::units::{bytes, counted, significant};
@@ -80,6 +80,9 @@ pub(crate) fn facts(rows: &[Row]) -> String {
     if let Some(seed) = same(rows, "seed") {
         facts.push(format!("seed {seed}"));
     }
+    if let [encryption] = encryptions(rows)[..] {
+        facts.push(encrypted_by(encryption).into());
+    }
     let well = rows.iter().filter(|row| row.status == Status::Ok).count();
     let cells = counted(rows.len(), "cell", "cells");
     facts.push(format!("{well} of {cells} ok"));
@@ -87,6 +90,25 @@ pub(crate) fn facts(rows: &[Row]) -> String {
         facts.push(date(&started));
     }
     facts.join(", ")
+}
+
+/// Whose keys encrypt, each once.
+fn encryptions(rows: &[Row]) -> Vec<Encryption> {
+    let mut all = Vec::new();
+    for encryption in rows.iter().filter_map(Row::encryption) {
+        if !all.contains(&encryption) {
+            all.push(encryption);
+        }
+    }
+    all
+}
+
+/// In words.
+fn encrypted_by(encryption: Encryption) -> &'static str {
+    match encryption {
+        Encryption::Owner => "encrypted under the owner's secret key",
+        Encryption::Public => "encrypted under a public key",
+    }
 }
 
 /// `2026-05-04T09:08:07Z` as people write it.
@@ -175,8 +197,12 @@ pub(crate) fn in_one_line(reason: &str) -> String {
 /// What a reader must know about rows: labels, and the note. Rows with the same note share it.
 pub(crate) fn remarks(rows: &[Row], processors: usize) -> Vec<(String, String)> {
     let mut all: Vec<(String, Vec<&str>)> = Vec::new();
+    let differ = encryptions(rows).len() > 1;
     for row in rows {
-        for note in of(row).into_iter().chain(crowded(row, processors)) {
+        let encryption = row.encryption().filter(|_| differ);
+        let encryption = encryption.map(|encryption| encrypted_by(encryption).to_owned());
+        let notes = of(row).into_iter().chain(encryption);
+        for note in notes.chain(crowded(row, processors)) {
             match all.iter_mut().find(|(text, _)| *text == note) {
                 Some((_, labels)) => labels.push(row.name()),
                 None => all.push((note, vec![row.name()])),

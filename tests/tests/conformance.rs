@@ -25,6 +25,16 @@ conformance!(
 conformance!(seal_ckks, "seal-ckks");
 conformance!(paillier);
 conformance!(tfhe);
+conformance!(
+    seal_ckks_public,
+    "seal-ckks",
+    Profile::of("seal-ckks").by_public_key()
+);
+conformance!(
+    paillier_public,
+    "paillier",
+    Profile::of("paillier").by_public_key()
+);
 
 /// The table of operations in `docs/adding-a-task.md`.
 mod operations {

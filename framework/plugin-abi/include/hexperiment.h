@@ -232,6 +232,11 @@ typedef struct HexperimentPlugin {
      *    "depth": 0,                                    multiplicative levels used
      *    "counts": {"additions": 0, "plain_multiplications": 0, "multiplications": 0,
      *               "rotations": 0, "bootstraps": 0},   of one evaluation
+     *    "encryption": "owner",                         whose key encrypts: or "public"; may be
+     *                                                   left out, but not where the request says
+     *                                                   HEXPERIMENT_ENCRYPTION_PUBLIC: what
+     *                                                   encrypts must say "public" then, and send
+     *                                                   a part HEXPERIMENT_KEY_PUBLIC
      *    "server_sees": "sizes only",
      *    "quantisation": null,                          or how numbers are quantised
      *    "noise_tolerance": [1e-6],                     one for each output: the largest error

@@ -11,7 +11,7 @@ use hexperiment_program::Program;
 use hexperiment_program::lower::Lowered;
 use hexperiment_scheme::memory;
 use hexperiment_scheme::security::failure::demand_each;
-use hexperiment_scheme::security::{Protection, SecurityDemand};
+use hexperiment_scheme::security::{Encryption, Protection, SecurityDemand};
 use hexperiment_scheme::{
     Circuit, CompileRequest, Decryptor, Encryptor, KeySizes, Parameters, SchemeError,
 };
@@ -103,9 +103,11 @@ pub(crate) fn compile(
     })
 }
 
-/// Holds every encrypting scheme to the level demanded, whatever it chose, and every scheme to the
-/// failure probability of a run.
+/// Holds every encrypting scheme to the level demanded, whatever it chose, and to a public key where
+/// others than the key owner encrypt; and every scheme to the failure probability of a run.
 fn demand(demanded: SecurityDemand, parameters: &Parameters) -> Result<(), Stop> {
+    let encrypts = parameters.encrypts_as(demanded.encryption);
+    encrypts.map_err(Stop::Refused)?;
     let security = &parameters.security;
     let weak = security.bits() < demanded.bits;
     if security.protection() != Protection::None && weak && !demanded.insecure {
@@ -122,6 +124,20 @@ fn demand(demanded: SecurityDemand, parameters: &Parameters) -> Result<(), Stop>
             "failure: {why} of a run; choose parameters of less noise, or demand less by `failure_log2`"
         ))
     })
+}
+
+/// Where others than the key owner encrypt, a public key crosses to them: its bytes count.
+fn crosses(demanded: SecurityDemand, circuit: &dyn Circuit, sizes: KeySizes) -> Result<(), Stop> {
+    let encrypted = circuit.parameters().security.protection() == Protection::Encrypted;
+    let by_others = demanded.encryption == Encryption::Public;
+    if encrypted && by_others && sizes.public.is_none() {
+        return Err(Stop::Refused(
+            "encryption: found no public key among those that cross, expected one: others than the key owner \
+             encrypt"
+                .into(),
+        ));
+    }
+    Ok(())
 }
 
 /// Bytes that the oracle takes for all values of a program beside each evaluation.
@@ -193,8 +209,10 @@ fn repeat(
             forget_peak_rss();
             let watch = Stopwatch::start();
             let keys = circuit.generate_keys()?;
+            let keygen = watch.elapsed();
+            crosses(security, circuit.as_ref(), keys.evaluation.sizes())?;
             let client = Client {
-                keygen: watch.elapsed(),
+                keygen,
                 sizes: keys.evaluation.sizes(),
                 encryptor: keys.encryptor,
                 decryptor: keys.decryptor,

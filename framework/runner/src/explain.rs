@@ -351,6 +351,11 @@ fn explained(compiled: &Compiled) -> String {
         Failure::AtMost((*failure_log2).into()),
         prepared.evaluations()
     ));
+    let demanded = compiled.security.encryption;
+    lines.push(match p.encryption {
+        Some(found) => format!("  encryption: {found} ({demanded} demanded)"),
+        None => format!("  encryption: no choice of keys ({demanded} demanded)"),
+    });
     let chosen = p.chosen.iter();
     lines.extend(chosen.map(|(name, value)| format!("  {name}: {value}")));
     lines.push(format!("  depth: {}", p.depth));

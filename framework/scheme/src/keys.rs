@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::security::Encryption;
 use crate::{Circuit, CompileRequest, Decryptor, Encryptor, Evaluator, SchemeError};
 
 /// What a part of the evaluation keys is for.
@@ -106,12 +107,7 @@ impl CircuitDigest {
         chosen: &[(String, String)],
     ) -> Result<Self, SchemeError> {
         let demand = &request.security;
-        let security = (
-            demand.bits,
-            demand.insecure,
-            demand.encryption,
-            demand.failure_log2,
-        );
+        let security = (demand.bits, demand.insecure);
         let program = request.lowered.program();
         // Whether a range was stated or proven is left out: what arrives at the other party with a
         // range that it cannot derive is stated there.
@@ -133,6 +129,10 @@ impl CircuitDigest {
             operation: "the circuit's digest".into(),
             message: e.to_string(),
         })?;
+        // Where the key owner encrypts, as circuits of earlier versions are named.
+        if demand.encryption == Encryption::Public {
+            hash.update(b"public");
+        }
         Ok(Self(hash.finalize().into()))
     }
 

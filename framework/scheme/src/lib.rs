@@ -42,7 +42,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::options::{OptionError, OptionSpec, Options};
 use crate::security::failure::Failure;
-use crate::security::{Security, SecurityDemand};
+use crate::security::{Encryption, Protection, Security, SecurityDemand};
 use hexperiment_program::lower::{Capabilities, Lowered, lower};
 use hexperiment_program::{InputId, OutputId, Program, ProgramError, Refusal};
 
@@ -179,6 +179,11 @@ pub struct Parameters {
     pub depth: u32,
     /// Steps of one evaluation.
     pub counts: OperationCounts,
+    /// Whose key inputs are encrypted with, whatever was demanded: the owner's secret one, or a public
+    /// one. `None` where nothing is encrypted or one key does all, and in records of earlier versions. A
+    /// scheme that has no public key refuses where one is demanded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
     /// What the server learns besides the program and the sizes.
     pub server_sees: String,
     /// How numbers are quantised, if they are; for the report.
@@ -198,6 +203,31 @@ pub struct Parameters {
     /// cells with less memory are refused; `None` where the scheme cannot tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+}
+
+impl Parameters {
+    /// Whether inputs can be encrypted as demanded: a public key serves everybody, the secret one only its
+    /// owner. An encrypting scheme that does not say with which it encrypts is not believed to have a
+    /// public one.
+    ///
+    /// # Errors
+    ///
+    /// What was found and what was expected, in words.
+    pub fn encrypts_as(&self, demanded: Encryption) -> Result<(), String> {
+        let is_encrypted = self.security.protection() == Protection::Encrypted;
+        if !is_encrypted || demanded == Encryption::Owner {
+            return Ok(());
+        }
+        let found = match self.encryption {
+            Some(Encryption::Public) => return Ok(()),
+            Some(Encryption::Owner) => "the secret key encrypts",
+            None => "the scheme does not say which key encrypts",
+        };
+        Err(format!(
+            "encryption: {found}, `encryption = \"public\"` was demanded: others than the key owner encrypt, \
+             and have a public key only"
+        ))
+    }
 }
 
 /// A program bound to parameters.
@@ -263,8 +293,8 @@ pub trait Circuit: Send + Sync {
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError>;
 }
 
-/// Encrypts. Holds no secret key that it could decrypt with, unless its scheme has no public
-/// one, which the parameters then say.
+/// Encrypts. Where others than the key owner encrypt ([`Encryption::Public`]) it holds no secret key;
+/// where the key owner does it may, and the parameters say so.
 pub trait Encryptor: Send + Sync {
     /// Encrypts one input: `length` rows x one column for each that the input declares.
     ///

@@ -68,6 +68,7 @@ impl Scheme for Fernet {
             chosen: chosen(program, per)?,
             depth: 0,
             counts: OperationCounts::default(),
+            encryption: None,
             server_sees: "everything: inputs, results and all between, for it holds the key and \
                           decrypts. Others see sizes, and in each token the second it was made in"
                 .into(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, OutputId, ValueId};
+use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CircuitDigest, Costs, Decryptor, Encryptor, EvaluationKeys, Evaluator,
     KeyPart, KeyRole, KeySet, Parameters, SchemeError, Work, timed,
@@ -92,6 +93,8 @@ impl Shared {
 pub(crate) struct PaillierCircuit {
     pub(crate) shared: Arc<Shared>,
     pub(crate) backend: Backend,
+    /// What inputs are encrypted with.
+    pub(crate) encryption: Encryption,
     pub(crate) parameters: Parameters,
     pub(crate) digest: CircuitDigest,
 }
@@ -115,7 +118,7 @@ impl PaillierCircuit {
 
     /// The keys of these primes.
     pub(crate) fn keys_of(&self, primes: &Primes) -> Result<KeySet, SchemeError> {
-        let client = self.backend.client(primes)?;
+        let client = self.backend.client(primes, self.encryption)?;
         let modulus = primes.modulus();
         let key = Fingerprint::of(&modulus);
         let mut bytes = vec![0; self.modulus_bytes()];
@@ -177,7 +180,7 @@ impl Circuit for PaillierCircuit {
         let bits = self.shared.modulus_bits;
         let ((primes, client), set_up) = timed(|| {
             let primes = Primes::generate(bits)?;
-            let client = self.backend.client(&primes)?;
+            let client = self.backend.client(&primes, self.encryption)?;
             Ok((primes, client))
         })?;
         let message = Integer::from(12_345);
@@ -236,7 +239,7 @@ impl Circuit for PaillierCircuit {
     }
 }
 
-/// Encrypts with the public key.
+/// Encrypts with the public key, or with the primes.
 struct PaillierEncryptor {
     shared: Arc<Shared>,
     encrypting: Box<dyn Encrypting>,

@@ -44,6 +44,7 @@ impl Scheme for Plaintext {
             chosen: vec![("arithmetic".into(), "IEEE 754 double precision".into())],
             depth: 0,
             counts: OperationCounts::default(),
+            encryption: None,
             server_sees: "everything: inputs, results and all between".into(),
             quantisation: None,
             noise_tolerance: vec![0.0; lowered.program().outputs().len()],

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::{CiphertextData as _, Costs, SchemeError, Work, clock, timed};
 
-use crate::circuit::{Sealed, Shared};
+use crate::circuit::{Fresh, Sealed, Shared};
 use crate::evaluate::{CkksEvaluator, SwitchingKeys};
 use crate::{encoded, seal, wire};
 
@@ -18,7 +19,9 @@ pub(crate) fn costs(shared: &Arc<Shared>) -> Result<Costs, SchemeError> {
         let key = seal::PublicKey::read(context, &generator.public_key(context)?)?;
         Ok(seal::Encryptor::new(context, &key)?)
     })?;
-    set_up += time;
+    if shared.has_public_key() {
+        set_up += time;
+    }
     let mut switching = SwitchingKeys {
         relinearization: None,
         galois: BTreeMap::new(),
@@ -43,15 +46,15 @@ pub(crate) fn costs(shared: &Arc<Shared>) -> Result<Costs, SchemeError> {
         set_up += time * steps.len() as u32;
         switching.galois.insert(*step, key);
     }
-    let decryptor = seal::Decryptor::new(context, &generator.secret_key()?)?;
+    let secret = generator.secret_key()?;
+    let decryptor = seal::Decryptor::new(context, &secret)?;
 
-    let (fresh, to_encrypt) = timed(|| {
-        let slots = vec![0.5; context.slots()];
-        let plain = shared
-            .encoder
-            .encode(&slots, context.levels()[0], shared.scales[0])?;
-        Ok(Arc::new(public.encrypt(&plain)?))
-    })?;
+    let slots = vec![0.5; context.slots()];
+    let encode = || {
+        let top = context.levels()[0];
+        shared.encoder.encode(&slots, top, shared.scales[0])
+    };
+    let (fresh, by_public_key) = timed(|| Ok(Arc::new(public.encrypt(&encode()?)?)))?;
     let to_send = |ciphertext: &Arc<seal::Ciphertext>, level: usize| {
         let sealed = Sealed {
             shared: Arc::clone(shared),
@@ -65,7 +68,22 @@ pub(crate) fn costs(shared: &Arc<Shared>) -> Result<Costs, SchemeError> {
         })?;
         Ok::<_, SchemeError>(time)
     };
-    let up = to_encrypt + to_send(&fresh, 0)?;
+    let up = match shared.encryption {
+        Encryption::Public => by_public_key + to_send(&fresh, 0)?,
+        Encryption::Owner => {
+            let key = seal::SymmetricEncryptor::new(context, &secret)?;
+            let (_, time) = timed(|| {
+                let fresh = Fresh {
+                    shared: Arc::clone(shared),
+                    columns: vec![vec![Arc::new(key.encrypt(&encode()?)?)]],
+                };
+                let mut bytes = Vec::new();
+                fresh.write(&mut bytes)?;
+                wire::read(shared, &bytes)
+            })?;
+            time
+        }
+    };
     let last = context.levels().len() - 1;
     let seal = seal::Evaluator::new(context)?;
     let result = Arc::new(seal.switch_to(&fresh, context.levels()[last])?);
@@ -77,7 +95,8 @@ pub(crate) fn costs(shared: &Arc<Shared>) -> Result<Costs, SchemeError> {
 
     let step = steps.first().copied();
     let began = clock::processor_time();
-    let evaluator = CkksEvaluator::new(Arc::clone(shared), public, switching, encoded::BUDGET)?;
+    let evaluator =
+        CkksEvaluator::new(Arc::clone(shared), Some(public), switching, encoded::BUDGET)?;
     set_up += clock::processor_time().saturating_sub(began);
     let inputs = program.inputs().iter().map(|input| {
         let count = input.columns.len() * shared.layout.chunks(input.length);

@@ -10,9 +10,11 @@
 
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{Interval, Op, Program, Public, Value, ValueId};
+use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::security::failure::{Failure, deviations_each, log2_tail, union};
 
 use crate::parameters::Choice;
+use crate::transparent::Encrypting;
 use crate::trial;
 
 /// SEAL's standard deviation of fresh errors.
@@ -31,6 +33,7 @@ pub(crate) struct Noise<'a> {
     special: f64,
     first: f64,
     levels: f64,
+    encrypting: &'a Encrypting,
     /// Standard deviations of the error that a result may be off by.
     deviations: f64,
 }
@@ -44,7 +47,12 @@ fn results(program: &Program) -> u64 {
 impl<'a> Noise<'a> {
     /// Of a program under a choice of ring and primes; any result is off by more than its tolerance
     /// with a probability of at most `2^failure_log2`.
-    pub(crate) fn new(lowered: &'a Lowered, choice: &Choice, failure_log2: i32) -> Self {
+    pub(crate) fn new(
+        lowered: &'a Lowered,
+        choice: &Choice,
+        encrypting: &'a Encrypting,
+        failure_log2: i32,
+    ) -> Self {
         let first = f64::from(choice.first_bits).exp2();
         Self {
             lowered,
@@ -53,6 +61,7 @@ impl<'a> Noise<'a> {
             special: f64::from(choice.special_bits).exp2() / first,
             first,
             levels: f64::from(choice.depth),
+            encrypting,
             deviations: deviations_each(failure_log2.into(), results(lowered.program())),
         }
     }
@@ -71,9 +80,33 @@ impl<'a> Noise<'a> {
 
     /// Of a fresh public-key encryption: `v e0 + e1 + s e2` with ternary `v` and `s`, which SEAL
     /// makes over the key-switching prime too and then divides by it.
-    fn fresh(&self) -> f64 {
+    fn fresh_public(&self) -> f64 {
         let before = SIGMA * (4.0 * self.degree / 3.0 + 1.0).sqrt() * self.degree.sqrt();
         (before / (self.special * self.first) / self.scale).hypot(self.rounding())
+    }
+
+    /// Of a fresh encryption under the secret key: an error, and nothing else.
+    fn fresh_secret(&self) -> f64 {
+        SIGMA * self.degree.sqrt() / self.scale
+    }
+
+    /// Of a fresh encryption of an input.
+    fn fresh(&self) -> f64 {
+        match self.encrypting.inputs {
+            Encryption::Owner => self.fresh_secret(),
+            Encryption::Public => self.fresh_public(),
+        }
+    }
+
+    /// Of the server's own encryption at a value, if it may have to encrypt there: what it puts in the
+    /// place of a result is no more noisy than that where the operands were encrypted likewise.
+    fn encrypted_by_server(&self, id: ValueId) -> f64 {
+        let by_owner = self.encrypting.inputs == Encryption::Owner;
+        if by_owner && self.encrypting.server[id.index()] {
+            self.fresh_public()
+        } else {
+            0.0
+        }
     }
 
     /// Of encoding a vector of public numbers.
@@ -134,7 +167,8 @@ impl<'a> Noise<'a> {
     /// What an operation adds itself.
     pub(crate) fn own(&self, id: ValueId, value: &Value) -> f64 {
         let error = match value.op() {
-            Op::Input { .. } | Op::Constant(_) => self.fresh().hypot(self.encoding()),
+            Op::Input { .. } => self.fresh().hypot(self.encoding()),
+            Op::Constant(_) => self.fresh_public().hypot(self.encoding()),
             Op::Offset { by, .. } => self.summand(by),
             Op::Scale { value, by } => self.factor(by, self.size(*value)),
             Op::WeightedSum { terms, bias } => terms
@@ -148,7 +182,9 @@ impl<'a> Noise<'a> {
         let rescaled = self
             .level(value.op())
             .is_some_and(|l| self.lowered.level(id) > l);
-        error.hypot(if rescaled { self.rounding() } else { 0.0 })
+        error
+            .hypot(if rescaled { self.rounding() } else { 0.0 })
+            .hypot(self.encrypted_by_server(id))
     }
 
     /// The error of each value, at the largest magnitudes of the ranges.

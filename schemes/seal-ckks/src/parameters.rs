@@ -7,6 +7,7 @@ use hexperiment_scheme::security::{SecurityDemand, rlwe_max_log_qp};
 
 use crate::layout::least_slots;
 use crate::noise::Noise;
+use crate::transparent::Encrypting;
 
 /// The largest ring that SEAL has bounds for.
 const LARGEST_LOG_N: u32 = 15;
@@ -15,7 +16,7 @@ const SMALLEST_SCALE: u32 = 25;
 /// SEAL's primes have at most 60 bits.
 const LARGEST_PRIME: u32 = 60;
 
-/// Bits of the prime that only encryption uses, where no keys are switched: enough to divide the
+/// Bits of the prime that only encryption under a public key uses, where no keys are switched: enough to divide the
 /// fresh error down to that of rounding.
 const ENCRYPTION_PRIME: u32 = 24;
 /// Bits that switching keys without a rescaling afterwards (rotations) takes away, if the
@@ -109,12 +110,13 @@ impl Needs {
     /// Of a program.
     pub(crate) fn of(lowered: &Lowered, demand: SecurityDemand) -> Result<Self, Refusal> {
         let mut needs = Self::but_scale(lowered)?;
+        let encrypting = Encrypting::of(lowered, demand.encryption);
         needs.wanted = LOG_N
             .map(|log_n| {
                 // Trying errors out takes time, and none for rings that are too small anyway.
                 let smallest = needs.with(log_n, SMALLEST_SCALE);
                 if log_n > needs.log_slots && smallest.fits(demand) {
-                    needs.wanted_scale(lowered, log_n, demand.failure_log2)
+                    needs.wanted_scale(lowered, log_n, (&encrypting, demand.failure_log2))
                 } else {
                     LARGEST_PRIME
                 }
@@ -198,7 +200,12 @@ impl Needs {
 
     /// The smallest scale with which every output's tolerance is within its precision, or the
     /// largest there is room for in a prime.
-    fn wanted_scale(&self, lowered: &Lowered, log_n: u32, failure_log2: i32) -> u32 {
+    fn wanted_scale(
+        &self,
+        lowered: &Lowered,
+        log_n: u32,
+        (encrypting, failure_log2): (&Encrypting, i32),
+    ) -> u32 {
         let most = LARGEST_PRIME
             .saturating_sub(self.headroom)
             .max(SMALLEST_SCALE);
@@ -211,7 +218,7 @@ impl Needs {
         };
         let noise = |scale_bits| {
             let choice = self.with(log_n, scale_bits);
-            Noise::new(lowered, &choice, failure_log2)
+            Noise::new(lowered, &choice, encrypting, failure_log2)
         };
         let bounded = (SMALLEST_SCALE..most).find(|s| keeps(&noise(*s).bounds()));
         let bounded = bounded.unwrap_or(most);

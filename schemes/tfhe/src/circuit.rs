@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use hexperiment_program::{InputId, OutputId, Program};
+use hexperiment_program::{InputId, OutputId, Program, Refusal};
+use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::security::failure::{Failure, log2_tail};
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Decryptor, Encryptor,
@@ -24,6 +25,11 @@ use crate::parameters::{N, PARAMETERS, SETS, SIZE, security};
 use crate::plan::{Plan, PlannedKind, PlannedOutput, plan_program};
 use crate::wire::{self, Fresh, Read, Results, Seeded};
 
+/// Why others than the key owner cannot encrypt.
+const NO_PUBLIC_KEY: &str = "others than the key owner encrypt, and need a public key: this scheme makes none, it \
+                             encrypts under the secret key; where the key owner encrypts, leave \
+                             `encryption = \"public\"` out";
+
 /// A program bound to scales and tables.
 pub(crate) struct TfheCircuit {
     program: Program,
@@ -35,11 +41,14 @@ pub(crate) struct TfheCircuit {
 
 impl TfheCircuit {
     pub(crate) fn new(request: CompileRequest<'_>) -> Result<Self, SchemeError> {
-        let program = request.lowered.program().clone();
-        let comparison_bits = request.options.integer("comparison_bits")? as u32;
         let demand = request.security;
         // Not even the best set is worth the level: no plan is needed to refuse it.
         security(&SETS[0], demand)?;
+        if demand.encryption == Encryption::Public {
+            return Err(Refusal::because("encryption", NO_PUBLIC_KEY).into());
+        }
+        let program = request.lowered.program().clone();
+        let comparison_bits = request.options.integer("comparison_bits")? as u32;
         let plan = plan_program(&program, comparison_bits, demand.failure_log2)?;
         let security = security(plan.set, demand)?;
         let parameters = Parameters {
@@ -47,6 +56,7 @@ impl TfheCircuit {
             chosen: chosen(&plan),
             depth: 0,
             counts: counts(&plan),
+            encryption: Some(Encryption::Owner),
             server_sees: "the program with its weights, and sizes; no value. Encryption is under \
                           the secret key: the server cannot encrypt"
                 .into(),
@@ -122,6 +132,10 @@ fn chosen(plan: &Plan) -> Vec<(String, String)> {
             format!("{} / {N}", p.lwe_dimension.0),
         ),
         ("ciphertext modulus".into(), "2^64".into()),
+        (
+            "deviations of noise allowed for".into(),
+            format!("{:.4}", plan.deviations),
+        ),
     ];
     if let Some(deviations) = plan.certainty.deviations {
         let failure = Failure::AtMost(log2_tail(deviations));

@@ -3,7 +3,7 @@
 use hexperiment_program::Interval;
 use hexperiment_scheme::SchemeError;
 use hexperiment_scheme::security::failure::Failure;
-use hexperiment_scheme::security::{Protection, SecurityDemand};
+use hexperiment_scheme::security::{Encryption, Protection, SecurityDemand};
 
 use super::Subject;
 use super::cases;
@@ -14,7 +14,7 @@ pub fn security_is_what_was_demanded(subject: &Subject) {
     let length = subject.short();
     let program = cases::linear("security", length, subject.profile.precision);
     for bits in [128, 192, 256, 300] {
-        let demand = SecurityDemand::new(bits, false);
+        let demand = subject.demand(bits);
         match subject.compile(&program, demand) {
             Ok((_, circuit)) => {
                 let security = &circuit.parameters().security;
@@ -83,7 +83,7 @@ pub fn deep_programs_are_refused_or_satisfied(subject: &Subject) {
         (precision, precision),
         |b, x| (0..60).try_fold(x[0], |y, _| b.square(y)),
     );
-    let demand = SecurityDemand::new(128, false);
+    let demand = subject.demand(128);
     match subject.compile(&program, demand) {
         Ok((_, circuit)) => {
             let security = &circuit.parameters().security;
@@ -138,4 +138,26 @@ pub fn statements_are_complete(subject: &Subject) {
     let sent = ready.keys.sizes.total() > 0;
     let expected = ready.encrypted() && subject.profile.sums_take_keys;
     assert_eq!(sent, expected, "whether keys are sent, by their sizes");
+}
+
+/// Where others than the key owner encrypt, a public key does, and crosses; or the program is refused.
+pub fn a_public_key_is_used_where_demanded(subject: &Subject) {
+    let program = cases::linear("public key", subject.short(), subject.profile.precision);
+    let public = Encryption::Public;
+    let demand = subject.demand(128).encrypted_by(public);
+    let circuit = match subject.compile(&program, demand) {
+        Ok((_, circuit)) => circuit,
+        Err(SchemeError::Refused(refusal)) => return check_refusal("encryption", &refusal),
+        Err(error) => panic!("a public key is demanded: {error}"),
+    };
+    let parameters = circuit.parameters();
+    if let Err(problem) = parameters.encrypts_as(public) {
+        panic!("{problem}");
+    }
+    if parameters.security.protection() == Protection::Encrypted {
+        let keys = circuit.generate_keys();
+        let keys = keys.unwrap_or_else(|e| panic!("keys: {e}"));
+        let sent = keys.evaluation.sizes().public;
+        assert!(sent.is_some(), "no public key crosses");
+    }
 }

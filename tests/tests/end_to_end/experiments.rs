@@ -18,11 +18,11 @@ const COLUMNS: &str = "experiment, started, cell, scheme, label, task, dataset, 
     prepare_ms, encrypt_ms, evaluate_ms, decrypt_ms, transfer_ms, evaluate_ms_low, evaluate_ms_high, total_ms_per_sample, \
     compile_cpu_ms, keygen_cpu_ms, prepare_cpu_ms, encrypt_cpu_ms, evaluate_cpu_ms, decrypt_cpu_ms, \
     total_cpu_ms_per_sample, load_average, share_waited, ciphertext_bytes, result_bytes, \
-    key_bytes, expansion, rounds, server_sees, protection, security_bits, failure_log2, client_peak_rss_bytes, \
+    key_bytes, expansion, rounds, server_sees, protection, encryption, security_bits, failure_log2, client_peak_rss_bytes, \
     server_peak_rss_bytes, threads";
 
 /// Those that hold words; the others hold numbers.
-const WORDS: [&str; 12] = [
+const WORDS: [&str; 13] = [
     "experiment",
     "started",
     "cell",
@@ -35,6 +35,7 @@ const WORDS: [&str; 12] = [
     "precision_met",
     "server_sees",
     "protection",
+    "encryption",
 ];
 
 /// Whether a column is that of an axis of the matrix, as `task.features`.
@@ -109,7 +110,8 @@ fn check_row(row: &Row, columns: &[String]) {
     let secure = number("security_bits") >= 128.0;
     assert_eq!(secure, encrypts, "{row:?}");
     assert_eq!(
-        number("key_bytes") > 0.0 || ["fernet", "tfhe"].contains(&row["scheme"].as_str()),
+        number("key_bytes") > 0.0
+            || ["fernet", "seal-ckks", "tfhe"].contains(&row["scheme"].as_str()),
         encrypts,
         "{row:?}"
     );

@@ -103,7 +103,7 @@ const fn numbers(name: &'static str, get: fn(&Row) -> Field) -> Column {
 }
 
 /// All columns, in order. Behind [`BEFORE_AXES`] stand those of the matrix, see [`axes`].
-pub static COLUMNS: [Column; 54] = {
+pub static COLUMNS: [Column; 55] = {
     use Clock::{Cpu, Wall};
     use Field::{Count, Empty, Number, Text};
     [
@@ -216,6 +216,10 @@ pub static COLUMNS: [Column; 54] = {
         }),
         words("protection", |r| {
             r.protection().map_or(Empty, |p| Text(p.to_string()))
+        })
+        .and_overview(),
+        words("encryption", |r| {
+            r.encryption().map_or(Empty, |e| Text(e.to_string()))
         })
         .and_overview(),
         numbers("security_bits", |r| {

@@ -6,7 +6,7 @@ use super::{Busy, Phase, Records, busy};
 use crate::measure::Estimate;
 use crate::record::{Cell, Clock, Repetition, Run, Setup, Status};
 use hexperiment_scheme::options::OptionValue;
-use hexperiment_scheme::security::{Origin, Protection};
+use hexperiment_scheme::security::{Encryption, Origin, Protection};
 use hexperiment_task::ledger::Metric;
 use hexperiment_task::ledger::{Errors, Precision, Traffic};
 
@@ -277,6 +277,11 @@ impl Row {
         self.setup
             .as_ref()
             .map(|s| s.parameters.security.protection())
+    }
+
+    /// Whose key encrypts its inputs, where one does and that is known.
+    pub fn encryption(&self) -> Option<Encryption> {
+        self.setup.as_ref().and_then(|s| s.parameters.encryption)
     }
 
     /// Its security in bits, if it came so far.
