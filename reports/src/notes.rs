@@ -1,7 +1,13 @@
 //! What numbers alone do not say: what the server sees, what the client does, why a cell ended.
 
+<<<<<<< HEAD
 use hexperiment_experiment::record::{Clock, Run, Status};
 use hexperiment_experiment::summary::{Busy, Row, correction};
+=======
+use hexperiment_experiment::record::{Clock, Status};
+use hexperiment_experiment::summary::{Busy, Row};
+use hexperiment_scheme::security::failure::Failure;
+>>>>>>> 3d9f3b597cbd3b6318afd532995d20d9740b98d7
 use hexperiment_scheme::security::{Encryption, Protection, Quantum};
 
 use crate::first_table::{BUSY, IMPRECISE, INSECURE, same, value};
@@ -326,6 +332,16 @@ fn of(row: &Row) -> Vec<String> {
         }
         if setup.parameters.security.quantum() == Quantum::Broken {
             notes.push(format!("security: {}", Quantum::Broken));
+        }
+        if let (Some(demanded), false) = (
+            setup.failure_demanded,
+            setup.parameters.failure == Failure::Impossible,
+        ) {
+            notes.push(format!(
+                "a result of a run is wrong by noise with a probability of at most: {} ({} demanded)",
+                setup.parameters.failure,
+                Failure::AtMost(demanded.into())
+            ));
         }
         if !setup.client_computes.is_empty() {
             notes.push(format!(

@@ -9,6 +9,7 @@ use hexperiment_diagnostics::{Complaint, printable};
 use hexperiment_experiment::record::{Cell, Status};
 use hexperiment_experiment::{CellPlan, Experiment, Setting};
 use hexperiment_scheme::clock::processor_time;
+use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::security::{Protection, Security};
 
 use crate::calibration::{Fill, Table};
@@ -359,6 +360,7 @@ fn explained(compiled: &Compiled) -> String {
         prepared,
         lowered,
         circuit,
+        failure_log2,
         ..
     } = compiled;
     let mut lines = vec![
@@ -368,11 +370,18 @@ fn explained(compiled: &Compiled) -> String {
             lowered.program().listing(Some(lowered.levels()))
         ),
     ];
-    lines.extend(lowered.notes().iter().map(|note| format!("  note: {note}")));
     let p = parameters(circuit.as_ref(), prepared.as_ref());
+    let notes = lowered.notes().iter().chain(&p.shortfalls);
+    lines.extend(notes.map(|note| format!("  note: {note}")));
     lines.push("parameters:".into());
     let (level, basis) = (level(&p.security), p.security.basis());
     lines.push(format!("  security: {level}; {basis}"));
+    lines.push(format!(
+        "  failure of a run: {}; {} demanded, over {} evaluations",
+        p.failure,
+        Failure::AtMost((*failure_log2).into()),
+        prepared.evaluations()
+    ));
     let demanded = compiled.security.encryption;
     lines.push(match p.encryption {
         Some(found) => format!("  encryption: {found} ({demanded} demanded)"),

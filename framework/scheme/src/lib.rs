@@ -45,6 +45,7 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::options::{OptionError, OptionSpec, Options};
+use crate::security::failure::Failure;
 use crate::security::{Encryption, Protection, Security, SecurityDemand};
 use hexperiment_program::lower::{Capabilities, Lowered, lower};
 use hexperiment_program::{InputId, OutputId, Program, ProgramError, Refusal};
@@ -194,6 +195,13 @@ pub struct Parameters {
     /// The largest error beyond [`Circuit::simulate`] that is not a failure, for each output.
     #[serde(with = "hexperiment_program::number::list")]
     pub noise_tolerance: Vec<f64>,
+    /// The probability that noise makes any result of one evaluation wrong by more than that: computed,
+    /// over everything in it that may fail. In the record of a run, of all its evaluations.
+    #[serde(default, skip_serializing_if = "Failure::is_not_stated")]
+    pub failure: Failure,
+    /// What the scheme falls short of, in words: what was demanded, what it states in its place, why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shortfalls: Vec<String>,
     /// Bytes that a process takes to make the keys and evaluate once, both parties' part in it:
     /// tables, keys, all ciphertexts that are held at one time. Rather too many than too few, as
     /// cells with less memory are refused; `None` where the scheme cannot tell.

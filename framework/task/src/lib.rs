@@ -310,6 +310,12 @@ pub trait Prepared: Send + Sync {
         Scenario::default()
     }
 
+    /// Evaluations of one run, at most: each may fail, and the run's failure probability is that of all
+    /// of them. A run that evaluates more often fails.
+    fn evaluations(&self) -> u64 {
+        1
+    }
+
     /// What the program's public numbers tell the server about the data, if anything: positions
     /// of gaps, statistics. It stands in the report behind what the scheme shows to the server.
     fn server_sees(&self) -> Option<String> {

@@ -79,6 +79,8 @@ pub struct SessionReport {
     pub traffic: Traffic,
     /// What each data owner sent, by number; together the uploads of `traffic`.
     pub sent: BTreeMap<u32, Sent>,
+    /// Evaluations.
+    pub evaluations: u64,
     /// Bytes that data owners told each other in the clear, past the server.
     pub told_bytes: u64,
     /// Errors of all decrypted values.

@@ -9,6 +9,7 @@ use hexperiment_scheme::inventory;
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::registry::SchemePlugin;
 use hexperiment_scheme::security;
+use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::{
     CiphertextData, Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Decryptor,
     Encryptor, EvaluationKeys, Evaluator, KeySet, OperationCounts, OperationTimes, Parameters,
@@ -47,6 +48,8 @@ impl Scheme for Plaintext {
             server_sees: "everything: inputs, results and all between".into(),
             quantisation: None,
             noise_tolerance: vec![0.0; lowered.program().outputs().len()],
+            failure: Failure::Impossible,
+            shortfalls: vec![],
             memory_bytes: None,
         };
         let library = self.manifest().library;

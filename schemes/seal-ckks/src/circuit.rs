@@ -91,7 +91,14 @@ impl CkksCircuit {
         let layout = SlotLayout::of(program, 1 << (choice.log_n - 1))?;
         let encryption = request.security.encryption;
         let encrypting = Encrypting::of(&lowered, encryption);
-        let tolerance = Noise::new(&lowered, &choice, &encrypting).tolerances();
+        let noise = Noise::new(
+            &lowered,
+            &choice,
+            &encrypting,
+            request.security.failure_log2,
+        );
+        let (tolerance, failure) = (noise.tolerances(), noise.failure());
+        let mut shortfalls = Vec::new();
         for (tolerance, output) in tolerance.iter().zip(program.outputs()) {
             let magnitudes = output
                 .values
@@ -107,6 +114,15 @@ impl CkksCircuit {
                     ),
                 )
                 .into());
+            }
+            if *tolerance > output.precision {
+                shortfalls.push(format!(
+                    "`{}`: an error of {:.1e} is demanded, noise of up to {tolerance:.1e} is stated in its \
+                     place: {}",
+                    output.name,
+                    output.precision,
+                    choice.why_imprecise(scale_bits)
+                ));
             }
         }
         // SEAL ends the process where it finds no memory, HEXL by a fault.
@@ -139,6 +155,8 @@ impl CkksCircuit {
             encryption: Some(encryption),
             quantisation: None,
             noise_tolerance: tolerance,
+            failure,
+            shortfalls,
             memory_bytes: Some(need),
         };
         let encoder = seal::Encoder::new(&context)?;

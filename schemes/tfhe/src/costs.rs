@@ -88,6 +88,7 @@ pub(crate) fn costs(
     circuit: CircuitDigest,
     times: &mut dyn OperationTimes,
 ) -> Result<Costs, SchemeError> {
+<<<<<<< HEAD
     let bench = Bench {
         circuit,
         bootstraps: plan.bootstraps() > 0,
@@ -112,6 +113,17 @@ pub(crate) fn costs(
         bench.time(name, times, &|_| {
             Ok(Box::new(|| Ok(drop(keys::generate(true)))))
         })?
+=======
+    let bootstraps = plan.bootstraps() > 0;
+    let (generated, mut set_up) = timed(|| Ok(keys::generate(plan.set, bootstraps)))?;
+    let secret = generated.secret;
+    let server = if bootstraps {
+        let began = clock::processor_time();
+        let mut keys = EvaluationKeys::new(circuit, generated.server).read_for(circuit)?;
+        let server = SeededServerKey::read(plan.set, &mut keys)?.expand();
+        set_up += clock::processor_time().saturating_sub(began);
+        Some(server)
+>>>>>>> 3d9f3b597cbd3b6318afd532995d20d9740b98d7
     } else {
         let name = "secret key";
         bench.time(name, times, &|_| {

@@ -103,7 +103,11 @@ const fn numbers(name: &'static str, get: fn(&Row) -> Field) -> Column {
 }
 
 /// All columns, in order. Behind [`BEFORE_AXES`] stand those of the matrix, see [`axes`].
+<<<<<<< HEAD
 pub static COLUMNS: [Column; 64] = {
+=======
+pub static COLUMNS: [Column; 55] = {
+>>>>>>> 3d9f3b597cbd3b6318afd532995d20d9740b98d7
     use Clock::{Cpu, Wall};
     use Field::{Count, Empty, Number, Text};
     [
@@ -159,6 +163,7 @@ pub static COLUMNS: [Column; 64] = {
         numbers("precision_demanded", |r| {
             precision(r, |p| Number(p.demanded))
         }),
+        numbers("precision_claimed", |r| precision(r, |p| Number(p.claimed))),
         words("precision_met", |r| {
             precision(r, |p| Text(p.is_met().to_string()))
         }),
@@ -246,6 +251,10 @@ pub static COLUMNS: [Column; 64] = {
         .and_overview(),
         numbers("security_bits", |r| {
             setup(r, |s| Count(s.parameters.security.bits().into()))
+        })
+        .and_overview(),
+        numbers("failure_log2", |r| {
+            setup(r, |s| Field::maybe(s.parameters.failure.log2()))
         })
         .and_overview(),
         numbers("client_peak_rss_bytes", |r| {

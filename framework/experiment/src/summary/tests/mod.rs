@@ -13,6 +13,7 @@ use crate::record::{
 };
 use crate::summary::Records;
 use hexperiment_scheme::options::OptionValue;
+use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::security::{Protection, Security};
 use hexperiment_scheme::{KeySizes, OperationCounts, Parameters};
 use hexperiment_task::ledger::{Clipping, Errors, Precision, Time, Traffic};
@@ -77,8 +78,11 @@ fn setup(cell: &str, keygen_ms: u64) -> Setup {
             server_sees: "ciphertexts".into(),
             quantisation: None,
             noise_tolerance: vec![f64::INFINITY],
+            failure: Failure::AtMost(-130.5),
+            shortfalls: vec![],
             memory_bytes: None,
         },
+        failure_demanded: Some(-128),
         keys: KeySizes {
             public: Some(100),
             galois: Some(23),
