@@ -279,3 +279,52 @@ impl Quality {
         self.metrics.iter().find(|m| m.name == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(max_abs: f64, magnitude: f64) -> OutputErrors {
+        OutputErrors {
+            output: "y".into(),
+            max_abs,
+            approximation: 0.0,
+            noise: max_abs,
+            clipping: 0.5,
+            magnitude,
+        }
+    }
+
+    #[test]
+    fn bits_compare_an_error_with_its_outputs_magnitude() {
+        for (max_abs, magnitude, expect) in [
+            (0.25, 4.0, 4.0),
+            (0.0, 4.0, 53.0),
+            (0.0, 0.0, 53.0),
+            (1.0, 0.0, 0.0),
+            (8.0, 4.0, 0.0),
+            (1e-300, 1.0, 53.0),
+            (f64::NAN, 1.0, 0.0),
+            (f64::INFINITY, 1.0, 0.0),
+        ] {
+            let bits = output(max_abs, magnitude).precision_bits();
+            assert_eq!(bits, expect, "{max_abs} {magnitude}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_the_worst() {
+        let worse = |a: f64, b: f64| output(a, 1.0).worse(&output(b, 2.0));
+        assert_eq!(worse(1.0, 3.0), output(3.0, 2.0));
+        assert_eq!(worse(3.0, 1.0), output(3.0, 2.0));
+        assert!(worse(f64::NAN, 1.0).max_abs.is_nan());
+        assert!(worse(1.0, f64::NAN).noise.is_nan());
+    }
+
+    #[test]
+    fn measures_know_those_of_values_as_they_were() {
+        let mut measures = ["auc", "f1"].map(|name| Metric::new(name, 0.5, Some(0.5)));
+        Metric::beside_unclipped(&mut measures, &[Metric::new("f1", 0.75, None)]);
+        assert_eq!(measures.map(|m| m.unclipped), [None, Some(0.75)]);
+    }
+}

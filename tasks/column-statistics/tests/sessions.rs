@@ -5,7 +5,7 @@
 use hexperiment_data::{Dataset, MissingPolicy, Provenance, Target};
 use hexperiment_program::{OpKind, Program};
 use hexperiment_scheme::options::OptionValue;
-use hexperiment_task::testkit::{self, Testbed};
+use hexperiment_task::testkit::{self, Off, Testbed};
 use hexperiment_task::{Outcome, Prepared, TaskError};
 use ndarray::array;
 use scheme_plaintext::Plaintext;
@@ -213,4 +213,24 @@ fn bad_data_are_explained() {
         kept,
         &["missing or not finite", "`a`", "missing = \"median\""],
     );
+}
+
+/// Bits are of each output by its own magnitude; the row shows the fewest. Off by 2^-10 throughout, a
+/// mean keeps fewer than the larger mean of squares.
+#[test]
+fn precision_is_of_each_output() {
+    let prepared = prepare(&data(), &[squares_by("server")]).unwrap();
+    let mut testbed = Testbed::new(&Plaintext, prepared.program()).unwrap();
+    testbed.keys.decryptor = Box::new(Off(testbed.keys.decryptor, 2.0_f64.powi(-10)));
+    let mut session = testbed.session();
+    prepared.run(&mut session).unwrap();
+    let errors = session.finish().errors;
+    let names: Vec<&str> = errors.outputs.iter().map(|o| o.output.as_str()).collect();
+    assert_eq!(names, ["means", "means of squares"]);
+    let bits = |place: usize| errors.outputs[place].precision_bits();
+    for (place, output) in errors.outputs.iter().enumerate() {
+        near(&[bits(place)], &[10.0 + output.magnitude.log2()]);
+    }
+    assert!(bits(1) > bits(0) + 0.5, "{errors:?}");
+    assert_eq!(errors.precision_bits, bits(0));
 }

@@ -160,7 +160,7 @@ fn bad_data_are_explained() {
 fn what_clipping_does_is_apart_from_the_error() {
     let mut data = data(300);
     let row = data.test[40];
-    data.features[[row, 1]] += 1e3;
+    data.features[[row, 1]] += 50.0;
     let run = |given: Given<'_>| {
         let prepared = testkit::prepare(&LinearRegression, &data, given).unwrap();
         Ran::new(&Plaintext, prepared.as_ref()).unwrap()
