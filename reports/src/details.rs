@@ -2,14 +2,9 @@
 
 use hexperiment_experiment::measure::Spread;
 use hexperiment_experiment::record::{Clock, Setup};
-<<<<<<< HEAD
 use hexperiment_experiment::summary::{Measured, Phase, Records, Row, StartUp};
-use hexperiment_task::ledger::{OutputErrors, Time};
-=======
-use hexperiment_experiment::summary::{Measured, Records, Row};
 use hexperiment_scheme::security::failure::Failure;
-use hexperiment_task::ledger::Time;
->>>>>>> 3d9f3b597cbd3b6318afd532995d20d9740b98d7
+use hexperiment_task::ledger::{OutputErrors, Time};
 
 use crate::first_table::{beside, bits, value};
 use crate::grid::Column;
@@ -170,15 +165,10 @@ fn phases(rows: &[Row]) -> Body {
                 ciphertexts take to cross: written, sent to the other process, read. `waited` is the share of their time that threads were \
                 ready and had no processor, in the median; `load` the highest load average of the \
                 last minute before and after the repetitions. Memory is the most that each party's \
-<<<<<<< HEAD
                 process held. Errors are the worst of all repetitions: `clipping` of values moved into \
                 ranges before encryption, which the others leave out. `precision bits` are those of the \
-                output that has the fewest."
-=======
-                process held. Errors are the worst of all \
-                repetitions. `failure` bounds the probability that noise makes any result of a run \
-                wrong by more than is stated."
->>>>>>> 3d9f3b597cbd3b6318afd532995d20d9740b98d7
+                output that has the fewest. `failure` bounds the probability that noise makes any result \
+                of a run wrong by more than is stated."
                 .into(),
         columns,
     }

@@ -1,13 +1,8 @@
 //! What numbers alone do not say: what the server sees, what the client does, why a cell ended.
 
-<<<<<<< HEAD
 use hexperiment_experiment::record::{Clock, Run, Status};
 use hexperiment_experiment::summary::{Busy, Row, correction};
-=======
-use hexperiment_experiment::record::{Clock, Status};
-use hexperiment_experiment::summary::{Busy, Row};
 use hexperiment_scheme::security::failure::Failure;
->>>>>>> 3d9f3b597cbd3b6318afd532995d20d9740b98d7
 use hexperiment_scheme::security::{Encryption, Protection, Quantum};
 
 use crate::first_table::{BUSY, IMPRECISE, INSECURE, same, value};

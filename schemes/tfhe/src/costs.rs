@@ -14,7 +14,7 @@ use tfhe::core_crypto::prelude::{LweCiphertext, decrypt_lwe_ciphertext};
 use crate::circuit::encrypt_column;
 use crate::evaluate::{add, expand};
 use crate::keys::{self, Generated, SeededServerKey, ServerKey, modulus};
-use crate::parameters::{N, PARAMETERS, SIZE};
+use crate::parameters::{N, ParameterSet, SIZE};
 use crate::plan::{Plan, PlannedOutput, WholeForm, WholeTerm};
 use crate::wire::{self, Column, Results, Seeded};
 
@@ -24,6 +24,7 @@ const SAMPLE: usize = 64;
 /// What operations are timed with, made when the first one needs it.
 struct Bench {
     circuit: CircuitDigest,
+    set: &'static ParameterSet,
     bootstraps: bool,
     generated: OnceLock<Generated>,
     server: OnceLock<ServerKey>,
@@ -36,7 +37,7 @@ impl Bench {
         times: &mut dyn OperationTimes,
         prepare: &dyn Fn(&'a Self) -> Result<Step<'a>, SchemeError>,
     ) -> Result<OperationTime, SchemeError> {
-        let p = PARAMETERS;
+        let p = &self.set.parameters;
         let parameters = format!("N={N} n={} levels={}", p.lwe_dimension.0, p.pbs_level.0);
         times.time(Operation::new(name, parameters), &|| prepare(self))
     }
@@ -57,7 +58,7 @@ impl Bench {
 
     fn generated(&self) -> &Generated {
         self.generated
-            .get_or_init(|| keys::generate(self.bootstraps))
+            .get_or_init(|| keys::generate(self.set, self.bootstraps))
     }
 
     fn seeded_server(&self) -> Result<SeededServerKey, SchemeError> {
@@ -66,7 +67,7 @@ impl Bench {
             parts.map(|part| hexperiment_scheme::KeyPart::new(part.role(), part.bytes().to_vec()));
         let keys = EvaluationKeys::new(self.circuit, parts.collect());
         let mut keys: KeyReader = keys.read_for(self.circuit)?;
-        SeededServerKey::read(&mut keys)
+        SeededServerKey::read(self.set, &mut keys)
     }
 
     fn server(&self) -> Result<&ServerKey, SchemeError> {
@@ -88,9 +89,9 @@ pub(crate) fn costs(
     circuit: CircuitDigest,
     times: &mut dyn OperationTimes,
 ) -> Result<Costs, SchemeError> {
-<<<<<<< HEAD
     let bench = Bench {
         circuit,
+        set: plan.set,
         bootstraps: plan.bootstraps() > 0,
         generated: OnceLock::new(),
         server: OnceLock::new(),
@@ -110,24 +111,13 @@ pub(crate) fn costs(
         })?;
         prepare = by_all(expanded);
         let name = "keys";
-        bench.time(name, times, &|_| {
-            Ok(Box::new(|| Ok(drop(keys::generate(true)))))
+        bench.time(name, times, &|bench| {
+            Ok(Box::new(|| Ok(drop(keys::generate(bench.set, true)))))
         })?
-=======
-    let bootstraps = plan.bootstraps() > 0;
-    let (generated, mut set_up) = timed(|| Ok(keys::generate(plan.set, bootstraps)))?;
-    let secret = generated.secret;
-    let server = if bootstraps {
-        let began = clock::processor_time();
-        let mut keys = EvaluationKeys::new(circuit, generated.server).read_for(circuit)?;
-        let server = SeededServerKey::read(plan.set, &mut keys)?.expand();
-        set_up += clock::processor_time().saturating_sub(began);
-        Some(server)
->>>>>>> 3d9f3b597cbd3b6318afd532995d20d9740b98d7
     } else {
         let name = "secret key";
-        bench.time(name, times, &|_| {
-            Ok(Box::new(|| Ok(drop(keys::generate(false)))))
+        bench.time(name, times, &|bench| {
+            Ok(Box::new(|| Ok(drop(keys::generate(bench.set, false)))))
         })?
     };
     let encrypted = bench.each("encrypt 64", times, &|bench| {
@@ -237,7 +227,7 @@ pub(crate) fn sizes(program: &Program, plan: &Plan) -> Sizes {
     let inputs = program.inputs().iter().zip(&plan.slots);
     Sizes {
         keys: if plan.bootstraps() > 0 {
-            keys::server_bytes()
+            keys::server_bytes(plan.set)
         } else {
             0
         },

@@ -141,15 +141,18 @@ const SEED: usize = 16;
 
 /// Words of the seeded bootstrapping key and of the key-switching key: of each row of a GGSW ciphertext,
 /// and of each of a key-switching key's, the body alone.
-fn words() -> [usize; 2] {
-    let p = PARAMETERS;
+fn words(set: &ParameterSet) -> [usize; 2] {
+    let p = &set.parameters;
     let rows = p.lwe_dimension.0 * p.pbs_level.0 * p.glwe_dimension.to_glwe_size().0;
     [rows * N, N * p.ks_level.0]
 }
 
 /// Bytes of the server's keys.
-pub(crate) fn server_bytes() -> u64 {
-    words().iter().map(|words| (SEED + 8 * words) as u64).sum()
+pub(crate) fn server_bytes(set: &ParameterSet) -> u64 {
+    words(set)
+        .iter()
+        .map(|words| (SEED + 8 * words) as u64)
+        .sum()
 }
 
 /// The masks' public seed, and a seeded key's words, little-endian.
@@ -182,26 +185,15 @@ pub(crate) struct SeededServerKey {
 
 impl SeededServerKey {
     /// Reads what [`generate`] made. Nothing is expanded until all parts are known to be of the right form.
-<<<<<<< HEAD
-    pub(crate) fn read(keys: &mut KeyReader) -> Result<Self, SchemeError> {
-        let [bootstrapping, key_switching] = words();
-        Ok(Self {
-            bootstrapping: seeded(keys, bootstrapping)?,
-            key_switching: seeded(keys, key_switching)?,
-=======
     pub(crate) fn read(
         set: &'static ParameterSet,
         keys: &mut KeyReader,
     ) -> Result<Self, SchemeError> {
-        let p = &set.parameters;
-        let glwe_size = p.glwe_dimension.to_glwe_size();
-        // Of each row of a GGSW ciphertext, and of each of a key-switching key's, the body alone.
-        let rows = p.lwe_dimension.0 * p.pbs_level.0 * glwe_size.0;
+        let [bootstrapping, key_switching] = words(set);
         Ok(Self {
             set,
-            bootstrapping: seeded(keys, rows * N)?,
-            key_switching: seeded(keys, N * p.ks_level.0)?,
->>>>>>> 3d9f3b597cbd3b6318afd532995d20d9740b98d7
+            bootstrapping: seeded(keys, bootstrapping)?,
+            key_switching: seeded(keys, key_switching)?,
         })
     }
 

@@ -103,11 +103,7 @@ const fn numbers(name: &'static str, get: fn(&Row) -> Field) -> Column {
 }
 
 /// All columns, in order. Behind [`BEFORE_AXES`] stand those of the matrix, see [`axes`].
-<<<<<<< HEAD
-pub static COLUMNS: [Column; 64] = {
-=======
-pub static COLUMNS: [Column; 55] = {
->>>>>>> 3d9f3b597cbd3b6318afd532995d20d9740b98d7
+pub static COLUMNS: [Column; 66] = {
     use Clock::{Cpu, Wall};
     use Field::{Count, Empty, Number, Text};
     [

@@ -38,7 +38,8 @@ pub(super) fn means(of_seeds: &[&[Metric]]) -> (Vec<Metric>, BTreeMap<String, Me
             .flatten()
             .filter(|m| m.name == name);
         // Where nothing was clipped, the clear model is the unclipped one.
-        let unclipped: Option<Vec<f64>> = all.clone().map(|m| m.unclipped.or(m.plaintext)).collect();
+        let unclipped: Option<Vec<f64>> =
+            all.clone().map(|m| m.unclipped.or(m.plaintext)).collect();
         let unclipped = unclipped.filter(|_| all.clone().any(|m| m.unclipped.is_some()));
         let (values, clear): (Vec<f64>, Vec<Option<f64>>) =
             all.map(|m| (m.value, m.plaintext)).unzip();
