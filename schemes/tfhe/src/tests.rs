@@ -17,6 +17,7 @@ use crate::table::{Cells, HALF_CELL};
 
 mod algebra;
 mod costs;
+mod failure;
 mod limbs;
 mod noise;
 mod random;
