@@ -4,7 +4,7 @@ use hexperiment_experiment::measure::Spread;
 use hexperiment_experiment::record::{Clock, Setup};
 use hexperiment_experiment::summary::{Measured, Phase, Records, Row, StartUp};
 use hexperiment_scheme::security::failure::Failure;
-use hexperiment_task::ledger::{OutputErrors, Time};
+use hexperiment_task::ledger::OutputErrors;
 
 use crate::first_table::{beside, bits, value};
 use crate::grid::Column;
@@ -134,9 +134,12 @@ fn phases(rows: &[Row]) -> Body {
         numbers("precision bits", &|_, _, m| {
             format!("{:.1}", m.errors.precision_bits)
         }),
-        numbers("failure", &|_, setup, _| match setup.parameters.failure {
-            Failure::NotStated => String::new(),
-            failure => failure.to_string(),
+        numbers("failure", &|row, _, _| {
+            let setup = row.setup.as_ref();
+            match setup.map_or(Failure::NotStated, |setup| setup.parameters.failure) {
+                Failure::NotStated => String::new(),
+                failure => failure.to_string(),
+            }
         }),
         numbers("expansion", &|_, _, m| {
             m.expansion().map_or(String::new(), |x| significant(x, 3))
