@@ -9,6 +9,7 @@ mod answer;
 pub mod best;
 mod csv_file;
 mod details;
+pub mod export;
 mod first_table;
 mod fit;
 mod grid;

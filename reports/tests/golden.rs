@@ -7,6 +7,7 @@
 mod answer;
 mod best;
 mod browser;
+mod export;
 mod fixture;
 mod overview;
 mod same;

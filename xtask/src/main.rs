@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use out::say;
 
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 14] = [
+const VERBS: [Verb; 15] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER] [--repetitions N] \
@@ -53,6 +53,11 @@ const VERBS: [Verb; 14] = [
                     [--trust WORDS] [--link NAME] [--runs FOLDER]",
         about: "which scheme of saved runs fits given bounds, and why the others do not; `hexperiment best \
                 --help` lists the names",
+    },
+    Verb {
+        name: "export",
+        arguments: "[RUN…] --format latex|markdown|csv|parquet|svg --into FOLDER [--runs FOLDER]",
+        about: "tables and charts of runs as files; without RUN of the newest; charts by Chromium",
     },
     Verb {
         name: "check",

@@ -8,6 +8,7 @@ pub mod child;
 mod data;
 mod estimate;
 mod explain;
+mod export;
 mod folder;
 mod input;
 mod latest;
@@ -59,6 +60,8 @@ enum Verb {
     Report(report::ReportArguments),
     /// Which of the schemes of saved runs fits given bounds, and why the others do not; runs nothing.
     Best(best::BestArguments),
+    /// Tables and charts of runs as files to take away: LaTeX, Markdown, CSV, Parquet, SVG; runs nothing.
+    Export(export::ExportArguments),
     /// Checks experiment files, their data and what each scheme says to them; tells about how long
     /// a run takes, and runs nothing.
     Check {
@@ -164,6 +167,7 @@ pub fn main() -> ExitCode {
         Verb::Overview(arguments) => overview::overview(&arguments),
         Verb::Report(arguments) => report::report(&arguments),
         Verb::Best(arguments) => best::best_of(&arguments),
+        Verb::Export(arguments) => export::export(&arguments),
         Verb::Check {
             files,
             no_estimate,
