@@ -423,6 +423,7 @@ function drawAll(figures) {
     figure.hidden = !drawn;
     figure.drawn = width;
     figure.querySelector(".plot").replaceChildren(...(drawn ?? []));
+    if (drawn && !figure.querySelector("button.save")) figure.append(saveButton(figure));
     if (drawn && figure.leftOut) figure.querySelector(".plot").append(element("p", { className: "count" }, `${counted(figure.leftOut, "more row is", "more rows are")} not drawn: filter the table to see them.`));
   };
   for (const figure of figures) figure.hidden = false;

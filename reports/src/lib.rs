@@ -11,6 +11,7 @@ pub mod best;
 mod cmp;
 mod csv_file;
 mod details;
+pub mod export;
 mod first_table;
 mod fit;
 mod grid;

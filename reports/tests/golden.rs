@@ -8,6 +8,7 @@ mod answer;
 mod best;
 mod browser;
 mod cmp;
+mod export;
 mod fixture;
 mod overview;
 mod same;

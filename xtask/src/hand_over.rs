@@ -29,7 +29,12 @@ pub(crate) fn hand_over(verb: &str, arguments: Vec<OsString>) -> Result<ExitCode
             built.program
         }
         None if verb == CONFORM => build::suite(&repository, &System::here())?,
-        None => build::runner(&repository, &System::here(), &wanted(verb, &arguments))?,
+        None => build::runner(
+            &repository,
+            &System::here(),
+            &wanted(verb, &arguments),
+            writes_parquet(verb, &arguments),
+        )?,
     };
     let mut command = Command::new(&runner);
     environment::restore(&mut command);
@@ -59,10 +64,26 @@ fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
         // They show every scheme.
         "list" | "schema" | "overview" => Wanted::All,
         // They read records, which name no feature of the build.
-        "report" | "best" | "cmp" => Wanted::NamedBy(vec![]),
+        "report" | "best" | "cmp" | "export" => Wanted::NamedBy(vec![]),
         // `data` needs none.
         _ => Wanted::NamedBy(given(arguments).files),
     }
+}
+
+/// Whether the runner needs the feature that takes long to compile, and that nothing else needs.
+fn writes_parquet(verb: &str, arguments: &[OsString]) -> bool {
+    let mut words = arguments.iter().map(|word| word.to_string_lossy());
+    let mut is_parquet = || {
+        while let Some(word) = words.next() {
+            match word.as_ref() {
+                "--format=parquet" => return true,
+                "--format" => return words.next().is_some_and(|format| format == "parquet"),
+                _ => {}
+            }
+        }
+        false
+    };
+    verb == "export" && is_parquet()
 }
 
 fn takes_no_path(verb: &str) -> bool {
@@ -105,7 +126,7 @@ fn completed(
             }
             Ok(arguments)
         }
-        "report" | "best" => {
+        "report" | "best" | "export" => {
             if !runs {
                 arguments.splice(0..0, ["--runs".into(), repository.shown("runs").into()]);
             }
@@ -154,9 +175,11 @@ fn given(arguments: &[OsString]) -> Given {
 }
 
 /// Options of the programs that are followed by a value.
-const WITH_VALUE: [&str; 20] = [
+const WITH_VALUE: [&str; 22] = [
     "--against",
     "--fail-if-slower",
+    "--format",
+    "--into",
     "--link",
     "--max",
     "--max-error",
@@ -297,6 +320,23 @@ mod tests {
                 .contains("cargo xtask conform plaintext"),
             "{failure}"
         );
+    }
+
+    #[test]
+    fn only_parquet_needs_its_feature() {
+        for (verb, line, expected) in [
+            ("export", "--format parquet --into t", true),
+            ("export", "r --into t --format=parquet", true),
+            ("export", "--format csv --into parquet", false),
+            ("report", "--format parquet", false),
+            ("export", "--format", false),
+        ] {
+            assert_eq!(
+                writes_parquet(verb, &words(line)),
+                expected,
+                "{verb} {line}"
+            );
+        }
     }
 
     #[track_caller]

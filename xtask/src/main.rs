@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use out::say;
 
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 17] = [
+const VERBS: [Verb; 18] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER] [--repetitions N] \
@@ -58,6 +58,11 @@ const VERBS: [Verb; 17] = [
         name: "cmp",
         arguments: "RUN RUN… [--phase PHASE]… [--fail-if-slower PERCENT] [--markdown|--csv] [--verbose]",
         about: "compares runs cell by cell with the first: times with an interval, bytes, quality",
+    },
+    Verb {
+        name: "export",
+        arguments: "[RUN…] --format latex|markdown|csv|parquet|svg --into FOLDER [--runs FOLDER]",
+        about: "tables and charts of runs as files; without RUN of the newest; charts by Chromium",
     },
     Verb {
         name: "check",

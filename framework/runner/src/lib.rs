@@ -10,6 +10,7 @@ mod cmp;
 mod data;
 mod estimate;
 mod explain;
+mod export;
 mod folder;
 mod input;
 mod latest;
@@ -65,6 +66,8 @@ enum Verb {
     /// Compares runs cell by cell with the first of them: times with an interval, bytes and quality
     /// exactly; runs nothing.
     Cmp(cmp::CmpArguments),
+    /// Tables and charts of runs as files to take away: LaTeX, Markdown, CSV, Parquet, SVG; runs nothing.
+    Export(export::ExportArguments),
     /// Checks experiment files, their data and what each scheme says to them; tells about how long
     /// a run takes, and runs nothing.
     Check {
@@ -176,6 +179,7 @@ pub fn main() -> ExitCode {
         Verb::Report(arguments) => report::report(&arguments),
         Verb::Best(arguments) => best::best_of(&arguments),
         Verb::Cmp(arguments) => cmp::cmp(&arguments),
+        Verb::Export(arguments) => export::export(&arguments),
         Verb::Check {
             files,
             no_estimate,

@@ -15,11 +15,12 @@ use crate::report::sections;
 
 const STYLE: &str = include_str!("../../assets/page.css");
 /// Scripts in order: each uses those before it. The first two are vendored.
-const SCRIPTS: [&str; 8] = [
+const SCRIPTS: [&str; 9] = [
     include_str!("../../assets/d3.min.js"),
     include_str!("../../assets/plot.min.js"),
     include_str!("../../assets/format.js"),
     include_str!("../../assets/parts.js"),
+    include_str!("../../assets/svg.js"),
     include_str!("../../assets/charts.js"),
     include_str!("../../assets/scores.js"),
     include_str!("../../assets/files.js"),
