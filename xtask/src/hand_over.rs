@@ -313,6 +313,9 @@ mod tests {
             assert_eq!(failure.code, 2, "{failure}");
             assert!(failure.to_string().contains("quickstart.toml"), "{failure}");
         }
+        let limit = words("--fail-if-slower 10% --phase total");
+        let failure = completed(&repository, "cmp", limit).expect_err("no run");
+        assert!(failure.to_string().contains("runs/latest"), "{failure}");
         let failure = completed(&repository, "conform", words("--rows 8")).expect_err("no scheme");
         assert!(
             failure

@@ -81,20 +81,26 @@ pub(super) fn markdown(compared: &RunsCompared, phases: &[&str]) -> String {
         page.paragraph(&answer(compared, other, phases));
         let obstacles = other.obstacles.iter();
         let bold = obstacles.map(|o| format!("**Times do not compare**: {}", escaped(o)));
-        page.list(bold);
+        list(&mut page, bold.collect());
         page.table(&columns(compared, other, phases));
-        page.pairs(changes(other));
-        page.pairs(ends(other));
-        page.pairs(other.marks.clone());
-        page.list(absent(compared, other).iter().map(|line| escaped(line)));
-        page.list(
-            other
-                .differences
-                .iter()
-                .map(|d| escaped(&format!("differs: {d}"))),
-        );
+        for items in [changes(other), ends(other), other.marks.clone()] {
+            if !items.is_empty() {
+                page.pairs(items);
+            }
+        }
+        let absent = absent(compared, other);
+        list(&mut page, absent.iter().map(|line| escaped(line)).collect());
+        let differences = other.differences.iter();
+        let differs = differences.map(|d| escaped(&format!("differs: {d}")));
+        list(&mut page, differs.collect());
     }
     page.finish()
+}
+
+fn list(page: &mut Page, items: Vec<String>) {
+    if !items.is_empty() {
+        page.list(items.into_iter());
+    }
 }
 
 fn legend(compared: &RunsCompared) -> String {
@@ -326,9 +332,12 @@ fn absent(compared: &RunsCompared, other: &Other) -> Vec<String> {
     .collect()
 }
 
+/// A mark, and which rows have it.
+type Mark = (&'static str, fn(&Row) -> bool);
+
 /// The marks of either run's rows, and of which.
 pub(super) fn marks(runs: [RunToCompare<'_>; 2]) -> Vec<(String, String)> {
-    let kinds: [(&str, fn(&Row) -> bool); 3] = [
+    let kinds: [Mark; 3] = [
         (INSECURE, Row::insecure),
         (IMPRECISE, |row| row.imprecise().is_some()),
         (BUSY, |row| row.busy.is_some()),

@@ -93,9 +93,9 @@ pub fn compare_runs(cells: &[(&[f64], &[f64])], margin: f64) -> Vec<Change> {
 /// least p-value of `n` and `n` is two in all the ways to choose `n` of `2n`.
 fn needed(cells: usize) -> usize {
     let least = |n: usize| 2.0 * (1..=n).map(|i| i as f64 / (n + i) as f64).product::<f64>();
-    (1..)
-        .find(|n| cells as f64 * least(*n) <= LEVEL)
-        .unwrap_or(1)
+    // The p-value of 64 is below 10^-37: no run has so many cells.
+    let enough = |n: &usize| cells as f64 * least(*n) <= LEVEL;
+    (1..64).find(enough).unwrap_or(64)
 }
 
 /// Logarithms of the times of two runs, each in order.
@@ -290,10 +290,10 @@ fn exact(m: usize, n: usize) -> Vec<f64> {
 
 /// The probability that a normal number is above `z`, by Simpson's rule.
 fn normal_tail(z: f64) -> f64 {
+    const STEPS: usize = 4000;
     if z < 0.0 {
         return 1.0 - normal_tail(-z);
     }
-    const STEPS: usize = 4000;
     let density = |x: f64| (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt();
     // What is beyond ten deviations more is no double beside the rest.
     let step = 10.0 / STEPS as f64;
