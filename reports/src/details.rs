@@ -37,21 +37,17 @@ fn metrics(rows: &[Row]) -> Body {
         }
     }
     let told = |row: &Row, name: &str| {
-        row.metric(name)
-            .map_or(String::new(), |m| match m.plaintext {
-                Some(clear) => {
-                    let other = clear.to_bits() != m.value.to_bits();
-                    let clear = other.then(|| value(clear));
-                    let unclipped = m.unclipped.filter(|x| Some(*x) != m.plaintext);
-                    let unclipped = unclipped.map(|x| format!("unclipped {}", value(x)));
-                    let beside: Vec<String> = clear.into_iter().chain(unclipped).collect();
-                    match beside.join("; ").as_str() {
-                        "" => value(m.value),
-                        beside => format!("{} ({beside})", value(m.value)),
-                    }
-                }
-                None => value(m.value),
-            })
+        row.metric(name).map_or(String::new(), |m| {
+            let other = |x: &f64| x.to_bits() != m.value.to_bits();
+            let clear = m.plaintext.filter(other).map(value);
+            let unclipped = m.unclipped.filter(|x| Some(*x) != m.plaintext && other(x));
+            let unclipped = unclipped.map(|x| format!("unclipped {}", value(x)));
+            let beside: Vec<String> = clear.into_iter().chain(unclipped).collect();
+            match beside.join("; ").as_str() {
+                "" => value(m.value),
+                beside => format!("{} ({beside})", value(m.value)),
+            }
+        })
     };
     let heads = names.iter().map(|name| (*name).to_owned()).collect();
     let mut columns = vec![Column::words("metric", heads)];

@@ -129,7 +129,11 @@ pub static COLUMNS: [Column; 55] = {
         .and_overview(),
         numbers("unclipped_value", |r| {
             headline(r, |m| {
-                clipping(r, |_| Field::maybe(m.unclipped.or(m.plaintext)))
+                clipping(r, |c| {
+                    // Where nothing was clipped, the two are one.
+                    let same = m.plaintext.filter(|_| c.values == 0 && c.error == 0.0);
+                    Field::maybe(m.unclipped.or(same))
+                })
             })
         }),
         numbers("max_abs_error", |r| {
