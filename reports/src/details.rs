@@ -45,13 +45,11 @@ fn metrics(rows: &[Row]) -> Body {
         row.metric(name).map_or(String::new(), |m| {
             let intervals = row.intervals(name);
             let own = value(m.value) + &beside(intervals.value);
-            let Some(clear) = m.plaintext else {
-                return own;
-            };
-            let other = clear.to_bits() != m.value.to_bits();
-            let unclipped = m.unclipped.filter(|x| Some(*x) != m.plaintext);
+            let other = |x: &f64| x.to_bits() != m.value.to_bits();
+            let clear = m.plaintext.filter(other);
+            let unclipped = m.unclipped.filter(|x| Some(*x) != m.plaintext && other(x));
             let more: Vec<String> = [
-                other.then(|| value(clear) + &beside(intervals.plaintext)),
+                clear.map(|x| value(x) + &beside(intervals.plaintext)),
                 unclipped.map(|x| format!("unclipped {}", value(x))),
             ]
             .into_iter()

@@ -71,7 +71,9 @@ impl Federation {
         let scores = [&model, &clear].map(|p| self.test.scores(p));
         let measure = |s: &Array2<f64>| self.classes.measures(s, &scores[1], &self.truth);
         let mut metrics = measure(&scores[0]);
-        if let Some(unclipped) = self.unclipped.as_ref().and_then(|u| u.scores.as_ref()) {
+        let unclipped = self.unclipped.as_ref().and_then(|u| u.scores.as_ref());
+        // Without noise: it stands beside what has none.
+        if let (Some(unclipped), None) = (unclipped, self.settings.privacy) {
             Metric::beside_unclipped(&mut metrics, &measure(unclipped));
         }
         let baselines = self.baselines;
@@ -112,6 +114,12 @@ impl Federation {
         for (name, value) in MORE_METRICS.iter().zip(values) {
             let value = value.filter(|x| !x.is_nan());
             metrics.extend(value.map(|value| Metric::new(*name, value, None)));
+            if let (Some(unclipped), "without_noise", Some(metric)) =
+                (unclipped, *name, metrics.last_mut())
+            {
+                let unclipped = self.classes.headline(unclipped, &self.truth);
+                metric.unclipped = (metric.name == *name).then_some(unclipped);
+            }
         }
         let step = self.settings.rounds.div_ceil(POINTS);
         for round in (0..self.settings.rounds).step_by(step) {

@@ -133,7 +133,11 @@ pub static COLUMNS: [Column; 66] = {
         .and_overview(),
         numbers("unclipped_value", |r| {
             headline(r, |m| {
-                clipping(r, |_| Field::maybe(m.unclipped.or(m.plaintext)))
+                clipping(r, |c| {
+                    // Where nothing was clipped, the two are one.
+                    let same = m.plaintext.filter(|_| c.values == 0 && c.error == 0.0);
+                    Field::maybe(m.unclipped.or(same))
+                })
             })
         }),
         numbers("value_low", |r| over_seeds(r, |i| Some(i.value?.low))),

@@ -114,8 +114,10 @@ pub(crate) fn score(
         all
     };
     let mut metrics = measure(&got);
-    if let Some(unclipped) = unclipped(settings, folds)? {
-        Metric::beside_unclipped(&mut metrics, &measure(&unclipped));
+    let unclipped = unclipped(settings, folds)?;
+    // With the exact sigmoid: it stands beside what has that.
+    if let (Some(unclipped), true) = (&unclipped, clear == exact) {
+        Metric::beside_unclipped(&mut metrics, &measure(unclipped));
     }
     let error = |(k, fold): (usize, &Fold)| -> f64 {
         let want = fold.clear.last().cloned().unwrap_or_default();
@@ -136,6 +138,12 @@ pub(crate) fn score(
     ];
     for (name, (value, plaintext)) in MORE_METRICS.iter().zip(more) {
         metrics.push(Metric::new(*name, value, plaintext));
+    }
+    if let Some(unclipped) = unclipped {
+        let exact = metrics.iter_mut().find(|m| m.name == MORE_METRICS[0]);
+        if let Some(exact) = exact {
+            exact.unclipped = Some(metrics::auc(&unclipped, &truth));
+        }
     }
     let points = curve(settings, folds, outcome)?;
     for point in points.iter().step_by(points.len().div_ceil(POINTS).max(1)) {
