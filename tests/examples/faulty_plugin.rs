@@ -31,6 +31,7 @@ struct Faulty;
 enum Kind {
     None,
     Abort,
+    AbortAgain,
     Exit,
     Segfault,
     Kill,
@@ -40,6 +41,7 @@ enum Kind {
     Sleep,
     Hoard,
     Wait,
+    WaitAgain,
     Chatter,
     Wrong,
     Nan,
@@ -84,6 +86,7 @@ impl Fault {
         }
         match self.kind {
             Kind::Abort => std::process::abort(),
+            Kind::AbortAgain if is_again() => std::process::abort(),
             Kind::Exit => std::process::exit(3),
             Kind::Segfault => signal("SEGV"),
             Kind::Kill => signal("KILL"),
@@ -96,8 +99,10 @@ impl Fault {
             },
             Kind::Hoard => hoard(),
             Kind::Wait => wait(),
+            Kind::WaitAgain if is_again() => wait(),
             Kind::Chatter => println!("{{\"is\": no message, though it looks like one"),
             // These are of what comes back, or of the parameters.
+            Kind::AbortAgain | Kind::WaitAgain => {} // the first time
             Kind::None
             | Kind::Wrong
             | Kind::Nan
@@ -143,6 +148,15 @@ fn wait() {
         let _ = std::fs::write("waiting", "");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Whether it was asked before, in this process or another one: there is a file `again` then.
+fn is_again() -> bool {
+    let mark = Path::new("again");
+    let again = mark.exists();
+    // Whoever waits for the second time complains if it does not come.
+    let _ = std::fs::write(mark, "");
+    again
 }
 
 /// Asks for memory until there is none.

@@ -12,12 +12,14 @@ pub mod ledger;
 pub mod linear_model;
 pub mod metrics;
 pub mod registry;
+mod scenario;
 pub mod session;
 pub mod testkit;
 pub mod vector_length;
 
 // Plugins register through it, so that they need no version of their own.
 pub use inventory;
+pub use scenario::{DataOwner, Recipient, Scenario};
 
 use ndarray::Array2;
 use serde::Serialize;
@@ -301,6 +303,18 @@ pub trait Prepared: Send + Sync {
     /// # Errors
     /// The outcome is not one that this task's [`Prepared::run`] yields.
     fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError>;
+
+    /// Whose data are encrypted, and who gets the results: the key owner's and the key owner, unless
+    /// the task says otherwise.
+    fn scenario(&self) -> Scenario {
+        Scenario::default()
+    }
+
+    /// Evaluations of one run, at most: each may fail, and the run's failure probability is that of all
+    /// of them. A run that evaluates more often fails.
+    fn evaluations(&self) -> u64 {
+        1
+    }
 
     /// What the program's public numbers tell the server about the data, if anything: positions
     /// of gaps, statistics. It stands in the report behind what the scheme shows to the server.

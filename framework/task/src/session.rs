@@ -17,6 +17,7 @@
 mod client;
 mod errors;
 mod evaluation_server;
+mod key_holders;
 mod sealed;
 mod server;
 
@@ -35,6 +36,7 @@ use evaluation_server::same_count;
 pub use evaluation_server::{
     Downloaded, Evaluated, EvaluationServer, InProcess, KeyTimes, OverWire, Uploaded,
 };
+pub use key_holders::KeyHolders;
 pub use sealed::Sealed;
 use sealed::{Place, Released};
 pub use server::Server;
@@ -77,6 +79,8 @@ pub struct SessionReport {
     pub traffic: Traffic,
     /// What each data owner sent, by number; together the uploads of `traffic`.
     pub sent: BTreeMap<u32, Sent>,
+    /// Evaluations.
+    pub evaluations: u64,
     /// Bytes that data owners told each other in the clear, past the server.
     pub told_bytes: u64,
     /// Errors of all decrypted values.
@@ -143,6 +147,11 @@ impl<'a> Session<'a> {
             session: self,
             number,
         }
+    }
+
+    /// Who besides the key owner can decrypt what a data owner encrypts, by what the scheme states.
+    pub fn key_holders(&self) -> KeyHolders {
+        KeyHolders::of(self.circuit.parameters())
     }
 
     /// Acts as the evaluating server.

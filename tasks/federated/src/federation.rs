@@ -230,6 +230,12 @@ impl Federation {
         self.schedule.iter().filter(is).count()
     }
 
+    /// Updates that the client uploads that uploads most.
+    pub(crate) fn most_updates(&self) -> usize {
+        let of = |client: usize| self.schedule.iter().filter(|round| round[client]).count();
+        (0..self.shards.len()).map(of).max().unwrap_or(0)
+    }
+
     /// Vectors that are uploaded, in all rounds.
     pub(crate) fn uploads(&self) -> usize {
         self.schedule.iter().flatten().filter(|p| **p).count()

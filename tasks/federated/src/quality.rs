@@ -10,16 +10,22 @@ use ndarray::{Array2, ArrayView1};
 use crate::federation::Federation;
 use crate::local::Parameters;
 use crate::model;
+use crate::privacy::adversaries::Revealed;
 use crate::protocol::Trace;
 
 /// Measures besides those of classifiers.
-pub(crate) const MORE_METRICS: [&str; 16] = [
+pub(crate) const MORE_METRICS: [&str; 21] = [
     "max_weight_error",
     "centralised",
     "local_mean",
     "local_best",
     "without_noise",
     "epsilon",
+    "epsilon_server",
+    "epsilon_key_owner",
+    "epsilon_client",
+    "epsilon_server_and_client",
+    "epsilon_server_and_key_owner",
     "clients",
     "parameters",
     "rounds_aggregated",
@@ -74,13 +80,26 @@ impl Federation {
         let error = largest((&model - &clear).iter().map(|x| x.abs()));
         let one_class = self.shards.iter().filter(|s| s.lacks_a_class()).count();
         let epsilon = self.settings.privacy.map(|p| p.epsilon(self.released()));
-        let values: [Option<f64>; 16] = [
+        let against = self.settings.privacy.map(|privacy| {
+            let revealed = Revealed {
+                sums: self.released(),
+                updates: self.most_updates(),
+                least: self.settings.least,
+            };
+            privacy.against(revealed, trace.key_holders)
+        });
+        let values: [Option<f64>; 21] = [
             Some(error),
             Some(baselines.centralised),
             Some(baselines.local_mean),
             Some(baselines.local_best),
             baselines.without_noise,
             epsilon,
+            against.map(|a| a.server),
+            against.map(|a| a.key_owner),
+            against.map(|a| a.client),
+            against.map(|a| a.server_and_client),
+            against.map(|a| a.server_and_key_owner),
             Some(self.shards.len() as f64),
             Some(self.start.len() as f64),
             Some(self.released() as f64),
@@ -109,6 +128,7 @@ impl Federation {
             metrics.push(Metric::new(name, value, Some(clear)));
         }
         let mut notes = self.notes.clone();
+        notes.extend(against.map(|a| a.describe(trace.key_holders)));
         let clipped = trace.clipped.sum();
         if clipped > 0.0 {
             let what = if self.settings.by_record() {

@@ -37,7 +37,7 @@ use ndarray::Array2;
 
 use super::Subject;
 use super::cases::{self, Draw};
-use super::subject::{DEMAND, Ready};
+use super::subject::Ready;
 
 fn ready(subject: &Subject, name: &str) -> (Ready, Vec<Array2<f64>>) {
     let length = subject.short();
@@ -60,7 +60,7 @@ fn difference(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
 pub fn servers_know_key_bytes_only(subject: &Subject) {
     let (client, _) = ready(subject, "a server elsewhere");
     let (_, elsewhere) = subject
-        .compile(&client.program, DEMAND)
+        .compile(&client.program, subject.demand(128))
         .unwrap_or_else(|e| panic!("{e}"));
     let keys = client.circuit.generate_keys();
     let keys = keys.unwrap_or_else(|e| panic!("keys: {e}"));

@@ -32,7 +32,8 @@ pub use operations::{
 pub use random::random_programs_are_the_oracles;
 pub use shapes::{inputs_are_checked, other_schemes_are_foreign, results_are_checked};
 pub use statements::{
-    deep_programs_are_refused_or_satisfied, security_is_what_was_demanded, statements_are_complete,
+    a_public_key_is_used_where_demanded, deep_programs_are_refused_or_satisfied,
+    failures_are_as_rare_as_demanded, security_is_what_was_demanded, statements_are_complete,
 };
 pub use subject::{Profile, Subject};
 
@@ -72,8 +73,10 @@ macro_rules! each_check {
             nothing_shows_in_ciphertexts,
             threads_share_keys,
             security_is_what_was_demanded,
+            failures_are_as_rare_as_demanded,
             deep_programs_are_refused_or_satisfied,
             statements_are_complete,
+            a_public_key_is_used_where_demanded,
         }
     };
 }

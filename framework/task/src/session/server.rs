@@ -61,6 +61,7 @@ impl Server<'_, '_> {
         let all: Vec<OutputId> = (0..count).map(OutputId::from_index).collect();
         let outputs = wanted.unwrap_or(&all);
         let evaluated = session.server.evaluate(&handles, outputs)?;
+        session.report.evaluations += 1;
         session.report.evaluate += evaluated.evaluate;
         session.report.transfer += evaluated.transfer;
 

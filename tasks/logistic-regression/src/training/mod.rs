@@ -145,6 +145,17 @@ impl Prepared for Training {
         self.folds.iter().map(|f| f.labels.len()).sum()
     }
 
+    /// One for each fold, or for each step on each fold.
+    fn evaluations(&self) -> u64 {
+        let each = match &self.plan {
+            TrainingPlan::Nesterov(_) => 1,
+            TrainingPlan::Hessian(statement) if statement.gradient.is_none() => 1,
+            TrainingPlan::Hessian(statement) => statement.steps,
+            TrainingPlan::Refresh(statement) => statement.schedule.iterations,
+        };
+        (self.folds.len() * each) as u64
+    }
+
     fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
         let outputs = match &self.plan {
             TrainingPlan::Nesterov(statement) => self.one_round_each(

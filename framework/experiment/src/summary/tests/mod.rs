@@ -2,6 +2,7 @@
 
 mod busy;
 mod files;
+mod over_link;
 mod table;
 mod verdicts;
 
@@ -12,6 +13,7 @@ use crate::record::{
 };
 use crate::summary::Records;
 use hexperiment_scheme::options::OptionValue;
+use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::security::{Protection, Security};
 use hexperiment_scheme::{KeySizes, OperationCounts, Parameters};
 use hexperiment_task::ledger::{Clipping, Errors, Precision, Time, Traffic};
@@ -54,12 +56,14 @@ fn cell(id: &str) -> Cell {
         task: "task".into(),
         dataset: "data".into(),
         point: point.into_iter().collect(),
+        seed: None,
     }
 }
 
 fn setup(cell: &str, keygen_ms: u64) -> Setup {
     Setup {
         cell: cell.into(),
+        process: 0,
         samples: 10,
         compile: millis(1),
         keygen: millis(keygen_ms),
@@ -70,11 +74,15 @@ fn setup(cell: &str, keygen_ms: u64) -> Setup {
             chosen: vec![],
             depth: 0,
             counts: OperationCounts::default(),
+            encryption: None,
             server_sees: "ciphertexts".into(),
             quantisation: None,
             noise_tolerance: vec![f64::INFINITY],
+            failure: Failure::AtMost(-130.5),
+            shortfalls: vec![],
             memory_bytes: None,
         },
+        failure_demanded: Some(-128),
         keys: KeySizes {
             public: Some(100),
             galois: Some(23),
@@ -115,6 +123,7 @@ fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition 
     Repetition {
         cell: cell.into(),
         index,
+        process: 0,
         encrypt: millis(4),
         evaluate: millis(evaluate_ms),
         decrypt: millis(2),
@@ -188,7 +197,10 @@ fn records(cells: &[&str], lines: Vec<Line>) -> Records {
     for line in lines {
         match line {
             Line::Run(_) => panic!("one run only"),
-            Line::Setup(s) => drop(records.setups.insert(s.cell.clone(), *s)),
+            Line::Setup(s) => {
+                let of_cell = records.setups.entry(s.cell.clone()).or_default();
+                of_cell.insert(s.process, *s);
+            }
             Line::Repetition(r) => records.repetitions.push(*r),
             Line::Extended(e) => records.run.extended.push(e),
             Line::Stopped(s) => records.stopped.push(s),
