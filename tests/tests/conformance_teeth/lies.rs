@@ -1,6 +1,12 @@
 //! Planted lies: schemes that do less than they say, and say so nowhere. Each is caught, in words. That
 //! 128 bits are claimed for a modulus above its bound is `a_lie_about_a_ring_is_told`, beside this.
 
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "clippy knows test functions, but not the functions that they share"
+)]
+
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hexperiment_program::lower::Capabilities;
@@ -154,12 +160,12 @@ impl Bound {
 struct LyingCircuit(Arc<Bound>);
 
 impl LyingCircuit {
-    fn role<T>(&self, role: T) -> Box<LyingRole<T>> {
-        Box::new(LyingRole {
+    fn role<T>(&self, role: T) -> LyingRole<T> {
+        LyingRole {
             role,
             bound: self.0.clone(),
             once: OnceLock::new(),
-        })
+        }
     }
 }
 
@@ -186,8 +192,8 @@ impl Circuit for LyingCircuit {
             self.0.left().results = results;
         }
         Ok(KeySet {
-            encryptor: self.role(keys.encryptor),
-            decryptor: self.role(keys.decryptor),
+            encryptor: Box::new(self.role(keys.encryptor)),
+            decryptor: Box::new(self.role(keys.decryptor)),
             evaluation: keys.evaluation,
         })
     }
@@ -202,7 +208,7 @@ impl Circuit for LyingCircuit {
                 "the key for evaluation is not where it was left".into(),
             ));
         }
-        Ok(self.role(self.0.circuit.prepare(keys)?))
+        Ok(Box::new(self.role(self.0.circuit.prepare(keys)?)))
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {
