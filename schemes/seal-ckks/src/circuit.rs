@@ -19,6 +19,7 @@ use rayon::prelude::*;
 
 use crate::encoded;
 use crate::evaluate::{CkksEvaluator, SwitchingKeys, rotation_steps};
+use crate::flooding::{Flooding, flood};
 use crate::layout::SlotLayout;
 use crate::memory;
 use crate::noise::Noise;
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     /// The level at which each value of the program is computed. A result keeps the scale of that
     /// level when the primes that are left are dropped.
     pub(crate) levels: Vec<usize>,
+    /// The standard deviation of the noise that floods each output; none without noise flooding.
+    flooding_deviations: Vec<f64>,
     /// Who encrypts the inputs.
     pub(crate) encryption: Encryption,
     /// Whether the server may have to encrypt: see [`crate::transparent`].
@@ -83,15 +86,17 @@ impl CkksCircuit {
         let lowered = request.lowered.clone();
         let program = lowered.program();
         let scale_bits = request.options.integer("scale_bits").ok().map(|b| b as u32);
+        let flooding = Flooding::read(request.options)?;
         let choice = choose(
-            &Needs::of(&lowered, request.security)?,
+            &Needs::of(&lowered, request.security, flooding)?,
             request.security,
             scale_bits,
         )?;
         let layout = SlotLayout::of(program, 1 << (choice.log_n - 1))?;
         let encryption = request.security.encryption;
         let encrypting = Encrypting::of(&lowered, encryption);
-        let tolerance = Noise::new(&lowered, &choice, &encrypting).tolerances();
+        let noise = Noise::new(&lowered, &choice, &encrypting, flooding);
+        let (tolerance, flooding_deviations) = (noise.tolerances(), noise.flooding_deviations());
         for (tolerance, output) in tolerance.iter().zip(program.outputs()) {
             let magnitudes = output
                 .values
@@ -124,15 +129,27 @@ impl CkksCircuit {
             .iter()
             .map(ToString::to_string)
             .collect();
+        let mut chosen = vec![
+            ("ring degree N".into(), context.degree().to_string()),
+            ("slots".into(), context.slots().to_string()),
+            ("prime bits (last: key switching)".into(), bits.join(" ")),
+            ("log2(QP)".into(), format!("{:.1}", context.log_qp())),
+            ("scale".into(), format!("2^{}", choice.scale_bits)),
+        ];
+        if let Some(Flooding { bits, decryptions }) = flooding {
+            let deviations = flooding_deviations.iter().map(|x| format!("{x:.1e}"));
+            let deviations: Vec<String> = deviations.collect();
+            chosen.push((
+                "noise flooding".into(),
+                format!(
+                    "{bits} bits over {decryptions} decryptions, standard deviation {}",
+                    deviations.join(", ")
+                ),
+            ));
+        }
         let parameters = Parameters {
             security: security::rlwe(request.security.table, choice.log_n, context.log_qp()),
-            chosen: vec![
-                ("ring degree N".into(), context.degree().to_string()),
-                ("slots".into(), context.slots().to_string()),
-                ("prime bits (last: key switching)".into(), bits.join(" ")),
-                ("log2(QP)".into(), format!("{:.1}", context.log_qp())),
-                ("scale".into(), format!("2^{}", choice.scale_bits)),
-            ],
+            chosen,
             depth: choice.depth,
             counts: counts(&lowered, &layout),
             server_sees: "the program with its public numbers, sizes; ciphertexts otherwise".into(),
@@ -153,6 +170,7 @@ impl CkksCircuit {
                 layout,
                 scales,
                 levels,
+                flooding_deviations,
             }),
             parameters,
         })
@@ -471,6 +489,9 @@ impl Decryptor for CkksDecryptor {
             for (row, x) in elements.into_iter().enumerate() {
                 table[[row, column]] = x;
             }
+        }
+        if let Some(deviation) = shared.flooding_deviations.get(output.index()) {
+            flood(&mut table, *deviation)?;
         }
         Ok(table)
     }

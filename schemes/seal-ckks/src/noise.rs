@@ -11,6 +11,7 @@ use hexperiment_program::lower::Lowered;
 use hexperiment_program::{Interval, Op, Public, Value, ValueId};
 use hexperiment_scheme::security::Encryption;
 
+use crate::flooding::Flooding;
 use crate::parameters::Choice;
 use crate::transparent::Encrypting;
 use crate::trial;
@@ -37,11 +38,17 @@ pub(crate) struct Noise<'a> {
     first: f64,
     levels: f64,
     encrypting: &'a Encrypting,
+    flooding: Option<Flooding>,
 }
 
 impl<'a> Noise<'a> {
     /// Of a program under a choice of ring and primes.
-    pub(crate) fn new(lowered: &'a Lowered, choice: &Choice, encrypting: &'a Encrypting) -> Self {
+    pub(crate) fn new(
+        lowered: &'a Lowered,
+        choice: &Choice,
+        encrypting: &'a Encrypting,
+        flooding: Option<Flooding>,
+    ) -> Self {
         let first = f64::from(choice.first_bits).exp2();
         Self {
             lowered,
@@ -51,6 +58,7 @@ impl<'a> Noise<'a> {
             first,
             levels: f64::from(choice.depth),
             encrypting,
+            flooding,
         }
     }
 
@@ -196,7 +204,33 @@ impl<'a> Noise<'a> {
 
     /// The largest error of each output that is not a failure.
     pub(crate) fn tolerances(&self) -> Vec<f64> {
-        let bounds = self.bounds();
+        self.flooded(self.without_flooding())
+    }
+
+    /// The standard deviation of the noise that floods each output; none without noise flooding.
+    pub(crate) fn flooding_deviations(&self) -> Vec<f64> {
+        let factors = self.flooding.map(|flooding| flooding.factors(self.lowered));
+        let factors = factors.unwrap_or_default();
+        let errors = self.without_flooding();
+        factors
+            .iter()
+            .zip(errors)
+            .map(|(factor, error)| factor * error)
+            .collect()
+    }
+
+    /// Errors with the noise that floods them.
+    fn flooded(&self, mut errors: Vec<f64>) -> Vec<f64> {
+        let factors = self.flooding.map(|flooding| flooding.factors(self.lowered));
+        for (error, factor) in errors.iter_mut().zip(factors.unwrap_or_default()) {
+            *error *= 1.0 + DEVIATIONS * factor;
+        }
+        errors
+    }
+
+    /// The largest error of each output that is not a failure, before noise floods it.
+    fn without_flooding(&self) -> Vec<f64> {
+        let bounds = self.bounds_without_flooding();
         if self.lowered.depth() <= SHALLOW {
             return bounds;
         }
@@ -210,6 +244,10 @@ impl<'a> Noise<'a> {
 
     /// The tolerances at the largest magnitudes of the ranges.
     pub(crate) fn bounds(&self) -> Vec<f64> {
+        self.flooded(self.bounds_without_flooding())
+    }
+
+    fn bounds_without_flooding(&self) -> Vec<f64> {
         let program = self.lowered.program();
         let errors = self.values();
         let of = |v: &ValueId| DEVIATIONS * errors[v.index()] + DOUBLE * self.size(*v);

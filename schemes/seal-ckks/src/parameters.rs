@@ -5,6 +5,7 @@ use hexperiment_program::lower::Lowered;
 use hexperiment_program::{Op, Program};
 use hexperiment_scheme::security::{SecurityDemand, rlwe_max_log_qp};
 
+use crate::flooding::Flooding;
 use crate::layout::least_slots;
 use crate::noise::Noise;
 use crate::transparent::Encrypting;
@@ -86,7 +87,11 @@ pub(crate) struct Needs {
 
 impl Needs {
     /// Of a program.
-    pub(crate) fn of(lowered: &Lowered, demand: SecurityDemand) -> Result<Self, Refusal> {
+    pub(crate) fn of(
+        lowered: &Lowered,
+        demand: SecurityDemand,
+        flooding: Option<Flooding>,
+    ) -> Result<Self, Refusal> {
         let mut needs = Self::but_scale(lowered)?;
         let encrypting = Encrypting::of(lowered, demand.encryption);
         needs.wanted = LOG_N
@@ -94,7 +99,7 @@ impl Needs {
                 // Trying errors out takes time, and none for rings that are too small anyway.
                 let smallest = needs.with(log_n, SMALLEST_SCALE);
                 if log_n > needs.log_slots && smallest.fits(demand) {
-                    needs.wanted_scale(lowered, log_n, &encrypting)
+                    needs.wanted_scale(lowered, log_n, &encrypting, flooding)
                 } else {
                     LARGEST_PRIME
                 }
@@ -172,7 +177,13 @@ impl Needs {
 
     /// The smallest scale with which every output's tolerance is within its precision, or the
     /// largest there is room for in a prime.
-    fn wanted_scale(&self, lowered: &Lowered, log_n: u32, encrypting: &Encrypting) -> u32 {
+    fn wanted_scale(
+        &self,
+        lowered: &Lowered,
+        log_n: u32,
+        encrypting: &Encrypting,
+        flooding: Option<Flooding>,
+    ) -> u32 {
         let most = LARGEST_PRIME
             .saturating_sub(self.headroom)
             .max(SMALLEST_SCALE);
@@ -185,7 +196,7 @@ impl Needs {
         };
         let noise = |scale_bits| {
             let choice = self.with(log_n, scale_bits);
-            Noise::new(lowered, &choice, encrypting)
+            Noise::new(lowered, &choice, encrypting, flooding)
         };
         let bounded = (SMALLEST_SCALE..most).find(|s| keeps(&noise(*s).bounds()));
         let bounded = bounded.unwrap_or(most);
