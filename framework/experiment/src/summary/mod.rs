@@ -6,8 +6,6 @@
 
 mod busy;
 mod columns;
-mod measured;
-mod part;
 mod phase;
 mod read;
 mod row;
@@ -18,10 +16,9 @@ mod write;
 
 pub use busy::Busy;
 pub use columns::{BEFORE_AXES, COLUMNS, Column, Field, Kind, axes};
-pub use measured::{Measured, StartUp};
 pub use phase::Phase;
 pub use read::{Records, read_records};
-pub use row::{Row, rows};
+pub use row::{Measured, Row, StartUp, rows};
 pub use seeds::{MetricIntervals, correction};
 pub use write::RecordWriter;
 
