@@ -1,11 +1,14 @@
-//! What only the page tells: all metrics, phases, parameters and keys, provenance.
+//! What only the page tells: all metrics, phases, links, parameters and keys, provenance.
 
 use hexperiment_experiment::measure::Spread;
 use hexperiment_experiment::record::{Clock, Setup};
 use hexperiment_experiment::summary::{Measured, Phase, Records, Row, StartUp};
+use hexperiment_scheme::security::failure::Failure;
+use hexperiment_task::ledger::OutputErrors;
 
 use crate::first_table::{beside, bits, value};
 use crate::grid::Column;
+use crate::links;
 use crate::report::{Body, Section};
 use crate::units::{bytes, counted, significant};
 
@@ -15,6 +18,8 @@ pub(crate) fn sections(records: &Records, rows: &[Row]) -> Vec<Section> {
         Section::detail("All metrics", metrics(rows)),
         Section::detail("Phases", phases(rows)),
         Section::detail("Between processes", processes(rows, records.run.rank_by())),
+        Section::detail("Errors by output", outputs(rows)),
+        Section::detail("Over links", links::body(records, rows)),
         Section::detail("Parameters and keys", parameters(rows)),
         Section::detail(
             "Provenance",
@@ -40,11 +45,21 @@ fn metrics(rows: &[Row]) -> Body {
         row.metric(name).map_or(String::new(), |m| {
             let intervals = row.intervals(name);
             let own = value(m.value) + &beside(intervals.value);
-            match m.plaintext {
-                Some(clear) if clear.to_bits() != m.value.to_bits() => {
-                    format!("{own} ({}{})", value(clear), beside(intervals.plaintext))
-                }
-                _ => own,
+            let Some(clear) = m.plaintext else {
+                return own;
+            };
+            let other = clear.to_bits() != m.value.to_bits();
+            let unclipped = m.unclipped.filter(|x| Some(*x) != m.plaintext);
+            let more: Vec<String> = [
+                other.then(|| value(clear) + &beside(intervals.plaintext)),
+                unclipped.map(|x| format!("unclipped {}", value(x))),
+            ]
+            .into_iter()
+            .flatten()
+            .collect();
+            match more.join("; ").as_str() {
+                "" => own,
+                more => format!("{own} ({more})"),
             }
         })
     };
@@ -60,7 +75,8 @@ fn metrics(rows: &[Row]) -> Body {
     Body::Table {
         about:
             "Each value as decrypted; in brackets that of the same model in the clear, where it \
-                is another."
+                is another, and where values were clipped before encryption that of the model in the clear \
+                on values as they were."
                 .into(),
         columns,
     }
@@ -107,12 +123,23 @@ fn phases(rows: &[Row]) -> Body {
             m.load_average
                 .map_or(String::new(), |load| format!("{load:.2}"))
         }),
+        numbers("clipping", &|_, _, m| {
+            let clipping = m.errors.clipping;
+            clipping.map_or(String::new(), |c| significant(c.error, 2))
+        }),
         numbers("approximation", &|_, _, m| {
             significant(m.errors.approximation, 2)
         }),
         numbers("noise", &|_, _, m| significant(m.errors.noise, 2)),
         numbers("precision bits", &|_, _, m| {
             format!("{:.1}", m.errors.precision_bits)
+        }),
+        numbers("failure", &|row, _, _| {
+            let setup = row.setup.as_ref();
+            match setup.map_or(Failure::NotStated, |setup| setup.parameters.failure) {
+                Failure::NotStated => String::new(),
+                failure => failure.to_string(),
+            }
         }),
         numbers("expansion", &|_, _, m| {
             m.expansion().map_or(String::new(), |x| significant(x, 3))
@@ -141,8 +168,10 @@ fn phases(rows: &[Row]) -> Body {
                 ciphertexts take to cross: written, sent to the other process, read. `waited` is the share of their time that threads were \
                 ready and had no processor, in the median; `load` the highest load average of the \
                 last minute before and after the repetitions. Memory is the most that each party's \
-                process held. Errors are the worst of all \
-                repetitions."
+                process held. Errors are the worst of all repetitions: `clipping` of values moved into \
+                ranges before encryption, which the others leave out. `precision bits` are those of the \
+                output that has the fewest. `failure` bounds the probability that noise makes any result \
+                of a run wrong by more than is stated."
                 .into(),
         columns,
     }
@@ -197,6 +226,40 @@ fn processes(rows: &[Row], clock: Clock) -> Body {
              Jones, Rigorous benchmarking in reasonable time, 2013)."
         ),
         columns,
+    }
+}
+
+/// The parts of the error of each output, of cells that have several.
+fn outputs(rows: &[Row]) -> Body {
+    let measured = rows
+        .iter()
+        .filter_map(|row| Some((row, row.measured.as_ref()?)));
+    let all: Vec<(&str, &OutputErrors)> = measured
+        .flat_map(|(row, m)| m.errors.outputs.iter().map(|o| (row.name(), o)))
+        .collect();
+    let cells = |f: &dyn Fn(&OutputErrors) -> String| all.iter().map(|(_, o)| f(o)).collect();
+    let number = |head: &str, f: fn(&OutputErrors) -> f64| {
+        Column::numbers(head, cells(&|o| significant(f(o), 2)))
+    };
+    let labels = all.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let columns = vec![
+        Column::words("label", labels),
+        Column::words("output", cells(&|o| o.output.clone())),
+        number("magnitude", |o| o.magnitude),
+        number("max error", |o| o.max_abs),
+        number("clipping", |o| o.clipping),
+        number("approximation", |o| o.approximation),
+        number("noise", |o| o.noise),
+        Column::numbers(
+            "precision bits",
+            cells(&|o| format!("{:.1}", o.precision_bits())),
+        ),
+    ];
+    Body::Table {
+        about: "Of programs with several outputs: the worst of all repetitions, and the largest \
+                magnitude of the output in the clear, which the bits compare its error with."
+            .into(),
+        columns: if all.is_empty() { vec![] } else { columns },
     }
 }
 

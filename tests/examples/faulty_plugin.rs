@@ -5,7 +5,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use hexperiment_program::OutputId;
@@ -47,6 +47,8 @@ enum Kind {
     Nan,
     Weak,
     Lie,
+    Smuggle,
+    Early,
 }
 
 /// When it does.
@@ -101,10 +103,30 @@ impl Fault {
             Kind::Chatter => println!("{{\"is\": no message, though it looks like one"),
             // These are of what comes back, or of the parameters.
             Kind::AbortAgain | Kind::WaitAgain => {} // the first time
-            Kind::None | Kind::Wrong | Kind::Nan | Kind::Weak | Kind::Lie => {}
+            Kind::None
+            | Kind::Wrong
+            | Kind::Nan
+            | Kind::Weak
+            | Kind::Lie
+            | Kind::Smuggle
+            | Kind::Early => {}
         }
         Ok(())
     }
+}
+
+/// Whether keys were made in this process, which so has what they leave in its memory.
+static KEYS_WERE_MADE: AtomicBool = AtomicBool::new(false);
+
+/// What the evaluator takes past the bytes of its keys, or of what was evaluated before: it is there
+/// where keys were made, and nowhere else.
+fn take(what: &str) -> Result<(), SchemeError> {
+    if KEYS_WERE_MADE.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    Err(SchemeError::Foreign(format!(
+        "{what} is not where it was left"
+    )))
 }
 
 /// Sends this process a signal, as a fault in a library or the system would.
@@ -209,6 +231,7 @@ impl Circuit for FaultyCircuit {
 
     fn generate_keys(&self) -> Result<KeySet, SchemeError> {
         self.fault.strike(Moment::Keys)?;
+        KEYS_WERE_MADE.store(true, Ordering::Relaxed);
         let keys = self.inner.generate_keys()?;
         Ok(KeySet {
             decryptor: Box::new(FaultyDecryptor {
@@ -226,6 +249,9 @@ impl Circuit for FaultyCircuit {
 
     fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
         self.fault.strike(Moment::Prepare)?;
+        if self.fault.kind == Kind::Smuggle {
+            take("the key for evaluation")?;
+        }
         Ok(Box::new(FaultyEvaluator {
             inner: self.inner.prepare(keys)?,
             fault: self.fault.clone(),
@@ -248,6 +274,9 @@ impl Evaluator for FaultyEvaluator {
     fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
         if self.evaluations.fetch_add(1, Ordering::Relaxed) >= self.fault.after {
             self.fault.strike(Moment::Evaluate)?;
+        }
+        if self.fault.kind == Kind::Early {
+            take("what was evaluated with the keys")?;
         }
         self.inner.evaluate(inputs)
     }

@@ -10,7 +10,7 @@ use super::expect::Subjects;
 use super::matrix::{MOST_CELLS, Varied, check_matrix};
 use super::parse::{Checker, Given, in_order, options};
 use super::plugins::{check_schemes, check_task};
-use super::rules::{BOTH, KEEP_ONE, check_section, check_source};
+use super::rules::{BOTH, KEEP_ONE, check_links, check_section, check_source};
 use super::sections::{About, Keys, RunSettings};
 use super::settings::{Edited, Place, Setting};
 use super::{Experiment, Matrix, expect, sections};
@@ -20,13 +20,14 @@ use hexperiment_data::toml_text;
 use hexperiment_diagnostics::{Complaint, Complaints, printable};
 use hexperiment_scheme::options::{OptionSpec, OptionValue};
 
-const SECTIONS: [&str; 7] = [
+const SECTIONS: [&str; 8] = [
     "experiment",
     "dataset",
     "task",
     "scheme",
     "matrix",
     "run",
+    "links",
     "expect",
 ];
 
@@ -73,6 +74,7 @@ pub(super) fn check(
     for (section, given) in given {
         check_section(&mut checker, section, given);
     }
+    let links = check_links(&mut checker, root);
     let task = check_task(&mut checker, root);
     let schemes = check_schemes(&mut checker, root);
     let bases = given.map(|(section, given)| (section, options(&[], given)));
@@ -129,6 +131,7 @@ pub(super) fn check(
         run_settings: settings_of_run,
         cells: vec![],
         expectations,
+        links,
         manifests,
         places,
         text: edited.text().to_owned(),

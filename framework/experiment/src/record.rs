@@ -214,6 +214,10 @@ pub struct Setup {
     pub prepare: Option<Time>,
     /// The parameters.
     pub parameters: Parameters,
+    /// The bound of log2 of a run's failure probability that was demanded; `None` in records of versions
+    /// that demanded none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_demanded: Option<i32>,
     /// The exact sizes of the keys that crossed.
     pub keys: KeySizes,
     /// What the client computes after decryption, if anything.

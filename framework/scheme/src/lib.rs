@@ -21,14 +21,18 @@ mod costs;
 pub mod elsewhere;
 mod keys;
 pub mod memory;
+mod operations;
 pub mod options;
 pub mod outside;
 pub mod registry;
 pub mod security;
 
-pub use costs::{Costs, Work, timed};
+pub use costs::{Costs, Sizes, Work};
 pub use keys::{
     CircuitDigest, EvaluationKeys, KeyPart, KeyReader, KeyRole, KeySet, KeySizes, Parties,
+};
+pub use operations::{
+    Operation, OperationTime, OperationTimes, Preparation, Step, TimedNow, timed,
 };
 
 // Plugins register through it, so that they need no version of their own.
@@ -41,6 +45,7 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::options::{OptionError, OptionSpec, Options};
+use crate::security::failure::Failure;
 use crate::security::{Encryption, Protection, Security, SecurityDemand};
 use hexperiment_program::lower::{Capabilities, Lowered, lower};
 use hexperiment_program::{InputId, OutputId, Program, ProgramError, Refusal};
@@ -190,6 +195,13 @@ pub struct Parameters {
     /// The largest error beyond [`Circuit::simulate`] that is not a failure, for each output.
     #[serde(with = "hexperiment_program::number::list")]
     pub noise_tolerance: Vec<f64>,
+    /// The probability that noise makes any result of one evaluation wrong by more than that: computed,
+    /// over everything in it that may fail. In the record of a run, of all its evaluations.
+    #[serde(default, skip_serializing_if = "Failure::is_not_stated")]
+    pub failure: Failure,
+    /// What the scheme falls short of, in words: what was demanded, what it states in its place, why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shortfalls: Vec<String>,
     /// Bytes that a process takes to make the keys and evaluate once, both parties' part in it:
     /// tables, keys, all ciphertexts that are held at one time. Rather too many than too few, as
     /// cells with less memory are refused; `None` where the scheme cannot tell.
@@ -241,14 +253,22 @@ pub trait Circuit: Send + Sync {
     /// ranges, too.
     fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, SchemeError>;
 
-    /// What its steps take on this machine, about, found within a second or two: a few of them are
-    /// timed, with keys of their own, the others counted. `None` where a scheme does not say.
+    /// What its steps take on this machine: operations counted, each at the time that `times` says.
+    /// Schemes whose steps take next to no time may do them all once. `None` where a scheme does not
+    /// say.
     ///
     /// # Errors
     ///
-    /// The scheme's, of a step that is timed. The default has none.
-    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
+    /// The scheme's, of an operation that is timed, and those of `times`. The default has none.
+    fn costs(&self, times: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
+        let _ = times;
         Ok(None)
+    }
+
+    /// Exactly the bytes that will cross, before anything is encrypted. `None` where a scheme cannot
+    /// tell.
+    fn sizes(&self) -> Option<Sizes> {
+        None
     }
 
     /// Names the circuit: keys that were made for one are refused by another. Both parties compute

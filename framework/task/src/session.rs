@@ -23,15 +23,15 @@ mod server;
 
 use std::collections::BTreeMap;
 
+use crate::clipping::Moved;
 use crate::clock::Stopwatch;
-use crate::ledger::{Errors, Time, Traffic};
-use hexperiment_program::Party;
+use crate::ledger::{Errors, OutputErrors, Time, Traffic};
 use hexperiment_program::lower::Lowered;
+use hexperiment_program::{OutputId, Party};
 use hexperiment_scheme::{Ciphertexts, Circuit, Decryptor, Encryptor, Parties, SchemeError};
 use hexperiment_wire::WireError;
 
 pub use client::Client;
-use errors::precision_bits;
 use evaluation_server::same_count;
 pub use evaluation_server::{
     Downloaded, Evaluated, EvaluationServer, InProcess, KeyTimes, OverWire, Uploaded,
@@ -79,6 +79,8 @@ pub struct SessionReport {
     pub traffic: Traffic,
     /// What each data owner sent, by number; together the uploads of `traffic`.
     pub sent: BTreeMap<u32, Sent>,
+    /// Evaluations.
+    pub evaluations: u64,
     /// Bytes that data owners told each other in the clear, past the server.
     pub told_bytes: u64,
     /// Errors of all decrypted values.
@@ -96,7 +98,9 @@ pub struct Session<'a> {
     report: SessionReport,
     uploaded_since_download: bool,
     decrypted_since_upload: u32,
-    magnitude: f64,
+    outputs: BTreeMap<OutputId, OutputErrors>,
+    moved: Moved,
+    clipping_stated: f64,
 }
 
 impl<'a> Session<'a> {
@@ -125,7 +129,9 @@ impl<'a> Session<'a> {
             report: SessionReport::default(),
             uploaded_since_download: false,
             decrypted_since_upload: 0,
-            magnitude: 0.0,
+            outputs: BTreeMap::new(),
+            moved: Moved::default(),
+            clipping_stated: 0.0,
         }
     }
 
@@ -153,7 +159,7 @@ impl<'a> Session<'a> {
         Server { session: self }
     }
 
-    /// What was measured so far: all but the precision in bits.
+    /// What was measured so far: all but clipping and the precision in bits.
     pub fn so_far(&self) -> &SessionReport {
         &self.report
     }
@@ -165,9 +171,10 @@ impl<'a> Session<'a> {
             // Whoever asks next is told of a server that is gone.
             let _ = self.server.discard(&handles);
         }
-        let errors = &mut self.report.errors;
-        errors.precision_bits = precision_bits(errors.max_abs, self.magnitude);
-        self.report
+        SessionReport {
+            errors: self.errors(),
+            ..self.report
+        }
     }
 
     /// Lets the server forget what nobody needs any more.

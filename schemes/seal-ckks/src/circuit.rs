@@ -11,8 +11,8 @@ use hexperiment_scheme::memory::{hold, left};
 use hexperiment_scheme::security::{self, Encryption};
 use hexperiment_scheme::{
     CiphertextData, Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Decryptor,
-    Encryptor, EvaluationKeys, Evaluator, KeyPart, KeyRole, KeySet, OperationCounts, Parameters,
-    SchemeError,
+    Encryptor, EvaluationKeys, Evaluator, KeyPart, KeyRole, KeySet, OperationCounts,
+    OperationTimes, Parameters, SchemeError, Sizes,
 };
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -95,8 +95,16 @@ impl CkksCircuit {
         let layout = SlotLayout::of(program, 1 << (choice.log_n - 1))?;
         let encryption = request.security.encryption;
         let encrypting = Encrypting::of(&lowered, encryption);
-        let noise = Noise::new(&lowered, &choice, &encrypting, flooding);
-        let (tolerance, flooding_deviations) = (noise.tolerances(), noise.flooding_deviations());
+        let noise = Noise::new(
+            &lowered,
+            &choice,
+            &encrypting,
+            request.security.failure_log2,
+            flooding,
+        );
+        let (tolerance, failure) = (noise.tolerances(), noise.failure());
+        let flooding_deviations = noise.flooding_deviations();
+        let mut shortfalls = Vec::new();
         for (tolerance, output) in tolerance.iter().zip(program.outputs()) {
             let magnitudes = output
                 .values
@@ -112,6 +120,15 @@ impl CkksCircuit {
                     ),
                 )
                 .into());
+            }
+            if *tolerance > output.precision {
+                shortfalls.push(format!(
+                    "`{}`: an error of {:.1e} is demanded, noise of up to {tolerance:.1e} is stated in its \
+                     place: {}",
+                    output.name,
+                    output.precision,
+                    choice.why_imprecise(scale_bits)
+                ));
             }
         }
         // SEAL ends the process where it finds no memory, HEXL by a fault.
@@ -156,6 +173,8 @@ impl CkksCircuit {
             encryption: Some(encryption),
             quantisation: None,
             noise_tolerance: tolerance,
+            failure,
+            shortfalls,
             memory_bytes: Some(need),
         };
         let encoder = seal::Encoder::new(&context)?;
@@ -256,8 +275,12 @@ impl Circuit for CkksCircuit {
         Ok(self.shared.lowered.simulate(inputs)?)
     }
 
-    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
-        crate::costs::costs(&self.shared).map(Some)
+    fn costs(&self, times: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
+        crate::costs::costs(&self.shared, times).map(Some)
+    }
+
+    fn sizes(&self) -> Option<Sizes> {
+        Some(crate::costs::sizes(&self.shared))
     }
 
     fn digest(&self) -> CircuitDigest {

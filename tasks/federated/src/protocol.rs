@@ -159,6 +159,9 @@ impl Federation {
             trace.clear.row_mut(round).assign(&flat(&clear));
         }
         trace.more_bytes[[0, 1]] = session.so_far().told_bytes as f64;
+        if let Some(unclipped) = &self.unclipped {
+            session.clipped(&unclipped.moved, unclipped.error);
+        }
         Ok(trace)
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use hexperiment_task::ledger::{Metric, Quality};
 use hexperiment_task::metrics;
 use hexperiment_task::{Artefact, TaskError};
-use ndarray::ArrayView1;
+use ndarray::{Array2, ArrayView1};
 
 use crate::federation::Federation;
 use crate::local::Parameters;
@@ -69,7 +69,11 @@ impl Federation {
     pub(crate) fn quality(&self, trace: &Trace) -> Quality {
         let [model, clear] = self.last(trace);
         let scores = [&model, &clear].map(|p| self.test.scores(p));
-        let mut metrics = self.classes.measures(&scores[0], &scores[1], &self.truth);
+        let measure = |s: &Array2<f64>| self.classes.measures(s, &scores[1], &self.truth);
+        let mut metrics = measure(&scores[0]);
+        if let Some(unclipped) = self.unclipped.as_ref().and_then(|u| u.scores.as_ref()) {
+            Metric::beside_unclipped(&mut metrics, &measure(unclipped));
+        }
         let baselines = self.baselines;
         let error = largest((&model - &clear).iter().map(|x| x.abs()));
         let one_class = self.shards.iter().filter(|s| s.lacks_a_class()).count();
@@ -107,20 +111,13 @@ impl Federation {
         ];
         for (name, value) in MORE_METRICS.iter().zip(values) {
             let value = value.filter(|x| !x.is_nan());
-            metrics.extend(value.map(|value| Metric {
-                name: (*name).into(),
-                value,
-                plaintext: None,
-            }));
+            metrics.extend(value.map(|value| Metric::new(*name, value, None)));
         }
         let step = self.settings.rounds.div_ceil(POINTS);
         for round in (0..self.settings.rounds).step_by(step) {
             let [value, clear] = self.point(trace, round);
-            metrics.push(Metric {
-                name: format!("{}_round_{}", self.classes.headline_name(), round + 1),
-                value,
-                plaintext: Some(clear),
-            });
+            let name = format!("{}_round_{}", self.classes.headline_name(), round + 1);
+            metrics.push(Metric::new(name, value, Some(clear)));
         }
         let mut notes = self.notes.clone();
         notes.extend(against.map(|a| a.describe(trace.key_holders)));

@@ -13,7 +13,9 @@
 )]
 
 mod bad_input;
+mod best_and_export;
 mod circles;
+mod cmp;
 mod columns;
 mod conform;
 mod documents;

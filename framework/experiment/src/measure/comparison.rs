@@ -191,7 +191,7 @@ fn negated(values: &[f64]) -> Vec<f64> {
 }
 
 /// Holm's adjusted p-values, in the order of the given ones.
-fn holm(values: Vec<f64>) -> Vec<f64> {
+pub(super) fn holm(values: Vec<f64>) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
     let mut adjusted = values;

@@ -12,6 +12,7 @@ use rand_chacha::ChaCha20Rng;
 
 use super::comparison::{Outcome, Timed, compare_with_first};
 use super::statistics::{Estimate, median};
+use super::two_runs::compare_runs;
 use crate::record::TIE_MARGIN;
 
 /// How times scatter.
@@ -240,4 +241,62 @@ fn intervals_over_processes_cover_as_they_say() {
             assert!(!enough || naive < 0.9, "{naive}");
         }
     }
+}
+
+/// Of two runs of five cells each, the second with this pace: the share of cells whose interval covers
+/// it, and the shares of runs in which some cell is said to differ, and to tie.
+fn two_runs(noise: Noise, pace: f64, rounds: [usize; 2], margin: f64) -> (f64, f64, f64) {
+    const CELLS: usize = 5;
+    let mut rng = ChaCha20Rng::seed_from_u64(75);
+    let runs = 2000;
+    let (mut covered, mut differ, mut tie) = (0, 0, 0);
+    for _ in 0..runs {
+        let [base, other] = [(1.0, rounds[0]), (pace, rounds[1])]
+            .map(|(p, n)| noise.times(&[p; CELLS], n, &mut rng));
+        let cells: Vec<(&[f64], &[f64])> = base
+            .iter()
+            .zip(&other)
+            .map(|(a, b)| (a.as_slice(), b.as_slice()))
+            .collect();
+        let changes = compare_runs(&cells, margin);
+        let covers = changes.iter().filter_map(|c| c.interval);
+        covered += covers.filter(|i| i.low <= pace && pace <= i.high).count();
+        let differs = |o| matches!(o, Outcome::Slower | Outcome::Faster);
+        differ += u32::from(changes.iter().any(|c| differs(c.outcome)));
+        tie += u32::from(changes.iter().any(|c| c.outcome == Outcome::Tie));
+    }
+    let share = |count: u32| f64::from(count) / f64::from(runs);
+    let cells = f64::from(runs) * CELLS as f64;
+    (covered as f64 / cells, share(differ), share(tie))
+}
+
+#[test]
+fn intervals_of_two_runs_cover_as_they_say() {
+    for (name, noise) in [("independent", INDEPENDENT), ("recorded", RECORDED)] {
+        for rounds in [[7, 7], [10, 10], [20, 20], [7, 20]] {
+            let (covered, differ, _) = two_runs(noise, 1.0, rounds, 0.0);
+            println!(
+                "two runs, {name}, {rounds:?} repetitions: coverage {:.1} %, wrong differences in {:.1} %",
+                100.0 * covered,
+                100.0 * differ
+            );
+            assert!(
+                (0.945..=0.995).contains(&covered),
+                "{name}, {rounds:?}: {covered}"
+            );
+            assert!(differ <= 0.055, "{name}, {rounds:?}: {differ}");
+        }
+        // The factor is covered wherever it is, and one at the margin is no tie.
+        let (covered, _, tie) = two_runs(noise, 1.0 + TIE_MARGIN, [20, 20], TIE_MARGIN);
+        assert!(covered >= 0.945, "{name}: {covered}");
+        assert!(tie <= 0.055, "{name}: {tie}");
+    }
+    let (_, slower, _) = two_runs(RECORDED, 1.1, [20, 20], TIE_MARGIN);
+    let (_, _, tie) = two_runs(RECORDED, 1.0, [20, 20], TIE_MARGIN);
+    println!(
+        "two runs of 20: 10 % slower told in {:.1} %, equal tie in {:.1} %",
+        100.0 * slower,
+        100.0 * tie
+    );
+    assert!(slower >= 0.9 && tie >= 0.9, "{slower} {tie}");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Measured, MetricIntervals, Phase, Row, StartUp};
 use crate::record::{Clock, Setup};
 use hexperiment_scheme::options::OptionValue;
-use hexperiment_task::ledger::{Metric, Precision};
+use hexperiment_task::ledger::{Clipping, Metric, Precision};
 
 /// What stands in one column of one row.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,7 +103,7 @@ const fn numbers(name: &'static str, get: fn(&Row) -> Field) -> Column {
 }
 
 /// All columns, in order. Behind [`BEFORE_AXES`] stand those of the matrix, see [`axes`].
-pub static COLUMNS: [Column; 60] = {
+pub static COLUMNS: [Column; 66] = {
     use Clock::{Cpu, Wall};
     use Field::{Count, Empty, Number, Text};
     [
@@ -131,6 +131,11 @@ pub static COLUMNS: [Column; 60] = {
             headline(r, |m| Field::maybe(m.plaintext))
         })
         .and_overview(),
+        numbers("unclipped_value", |r| {
+            headline(r, |m| {
+                clipping(r, |_| Field::maybe(m.unclipped.or(m.plaintext)))
+            })
+        }),
         numbers("value_low", |r| over_seeds(r, |i| Some(i.value?.low))),
         numbers("value_high", |r| over_seeds(r, |i| Some(i.value?.high))),
         numbers("plaintext_value_low", |r| {
@@ -143,6 +148,7 @@ pub static COLUMNS: [Column; 60] = {
             measured(r, |m| Number(m.errors.max_abs))
         })
         .and_overview(),
+        numbers("clipping_error", |r| clipping(r, |c| Number(c.error))),
         numbers("approximation_error", |r| {
             measured(r, |m| Number(m.errors.approximation))
         }),
@@ -153,9 +159,11 @@ pub static COLUMNS: [Column; 60] = {
         numbers("precision_demanded", |r| {
             precision(r, |p| Number(p.demanded))
         }),
+        numbers("precision_claimed", |r| precision(r, |p| Number(p.claimed))),
         words("precision_met", |r| {
             precision(r, |p| Text(p.is_met().to_string()))
         }),
+        numbers("clipped_values", |r| clipping(r, |c| Count(c.values))),
         numbers("compile_ms", |r| once(r, |s| &s.compile, Wall)),
         numbers("keygen_ms", |r| once(r, |s| &s.keygen, Wall)),
         numbers("key_transfer_ms", |r| once(r, |s| &s.key_transfer, Wall)),
@@ -233,8 +241,16 @@ pub static COLUMNS: [Column; 60] = {
             r.protection().map_or(Empty, |p| Text(p.to_string()))
         })
         .and_overview(),
+        words("encryption", |r| {
+            r.encryption().map_or(Empty, |e| Text(e.to_string()))
+        })
+        .and_overview(),
         numbers("security_bits", |r| {
             setup(r, |s| Count(s.parameters.security.bits().into()))
+        })
+        .and_overview(),
+        numbers("failure_log2", |r| {
+            setup(r, |s| Field::maybe(s.parameters.failure.log2()))
         })
         .and_overview(),
         numbers("client_peak_rss_bytes", |r| {
@@ -264,6 +280,12 @@ fn precision(row: &Row, f: impl FnOnce(&Precision) -> Field) -> Field {
         .as_ref()
         .and_then(|m| m.errors.precision.as_ref());
     precision.map_or(Field::Empty, f)
+}
+
+fn clipping(row: &Row, f: impl FnOnce(&Clipping) -> Field) -> Field {
+    let measured = row.measured.as_ref();
+    let clipping = measured.and_then(|m| m.errors.clipping.as_ref());
+    clipping.map_or(Field::Empty, f)
 }
 
 fn headline(row: &Row, f: impl FnOnce(&Metric) -> Field) -> Field {

@@ -6,6 +6,7 @@
 
 mod busy;
 mod columns;
+mod over_link;
 mod phase;
 mod read;
 mod row;
@@ -16,6 +17,7 @@ mod write;
 
 pub use busy::Busy;
 pub use columns::{BEFORE_AXES, COLUMNS, Column, Field, Kind, axes};
+pub use over_link::OverLink;
 pub use phase::Phase;
 pub use read::{Records, read_records};
 pub use row::{Measured, Row, StartUp, rows};

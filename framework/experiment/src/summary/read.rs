@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::intact;
+use crate::links;
 use crate::record::{Extended, Line, Repetition, Run, SCHEMA, Setup, Status, Stopped};
 use hexperiment_diagnostics::{Complaint, files, printable};
 
@@ -98,6 +99,7 @@ fn check_run(run: Run) -> Result<Run, String> {
             run.setting("repetitions")
         ));
     }
+    links::of_run(&run)?;
     let mut ids = HashSet::new();
     match run.cells.iter().find(|cell| !ids.insert(&cell.id)) {
         Some(cell) => Err(format!(

@@ -8,8 +8,8 @@ use super::{Busy, Phase, Records, busy};
 use crate::measure::{Estimate, Spread};
 use crate::record::{Cell, Clock, Repetition, Run, Setup, Status};
 use hexperiment_scheme::options::OptionValue;
-use hexperiment_scheme::security::{Origin, Protection};
-use hexperiment_task::ledger::{Errors, Metric, Precision, Time, Traffic};
+use hexperiment_scheme::security::{Encryption, Origin, Protection};
+use hexperiment_task::ledger::{Clipping, Errors, Metric, OutputErrors, Precision, Time, Traffic};
 
 /// The level below which every table marks a row, whatever was demanded.
 const USUAL_BITS: u32 = 128;
@@ -275,13 +275,36 @@ fn worst(repetitions: &[&Repetition]) -> Errors {
         max_abs: worse(|e| e.max_abs),
         approximation: worse(|e| e.approximation),
         noise: worse(|e| e.noise),
+        clipping: clipping(repetitions),
         precision_bits: -worse(|e| -e.precision_bits),
+        outputs: outputs(repetitions),
         precision: repetitions
             .iter()
             .filter_map(|r| r.errors.precision.clone())
             .reduce(Precision::further),
         violation: repetitions.iter().find_map(|r| r.errors.violation.clone()),
     }
+}
+
+/// What was clipped, in the repetition in which it matters most; `None` where nobody looked.
+fn clipping(repetitions: &[&Repetition]) -> Option<Clipping> {
+    let each = repetitions.iter().filter_map(|r| r.errors.clipping);
+    each.reduce(|a, b| {
+        let more = |a: f64, b: f64| a.is_nan() || a >= b;
+        if more(a.error, b.error) { a } else { b }
+    })
+}
+
+/// The worst parts of each output.
+fn outputs(repetitions: &[&Repetition]) -> Vec<OutputErrors> {
+    let mut all: Vec<OutputErrors> = Vec::new();
+    for found in repetitions.iter().flat_map(|r| &r.errors.outputs) {
+        match all.iter_mut().find(|o| o.output == found.output) {
+            Some(known) => *known = known.clone().worse(found),
+            None => all.push(found.clone()),
+        }
+    }
+    all
 }
 
 fn traffic(repetitions: &[&Repetition]) -> Traffic {
@@ -464,6 +487,11 @@ impl Row {
         self.setup
             .as_ref()
             .map(|s| s.parameters.security.protection())
+    }
+
+    /// Whose key encrypts its inputs, where one does and that is known.
+    pub fn encryption(&self) -> Option<Encryption> {
+        self.setup.as_ref().and_then(|s| s.parameters.encryption)
     }
 
     /// Its security in bits, if it came so far.

@@ -37,6 +37,10 @@ pub(super) fn means(of_seeds: &[&[Metric]]) -> (Vec<Metric>, BTreeMap<String, Me
             .copied()
             .flatten()
             .filter(|m| m.name == name);
+        // Where nothing was clipped, the clear model is the unclipped one.
+        let unclipped: Option<Vec<f64>> =
+            all.clone().map(|m| m.unclipped.or(m.plaintext)).collect();
+        let unclipped = unclipped.filter(|_| all.clone().any(|m| m.unclipped.is_some()));
         let (values, clear): (Vec<f64>, Vec<Option<f64>>) =
             all.map(|m| (m.value, m.plaintext)).unzip();
         let clear: Option<Vec<f64>> = clear.into_iter().collect();
@@ -44,6 +48,7 @@ pub(super) fn means(of_seeds: &[&[Metric]]) -> (Vec<Metric>, BTreeMap<String, Me
             name: name.to_owned(),
             value: mean(&values),
             plaintext: clear.as_deref().map(mean),
+            unclipped: unclipped.as_deref().map(mean),
         });
         let of = MetricIntervals {
             value: interval_of_mean(&values),

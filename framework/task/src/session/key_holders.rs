@@ -46,6 +46,8 @@ mod tests {
             server_sees: String::new(),
             quantisation: None,
             noise_tolerance: vec![],
+            failure: hexperiment_scheme::security::failure::Failure::NotStated,
+            shortfalls: vec![],
             memory_bytes: None,
         };
         assert_eq!(
