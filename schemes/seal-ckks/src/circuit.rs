@@ -19,6 +19,7 @@ use rayon::prelude::*;
 
 use crate::encoded;
 use crate::evaluate::{CkksEvaluator, SwitchingKeys, rotation_steps};
+use crate::flooding::{Flooding, flood};
 use crate::layout::SlotLayout;
 use crate::memory;
 use crate::noise::Noise;
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     /// The level at which each value of the program is computed. A result keeps the scale of that
     /// level when the primes that are left are dropped.
     pub(crate) levels: Vec<usize>,
+    /// The standard deviation of the noise that floods each output; none without noise flooding.
+    flooding_deviations: Vec<f64>,
     /// Who encrypts the inputs.
     pub(crate) encryption: Encryption,
     /// Whether the server may have to encrypt: see [`crate::transparent`].
@@ -83,8 +86,9 @@ impl CkksCircuit {
         let lowered = request.lowered.clone();
         let program = lowered.program();
         let scale_bits = request.options.integer("scale_bits").ok().map(|b| b as u32);
+        let flooding = Flooding::read(request.options)?;
         let choice = choose(
-            &Needs::of(&lowered, request.security)?,
+            &Needs::of(&lowered, request.security, flooding)?,
             request.security,
             scale_bits,
         )?;
@@ -96,8 +100,10 @@ impl CkksCircuit {
             &choice,
             &encrypting,
             request.security.failure_log2,
+            flooding,
         );
         let (tolerance, failure) = (noise.tolerances(), noise.failure());
+        let flooding_deviations = noise.flooding_deviations();
         let mut shortfalls = Vec::new();
         for (tolerance, output) in tolerance.iter().zip(program.outputs()) {
             let magnitudes = output
@@ -140,15 +146,27 @@ impl CkksCircuit {
             .iter()
             .map(ToString::to_string)
             .collect();
+        let mut chosen = vec![
+            ("ring degree N".into(), context.degree().to_string()),
+            ("slots".into(), context.slots().to_string()),
+            ("prime bits (last: key switching)".into(), bits.join(" ")),
+            ("log2(QP)".into(), format!("{:.1}", context.log_qp())),
+            ("scale".into(), format!("2^{}", choice.scale_bits)),
+        ];
+        if let Some(Flooding { bits, decryptions }) = flooding {
+            let deviations = flooding_deviations.iter().map(|x| format!("{x:.1e}"));
+            let deviations: Vec<String> = deviations.collect();
+            chosen.push((
+                "noise flooding".into(),
+                format!(
+                    "{bits} bits over {decryptions} decryptions, standard deviation {}",
+                    deviations.join(", ")
+                ),
+            ));
+        }
         let parameters = Parameters {
             security: security::rlwe(request.security.table, choice.log_n, context.log_qp()),
-            chosen: vec![
-                ("ring degree N".into(), context.degree().to_string()),
-                ("slots".into(), context.slots().to_string()),
-                ("prime bits (last: key switching)".into(), bits.join(" ")),
-                ("log2(QP)".into(), format!("{:.1}", context.log_qp())),
-                ("scale".into(), format!("2^{}", choice.scale_bits)),
-            ],
+            chosen,
             depth: choice.depth,
             counts: counts(&lowered, &layout),
             server_sees: "the program with its public numbers, sizes; ciphertexts otherwise".into(),
@@ -171,6 +189,7 @@ impl CkksCircuit {
                 layout,
                 scales,
                 levels,
+                flooding_deviations,
             }),
             parameters,
         })
@@ -493,6 +512,9 @@ impl Decryptor for CkksDecryptor {
             for (row, x) in elements.into_iter().enumerate() {
                 table[[row, column]] = x;
             }
+        }
+        if let Some(deviation) = shared.flooding_deviations.get(output.index()) {
+            flood(&mut table, *deviation)?;
         }
         Ok(table)
     }

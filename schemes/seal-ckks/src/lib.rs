@@ -9,6 +9,7 @@ mod costs;
 mod encoded;
 mod evaluate;
 mod ffi;
+mod flooding;
 mod layout;
 mod memory;
 mod noise;

@@ -13,10 +13,13 @@ use hexperiment_program::{Interval, Op, Program, Public, Value, ValueId};
 use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::security::failure::{Failure, deviations_each, log2_tail, union};
 
+use crate::flooding::Flooding;
 use crate::parameters::Choice;
 use crate::transparent::Encrypting;
 use crate::trial;
 
+/// Standard deviations of flooding noise that no result is off by: it is drawn with none beyond 8.6.
+const FLOODING_DEVIATIONS: f64 = 9.0;
 /// SEAL's standard deviation of fresh errors.
 const SIGMA: f64 = 3.2;
 /// Circuits deeper than this are tried out.
@@ -34,6 +37,7 @@ pub(crate) struct Noise<'a> {
     first: f64,
     levels: f64,
     encrypting: &'a Encrypting,
+    flooding: Option<Flooding>,
     /// Standard deviations of the error that a result may be off by.
     deviations: f64,
 }
@@ -52,6 +56,7 @@ impl<'a> Noise<'a> {
         choice: &Choice,
         encrypting: &'a Encrypting,
         failure_log2: i32,
+        flooding: Option<Flooding>,
     ) -> Self {
         let first = f64::from(choice.first_bits).exp2();
         Self {
@@ -62,6 +67,7 @@ impl<'a> Noise<'a> {
             first,
             levels: f64::from(choice.depth),
             encrypting,
+            flooding,
             deviations: deviations_each(failure_log2.into(), results(lowered.program())),
         }
     }
@@ -217,7 +223,33 @@ impl<'a> Noise<'a> {
     /// in the trial is taken for one standard deviation where results are the least certain: a slot may
     /// lie there, and few of the trial's do.
     pub(crate) fn tolerances(&self) -> Vec<f64> {
-        let bounds = self.bounds();
+        self.flooded(self.without_flooding())
+    }
+
+    /// The standard deviation of the noise that floods each output; none without noise flooding.
+    pub(crate) fn flooding_deviations(&self) -> Vec<f64> {
+        let factors = self.flooding.map(|flooding| flooding.factors(self.lowered));
+        let factors = factors.unwrap_or_default();
+        let errors = self.without_flooding();
+        factors
+            .iter()
+            .zip(errors)
+            .map(|(factor, error)| factor * error)
+            .collect()
+    }
+
+    /// Errors with the noise that floods them.
+    fn flooded(&self, mut errors: Vec<f64>) -> Vec<f64> {
+        let factors = self.flooding.map(|flooding| flooding.factors(self.lowered));
+        for (error, factor) in errors.iter_mut().zip(factors.unwrap_or_default()) {
+            *error *= 1.0 + FLOODING_DEVIATIONS * factor;
+        }
+        errors
+    }
+
+    /// The largest error of each output that is not a failure, before noise floods it.
+    fn without_flooding(&self) -> Vec<f64> {
+        let bounds = self.bounds_without_flooding();
         if self.lowered.depth() <= SHALLOW {
             return bounds;
         }
@@ -231,6 +263,10 @@ impl<'a> Noise<'a> {
 
     /// The tolerances at the largest magnitudes of the ranges.
     pub(crate) fn bounds(&self) -> Vec<f64> {
+        self.flooded(self.bounds_without_flooding())
+    }
+
+    fn bounds_without_flooding(&self) -> Vec<f64> {
         let program = self.lowered.program();
         let errors = self.values();
         let of = |v: &ValueId| self.deviations * errors[v.index()] + DOUBLE * self.size(*v);

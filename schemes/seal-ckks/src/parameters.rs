@@ -5,6 +5,7 @@ use hexperiment_program::lower::Lowered;
 use hexperiment_program::{Op, Program};
 use hexperiment_scheme::security::{SecurityDemand, rlwe_max_log_qp};
 
+use crate::flooding::Flooding;
 use crate::layout::least_slots;
 use crate::noise::Noise;
 use crate::transparent::Encrypting;
@@ -108,7 +109,11 @@ pub(crate) struct Needs {
 
 impl Needs {
     /// Of a program.
-    pub(crate) fn of(lowered: &Lowered, demand: SecurityDemand) -> Result<Self, Refusal> {
+    pub(crate) fn of(
+        lowered: &Lowered,
+        demand: SecurityDemand,
+        flooding: Option<Flooding>,
+    ) -> Result<Self, Refusal> {
         let mut needs = Self::but_scale(lowered)?;
         let encrypting = Encrypting::of(lowered, demand.encryption);
         needs.wanted = LOG_N
@@ -116,7 +121,7 @@ impl Needs {
                 // Trying errors out takes time, and none for rings that are too small anyway.
                 let smallest = needs.with(log_n, SMALLEST_SCALE);
                 if log_n > needs.log_slots && smallest.fits(demand) {
-                    needs.wanted_scale(lowered, log_n, (&encrypting, demand.failure_log2))
+                    needs.wanted_scale(lowered, log_n, (&encrypting, demand.failure_log2, flooding))
                 } else {
                     LARGEST_PRIME
                 }
@@ -204,7 +209,7 @@ impl Needs {
         &self,
         lowered: &Lowered,
         log_n: u32,
-        (encrypting, failure_log2): (&Encrypting, i32),
+        (encrypting, failure_log2, flooding): (&Encrypting, i32, Option<Flooding>),
     ) -> u32 {
         let most = LARGEST_PRIME
             .saturating_sub(self.headroom)
@@ -218,7 +223,7 @@ impl Needs {
         };
         let noise = |scale_bits| {
             let choice = self.with(log_n, scale_bits);
-            Noise::new(lowered, &choice, encrypting, failure_log2)
+            Noise::new(lowered, &choice, encrypting, failure_log2, flooding)
         };
         let bounded = (SMALLEST_SCALE..most).find(|s| keeps(&noise(*s).bounds()));
         let bounded = bounded.unwrap_or(most);

@@ -76,6 +76,20 @@ impl Scheme for SealCkks {
                      there are levels.").default(OptionValue::Text(AUTO.into())),
                 OptionSpec::new("comparison_degrees", OptionKind::Text, "Comparisons, steps, signs: likewise; `auto` finds those of least depth that keep \
                      `sign_error`.").default(OptionValue::Text(AUTO.into())),
+                OptionSpec::integer(
+                    "noise_flooding_bits",
+                    0..=128,
+                    0,
+                    "Noise flooding: bits of statistical security with which noise is added to every decrypted \
+                     result, for results that others than the key owner are told (IND-CPA-D); 0 adds none. The \
+                     scale is chosen so that the outputs' precision is kept with it, as far as there is room.",
+                ),
+                OptionSpec::integer(
+                    "noise_flooding_decryptions",
+                    1..=1_000_000,
+                    1000,
+                    "Noise flooding: decryptions under one key over which it holds.",
+                ),
                 OptionSpec::number(
                     "sign_margin",
                     1e-6..=0.5,

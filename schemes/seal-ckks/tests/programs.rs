@@ -535,6 +535,69 @@ fn vectors_too_long_to_move_are_refused() {
     }
 }
 
+/// Noise that floods a result is new in each decryption and most of its error; a larger scale makes up for
+/// it, so that the output's precision is kept.
+#[test]
+fn flooding_takes_a_larger_scale_and_keeps_the_precision() {
+    let program = program(20, 3, 4.0, 1e-3, logit);
+    let circuit = |set: &[(&str, OptionValue)]| compile(&program, &options(set));
+    let chosen = |circuit: &dyn Circuit, name: &str| {
+        let all = &circuit.parameters().chosen;
+        all.iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.clone())
+    };
+    let plain = circuit(&[]);
+    assert_eq!(chosen(&*plain, "noise flooding"), None);
+    let flooded = circuit(&[
+        ("noise_flooding_bits", OptionValue::Integer(20)),
+        ("noise_flooding_decryptions", OptionValue::Integer(10)),
+    ]);
+    let words = chosen(&*flooded, "noise flooding").unwrap();
+    assert!(words.starts_with("20 bits over 10 decryptions"), "{words}");
+    let bits = |circuit: &dyn Circuit| -> u32 {
+        chosen(circuit, "scale")
+            .unwrap()
+            .strip_prefix("2^")
+            .unwrap()
+            .parse()
+            .unwrap()
+    };
+    assert!(
+        bits(&*flooded) >= bits(&*plain) + 15,
+        "{} {}",
+        bits(&*flooded),
+        bits(&*plain)
+    );
+    let tolerance = flooded.parameters().noise_tolerance[0];
+    assert!(tolerance <= 1e-3, "{tolerance}");
+
+    let table = table(&program, 5);
+    let keys = Parties::of(flooded.as_ref()).unwrap();
+    let sealed = keys
+        .encryptor
+        .encrypt(InputId::from_index(0), table.view())
+        .unwrap();
+    let results = keys
+        .evaluator
+        .evaluate(&[crossed(&*flooded, &sealed)])
+        .unwrap();
+    let decrypt = || {
+        keys.decryptor
+            .decrypt(OutputId::from_index(0), &results[0])
+            .unwrap()
+    };
+    let (once, again) = (decrypt(), decrypt());
+    let simulated = &flooded.simulate(&[table]).unwrap()[0];
+    let (error, distance) = (worst(&once, simulated), worst(&once, &again));
+    println!("flooding: error {error:.2e}, tolerance {tolerance:.2e}");
+    assert!(
+        error <= tolerance && error > tolerance / 100.0,
+        "{error} {tolerance}"
+    );
+    assert!(distance > error / 10.0, "{distance} {error}");
+}
+
 /// As many standard deviations are tolerated as the demanded failure probability asks for over all
 /// results, and no constant.
 #[test]

@@ -7,8 +7,8 @@ use crate::Experiment;
 /// What is wrong, and words of the error.
 const BAD: &[(&str, &[&str])] = &[
     (
-        "[run]\nseeds = 1\n",
-        &["e.toml:12", "unknown key `seeds`", "did you mean `seed`"],
+        "[run]\nsead = 1\n",
+        &["e.toml:12", "unknown key `sead`", "did you mean `seed`"],
     ),
     (
         "[run]\nthreads = \"2\"\n",
