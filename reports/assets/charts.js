@@ -243,6 +243,7 @@ const BYTES = [
   { column: "key_bytes", name: "keys, once", color: "var(--c2)", symbol: "diamond" },
 ];
 const ERRORS = [
+  { column: "clipping_error", name: "clipping", color: "var(--c2)", symbol: "triangle" },
   { column: "approximation_error", name: "approximation and rounding", color: "var(--c0)", symbol: "circle" },
   { column: "noise_error", name: "noise", color: "var(--c1)", symbol: "square" },
 ];

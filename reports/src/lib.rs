@@ -6,7 +6,9 @@
 //! a reader's choice of rows decides, the Pareto front and slopes.
 
 mod answer;
+mod bars;
 pub mod best;
+mod cmp;
 mod csv_file;
 mod details;
 pub mod export;
@@ -19,6 +21,7 @@ mod markdown;
 mod notes;
 mod overview;
 mod page;
+mod paint;
 mod ranking;
 mod report;
 mod terminal;
@@ -32,12 +35,14 @@ use hexperiment_experiment::summary::{Records, Row};
 use hexperiment_experiment::verdict::Verdict;
 
 pub use answer::answer;
+pub use cmp::{Limit, RunToCompare, RunsCompared, phases};
 pub use csv_file::summary_csv;
 pub use html::{Shown, html};
 pub use links::links_csv;
 pub use markdown::markdown;
 pub use overview::{Known, Overview, Runs};
-pub use terminal::terminal;
+pub use terminal::{Screen, terminal};
+pub use units::{bytes, duration};
 
 /// Writes `table.md`, `summary.csv`, `links.csv` and `report.html` into `dir`, each whole or not at all.
 ///

@@ -262,6 +262,8 @@ class Circuit:
                 "rotations": 0,
                 "bootstraps": 0,
             },
+            # For the key owner, too.
+            "encryption": "public",
             "server_sees": "the program with its weights, and sizes",
             "quantisation": f"fixed point, {self.fraction} bits after the point of inputs and weights",
             # `simulate` is exact, but for the last rounding to a double.

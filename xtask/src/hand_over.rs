@@ -63,8 +63,8 @@ fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
     match verb {
         // They show every scheme.
         "list" | "schema" | "overview" => Wanted::All,
-        // It reads records, which name no feature of the build.
-        "report" | "best" | "export" => Wanted::NamedBy(vec![]),
+        // They read records, which name no feature of the build.
+        "report" | "best" | "cmp" | "export" => Wanted::NamedBy(vec![]),
         // `data` needs none.
         _ => Wanted::NamedBy(given(arguments).files),
     }
@@ -100,8 +100,16 @@ fn completed(
     let Given { files, runs } = given(&arguments);
     let file = !files.is_empty();
     match verb {
-        "check" | "explain" if !file => Err(Failure::usage(format!("`{verb}` wants a FILE"))
-            .help(format!("cargo xtask {verb} experiments/quickstart.toml"))),
+        "check" | "explain" | "plan" if !file => {
+            Err(Failure::usage(format!("`{verb}` wants a FILE"))
+                .help(format!("cargo xtask {verb} experiments/quickstart.toml")))
+        }
+        "cmp" if !file => Err(Failure::usage("`cmp` wants two runs or more")
+            .help("cargo xtask cmp runs/20260504-090807-chd runs/latest")),
+        "calibrate" if !file => {
+            arguments.extend(experiments(repository)?);
+            Ok(arguments)
+        }
         "conform" if !file => Err(Failure::usage("`conform` wants a NAME or a LIBRARY")
             .help("cargo xtask conform plaintext")),
         "run" | "overview" => {
@@ -128,6 +136,21 @@ fn completed(
     }
 }
 
+/// The experiments of the table of all tasks and schemes.
+fn experiments(repository: &Repository) -> Result<Vec<OsString>, Failure> {
+    let folder = repository.root.join("experiments/overview");
+    let unread = |e| Failure::new(format!("{}: cannot be read: {e}", folder.display()));
+    let mut files: Vec<OsString> = std::fs::read_dir(&folder)
+        .map_err(unread)?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+        .map(OsString::from)
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
 /// What the user gave.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Given {
@@ -152,7 +175,9 @@ fn given(arguments: &[OsString]) -> Given {
 }
 
 /// Options of the programs that are followed by a value.
-const WITH_VALUE: [&str; 18] = [
+const WITH_VALUE: [&str; 22] = [
+    "--against",
+    "--fail-if-slower",
     "--format",
     "--into",
     "--link",
@@ -162,12 +187,14 @@ const WITH_VALUE: [&str; 18] = [
     "--only",
     "--option",
     "--output",
+    "--phase",
     "--plugin",
     "--precision",
     "--repetitions",
     "--rows",
     "--runs",
     "--set",
+    "--table",
     "--task",
     "--time-limit",
     "--trust",
@@ -286,6 +313,9 @@ mod tests {
             assert_eq!(failure.code, 2, "{failure}");
             assert!(failure.to_string().contains("quickstart.toml"), "{failure}");
         }
+        let limit = words("--fail-if-slower 10% --phase total");
+        let failure = completed(&repository, "cmp", limit).expect_err("no run");
+        assert!(failure.to_string().contains("runs/latest"), "{failure}");
         let failure = completed(&repository, "conform", words("--rows 8")).expect_err("no scheme");
         assert!(
             failure
@@ -334,6 +364,7 @@ mod tests {
         check_wanted("check", "--plugin=x.so -- -a.toml b", &named("-a.toml b"));
         check_wanted("data", "", &named(""));
         check_wanted("best", "--max upload=1MB runs/a --link 4G", &named(""));
+        check_wanted("cmp", "--fail-if-slower 10% a b", &named(""));
         check_wanted("list", "", &Wanted::All);
         check_wanted("overview", "--runs runs runs/a", &Wanted::All);
     }

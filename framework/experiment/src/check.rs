@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::cells::cell_names;
 use super::expect::Subjects;
-use super::matrix::{Varied, check_matrix};
+use super::matrix::{MOST_CELLS, Varied, check_matrix};
 use super::parse::{Checker, Given, in_order, options};
 use super::plugins::{check_schemes, check_task};
 use super::rules::{BOTH, KEEP_ONE, check_links, check_section, check_source};
@@ -87,6 +87,7 @@ pub(super) fn check(
             checker.complain(varied.place, BOTH.into(), Some(KEEP_ONE.into()));
         }
     }
+    check_seeds(&mut checker, &run, &matrix, schemes.len());
     let all_cells = checker.count() == before;
     let labels: Vec<String> = schemes.iter().map(|s| s.label.clone()).collect();
     let varied: Matrix = matrix.iter().map(Varied::values).collect();
@@ -141,6 +142,29 @@ pub(super) fn check(
     Ok(experiment)
 }
 
+/// Complains of several seeds where the matrix varies the seed, and where they make too many cells.
+fn check_seeds(checker: &mut Checker<'_>, run: &Given, matrix: &[Varied], schemes: usize) {
+    let Some((OptionValue::Integer(seeds @ 2..), at)) = run.get("seeds") else {
+        return;
+    };
+    if let Some(varied) = matrix.iter().find(|varied| varied.key == "run.seed") {
+        let message = "\"run.seed\" in [matrix] contradicts `seeds` in [run]";
+        let help =
+            "keep `seeds` for one row of the mean over seeds, or \"run.seed\" for a row of each";
+        checker.complain(varied.place, message.into(), Some(help.into()));
+        return;
+    }
+    let values = matrix.iter().map(|varied| varied.values.len());
+    let rows = values.fold(schemes, usize::saturating_mul);
+    let cells = usize::try_from(*seeds).map_or(usize::MAX, |seeds| rows.saturating_mul(seeds));
+    if cells > MOST_CELLS {
+        let message =
+            format!("`seeds` in [run]: found {cells} cells, expected at most {MOST_CELLS}");
+        let help = "take fewer seeds, or fewer values in [matrix]";
+        checker.complain(*at, message, Some(help.into()));
+    }
+}
+
 /// Two cells of one name could not be told apart in records: a label may look like that of another
 /// with a point of the matrix.
 fn names_are_distinct(experiment: &Experiment) -> Result<(), Complaint> {
@@ -157,11 +181,11 @@ fn names_are_distinct(experiment: &Experiment) -> Result<(), Complaint> {
     Ok(())
 }
 
-/// Where the sections of a task and its data stand, and the keys in them; what the matrix varies,
+/// Where the sections of a task, its data and its run stand, and the keys in them; what the matrix varies,
 /// it varies there, each value in a place of its own.
 fn places(text: &Edited<'_>, root: &DeTable<'_>, matrix: &[Varied]) -> BTreeMap<String, Place> {
     let mut places = BTreeMap::new();
-    for section in ["task", "dataset", "matrix"] {
+    for section in ["task", "dataset", "run", "matrix"] {
         let Some(value) = root.get(section) else {
             continue;
         };

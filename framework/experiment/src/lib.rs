@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 pub use cells::CellPlan;
 pub use expect::Expectation;
 pub use schema::json_schema;
-pub use sections::{Link, RunSettings};
+pub use sections::{Link, RunSettings, SecuritySettings};
 pub use settings::Setting;
 
 use hexperiment_data::manifest::Manifest;
@@ -124,7 +124,7 @@ impl Experiment {
         &self.file
     }
 
-    /// The line where an option of `[task]` or `[dataset]` is given, as in `task.features`: in the
+    /// The line where an option of `[task]`, `[dataset]` or `[run]` is given, as in `task.features`: in the
     /// matrix, or in its section; the section's line where it is not given, if the section is
     /// there. None for an option that a [`Setting`] gives.
     pub fn line_of(&self, option: &str) -> Option<usize> {

@@ -7,6 +7,7 @@ mod dataset;
 mod keys;
 mod link;
 mod run;
+mod security;
 
 use std::path::Path;
 
@@ -17,6 +18,7 @@ pub(crate) use about::About;
 pub(crate) use keys::{Keys, Problem};
 pub use link::Link;
 pub use run::RunSettings;
+pub use security::SecuritySettings;
 
 /// `[experiment]`
 pub fn experiment() -> Vec<OptionSpec> {

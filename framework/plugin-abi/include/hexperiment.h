@@ -1,4 +1,4 @@
-/* hexperiment.h: the C ABI, version 2, for scheme plugins that live out of tree.
+/* hexperiment.h: the C ABI, version 3, for scheme plugins that live out of tree.
  *
  * A plugin is a shared library that exports one function, hexperiment_plugin(). It returns a
  * table of functions that evaluate programs under one cryptosystem. A plugin in Rust need not
@@ -34,7 +34,8 @@
  * double back.
  *
  * VERSIONS. A host loads plugins whose abi_version is its own. In version 1 keys did not cross:
- * generate_keys made the evaluator too, and there was no `prepare`. Within a version structs only grow
+ * generate_keys made the evaluator too, and there was no `prepare`; in version 2 a compile request
+ * said neither who encrypts nor how seldom a run may fail. Within a version structs only grow
  * at their end, and struct_size says how far the writer's goes: a field beyond it is not there.
  */
 #ifndef HEXPERIMENT_H
@@ -47,7 +48,7 @@
 extern "C" {
 #endif
 
-#define HEXPERIMENT_ABI_VERSION 2u
+#define HEXPERIMENT_ABI_VERSION 3u
 
 /* How a call went. */
 typedef int32_t HexperimentStatus;
@@ -98,6 +99,10 @@ typedef struct HexperimentTableOut {
     size_t columns;
 } HexperimentTableOut;
 
+/* Who encrypts. */
+#define HEXPERIMENT_ENCRYPTION_OWNER 0u  /* the key owner, who may use the secret key */
+#define HEXPERIMENT_ENCRYPTION_PUBLIC 1u /* others, who have a public key only; without one, refuse */
+
 /* What is to be compiled. The program is given twice: as JSON, and as text that needs no parser
  * of JSON. It holds only operations that `capabilities` named. */
 typedef struct HexperimentCompileRequest {
@@ -108,6 +113,11 @@ typedef struct HexperimentCompileRequest {
     uint32_t insecure;
     /* Threads that the circuit may use in any one call. */
     uint32_t threads;
+    /* HEXPERIMENT_ENCRYPTION_...: who encrypts. */
+    uint32_t encryption;
+    /* A bound of log2 of the probability that any result of one run is wrong beyond what its row
+     * states, as -40. */
+    int32_t failure_log2;
     /* The options of the manifest that are set, as a JSON object: {"degree":3}. */
     const char *options_json;
     /* The program as JSON. */
@@ -222,10 +232,21 @@ typedef struct HexperimentPlugin {
      *    "depth": 0,                                    multiplicative levels used
      *    "counts": {"additions": 0, "plain_multiplications": 0, "multiplications": 0,
      *               "rotations": 0, "bootstraps": 0},   of one evaluation
+     *    "encryption": "owner",                         whose key encrypts: or "public"; may be
+     *                                                   left out, but not where the request says
+     *                                                   HEXPERIMENT_ENCRYPTION_PUBLIC: what
+     *                                                   encrypts must say "public" then, and send
+     *                                                   a part HEXPERIMENT_KEY_PUBLIC
      *    "server_sees": "sizes only",
      *    "quantisation": null,                          or how numbers are quantised
      *    "noise_tolerance": [1e-6],                     one for each output: the largest error
      *                                                   beyond `simulate` that is no failure
+     *    "failure": {"at-most": -131.5},                log2 of the probability that noise makes any
+     *                                                   result of one evaluation wrong by more, or
+     *                                                   "impossible"; above `failure_log2` the host
+     *                                                   refuses; may be left out
+     *    "shortfalls": [],                              what was demanded and is not met, in words;
+     *                                                   may be left out
      *    "memory_bytes": 1000000}                       may be left out: what keys and one
      *                                                   evaluation take, held against the cell's
      *                                                   `memory_limit` */

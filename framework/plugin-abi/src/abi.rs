@@ -5,7 +5,7 @@
 use std::ffi::{c_char, c_void};
 
 /// The version of this ABI; a host and a plugin must agree.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// The name of the entry point.
 pub const ENTRY_POINT: &str = "hexperiment_plugin";
@@ -27,6 +27,10 @@ pub const KEY_RELINEARIZATION: u32 = 1;
 pub const KEY_GALOIS: u32 = 2;
 pub const KEY_BOOTSTRAPPING: u32 = 3;
 pub const KEY_SHARED: u32 = 4;
+
+/// Who encrypts.
+pub const ENCRYPTION_OWNER: u32 = 0;
+pub const ENCRYPTION_PUBLIC: u32 = 1;
 
 macro_rules! opaque {
     ($($name:ident),*) => {$(
@@ -73,6 +77,8 @@ pub struct CompileRequest {
     pub security_bits: u32,
     pub insecure: u32,
     pub threads: u32,
+    pub encryption: u32,
+    pub failure_log2: i32,
     pub options_json: *const c_char,
     pub program_json: *const c_char,
     pub program_text: *const c_char,

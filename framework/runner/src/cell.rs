@@ -10,7 +10,8 @@ use hexperiment_experiment::record::{Repetition, Setup};
 use hexperiment_program::Program;
 use hexperiment_program::lower::Lowered;
 use hexperiment_scheme::memory;
-use hexperiment_scheme::security::Protection;
+use hexperiment_scheme::security::failure::demand_each;
+use hexperiment_scheme::security::{Encryption, Protection, SecurityDemand};
 use hexperiment_scheme::{
     Circuit, CompileRequest, Decryptor, Encryptor, KeySizes, Parameters, SchemeError,
 };
@@ -31,6 +32,10 @@ pub(crate) struct Compiled {
     pub(crate) lowered: Lowered,
     pub(crate) circuit: Box<dyn Circuit>,
     pub(crate) compile: Time,
+    /// What was demanded of the circuit: of one evaluation.
+    pub(crate) security: SecurityDemand,
+    /// The failure probability that is demanded of a run.
+    pub(crate) failure_log2: i32,
 }
 
 /// Prepares the task in the clear.
@@ -53,15 +58,21 @@ pub(crate) fn compile(
 ) -> Result<Compiled, Stop> {
     let scheme = plugins::scheme(plan).map_err(failed)?;
     let prepared = prepare(plan, data)?;
+    let of_run = plan.security.demand(prepared.scenario())?;
+    let failure_log2 = of_run.failure_log2;
+    let security = SecurityDemand {
+        failure_log2: demand_each(failure_log2, prepared.evaluations()),
+        ..of_run
+    };
     // What compiling allocates is part of what a circuit states.
     let left = memory::left().or(memory_limit);
     let watch = Stopwatch::start();
     let build = |program: &Program| -> Result<_, SchemeError> {
-        let lowered = scheme.lower(program, &plan.scheme_options, plan.security)?;
+        let lowered = scheme.lower(program, &plan.scheme_options, security)?;
         let circuit = scheme.compile(CompileRequest {
             lowered: &lowered,
             options: &plan.scheme_options,
-            security: plan.security,
+            security,
             threads: plan.threads,
         })?;
         Ok((lowered, circuit))
@@ -77,7 +88,7 @@ pub(crate) fn compile(
         error => error,
     })?;
     let compile = watch.elapsed();
-    demand(plan, circuit.as_ref())?;
+    demand(of_run, &parameters(circuit.as_ref(), prepared.as_ref()))?;
     if let Some(need) = circuit.parameters().memory_bytes {
         let need = need.saturating_add(in_the_clear(&lowered));
         memory::hold(need, left).map_err(SchemeError::from)?;
@@ -87,21 +98,44 @@ pub(crate) fn compile(
         lowered,
         circuit,
         compile,
+        security,
+        failure_log2,
     })
 }
 
-/// Holds every encrypting scheme to the level demanded, whatever it chose.
-fn demand(plan: &CellPlan, circuit: &dyn Circuit) -> Result<(), Stop> {
-    let security = &circuit.parameters().security;
-    let weak = security.bits() < plan.security.bits;
-    if security.protection() != Protection::None && weak && !plan.security.insecure {
+/// Holds every encrypting scheme to the level demanded, whatever it chose, and to a public key where
+/// others than the key owner encrypt; and every scheme to the failure probability of a run.
+fn demand(demanded: SecurityDemand, parameters: &Parameters) -> Result<(), Stop> {
+    let encrypts = parameters.encrypts_as(demanded.encryption);
+    encrypts.map_err(Stop::Refused)?;
+    let security = &parameters.security;
+    let weak = security.bits() < demanded.bits;
+    if security.protection() != Protection::None && weak && !demanded.insecure {
         return Err(Stop::Refused(format!(
             "security: {} bits, {} demanded ({}); choose stronger parameters, or `insecure = true` to \
              compare them all the same",
             security.bits(),
-            plan.security.bits,
+            demanded.bits,
             security.basis()
         )));
+    }
+    parameters.failure.hold(demanded.failure_log2).map_err(|why| {
+        Stop::Refused(format!(
+            "failure: {why} of a run; choose parameters of less noise, or demand less by `failure_log2`"
+        ))
+    })
+}
+
+/// Where others than the key owner encrypt, a public key crosses to them: its bytes count.
+fn crosses(demanded: SecurityDemand, circuit: &dyn Circuit, sizes: KeySizes) -> Result<(), Stop> {
+    let encrypted = circuit.parameters().security.protection() == Protection::Encrypted;
+    let by_others = demanded.encryption == Encryption::Public;
+    if encrypted && by_others && sizes.public.is_none() {
+        return Err(Stop::Refused(
+            "encryption: found no public key among those that cross, expected one: others than the key owner \
+             encrypt"
+                .into(),
+        ));
     }
     Ok(())
 }
@@ -163,18 +197,22 @@ fn repeat(
         lowered,
         circuit,
         compile,
+        security,
+        failure_log2,
     } = compile(plan, &data, None)?;
     // Cells wait for each other's repetitions: none keeps the table that its task was prepared from.
     let preparation = data.provenance.preparation.clone();
     drop(data);
     give_memory_back();
     let (mut process, mut server, key_times, client) =
-        ServerProcess::start(plan, &lowered, circuit.digest(), || {
+        ServerProcess::start(plan, security, &lowered, circuit.digest(), || {
             forget_peak_rss();
             let watch = Stopwatch::start();
             let keys = circuit.generate_keys()?;
+            let keygen = watch.elapsed();
+            crosses(security, circuit.as_ref(), keys.evaluation.sizes())?;
             let client = Client {
-                keygen: watch.elapsed(),
+                keygen,
                 sizes: keys.evaluation.sizes(),
                 encryptor: keys.encryptor,
                 decryptor: keys.decryptor,
@@ -182,18 +220,23 @@ fn repeat(
             Ok((client, keys.evaluation))
         })?;
     give_memory_back();
+    let mut parameters = parameters(circuit.as_ref(), prepared.as_ref());
+    let shortfalls = std::mem::take(&mut parameters.shortfalls);
     child::tell(&FromCell::Ready {
         setup: Box::new(Setup {
             cell: plan.cell.id.clone(),
+            // The run knows which of the cell's processes this is.
+            process: 0,
             samples: prepared.samples() as u64,
             compile,
             keygen: client.keygen,
             key_transfer: Some(key_times.transfer),
             prepare: Some(key_times.prepare),
-            parameters: parameters(circuit.as_ref(), prepared.as_ref()),
+            parameters,
+            failure_demanded: Some(failure_log2),
             keys: client.sizes,
             client_computes: [lowered.client_computes(), prepared.client_computes()].concat(),
-            lowering: lowered.notes().to_vec(),
+            lowering: [lowered.notes().to_vec(), shortfalls].concat(),
         }),
     });
     while let Some(ToCell::Repeat { index, keep }) = next() {
@@ -226,9 +269,11 @@ fn repeat(
     Ok(())
 }
 
-/// The circuit's parameters, with what the task shows to the server.
+/// The circuit's parameters, with what the task shows to the server, and the failure probability of a
+/// run.
 pub(crate) fn parameters(circuit: &dyn Circuit, prepared: &dyn Prepared) -> Parameters {
     let mut parameters = circuit.parameters().clone();
+    parameters.failure = parameters.failure.times(prepared.evaluations());
     if let Some(more) = prepared.server_sees() {
         parameters.server_sees = format!("{}; {more}", parameters.server_sees);
     }
@@ -246,10 +291,19 @@ fn once(
     let outcome = prepared.run(&mut session)?;
     let load = meter.finish();
     let report = session.finish();
+    let stated = prepared.evaluations();
+    if report.evaluations > stated {
+        return Err(TaskError::Session(SessionError::Protocol(format!(
+            "found {} evaluations, expected at most {stated}, as many as the task states and the failure \
+             probability was computed for",
+            report.evaluations
+        ))));
+    }
     let quality = prepared.score(&outcome)?;
     let repetition = Repetition {
         cell: plan.cell.id.clone(),
         index,
+        process: 0,
         encrypt: report.encrypt,
         evaluate: report.evaluate,
         decrypt: report.decrypt,

@@ -58,7 +58,8 @@ impl Fault {
             Ok(data) => data,
             Err(complaints) => return Some(Self::Data(complaints)),
         };
-        match prepare(plan, data) {
+        let demanded = prepare(plan, data).and_then(|task| plan.security.demand(task.scenario()));
+        match demanded {
             Err(TaskError::Data { problem, help }) => Some(Self::Task {
                 options: ["dataset.use", "dataset.path"].map(String::from).into(),
                 problem: format!("{}: {problem}", data.place()),
@@ -151,6 +152,7 @@ fn asked(plan: &CellPlan) -> String {
         &plan.task_options,
         &plan.dataset,
         plan.seed,
+        plan.security.encryption,
     );
     format!("{asked:?}")
 }
@@ -175,10 +177,11 @@ fn culprit(
     })
 }
 
-/// The only key of data and task in which two cells of one matrix differ.
+/// The only key of data, task and who encrypts in which two cells of one matrix differ.
 fn one_apart(plan: &CellPlan, other: &CellPlan) -> Option<String> {
     let matters = |key: &&String| {
-        key.starts_with("dataset.") || key.starts_with("task.") || *key == "run.seed"
+        let of_run = ["run.seed", "run.encryption"].contains(&key.as_str());
+        of_run || key.starts_with("dataset.") || key.starts_with("task.")
     };
     let keys = plan.cell.point.keys().filter(matters);
     let mut differ = keys.filter(|key| plan.cell.point.get(*key) != other.cell.point.get(*key));

@@ -3,8 +3,10 @@
 
 mod best;
 mod build;
+mod calibration;
 mod cell;
 pub mod child;
+mod cmp;
 mod data;
 mod estimate;
 mod explain;
@@ -17,6 +19,7 @@ mod list;
 mod out;
 mod overview;
 mod own_memory;
+mod plan;
 mod plugins;
 mod probe;
 mod process;
@@ -60,6 +63,9 @@ enum Verb {
     Report(report::ReportArguments),
     /// Which of the schemes of saved runs fits given bounds, and why the others do not; runs nothing.
     Best(best::BestArguments),
+    /// Compares runs cell by cell with the first of them: times with an interval, bytes and quality
+    /// exactly; runs nothing.
+    Cmp(cmp::CmpArguments),
     /// Tables and charts of runs as files to take away: LaTeX, Markdown, CSV, Parquet, SVG; runs nothing.
     Export(export::ExportArguments),
     /// Checks experiment files, their data and what each scheme says to them; tells about how long
@@ -74,6 +80,11 @@ enum Verb {
         #[command(flatten)]
         settings: SettingArguments,
     },
+    /// Tells what each cell costs before it is run: time with a range, exact bytes, memory; rows are
+    /// repeated where `--set dataset.limit=N` asks for more than there are.
+    Plan(plan::PlanArguments),
+    /// Measures what operations take on this machine, for `plan`.
+    Calibrate(plan::CalibrateArguments),
     /// Prints the program of each cell before and after lowering, and its parameters.
     Explain {
         /// Experiment files.
@@ -167,6 +178,7 @@ pub fn main() -> ExitCode {
         Verb::Overview(arguments) => overview::overview(&arguments),
         Verb::Report(arguments) => report::report(&arguments),
         Verb::Best(arguments) => best::best_of(&arguments),
+        Verb::Cmp(arguments) => cmp::cmp(&arguments),
         Verb::Export(arguments) => export::export(&arguments),
         Verb::Check {
             files,
@@ -176,6 +188,8 @@ pub fn main() -> ExitCode {
             Ok(settings) => explain::check(&files, &settings, !no_estimate),
             Err(problem) => bad_input(problem),
         },
+        Verb::Plan(arguments) => plan::plan(&arguments),
+        Verb::Calibrate(arguments) => plan::calibrate(&arguments),
         Verb::Explain {
             files,
             only,

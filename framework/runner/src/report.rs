@@ -9,11 +9,11 @@ use hexperiment_experiment::Expectation;
 use hexperiment_experiment::record::Run;
 use hexperiment_experiment::summary::{Records, Row, read_records, rows};
 use hexperiment_experiment::verdict::{Verdict, evaluate};
-use hexperiment_reports::{Shown, write_all, write_html};
+use hexperiment_reports::{Shown, answer, terminal, write_all, write_html};
 
 use crate::folder::RunFolder;
 use crate::latest;
-use crate::out::{say, tell};
+use crate::out::{self, say, tell};
 
 /// What `report` takes.
 #[derive(Args)]
@@ -25,6 +25,9 @@ pub(crate) struct ReportArguments {
     /// there are several.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Prints notes, caveats, met expectations and rankings in words, too, of a single run.
+    #[arg(long, short)]
+    verbose: bool,
     /// The folder of runs.
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
@@ -33,12 +36,12 @@ pub(crate) struct ReportArguments {
 /// A run that was read.
 pub(crate) struct Read {
     folder: PathBuf,
-    records: Records,
-    rows: Vec<Row>,
+    pub(crate) records: Records,
+    pub(crate) rows: Vec<Row>,
     verdicts: Vec<Verdict>,
 }
 
-/// Writes one page of all runs; of a single run its tables, too.
+/// Writes one page of all runs; of a single run its tables, too, and prints it; of several their answers.
 pub(crate) fn report(arguments: &ReportArguments) -> ExitCode {
     let newest = [latest::link(&arguments.runs)];
     let given = match arguments.paths.as_slice() {
@@ -64,6 +67,15 @@ pub(crate) fn report(arguments: &ReportArguments) -> ExitCode {
         return crate::bad_input(format!(
             "{e}\n  help: name a file that can be written by `--output`"
         ));
+    }
+    match all.as_slice() {
+        [one] => out::report(&terminal(
+            &one.records,
+            &one.rows,
+            &one.verdicts,
+            out::screen(arguments.verbose),
+        )),
+        several => several.iter().for_each(Read::say_answer),
     }
     say!("written to {}", file.display());
     worst
@@ -92,7 +104,7 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> Result<(Vec<Read>, ExitCode), Strin
 }
 
 /// The folders of runs that a path of the command line means.
-fn runs_of(path: &Path) -> Result<Vec<PathBuf>, String> {
+pub(crate) fn runs_of(path: &Path) -> Result<Vec<PathBuf>, String> {
     let help = "give the folder of a run (it holds records.jsonl), or a folder of such folders";
     let bad = |found: String| format!("{}: {found}\n  help: {help}", path.display());
     if RunFolder::at(path).records().is_file() {
@@ -115,7 +127,8 @@ fn runs_of(path: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(found)
 }
 
-fn read(folder: PathBuf) -> Result<Read, String> {
+/// Reads a run: its records, rows, and what came of its expectations.
+pub(crate) fn read(folder: PathBuf) -> Result<Read, String> {
     let records = read_records(&RunFolder::at(&folder).records()).map_err(|e| e.to_string())?;
     let rows = rows(&records);
     let expectations = expectations(&records.run).unwrap_or_else(|e| {
@@ -148,6 +161,21 @@ impl Read {
     /// What was read.
     pub(crate) fn into_records(self) -> Records {
         self.records
+    }
+
+    /// The name of its folder, also where a link led to it.
+    pub(crate) fn name(&self) -> String {
+        let whole = self.folder.canonicalize();
+        let folder = whole.as_deref().unwrap_or(&self.folder);
+        let name = folder.file_name().unwrap_or(folder.as_os_str());
+        name.to_string_lossy().into_owned()
+    }
+
+    /// The answer in one sentence.
+    fn say_answer(&self) {
+        let run = &self.records.run;
+        let answer = answer(&self.rows, run.rank_by(), run.tie_margin());
+        say!("{} ({}): {answer}", run.experiment, run.started);
     }
 
     pub(crate) fn shown(&self) -> Shown<'_> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hexperiment_experiment::CellPlan;
 use hexperiment_program::lower::Lowered;
+use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_scheme::{CircuitDigest, EvaluationKeys};
 use hexperiment_task::session::{KeyTimes, OverWire};
 use hexperiment_wire::{Client, Limits, Order, WireError};
@@ -38,6 +39,7 @@ impl ServerProcess {
     /// parties have the same circuit; what `keys` yields beside them is handed back.
     pub(crate) fn start<T>(
         plan: &CellPlan,
+        security: SecurityDemand,
         lowered: &Lowered,
         circuit: CircuitDigest,
         keys: impl FnOnce() -> Result<(T, EvaluationKeys), Stop>,
@@ -47,7 +49,7 @@ impl ServerProcess {
         let order = Order {
             scheme,
             options: plan.scheme_options.clone(),
-            security: plan.security,
+            security,
             threads: plan.threads as u64,
             program,
         };

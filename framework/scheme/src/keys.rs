@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::security::Encryption;
 use crate::{Circuit, CompileRequest, Decryptor, Encryptor, Evaluator, SchemeError};
 
 /// What a part of the evaluation keys is for.
@@ -88,9 +89,9 @@ impl std::fmt::Debug for KeyPart {
     }
 }
 
-/// Names a circuit: SHA-256 of the library with its version, the program, the options, the
-/// security demanded and the parameters that were chosen. Two parties that compile the same have the
-/// same one.
+/// Names a circuit: SHA-256 of the library with its version, the program, the options, the security
+/// demanded, who encrypts, how seldom it may fail, and the parameters that were chosen. Two parties that
+/// compile the same have the same one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CircuitDigest([u8; 32]);
 
@@ -105,7 +106,8 @@ impl CircuitDigest {
         request: &CompileRequest<'_>,
         chosen: &[(String, String)],
     ) -> Result<Self, SchemeError> {
-        let security = (request.security.bits, request.security.insecure);
+        let demand = &request.security;
+        let security = (demand.bits, demand.insecure);
         let program = request.lowered.program();
         // Whether a range was stated or proven is left out: what arrives at the other party with a
         // range that it cannot derive is stated there.
@@ -127,6 +129,10 @@ impl CircuitDigest {
             operation: "the circuit's digest".into(),
             message: e.to_string(),
         })?;
+        // Where the key owner encrypts, as circuits of earlier versions are named.
+        if demand.encryption == Encryption::Public {
+            hash.update(b"public");
+        }
         Ok(Self(hash.finalize().into()))
     }
 

@@ -21,14 +21,18 @@ mod costs;
 pub mod elsewhere;
 mod keys;
 pub mod memory;
+mod operations;
 pub mod options;
 pub mod outside;
 pub mod registry;
 pub mod security;
 
-pub use costs::{Costs, Work, timed};
+pub use costs::{Costs, Sizes, Work};
 pub use keys::{
     CircuitDigest, EvaluationKeys, KeyPart, KeyReader, KeyRole, KeySet, KeySizes, Parties,
+};
+pub use operations::{
+    Operation, OperationTime, OperationTimes, Preparation, Step, TimedNow, timed,
 };
 
 // Plugins register through it, so that they need no version of their own.
@@ -41,7 +45,8 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::options::{OptionError, OptionSpec, Options};
-use crate::security::{Security, SecurityDemand};
+use crate::security::failure::Failure;
+use crate::security::{Encryption, Protection, Security, SecurityDemand};
 use hexperiment_program::lower::{Capabilities, Lowered, lower};
 use hexperiment_program::{InputId, OutputId, Program, ProgramError, Refusal};
 
@@ -178,6 +183,11 @@ pub struct Parameters {
     pub depth: u32,
     /// Steps of one evaluation.
     pub counts: OperationCounts,
+    /// Whose key inputs are encrypted with, whatever was demanded: the owner's secret one, or a public
+    /// one. `None` where nothing is encrypted or one key does all, and in records of earlier versions. A
+    /// scheme that has no public key refuses where one is demanded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
     /// What the server learns besides the program and the sizes.
     pub server_sees: String,
     /// How numbers are quantised, if they are; for the report.
@@ -185,11 +195,43 @@ pub struct Parameters {
     /// The largest error beyond [`Circuit::simulate`] that is not a failure, for each output.
     #[serde(with = "hexperiment_program::number::list")]
     pub noise_tolerance: Vec<f64>,
+    /// The probability that noise makes any result of one evaluation wrong by more than that: computed,
+    /// over everything in it that may fail. In the record of a run, of all its evaluations.
+    #[serde(default, skip_serializing_if = "Failure::is_not_stated")]
+    pub failure: Failure,
+    /// What the scheme falls short of, in words: what was demanded, what it states in its place, why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shortfalls: Vec<String>,
     /// Bytes that a process takes to make the keys and evaluate once, both parties' part in it:
     /// tables, keys, all ciphertexts that are held at one time. Rather too many than too few, as
     /// cells with less memory are refused; `None` where the scheme cannot tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+}
+
+impl Parameters {
+    /// Whether inputs can be encrypted as demanded: a public key serves everybody, the secret one only its
+    /// owner. An encrypting scheme that does not say with which it encrypts is not believed to have a
+    /// public one.
+    ///
+    /// # Errors
+    ///
+    /// What was found and what was expected, in words.
+    pub fn encrypts_as(&self, demanded: Encryption) -> Result<(), String> {
+        let is_encrypted = self.security.protection() == Protection::Encrypted;
+        if !is_encrypted || demanded == Encryption::Owner {
+            return Ok(());
+        }
+        let found = match self.encryption {
+            Some(Encryption::Public) => return Ok(()),
+            Some(Encryption::Owner) => "the secret key encrypts",
+            None => "the scheme does not say which key encrypts",
+        };
+        Err(format!(
+            "encryption: {found}, `encryption = \"public\"` was demanded: others than the key owner encrypt, \
+             and have a public key only"
+        ))
+    }
 }
 
 /// A program bound to parameters.
@@ -211,14 +253,22 @@ pub trait Circuit: Send + Sync {
     /// ranges, too.
     fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, SchemeError>;
 
-    /// What its steps take on this machine, about, found within a second or two: a few of them are
-    /// timed, with keys of their own, the others counted. `None` where a scheme does not say.
+    /// What its steps take on this machine: operations counted, each at the time that `times` says.
+    /// Schemes whose steps take next to no time may do them all once. `None` where a scheme does not
+    /// say.
     ///
     /// # Errors
     ///
-    /// The scheme's, of a step that is timed. The default has none.
-    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
+    /// The scheme's, of an operation that is timed, and those of `times`. The default has none.
+    fn costs(&self, times: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
+        let _ = times;
         Ok(None)
+    }
+
+    /// Exactly the bytes that will cross, before anything is encrypted. `None` where a scheme cannot
+    /// tell.
+    fn sizes(&self) -> Option<Sizes> {
+        None
     }
 
     /// Names the circuit: keys that were made for one are refused by another. Both parties compute
@@ -255,8 +305,8 @@ pub trait Circuit: Send + Sync {
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError>;
 }
 
-/// Encrypts. Holds no secret key that it could decrypt with, unless its scheme has no public
-/// one, which the parameters then say.
+/// Encrypts. Where others than the key owner encrypt ([`Encryption::Public`]) it holds no secret key;
+/// where the key owner does it may, and the parameters say so.
 pub trait Encryptor: Send + Sync {
     /// Encrypts one input: `length` rows x one column for each that the input declares.
     ///

@@ -1,10 +1,13 @@
 //! Security levels from published tables and curves. Nothing here is declared by a plugin's author: a
 //! scheme reports the parameters it uses, and these functions say what they are worth.
 
+mod demand;
+pub mod failure;
 mod lattice;
 
 use serde::{Deserialize, Serialize};
 
+pub use demand::{Encryption, SecurityDemand};
 pub use lattice::{BinaryLwe, LatticeTable, RingLwe, binary_lwe, rlwe, rlwe_max_log_qp};
 
 /// What kind of protection an evaluation has.
@@ -181,46 +184,6 @@ pub fn symmetric(key_bits: u32) -> Security {
     }
 }
 
-/// The level that an experiment demands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SecurityDemand {
-    /// At least so many bits.
-    pub bits: u32,
-    /// Weaker parameters are allowed, and marked in every table.
-    pub insecure: bool,
-    /// The table that bounds ring-LWE.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub table: LatticeTable,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
-fn is_default(table: &LatticeTable) -> bool {
-    *table == LatticeTable::default()
-}
-
-impl SecurityDemand {
-    /// So many bits, by the newest table.
-    pub const fn new(bits: u32, insecure: bool) -> Self {
-        Self {
-            bits,
-            insecure,
-            table: LatticeTable::Guidelines2024,
-        }
-    }
-
-    /// The level to choose parameters for: the least level of the tables that satisfies it.
-    pub fn level(self) -> u32 {
-        match self.bits {
-            ..=128 => 128,
-            129..=192 => 192,
-            _ => 256,
-        }
-    }
-}
-
 /// The security of a modulus that is hard to factor.
 ///
 /// Source: NIST SP 800-57 part 1 revision 5, table 2 (integer-factorisation column).
@@ -315,10 +278,5 @@ mod tests {
             (Origin::Documented, Quantum::NotStated)
         );
         assert_eq!(old.contradiction(), None);
-        let demand: SecurityDemand =
-            serde_json::from_str(r#"{"bits":128,"insecure":false}"#).unwrap();
-        assert_eq!(demand, SecurityDemand::new(128, false));
-        let told = serde_json::to_string(&demand).unwrap();
-        assert!(!told.contains("table"), "the default is not told: {told}");
     }
 }

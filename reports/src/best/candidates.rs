@@ -46,6 +46,8 @@ pub(super) struct Cost {
     /// End to end in each repetition, in milliseconds of wall time; over the link if there is one.
     pub(super) totals_ms: Vec<f64>,
     pub(super) rounds: Vec<u32>,
+    /// The process of each repetition.
+    pub(super) processes: Vec<u32>,
     pub(super) total_ms: Estimate,
     /// Ciphertexts both ways.
     pub(super) bytes: u64,
@@ -172,9 +174,10 @@ impl Cost {
             None => measured.total.values(Clock::Wall).to_vec(),
         };
         Some(Self {
-            total_ms: Estimate::of(&totals_ms),
+            total_ms: Estimate::of(&totals_ms, &measured.processes),
             totals_ms,
             rounds: measured.rounds.clone(),
+            processes: measured.processes.clone(),
             bytes: measured.traffic.upload_bytes + measured.traffic.download_bytes,
             error: measured.errors.max_abs,
         })
@@ -339,6 +342,7 @@ pub(super) fn slower(fits: &[(&Candidate<'_>, &Cost)], margin: f64) -> Vec<bool>
             .iter()
             .map(|(_, cost)| Timed {
                 rounds: &cost.rounds,
+                processes: &cost.processes,
                 times: &cost.totals_ms,
             })
             .collect();

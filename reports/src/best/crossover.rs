@@ -283,7 +283,7 @@ fn bandwidth(fast: &Candidate<'_>, slow: &Candidate<'_>) -> Option<String> {
     let compute = |m: &hexperiment_experiment::summary::Measured| {
         let both = m.total.wall_ms.iter().zip(&m.transfer.wall_ms);
         let sums: Vec<f64> = both.map(|(x, y)| x + y).collect();
-        Estimate::of(&sums)
+        Estimate::of(&sums, &m.processes)
     };
     let bytes = |m: &hexperiment_experiment::summary::Measured| {
         m.traffic.upload_bytes + m.traffic.download_bytes

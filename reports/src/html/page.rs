@@ -80,8 +80,9 @@ const CHARTS: [Chart; 10] = [
     Chart {
         name: "errors",
         title: "Where the error comes from",
-        about: "The worst of all repetitions: by approximation and rounding, which the program \
-                alone decides, and by noise.",
+        about: "The worst of all repetitions: by clipping, which moves values into public ranges before \
+                they are encrypted and is not in the max error; by approximation and rounding, which the \
+                program alone decides; and by noise.",
     },
     Chart {
         name: "memory",

@@ -9,6 +9,7 @@ use hexperiment_scheme::inventory;
 use hexperiment_scheme::options::{OptionSpec, Options};
 use hexperiment_scheme::registry::SchemePlugin;
 use hexperiment_scheme::security;
+use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::{
     Circuit, CircuitDigest, CompileRequest, OperationCounts, Parameters, Scheme, SchemeError,
     SchemeManifest,
@@ -67,11 +68,14 @@ impl Scheme for Fernet {
             chosen: chosen(program, per)?,
             depth: 0,
             counts: OperationCounts::default(),
+            encryption: None,
             server_sees: "everything: inputs, results and all between, for it holds the key and \
                           decrypts. Others see sizes, and in each token the second it was made in"
                 .into(),
             quantisation: None,
             noise_tolerance: vec![0.0; program.outputs().len()],
+            failure: Failure::Impossible,
+            shortfalls: vec![],
             memory_bytes: None,
         };
         let library = self.manifest().library;

@@ -1,10 +1,11 @@
 //! What a library must do for the three roles, and our own on GMP.
 
 use hexperiment_scheme::SchemeError;
+use hexperiment_scheme::security::Encryption;
 use rug::Integer;
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
-use crate::key::{PublicKey, SecretKey};
+use crate::key::{CrtEncryptor, PublicKey, SecretKey};
 use crate::multiexp::product_of_powers;
 use crate::primes::Primes;
 use crate::reference;
@@ -19,7 +20,7 @@ pub(crate) enum Backend {
     PaillierRs,
 }
 
-/// Encrypts with the public key.
+/// Encrypts, with the public key or with the primes.
 pub(crate) trait Encrypting: Send + Sync {
     /// A fresh ciphertext of a message between `-n/2` and `n/2`.
     fn encrypt(&self, message: &Integer) -> Result<Integer, SchemeError>;
@@ -49,12 +50,27 @@ pub(crate) struct ClientKeys {
 }
 
 impl Backend {
-    /// The client's keys that follow from these primes, with the table for encryption.
-    pub(crate) fn client(self, primes: &Primes) -> Result<ClientKeys, SchemeError> {
+    /// How inputs are encrypted that this party encrypts: paillier-rs has no way but the public key.
+    pub(crate) fn encryption(self, demanded: Encryption) -> Encryption {
+        match self {
+            Self::Gmp => demanded,
+            Self::PaillierRs => Encryption::Public,
+        }
+    }
+
+    /// The client's keys that follow from these primes, with the tables for encryption.
+    pub(crate) fn client(
+        self,
+        primes: &Primes,
+        encryption: Encryption,
+    ) -> Result<ClientKeys, SchemeError> {
         let modulus = primes.modulus();
         Ok(match self {
             Self::Gmp => ClientKeys {
-                encrypting: Box::new(PublicKey::new(&modulus)?.encryptor()),
+                encrypting: match encryption {
+                    Encryption::Owner => Box::new(CrtEncryptor::new(primes)?),
+                    Encryption::Public => Box::new(PublicKey::new(&modulus)?.encryptor()),
+                },
                 decrypting: Box::new(SecretKey::new(primes)?),
             },
             Self::PaillierRs => ClientKeys {

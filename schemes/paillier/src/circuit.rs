@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, OutputId, ValueId};
+use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CircuitDigest, Costs, Decryptor, Encryptor, EvaluationKeys, Evaluator,
-    KeyPart, KeyRole, KeySet, Parameters, SchemeError, Work, timed,
+    KeyPart, KeyRole, KeySet, OperationTimes, Parameters, SchemeError, Sizes,
 };
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -92,6 +93,8 @@ impl Shared {
 pub(crate) struct PaillierCircuit {
     pub(crate) shared: Arc<Shared>,
     pub(crate) backend: Backend,
+    /// What inputs are encrypted with.
+    pub(crate) encryption: Encryption,
     pub(crate) parameters: Parameters,
     pub(crate) digest: CircuitDigest,
 }
@@ -99,7 +102,7 @@ pub(crate) struct PaillierCircuit {
 impl PaillierCircuit {
     /// Bytes of the modulus: all that the server is given. What encryption takes besides it
     /// stays with who encrypts.
-    fn modulus_bytes(&self) -> usize {
+    pub(crate) fn modulus_bytes(&self) -> usize {
         self.shared.modulus_bits.div_ceil(8) as usize
     }
 
@@ -115,7 +118,7 @@ impl PaillierCircuit {
 
     /// The keys of these primes.
     pub(crate) fn keys_of(&self, primes: &Primes) -> Result<KeySet, SchemeError> {
-        let client = self.backend.client(primes)?;
+        let client = self.backend.client(primes, self.encryption)?;
         let modulus = primes.modulus();
         let key = Fingerprint::of(&modulus);
         let mut bytes = vec![0; self.modulus_bytes()];
@@ -173,30 +176,12 @@ impl Circuit for PaillierCircuit {
         Ok(tables.collect())
     }
 
-    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
-        let bits = self.shared.modulus_bits;
-        let ((primes, client), set_up) = timed(|| {
-            let primes = Primes::generate(bits)?;
-            let client = self.backend.client(&primes)?;
-            Ok((primes, client))
-        })?;
-        let message = Integer::from(12_345);
-        let (ciphertext, up) = timed(|| client.encrypting.encrypt(&message))?;
-        let (_, down) = timed(|| client.decrypting.decrypt(&ciphertext))?;
-        let evaluator = self.evaluator(&primes.modulus());
-        let (program, layout) = (self.shared.lowered.program(), self.shared.layout);
-        let inputs = program.inputs().iter();
-        let inputs = inputs.map(|i| i.columns.len() * layout.chunks(i.length));
-        let outputs = program.outputs().iter().map(|output| {
-            let rows = program.value(output.values[0]).length();
-            output.values.len() * layout.chunks(rows)
-        });
-        Ok(Some(Costs {
-            set_up: Work::serial(set_up),
-            encrypt: inputs.map(|count| Work::shared(up, count)).collect(),
-            evaluate: evaluator.work(&ciphertext)?,
-            decrypt: outputs.map(|count| Work::shared(down, count)).collect(),
-        }))
+    fn costs(&self, times: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
+        crate::costs::costs(self, times).map(Some)
+    }
+
+    fn sizes(&self) -> Option<Sizes> {
+        Some(crate::costs::sizes(self))
     }
 
     fn digest(&self) -> CircuitDigest {
@@ -236,7 +221,7 @@ impl Circuit for PaillierCircuit {
     }
 }
 
-/// Encrypts with the public key.
+/// Encrypts with the public key, or with the primes.
 struct PaillierEncryptor {
     shared: Arc<Shared>,
     encrypting: Box<dyn Encrypting>,

@@ -3,6 +3,8 @@
 use rayon::prelude::*;
 use rug::Integer;
 
+use crate::random::wipe;
+
 /// Bits of a window.
 pub(crate) const WINDOW: u32 = 6;
 
@@ -52,6 +54,12 @@ impl FixedBase {
             }
         }
         result
+    }
+
+    /// Overwrites modulus and table, as far as they can be reached.
+    pub(crate) fn wipe(&mut self) {
+        wipe(&mut self.modulus);
+        self.rows.iter_mut().flatten().for_each(wipe);
     }
 
     /// The bytes that the table of a base takes.

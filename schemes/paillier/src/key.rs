@@ -1,4 +1,5 @@
-//! Keys of the GMP backend: encryption after Damgård, Jurik and Nielsen, decryption by CRT.
+//! Keys of the GMP backend: encryption after Damgård, Jurik and Nielsen, by the key owner and decryption
+//! by the Chinese remainder theorem.
 
 use hexperiment_scheme::SchemeError;
 use rug::Integer;
@@ -63,6 +64,94 @@ impl Encrypting for TableEncryptor {
         let mask = self.powers.power(&exponent);
         wipe(&mut exponent);
         Ok(self.squared.trivial(message) * mask % self.squared.square())
+    }
+}
+
+/// Encrypts for the key owner: powers of `h^n` modulo `p^2` and `q^2`, joined by the Chinese remainder
+/// theorem.
+///
+/// The numbers are half as long as those of [`TableEncryptor`], and exponents need not be short to be
+/// fast: modulo `p^2` that of an `n`-th power counts modulo `p - 1`, so that what is drawn are powers
+/// `(h^n)^r` with `r` uniform below `lcm(p - 1, q - 1)`. The exponents are secret, and so are the moduli.
+/// How long products and lookups take may tell of them to who can time the client, as exponents do in
+/// [`TableEncryptor`].
+pub(crate) struct CrtEncryptor {
+    squared: Squared,
+    p: Powers,
+    q: Powers,
+    /// `q^-2 mod p^2`
+    q_inverse: Integer,
+}
+
+/// Powers of `h^n` modulo the square of one prime.
+struct Powers {
+    square: Integer,
+    /// `prime - 1`
+    order: Integer,
+    table: FixedBase,
+}
+
+impl Powers {
+    fn new(prime: &Integer, h_n: &Integer) -> Self {
+        let square = prime.clone().square();
+        let mut base = Integer::from(h_n % &square);
+        let table = FixedBase::new(&base, prime.significant_bits(), &square);
+        wipe(&mut base);
+        Self {
+            order: Integer::from(prime - 1),
+            square,
+            table,
+        }
+    }
+}
+
+impl CrtEncryptor {
+    /// With a fresh `h`; takes two tables of powers.
+    pub(crate) fn new(primes: &Primes) -> Result<Self, SchemeError> {
+        let public = PublicKey::new(&primes.modulus())?;
+        let (p, q) = rayon::join(
+            || Powers::new(&primes.p, &public.h_n),
+            || Powers::new(&primes.q, &public.h_n),
+        );
+        let q_inverse = q.square.clone().invert(&p.square);
+        Ok(Self {
+            squared: Squared::new(public.n),
+            q_inverse: q_inverse.map_err(|_| library("inverse modulo a prime's square"))?,
+            p,
+            q,
+        })
+    }
+
+    /// `(h^n)^r mod n^2`, with `r` fresh from the operating system.
+    fn mask(&self) -> Result<Integer, SchemeError> {
+        let mut of_p = random::below(&self.p.order)?;
+        let mut of_q = random::below(&self.q.order)?;
+        // One exponent has one parity; both orders are even, and have nothing else in common.
+        of_q.set_bit(0, of_p.get_bit(0));
+        let (mut p, mut q) = (self.p.table.power(&of_p), self.q.table.power(&of_q));
+        let mut quotient = (Integer::from(&p - &q) * &self.q_inverse).modulo(&self.p.square);
+        let mask = Integer::from(&quotient * &self.q.square) + &q;
+        for secret in [&mut of_p, &mut of_q, &mut p, &mut q, &mut quotient] {
+            wipe(secret);
+        }
+        Ok(mask)
+    }
+}
+
+impl Encrypting for CrtEncryptor {
+    fn encrypt(&self, message: &Integer) -> Result<Integer, SchemeError> {
+        Ok(self.squared.trivial(message) * self.mask()? % self.squared.square())
+    }
+}
+
+impl Drop for CrtEncryptor {
+    fn drop(&mut self) {
+        for powers in [&mut self.p, &mut self.q] {
+            wipe(&mut powers.square);
+            wipe(&mut powers.order);
+            powers.table.wipe();
+        }
+        wipe(&mut self.q_inverse);
     }
 }
 
@@ -169,5 +258,39 @@ fn library(operation: &str) -> SchemeError {
         library: "GMP",
         operation: operation.into(),
         message: "does not exist".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the key owner encrypts is a ciphertext as any other: it decrypts, by another way than its own,
+    /// to its message, and its mask is an `n`-th power modulo both squares.
+    #[test]
+    fn the_key_owner_encrypts_the_same() {
+        let primes = Primes::generate(256).unwrap();
+        let (n, secret) = (primes.modulus(), SecretKey::new(&primes).unwrap());
+        let encryptor = CrtEncryptor::new(&primes).unwrap();
+        let by_public_key = PublicKey::new(&n).unwrap().encryptor();
+        for message in [0_i64, 1, -1, i64::MAX, i64::MIN] {
+            let message = Integer::from(message);
+            let [one, other] = [(); 2].map(|()| encryptor.encrypt(&message).unwrap());
+            assert_ne!(one, other);
+            assert!(one.is_positive() && one < *encryptor.squared.square());
+            assert_eq!(secret.decrypt(&one).unwrap(), message);
+            let sum = one * by_public_key.encrypt(&message).unwrap() % encryptor.squared.square();
+            assert_eq!(secret.decrypt(&sum).unwrap(), message * 2_u32);
+        }
+        for _ in 0..20 {
+            let mask = encryptor.mask().unwrap();
+            for prime in [&primes.p, &primes.q] {
+                let square = prime.clone().square();
+                let power = mask.clone().pow_mod(&Integer::from(prime - 1), &square);
+                assert_eq!(power.unwrap(), 1);
+            }
+            // As a power of `h`, whose symbol is 1 for any exponent.
+            assert_eq!(mask.jacobi(&n), 1);
+        }
     }
 }

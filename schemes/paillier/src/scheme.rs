@@ -9,7 +9,8 @@ use hexperiment_scheme::inventory;
 use hexperiment_scheme::options::{OptionKind, OptionSpec, Options};
 use hexperiment_scheme::registry::SchemePlugin;
 use hexperiment_scheme::security;
-use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::security::failure::Failure;
+use hexperiment_scheme::security::{Encryption, SecurityDemand};
 use hexperiment_scheme::{
     Circuit, CircuitDigest, CompileRequest, OperationCounts, Parameters, Scheme, SchemeError,
     SchemeManifest,
@@ -130,6 +131,7 @@ impl Paillier {
         let modulus_bits = modulus_bits(options, request.security)?;
         let guard_bits = options.integer("guard_bits")? as u32;
         let backend: Backend = options.choice("backend")?;
+        let encryption = backend.encryption(request.security.encryption);
         // Messages lie between -n/2 and n/2, and n is above 2^(bits - 1).
         let message_bits = modulus_bits - 2;
         let lowered = request.lowered.clone();
@@ -146,13 +148,24 @@ impl Paillier {
         let outputs = lowered.program().outputs();
         let parameters = Parameters {
             security: security::factoring(modulus_bits),
-            chosen: chosen(&arithmetic, layout, unpacked, modulus_bits, backend),
+            chosen: chosen(
+                &arithmetic,
+                layout,
+                unpacked,
+                modulus_bits,
+                backend,
+                encryption,
+            ),
             depth: 0,
             counts: counts(&arithmetic, layout),
             server_sees: "the program with its public numbers, sizes; ciphertexts otherwise".into(),
+            encryption: Some(encryption),
             quantisation: Some(quantisation(&arithmetic, guard_bits)),
-            // The integer arithmetic is exact, and read the same way on both sides.
+            // The integer arithmetic is exact, and read the same way on both sides; no integer is
+            // larger than its message has room for, as the program's ranges are proven.
             noise_tolerance: vec![0.0; outputs.len()],
+            failure: Failure::Impossible,
+            shortfalls: vec![],
             memory_bytes: Some(memory::bytes(
                 &arithmetic,
                 layout,
@@ -173,6 +186,7 @@ impl Paillier {
                 waves,
             }),
             backend,
+            encryption,
             parameters,
         })
     }
@@ -248,6 +262,7 @@ fn chosen(
     unpacked: Option<&str>,
     modulus_bits: u32,
     backend: Backend,
+    encryption: Encryption,
 ) -> Vec<(String, String)> {
     let packing = match unpacked {
         None => format!("{} lanes of {} bits", layout.lanes, layout.lane_bits),
@@ -263,10 +278,16 @@ fn chosen(
         Backend::Gmp => {
             let exponent = exponent_bits(modulus_bits);
             let table = FixedBase::table_bytes(exponent, 2 * modulus_bits) as f64 / 1e6;
-            format!(
-                "Damgård-Jurik-Nielsen, exponents of {exponent} bits, windows of {WINDOW}, a table of \
-                 {table:.1} MB"
-            )
+            match encryption {
+                Encryption::Public => format!(
+                    "Damgård-Jurik-Nielsen, exponents of {exponent} bits, windows of {WINDOW}, a table of \
+                     {table:.1} MB"
+                ),
+                // Two tables, of numbers that are half as long.
+                Encryption::Owner => format!(
+                    "modulo both primes' squares, full exponents, windows of {WINDOW}, tables of {table:.1} MB"
+                ),
+            }
         }
         Backend::PaillierRs => "r^n with r below n".into(),
     };

@@ -1,17 +1,18 @@
 //! Circuits: a program bound to a ring and primes.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hexperiment_program::Refusal;
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, Op, OpKind, OutputId};
 use hexperiment_scheme::memory::{hold, left};
-use hexperiment_scheme::security;
+use hexperiment_scheme::security::{self, Encryption};
 use hexperiment_scheme::{
     CiphertextData, Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Decryptor,
-    Encryptor, EvaluationKeys, Evaluator, KeyPart, KeyRole, KeySet, OperationCounts, Parameters,
-    SchemeError,
+    Encryptor, EvaluationKeys, Evaluator, KeyPart, KeyRole, KeySet, OperationCounts,
+    OperationTimes, Parameters, SchemeError, Sizes,
 };
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -25,6 +26,7 @@ use crate::parameters::{Needs, choose};
 use crate::schedule;
 use crate::scheme::LIBRARY;
 use crate::seal;
+use crate::transparent::Encrypting;
 use crate::wire;
 
 /// What every role of one circuit shares: nothing secret.
@@ -43,6 +45,10 @@ pub(crate) struct Shared {
     /// The level at which each value of the program is computed. A result keeps the scale of that
     /// level when the primes that are left are dropped.
     pub(crate) levels: Vec<usize>,
+    /// Who encrypts the inputs.
+    pub(crate) encryption: Encryption,
+    /// Whether the server may have to encrypt: see [`crate::transparent`].
+    pub(crate) server_encrypts: bool,
 }
 
 impl Shared {
@@ -52,6 +58,11 @@ impl Shared {
         values
             .iter()
             .any(|v| matches!(v.op().kind(), OpKind::Mul | OpKind::Square))
+    }
+
+    /// Whether a public key is made: who encrypts has no other, or the server needs it.
+    pub(crate) fn has_public_key(&self) -> bool {
+        self.encryption == Encryption::Public || self.server_encrypts
     }
 
     /// The rotations, each of which takes a Galois key.
@@ -78,7 +89,16 @@ impl CkksCircuit {
             scale_bits,
         )?;
         let layout = SlotLayout::of(program, 1 << (choice.log_n - 1))?;
-        let tolerance = Noise::new(&lowered, &choice).tolerances();
+        let encryption = request.security.encryption;
+        let encrypting = Encrypting::of(&lowered, encryption);
+        let noise = Noise::new(
+            &lowered,
+            &choice,
+            &encrypting,
+            request.security.failure_log2,
+        );
+        let (tolerance, failure) = (noise.tolerances(), noise.failure());
+        let mut shortfalls = Vec::new();
         for (tolerance, output) in tolerance.iter().zip(program.outputs()) {
             let magnitudes = output
                 .values
@@ -94,6 +114,15 @@ impl CkksCircuit {
                     ),
                 )
                 .into());
+            }
+            if *tolerance > output.precision {
+                shortfalls.push(format!(
+                    "`{}`: an error of {:.1e} is demanded, noise of up to {tolerance:.1e} is stated in its \
+                     place: {}",
+                    output.name,
+                    output.precision,
+                    choice.why_imprecise(scale_bits)
+                ));
             }
         }
         // SEAL ends the process where it finds no memory, HEXL by a fault.
@@ -123,14 +152,19 @@ impl CkksCircuit {
             depth: choice.depth,
             counts: counts(&lowered, &layout),
             server_sees: "the program with its public numbers, sizes; ciphertexts otherwise".into(),
+            encryption: Some(encryption),
             quantisation: None,
             noise_tolerance: tolerance,
+            failure,
+            shortfalls,
             memory_bytes: Some(need),
         };
         let encoder = seal::Encoder::new(&context)?;
         Ok(Self {
             digest: CircuitDigest::of(LIBRARY, &request, &parameters.chosen)?,
             shared: Arc::new(Shared {
+                encryption,
+                server_encrypts: encrypting.by_server(),
                 lowered,
                 context,
                 encoder,
@@ -152,8 +186,12 @@ impl CkksCircuit {
         let shared = &self.shared;
         let context = &shared.context;
         let mut keys = keys.read_for(self.digest)?;
-        let public = keys.next(KeyRole::Public, seal::public_bytes(context))?;
-        let public = seal::PublicKey::read(context, public.bytes()).map_err(foreign)?;
+        let public = if shared.has_public_key() {
+            let public = keys.next(KeyRole::Public, seal::public_bytes(context))?;
+            Some(seal::PublicKey::read(context, public.bytes()).map_err(foreign)?)
+        } else {
+            None
+        };
         let mut switching = |role, place| {
             let part = keys.next(role, seal::switching_bytes(context))?;
             seal::SwitchKeys::read(context, place, part.bytes()).map_err(foreign)
@@ -171,7 +209,10 @@ impl CkksCircuit {
             galois: galois.collect::<Result<_, SchemeError>>()?,
         };
         keys.finish()?;
-        let public = seal::Encryptor::new(context, &public)?;
+        // Where others encrypt, the key crosses whether the server needs it or not.
+        let public = public.filter(|_| shared.server_encrypts);
+        let public = public.map(|key| seal::Encryptor::new(context, &key));
+        let public = public.transpose()?;
         CkksEvaluator::new(Arc::clone(shared), public, switching, budget)
     }
 }
@@ -215,8 +256,12 @@ impl Circuit for CkksCircuit {
         Ok(self.shared.lowered.simulate(inputs)?)
     }
 
-    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
-        crate::costs::costs(&self.shared).map(Some)
+    fn costs(&self, times: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
+        crate::costs::costs(&self.shared, times).map(Some)
+    }
+
+    fn sizes(&self) -> Option<Sizes> {
+        Some(crate::costs::sizes(&self.shared))
     }
 
     fn digest(&self) -> CircuitDigest {
@@ -228,10 +273,19 @@ impl Circuit for CkksCircuit {
         let shared = &self.shared;
         let context = &shared.context;
         let generator = seal::KeyGenerator::new(context)?;
-        let public = generator.public_key(context)?;
         let secret = generator.secret_key()?;
-        let encryptor = seal::Encryptor::new(context, &seal::PublicKey::read(context, &public)?)?;
-        let mut parts = vec![KeyPart::new(KeyRole::Public, public)];
+        let mut parts = vec![];
+        if shared.has_public_key() {
+            let public = generator.public_key(context)?;
+            parts.push(KeyPart::new(KeyRole::Public, public));
+        }
+        let key = match (shared.encryption, parts.first()) {
+            (Encryption::Public, Some(public)) => {
+                let public = seal::PublicKey::read(context, public.bytes())?;
+                EncryptionKey::Public(seal::Encryptor::new(context, &public)?)
+            }
+            _ => EncryptionKey::Secret(seal::SymmetricEncryptor::new(context, &secret)?),
+        };
         if shared.multiplies() {
             let key = generator.relinearization_key(context)?;
             parts.push(KeyPart::new(KeyRole::Relinearization, key));
@@ -242,7 +296,7 @@ impl Circuit for CkksCircuit {
         }
         Ok(KeySet {
             encryptor: Box::new(CkksEncryptor {
-                seal: encryptor,
+                key,
                 shared: Arc::clone(shared),
             }),
             decryptor: Box::new(CkksDecryptor {
@@ -267,6 +321,7 @@ fn foreign(error: seal::SealError) -> SchemeError {
 }
 
 /// Encrypted vectors: for each column, the ciphertexts of its chunks.
+#[derive(Clone)]
 pub(crate) struct Sealed {
     pub(crate) shared: Arc<Shared>,
     /// The place in the context's levels.
@@ -288,19 +343,60 @@ impl CiphertextData for Sealed {
     }
 }
 
-struct CkksEncryptor {
-    shared: Arc<Shared>,
-    seal: seal::Encryptor,
+/// Inputs that the key owner encrypted: for each column, the ciphertexts of its chunks, seeded.
+pub(crate) struct Fresh {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) columns: Vec<Vec<Arc<seal::SeededCiphertext>>>,
 }
 
-impl Encryptor for CkksEncryptor {
-    fn encrypt(
+impl CiphertextData for Fresh {
+    fn write(&self, bytes: &mut Vec<u8>) -> Result<(), SchemeError> {
+        wire::write_seeded(self, bytes)
+    }
+
+    fn count(&self) -> usize {
+        self.columns.iter().map(Vec::len).sum()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Sealed {
+    /// Ciphertexts of this plugin; what the key owner encrypted and has not crossed is expanded.
+    pub(crate) fn of(ciphertexts: &Ciphertexts) -> Result<Cow<'_, Self>, SchemeError> {
+        let Ok(fresh) = ciphertexts.downcast::<Fresh>() else {
+            return ciphertexts.downcast::<Self>().map(Cow::Borrowed);
+        };
+        let mut bytes = Vec::new();
+        wire::write_seeded(fresh, &mut bytes)?;
+        wire::read(&fresh.shared, &bytes).map(Cow::Owned)
+    }
+}
+
+/// What inputs are encrypted with.
+enum EncryptionKey {
+    Public(seal::Encryptor),
+    Secret(seal::SymmetricEncryptor),
+}
+
+struct CkksEncryptor {
+    shared: Arc<Shared>,
+    key: EncryptionKey,
+}
+
+impl CkksEncryptor {
+    /// Encrypts the chunks of all columns, and puts them into columns again.
+    fn columns<T: Send>(
         &self,
-        input: InputId,
         table: ArrayView2<'_, f64>,
-    ) -> Result<Ciphertexts, SchemeError> {
+        encrypt: impl Fn(&seal::Plaintext) -> Result<T, seal::SealError> + Sync,
+    ) -> Result<Vec<Vec<Arc<T>>>, SchemeError>
+    where
+        Arc<T>: Send,
+    {
         let shared = &self.shared;
-        shared.lowered.program().input(input).check(table)?;
         let chunks = shared.layout.chunks(table.nrows());
         let vectors: Vec<Vec<f64>> = table.columns().into_iter().map(|c| c.to_vec()).collect();
         let places: Vec<(usize, usize)> = (0..vectors.len())
@@ -314,15 +410,33 @@ impl Encryptor for CkksEncryptor {
                     shared
                         .encoder
                         .encode(&slots, shared.context.levels()[0], shared.scales[0])?;
-                self.seal.encrypt(&plain).map(Arc::new)
+                encrypt(&plain).map(Arc::new)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let columns = ciphertexts.chunks(chunks).map(<[_]>::to_vec).collect();
-        Ok(Ciphertexts::new(Sealed {
-            shared: Arc::clone(shared),
-            level: 0,
-            columns,
-        }))
+        Ok(ciphertexts.chunks(chunks).map(<[_]>::to_vec).collect())
+    }
+}
+
+impl Encryptor for CkksEncryptor {
+    fn encrypt(
+        &self,
+        input: InputId,
+        table: ArrayView2<'_, f64>,
+    ) -> Result<Ciphertexts, SchemeError> {
+        let shared = &self.shared;
+        shared.lowered.program().input(input).check(table)?;
+        let shared = Arc::clone(shared);
+        Ok(match &self.key {
+            EncryptionKey::Public(key) => Ciphertexts::new(Sealed {
+                columns: self.columns(table, |plain| key.encrypt(plain))?,
+                level: 0,
+                shared,
+            }),
+            EncryptionKey::Secret(key) => Ciphertexts::new(Fresh {
+                columns: self.columns(table, |plain| key.encrypt(plain))?,
+                shared,
+            }),
+        })
     }
 }
 
@@ -338,7 +452,7 @@ impl Decryptor for CkksDecryptor {
         ciphertexts: &Ciphertexts,
     ) -> Result<Array2<f64>, SchemeError> {
         let shared = &self.shared;
-        let sealed = ciphertexts.downcast::<Sealed>()?;
+        let sealed = Sealed::of(ciphertexts)?;
         let program = shared.lowered.program();
         let values = &program.output(output).values;
         let length = program.value(values[0]).length();

@@ -1,6 +1,5 @@
 //! Evaluating a program on ciphertexts.
 
-mod costs;
 mod sums;
 
 use std::collections::BTreeMap;
@@ -29,7 +28,7 @@ pub(crate) fn rotation_steps(program: &Program, layout: &SlotLayout) -> Vec<i32>
 }
 
 /// The rotation of one value, if it is a shift.
-fn rotation(program: &Program, layout: &SlotLayout, id: ValueId) -> Option<i32> {
+pub(crate) fn rotation(program: &Program, layout: &SlotLayout, id: ValueId) -> Option<i32> {
     let value = program.value(id);
     let Op::Shift { by, .. } = value.op() else {
         return None;
@@ -39,11 +38,11 @@ fn rotation(program: &Program, layout: &SlotLayout, id: ValueId) -> Option<i32> 
 }
 
 /// The server's role: the context, evaluation keys, the public key, under which it encrypts
-/// public numbers where an operation needs a ciphertext, and the public numbers encoded.
+/// public numbers where an operation may need a ciphertext, and the public numbers encoded.
 pub(crate) struct CkksEvaluator {
     shared: Arc<Shared>,
     seal: seal::Evaluator,
-    public: seal::Encryptor,
+    public: Option<seal::Encryptor>,
     switching: SwitchingKeys,
     pub(crate) encoded: Encoded,
 }
@@ -71,7 +70,7 @@ impl CkksEvaluator {
     /// Encodes the program's public numbers, and keeps as many bytes of them as the budget allows.
     pub(crate) fn new(
         shared: Arc<Shared>,
-        public: seal::Encryptor,
+        public: Option<seal::Encryptor>,
         switching: SwitchingKeys,
         budget: u64,
     ) -> Result<Self, SchemeError> {
@@ -136,7 +135,15 @@ impl CkksEvaluator {
         let plain = self
             .encoded
             .scalar(&self.shared, 0.0, level, Scaling::Value)?;
-        Ok(self.public.encrypt(&plain)?)
+        self.encrypt(&plain)
+    }
+
+    /// Public numbers as a ciphertext.
+    fn encrypt(&self, plain: &seal::Plaintext) -> Chunk {
+        let public = self.public.as_ref();
+        Ok(public
+            .ok_or_else(|| missing_key("public"))?
+            .encrypt(plain)?)
     }
 
     fn relinearized(&self, product: Ciphertext, level: usize) -> Chunk {
@@ -159,7 +166,7 @@ impl CkksEvaluator {
                         .encoded
                         .at(shared, (id, 0, k), by, level, Scaling::Value)?;
                     match plain {
-                        Some(plain) => Ok(self.public.encrypt(&plain)?),
+                        Some(plain) => self.encrypt(&plain),
                         None => self.zero(level),
                     }
                 })
@@ -292,7 +299,7 @@ impl Evaluator for CkksEvaluator {
         }
         let sealed = inputs
             .iter()
-            .map(Ciphertexts::downcast::<Sealed>)
+            .map(Sealed::of)
             .collect::<Result<Vec<_>, _>>()?;
         for (given, declared) in sealed.iter().zip(program.inputs()) {
             let chunks = shared.layout.chunks(declared.length);

@@ -138,6 +138,13 @@ unsafe extern "C-unwind" {
         out: Object,
         pool: Object,
     ) -> HResult;
+    pub(crate) fn Encryptor_EncryptSymmetric(
+        this: Object,
+        plain: Object,
+        seed: bool,
+        out: Object,
+        pool: Object,
+    ) -> HResult;
     pub(crate) fn Decryptor_Create(context: Object, secret: Object, out: *mut Object) -> HResult;
     pub(crate) fn Decryptor_Destroy(this: Object) -> HResult;
     pub(crate) fn Decryptor_Decrypt(this: Object, cipher: Object, out: Object) -> HResult;
@@ -179,6 +186,21 @@ unsafe extern "C-unwind" {
     pub(crate) fn Ciphertext_SetScale(this: Object, scale: f64) -> HResult;
     pub(crate) fn Ciphertext_ParmsId(this: Object, id: *mut u64) -> HResult;
     pub(crate) fn Ciphertext_Size(this: Object, size: *mut u64) -> HResult;
+    pub(crate) fn Ciphertext_SaveSize(this: Object, mode: u8, size: *mut i64) -> HResult;
+    pub(crate) fn Ciphertext_Save(
+        this: Object,
+        out: *mut u8,
+        size: u64,
+        mode: u8,
+        written: *mut i64,
+    ) -> HResult;
+    pub(crate) fn Ciphertext_Load(
+        this: Object,
+        context: Object,
+        bytes: *const u8,
+        size: u64,
+        read: *mut i64,
+    ) -> HResult;
     pub(crate) fn Ciphertext_Resize1(
         this: Object,
         context: Object,

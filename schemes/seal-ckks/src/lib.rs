@@ -18,6 +18,7 @@ mod precision;
 mod schedule;
 mod scheme;
 mod seal;
+mod transparent;
 mod trial;
 mod wire;
 

@@ -4,22 +4,21 @@
 //! Independent Gaussian errors in the slots, propagated operation by operation as Costache,
 //! Curtis, Hales, Murphy, Ogilvie and Player do (*On the precision loss in approximate
 //! homomorphic encryption*, SAC 2023), every value taken at the largest magnitude of its range.
-//! An estimate, not a proof: the tolerance is a multiple of it. In deep circuits those magnitudes
+//! An estimate of the standard deviation, not a proof: the tolerance is as many of these as the
+//! demanded failure probability asks for, over all results. In deep circuits those magnitudes
 //! multiply to far too much; there, [`crate::trial`] tries errors out.
 
 use hexperiment_program::lower::Lowered;
-use hexperiment_program::{Interval, Op, Public, Value, ValueId};
+use hexperiment_program::{Interval, Op, Program, Public, Value, ValueId};
+use hexperiment_scheme::security::Encryption;
+use hexperiment_scheme::security::failure::{Failure, deviations_each, log2_tail, union};
 
 use crate::parameters::Choice;
+use crate::transparent::Encrypting;
 use crate::trial;
 
 /// SEAL's standard deviation of fresh errors.
 const SIGMA: f64 = 3.2;
-/// A result this many standard deviations off is wrong. A Gaussian gets nowhere near; the rest is
-/// for errors that are not independent.
-const DEVIATIONS: f64 = 16.0;
-/// A result that is so many times further off than any in the trial is wrong.
-const TRIAL_MARGIN: f64 = 8.0;
 /// Circuits deeper than this are tried out.
 const SHALLOW: u32 = 4;
 /// Relative error of encoding and decoding in double precision (a transform of up to 2^16 points).
@@ -34,11 +33,26 @@ pub(crate) struct Noise<'a> {
     special: f64,
     first: f64,
     levels: f64,
+    encrypting: &'a Encrypting,
+    /// Standard deviations of the error that a result may be off by.
+    deviations: f64,
+}
+
+/// The slots that are read of all outputs, each of which may be off by too much.
+fn results(program: &Program) -> u64 {
+    let values = program.outputs().iter().flat_map(|output| &output.values);
+    values.map(|v| program.value(*v).length() as u64).sum()
 }
 
 impl<'a> Noise<'a> {
-    /// Of a program under a choice of ring and primes.
-    pub(crate) fn new(lowered: &'a Lowered, choice: &Choice) -> Self {
+    /// Of a program under a choice of ring and primes; any result is off by more than its tolerance
+    /// with a probability of at most `2^failure_log2`.
+    pub(crate) fn new(
+        lowered: &'a Lowered,
+        choice: &Choice,
+        encrypting: &'a Encrypting,
+        failure_log2: i32,
+    ) -> Self {
         let first = f64::from(choice.first_bits).exp2();
         Self {
             lowered,
@@ -47,7 +61,16 @@ impl<'a> Noise<'a> {
             special: f64::from(choice.special_bits).exp2() / first,
             first,
             levels: f64::from(choice.depth),
+            encrypting,
+            deviations: deviations_each(failure_log2.into(), results(lowered.program())),
         }
+    }
+
+    /// The probability that any result is off by more than its tolerance: the sum of those of all slots
+    /// that are read.
+    pub(crate) fn failure(&self) -> Failure {
+        let slots = results(self.lowered.program());
+        Failure::AtMost(union([(log2_tail(self.deviations), slots)]))
     }
 
     /// Of rounding a ciphertext after a division: `(t0 + t1 s) / scale`, uniform `t`.
@@ -57,9 +80,33 @@ impl<'a> Noise<'a> {
 
     /// Of a fresh public-key encryption: `v e0 + e1 + s e2` with ternary `v` and `s`, which SEAL
     /// makes over the key-switching prime too and then divides by it.
-    fn fresh(&self) -> f64 {
+    fn fresh_public(&self) -> f64 {
         let before = SIGMA * (4.0 * self.degree / 3.0 + 1.0).sqrt() * self.degree.sqrt();
         (before / (self.special * self.first) / self.scale).hypot(self.rounding())
+    }
+
+    /// Of a fresh encryption under the secret key: an error, and nothing else.
+    fn fresh_secret(&self) -> f64 {
+        SIGMA * self.degree.sqrt() / self.scale
+    }
+
+    /// Of a fresh encryption of an input.
+    fn fresh(&self) -> f64 {
+        match self.encrypting.inputs {
+            Encryption::Owner => self.fresh_secret(),
+            Encryption::Public => self.fresh_public(),
+        }
+    }
+
+    /// Of the server's own encryption at a value, if it may have to encrypt there: what it puts in the
+    /// place of a result is no more noisy than that where the operands were encrypted likewise.
+    fn encrypted_by_server(&self, id: ValueId) -> f64 {
+        let by_owner = self.encrypting.inputs == Encryption::Owner;
+        if by_owner && self.encrypting.server[id.index()] {
+            self.fresh_public()
+        } else {
+            0.0
+        }
     }
 
     /// Of encoding a vector of public numbers.
@@ -120,7 +167,8 @@ impl<'a> Noise<'a> {
     /// What an operation adds itself.
     pub(crate) fn own(&self, id: ValueId, value: &Value) -> f64 {
         let error = match value.op() {
-            Op::Input { .. } | Op::Constant(_) => self.fresh().hypot(self.encoding()),
+            Op::Input { .. } => self.fresh().hypot(self.encoding()),
+            Op::Constant(_) => self.fresh_public().hypot(self.encoding()),
             Op::Offset { by, .. } => self.summand(by),
             Op::Scale { value, by } => self.factor(by, self.size(*value)),
             Op::WeightedSum { terms, bias } => terms
@@ -134,7 +182,9 @@ impl<'a> Noise<'a> {
         let rescaled = self
             .level(value.op())
             .is_some_and(|l| self.lowered.level(id) > l);
-        error.hypot(if rescaled { self.rounding() } else { 0.0 })
+        error
+            .hypot(if rescaled { self.rounding() } else { 0.0 })
+            .hypot(self.encrypted_by_server(id))
     }
 
     /// The error of each value, at the largest magnitudes of the ranges.
@@ -163,7 +213,9 @@ impl<'a> Noise<'a> {
         errors
     }
 
-    /// The largest error of each output that is not a failure.
+    /// The largest error of each output that is not a failure. Where errors are tried out, the largest
+    /// in the trial is taken for one standard deviation where results are the least certain: a slot may
+    /// lie there, and few of the trial's do.
     pub(crate) fn tolerances(&self) -> Vec<f64> {
         let bounds = self.bounds();
         if self.lowered.depth() <= SHALLOW {
@@ -173,7 +225,7 @@ impl<'a> Noise<'a> {
         bounds
             .into_iter()
             .zip(tried)
-            .map(|(bound, tried)| bound.min(TRIAL_MARGIN * tried))
+            .map(|(bound, tried)| bound.min(self.deviations * tried))
             .collect()
     }
 
@@ -181,7 +233,7 @@ impl<'a> Noise<'a> {
     pub(crate) fn bounds(&self) -> Vec<f64> {
         let program = self.lowered.program();
         let errors = self.values();
-        let of = |v: &ValueId| DEVIATIONS * errors[v.index()] + DOUBLE * self.size(*v);
+        let of = |v: &ValueId| self.deviations * errors[v.index()] + DOUBLE * self.size(*v);
         program
             .outputs()
             .iter()

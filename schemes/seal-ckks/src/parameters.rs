@@ -7,6 +7,7 @@ use hexperiment_scheme::security::{SecurityDemand, rlwe_max_log_qp};
 
 use crate::layout::least_slots;
 use crate::noise::Noise;
+use crate::transparent::Encrypting;
 
 /// The largest ring that SEAL has bounds for.
 const LARGEST_LOG_N: u32 = 15;
@@ -15,7 +16,7 @@ const SMALLEST_SCALE: u32 = 25;
 /// SEAL's primes have at most 60 bits.
 const LARGEST_PRIME: u32 = 60;
 
-/// Bits of the prime that only encryption uses, where no keys are switched: enough to divide the
+/// Bits of the prime that only encryption under a public key uses, where no keys are switched: enough to divide the
 /// fresh error down to that of rounding.
 const ENCRYPTION_PRIME: u32 = 24;
 /// Bits that switching keys without a rescaling afterwards (rotations) takes away, if the
@@ -44,6 +45,9 @@ pub(crate) struct Choice {
     pub(crate) special_bits: u32,
     /// Levels.
     pub(crate) depth: u32,
+    /// Bits of the scale that the outputs' precision asks for in this ring; more than it has where no
+    /// ring has room for them.
+    pub(crate) wanted_bits: u32,
 }
 
 impl Choice {
@@ -54,6 +58,25 @@ impl Choice {
             .chain(levels)
             .chain([self.special_bits])
             .collect()
+    }
+
+    /// Why the precision demanded of the outputs is not to be had, in words.
+    pub(crate) fn why_imprecise(&self, given: Option<u32>) -> String {
+        let scale = self.scale_bits;
+        let ring = format!("N = 2^{LARGEST_LOG_N}");
+        match given {
+            Some(bits) => format!("`scale_bits = {bits}` was asked for"),
+            None if scale < self.wanted_bits => format!(
+                "it takes a scale of {} bits or more, and {} levels have room for {scale} in the largest \
+                 ring, {ring}",
+                self.wanted_bits, self.depth
+            ),
+            None => format!(
+                "the first prime, of at most {LARGEST_PRIME} bits, has room for a scale of {scale} bits \
+                 beside values of {} bits",
+                self.first_bits.saturating_sub(scale)
+            ),
+        }
     }
 
     fn log_qp(&self) -> u32 {
@@ -87,12 +110,13 @@ impl Needs {
     /// Of a program.
     pub(crate) fn of(lowered: &Lowered, demand: SecurityDemand) -> Result<Self, Refusal> {
         let mut needs = Self::but_scale(lowered)?;
+        let encrypting = Encrypting::of(lowered, demand.encryption);
         needs.wanted = LOG_N
             .map(|log_n| {
                 // Trying errors out takes time, and none for rings that are too small anyway.
                 let smallest = needs.with(log_n, SMALLEST_SCALE);
                 if log_n > needs.log_slots && smallest.fits(demand) {
-                    needs.wanted_scale(lowered, log_n)
+                    needs.wanted_scale(lowered, log_n, (&encrypting, demand.failure_log2))
                 } else {
                     LARGEST_PRIME
                 }
@@ -165,12 +189,23 @@ impl Needs {
             first_bits,
             special_bits: sound(special_bits),
             depth: self.depth,
+            wanted_bits: self.wanted_in(log_n).unwrap_or(scale_bits),
         }
+    }
+
+    fn wanted_in(&self, log_n: u32) -> Option<u32> {
+        let place = log_n.checked_sub(*LOG_N.start())?;
+        self.wanted.get(place as usize).copied()
     }
 
     /// The smallest scale with which every output's tolerance is within its precision, or the
     /// largest there is room for in a prime.
-    fn wanted_scale(&self, lowered: &Lowered, log_n: u32) -> u32 {
+    fn wanted_scale(
+        &self,
+        lowered: &Lowered,
+        log_n: u32,
+        (encrypting, failure_log2): (&Encrypting, i32),
+    ) -> u32 {
         let most = LARGEST_PRIME
             .saturating_sub(self.headroom)
             .max(SMALLEST_SCALE);
@@ -183,7 +218,7 @@ impl Needs {
         };
         let noise = |scale_bits| {
             let choice = self.with(log_n, scale_bits);
-            Noise::new(lowered, &choice)
+            Noise::new(lowered, &choice, encrypting, failure_log2)
         };
         let bounded = (SMALLEST_SCALE..most).find(|s| keeps(&noise(*s).bounds()));
         let bounded = bounded.unwrap_or(most);

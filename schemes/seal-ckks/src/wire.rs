@@ -14,19 +14,29 @@
 //! level: N residues, packed from the lowest bit on
 //! ```
 //!
+//! Inputs that the key owner encrypted are half as long: their second polynomials follow from seeds.
+//! They begin with "CKSS", are of level 0, and have in the place of a ciphertext
+//!
+//! ```text
+//! 64 bytes  the seed, for SEAL's Blake2xb generator
+//! then for each prime of the level: N residues of the first polynomial, packed
+//! ```
+//!
 //! The scale is not sent: of an input the level says it, of a result the program, as the level at
 //! which each of its values is computed.
 
 use std::sync::Arc;
 
 use hexperiment_scheme::SchemeError;
+use hexperiment_scheme::security::Encryption;
 use rayon::prelude::*;
 
-use crate::circuit::{Sealed, Shared};
+use crate::circuit::{Fresh, Sealed, Shared};
 use crate::packing::{self, polynomial_bytes};
-use crate::seal::{Ciphertext, Context};
+use crate::seal::{Ciphertext, Context, seeded_bytes};
 
 const MAGIC: &[u8; 4] = b"CKKS";
+const MAGIC_SEEDED: &[u8; 4] = b"CKSS";
 const HEADER: usize = 48;
 
 fn foreign(what: impl Into<String>) -> SchemeError {
@@ -38,17 +48,27 @@ fn ciphertext_bytes(context: &Context, level: usize) -> usize {
     2 * polynomial_bytes(context.degree(), context.level_primes(level))
 }
 
+/// Bytes of so many ciphertexts of one input or output.
+pub(crate) fn bytes(context: &Context, level: usize, ciphertexts: usize) -> u64 {
+    HEADER as u64 + ciphertexts as u64 * ciphertext_bytes(context, level) as u64
+}
+
+/// Bytes of so many ciphertexts of one input, as who encrypts it sends them.
+pub(crate) fn input_bytes(shared: &Shared, ciphertexts: usize) -> u64 {
+    match shared.encryption {
+        Encryption::Owner => {
+            HEADER as u64 + ciphertexts as u64 * seeded_bytes(&shared.context) as u64
+        }
+        Encryption::Public => bytes(&shared.context, 0, ciphertexts),
+    }
+}
+
 /// Appends `sealed` to `bytes`.
 pub(crate) fn write(sealed: &Sealed, bytes: &mut Vec<u8>) -> Result<(), SchemeError> {
     let context = &sealed.shared.context;
     let chunks = sealed.columns.first().map_or(0, Vec::len);
-    bytes.extend(MAGIC);
-    for size in [sealed.level, sealed.columns.len(), chunks] {
-        let size = u32::try_from(size).map_err(|_| foreign("more than 2^32 ciphertexts"))?;
-        bytes.extend(size.to_le_bytes());
-    }
-    let parameters = context.levels()[sealed.level];
-    bytes.extend(parameters.iter().flat_map(|word| word.to_le_bytes()));
+    let sizes = [sealed.level, sealed.columns.len(), chunks];
+    write_header(context, MAGIC, sizes, bytes)?;
     let ciphertexts: Vec<_> = sealed.columns.iter().flatten().collect();
     let packed = ciphertexts
         .par_iter()
@@ -60,7 +80,41 @@ pub(crate) fn write(sealed: &Sealed, bytes: &mut Vec<u8>) -> Result<(), SchemeEr
     Ok(())
 }
 
-/// Reads what [`write`] wrote for a circuit of the same parameters.
+/// Appends inputs that the key owner encrypted to `bytes`.
+pub(crate) fn write_seeded(fresh: &Fresh, bytes: &mut Vec<u8>) -> Result<(), SchemeError> {
+    let (shared, columns) = (&fresh.shared, &fresh.columns);
+    let context = &shared.context;
+    let sizes = [0, columns.len(), columns.first().map_or(0, Vec::len)];
+    write_header(context, MAGIC_SEEDED, sizes, bytes)?;
+    let ciphertexts: Vec<_> = columns.iter().flatten().collect();
+    let packed = ciphertexts
+        .par_iter()
+        .map(|c| c.packed(context, shared.scales[0]))
+        .collect::<Result<Vec<_>, _>>()?;
+    for ciphertext in packed {
+        bytes.extend(ciphertext);
+    }
+    Ok(())
+}
+
+/// Appends a header: its magic number, then level, columns and ciphertexts to a column.
+fn write_header(
+    context: &Context,
+    magic: &[u8; 4],
+    sizes: [usize; 3],
+    bytes: &mut Vec<u8>,
+) -> Result<(), SchemeError> {
+    bytes.extend(magic);
+    for size in sizes {
+        let size = u32::try_from(size).map_err(|_| foreign("more than 2^32 ciphertexts"))?;
+        bytes.extend(size.to_le_bytes());
+    }
+    let parameters = context.levels()[sizes[0]];
+    bytes.extend(parameters.iter().flat_map(|word| word.to_le_bytes()));
+    Ok(())
+}
+
+/// Reads what [`write`] or [`write_seeded`] wrote for a circuit of the same parameters.
 pub(crate) fn read(shared: &Arc<Shared>, bytes: &[u8]) -> Result<Sealed, SchemeError> {
     let context = &shared.context;
     let (header, body) = bytes
@@ -69,8 +123,14 @@ pub(crate) fn read(shared: &Arc<Shared>, bytes: &[u8]) -> Result<Sealed, SchemeE
     let word = |at: usize| {
         u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]) as usize
     };
-    if &header[..4] != MAGIC {
+    let seeded = &header[..4] == MAGIC_SEEDED;
+    if !seeded && &header[..4] != MAGIC {
         return Err(foreign("not CKKS ciphertexts"));
+    }
+    if seeded && shared.encryption == Encryption::Public {
+        return Err(foreign(
+            "encrypted under the secret key, where others than the key owner encrypt",
+        ));
     }
     let (level, columns, chunks) = (word(4), word(8), word(12));
     let parameters = context.levels().get(level);
@@ -82,7 +142,16 @@ pub(crate) fn read(shared: &Arc<Shared>, bytes: &[u8]) -> Result<Sealed, SchemeE
     {
         return Err(foreign("they have other parameters"));
     }
-    let size = ciphertext_bytes(context, level);
+    if seeded && level != 0 {
+        return Err(foreign(format!(
+            "seeded ciphertexts at level {level}, expected 0"
+        )));
+    }
+    let size = if seeded {
+        seeded_bytes(context)
+    } else {
+        ciphertext_bytes(context, level)
+    };
     let expected = columns
         .checked_mul(chunks)
         .and_then(|n| n.checked_mul(size));
@@ -95,10 +164,14 @@ pub(crate) fn read(shared: &Arc<Shared>, bytes: &[u8]) -> Result<Sealed, SchemeE
     let ciphertexts = body
         .par_chunks(size)
         .map(|packed| {
-            let residues = unpack(context, level, packed);
-            Ciphertext::from_residues(context, level, shared.scales[level], &residues)
-                .map(Arc::new)
-                .map_err(|e| foreign(e.to_string()))
+            let scale = shared.scales[level];
+            let ciphertext = if seeded {
+                Ciphertext::from_seeded(context, scale, packed)
+            } else {
+                let residues = unpack(context, level, packed);
+                Ciphertext::from_residues(context, level, scale, &residues)
+            };
+            ciphertext.map(Arc::new).map_err(|e| foreign(e.to_string()))
         })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(Sealed {

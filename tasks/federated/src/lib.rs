@@ -18,7 +18,8 @@ use hexperiment_task::ledger::Quality;
 use hexperiment_task::registry::TaskPlugin;
 use hexperiment_task::session::Session;
 use hexperiment_task::{
-    Artefact, Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest,
+    Artefact, DataOwner, Outcome, PrepareRequest, Prepared, Recipient, Scenario, Task, TaskError,
+    TaskManifest,
 };
 
 use crate::federation::Federation;
@@ -58,12 +59,25 @@ impl Prepared for Federation {
         self.uploads()
     }
 
+    /// One each round.
+    fn evaluations(&self) -> u64 {
+        self.schedule.len() as u64
+    }
+
     fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
         Ok(self.rounds(session)?.into_outcome())
     }
 
     fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError> {
         Ok(self.quality(&Trace::of_outcome(outcome)?))
+    }
+
+    /// The clients encrypt under the key owner's public key, and all get the sums of every round.
+    fn scenario(&self) -> Scenario {
+        Scenario {
+            data_owner: DataOwner::Others,
+            recipient: Recipient::Others,
+        }
     }
 
     fn server_sees(&self) -> Option<String> {

@@ -37,7 +37,7 @@ pub(super) fn programs(subject: &Subject, name: &str) -> Vec<Program> {
         }),
         cases::program(&step, length, &[whole], precision, |b, x| b.step(x[0])),
     ];
-    let has = |program: &Program| match subject.compile(program, super::subject::DEMAND) {
+    let has = |program: &Program| match subject.compile(program, subject.demand(128)) {
         Ok(_) => true,
         Err(SchemeError::Refused(_)) => false,
         Err(error) => panic!("{}: {error}", program.name()),

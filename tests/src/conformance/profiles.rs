@@ -1,6 +1,7 @@
 //! How large the cases are for the schemes that are built in.
 
 use hexperiment_scheme::options::OptionValue;
+use hexperiment_scheme::security::Encryption;
 
 use super::Profile;
 
@@ -15,6 +16,8 @@ impl Profile {
                 ..usual
             },
             "seal-ckks" => Self {
+                // Encrypted under the secret key; sums take no level.
+                sums_take_keys: false,
                 // Comparisons of fewer levels: operands of the cases are an eighth of their range
                 // apart.
                 options: vec![
@@ -34,6 +37,17 @@ impl Profile {
                 ..usual
             },
             _ => usual,
+        }
+    }
+
+    /// The same, encrypted by a public key: the cases are fewer and shorter, as little else differs.
+    #[must_use]
+    pub fn by_public_key(self) -> Self {
+        Self {
+            encryption: Encryption::Public,
+            max_length: self.max_length.min(300),
+            sums_take_keys: true,
+            ..self
         }
     }
 }

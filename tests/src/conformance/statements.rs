@@ -2,7 +2,8 @@
 
 use hexperiment_program::Interval;
 use hexperiment_scheme::SchemeError;
-use hexperiment_scheme::security::{Protection, SecurityDemand};
+use hexperiment_scheme::security::failure::Failure;
+use hexperiment_scheme::security::{Encryption, Protection, SecurityDemand};
 
 use super::Subject;
 use super::cases;
@@ -13,7 +14,7 @@ pub fn security_is_what_was_demanded(subject: &Subject) {
     let length = subject.short();
     let program = cases::linear("security", length, subject.profile.precision);
     for bits in [128, 192, 256, 300] {
-        let demand = SecurityDemand::new(bits, false);
+        let demand = subject.demand(bits);
         match subject.compile(&program, demand) {
             Ok((_, circuit)) => {
                 let security = &circuit.parameters().security;
@@ -38,6 +39,37 @@ pub fn security_is_what_was_demanded(subject: &Subject) {
     }
 }
 
+/// A failure probability that is demanded of a run is kept or refused.
+pub fn failures_are_as_rare_as_demanded(subject: &Subject) {
+    let length = subject.short();
+    let program = cases::linear("failure", length, subject.profile.precision);
+    for failure_log2 in [-256, -128, -40] {
+        let demand = SecurityDemand {
+            failure_log2,
+            ..SecurityDemand::new(128, false)
+        };
+        match subject.compile(&program, demand) {
+            Ok((_, circuit)) => {
+                let parameters = circuit.parameters();
+                if let Err(problem) = parameters.failure.hold(failure_log2) {
+                    panic!("failure: {problem}");
+                }
+                let noisy = parameters.noise_tolerance.iter().any(|t| *t > 0.0);
+                assert!(
+                    !(noisy && parameters.failure == Failure::Impossible),
+                    "noise is tolerated, and none is stated: {:?}",
+                    parameters.noise_tolerance
+                );
+            }
+            Err(SchemeError::Refused(refusal)) => {
+                assert!(failure_log2 < -128, "2^-128 is refused: {refusal}");
+                check_refusal("failure", &refusal);
+            }
+            Err(error) => panic!("2^{failure_log2}: {error}"),
+        }
+    }
+}
+
 /// A program of more levels than there are parameters for is refused, unless the scheme has no
 /// such bound.
 pub fn deep_programs_are_refused_or_satisfied(subject: &Subject) {
@@ -51,7 +83,7 @@ pub fn deep_programs_are_refused_or_satisfied(subject: &Subject) {
         (precision, precision),
         |b, x| (0..60).try_fold(x[0], |y, _| b.square(y)),
     );
-    let demand = SecurityDemand::new(128, false);
+    let demand = subject.demand(128);
     match subject.compile(&program, demand) {
         Ok((_, circuit)) => {
             let security = &circuit.parameters().security;
@@ -106,4 +138,26 @@ pub fn statements_are_complete(subject: &Subject) {
     let sent = ready.keys.sizes.total() > 0;
     let expected = ready.encrypted() && subject.profile.sums_take_keys;
     assert_eq!(sent, expected, "whether keys are sent, by their sizes");
+}
+
+/// Where others than the key owner encrypt, a public key does, and crosses; or the program is refused.
+pub fn a_public_key_is_used_where_demanded(subject: &Subject) {
+    let program = cases::linear("public key", subject.short(), subject.profile.precision);
+    let public = Encryption::Public;
+    let demand = subject.demand(128).encrypted_by(public);
+    let circuit = match subject.compile(&program, demand) {
+        Ok((_, circuit)) => circuit,
+        Err(SchemeError::Refused(refusal)) => return check_refusal("encryption", &refusal),
+        Err(error) => panic!("a public key is demanded: {error}"),
+    };
+    let parameters = circuit.parameters();
+    if let Err(problem) = parameters.encrypts_as(public) {
+        panic!("{problem}");
+    }
+    if parameters.security.protection() == Protection::Encrypted {
+        let keys = circuit.generate_keys();
+        let keys = keys.unwrap_or_else(|e| panic!("keys: {e}"));
+        let sent = keys.evaluation.sizes().public;
+        assert!(sent.is_some(), "no public key crosses");
+    }
 }

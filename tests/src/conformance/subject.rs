@@ -4,7 +4,7 @@ use hexperiment_program::lower::{Capabilities, Lowered};
 use hexperiment_program::{InputId, OutputId, Program};
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_scheme::registry;
-use hexperiment_scheme::security::{Protection, SecurityDemand};
+use hexperiment_scheme::security::{Encryption, Protection, SecurityDemand};
 use hexperiment_scheme::{Ciphertexts, Circuit, CompileRequest, Parties, Scheme, SchemeError};
 use ndarray::Array2;
 
@@ -17,6 +17,8 @@ pub struct Profile {
     pub precision: f64,
     /// Settings that make the scheme cheaper: the cases are few and easy.
     pub options: Vec<(String, OptionValue)>,
+    /// Who encrypts.
+    pub encryption: Encryption,
     /// Whether a sum takes a key that is sent: a public one, or one for evaluation.
     pub sums_take_keys: bool,
     /// Of mutated keys of the right roles and lengths, one in so many is given to the server.
@@ -29,14 +31,12 @@ impl Default for Profile {
             max_length: 5000,
             precision: 1e-4,
             options: vec![],
+            encryption: Encryption::Owner,
             sums_take_keys: true,
             mutated_keys_tried: 1,
         }
     }
 }
-
-/// The level that cases are compiled at.
-pub(super) const DEMAND: SecurityDemand = SecurityDemand::new(128, false);
 
 /// A scheme under test.
 pub struct Subject {
@@ -80,6 +80,11 @@ impl Subject {
         })
     }
 
+    /// What cases are compiled for, at a level of so many bits.
+    pub(super) fn demand(&self, bits: u32) -> SecurityDemand {
+        SecurityDemand::new(bits, false).encrypted_by(self.profile.encryption)
+    }
+
     pub(super) fn capabilities(&self) -> Capabilities {
         self.scheme
             .capabilities(&self.options)
@@ -110,7 +115,7 @@ impl Subject {
 
     /// Compiles, makes keys and lets the server prepare, of their bytes alone.
     pub(super) fn try_ready(&self, program: Program) -> Result<Ready, SchemeError> {
-        let (lowered, circuit) = self.compile(&program, DEMAND)?;
+        let (lowered, circuit) = self.compile(&program, self.demand(128))?;
         let keys = Parties::of(circuit.as_ref())?;
         Ok(Ready {
             program,

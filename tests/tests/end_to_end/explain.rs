@@ -59,6 +59,8 @@ fn check(outcome: &Outcome, scheme: &str, lowered: &[&str], without: &[&str], ch
         " plaintext multiplications, ",
         " rotations, ",
         " bootstraps",
+        "encryption: ",
+        "(owner demanded)",
         "the server sees: ",
         "noise tolerance: ",
     ]) {

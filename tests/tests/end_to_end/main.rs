@@ -15,6 +15,7 @@
 mod bad_input;
 mod best_and_export;
 mod circles;
+mod cmp;
 mod columns;
 mod conform;
 mod documents;
@@ -39,5 +40,6 @@ mod report;
 mod reports;
 mod resume;
 mod secrets;
+mod seeds;
 mod server;
 mod settings;

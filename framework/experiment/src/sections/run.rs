@@ -5,9 +5,10 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use hexperiment_diagnostics::{printable, units};
-use hexperiment_scheme::security::{LatticeTable, SecurityDemand};
+use hexperiment_scheme::security::LatticeTable;
 
 use super::keys::{Keys, Objection};
+use super::security::SecuritySettings;
 use crate::record::{Clock, TIE_MARGIN};
 
 /// Bits below which a run must say that it is insecure: the default of `security_bits`.
@@ -20,20 +21,24 @@ const LEAST_MEMORY: u64 = 32 << 20;
 /// How cells are run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RunSettings {
-    /// Level demanded of every scheme.
-    pub security: SecurityDemand,
+    /// What is demanded of every scheme.
+    pub security: SecuritySettings,
     /// Measured repetitions of each cell.
     pub repetitions: u32,
-    /// Repetitions before these.
+    /// Repetitions before these, in each process.
     pub warmup: u32,
+    /// Pairs of a client's and a server's process that share the repetitions of each cell.
+    pub processes: u32,
     /// Threads of each cell.
     pub threads: usize,
-    /// Time for one cell.
+    /// Time for one process of a cell.
     pub time_limit: Duration,
     /// Bytes that the process of one cell may allocate.
     pub memory_limit: Option<u64>,
     /// Seed of the split, of balancing and of the order of cells.
     pub seed: u64,
+    /// Seeds of each row, from `seed` on.
+    pub seeds: u32,
     /// Clock of tables and rankings.
     pub rank_by: Clock,
     /// What the times of two rows may differ by and still be called a tie; 0.06 is 6 %.
@@ -59,6 +64,20 @@ impl RunSettings {
             "The published table that bounds the parameters of ring-LWE: the security guidelines of 2024, or \
              the Homomorphic Encryption Standard of 2018, whose bounds are 1 to 4 % wider.",
         );
+        let encryption = keys.optional_choice(
+            "encryption",
+            "Who encrypts: \"owner\", the key owner, who may use the secret key, or \"public\", others, by a \
+             public key alone; the same for all schemes. As the task has it if left out: \"public\" where the \
+             data are not the key owner's.",
+        );
+        let failure_log2 = keys.optional_integer(
+            "failure_log2",
+            -256..=-20,
+            "A bound of log2 of the probability that any result of one run is wrong beyond what its row \
+             states. If left out -128 where others than the key owner get the results, since failures that \
+             others see tell of the secret key (IND-CPA-D), and -40 where not, since a failure is then only a \
+             wrong result.",
+        );
         if bits < SECURE_BITS && !insecure {
             keys.object("security_bits", weak(bits));
         }
@@ -72,8 +91,20 @@ impl RunSettings {
             "warmup",
             0..=1000,
             1,
-            "Repetitions before these that are not recorded.",
+            "Repetitions before these that are not recorded, in each process.",
         );
+        let processes = keys.integer(
+            "processes",
+            1..=1000,
+            1,
+            "Pairs of a client's and a server's process that share the repetitions of each cell: each pair \
+             compiles anew and makes fresh keys, one pair after the other. Of 3, the first has repetitions \
+             0, 3, 6, …, the second 1, 4, 7, …. With more than one, intervals and rankings are over \
+             processes, by Student's t, and three are the fewest that say much.",
+        );
+        if processes > repetitions {
+            keys.object("processes", idle(processes, repetitions));
+        }
         let threads = keys.optional_integer(
             "threads",
             1..=1024,
@@ -82,7 +113,7 @@ impl RunSettings {
         let time_limit = keys.text(
             "time_limit",
             "10m",
-            "Time for one cell, as in \"90s\", \"5m\", \"1h\".",
+            "Time for each process of a cell, as in \"90s\", \"5m\", \"1h\".",
         );
         let memory_limit = keys.optional_text(
             "memory_limit",
@@ -93,6 +124,14 @@ impl RunSettings {
             0..=i64::MAX,
             73,
             "Seeds the split, balancing and the order of cells.",
+        );
+        let seeds = keys.integer(
+            "seeds",
+            1..=1000,
+            1,
+            "Seeds of each row, from `seed` on: each splits the data anew, and is a cell of its own with its \
+             own repetitions and processes, one seed after the other. A row has the mean of every metric over \
+             them with its 95 % interval, and times as of so many processes.",
         );
         let rank_by = keys.choice(
             "rank_by",
@@ -108,13 +147,16 @@ impl RunSettings {
              their ratio is within it; with 0 none do.",
         );
         Self {
-            security: SecurityDemand {
+            security: SecuritySettings {
                 bits: bits as u32,
                 insecure,
                 table,
+                encryption,
+                failure_log2: failure_log2.map(|log2| log2 as i32),
             },
             repetitions: repetitions as u32,
             warmup: warmup as u32,
+            processes: processes as u32,
             threads: threads.map_or_else(processors, |n| n as usize),
             // Nothing is run with a limit that was objected to.
             time_limit: keys
@@ -122,6 +164,7 @@ impl RunSettings {
                 .unwrap_or_default(),
             memory_limit: keys.checked("memory_limit", memory_limit, memory),
             seed: seed.unsigned_abs(),
+            seeds: seeds as u32,
             rank_by,
             tie_margin,
         }
@@ -133,6 +176,13 @@ fn weak(bits: i64) -> Objection {
     let help = "less than 128 bits is below what published tables (Security Guidelines for \
                 Implementing Homomorphic Encryption 2024, NIST SP 800-57) recommend; to compare weak parameters all the same, add \
                 `insecure = true`: every table will carry the mark";
+    (words, help.into())
+}
+
+fn idle(processes: i64, repetitions: i64) -> Objection {
+    let words = format!("found {processes}, expected at most the {repetitions} `repetitions`");
+    let help =
+        "`repetitions` are those of all processes together: take more of these, or fewer processes";
     (words, help.into())
 }
 

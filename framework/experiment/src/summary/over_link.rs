@@ -39,11 +39,11 @@ impl OverLink {
         let crossing = upload_ms + download_ms + latency_ms;
         let totals_ms: Vec<f64> = compute.iter().map(|ms| ms + crossing).collect();
         Some(Self {
-            compute_ms: Estimate::of(&compute).median,
+            compute_ms: Estimate::of(&compute, &measured.processes).median,
             upload_ms,
             download_ms,
             latency_ms,
-            total_ms: Estimate::of(&totals_ms),
+            total_ms: Estimate::of(&totals_ms, &measured.processes),
             totals_ms,
             keys_ms: link.up_ms(setup.keys.total()),
         })

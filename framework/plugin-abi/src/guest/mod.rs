@@ -14,7 +14,7 @@ use hexperiment_program::lower::Lowered;
 pub use hexperiment_scheme::Scheme;
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::outside::{CapabilitiesJson, ManifestJson};
-use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::security::{Encryption, SecurityDemand};
 use hexperiment_scheme::{CompileRequest, SchemeError};
 
 use crate::abi;
@@ -153,10 +153,20 @@ unsafe extern "C" fn compile<E: Export>(
             let lowered = Lowered::given(program, &scheme.capabilities(&options)?)?;
             let threads = (request.threads as usize).max(1);
             limit_threads(threads);
+            let encryption = match request.encryption {
+                abi::ENCRYPTION_OWNER => Encryption::Owner,
+                abi::ENCRYPTION_PUBLIC => Encryption::Public,
+                other => return Err(broken("encryption", format_args!("found {other}"))),
+            };
+            let demand = SecurityDemand::new(request.security_bits, request.insecure != 0);
             let compiled = scheme.compile(CompileRequest {
                 lowered: &lowered,
                 options: &options,
-                security: SecurityDemand::new(request.security_bits, request.insecure != 0),
+                security: SecurityDemand {
+                    encryption,
+                    failure_log2: request.failure_log2,
+                    ..demand
+                },
                 threads,
             })?;
             hand_over::<abi::Circuit>(compiled, circuit)

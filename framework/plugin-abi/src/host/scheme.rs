@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hexperiment_program::lower::Capabilities;
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::outside::{CapabilitiesJson, ManifestJson};
+use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::{
     Circuit, CircuitDigest, CompileRequest, Parameters, Scheme, SchemeError, SchemeManifest,
 };
@@ -106,6 +107,11 @@ impl Scheme for PluginScheme {
             security_bits: request.security.bits,
             insecure: u32::from(request.security.insecure),
             threads: u32::try_from(request.threads).unwrap_or(u32::MAX),
+            encryption: match request.security.encryption {
+                Encryption::Owner => abi::ENCRYPTION_OWNER,
+                Encryption::Public => abi::ENCRYPTION_PUBLIC,
+            },
+            failure_log2: request.security.failure_log2,
             options_json: options.as_ptr(),
             program_json: json.as_ptr(),
             program_text: text.as_ptr(),

@@ -8,7 +8,7 @@ use hexperiment_scheme::{KeyPart, SchemeError};
 use super::reply::{Collector, MOST_TEXT};
 use crate::abi;
 
-/// The size of the table when version 2 began; it ends with this field. Tables may be longer.
+/// The size of the table when version 3 began; it ends with this field. Tables may be longer.
 const FIRST_SIZE: usize =
     offset_of!(abi::Plugin, destroy_ciphertexts) + size_of::<abi::Destroy<abi::Ciphertexts>>();
 
@@ -36,7 +36,7 @@ pub enum TableError {
     Size {
         /// The size it states.
         found: u32,
-        /// The least of version 2.
+        /// The least of version 3.
         expected: usize,
     },
     /// A function is missing that every plugin must have.

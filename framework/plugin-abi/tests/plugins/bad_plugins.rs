@@ -35,11 +35,11 @@ fn what_is_no_plugin_is_not_loaded() {
         ("BREAK_TABLE", "no table of functions"),
         (
             "BREAK_VERSION",
-            "speaks version 3 of the plugin ABI, this program version 2",
+            "speaks version 4 of the plugin ABI, this program version 3",
         ),
         (
             "BREAK_OLD_VERSION",
-            "speaks version 1 of the plugin ABI, this program version 2; build the plugin with this \
+            "speaks version 2 of the plugin ABI, this program version 3; build the plugin with this \
              program's hexperiment.h",
         ),
         ("BREAK_SIZE", "has 16 bytes, expected at least"),
@@ -212,7 +212,7 @@ fn header_and_rust_agree() {
         "HexperimentTable" Table { data, rows, columns }
         "HexperimentTableOut" TableOut { data, rows, columns }
         "HexperimentCompileRequest" CompileRequest {
-            struct_size, security_bits, insecure, threads, options_json, program_json, program_text
+            struct_size, security_bits, insecure, threads, encryption, failure_log2, options_json, program_json, program_text
         }
         "HexperimentKeys" Keys {
             encryptor, decryptor
@@ -231,6 +231,14 @@ fn header_and_rust_agree() {
         ("HEXPERIMENT_REFUSED", abi::REFUSED as u64),
         ("HEXPERIMENT_FAILED", abi::FAILED as u64),
         ("HEXPERIMENT_FOREIGN", abi::FOREIGN as u64),
+        (
+            "HEXPERIMENT_ENCRYPTION_OWNER",
+            u64::from(abi::ENCRYPTION_OWNER),
+        ),
+        (
+            "HEXPERIMENT_ENCRYPTION_PUBLIC",
+            u64::from(abi::ENCRYPTION_PUBLIC),
+        ),
         ("HEXPERIMENT_KEY_PUBLIC", u64::from(abi::KEY_PUBLIC)),
         (
             "HEXPERIMENT_KEY_RELINEARIZATION",

@@ -498,7 +498,7 @@ static const HexperimentPlugin plugin = {
 #if defined(BREAK_VERSION)
     .abi_version = HEXPERIMENT_ABI_VERSION + 1,
 #elif defined(BREAK_OLD_VERSION)
-    .abi_version = 1,
+    .abi_version = 2,
 #else
     .abi_version = HEXPERIMENT_ABI_VERSION,
 #endif

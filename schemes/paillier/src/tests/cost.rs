@@ -72,7 +72,10 @@ fn cost_of_keys_for_192_bits() {
     for _ in 0..5 {
         let start = Instant::now();
         let primes = crate::primes::Primes::generate(7680).unwrap();
-        crate::backend::Backend::Gmp.client(&primes).unwrap();
+        let public = hexperiment_scheme::security::Encryption::Public;
+        crate::backend::Backend::Gmp
+            .client(&primes, public)
+            .unwrap();
         println!("keys of 7680 bits: {:?}", start.elapsed());
     }
 }

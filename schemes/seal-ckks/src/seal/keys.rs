@@ -7,7 +7,7 @@ use super::{Context, SealError, check, create, handle, saved};
 use crate::ffi;
 
 /// Uncompressed streams.
-const PLAIN: u8 = 0;
+pub(super) const PLAIN: u8 = 0;
 /// Keys with the seed in the place of what follows from it: to be saved, and for nothing else.
 const SEEDED: bool = true;
 

@@ -2,10 +2,13 @@
 
 use std::ptr::null_mut;
 
-use super::keys::{PublicKey, SecretKey};
+use super::keys::{PLAIN, PublicKey, SecretKey};
 use super::memory::Pool;
-use super::{Context, ParmsId, SealError, check, create, handle};
+use super::{Context, ParmsId, SealError, check, create, handle, saved, stream};
 use crate::ffi;
+
+/// A ciphertext with its seed, where SEAL would keep what follows from it.
+const SEEDED: bool = true;
 
 handle!(
     /// An encoded vector.
@@ -26,6 +29,17 @@ handle!(
     /// Encrypts under a public key.
     Encryptor,
     ffi::Encryptor_Destroy
+);
+handle!(
+    /// Encrypts under the secret key.
+    SymmetricEncryptor,
+    ffi::Encryptor_Destroy
+);
+handle!(
+    /// A fresh ciphertext with the seed in the place of its second polynomial: to be written, and for
+    /// nothing else.
+    SeededCiphertext,
+    ffi::Ciphertext_Destroy
 );
 handle!(
     /// Decrypts.
@@ -171,6 +185,31 @@ impl Ciphertext {
     }
 }
 
+impl Ciphertext {
+    /// The ciphertext of what [`SeededCiphertext::packed`] wrote: the second polynomial is expanded of
+    /// its seed.
+    pub(crate) fn from_seeded(
+        context: &Context,
+        scale: f64,
+        packed: &[u8],
+    ) -> Result<Self, SealError> {
+        let stream = stream::unpack_seeded(context, scale, packed)?;
+        let ciphertext = Self::empty()?;
+        let mut read = 0;
+        // SAFETY: the handles are live, the stream has the length given and is only read.
+        check("Ciphertext_Load", unsafe {
+            ffi::Ciphertext_Load(
+                ciphertext.object,
+                context.raw.object,
+                stream.as_ptr(),
+                stream.len() as u64,
+                &raw mut read,
+            )
+        })?;
+        Ok(ciphertext)
+    }
+}
+
 impl Encoder {
     pub(crate) fn new(context: &Context) -> Result<Self, SealError> {
         // SAFETY: the context is live.
@@ -263,6 +302,53 @@ impl Encryptor {
             ffi::Encryptor_Encrypt(self.object, plain.object, out.object, pool.object)
         })?;
         Ok(out)
+    }
+}
+
+impl SymmetricEncryptor {
+    pub(crate) fn new(context: &Context, key: &SecretKey) -> Result<Self, SealError> {
+        // SAFETY: the handles are live; SEAL copies the key, into memory that it clears.
+        let object = create("Encryptor_Create", |out| unsafe {
+            ffi::Encryptor_Create(context.raw.object, null_mut(), key.object, out)
+        })?;
+        Ok(Self { object })
+    }
+
+    /// Encrypts at the level of the plaintext.
+    pub(crate) fn encrypt(&self, plain: &Plaintext) -> Result<SeededCiphertext, SealError> {
+        let pool = Pool::new()?;
+        // SAFETY: the pool is live; the object keeps a reference to it.
+        let object = create("Ciphertext_Create", |out| unsafe {
+            ffi::Ciphertext_Create1(pool.object, out)
+        })?;
+        let out = SeededCiphertext { object };
+        // SAFETY: the handles are live.
+        check("Encryptor_EncryptSymmetric", unsafe {
+            ffi::Encryptor_EncryptSymmetric(
+                self.object,
+                plain.object,
+                SEEDED,
+                out.object,
+                pool.object,
+            )
+        })?;
+        Ok(out)
+    }
+}
+
+impl SeededCiphertext {
+    /// As it crosses: see [`stream`]. It is fresh, and its numbers have `scale`.
+    pub(crate) fn packed(&self, context: &Context, scale: f64) -> Result<Vec<u8>, SealError> {
+        let saved = saved(
+            "Ciphertext_Save",
+            // SAFETY: the ciphertext is live, the pointer valid.
+            |size| unsafe { ffi::Ciphertext_SaveSize(self.object, PLAIN, size) },
+            // SAFETY: the ciphertext is live, the buffer has the length given, the pointer is valid.
+            |out, length, written| unsafe {
+                ffi::Ciphertext_Save(self.object, out, length, PLAIN, written)
+            },
+        )?;
+        stream::pack_seeded(context, scale, &saved)
     }
 }
 

@@ -1,12 +1,14 @@
-//! Keys as bytes: SEAL's seeded keys, packed.
+//! Keys and fresh ciphertexts as bytes: SEAL's seeded objects, packed.
 //!
 //! A key is a list of pairs of polynomials modulo all primes, of which the second is uniform and
 //! follows from a seed. A public key has one pair, a key that switches one for each prime of a
-//! fresh ciphertext. What crosses is, for each pair:
+//! fresh ciphertext. A ciphertext that the key owner encrypted is such a pair, too, modulo the primes
+//! of its level. What crosses is, for each pair:
 //!
 //! ```text
 //! 64 bytes  the seed, for SEAL's Blake2xb generator
-//! then for each prime, the key-switching one included: N residues, packed from the lowest bit on
+//! then for each prime, of keys the key-switching one included: N residues, packed from the lowest
+//! bit on
 //! ```
 //!
 //! Everything else in SEAL's stream follows from the parameters. It is compared when a stream is
@@ -15,7 +17,7 @@
 
 use rayon::prelude::*;
 
-use super::{Context, SealError};
+use super::{Context, ParmsId, SealError};
 use crate::packing::{pack, polynomial_bytes, unpack};
 
 const SEED: usize = 64;
@@ -70,8 +72,15 @@ fn header(size: usize) -> [u8; 16] {
     header
 }
 
+/// Bytes of a seeded ciphertext as it crosses, fresh.
+pub(crate) fn seeded_bytes(context: &Context) -> usize {
+    SEED + polynomial_bytes(context.degree(), context.level_primes(0))
+}
+
 /// SEAL's stream of one pair, but for residues and seed.
-struct Frame {
+struct Frame<'a> {
+    degree: usize,
+    primes: &'a [u64],
     /// Before the residues.
     head: Vec<u8>,
     /// Bytes of the residues.
@@ -80,30 +89,48 @@ struct Frame {
     middle: Vec<u8>,
 }
 
-impl Frame {
-    fn new(context: &Context) -> Self {
-        let (degree, primes) = (context.degree(), context.primes().len());
-        let residues = 8 * degree * primes;
+impl<'a> Frame<'a> {
+    /// Of a pair of a key.
+    fn of_key(context: &'a Context) -> Self {
+        Self::new(context, context.key_id(), context.primes(), 1.0)
+    }
+
+    /// Of a fresh ciphertext whose numbers have `scale`.
+    fn of_ciphertext(context: &'a Context, scale: f64) -> Self {
+        let id = context.levels()[0];
+        Self::new(context, id, context.level_primes(0), scale)
+    }
+
+    fn new(context: &Context, id: ParmsId, primes: &'a [u64], scale: f64) -> Self {
+        let degree = context.degree();
+        let residues = 8 * degree * primes.len();
         let array = 16 + 8 + residues;
         let generator = 16 + 1 + SEED;
         let fields = 32 + 1 + 3 * 8 + 8 + 8;
         let mut head = header(16 + fields + array + generator).to_vec();
-        head.extend(context.key_id().iter().flat_map(|word| word.to_le_bytes()));
+        head.extend(id.iter().flat_map(|word| word.to_le_bytes()));
         head.push(1); // transformed
-        for size in [2, degree, primes] {
+        for size in [2, degree, primes.len()] {
             head.extend((size as u64).to_le_bytes());
         }
-        head.extend(1.0_f64.to_le_bytes()); // the scale
+        head.extend(scale.to_le_bytes());
         head.extend(1_u64.to_le_bytes()); // the correction factor, which CKKS has no use for
         head.extend(header(array));
         head.extend((residues as u64 / 8).to_le_bytes());
         let mut middle = header(generator).to_vec();
         middle.push(1); // Blake2xb
         Self {
+            degree,
+            primes,
             head,
             residues,
             middle,
         }
+    }
+
+    /// Bytes of the pair as it crosses.
+    fn packed_bytes(&self) -> usize {
+        SEED + polynomial_bytes(self.degree, self.primes)
     }
 
     fn length(&self) -> usize {
@@ -111,26 +138,33 @@ impl Frame {
     }
 
     /// A pair of SEAL's stream, packed.
-    fn pack(&self, context: &Context, stream: &[u8]) -> Result<Vec<u8>, SealError> {
+    fn pack(&self, stream: &[u8]) -> Result<Vec<u8>, SealError> {
         let fields = stream.strip_prefix(&*self.head).and_then(|rest| {
             let (residues, rest) = rest.split_at_checked(self.residues)?;
             let seed = rest.strip_prefix(&*self.middle)?;
             (seed.len() == SEED).then_some((residues, seed))
         });
-        let (residues, seed) = fields.ok_or_else(|| unknown("a key that is not seeded"))?;
-        let mut packed = Vec::with_capacity(packed_bytes(context));
+        let (residues, seed) = fields.ok_or_else(|| unknown("what is not seeded"))?;
+        let mut packed = Vec::with_capacity(self.packed_bytes());
         packed.extend(seed);
-        let degree = context.degree();
-        let polynomial = residues.as_chunks::<8>().0.chunks_exact(degree);
-        for (residues, prime) in polynomial.zip(context.primes()) {
+        let polynomial = residues.as_chunks::<8>().0.chunks_exact(self.degree);
+        for (residues, prime) in polynomial.zip(self.primes) {
             let residues = residues.iter().map(|word| u64::from_le_bytes(*word));
             pack(*prime, residues, &mut packed);
         }
         Ok(packed)
     }
 
+    /// SEAL's stream of a packed pair.
+    fn unpacked(&self, packed: &[u8]) -> Result<Vec<u8>, SealError> {
+        length(packed.len(), self.packed_bytes())?;
+        let mut stream = vec![0; self.length()];
+        self.unpack(packed, &mut stream)?;
+        Ok(stream)
+    }
+
     /// Writes SEAL's stream of a packed pair; both have the lengths that they must have.
-    fn unpack(&self, context: &Context, packed: &[u8], stream: &mut [u8]) -> Result<(), SealError> {
+    fn unpack(&self, packed: &[u8], stream: &mut [u8]) -> Result<(), SealError> {
         let (seed, mut rest) = packed.split_at(SEED);
         let (head, stream) = stream.split_at_mut(self.head.len());
         let (residues, stream) = stream.split_at_mut(self.residues);
@@ -138,12 +172,14 @@ impl Frame {
         head.copy_from_slice(&self.head);
         middle.copy_from_slice(&self.middle);
         place.copy_from_slice(seed);
-        let degree = context.degree();
-        let polynomial = residues.as_chunks_mut::<8>().0.chunks_exact_mut(degree);
-        for (words, prime) in polynomial.zip(context.primes()) {
-            let (of_prime, after) = rest.split_at(polynomial_bytes(degree, &[*prime]));
+        let polynomial = residues
+            .as_chunks_mut::<8>()
+            .0
+            .chunks_exact_mut(self.degree);
+        for (words, prime) in polynomial.zip(self.primes) {
+            let (of_prime, after) = rest.split_at(polynomial_bytes(self.degree, &[*prime]));
             rest = after;
-            for (word, residue) in words.iter_mut().zip(unpack(*prime, degree, of_prime)) {
+            for (word, residue) in words.iter_mut().zip(unpack(*prime, self.degree, of_prime)) {
                 if residue >= *prime {
                     return Err(SealError::Load("a residue above its prime".into()));
                 }
@@ -157,7 +193,7 @@ impl Frame {
 /// SEAL's stream of a list of keys, of which one is there, before its pairs and behind them.
 fn list(context: &Context, place: Place) -> (Vec<u8>, usize) {
     let pairs = context.levels().len();
-    let size = 16 + 32 + 8 + 8 * place.of + pairs * Frame::new(context).length();
+    let size = 16 + 32 + 8 + 8 * place.of + pairs * Frame::of_key(context).length();
     let mut head = header(size).to_vec();
     head.extend(context.key_id().iter().flat_map(|word| word.to_le_bytes()));
     head.extend((place.of as u64).to_le_bytes());
@@ -177,22 +213,36 @@ fn length(found: usize, expected: usize) -> Result<(), SealError> {
         return Ok(());
     }
     Err(SealError::Load(format!(
-        "a key of {found} bytes, expected {expected}"
+        "{found} bytes, expected {expected}"
     )))
 }
 
 /// A public key's stream, packed.
 pub(super) fn pack_public(context: &Context, stream: &[u8]) -> Result<Vec<u8>, SealError> {
-    Frame::new(context).pack(context, stream)
+    Frame::of_key(context).pack(stream)
 }
 
 /// The stream of a packed public key.
 pub(super) fn unpack_public(context: &Context, packed: &[u8]) -> Result<Vec<u8>, SealError> {
-    length(packed.len(), public_bytes(context))?;
-    let frame = Frame::new(context);
-    let mut stream = vec![0; frame.length()];
-    frame.unpack(context, packed, &mut stream)?;
-    Ok(stream)
+    Frame::of_key(context).unpacked(packed)
+}
+
+/// A fresh ciphertext's stream, packed; its numbers have `scale`.
+pub(super) fn pack_seeded(
+    context: &Context,
+    scale: f64,
+    stream: &[u8],
+) -> Result<Vec<u8>, SealError> {
+    Frame::of_ciphertext(context, scale).pack(stream)
+}
+
+/// The stream of a packed fresh ciphertext.
+pub(super) fn unpack_seeded(
+    context: &Context,
+    scale: f64,
+    packed: &[u8],
+) -> Result<Vec<u8>, SealError> {
+    Frame::of_ciphertext(context, scale).unpacked(packed)
 }
 
 /// The stream of a key that switches, packed.
@@ -202,7 +252,7 @@ pub(super) fn pack_switching(
     stream: &[u8],
 ) -> Result<Vec<u8>, SealError> {
     let (head, tail) = list(context, place);
-    let frame = Frame::new(context);
+    let frame = Frame::of_key(context);
     let pairs = stream.strip_prefix(&*head).and_then(|rest| {
         let (pairs, zeros) = rest.split_at_checked(context.levels().len() * frame.length())?;
         (zeros.len() == tail && zeros.iter().all(|zero| *zero == 0)).then_some(pairs)
@@ -210,7 +260,7 @@ pub(super) fn pack_switching(
     let pairs = pairs.ok_or_else(|| unknown("other keys than were asked for"))?;
     let packed = pairs
         .par_chunks_exact(frame.length())
-        .map(|pair| frame.pack(context, pair))
+        .map(|pair| frame.pack(pair))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(packed.concat())
 }
@@ -223,13 +273,13 @@ pub(super) fn unpack_switching(
 ) -> Result<Vec<u8>, SealError> {
     length(packed.len(), switching_bytes(context))?;
     let (mut stream, tail) = list(context, place);
-    let frame = Frame::new(context);
+    let frame = Frame::of_key(context);
     let head = stream.len();
     let pairs = context.levels().len() * frame.length();
     stream.resize(head + pairs + tail, 0);
     stream[head..head + pairs]
         .par_chunks_exact_mut(frame.length())
         .zip(packed.par_chunks_exact(packed_bytes(context)))
-        .try_for_each(|(pair, packed)| frame.unpack(context, packed, pair))?;
+        .try_for_each(|(pair, packed)| frame.unpack(packed, pair))?;
     Ok(stream)
 }

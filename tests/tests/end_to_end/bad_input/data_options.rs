@@ -363,3 +363,28 @@ fn the_matrix_of_a_table_with_text_and_gaps() {
         &["error: my.csv:2: column `t`: found \"text\""],
     );
 }
+
+/// Data of others are encrypted by a public key, whoever asks for less.
+#[test]
+fn who_encrypts_is_the_tasks() {
+    let federated = "use = \"federated\"\nclients = 2\nrounds = 1";
+    let expect = "found \"owner\", expected \"public\": the data of this task are those of others";
+    check(
+        WINE,
+        federated,
+        "[run]\nencryption = \"owner\"",
+        &["`encryption` in [run]: ", expect, "leave `encryption` out"],
+    );
+    check(
+        WINE,
+        federated,
+        "[matrix]\n\"run.encryption\" = [\"public\", \"owner\"]",
+        &["\"run.encryption\" in [matrix]: ", expect],
+    );
+    check(
+        WINE,
+        TASK,
+        "[run]\nencryption = \"others\"\nfailure_log2 = -10",
+        &["`encryption`", "owner", "public", "`failure_log2`", "-256"],
+    );
+}

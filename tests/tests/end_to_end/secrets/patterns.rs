@@ -40,7 +40,7 @@ pub fn sought(scheme: &str, name: &str, conversation: &Conversation) -> Sought {
         }
         "seal-ckks" => {
             let ring = ring(conversation);
-            let [uploaded, _] = first_residues(&ring, &conversation.upload());
+            let [uploaded, _] = first_residues(&ring, &whole(conversation, &conversation.upload()));
             control.bytes("ciphertexts", &little_endian(&uploaded));
             seal(&mut secret, &ring, conversation)
         }
@@ -141,6 +141,12 @@ fn ring(conversation: &Conversation) -> Ring {
     )
 }
 
+/// A fresh ciphertext with both polynomials, of which the second has crossed as a seed.
+fn whole(conversation: &Conversation, bytes: &[u8]) -> Vec<u8> {
+    let expanded = conversation.circuit.load(bytes).unwrap();
+    expanded.to_bytes().unwrap()
+}
+
 /// The residues modulo the first prime of both polynomials of the one ciphertext in `bytes`.
 fn first_residues(ring: &Ring, bytes: &[u8]) -> [Vec<u64>; 2] {
     let body = &bytes[48..];
@@ -159,7 +165,8 @@ fn seal(search: &mut Search, ring: &Ring, conversation: &Conversation) -> Vec<u8
         .client
         .encryptor
         .encrypt(InputId::from_index(0), zeros.view());
-    let zeros = first_residues(ring, &zeros.unwrap().to_bytes().unwrap());
+    let zeros = zeros.unwrap().to_bytes().unwrap();
+    let zeros = first_residues(ring, &whole(conversation, &zeros));
     let secret = ring.secret(&zeros);
     search.bytes("residues", &little_endian(&secret.residues));
     for (residues, prime) in secret.residues.chunks(ring.degree).zip(&ring.primes) {

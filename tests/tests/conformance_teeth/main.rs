@@ -1,12 +1,15 @@
 //! The conformance suite fails where it must: schemes with one fault each, which the check for it
 //! has to find.
 
+mod lies;
+
 use hexperiment_program::lower::Capabilities;
 use hexperiment_program::{InputId, OpKind, OutputId};
 use hexperiment_scheme::inventory;
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::registry::SchemePlugin;
-use hexperiment_scheme::security;
+use hexperiment_scheme::security::failure::Failure;
+use hexperiment_scheme::security::{self, Encryption};
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CircuitDigest, CompileRequest, Decryptor, Encryptor, EvaluationKeys,
     Evaluator, KeySet, Parameters, Scheme, SchemeError, SchemeManifest,
@@ -27,8 +30,14 @@ enum Fault {
     Weak,
     /// States 128 bits for a modulus that is too wide for its ring.
     Lying,
+    /// Encrypts under the secret key, where others than its owner encrypt.
+    Secretive,
     /// Any error is within its tolerance.
     Tolerant,
+    /// States for its failure probability a tolerance that results are a little beyond.
+    Optimistic,
+    /// States a failure probability above what is demanded.
+    Failing,
     /// Reads the rest of truncated bytes as zeros.
     Trusting,
     /// Takes any evaluation keys for its own.
@@ -41,12 +50,16 @@ enum Fault {
 
 struct Faulty(&'static str, Fault);
 
+/// The tolerance that those state which do not keep it.
+const STATED: f64 = 1e-3;
+
 macro_rules! faulty {
     ($($name:literal: $fault:ident),*) => {$(
         inventory::submit! { SchemePlugin(&Faulty($name, Fault::$fault)) }
     )*};
 }
-faulty!("inexact": Inexact, "lax": Lax, "open": Open, "weak": Weak, "lying": Lying, "tolerant": Tolerant,
+faulty!("inexact": Inexact, "lax": Lax, "open": Open, "weak": Weak, "lying": Lying, "secretive": Secretive,
+    "tolerant": Tolerant, "optimistic": Optimistic, "failing": Failing,
     "trusting": Trusting, "careless": Careless, "boastful": Boastful, "disordered": Disordered);
 
 fn clear() -> &'static dyn Scheme {
@@ -72,9 +85,14 @@ impl Scheme for Faulty {
                 hexperiment_program::Refusal::of(OpKind::Lookup, "not today, thanks").into(),
             );
         }
+        let demanded = f64::from(request.security.failure_log2);
         let circuit = clear().compile(request)?;
         let mut parameters = circuit.parameters().clone();
         match self.1 {
+            Fault::Secretive => {
+                parameters.security = security::factoring(15360);
+                parameters.encryption = Some(Encryption::Owner);
+            }
             Fault::Open | Fault::Weak => {
                 let modulus = if self.1 == Fault::Weak { 2048 } else { 15360 };
                 parameters.security = security::factoring(modulus);
@@ -89,6 +107,14 @@ impl Scheme for Faulty {
                     serde_json::from_value(stated).unwrap_or_else(|e| unreachable!("{e}"));
             }
             Fault::Tolerant => parameters.noise_tolerance.fill(1e9),
+            Fault::Optimistic => {
+                parameters.noise_tolerance.fill(STATED);
+                parameters.failure = Failure::AtMost(demanded);
+            }
+            Fault::Failing => {
+                parameters.noise_tolerance.fill(STATED);
+                parameters.failure = Failure::AtMost(demanded + 1.0);
+            }
             _ => {}
         }
         Ok(Box::new(FaultyCircuit {
@@ -195,10 +221,10 @@ impl Decryptor for FaultyRole<Box<dyn Decryptor>> {
         ciphertexts: &Ciphertexts,
     ) -> Result<Array2<f64>, SchemeError> {
         let table = self.0.decrypt(output, ciphertexts)?;
-        Ok(if self.1 == Fault::Inexact {
-            table + 1e-6
-        } else {
-            table
+        Ok(match self.1 {
+            Fault::Inexact => table + 1e-6,
+            Fault::Optimistic => table + 1.5 * STATED,
+            _ => table,
         })
     }
 }
@@ -228,7 +254,7 @@ macro_rules! finds {
 finds!(inexact_results, "inexact": round_trips, every_native_operation_is_the_oracles,
     random_programs_are_the_oracles, threads_share_keys, encryption_is_randomised);
 finds!(lax_inputs, "lax": inputs_are_checked);
-finds!(open_ciphertexts, "open": keys_are_separate, encryption_is_randomised,
+finds!(open_ciphertexts, "open": a_public_key_is_used_where_demanded, keys_are_separate, encryption_is_randomised,
     nothing_shows_in_ciphertexts, statements_are_complete);
 finds!(weak_parameters, "weak": security_is_what_was_demanded,
     deep_programs_are_refused_or_satisfied);
@@ -243,6 +269,49 @@ fn a_lie_about_a_ring_is_told() {
     for word in [
         "found 128 bits, expected at most 0",
         "log2(QP) = 230.0, bound 214",
+    ] {
+        assert!(words.contains(word), "{words}");
+    }
+}
+
+finds!(failures_beyond_the_demand, "failing": failures_are_as_rare_as_demanded);
+finds!(tolerances_that_results_are_beyond, "optimistic": round_trips,
+    every_native_operation_is_the_oracles, random_programs_are_the_oracles);
+
+/// What a check says of a faulty scheme.
+fn words(name: &str, check: fn(&Subject)) -> String {
+    let subject = || Subject::new(name, Profile::default());
+    let found = std::panic::catch_unwind(|| check(&subject())).unwrap_err();
+    found.downcast_ref::<String>().unwrap().clone()
+}
+
+#[test]
+fn a_failure_probability_above_the_demand_is_told() {
+    let told = words("failing", conformance::failures_are_as_rare_as_demanded);
+    let expected = "a result is wrong with a probability of up to 2^-255, 2^-256 demanded";
+    assert!(told.contains(expected), "{told}");
+}
+
+#[test]
+fn a_result_beyond_the_tolerance_that_is_stated_is_told() {
+    let told = words("optimistic", conformance::round_trips);
+    for expected in ["its simulation", "which differ by 1.5", "more than 1e-3"] {
+        assert!(told.contains(expected), "{told}");
+    }
+}
+
+/// In words, which the framework takes where it refuses the cell.
+#[test]
+fn a_secret_key_where_a_public_one_was_demanded_is_told() {
+    let subject = || Subject::new("secretive", Profile::default());
+    let check = conformance::a_public_key_is_used_where_demanded;
+    check(&Subject::new("plaintext", Profile::default()));
+    let found = std::panic::catch_unwind(|| check(&subject()));
+    let found = found.unwrap_err();
+    let words = found.downcast_ref::<String>().unwrap();
+    for word in [
+        "the secret key encrypts",
+        "`encryption = \"public\"` was demanded",
     ] {
         assert!(words.contains(word), "{words}");
     }
