@@ -1,5 +1,6 @@
 //! What a query takes over links: a table of the page and `table.md`, and `links.csv`.
 
+use std::fmt::Write as _;
 use std::io;
 
 use hexperiment_diagnostics::printable;
@@ -104,13 +105,12 @@ pub(crate) fn described(link: &Link) -> String {
         duration(link.latency_ms)
     );
     if let Some(bytes) = link.payload_bytes {
-        figures += &format!(", {bytes} B a message");
+        // Writing to a string cannot fail, here and below.
+        let _ = write!(figures, ", {bytes} B a message");
     }
     if link.duty_cycle < 1.0 {
-        figures += &format!(
-            ", sending {} % of the time",
-            significant(100.0 * link.duty_cycle, 2)
-        );
+        let share = significant(100.0 * link.duty_cycle, 2);
+        let _ = write!(figures, ", sending {share} % of the time");
     }
     format!("{} ({figures}: {})", link.name, link.source)
 }

@@ -1,6 +1,7 @@
 //! Rows that a choice is among: by machine, and on it by the problem that they solve.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use hexperiment_diagnostics::printable::line as seen;
 use hexperiment_experiment::Link;
@@ -153,7 +154,13 @@ impl<'a> Machine<'a> {
                 && let Some(candidate) = problem.candidates.first()
             {
                 let run = candidate.run;
-                problem.title += &format!(", of {} {}", seen(&run.experiment), seen(&run.started));
+                // Writing to a string cannot fail, here and below.
+                let _ = write!(
+                    problem.title,
+                    ", of {} {}",
+                    seen(&run.experiment),
+                    seen(&run.started)
+                );
             }
         }
     }
@@ -284,7 +291,8 @@ fn title(problem: &Problem<'_>) -> String {
     );
     for (key, value) in &row.cell.point {
         if let Some(("task" | "dataset", option)) = key.split_once('.') {
-            title += &format!(", {} = {}", seen(option), seen(&value.to_string()));
+            let value = value.to_string();
+            let _ = write!(title, ", {} = {}", seen(option), seen(&value));
         }
     }
     title

@@ -82,11 +82,14 @@ pub(super) struct OnAxes {
     pub(super) none: Vec<String>,
 }
 
+/// What problems have in common that differ on one axis only.
+type OtherFacts<'a> = Vec<(&'a str, &'a str)>;
+
 /// All crossovers of the rows that came to a result and keep the demands on trust.
 pub(super) fn on_axes(machine: &Machine<'_>) -> OnAxes {
     let mut found = OnAxes::default();
     for axis in axes(&machine.problems) {
-        let mut series: BTreeMap<Vec<(&str, &str)>, Vec<(f64, &Problem<'_>)>> = BTreeMap::new();
+        let mut series: BTreeMap<OtherFacts<'_>, Vec<(f64, &Problem<'_>)>> = BTreeMap::new();
         for problem in &machine.problems {
             let Some(x) = value(problem, axis) else {
                 continue;

@@ -29,6 +29,9 @@ impl Entry<'_> {
     }
 }
 
+/// The time of a phase.
+type TimeOf = fn(&Repetition) -> Time;
+
 /// The values of a column.
 enum Values {
     Counts(Vec<Option<i64>>),
@@ -116,7 +119,7 @@ fn described(entries: &[Entry<'_>], all: &mut Vec<(String, Values)>) {
 
 /// What was measured of it.
 fn measured(entries: &[Entry<'_>], all: &mut Vec<(String, Values)>) {
-    let phases: [(&str, fn(&Repetition) -> Time); 4] = [
+    let phases: [(&str, TimeOf); 4] = [
         ("encrypt", |r| r.encrypt),
         ("evaluate", |r| r.evaluate),
         ("decrypt", |r| r.decrypt),
