@@ -225,6 +225,8 @@ fn repeat(
     child::tell(&FromCell::Ready {
         setup: Box::new(Setup {
             cell: plan.cell.id.clone(),
+            // The run knows which of the cell's processes this is.
+            process: 0,
             samples: prepared.samples() as u64,
             compile,
             keygen: client.keygen,
@@ -301,6 +303,7 @@ fn once(
     let repetition = Repetition {
         cell: plan.cell.id.clone(),
         index,
+        process: 0,
         encrypt: report.encrypt,
         evaluate: report.evaluate,
         decrypt: report.decrypt,

@@ -12,8 +12,8 @@ use hexperiment_scheme::security;
 use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::{
     CiphertextData, Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Decryptor,
-    Encryptor, EvaluationKeys, Evaluator, KeySet, OperationCounts, Parameters, Scheme, SchemeError,
-    SchemeManifest,
+    Encryptor, EvaluationKeys, Evaluator, KeySet, OperationCounts, OperationTimes, Parameters,
+    Scheme, SchemeError, SchemeManifest,
 };
 use ndarray::{Array2, ArrayView2};
 
@@ -76,7 +76,7 @@ impl Circuit for ClearCircuit {
         Ok(self.lowered.simulate(inputs)?)
     }
 
-    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
+    fn costs(&self, _: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
         Costs::of_the_whole(self, self.lowered.program()).map(Some)
     }
 

@@ -11,8 +11,8 @@ use hexperiment_scheme::memory::{hold, left};
 use hexperiment_scheme::security::{self, Encryption};
 use hexperiment_scheme::{
     CiphertextData, Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Decryptor,
-    Encryptor, EvaluationKeys, Evaluator, KeyPart, KeyRole, KeySet, OperationCounts, Parameters,
-    SchemeError,
+    Encryptor, EvaluationKeys, Evaluator, KeyPart, KeyRole, KeySet, OperationCounts,
+    OperationTimes, Parameters, SchemeError, Sizes,
 };
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -256,8 +256,12 @@ impl Circuit for CkksCircuit {
         Ok(self.shared.lowered.simulate(inputs)?)
     }
 
-    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
-        crate::costs::costs(&self.shared).map(Some)
+    fn costs(&self, times: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
+        crate::costs::costs(&self.shared, times).map(Some)
+    }
+
+    fn sizes(&self) -> Option<Sizes> {
+        Some(crate::costs::sizes(&self.shared))
     }
 
     fn digest(&self) -> CircuitDigest {

@@ -7,7 +7,8 @@ use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::security::failure::{Failure, log2_tail};
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Decryptor, Encryptor,
-    EvaluationKeys, Evaluator, KeySet, OperationCounts, Parameters, SchemeError,
+    EvaluationKeys, Evaluator, KeySet, OperationCounts, OperationTimes, Parameters, SchemeError,
+    Sizes,
 };
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -222,8 +223,12 @@ impl Circuit for TfheCircuit {
         Ok(clear::simulate(&self.plan, inputs))
     }
 
-    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
-        crate::costs::costs(&self.program, &self.plan, self.digest).map(Some)
+    fn costs(&self, times: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
+        crate::costs::costs(&self.program, &self.plan, self.digest, times).map(Some)
+    }
+
+    fn sizes(&self) -> Option<Sizes> {
+        Some(crate::costs::sizes(&self.program, &self.plan))
     }
 
     fn digest(&self) -> CircuitDigest {

@@ -139,6 +139,22 @@ pub(crate) fn generate(set: &ParameterSet, with_server: bool) -> Generated {
 /// Bytes of a seed.
 const SEED: usize = 16;
 
+/// Words of the seeded bootstrapping key and of the key-switching key: of each row of a GGSW ciphertext,
+/// and of each of a key-switching key's, the body alone.
+fn words(set: &ParameterSet) -> [usize; 2] {
+    let p = &set.parameters;
+    let rows = p.lwe_dimension.0 * p.pbs_level.0 * p.glwe_dimension.to_glwe_size().0;
+    [rows * N, N * p.ks_level.0]
+}
+
+/// Bytes of the server's keys.
+pub(crate) fn server_bytes(set: &ParameterSet) -> u64 {
+    words(set)
+        .iter()
+        .map(|words| (SEED + 8 * words) as u64)
+        .sum()
+}
+
 /// The masks' public seed, and a seeded key's words, little-endian.
 fn part(seed: u128, words: &[u64]) -> KeyPart {
     let mut bytes = Vec::with_capacity(SEED + 8 * words.len());
@@ -173,14 +189,11 @@ impl SeededServerKey {
         set: &'static ParameterSet,
         keys: &mut KeyReader,
     ) -> Result<Self, SchemeError> {
-        let p = &set.parameters;
-        let glwe_size = p.glwe_dimension.to_glwe_size();
-        // Of each row of a GGSW ciphertext, and of each of a key-switching key's, the body alone.
-        let rows = p.lwe_dimension.0 * p.pbs_level.0 * glwe_size.0;
+        let [bootstrapping, key_switching] = words(set);
         Ok(Self {
             set,
-            bootstrapping: seeded(keys, rows * N)?,
-            key_switching: seeded(keys, N * p.ks_level.0)?,
+            bootstrapping: seeded(keys, bootstrapping)?,
+            key_switching: seeded(keys, key_switching)?,
         })
     }
 

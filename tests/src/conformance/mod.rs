@@ -19,14 +19,15 @@ mod subject;
 pub use bytes::{garbage_is_refused, other_circuits_are_refused, tampering_never_panics};
 pub use key_bytes::{Part, foreign_keys_are_refused, tampered_keys_never_panic};
 pub use keys::{
-    encryption_is_randomised, keys_are_separate, nothing_shows_in_ciphertexts, threads_share_keys,
+    encryption_is_randomised, keys_are_separate, nothing_shows_in_ciphertexts,
+    servers_know_key_bytes_only, threads_share_keys,
 };
 pub use mutations::{
     key_mutations_never_panic, mutate, mutate_keys, mutations_never_panic, wanted,
 };
 pub use operations::{
-    every_native_operation_is_the_oracles, missing_operations_are_rewritten_or_refused,
-    outputs_are_computed_alone, round_trips,
+    ends_of_ranges_are_kept, every_native_operation_is_the_oracles,
+    missing_operations_are_rewritten_or_refused, outputs_are_computed_alone, round_trips,
 };
 pub use random::random_programs_are_the_oracles;
 pub use shapes::{inputs_are_checked, other_schemes_are_foreign, results_are_checked};
@@ -53,6 +54,7 @@ macro_rules! each_check {
         $($then)::+! {
             $($given)*
             round_trips,
+            ends_of_ranges_are_kept,
             outputs_are_computed_alone,
             every_native_operation_is_the_oracles,
             missing_operations_are_rewritten_or_refused,
@@ -66,6 +68,7 @@ macro_rules! each_check {
             foreign_keys_are_refused,
             tampered_keys_never_panic,
             keys_are_separate,
+            servers_know_key_bytes_only,
             encryption_is_randomised,
             nothing_shows_in_ciphertexts,
             threads_share_keys,

@@ -185,6 +185,10 @@ impl Prepared for Training {
                     .collect::<Result<_, _>>()?
             }
         };
+        for fold in &self.folds {
+            let (moved, error) = fold.clipping();
+            session.clipped(&moved, error);
+        }
         Ok(Outcome { outputs })
     }
 

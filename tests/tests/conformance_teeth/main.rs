@@ -1,6 +1,8 @@
 //! The conformance suite fails where it must: schemes with one fault each, which the check for it
 //! has to find.
 
+mod lies;
+
 use hexperiment_program::lower::Capabilities;
 use hexperiment_program::{InputId, OpKind, OutputId};
 use hexperiment_scheme::inventory;
