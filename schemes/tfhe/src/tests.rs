@@ -25,6 +25,13 @@ mod refusals;
 mod sharing;
 mod whole;
 
+/// Of results that the key owner keeps: all sets meet it. Cascades of comparisons, whose levels have room for
+/// 2^-128 each, keep no more than that of a whole run.
+const DEMAND: SecurityDemand = SecurityDemand {
+    failure_log2: SecurityDemand::FAILURE_KEPT,
+    ..SecurityDemand::new(128, false)
+};
+
 fn options(bits: i64) -> Options {
     let spec = Tfhe.manifest().options;
     let given = [("comparison_bits".to_owned(), OptionValue::Integer(bits))];
@@ -69,7 +76,7 @@ fn compile(program: &Program, bits: i64) -> Box<dyn Circuit> {
     Tfhe.compile(CompileRequest {
         lowered: &lowered,
         options: &options,
-        security: SecurityDemand::new(128, false),
+        security: DEMAND,
         threads: 2,
     })
     .unwrap()

@@ -46,7 +46,7 @@ pub fn failures_are_as_rare_as_demanded(subject: &Subject) {
     for failure_log2 in [-256, -128, -40] {
         let demand = SecurityDemand {
             failure_log2,
-            ..SecurityDemand::new(128, false)
+            ..subject.demand(128)
         };
         match subject.compile(&program, demand) {
             Ok((_, circuit)) => {
@@ -62,7 +62,8 @@ pub fn failures_are_as_rare_as_demanded(subject: &Subject) {
                 );
             }
             Err(SchemeError::Refused(refusal)) => {
-                assert!(failure_log2 < -128, "2^-128 is refused: {refusal}");
+                let usual = SecurityDemand::FAILURE_KEPT;
+                assert!(failure_log2 < usual, "2^{usual} is refused: {refusal}");
                 check_refusal("failure", &refusal);
             }
             Err(error) => panic!("2^{failure_log2}: {error}"),

@@ -82,7 +82,10 @@ impl Subject {
 
     /// What cases are compiled for, at a level of so many bits.
     pub(super) fn demand(&self, bits: u32) -> SecurityDemand {
-        SecurityDemand::new(bits, false).encrypted_by(self.profile.encryption)
+        SecurityDemand {
+            failure_log2: SecurityDemand::FAILURE_KEPT,
+            ..SecurityDemand::new(bits, false).encrypted_by(self.profile.encryption)
+        }
     }
 
     pub(super) fn capabilities(&self) -> Capabilities {

@@ -38,7 +38,7 @@ fn log2(plan: &Plan) -> f64 {
 fn every_demand_is_kept_by_the_least_work() {
     let dimension = |plan: &Plan| plan.set.parameters.lwe_dimension.0;
     let mut before = 0;
-    for demanded in [-20, -40, -64, -80, -100, -128] {
+    for demanded in [-20, -40, -64, -80, -100] {
         let plan = planned(&squares(100, 1), demanded).unwrap();
         assert_eq!(plan.failure().hold(demanded), Ok(()));
         assert!(
@@ -48,7 +48,6 @@ fn every_demand_is_kept_by_the_least_work() {
         before = dimension(&plan);
     }
     assert_eq!(dimension(&planned(&squares(100, 1), -40).unwrap()), 839);
-    assert_eq!(before, SETS[0].parameters.lwe_dimension.0);
     let refused = planned(&squares(100, 1), -256).unwrap_err().to_string();
     assert!(refused.contains("2^-2"), "{refused}");
 }

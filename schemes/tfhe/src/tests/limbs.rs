@@ -3,11 +3,10 @@
 
 use hexperiment_program::lower::lower;
 use hexperiment_program::{Op, Program, ProgramBuilder, Relation, ValueId};
-use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_scheme::{Circuit, CompileRequest, Scheme, SchemeError};
 use ndarray::Array2;
 
-use super::{check, compile, options, program};
+use super::{DEMAND, check, compile, options, program};
 use crate::Tfhe;
 
 const RELATIONS: [Relation; 5] = [
@@ -336,7 +335,7 @@ fn planned(program: &Program) -> Result<Box<dyn Circuit>, SchemeError> {
     Tfhe.compile(CompileRequest {
         lowered: &lowered,
         options: &options,
-        security: SecurityDemand::new(128, false),
+        security: DEMAND,
         threads: 2,
     })
 }

@@ -6,6 +6,7 @@ use hexperiment_program::{
     Relation, ValueId,
 };
 use hexperiment_scheme::Scheme;
+use hexperiment_scheme::security::SecurityDemand;
 use ndarray::Array2;
 
 use super::options;
@@ -18,7 +19,7 @@ use crate::plan::plan_program;
 pub(super) const LENGTH: usize = 24;
 
 /// What plans are made for.
-pub(super) const FAILURE_LOG2: i32 = -128;
+pub(super) const FAILURE_LOG2: i32 = SecurityDemand::FAILURE_KEPT;
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
 pub(super) struct Random(pub(super) u64);
