@@ -7,8 +7,9 @@ use std::sync::Arc;
 use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::{CiphertextData as _, Costs, SchemeError, Work, clock, timed};
 
-use crate::circuit::{Fresh, Sealed, Shared};
+use crate::circuit::Shared;
 use crate::evaluate::{CkksEvaluator, SwitchingKeys};
+use crate::sealed::{Fresh, Sealed};
 use crate::{encoded, seal, wire};
 
 pub(crate) fn costs(shared: &Arc<Shared>) -> Result<Costs, SchemeError> {

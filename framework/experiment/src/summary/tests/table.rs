@@ -64,6 +64,7 @@ fn every_column_by_hand() {
         ("rounds", count(1)),
         ("server_sees", text("ciphertexts")),
         ("protection", text("encrypted")),
+        ("encryption", text("owner")),
         ("security_bits", count(128)),
         ("client_peak_rss_bytes", count(1002)),
         ("server_peak_rss_bytes", count(2002)),
