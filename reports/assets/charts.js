@@ -79,6 +79,14 @@ function dots(run, places, parts, width, { format, ticks }) {
   ];
 }
 
+/** What a query takes over each link, on one logarithmic axis. */
+function links(run, places, width) {
+  const columns = Object.fromEntries(run.links.map(({ name, totals }) => [name, totals]));
+  const parts = run.links.map(({ name }, k) => ({ column: name, name, color: COLORS[k % COLORS.length], symbol: SYMBOLS[k % SYMBOLS.length] }));
+  const format = (ms, isTick) => (isTick ? tick(ms) : long(ms));
+  return dots({ ...run, columns }, places, parts, width, { format, ticks: moments });
+}
+
 /** Sizes of each row as bars from nothing on, one below the other. */
 function bars(run, places, parts, width) {
   const items = places.flatMap((place) => parts.map((part, k) => ({ place, part: k, id: run.cells[place].id, value: at(run, part.column, place) })))
@@ -235,6 +243,7 @@ const BYTES = [
   { column: "key_bytes", name: "keys, once", color: "var(--c2)", symbol: "diamond" },
 ];
 const ERRORS = [
+  { column: "clipping_error", name: "clipping", color: "var(--c2)", symbol: "triangle" },
   { column: "approximation_error", name: "approximation and rounding", color: "var(--c0)", symbol: "circle" },
   { column: "noise_error", name: "noise", color: "var(--c1)", symbol: "square" },
 ];
@@ -382,6 +391,7 @@ const CHARTS = {
   phases: (run, places, width) => stacked(run, places, PHASES, width),
   setup: (run, places, width) => stacked(run, places, SETUP, width),
   bytes: (run, places, width) => dots(run, places, BYTES, width, { format: bytes, ticks: binary }),
+  links,
   spread,
   errors: (run, places, width) => dots(run, places, ERRORS, width, { format: (x, isTick) => (isTick ? power(x) : short(x)), ticks: decades }),
   confusion,
@@ -413,6 +423,7 @@ function drawAll(figures) {
     figure.hidden = !drawn;
     figure.drawn = width;
     figure.querySelector(".plot").replaceChildren(...(drawn ?? []));
+    if (drawn && !figure.querySelector("button.save")) figure.append(saveButton(figure));
     if (drawn && figure.leftOut) figure.querySelector(".plot").append(element("p", { className: "count" }, `${counted(figure.leftOut, "more row is", "more rows are")} not drawn: filter the table to see them.`));
   };
   for (const figure of figures) figure.hidden = false;

@@ -29,6 +29,19 @@ function duration(ms) {
   return `${short(ms / 6e4)} min`;
 }
 
+/** Milliseconds that may be days. */
+function long(ms) {
+  const [hour, day, year] = [3.6e6, 86.4e6, 365.25 * 86.4e6];
+  if (ms < 99.95 * 6e4) return duration(ms);
+  if (ms < 48 * hour) return `${short(ms / hour)} h`;
+  return ms < 2 * year ? `${short(ms / day)} days` : `${short(ms / year)} years`;
+}
+
+/** A tick of an axis of times, as in `10 ms`, `1 h`. */
+function tick(ms) {
+  return long(ms).replace(/^(\d+\.\d*?)0+ /, "$1 ").replace(". ", " ");
+}
+
 /** A tick of a logarithmic axis of numbers: `0.2`, `2·10⁻⁷`. */
 function power(x) {
   if (x >= 0.001 && x < 1e5) return String(+x.toPrecision(2));

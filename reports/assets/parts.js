@@ -88,6 +88,14 @@ function decades(least, most, count = 7) {
   return d3.range(from, to + 1, step).map((exponent) => Number(`1e${exponent}`));
 }
 
+/** Times that people have names for, at most `count` of them, in milliseconds. */
+function moments(least, most, count = 7) {
+  const [second, minute, hour, day] = [1e3, 6e4, 3.6e6, 86.4e6];
+  const all = [1e-3, 1e-2, 0.1, 1, 10, 100, second, 10 * second, minute, 10 * minute, hour, 10 * hour, 5 * day, 50 * day, 2 * 365.25 * day, 20 * 365.25 * day];
+  const inside = all.filter((ms) => ms >= least && ms <= most);
+  return inside.length > 1 ? inside.filter((_, k) => k % Math.ceil(inside.length / count) === 0) : decades(least, most, count);
+}
+
 /** Powers of two from the least to the most, at most `count` of them, and of 1024 if they are far apart. */
 function binary(least, most, count = 7) {
   for (const step of [1, 2, 5, 10]) {

@@ -1,11 +1,14 @@
-//! What only the page tells: all metrics, phases, parameters and keys, provenance.
+//! What only the page tells: all metrics, phases, links, parameters and keys, provenance.
 
+use hexperiment_experiment::measure::Spread;
 use hexperiment_experiment::record::{Clock, Setup};
-use hexperiment_experiment::summary::{Measured, Records, Row};
-use hexperiment_task::ledger::Time;
+use hexperiment_experiment::summary::{Measured, Phase, Records, Row, StartUp};
+use hexperiment_scheme::security::failure::Failure;
+use hexperiment_task::ledger::OutputErrors;
 
-use crate::first_table::{bits, value};
+use crate::first_table::{beside, bits, value};
 use crate::grid::Column;
+use crate::links;
 use crate::report::{Body, Section};
 use crate::units::{bytes, counted, significant};
 
@@ -14,6 +17,9 @@ pub(crate) fn sections(records: &Records, rows: &[Row]) -> Vec<Section> {
     vec![
         Section::detail("All metrics", metrics(rows)),
         Section::detail("Phases", phases(rows)),
+        Section::detail("Between processes", processes(rows, records.run.rank_by())),
+        Section::detail("Errors by output", outputs(rows)),
+        Section::detail("Over links", links::body(records, rows)),
         Section::detail("Parameters and keys", parameters(rows)),
         Section::detail(
             "Provenance",
@@ -36,13 +42,26 @@ fn metrics(rows: &[Row]) -> Body {
         }
     }
     let told = |row: &Row, name: &str| {
-        row.metric(name)
-            .map_or(String::new(), |m| match m.plaintext {
-                Some(clear) if clear.to_bits() != m.value.to_bits() => {
-                    format!("{} ({})", value(m.value), value(clear))
-                }
-                _ => value(m.value),
-            })
+        row.metric(name).map_or(String::new(), |m| {
+            let intervals = row.intervals(name);
+            let own = value(m.value) + &beside(intervals.value);
+            let Some(clear) = m.plaintext else {
+                return own;
+            };
+            let other = clear.to_bits() != m.value.to_bits();
+            let unclipped = m.unclipped.filter(|x| Some(*x) != m.plaintext);
+            let more: Vec<String> = [
+                other.then(|| value(clear) + &beside(intervals.plaintext)),
+                unclipped.map(|x| format!("unclipped {}", value(x))),
+            ]
+            .into_iter()
+            .flatten()
+            .collect();
+            match more.join("; ").as_str() {
+                "" => own,
+                more => format!("{own} ({more})"),
+            }
+        })
     };
     let heads = names.iter().map(|name| (*name).to_owned()).collect();
     let mut columns = vec![Column::words("metric", heads)];
@@ -56,7 +75,8 @@ fn metrics(rows: &[Row]) -> Body {
     Body::Table {
         about:
             "Each value as decrypted; in brackets that of the same model in the clear, where it \
-                is another."
+                is another, and where values were clipped before encryption that of the model in the clear \
+                on values as they were."
                 .into(),
         columns,
     }
@@ -64,32 +84,33 @@ fn metrics(rows: &[Row]) -> Body {
 
 /// Times by both clocks, errors and traffic by phase.
 fn phases(rows: &[Row]) -> Body {
-    let all: Vec<(&Row, &Setup, &Measured)> = rows
+    let all: Vec<(&Row, &StartUp, &Measured)> = rows
         .iter()
-        .filter_map(|row| Some((row, row.setup.as_ref()?, row.measured.as_ref()?)))
+        .filter_map(|row| Some((row, row.start_up.as_ref()?, row.measured.as_ref()?)))
         .collect();
-    let cells = |f: &dyn Fn(&Row, &Setup, &Measured) -> String| -> Vec<String> {
-        all.iter().map(|(row, setup, m)| f(row, setup, m)).collect()
+    let cells = |f: &dyn Fn(&Row, &StartUp, &Measured) -> String| -> Vec<String> {
+        all.iter().map(|(row, once, m)| f(row, once, m)).collect()
     };
-    let numbers =
-        |head: &str, f: &dyn Fn(&Row, &Setup, &Measured) -> String| Column::numbers(head, cells(f));
-    let both = |wall: f64, cpu: f64| format!("{} ({})", significant(wall, 3), significant(cpu, 3));
-    let once = |t: Time| both(t.wall_ns as f64 / 1e6, t.cpu_ns as f64 / 1e6);
-    let known = |time: Option<Time>| time.map_or(String::new(), once);
-    let phase = |head: &str, f: fn(&Measured) -> &hexperiment_experiment::summary::Phase| {
-        numbers(head, &|_, _, m| {
-            both(f(m).median(Clock::Wall), f(m).median(Clock::Cpu))
-        })
+    let numbers = |head: &str, f: &dyn Fn(&Row, &StartUp, &Measured) -> String| {
+        Column::numbers(head, cells(f))
     };
+    let both = |phase: &Phase| {
+        if phase.wall_ms.is_empty() {
+            return String::new();
+        }
+        let [wall, cpu] = [Clock::Wall, Clock::Cpu].map(|clock| phase.median(clock));
+        format!("{} ({})", significant(wall, 3), significant(cpu, 3))
+    };
+    let phase = |head: &str, f: fn(&Measured) -> &Phase| numbers(head, &|_, _, m| both(f(m)));
     let columns = vec![
         Column::words("label", cells(&|row, _, _| row.name().to_owned())),
         numbers("samples", &|_, _, m| m.samples.to_string()),
         numbers("repetitions", &|_, _, m| m.repetitions.to_string()),
         numbers("threads", &|row, _, _| row.threads.to_string()),
-        numbers("compile", &|_, setup, _| once(setup.compile)),
-        numbers("keygen", &|_, setup, _| once(setup.keygen)),
-        numbers("key transfer", &|_, setup, _| known(setup.key_transfer)),
-        numbers("prepare", &|_, setup, _| known(setup.prepare)),
+        numbers("compile", &|_, once, _| both(&once.compile)),
+        numbers("keygen", &|_, once, _| both(&once.keygen)),
+        numbers("key transfer", &|_, once, _| both(&once.key_transfer)),
+        numbers("prepare", &|_, once, _| both(&once.prepare)),
         phase("encrypt", |m| &m.encrypt),
         phase("evaluate", |m| &m.evaluate),
         phase("decrypt", |m| &m.decrypt),
@@ -102,12 +123,23 @@ fn phases(rows: &[Row]) -> Body {
             m.load_average
                 .map_or(String::new(), |load| format!("{load:.2}"))
         }),
+        numbers("clipping", &|_, _, m| {
+            let clipping = m.errors.clipping;
+            clipping.map_or(String::new(), |c| significant(c.error, 2))
+        }),
         numbers("approximation", &|_, _, m| {
             significant(m.errors.approximation, 2)
         }),
         numbers("noise", &|_, _, m| significant(m.errors.noise, 2)),
         numbers("precision bits", &|_, _, m| {
             format!("{:.1}", m.errors.precision_bits)
+        }),
+        numbers("failure", &|row, _, _| {
+            let setup = row.setup.as_ref();
+            match setup.map_or(Failure::NotStated, |setup| setup.parameters.failure) {
+                Failure::NotStated => String::new(),
+                failure => failure.to_string(),
+            }
         }),
         numbers("expansion", &|_, _, m| {
             m.expansion().map_or(String::new(), |x| significant(x, 3))
@@ -130,16 +162,104 @@ fn phases(rows: &[Row]) -> Body {
     Body::Table {
         about:
             "Medians over the repetitions for the whole batch, in milliseconds of wall time, and \
-                in brackets of CPU time, that of all threads together. Done once: `compile` chooses \
+                in brackets of CPU time, that of all threads together. Done once in each process: `compile` chooses \
                 parameters, `keygen` makes the client's keys, `key transfer` takes the evaluation \
                 keys to the server, `prepare` expands them there and encodes weights. `transfer` is what \
                 ciphertexts take to cross: written, sent to the other process, read. `waited` is the share of their time that threads were \
                 ready and had no processor, in the median; `load` the highest load average of the \
                 last minute before and after the repetitions. Memory is the most that each party's \
-                process held. Errors are the worst of all \
-                repetitions."
+                process held. Errors are the worst of all repetitions: `clipping` of values moved into \
+                ranges before encryption, which the others leave out. `precision bits` are those of the \
+                output that has the fewest. `failure` bounds the probability that noise makes any result \
+                of a run wrong by more than is stated."
                 .into(),
         columns,
+    }
+}
+
+/// What differs from one process to the next, of rows that have several.
+fn processes(rows: &[Row], clock: Clock) -> Body {
+    let all: Vec<(&Row, &StartUp, &Measured, Spread)> = rows
+        .iter()
+        .filter_map(|row| {
+            let measured = row.measured.as_ref()?;
+            let spread = measured.spread(clock)?;
+            Some((row, row.start_up.as_ref()?, measured, spread))
+        })
+        .collect();
+    let percent = |share: f64| format!("{} %", significant(100.0 * share, 2));
+    let range = |phase: &Phase| {
+        let values = phase.values(clock);
+        let least = values.iter().copied().reduce(f64::min);
+        let most = values.iter().copied().reduce(f64::max);
+        let ends = least.zip(most);
+        ends.map_or(String::new(), |(least, most)| {
+            format!("{} to {}", significant(least, 3), significant(most, 3))
+        })
+    };
+    type Told<'a> = &'a dyn Fn(&StartUp, &Measured, Spread) -> String;
+    let numbers = |head: &str, f: Told<'_>| {
+        let cells = all.iter().map(|(_, once, m, spread)| f(once, m, *spread));
+        Column::numbers(head, cells.collect())
+    };
+    let names = all.iter().map(|(row, ..)| row.name().to_owned()).collect();
+    let mut columns = vec![
+        Column::words("label", names),
+        numbers("processes", &|_, m, _| m.process_count().to_string()),
+        numbers("compile", &|once, _, _| range(&once.compile)),
+        numbers("keygen", &|once, _, _| range(&once.keygen)),
+        numbers("key transfer", &|once, _, _| range(&once.key_transfer)),
+        numbers("prepare", &|once, _, _| range(&once.prepare)),
+        numbers("evaluate between", &|_, _, spread| percent(spread.between)),
+        numbers("evaluate within", &|_, _, spread| {
+            spread.within.map_or(String::new(), percent)
+        }),
+    ];
+    if all.is_empty() {
+        columns.clear();
+    }
+    Body::Table {
+        about: format!(
+            "Each process has keys of its own. What it does once: the least and the most of all processes, in \
+             milliseconds of {clock}. Of the evaluation: the standard deviation between processes, less what \
+             repetitions within them explain of it, and that within a process, in % of the mean (Kalibera and \
+             Jones, Rigorous benchmarking in reasonable time, 2013)."
+        ),
+        columns,
+    }
+}
+
+/// The parts of the error of each output, of cells that have several.
+fn outputs(rows: &[Row]) -> Body {
+    let measured = rows
+        .iter()
+        .filter_map(|row| Some((row, row.measured.as_ref()?)));
+    let all: Vec<(&str, &OutputErrors)> = measured
+        .flat_map(|(row, m)| m.errors.outputs.iter().map(|o| (row.name(), o)))
+        .collect();
+    let cells = |f: &dyn Fn(&OutputErrors) -> String| all.iter().map(|(_, o)| f(o)).collect();
+    let number = |head: &str, f: fn(&OutputErrors) -> f64| {
+        Column::numbers(head, cells(&|o| significant(f(o), 2)))
+    };
+    let labels = all.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let columns = vec![
+        Column::words("label", labels),
+        Column::words("output", cells(&|o| o.output.clone())),
+        number("magnitude", |o| o.magnitude),
+        number("max error", |o| o.max_abs),
+        number("clipping", |o| o.clipping),
+        number("approximation", |o| o.approximation),
+        number("noise", |o| o.noise),
+        Column::numbers(
+            "precision bits",
+            cells(&|o| format!("{:.1}", o.precision_bits())),
+        ),
+    ];
+    Body::Table {
+        about: "Of programs with several outputs: the worst of all repetitions, and the largest \
+                magnitude of the output in the clear, which the bits compare its error with."
+            .into(),
+        columns: if all.is_empty() { vec![] } else { columns },
     }
 }
 

@@ -5,7 +5,7 @@ use hexperiment_experiment::record::Clock;
 use hexperiment_experiment::summary::{Measured, Row, axes};
 use hexperiment_scheme::security::Protection;
 
-use crate::fit::{Alternative, Candidate, Id};
+use crate::fit::{Alternative, Candidate, INTERVAL, Id};
 use crate::grid::Column;
 use crate::notes::Footnotes;
 use crate::units::{SHORT_UNITS, bytes, short_bytes, significant};
@@ -56,12 +56,15 @@ pub(crate) fn first_table(rows: &[Row], footnotes: &Footnotes, clock: Clock) -> 
     };
     let values = texts(&|row| {
         row.headline().map_or(String::new(), |m| {
-            format!("{}{}", name(&m.name), value(m.value))
+            let interval = row.intervals(&m.name).value;
+            format!("{}{}{}", name(&m.name), value(m.value), beside(interval))
         })
     });
     let clear = texts(&|row| {
-        let clear = row.headline().and_then(|m| m.plaintext);
-        clear.map_or(String::new(), value)
+        let clear = row.headline().and_then(|m| Some((m, m.plaintext?)));
+        clear.map_or(String::new(), |(m, clear)| {
+            value(clear) + &beside(row.intervals(&m.name).plaintext)
+        })
     });
     all.push(number(Id::Metric, metric.unwrap_or("metric"), values));
     all.push(number(Id::Clear, "in the\nclear", clear));
@@ -94,12 +97,12 @@ pub(crate) fn first_table(rows: &[Row], footnotes: &Footnotes, clock: Clock) -> 
     all.push(number(Id::Bits, "bits", texts(&bits)));
     let sees = texts(&|row| footnotes.of(row));
     all.push(Candidate::new(Id::Sees, Column::words("sees", sees)));
-    let short_status = Alternative {
-        column: Column::words("status", texts(&|row| marked(row, String::new()))),
+    let short_statuses = Alternative {
+        column: Column::words("status", texts(&short_status)),
         legend: None,
     };
     let statuses = texts(&|row| marked(row, with_client(row)));
-    all.push(Candidate::new(Id::Status, Column::words("status", statuses)).or(short_status));
+    all.push(Candidate::new(Id::Status, Column::words("status", statuses)).or(short_statuses));
     all
 }
 
@@ -194,8 +197,7 @@ fn evaluation(rows: &[Row], clock: Clock, ms: &str) -> Candidate {
         }
     });
     let (head, short_head, legend) = if some_have {
-        let legend = "±: the further end of the 95 % interval, in % of the median";
-        ("[95 %]", " ±", Some(legend))
+        ("[95 %]", " ±", Some(INTERVAL))
     } else {
         ("(no interval)", "", None)
     };
@@ -218,6 +220,15 @@ fn percent_of(percent: f64) -> String {
 /// How the row ended, and what its scheme left to the client.
 fn with_client(row: &Row) -> String {
     client_part(row).map_or(String::new(), |part| format!(", {part}"))
+}
+
+/// A mark says that a row is not simply `ok`.
+fn short_status(row: &Row) -> String {
+    let status = marked(row, String::new());
+    match status.strip_prefix("ok ") {
+        Some(marks) => marks.to_owned(),
+        None => status,
+    }
 }
 
 fn marked(row: &Row, more: String) -> String {
@@ -250,6 +261,13 @@ pub(crate) fn value(value: f64) -> String {
     } else {
         significant(value, 4)
     }
+}
+
+/// Half of the interval of a mean over seeds, as it stands beside the mean.
+pub(crate) fn beside(interval: Option<Interval>) -> String {
+    interval.map_or(String::new(), |Interval { low, high }| {
+        format!(" ± {}", value((high - low) / 2.0))
+    })
 }
 
 /// The security bits against the server, with the mark.

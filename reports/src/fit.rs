@@ -1,6 +1,7 @@
 //! A table made as narrow as it must be: columns told in short, then the least important left out.
 
-use crate::grid::{Column, width};
+use crate::grid::{Column, cut, width};
+use crate::units::SHORT_UNITS;
 
 /// Which column of the first table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,8 +120,11 @@ const STEPS: [Step; 22] = [
     Step::Drop(Id::Bits),
 ];
 
+/// Of an interval that is told by its further end, in % of the median.
+pub(crate) const INTERVAL: &str = "±: 95 % interval";
+
 /// Of a metric in the clear that is left out.
-const SAME: &str = "in the clear: the same to the digits shown";
+const SAME: &str = "in the clear: the same digits";
 
 /// The table in at most `most` columns of text, if that can be.
 pub(crate) fn fit(mut candidates: Vec<Candidate>, most: usize) -> Fitted {
@@ -160,6 +164,14 @@ pub(crate) fn fit(mut candidates: Vec<Candidate>, most: usize) -> Fitted {
             }
         }
     }
+    // Nothing is left that they explain.
+    let has = |ids: &[Id]| candidates.iter().any(|c| ids.contains(&c.id));
+    let (sizes, times) = (has(&[Id::Up, Id::Down, Id::Keys]), has(&[Id::Evaluate]));
+    fitted.legends.retain(|legend| match *legend {
+        SHORT_UNITS => sizes,
+        INTERVAL => times,
+        _ => true,
+    });
     fitted.has_marks = candidates.iter().any(|c| c.id == Id::Sees);
     fitted.columns = candidates.into_iter().map(|c| c.column).collect();
     fitted
@@ -186,15 +198,6 @@ fn drop_column(candidates: &mut Vec<Candidate>, id: Id, fitted: &mut Fitted) {
         }
         stays
     });
-}
-
-/// The beginning of a word that is too long.
-fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
-    kept + "…"
 }
 
 #[cfg(test)]

@@ -86,6 +86,21 @@ pub(crate) fn text(columns: &[Column], rules: bool) -> Vec<String> {
         .collect()
 }
 
+/// The beginning of a word that is too long.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    if display_width(text) <= most {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    for c in text.chars() {
+        if display_width(&kept) + display_width(c.encode_utf8(&mut [0; 4])) >= most {
+            break;
+        }
+        kept.push(c);
+    }
+    kept + "…"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,21 +1,27 @@
 //! Renders the records of a run: terminal, Markdown, CSV and HTML.
 //!
-//! [`write_all`] writes `table.md`, `summary.csv` and `report.html` beside the records; [`terminal`]
+//! [`write_all`] writes `table.md`, `summary.csv`, `links.csv` and `report.html` beside the records; [`terminal`]
 //! makes the text for the terminal. All show what [`hexperiment_experiment::summary`] made of the
 //! records, and compute nothing on their own but the ranking of times; the page's script computes what
 //! a reader's choice of rows decides, the Pareto front and slopes.
 
 mod answer;
+mod bars;
+pub mod best;
+mod cmp;
 mod csv_file;
 mod details;
+pub mod export;
 mod first_table;
 mod fit;
 mod grid;
 mod html;
+mod links;
 mod markdown;
 mod notes;
 mod overview;
 mod page;
+mod paint;
 mod ranking;
 mod report;
 mod terminal;
@@ -29,13 +35,16 @@ use hexperiment_experiment::summary::{Records, Row};
 use hexperiment_experiment::verdict::Verdict;
 
 pub use answer::answer;
+pub use cmp::{Limit, RunToCompare, RunsCompared, phases};
 pub use csv_file::summary_csv;
 pub use html::{Shown, html};
+pub use links::links_csv;
 pub use markdown::markdown;
 pub use overview::{Known, Overview, Runs};
-pub use terminal::terminal;
+pub use terminal::{Screen, terminal};
+pub use units::{bytes, duration};
 
-/// Writes `table.md`, `summary.csv` and `report.html` into `dir`, each whole or not at all.
+/// Writes `table.md`, `summary.csv`, `links.csv` and `report.html` into `dir`, each whole or not at all.
 ///
 /// # Errors
 /// A file cannot be written, synced or moved to its place; the error names it.
@@ -46,6 +55,7 @@ pub fn write_all(
     verdicts: &[Verdict],
 ) -> io::Result<()> {
     write_whole(&dir.join("summary.csv"), &summary_csv(rows)?)?;
+    write_whole(&dir.join("links.csv"), &links_csv(records, rows)?)?;
     write_whole(
         &dir.join("table.md"),
         markdown(records, rows, verdicts).as_bytes(),

@@ -1,10 +1,11 @@
 //! What numbers alone do not say: what the server sees, what the client does, why a cell ended.
 
-use hexperiment_experiment::record::{Clock, Status};
-use hexperiment_experiment::summary::{Busy, Row};
+use hexperiment_experiment::record::{Clock, Run, Status};
+use hexperiment_experiment::summary::{Busy, Row, correction};
+use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::security::{Encryption, Protection, Quantum};
 
-use crate::first_table::{BUSY, IMPRECISE, INSECURE, same};
+use crate::first_table::{BUSY, IMPRECISE, INSECURE, same, value};
 use crate::units::{bytes, counted, significant};
 
 /// What servers see, each text once.
@@ -76,8 +77,19 @@ pub(crate) fn facts(rows: &[Row]) -> String {
             facts.push(counted(count, one, many));
         }
     }
-    if let Some(seed) = same(rows, "seed") {
-        facts.push(format!("seed {seed}"));
+    if let Some(Ok(count @ 2..)) = same(rows, "processes").map(|text| text.parse()) {
+        facts.push(counted(count, "process", "processes"));
+    }
+    if let Some(Ok(seed)) = same(rows, "seed").map(|text| text.parse::<u64>()) {
+        match same(rows, "seeds").map(|text| text.parse()) {
+            Some(Ok(seeds @ 2_u64..)) => {
+                facts.push(format!(
+                    "seeds {seed} to {}",
+                    seed.saturating_add(seeds - 1)
+                ));
+            }
+            _ => facts.push(format!("seed {seed}")),
+        }
     }
     if let [encryption] = encryptions(rows)[..] {
         facts.push(encrypted_by(encryption).into());
@@ -108,6 +120,27 @@ fn encrypted_by(encryption: Encryption) -> &'static str {
         Encryption::Owner => "encrypted under the owner's secret key",
         Encryption::Public => "encrypted under a public key",
     }
+}
+
+/// What stands behind `±`, where rows are means over several seeds.
+pub(crate) fn over_seeds(run: &Run, rows: &[Row]) -> String {
+    let counts = rows
+        .iter()
+        .filter_map(|row| Some(row.measured.as_ref()?.seeds));
+    let Some(seeds) = counts.max().filter(|seeds| *seeds > 1) else {
+        return String::new();
+    };
+    let corrected = correction(run, seeds).map_or(String::new(), |factor| {
+        format!(
+            "; for that, about {} times as wide (Nadeau and Bengio 2003)",
+            significant(factor, 2)
+        )
+    });
+    format!(
+        "Each row is of {seeds} seeds: metrics are means over them, ± half of the 95 % interval of the mean \
+         (Student's t). It is that of random splits of these data, whose test parts overlap, and not that of \
+         other data{corrected}. Errors are the worst of all seeds, times are over their processes."
+    )
 }
 
 /// `2026-05-04T09:08:07Z` as people write it.
@@ -215,7 +248,7 @@ pub(crate) fn remarks(rows: &[Row], processors: usize) -> Vec<(String, String)> 
 
 /// What the rows of these names have in common, as short as it can be said: that they are all, all
 /// of some schemes, or all at one value of an axis; else their names.
-fn whom(rows: &[Row], names: &[&str]) -> String {
+pub(crate) fn whom(rows: &[Row], names: &[&str]) -> String {
     let names_of = |is: &dyn Fn(&Row) -> bool| -> Vec<&str> {
         let some = rows.iter().filter(|row| is(row));
         some.map(Row::name).collect()
@@ -242,6 +275,35 @@ fn whom(rows: &[Row], names: &[&str]) -> String {
     values.next().unwrap_or_else(|| names.join(", "))
 }
 
+/// What was moved into ranges before encryption, and what that did.
+fn clipped(row: &Row) -> Option<String> {
+    let clipping = row.measured.as_ref()?.errors.clipping?;
+    if clipping.values == 0 && clipping.error == 0.0 {
+        return None;
+    }
+    let number = |x| significant(x, 2);
+    let without = row.headline().and_then(|metric| {
+        let (unclipped, clear) = (metric.unclipped?, metric.plaintext?);
+        (unclipped != clear).then(|| {
+            format!(
+                "; without it the {} in the clear is {} in place of {}",
+                metric.name.replace('_', " "),
+                value(unclipped),
+                value(clear)
+            )
+        })
+    });
+    Some(format!(
+        "clipping: {} in {} moved into public ranges before encryption, by {} at most in the unit \
+         encrypted; in the clear that moves a result by up to {}, which `max error` leaves out{}",
+        counted(clipping.values as usize, "value", "values"),
+        counted(clipping.columns as usize, "column", "columns"),
+        number(clipping.largest_move),
+        number(clipping.error),
+        without.unwrap_or_default()
+    ))
+}
+
 fn crowded(row: &Row, processors: usize) -> Option<String> {
     let too_many = row.measured.is_some() && processors > 0 && row.threads > processors;
     too_many.then(|| {
@@ -265,6 +327,16 @@ fn of(row: &Row) -> Vec<String> {
         }
         if setup.parameters.security.quantum() == Quantum::Broken {
             notes.push(format!("security: {}", Quantum::Broken));
+        }
+        if let (Some(demanded), false) = (
+            setup.failure_demanded,
+            setup.parameters.failure == Failure::Impossible,
+        ) {
+            notes.push(format!(
+                "a result of a run is wrong by noise with a probability of at most: {} ({} demanded)",
+                setup.parameters.failure,
+                Failure::AtMost(demanded.into())
+            ));
         }
         if !setup.client_computes.is_empty() {
             notes.push(format!(
@@ -290,6 +362,7 @@ fn of(row: &Row) -> Vec<String> {
             number(measured.errors.noise)
         ));
     }
+    notes.extend(clipped(row));
     if let Some(measured) = &row.measured {
         let traffic = &measured.traffic;
         if measured.repetitions > 1 && measured.evaluate_ms.interval.is_none() {

@@ -143,6 +143,7 @@ pub(crate) fn standings<'a>(
         .iter()
         .map(|standing| Timed {
             rounds: &standing.measured.rounds,
+            processes: &standing.measured.processes,
             times: standing.times,
         })
         .collect();
@@ -179,7 +180,7 @@ fn title(row: &Row) -> String {
 
 /// The row's label with what the title does not tell: the scheme's own options, bits beyond the
 /// demand, what is left to the client.
-fn name(row: &Row) -> String {
+pub(crate) fn name(row: &Row) -> String {
     let own = row.cell.point.iter().filter_map(|(key, value)| {
         let option = key.strip_prefix("scheme.")?;
         Some(format!("/{option}={value}"))

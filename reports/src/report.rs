@@ -7,7 +7,7 @@ use crate::details;
 use crate::first_table::first_table;
 use crate::fit::Candidate;
 use crate::grid::Column;
-use crate::notes::{Footnotes, busy, ends, facts, remarks};
+use crate::notes::{Footnotes, busy, ends, facts, over_seeds, remarks};
 use crate::ranking::rank;
 
 /// A part of a report.
@@ -15,8 +15,30 @@ pub(crate) struct Section {
     /// Its heading; empty where it follows what is above.
     pub(crate) title: String,
     pub(crate) body: Body,
-    /// Whether only the page has it, where there is room for all.
-    pub(crate) is_detail: bool,
+    pub(crate) part: Part,
+}
+
+/// Which part of a report a section is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// What the rows have in common.
+    Facts,
+    /// The table of all cells.
+    Table,
+    /// Rows that were disturbed.
+    Busy,
+    /// Rows that came to no result.
+    Ends,
+    /// Who is faster, and who is not compared.
+    Ranking,
+    /// What numbers alone do not say.
+    Notes,
+    /// What is unfair about the comparison.
+    Caveats,
+    /// What was expected.
+    Expectations,
+    /// What only the page has, where there is room for all.
+    Detail,
 }
 
 /// What a section holds.
@@ -36,20 +58,17 @@ pub(crate) enum Body {
 }
 
 impl Section {
-    fn new(title: impl Into<String>, body: Body) -> Self {
+    fn new(part: Part, title: impl Into<String>, body: Body) -> Self {
         Self {
             title: title.into(),
             body,
-            is_detail: false,
+            part,
         }
     }
 
     /// A section that only the page has.
     pub(crate) fn detail(title: &str, body: Body) -> Self {
-        Self {
-            is_detail: true,
-            ..Self::new(title, body)
-        }
+        Self::new(Part::Detail, title, body)
     }
 
     /// Whether there is nothing to say.
@@ -71,28 +90,31 @@ pub(crate) fn sections(records: &Records, rows: &[Row], verdicts: &[Verdict]) ->
     let (clock, processors) = (run.rank_by(), run.provenance.cores);
     let footnotes = Footnotes::new(rows);
     let table = first_table(rows, &footnotes, clock);
-    let pairs = |title: &str, items| Section::new(title, Body::Pairs(items));
+    let pairs = |part, title: &str, items| Section::new(part, title, Body::Pairs(items));
     let mut all = vec![
-        Section::new("", Body::Text(facts(rows))),
-        Section::new("", Body::FirstTable(table, footnotes)),
-        pairs("Busy machine", busy(rows, processors, clock)),
-        pairs("Not ok", ends(rows)),
+        Section::new(Part::Facts, "", Body::Text(facts(rows))),
+        Section::new(Part::Table, "", Body::FirstTable(table, footnotes)),
+        Section::new(Part::Notes, "Over seeds", Body::Text(over_seeds(run, rows))),
+        pairs(Part::Busy, "Busy machine", busy(rows, processors, clock)),
+        pairs(Part::Ends, "Not ok", ends(rows)),
     ];
     let ranking = rank(rows, clock, run.tie_margin());
     all.extend(ranking.groups.into_iter().map(|group| {
         let title = group.heading(clock);
         let lines = group.lines.into_iter();
         let lines = lines.map(|(what, order)| (what.to_owned(), order));
-        pairs(&title, lines.collect())
+        pairs(Part::Ranking, &title, lines.collect())
     }));
     let left_out = ranking.left_out.into_iter();
     let left_out = left_out.map(|(label, why)| (label, why.to_owned()));
-    all.push(pairs("Not ranked", left_out.collect()));
-    all.push(pairs("Notes", remarks(rows, processors)));
-    all.push(Section::new("Caveats", Body::Text(run.caveats.clone())));
+    all.push(pairs(Part::Ranking, "Not ranked", left_out.collect()));
+    all.push(pairs(Part::Notes, "Notes", remarks(rows, processors)));
+    let caveats = Body::Text(run.caveats.clone());
+    all.push(Section::new(Part::Caveats, "Caveats", caveats));
     let verdicts = verdicts.iter();
     let verdicts = verdicts.map(|v| (v.expected(), v.passed, v.found()));
     all.push(Section::new(
+        Part::Expectations,
         "Expectations",
         Body::Verdicts(verdicts.collect()),
     ));

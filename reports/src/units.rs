@@ -20,7 +20,7 @@ pub(crate) fn significant(value: f64, digits: i32) -> String {
 }
 
 /// Milliseconds in a unit that makes them short: `4.20 ms`, `1.35 s`, `12.0 min`.
-pub(crate) fn duration(ms: f64) -> String {
+pub fn duration(ms: f64) -> String {
     // What would be rounded to four digits belongs to the next unit.
     match ms {
         ms if ms < 0.9995 => format!("{} µs", significant(1e3 * ms, 3)),
@@ -31,7 +31,7 @@ pub(crate) fn duration(ms: f64) -> String {
 }
 
 /// Bytes in units of 1024.
-pub(crate) fn bytes(count: u64) -> String {
+pub fn bytes(count: u64) -> String {
     let mut value = count as f64;
     for unit in ["B", "KiB", "MiB", "GiB"] {
         // What would be rounded to four digits belongs to the next unit.

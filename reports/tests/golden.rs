@@ -5,7 +5,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answer;
+mod best;
 mod browser;
+mod cmp;
+mod export;
 mod fixture;
 mod overview;
 mod same;
@@ -13,9 +16,9 @@ mod same;
 use fixture::{Fixture, factoring, security, unprotected, violation};
 use hexperiment_experiment::Expectation;
 use hexperiment_experiment::record::{Repetition, Schedule, Status};
-use hexperiment_experiment::summary::rows;
-use hexperiment_experiment::verdict::evaluate;
-use hexperiment_reports::{markdown, summary_csv, terminal};
+use hexperiment_experiment::summary::{Row, rows};
+use hexperiment_experiment::verdict::{Verdict, evaluate};
+use hexperiment_reports::{Screen, markdown, summary_csv, terminal};
 use hexperiment_scheme::KeySizes;
 use hexperiment_scheme::options::OptionValue;
 use hexperiment_scheme::security::Protection;
@@ -47,6 +50,69 @@ fn status(label: &str, status: Status) -> Expectation {
     }
 }
 
+/// What a short text must say whatever it leaves out: the answer first, why rows are not `ok`,
+/// expectations that are not met, what is behind marks.
+#[track_caller]
+fn nothing_grave_is_hidden(text: &str, rows: &[Row], verdicts: &[Verdict]) {
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        text.starts_with(&format!("{}: ", rows[0].experiment)),
+        "{text}"
+    );
+    assert!(
+        !text.contains("Caveats: ") && !text.contains("  met "),
+        "{text}"
+    );
+    for row in rows {
+        let mut words = Vec::new();
+        if row.status != Status::Ok {
+            let reason = row.reason.split_whitespace().collect::<Vec<_>>().join(" ");
+            words.push(format!("{}: {}: {reason}", row.name(), row.status));
+        }
+        let marks = [
+            (row.insecure(), "!insecure: "),
+            (row.imprecise().is_some(), "!imprecise: "),
+            (row.busy.is_some(), "!busy: "),
+        ];
+        words.extend(marks.iter().filter(|m| m.0).map(|m| m.1.to_owned()));
+        for words in words {
+            assert!(flat.contains(&words), "{words}\n{text}");
+        }
+    }
+    for verdict in verdicts.iter().filter(|v| !v.passed) {
+        let words = format!("FAILED {} ", verdict.expected());
+        assert!(flat.contains(&words), "{words}\n{text}");
+    }
+    let (_, below) = text.rsplit_once("\n\n").unwrap();
+    assert!(below.lines().count() <= 2, "{below}");
+}
+
+/// A text with colours is the text, and colours.
+#[track_caller]
+fn colours_change_no_text(text: &str, make: impl Fn(bool) -> String) {
+    let coloured = make(true);
+    assert_ne!(coloured, text);
+    let mut parts = coloured.split("\u{1b}[");
+    let mut bare = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (code, rest) = part.split_once('m').unwrap();
+        assert!(
+            code.chars().all(|c| c.is_ascii_digit() || c == ';'),
+            "{code:?}"
+        );
+        bare += rest;
+    }
+    assert_eq!(bare, text);
+    // No line but ends as it began: a pager shows any part.
+    for line in coloured.lines() {
+        assert!(
+            !line.contains('\u{1b}') || line.contains("\u{1b}[0m"),
+            "{line:?}"
+        );
+    }
+}
+
+/// The report of records, held against files; yields the verbose text.
 #[track_caller]
 fn check(fixture: Fixture, expectations: &[Expectation]) -> String {
     let name = fixture.run.experiment.clone();
@@ -55,14 +121,30 @@ fn check(fixture: Fixture, expectations: &[Expectation]) -> String {
     let verdicts = evaluate(&rows, expectations);
     // No line is wider than the terminal, whatever that is.
     for width in [60, 70, 80, 90, 100, 110, 120, 140, 200] {
-        for line in terminal(&records, &rows, &verdicts, width).lines() {
-            let found = line.chars().count();
-            assert!(found <= width, "{found} columns of {width}: {line}");
+        for verbose in [false, true] {
+            let screen = Screen {
+                verbose,
+                ..Screen::plain(width)
+            };
+            let text = terminal(&records, &rows, &verdicts, screen);
+            for line in text.lines() {
+                let found = line.chars().count();
+                assert!(found <= width, "{found} columns of {width}: {line}");
+            }
+            colours_change_no_text(&text, |colour| {
+                terminal(&records, &rows, &verdicts, Screen { colour, ..screen })
+            });
         }
     }
-    let at = |width| terminal(&records, &rows, &verdicts, width);
-    let text = at(120);
-    same(&format!("{name}.txt"), &(text.clone() + "\n"));
+    let at = |width| terminal(&records, &rows, &verdicts, Screen::plain(width));
+    nothing_grave_is_hidden(&at(80), &rows, &verdicts);
+    let screen = Screen {
+        verbose: true,
+        ..Screen::plain(120)
+    };
+    let text = terminal(&records, &rows, &verdicts, screen);
+    same(&format!("{name}.txt"), &(at(120) + "\n"));
+    same(&format!("{name}-verbose.txt"), &(text.clone() + "\n"));
     same(&format!("{name}-80.txt"), &(at(80) + "\n"));
     same(&format!("{name}.md"), &markdown(&records, &rows, &verdicts));
     same(
@@ -352,7 +434,10 @@ fn files_are_written_whole() {
         .map(|e| e.unwrap().file_name())
         .collect();
     names.sort();
-    assert_eq!(names, ["report.html", "summary.csv", "table.md"]);
+    assert_eq!(
+        names,
+        ["links.csv", "report.html", "summary.csv", "table.md"]
+    );
     let missing = folder.path().join("missing");
     let error = hexperiment_reports::write_all(&missing, &records, &rows, &[]).unwrap_err();
     assert!(error.to_string().contains("summary.csv"), "{error}");

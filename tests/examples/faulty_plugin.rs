@@ -5,7 +5,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use hexperiment_program::OutputId;
@@ -31,6 +31,7 @@ struct Faulty;
 enum Kind {
     None,
     Abort,
+    AbortAgain,
     Exit,
     Segfault,
     Kill,
@@ -40,11 +41,14 @@ enum Kind {
     Sleep,
     Hoard,
     Wait,
+    WaitAgain,
     Chatter,
     Wrong,
     Nan,
     Weak,
     Lie,
+    Smuggle,
+    Early,
 }
 
 /// When it does.
@@ -82,6 +86,7 @@ impl Fault {
         }
         match self.kind {
             Kind::Abort => std::process::abort(),
+            Kind::AbortAgain if is_again() => std::process::abort(),
             Kind::Exit => std::process::exit(3),
             Kind::Segfault => signal("SEGV"),
             Kind::Kill => signal("KILL"),
@@ -94,12 +99,34 @@ impl Fault {
             },
             Kind::Hoard => hoard(),
             Kind::Wait => wait(),
+            Kind::WaitAgain if is_again() => wait(),
             Kind::Chatter => println!("{{\"is\": no message, though it looks like one"),
             // These are of what comes back, or of the parameters.
-            Kind::None | Kind::Wrong | Kind::Nan | Kind::Weak | Kind::Lie => {}
+            Kind::AbortAgain | Kind::WaitAgain => {} // the first time
+            Kind::None
+            | Kind::Wrong
+            | Kind::Nan
+            | Kind::Weak
+            | Kind::Lie
+            | Kind::Smuggle
+            | Kind::Early => {}
         }
         Ok(())
     }
+}
+
+/// Whether keys were made in this process, which so has what they leave in its memory.
+static KEYS_WERE_MADE: AtomicBool = AtomicBool::new(false);
+
+/// What the evaluator takes past the bytes of its keys, or of what was evaluated before: it is there
+/// where keys were made, and nowhere else.
+fn take(what: &str) -> Result<(), SchemeError> {
+    if KEYS_WERE_MADE.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    Err(SchemeError::Foreign(format!(
+        "{what} is not where it was left"
+    )))
 }
 
 /// Sends this process a signal, as a fault in a library or the system would.
@@ -121,6 +148,15 @@ fn wait() {
         let _ = std::fs::write("waiting", "");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Whether it was asked before, in this process or another one: there is a file `again` then.
+fn is_again() -> bool {
+    let mark = Path::new("again");
+    let again = mark.exists();
+    // Whoever waits for the second time complains if it does not come.
+    let _ = std::fs::write(mark, "");
+    again
 }
 
 /// Asks for memory until there is none.
@@ -195,6 +231,7 @@ impl Circuit for FaultyCircuit {
 
     fn generate_keys(&self) -> Result<KeySet, SchemeError> {
         self.fault.strike(Moment::Keys)?;
+        KEYS_WERE_MADE.store(true, Ordering::Relaxed);
         let keys = self.inner.generate_keys()?;
         Ok(KeySet {
             decryptor: Box::new(FaultyDecryptor {
@@ -212,6 +249,9 @@ impl Circuit for FaultyCircuit {
 
     fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
         self.fault.strike(Moment::Prepare)?;
+        if self.fault.kind == Kind::Smuggle {
+            take("the key for evaluation")?;
+        }
         Ok(Box::new(FaultyEvaluator {
             inner: self.inner.prepare(keys)?,
             fault: self.fault.clone(),
@@ -234,6 +274,9 @@ impl Evaluator for FaultyEvaluator {
     fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
         if self.evaluations.fetch_add(1, Ordering::Relaxed) >= self.fault.after {
             self.fault.strike(Moment::Evaluate)?;
+        }
+        if self.fault.kind == Kind::Early {
+            take("what was evaluated with the keys")?;
         }
         self.inner.evaluate(inputs)
     }

@@ -30,6 +30,7 @@ FAULTS = [
     "refuses",
     "other-keys",
     "cut-keys",
+    "small-keys",
 ]
 paillier.MANIFEST["name"] = "faulty-py"
 paillier.MANIFEST["options"].append(
@@ -72,13 +73,15 @@ class FaultyClient(paillier.ClientRole):
             fill()
         if self.fault == "other-keys":
             self.link.send({"type": "keys", "circuit": "0" * 64, "parts": 0, "bytes": 0})
-        if self.fault == "cut-keys":
+        if self.fault in ("cut-keys", "small-keys"):
             size = self.circuit.key_bytes
             self.key = paillier.SecretKey(self.circuit.bits)
-            half = self.key.n.to_bytes(size, "big")[: size // 2]
+            whole = self.key.n.to_bytes(size, "big")
+            half = whole[: size // 2]
             circuit = self.circuit.digest
             self.link.send({"type": "keys", "circuit": circuit, "parts": 1, "bytes": len(half)})
-            self.link.send({"type": "key", "role": "public"}, half)
+            sent = half if self.fault == "cut-keys" else whole
+            self.link.send({"type": "key", "role": "public"}, sent)
             told("generated", self.link, watch.measured())
             return
         super().generate_keys(head, body, watch)

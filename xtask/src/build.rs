@@ -24,20 +24,23 @@ pub(crate) fn build(arguments: &[OsString]) -> Result<ExitCode, Failure> {
             "`build` takes no argument, found `{extra}`"
         )));
     }
-    let runner = runner(&Repository::find()?, &System::here(), &Wanted::All)?;
+    let runner = runner(&Repository::find()?, &System::here(), &Wanted::All, false)?;
     say!("{}", runner.display());
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the runner with the schemes that are wanted and those it had; where it is.
+/// Builds the runner with the schemes that are wanted and those it had, and so with what writes Parquet;
+/// where it is.
 pub(crate) fn runner(
     repository: &Repository,
     system: &System,
     wanted: &Wanted,
+    parquet: bool,
 ) -> Result<PathBuf, Failure> {
     let built = Built::find();
     let features = built.as_ref().map(Built::features).unwrap_or_default();
     let schemes = Schemes::needed(repository, wanted, &features)?;
+    let parquet = parquet || features.iter().any(|feature| feature == "parquet");
     packages::ensure(system, built.is_none())?;
     let left_out = schemes.left_out();
     if !left_out.is_empty() {
@@ -45,6 +48,9 @@ pub(crate) fn runner(
         eprintln!("xtask: without {left_out}, which nothing here names");
     }
     let mut features = schemes.arguments();
+    if parquet {
+        features.extend(["--features".to_owned(), format!("{RUNNER}/parquet")]);
+    }
     for library in decision::all(system)? {
         eprintln!("xtask: {}", library.line());
         features.extend(library.arguments().into_iter().map(str::to_owned));

@@ -29,7 +29,12 @@ pub(crate) fn hand_over(verb: &str, arguments: Vec<OsString>) -> Result<ExitCode
             built.program
         }
         None if verb == CONFORM => build::suite(&repository, &System::here())?,
-        None => build::runner(&repository, &System::here(), &wanted(verb, &arguments))?,
+        None => build::runner(
+            &repository,
+            &System::here(),
+            &wanted(verb, &arguments),
+            writes_parquet(verb, &arguments),
+        )?,
     };
     let mut command = Command::new(&runner);
     environment::restore(&mut command);
@@ -58,11 +63,27 @@ fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
     match verb {
         // They show every scheme.
         "list" | "schema" | "overview" => Wanted::All,
-        // It reads records, which name no feature of the build.
-        "report" => Wanted::NamedBy(vec![]),
+        // They read records, which name no feature of the build.
+        "report" | "best" | "cmp" | "export" => Wanted::NamedBy(vec![]),
         // `data` needs none.
         _ => Wanted::NamedBy(given(arguments).files),
     }
+}
+
+/// Whether the runner needs the feature that takes long to compile, and that nothing else needs.
+fn writes_parquet(verb: &str, arguments: &[OsString]) -> bool {
+    let mut words = arguments.iter().map(|word| word.to_string_lossy());
+    let mut is_parquet = || {
+        while let Some(word) = words.next() {
+            match word.as_ref() {
+                "--format=parquet" => return true,
+                "--format" => return words.next().is_some_and(|format| format == "parquet"),
+                _ => {}
+            }
+        }
+        false
+    };
+    verb == "export" && is_parquet()
 }
 
 fn takes_no_path(verb: &str) -> bool {
@@ -79,8 +100,16 @@ fn completed(
     let Given { files, runs } = given(&arguments);
     let file = !files.is_empty();
     match verb {
-        "check" | "explain" if !file => Err(Failure::usage(format!("`{verb}` wants a FILE"))
-            .help(format!("cargo xtask {verb} experiments/quickstart.toml"))),
+        "check" | "explain" | "plan" if !file => {
+            Err(Failure::usage(format!("`{verb}` wants a FILE"))
+                .help(format!("cargo xtask {verb} experiments/quickstart.toml")))
+        }
+        "cmp" if !file => Err(Failure::usage("`cmp` wants two runs or more")
+            .help("cargo xtask cmp runs/20260504-090807-chd runs/latest")),
+        "calibrate" if !file => {
+            arguments.extend(experiments(repository)?);
+            Ok(arguments)
+        }
         "conform" if !file => Err(Failure::usage("`conform` wants a NAME or a LIBRARY")
             .help("cargo xtask conform plaintext")),
         "run" | "overview" => {
@@ -97,7 +126,7 @@ fn completed(
             }
             Ok(arguments)
         }
-        "report" => {
+        "report" | "best" | "export" => {
             if !runs {
                 arguments.splice(0..0, ["--runs".into(), repository.shown("runs").into()]);
             }
@@ -105,6 +134,21 @@ fn completed(
         }
         _ => Ok(arguments),
     }
+}
+
+/// The experiments of the table of all tasks and schemes.
+fn experiments(repository: &Repository) -> Result<Vec<OsString>, Failure> {
+    let folder = repository.root.join("experiments/overview");
+    let unread = |e| Failure::new(format!("{}: cannot be read: {e}", folder.display()));
+    let mut files: Vec<OsString> = std::fs::read_dir(&folder)
+        .map_err(unread)?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+        .map(OsString::from)
+        .collect();
+    files.sort();
+    Ok(files)
 }
 
 /// What the user gave.
@@ -131,17 +175,29 @@ fn given(arguments: &[OsString]) -> Given {
 }
 
 /// Options of the programs that are followed by a value.
-const WITH_VALUE: [&str; 10] = [
+const WITH_VALUE: [&str; 22] = [
+    "--against",
+    "--fail-if-slower",
+    "--format",
+    "--into",
+    "--link",
+    "--max",
+    "--max-error",
+    "--min",
     "--only",
     "--option",
     "--output",
+    "--phase",
     "--plugin",
     "--precision",
     "--repetitions",
     "--rows",
     "--runs",
     "--set",
+    "--table",
+    "--task",
     "--time-limit",
+    "--trust",
 ];
 
 #[cfg(test)]
@@ -227,6 +283,18 @@ mod tests {
     }
 
     #[test]
+    fn what_reads_runs_knows_their_folder() {
+        check_completed("/repo", "best", "", "--runs runs");
+        let bounds = "--task t --max upload=1MB runs/a";
+        check_completed(
+            "/repo/x",
+            "best",
+            bounds,
+            &format!("--runs /repo/runs {bounds}"),
+        );
+    }
+
+    #[test]
     fn others_are_left_alone() {
         check_completed("/repo", "check", "a.toml b.toml", "a.toml b.toml");
         check_completed("/repo", "data", "fetch iris", "fetch iris");
@@ -245,6 +313,9 @@ mod tests {
             assert_eq!(failure.code, 2, "{failure}");
             assert!(failure.to_string().contains("quickstart.toml"), "{failure}");
         }
+        let limit = words("--fail-if-slower 10% --phase total");
+        let failure = completed(&repository, "cmp", limit).expect_err("no run");
+        assert!(failure.to_string().contains("runs/latest"), "{failure}");
         let failure = completed(&repository, "conform", words("--rows 8")).expect_err("no scheme");
         assert!(
             failure
@@ -252,6 +323,23 @@ mod tests {
                 .contains("cargo xtask conform plaintext"),
             "{failure}"
         );
+    }
+
+    #[test]
+    fn only_parquet_needs_its_feature() {
+        for (verb, line, expected) in [
+            ("export", "--format parquet --into t", true),
+            ("export", "r --into t --format=parquet", true),
+            ("export", "--format csv --into parquet", false),
+            ("report", "--format parquet", false),
+            ("export", "--format", false),
+        ] {
+            assert_eq!(
+                writes_parquet(verb, &words(line)),
+                expected,
+                "{verb} {line}"
+            );
+        }
     }
 
     #[track_caller]
@@ -275,6 +363,8 @@ mod tests {
         );
         check_wanted("check", "--plugin=x.so -- -a.toml b", &named("-a.toml b"));
         check_wanted("data", "", &named(""));
+        check_wanted("best", "--max upload=1MB runs/a --link 4G", &named(""));
+        check_wanted("cmp", "--fail-if-slower 10% a b", &named(""));
         check_wanted("list", "", &Wanted::All);
         check_wanted("overview", "--runs runs runs/a", &Wanted::All);
     }

@@ -29,28 +29,56 @@ use std::process::ExitCode;
 use out::say;
 
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 13] = [
+const VERBS: [Verb; 18] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER] [--repetitions N] \
-                    [--set SECTION.KEY=VALUE]…",
+                    [--set SECTION.KEY=VALUE]… [--verbose]",
         about: "runs experiments and prints their tables; without FILE the quickstart",
     },
     Verb {
         name: "overview",
-        arguments: "[PATH…] [--resume] [--all] [--runs FOLDER]",
+        arguments: "[PATH…] [--resume] [--all] [--runs FOLDER] [--verbose]",
         about: "one table of all tasks and schemes, from runs (of each experiment the newest, or \
                 all) or experiments; without PATH from experiments/overview",
     },
     Verb {
         name: "report",
-        arguments: "[RUN…] [--output FILE] [--runs FOLDER]",
+        arguments: "[RUN…] [--output FILE] [--runs FOLDER] [--verbose]",
         about: "one page of HTML of runs, with charts, from their records; without RUN of the newest",
+    },
+    Verb {
+        name: "best",
+        arguments: "[RUN…] [--task NAME] [--max-error NUMBER] [--max NAME=VALUE]… [--min NAME=VALUE]… \
+                    [--trust WORDS] [--link NAME] [--runs FOLDER]",
+        about: "which scheme of saved runs fits given bounds, and why the others do not; `hexperiment best \
+                --help` lists the names",
+    },
+    Verb {
+        name: "cmp",
+        arguments: "RUN RUN… [--phase PHASE]… [--fail-if-slower PERCENT] [--markdown|--csv] [--verbose]",
+        about: "compares runs cell by cell with the first: times with an interval, bytes, quality",
+    },
+    Verb {
+        name: "export",
+        arguments: "[RUN…] --format latex|markdown|csv|parquet|svg --into FOLDER [--runs FOLDER]",
+        about: "tables and charts of runs as files; without RUN of the newest; charts by Chromium",
     },
     Verb {
         name: "check",
         arguments: "FILE… [--set SECTION.KEY=VALUE]… [--repetitions N]",
         about: "checks experiment files and their data",
+    },
+    Verb {
+        name: "plan",
+        arguments: "FILE… [--table FILE] [--against RUN]… [--set SECTION.KEY=VALUE]…",
+        about: "what each cell costs before it is run: time with a range, exact bytes, memory",
+    },
+    Verb {
+        name: "calibrate",
+        arguments: "[FILE…] [--table FILE]",
+        about: "measures on this machine what operations take, for `plan`; without FILE those of \
+                experiments/overview",
     },
     Verb {
         name: "explain",

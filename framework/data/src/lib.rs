@@ -126,6 +126,32 @@ pub struct Dataset {
     pub provenance: Provenance,
 }
 
+impl Dataset {
+    /// The same rows again and again, up to so many: for planning sizes that no file has. Each part
+    /// keeps its share of them. One that has as many already, or none, stays as it is.
+    #[must_use]
+    pub fn repeated(mut self, rows: usize) -> Self {
+        let there = self.features.nrows();
+        if there == 0 || rows <= there {
+            return self;
+        }
+        let from: Vec<usize> = (0..rows).map(|row| row % there).collect();
+        self.features = self.features.select(ndarray::Axis(0), &from);
+        if let Some(target) = &mut self.target {
+            target.values = target.values.select(ndarray::Axis(0), &from);
+        }
+        for label in &mut self.labels {
+            label.values = from.iter().map(|row| label.values[*row].clone()).collect();
+        }
+        for part in [&mut self.train, &mut self.test] {
+            let blocks = (0..rows.div_ceil(there)).map(|block| block * there);
+            let all = blocks.flat_map(|first| part.iter().map(move |row| first + row));
+            *part = all.filter(|row| *row < rows).collect();
+        }
+        self
+    }
+}
+
 /// One part of a data set.
 #[derive(Clone, Debug)]
 pub struct Part {

@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them.
+//! Durations, sizes and bit rates as people write them.
 
 use std::time::Duration;
 
@@ -34,6 +34,20 @@ pub fn bytes(text: &str) -> Option<u64> {
     (1.0..1e18).contains(&bytes).then_some(bytes as u64)
 }
 
+/// Bits per second: "100Mbit/s", "27.2kbit/s", "48bit/s", "1Gbit/s".
+pub fn bit_rate(text: &str) -> Option<f64> {
+    let (number, unit) = split(text)?;
+    let factor = match unit {
+        "bit/s" => 1.0,
+        "kbit/s" => 1e3,
+        "Mbit/s" => 1e6,
+        "Gbit/s" => 1e9,
+        _ => return None,
+    };
+    let rate = number * factor;
+    (1e-3..1e18).contains(&rate).then_some(rate)
+}
+
 fn split(text: &str) -> Option<(f64, &str)> {
     let at = text.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
     let (number, unit) = text.split_at(at);
@@ -55,5 +69,10 @@ mod tests {
         assert_eq!(bytes("8GiB"), Some(8 << 30));
         assert_eq!(bytes("2kB"), Some(2000));
         assert_eq!(bytes("8"), None);
+        assert_eq!(bit_rate("100Mbit/s"), Some(1e8));
+        assert_eq!(bit_rate("0.3 kbit/s"), Some(300.0));
+        for bad in ["", "100", "100Mb", "12MB/s", "0bit/s"] {
+            assert_eq!(bit_rate(bad), None, "{bad}");
+        }
     }
 }

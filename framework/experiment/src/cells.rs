@@ -86,7 +86,7 @@ fn name(label: &str, own: &Point) -> String {
     std::iter::once(label.to_owned()).chain(point).collect()
 }
 
-/// The names of all cells, in order.
+/// The names of the rows of all cells, in order.
 pub(super) fn cell_names(schemes: &[PluginChoice], matrix: &Matrix) -> Vec<String> {
     let points = points(matrix);
     let of_point = |point| {
@@ -100,17 +100,26 @@ pub(super) fn cell_names(schemes: &[PluginChoice], matrix: &Matrix) -> Vec<Strin
 }
 
 impl Experiment {
-    /// Every combination of scheme and matrix point, in order.
+    /// Every combination of scheme and matrix point, in order; with several seeds, all of them with the
+    /// first, then all with the next.
     pub(super) fn expand(&self) -> Vec<CellPlan> {
         let points = points(&self.matrix);
-        points
-            .iter()
-            .flat_map(|point| self.schemes.iter().filter_map(|s| self.cell(s, point)))
+        let with_seed = |more| {
+            let of_point = |point| {
+                self.schemes
+                    .iter()
+                    .filter_map(move |s| self.cell(s, point, more))
+            };
+            points.iter().flat_map(of_point).collect::<Vec<_>>()
+        };
+        (0..u64::from(self.run_settings.seeds))
+            .flat_map(with_seed)
             .collect()
     }
 
-    /// The cell of a scheme at a point, unless it is that of another point.
-    fn cell(&self, scheme: &PluginChoice, point: &Point) -> Option<CellPlan> {
+    /// The cell of a scheme at a point, unless it is that of another point; its seed is so much more than
+    /// the first.
+    fn cell(&self, scheme: &PluginChoice, point: &Point, more: u64) -> Option<CellPlan> {
         let own = own(scheme, point, &self.matrix)?;
         let mut options: BTreeMap<&str, Options> = [
             ("dataset", self.dataset.clone()),
@@ -125,10 +134,14 @@ impl Experiment {
         }
         let run = RunSettings::read(&mut Keys::of(&options["run"]));
         let folder = self.file.parent().unwrap_or(Path::new(""));
-        let dataset = sections::dataset_request(&options["dataset"], folder, run.seed);
+        let seed = run.seed.saturating_add(more);
+        let among_others = (run.seeds > 1).then_some(seed);
+        let dataset = sections::dataset_request(&options["dataset"], folder, seed);
+        let row = name(&scheme.label, &own);
         Some(CellPlan {
             cell: Cell {
-                id: name(&scheme.label, &own),
+                id: among_others.map_or_else(|| row.clone(), |seed| Cell::of_seed(&row, seed)),
+                seed: among_others,
                 scheme: scheme.name.clone(),
                 label: scheme.label.clone(),
                 task: self.task.name.clone(),
@@ -137,7 +150,7 @@ impl Experiment {
             },
             security: run.security,
             threads: run.threads,
-            seed: run.seed,
+            seed,
             program: scheme.program.clone(),
             scheme_options: options["scheme"].clone(),
             task_options: options["task"].clone(),

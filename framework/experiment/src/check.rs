@@ -7,10 +7,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::cells::cell_names;
 use super::expect::Subjects;
-use super::matrix::{Varied, check_matrix};
+use super::matrix::{MOST_CELLS, Varied, check_matrix};
 use super::parse::{Checker, Given, in_order, options};
 use super::plugins::{check_schemes, check_task};
-use super::rules::{BOTH, KEEP_ONE, check_section, check_source};
+use super::rules::{BOTH, KEEP_ONE, check_links, check_section, check_source};
 use super::sections::{About, Keys, RunSettings};
 use super::settings::{Edited, Place, Setting};
 use super::{Experiment, Matrix, expect, sections};
@@ -20,13 +20,14 @@ use hexperiment_data::toml_text;
 use hexperiment_diagnostics::{Complaint, Complaints, printable};
 use hexperiment_scheme::options::{OptionSpec, OptionValue};
 
-const SECTIONS: [&str; 7] = [
+const SECTIONS: [&str; 8] = [
     "experiment",
     "dataset",
     "task",
     "scheme",
     "matrix",
     "run",
+    "links",
     "expect",
 ];
 
@@ -73,6 +74,7 @@ pub(super) fn check(
     for (section, given) in given {
         check_section(&mut checker, section, given);
     }
+    let links = check_links(&mut checker, root);
     let task = check_task(&mut checker, root);
     let schemes = check_schemes(&mut checker, root);
     let bases = given.map(|(section, given)| (section, options(&[], given)));
@@ -85,6 +87,7 @@ pub(super) fn check(
             checker.complain(varied.place, BOTH.into(), Some(KEEP_ONE.into()));
         }
     }
+    check_seeds(&mut checker, &run, &matrix, schemes.len());
     let all_cells = checker.count() == before;
     let labels: Vec<String> = schemes.iter().map(|s| s.label.clone()).collect();
     let varied: Matrix = matrix.iter().map(Varied::values).collect();
@@ -128,6 +131,7 @@ pub(super) fn check(
         run_settings: settings_of_run,
         cells: vec![],
         expectations,
+        links,
         manifests,
         places,
         text: edited.text().to_owned(),
@@ -136,6 +140,29 @@ pub(super) fn check(
     experiment.cells = experiment.expand();
     names_are_distinct(&experiment)?;
     Ok(experiment)
+}
+
+/// Complains of several seeds where the matrix varies the seed, and where they make too many cells.
+fn check_seeds(checker: &mut Checker<'_>, run: &Given, matrix: &[Varied], schemes: usize) {
+    let Some((OptionValue::Integer(seeds @ 2..), at)) = run.get("seeds") else {
+        return;
+    };
+    if let Some(varied) = matrix.iter().find(|varied| varied.key == "run.seed") {
+        let message = "\"run.seed\" in [matrix] contradicts `seeds` in [run]";
+        let help =
+            "keep `seeds` for one row of the mean over seeds, or \"run.seed\" for a row of each";
+        checker.complain(varied.place, message.into(), Some(help.into()));
+        return;
+    }
+    let values = matrix.iter().map(|varied| varied.values.len());
+    let rows = values.fold(schemes, usize::saturating_mul);
+    let cells = usize::try_from(*seeds).map_or(usize::MAX, |seeds| rows.saturating_mul(seeds));
+    if cells > MOST_CELLS {
+        let message =
+            format!("`seeds` in [run]: found {cells} cells, expected at most {MOST_CELLS}");
+        let help = "take fewer seeds, or fewer values in [matrix]";
+        checker.complain(*at, message, Some(help.into()));
+    }
 }
 
 /// Two cells of one name could not be told apart in records: a label may look like that of another

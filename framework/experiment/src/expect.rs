@@ -30,10 +30,10 @@ pub struct Expectation {
 }
 
 impl Expectation {
-    /// Whether it names the cell: by its label, or as the cell is called.
+    /// Whether it names the cell: by its label, or as its row is called.
     pub fn names(&self, cell: &Cell) -> bool {
         let label = self.label.as_ref();
-        label.is_some_and(|label| *label == cell.label || *label == cell.id)
+        label.is_some_and(|label| *label == cell.label || label == cell.row())
     }
 }
 

@@ -4,6 +4,7 @@ mod cells;
 mod check;
 mod command;
 mod expect;
+pub mod links;
 mod matrix;
 pub mod measure;
 mod parse;
@@ -24,7 +25,7 @@ use std::path::{Path, PathBuf};
 pub use cells::CellPlan;
 pub use expect::Expectation;
 pub use schema::json_schema;
-pub use sections::{RunSettings, SecuritySettings};
+pub use sections::{Link, RunSettings, SecuritySettings};
 pub use settings::Setting;
 
 use hexperiment_data::manifest::Manifest;
@@ -49,6 +50,8 @@ pub struct Experiment {
     run_settings: RunSettings,
     cells: Vec<CellPlan>,
     expectations: Vec<Expectation>,
+    /// As they are recorded, by name.
+    links: BTreeMap<String, Options>,
     manifests: BTreeMap<String, Manifest>,
     /// By section and by key, as in `task` and `task.features`.
     places: BTreeMap<String, Place>,
@@ -270,7 +273,7 @@ impl Experiment {
         // Their order in the file says nothing, and a setting may stand elsewhere.
         let mut expectations: Vec<&Expectation> = self.expectations.iter().collect();
         expectations.sort_by(|a, b| (&a.label, &a.key).cmp(&(&b.label, &b.key)));
-        serde_json::json!({
+        let mut resolved = serde_json::json!({
             "experiment": { "name": self.about.name, "question": self.about.question, "caveats": self.about.caveats },
             "dataset": self.dataset,
             "task": plugin(&self.task),
@@ -279,7 +282,12 @@ impl Experiment {
             "run": self.run,
             "expect": expectations,
             "manifests": manifests,
-        })
+        });
+        // An experiment without links of its own is what it was before there were any.
+        if !self.links.is_empty() {
+            resolved[links::RECORDED] = serde_json::json!(self.links);
+        }
+        resolved
     }
 
     /// Every combination of scheme and matrix point, in order.

@@ -87,6 +87,13 @@ impl Run {
         u32::try_from(self.setting("repetitions").as_u64()?).ok()
     }
 
+    /// Pairs of a client's and a server's process that share the repetitions of each cell; one in
+    /// records of versions that had no more.
+    pub fn processes(&self) -> u32 {
+        let processes = self.setting("processes").as_u64();
+        processes.and_then(|n| u32::try_from(n).ok()).unwrap_or(1)
+    }
+
     /// The clock by which rows are ranked.
     pub fn rank_by(&self) -> Clock {
         Clock::deserialize(self.setting("rank_by")).unwrap_or_default()
@@ -159,6 +166,28 @@ pub struct Cell {
     pub dataset: String,
     /// The matrix point: key and value.
     pub point: BTreeMap<String, OptionValue>,
+    /// Its seed, where a row has cells of several seeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+}
+
+impl Cell {
+    /// What a cell of a row is called that has this seed among others.
+    pub(crate) fn of_seed(row: &str, seed: u64) -> String {
+        format!("{row}{}", seed_suffix(seed))
+    }
+
+    /// The name of its row: the cell's own, but for its seed among others.
+    pub fn row(&self) -> &str {
+        let row = self
+            .seed
+            .and_then(|seed| self.id.strip_suffix(&seed_suffix(seed)));
+        row.unwrap_or(&self.id)
+    }
+}
+
+fn seed_suffix(seed: u64) -> String {
+    format!("/seed={seed}")
 }
 
 /// A cell is ready.
@@ -166,6 +195,9 @@ pub struct Cell {
 pub struct Setup {
     /// The cell's id.
     pub cell: String,
+    /// The number of the process, counted from 0: each has keys of its own.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub process: u32,
     /// Samples that a repetition encrypts; 0 in records from before this was written down.
     #[serde(default)]
     pub samples: u64,
@@ -182,6 +214,10 @@ pub struct Setup {
     pub prepare: Option<Time>,
     /// The parameters.
     pub parameters: Parameters,
+    /// The bound of log2 of a run's failure probability that was demanded; `None` in records of versions
+    /// that demanded none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_demanded: Option<i32>,
     /// The exact sizes of the keys that crossed.
     pub keys: KeySizes,
     /// What the client computes after decryption, if anything.
@@ -197,6 +233,9 @@ pub struct Repetition {
     pub cell: String,
     /// Counted from 0; warm-up is not recorded.
     pub index: u32,
+    /// The number of the process that it ran in, as [`Setup::process`].
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub process: u32,
     /// All encryptions.
     pub encrypt: Time,
     /// All evaluations.
@@ -226,6 +265,15 @@ pub struct Repetition {
     /// How busy the machine was; `None` in records of versions that did not look.
     #[serde(default)]
     pub load: Option<Load>,
+}
+
+/// Whether it is the first process, which is not written down: of most cells it is the only one.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_first(process: &u32) -> bool {
+    *process == 0
 }
 
 /// Why a cell yields no more.

@@ -1,12 +1,17 @@
 //! What sections must satisfy besides the kinds of their options.
 
+use std::collections::BTreeMap;
+
 use toml::de::{DeTable, DeValue};
 
-use super::parse::{Checker, Given, options};
-use super::sections;
+use super::parse::{Checker, Given, describe, in_order, options};
+use super::sections::{self, Keys, Link};
 use hexperiment_data::manifest;
 use hexperiment_diagnostics::printable;
 use hexperiment_scheme::options::{OptionValue, Options};
+
+/// Characters of a link's name: tables have a column for each.
+const LONGEST_LINK: usize = 40;
 
 pub(super) const BOTH: &str = "[dataset] has both `use` and `path`, which contradict each other";
 pub(super) const KEEP_ONE: &str =
@@ -14,7 +19,17 @@ pub(super) const KEEP_ONE: &str =
 
 /// Complains of values of a section, each where it is given.
 pub(super) fn check_section(checker: &mut Checker<'_>, section: &str, given: &Given) {
-    for problem in sections::problems(section, &options(&[], given)) {
+    let problems = sections::problems(section, &options(&[], given));
+    complain_of(checker, section, given, problems);
+}
+
+fn complain_of(
+    checker: &mut Checker<'_>,
+    section: &str,
+    given: &Given,
+    problems: Vec<sections::Problem>,
+) {
+    for problem in problems {
         // What is missing, or of the wrong kind, was complained of already.
         let Some((_, at)) = given.get(problem.key) else {
             continue;
@@ -26,6 +41,52 @@ pub(super) fn check_section(checker: &mut Checker<'_>, section: &str, given: &Gi
         };
         checker.complain(*at, message, Some(problem.help));
     }
+}
+
+/// The links of `[links]` by name, each with its values; complains of what is wrong with one.
+pub(super) fn check_links(
+    checker: &mut Checker<'_>,
+    root: &DeTable<'_>,
+) -> BTreeMap<String, Options> {
+    let mut links = BTreeMap::new();
+    let Some((table, _)) = checker.table(root, "links") else {
+        return links;
+    };
+    checker.few(|checker| {
+        for (key, value) in in_order(table) {
+            let (place, name) = (key.span().start, key.get_ref().as_ref());
+            let shown = printable::cut(name, LONGEST_LINK);
+            if name.trim().is_empty()
+                || name.chars().count() > LONGEST_LINK
+                || !printable::is_plain(name)
+            {
+                let message = format!(
+                    "[links]: found the name {}, expected 1 to {LONGEST_LINK} characters on one line",
+                    printable::quoted(name)
+                );
+                let help = "tables call the link so, as in [links.office]";
+                checker.complain(place, message, Some(help.into()));
+                continue;
+            }
+            let DeValue::Table(keys) = value.get_ref() else {
+                let found = describe(value.get_ref());
+                let message = format!("`{shown}` in [links]: found {found}, expected a table");
+                let help = format!(
+                    "write a section [links.{shown}] with `up`, `down`, `latency` and `source`"
+                );
+                checker.complain(place, message, Some(help));
+                continue;
+            };
+            let section = format!("links.{shown}");
+            let given = checker.section(&format!("[{section}]"), keys, place, &sections::link());
+            let options = options(&sections::link(), &given);
+            let mut keys = Keys::of(&options);
+            Link::read(&mut keys, name);
+            complain_of(checker, &section, &given, keys.problems());
+            links.insert(name.to_owned(), options);
+        }
+    });
+    links
 }
 
 /// Complains of a value of `key` in `[matrix]`, unless its section, whose other values are `base`, is

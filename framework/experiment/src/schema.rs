@@ -59,6 +59,10 @@ pub fn json_schema() -> Value {
             "scheme": { "type": "array", "minItems": 1, "items": { "oneOf": schemes } },
             "matrix": { "type": "object", "additionalProperties": { "type": "array", "minItems": 1 } },
             "run": object(&sections::run(), "How it is run."),
+            "links": {
+                "type": "object",
+                "additionalProperties": object(&sections::link(), "A link between client and server."),
+            },
             "expect": { "type": "object" },
         },
     })

@@ -5,6 +5,7 @@
 mod about;
 mod dataset;
 mod keys;
+mod link;
 mod run;
 mod security;
 
@@ -15,6 +16,7 @@ use hexperiment_scheme::options::{OptionKind, OptionSpec, Options};
 
 pub(crate) use about::About;
 pub(crate) use keys::{Keys, Problem};
+pub use link::Link;
 pub use run::RunSettings;
 pub use security::SecuritySettings;
 
@@ -31,6 +33,11 @@ pub fn dataset() -> Vec<OptionSpec> {
 /// `[run]`
 pub fn run() -> Vec<OptionSpec> {
     Keys::declared(RunSettings::read)
+}
+
+/// `[links.NAME]`
+pub fn link() -> Vec<OptionSpec> {
+    Keys::declared(|keys| Link::read(keys, ""))
 }
 
 /// What `[dataset]` asks for; paths are taken from `folder`, that of the file.

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cells;
+mod links;
 mod settings;
 mod strict;
 

@@ -182,6 +182,7 @@ fn quantity(row: &Row, key: &str) -> Result<f64, String> {
         name,
         value,
         plaintext,
+        ..
     } = metric;
     let plain = plaintext.ok_or_else(|| format!("`{name}` has no value in the clear"))?;
     let difference = plain - value;

@@ -241,6 +241,12 @@ typedef struct HexperimentPlugin {
      *    "quantisation": null,                          or how numbers are quantised
      *    "noise_tolerance": [1e-6],                     one for each output: the largest error
      *                                                   beyond `simulate` that is no failure
+     *    "failure": {"at-most": -131.5},                log2 of the probability that noise makes any
+     *                                                   result of one evaluation wrong by more, or
+     *                                                   "impossible"; above `failure_log2` the host
+     *                                                   refuses; may be left out
+     *    "shortfalls": [],                              what was demanded and is not met, in words;
+     *                                                   may be left out
      *    "memory_bytes": 1000000}                       may be left out: what keys and one
      *                                                   evaluation take, held against the cell's
      *                                                   `memory_limit` */

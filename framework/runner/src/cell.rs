@@ -10,6 +10,7 @@ use hexperiment_experiment::record::{Repetition, Setup};
 use hexperiment_program::Program;
 use hexperiment_program::lower::Lowered;
 use hexperiment_scheme::memory;
+use hexperiment_scheme::security::failure::demand_each;
 use hexperiment_scheme::security::{Encryption, Protection, SecurityDemand};
 use hexperiment_scheme::{
     Circuit, CompileRequest, Decryptor, Encryptor, KeySizes, Parameters, SchemeError,
@@ -31,8 +32,10 @@ pub(crate) struct Compiled {
     pub(crate) lowered: Lowered,
     pub(crate) circuit: Box<dyn Circuit>,
     pub(crate) compile: Time,
-    /// What was demanded of the circuit.
+    /// What was demanded of the circuit: of one evaluation.
     pub(crate) security: SecurityDemand,
+    /// The failure probability that is demanded of a run.
+    pub(crate) failure_log2: i32,
 }
 
 /// Prepares the task in the clear.
@@ -55,7 +58,12 @@ pub(crate) fn compile(
 ) -> Result<Compiled, Stop> {
     let scheme = plugins::scheme(plan).map_err(failed)?;
     let prepared = prepare(plan, data)?;
-    let security = plan.security.demand(prepared.scenario())?;
+    let of_run = plan.security.demand(prepared.scenario())?;
+    let failure_log2 = of_run.failure_log2;
+    let security = SecurityDemand {
+        failure_log2: demand_each(failure_log2, prepared.evaluations()),
+        ..of_run
+    };
     // What compiling allocates is part of what a circuit states.
     let left = memory::left().or(memory_limit);
     let watch = Stopwatch::start();
@@ -80,7 +88,7 @@ pub(crate) fn compile(
         error => error,
     })?;
     let compile = watch.elapsed();
-    demand(security, circuit.as_ref())?;
+    demand(of_run, &parameters(circuit.as_ref(), prepared.as_ref()))?;
     if let Some(need) = circuit.parameters().memory_bytes {
         let need = need.saturating_add(in_the_clear(&lowered));
         memory::hold(need, left).map_err(SchemeError::from)?;
@@ -91,17 +99,16 @@ pub(crate) fn compile(
         circuit,
         compile,
         security,
+        failure_log2,
     })
 }
 
 /// Holds every encrypting scheme to the level demanded, whatever it chose, and to a public key where
-/// others than the key owner encrypt.
-fn demand(demanded: SecurityDemand, circuit: &dyn Circuit) -> Result<(), Stop> {
-    circuit
-        .parameters()
-        .encrypts_as(demanded.encryption)
-        .map_err(Stop::Refused)?;
-    let security = &circuit.parameters().security;
+/// others than the key owner encrypt; and every scheme to the failure probability of a run.
+fn demand(demanded: SecurityDemand, parameters: &Parameters) -> Result<(), Stop> {
+    let encrypts = parameters.encrypts_as(demanded.encryption);
+    encrypts.map_err(Stop::Refused)?;
+    let security = &parameters.security;
     let weak = security.bits() < demanded.bits;
     if security.protection() != Protection::None && weak && !demanded.insecure {
         return Err(Stop::Refused(format!(
@@ -112,7 +119,11 @@ fn demand(demanded: SecurityDemand, circuit: &dyn Circuit) -> Result<(), Stop> {
             security.basis()
         )));
     }
-    Ok(())
+    parameters.failure.hold(demanded.failure_log2).map_err(|why| {
+        Stop::Refused(format!(
+            "failure: {why} of a run; choose parameters of less noise, or demand less by `failure_log2`"
+        ))
+    })
 }
 
 /// Where others than the key owner encrypt, a public key crosses to them: its bytes count.
@@ -187,6 +198,7 @@ fn repeat(
         circuit,
         compile,
         security,
+        failure_log2,
     } = compile(plan, &data, None)?;
     // Cells wait for each other's repetitions: none keeps the table that its task was prepared from.
     let preparation = data.provenance.preparation.clone();
@@ -208,18 +220,23 @@ fn repeat(
             Ok((client, keys.evaluation))
         })?;
     give_memory_back();
+    let mut parameters = parameters(circuit.as_ref(), prepared.as_ref());
+    let shortfalls = std::mem::take(&mut parameters.shortfalls);
     child::tell(&FromCell::Ready {
         setup: Box::new(Setup {
             cell: plan.cell.id.clone(),
+            // The run knows which of the cell's processes this is.
+            process: 0,
             samples: prepared.samples() as u64,
             compile,
             keygen: client.keygen,
             key_transfer: Some(key_times.transfer),
             prepare: Some(key_times.prepare),
-            parameters: parameters(circuit.as_ref(), prepared.as_ref()),
+            parameters,
+            failure_demanded: Some(failure_log2),
             keys: client.sizes,
             client_computes: [lowered.client_computes(), prepared.client_computes()].concat(),
-            lowering: lowered.notes().to_vec(),
+            lowering: [lowered.notes().to_vec(), shortfalls].concat(),
         }),
     });
     while let Some(ToCell::Repeat { index, keep }) = next() {
@@ -252,9 +269,11 @@ fn repeat(
     Ok(())
 }
 
-/// The circuit's parameters, with what the task shows to the server.
+/// The circuit's parameters, with what the task shows to the server, and the failure probability of a
+/// run.
 pub(crate) fn parameters(circuit: &dyn Circuit, prepared: &dyn Prepared) -> Parameters {
     let mut parameters = circuit.parameters().clone();
+    parameters.failure = parameters.failure.times(prepared.evaluations());
     if let Some(more) = prepared.server_sees() {
         parameters.server_sees = format!("{}; {more}", parameters.server_sees);
     }
@@ -272,10 +291,19 @@ fn once(
     let outcome = prepared.run(&mut session)?;
     let load = meter.finish();
     let report = session.finish();
+    let stated = prepared.evaluations();
+    if report.evaluations > stated {
+        return Err(TaskError::Session(SessionError::Protocol(format!(
+            "found {} evaluations, expected at most {stated}, as many as the task states and the failure \
+             probability was computed for",
+            report.evaluations
+        ))));
+    }
     let quality = prepared.score(&outcome)?;
     let repetition = Repetition {
         cell: plan.cell.id.clone(),
         index,
+        process: 0,
         encrypt: report.encrypt,
         evaluate: report.evaluate,
         decrypt: report.decrypt,

@@ -11,20 +11,21 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hexperiment_experiment::CellPlan;
+use hexperiment_experiment::{CellPlan, RunSettings};
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, OutputId, Program};
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::security::{Protection, SecurityDemand};
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CompileRequest, Costs, Decryptor, Encryptor, Evaluator, Parties,
-    SchemeError, Work, registry, timed,
+    SchemeError, Sizes, Work, registry, timed,
 };
 use hexperiment_task::TaskError;
 use hexperiment_task::clock::Stopwatch;
 use hexperiment_task::session::Session;
 use ndarray::{Array2, ArrayView2};
 
+use crate::calibration::{Bound, TableTimes};
 use crate::cell::Compiled;
 use crate::protocol::Takes;
 
@@ -171,21 +172,44 @@ impl Steps {
         Ok(timed(|| circuit.simulate(&tables))?.1)
     }
 
-    /// The work of one repetition under a scheme of these costs, whose own arithmetic in the clear
-    /// takes `simulation`.
-    fn work(&self, costs: &Costs, simulation: Duration) -> Work {
+    /// The work of one repetition under a scheme of these costs, by phase.
+    fn work(&self, costs: &Costs) -> ByPhase {
         let of = |counts: &BTreeMap<usize, u32>, each: &[Work]| {
             let work = counts
                 .iter()
                 .filter_map(|(place, count)| Some(*each.get(*place)? * f64::from(*count)));
             work.fold(Work::default(), |sum, work| sum + work)
         };
-        let more = simulation.saturating_sub(self.simulation) * self.evaluations;
-        of(&self.encryptions, &costs.encrypt)
-            + costs.evaluate * f64::from(self.evaluations)
-            + of(&self.decryptions, &costs.decrypt)
-            + Work::serial(self.beside + more)
+        ByPhase {
+            encrypt: of(&self.encryptions, &costs.encrypt),
+            transfer: of(&self.encryptions, &costs.upload) + of(&self.decryptions, &costs.download),
+            evaluate: costs.evaluate * f64::from(self.evaluations),
+            decrypt: of(&self.decryptions, &costs.decrypt),
+        }
     }
+
+    /// The bytes that cross in one repetition, up and down.
+    fn bytes(&self, sizes: &Sizes) -> [u64; 2] {
+        let of = |counts: &BTreeMap<usize, u32>, each: &[u64]| {
+            let bytes = counts
+                .iter()
+                .filter_map(|(place, count)| Some(*each.get(*place)? * u64::from(*count)));
+            bytes.fold(0_u64, u64::saturating_add)
+        };
+        [
+            of(&self.encryptions, &sizes.inputs),
+            of(&self.decryptions, &sizes.outputs),
+        ]
+    }
+}
+
+/// The work of the phases that are timed.
+#[derive(Clone, Copy, Debug)]
+struct ByPhase {
+    encrypt: Work,
+    transfer: Work,
+    evaluate: Work,
+    decrypt: Work,
 }
 
 /// What cells take, told by the process that has their circuits.
@@ -203,9 +227,20 @@ impl Estimator {
         plan: &CellPlan,
         compiled: &Compiled,
         before: Duration,
+        times: &mut TableTimes<'_>,
     ) -> Option<Takes> {
         let circuit = compiled.circuit.as_ref();
-        let costs = circuit.costs().ok()??;
+        let mut costs = |bound: Bound| {
+            times.bound = bound;
+            circuit.costs(times).ok()?
+        };
+        // Whatever is measured is measured for the first.
+        let all = [
+            costs(Bound::Low)?,
+            costs(Bound::Median)?,
+            costs(Bound::High)?,
+        ];
+        let measured = times.measured;
         let asked = (
             &plan.cell.task,
             &plan.task_options,
@@ -217,25 +252,61 @@ impl Estimator {
             Entry::Vacant(entry) => entry.insert(Steps::count(plan, compiled).ok()?),
         };
         let simulation = steps.simulate(circuit).ok()?;
+        let more = simulation.saturating_sub(steps.simulation) * steps.evaluations;
+        let beside = steps.beside + more;
         let threads = plan.threads.min(processors());
-        let wall = |work: Work| {
-            let shared = work.wall(threads);
-            if threads > 1 {
-                shared.max(work.total.div_f64(SHARED * threads as f64))
-            } else {
-                shared
-            }
+        let span = |work: &dyn Fn(&Costs) -> Work| {
+            let mut ends = all.each_ref().map(|costs| wall(work(costs), threads));
+            // Schemes whose steps are done anew are timed anew for each.
+            ends.sort();
+            ends.map(nanoseconds)
         };
-        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let phase = |pick: fn(ByPhase) -> Work| {
+            let steps = &*steps;
+            span(&|costs: &Costs| pick(steps.work(costs)))
+        };
+        let sizes = circuit.sizes();
+        let [upload, download] = match &sizes {
+            Some(sizes) => steps.bytes(sizes).map(Some),
+            None => [None, None],
+        };
         Some(Takes {
-            set_up_ns: nanoseconds(before + wall(costs.set_up)),
-            repetition_ns: nanoseconds(wall(steps.work(&costs, simulation))),
+            before_ns: nanoseconds(before),
+            keygen_ns: span(&|costs| costs.keygen),
+            prepare_ns: span(&|costs| costs.prepare),
+            encrypt_ns: phase(|work| work.encrypt),
+            transfer_ns: phase(|work| work.transfer),
+            evaluate_ns: phase(|work| work.evaluate),
+            decrypt_ns: phase(|work| work.decrypt),
+            beside_ns: nanoseconds(beside),
+            upload_bytes: upload,
+            download_bytes: download,
+            key_bytes: sizes.map(|sizes| sizes.keys),
+            memory_bytes: circuit.parameters().memory_bytes,
+            measured,
         })
     }
 }
 
+/// The wall time of work on so many processors.
+fn wall(work: Work, threads: usize) -> Duration {
+    let shared = work.wall(threads);
+    // Work of one thread is not shared.
+    if threads > 1 && work.serial < work.total {
+        shared.max(work.total.div_f64(SHARED * threads as f64))
+    } else {
+        shared
+    }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// What the cells of one experiment take together.
 pub(crate) struct Total {
+    /// Processes of each cell.
+    processes: u32,
     /// Repetitions of each cell, warm-up counted too.
     rounds: u32,
     /// The cells' times together.
@@ -245,8 +316,11 @@ pub(crate) struct Total {
 }
 
 impl Total {
-    pub(crate) fn new(rounds: u32) -> Self {
+    pub(crate) fn new(run: &RunSettings) -> Self {
+        let warmup = run.warmup.saturating_mul(run.processes);
+        let rounds = warmup.saturating_add(run.repetitions);
         Self {
+            processes: run.processes,
             rounds,
             all: Duration::ZERO,
             untold: 0,
@@ -259,8 +333,10 @@ impl Total {
             self.untold += 1;
             return None;
         };
-        let [set_up, repetition] = [takes.set_up_ns, takes.repetition_ns].map(Duration::from_nanos);
-        let time = set_up.saturating_add(repetition.saturating_mul(self.rounds));
+        let [set_up, repetition] =
+            [takes.set_up_ns(), takes.repetition_ns()].map(Duration::from_nanos);
+        let set_ups = set_up.saturating_mul(self.processes);
+        let time = set_ups.saturating_add(repetition.saturating_mul(self.rounds));
         self.all = self.all.saturating_add(time);
         Some(time)
     }
@@ -302,6 +378,8 @@ pub(crate) fn about(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use hexperiment_scheme::OperationTime;
+
     use super::*;
 
     #[test]
@@ -331,15 +409,30 @@ mod tests {
             beside: ms(7),
             simulation: ms(2),
         };
+        let each = |time| OperationTime::of(ms(time));
         let costs = Costs {
-            set_up: Work::default(),
-            encrypt: vec![Work::serial(ms(100)), Work::shared(ms(10), 4)],
-            evaluate: Work::shared(ms(20), 50),
+            encrypt: vec![Work::serial(ms(100)), Work::shared(each(10), 4)],
+            upload: vec![Work::serial(ms(1)), Work::serial(ms(2))],
+            evaluate: Work::shared(each(20), 50),
             decrypt: vec![Work::serial(ms(5000)), Work::serial(ms(3))],
+            download: vec![Work::serial(ms(500)), Work::serial(ms(4))],
+            ..Costs::default()
         };
-        let work = steps.work(&costs, ms(6));
-        // 100 + 2 * 40, 2 * 1000, 2 * 3, 7 and what simulating takes more, twice.
-        assert_eq!(work.total, ms(100 + 80 + 2000 + 6 + 7 + 8));
-        assert_eq!(work.serial, ms(100 + 20 + 40 + 6 + 7 + 8));
+        let work = steps.work(&costs);
+        let both = |work: Work| (work.total, work.serial);
+        assert_eq!(both(work.encrypt), (ms(100 + 80), ms(100 + 20)));
+        assert_eq!(both(work.transfer), (ms(1 + 4 + 8), ms(13)));
+        assert_eq!(both(work.evaluate), (ms(2000), ms(40)));
+        assert_eq!(both(work.decrypt), (ms(6), ms(6)));
+        let sizes = Sizes {
+            keys: 7,
+            inputs: vec![1000, 10],
+            outputs: vec![50_000, 3],
+        };
+        assert_eq!(steps.bytes(&sizes), [1020, 6]);
+        assert_eq!(wall(work.encrypt, 1), ms(180));
+        assert_eq!(wall(work.encrypt, 2), ms(120));
+        assert_eq!(wall(work.evaluate, 2), ms(2000).div_f64(1.8));
+        assert_eq!(wall(work.transfer, 2), ms(13));
     }
 }

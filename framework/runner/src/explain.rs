@@ -9,17 +9,19 @@ use hexperiment_diagnostics::{Complaint, printable};
 use hexperiment_experiment::record::{Cell, Status};
 use hexperiment_experiment::{CellPlan, Experiment, Setting};
 use hexperiment_scheme::clock::processor_time;
+use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::security::{Protection, Security};
 
+use crate::calibration::{Fill, Table};
 use crate::cell::{Compiled, compile, parameters};
 use crate::estimate::{Estimator, Total, about};
 use crate::input::{Loaded, check_input};
 use crate::out::{say, tell};
 use crate::own_memory::give_memory_back;
 use crate::process::{CellProcess, End};
-use crate::protocol::{Examine, FromCell, Takes, ToCell, View};
+use crate::protocol::{Estimate, Examine, FromCell, Takes, ToCell, View};
 use crate::stop::{Stop, failed};
-use crate::{child, plugins};
+use crate::{child, plan, plugins};
 
 /// How long cells are examined with an estimate of their time; those of long matrices beyond are
 /// examined without.
@@ -37,7 +39,7 @@ pub(crate) fn cells(experiment: &Experiment, only: Option<&str>) -> Result<Vec<C
     let ids: Vec<String> = cells.iter().map(|c| c.cell.id.clone()).collect();
     let chosen: Vec<CellPlan> = cells
         .iter()
-        .filter(|c| c.cell.id == only || c.cell.label == only)
+        .filter(|c| [c.cell.id.as_str(), c.cell.row(), &c.cell.label].contains(&only))
         .cloned()
         .collect();
     if chosen.is_empty() {
@@ -114,29 +116,21 @@ fn one(
     let plans = cells(&experiment, only)?;
     check_input(&experiment, &plans, &mut Loaded::default())?;
     give_memory_back();
-    let mut examiner = Examiner {
-        limit: experiment.run().time_limit,
-        memory_limit: experiment.run().memory_limit,
-        view,
-        process: None,
-    };
-    let mut total = estimate.then(|| {
-        Total::new(
-            experiment
-                .run()
-                .warmup
-                .saturating_add(experiment.run().repetitions),
-        )
-    });
+    let mut examiner = Examiner::new(&experiment, view);
+    let mut total = estimate.then(|| Total::new(experiment.run()));
     let (mut fine, mut any) = (true, false);
     let began = Instant::now();
+    let how = Estimate {
+        table: plan::usual_table(),
+        fill: Fill::Now,
+    };
     for plan in plans {
         let answer = examiner.ask(&plan);
         let mut takes = None;
         if let (Some(total), Ok(FromCell::Examined { .. })) = (&mut total, &answer) {
             any = true;
             let left = ESTIMATING.saturating_sub(began.elapsed());
-            takes = total.add(examiner.estimate(left.min(ESTIMATING_ONE)));
+            takes = total.add(examiner.estimate(&how, left.min(ESTIMATING_ONE)));
         }
         fine &= show(&plan, view, answer, takes);
         let limit = experiment.run().time_limit;
@@ -178,7 +172,7 @@ fn show(
         Err(End { status, reason }) => (format!("ends ({status})"), format!("{status}: {reason}")),
     };
     match view {
-        View::Check => say!("  {id}: {short}"),
+        View::Check | View::Plan => say!("  {id}: {short}"),
         View::Explain => say!("== {id} ({task} on {scheme}, data {dataset})\n{long}\n"),
     }
     let problem = match answer {
@@ -193,7 +187,7 @@ fn show(
 
 /// Asks a process of this program about one cell after the other: whatever a library does there,
 /// this process goes on. Data are read once, as long as the process lives.
-struct Examiner {
+pub(crate) struct Examiner {
     /// Time for each cell.
     limit: Duration,
     /// Memory of each cell when it is run, in bytes.
@@ -204,7 +198,17 @@ struct Examiner {
 }
 
 impl Examiner {
-    fn ask(&mut self, plan: &CellPlan) -> Result<FromCell, End> {
+    pub(crate) fn new(experiment: &Experiment, view: View) -> Self {
+        Self {
+            limit: experiment.run().time_limit,
+            // What is planned may be for another machine.
+            memory_limit: experiment.run().memory_limit.filter(|_| view != View::Plan),
+            view,
+            process: None,
+        }
+    }
+
+    pub(crate) fn ask(&mut self, plan: &CellPlan) -> Result<FromCell, End> {
         let (_, libraries) = plugins::environment(&plan.cell.scheme);
         let (loaded, mut process) = match self.process.take() {
             Some((loaded, process)) if loaded == libraries => (loaded, process),
@@ -230,16 +234,16 @@ impl Examiner {
     }
 
     /// What the cell takes that was asked about last, if that is found in time.
-    fn estimate(&mut self, time: Duration) -> Option<Takes> {
+    pub(crate) fn estimate(&mut self, how: &Estimate, time: Duration) -> Option<Takes> {
         if time.is_zero() {
             return None;
         }
         let (loaded, mut process) = self.process.take()?;
         process.give(time);
-        match process.ask(&ToCell::Estimate) {
+        match process.ask(&ToCell::Estimate(how.clone())) {
             Ok(FromCell::Estimated { takes }) => {
                 self.process = Some((loaded, process));
-                takes
+                takes.map(|takes| *takes)
             }
             // The next cell gets a process of its own.
             Ok(_) | Err(_) => None,
@@ -267,9 +271,13 @@ pub(crate) fn serve(first: Examine, mut next: impl FnMut() -> Option<ToCell>) ->
                     Err(stop) => stop.into(),
                 }
             }
-            Some(ToCell::Estimate) => {
-                let takes = last.as_ref().and_then(|cell| cell.takes(&mut estimator));
-                FromCell::Estimated { takes }
+            Some(ToCell::Estimate(how)) => {
+                let takes = last
+                    .as_ref()
+                    .and_then(|cell| cell.takes(&mut estimator, &how));
+                FromCell::Estimated {
+                    takes: takes.map(Box::new),
+                }
             }
             _ => return ExitCode::SUCCESS,
         };
@@ -294,7 +302,16 @@ impl Compilation {
     fn of(asked: Examine, loaded: &mut Loaded) -> Result<Self, Stop> {
         let (data, reading) = loaded.get_timed(&asked.plan).map_err(failed)?;
         let began = processor_time();
-        let compiled = compile(&asked.plan, data, asked.memory_limit)?;
+        let limit = asked.plan.dataset.limit;
+        let compiled = if asked.view == View::Plan && limit > data.features.nrows() {
+            compile(
+                &asked.plan,
+                &data.clone().repeated(limit),
+                asked.memory_limit,
+            )?
+        } else {
+            compile(&asked.plan, data, asked.memory_limit)?
+        };
         let took = *reading + processor_time().saturating_sub(began);
         Ok(Self {
             asked,
@@ -305,13 +322,28 @@ impl Compilation {
 
     fn words(&self) -> String {
         match self.asked.view {
-            View::Check => checked(&self.compiled),
+            View::Check | View::Plan => checked(&self.compiled),
             View::Explain => explained(&self.compiled),
         }
     }
 
-    fn takes(&self, estimator: &mut Estimator) -> Option<Takes> {
-        estimator.takes(&self.asked.plan, &self.compiled, self.took)
+    fn takes(&self, estimator: &mut Estimator, how: &Estimate) -> Option<Takes> {
+        let plan = &self.asked.plan;
+        let library = plugins::scheme(plan).ok()?.manifest().library;
+        let path = how.table.as_deref().unwrap_or(Path::new(""));
+        let machine = plan::machine();
+        // A table that cannot be read was told of before, where it matters; without, all is timed.
+        let mut table = Table::read(path, &machine)
+            .or_else(|_| Table::read(Path::new(""), &machine))
+            .ok()?;
+        let mut times = table.of(&plan.cell.scheme, &library, plan.threads, how.fill);
+        let takes = estimator.takes(plan, &self.compiled, self.took, &mut times);
+        if how.fill != Fill::Now
+            && let Err(problem) = table.write()
+        {
+            tell!("warning: {problem}");
+        }
+        takes
     }
 }
 
@@ -328,6 +360,7 @@ fn explained(compiled: &Compiled) -> String {
         prepared,
         lowered,
         circuit,
+        failure_log2,
         ..
     } = compiled;
     let mut lines = vec![
@@ -337,11 +370,18 @@ fn explained(compiled: &Compiled) -> String {
             lowered.program().listing(Some(lowered.levels()))
         ),
     ];
-    lines.extend(lowered.notes().iter().map(|note| format!("  note: {note}")));
     let p = parameters(circuit.as_ref(), prepared.as_ref());
+    let notes = lowered.notes().iter().chain(&p.shortfalls);
+    lines.extend(notes.map(|note| format!("  note: {note}")));
     lines.push("parameters:".into());
     let (level, basis) = (level(&p.security), p.security.basis());
     lines.push(format!("  security: {level}; {basis}"));
+    lines.push(format!(
+        "  failure of a run: {}; {} demanded, over {} evaluations",
+        p.failure,
+        Failure::AtMost((*failure_log2).into()),
+        prepared.evaluations()
+    ));
     let demanded = compiled.security.encryption;
     lines.push(match p.encryption {
         Some(found) => format!("  encryption: {found} ({demanded} demanded)"),

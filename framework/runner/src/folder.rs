@@ -124,11 +124,16 @@ impl RunFolder {
         self.path.join(RECORDS)
     }
 
-    /// What the process of a cell wrote to standard error; `index` is the cell's in the run.
-    pub(crate) fn log(&self, index: usize, cell: &str) -> io::Result<PathBuf> {
+    /// What a process of a cell wrote to standard error; `index` is the cell's in the run.
+    pub(crate) fn log(&self, index: usize, cell: &str, process: u32) -> io::Result<PathBuf> {
         let logs = self.path.join("logs");
         fs::create_dir_all(&logs)?;
-        Ok(logs.join(format!("{}.log", file_name(index, cell))))
+        let name = file_name(index, cell);
+        Ok(logs.join(match process {
+            0 => format!("{name}.log"),
+            // No cell's name as that of a file has a comma.
+            process => format!("{name},process={process}.log"),
+        }))
     }
 
     /// Where the files go that the task of a cell leaves; not made yet.
@@ -204,7 +209,7 @@ mod tests {
             path: runs.path().to_owned(),
         };
         let name = |index, cell: &str| {
-            let path = folder.log(index, cell).unwrap();
+            let path = folder.log(index, cell, 0).unwrap();
             fs::write(&path, "").unwrap();
             path.file_name().unwrap().to_string_lossy().into_owned()
         };
@@ -213,6 +218,9 @@ mod tests {
         assert!(artefacts.ends_with("artefacts/paillier_features=3"));
         assert_eq!(name(1, "paillier/features=3"), "paillier_features=3.log");
         assert_ne!(name(2, "a b"), name(3, "a*b"));
+        let second = folder.log(0, "paillier", 1).unwrap();
+        assert!(second.ends_with("logs/paillier,process=1.log"));
+        assert_ne!(name(4, "paillier,process=1"), "paillier,process=1.log");
         let long = "é".repeat(300);
         assert_ne!(name(4, &(long.clone() + "a")), name(5, &(long + "b")));
     }

@@ -1,12 +1,16 @@
 //! The composition root: links the built-in plugins and runs experiments, every cell in two
 //! processes of its own, client and server.
 
+mod best;
 mod build;
+mod calibration;
 mod cell;
 pub mod child;
+mod cmp;
 mod data;
 mod estimate;
 mod explain;
+mod export;
 mod folder;
 mod input;
 mod latest;
@@ -15,6 +19,7 @@ mod list;
 mod out;
 mod overview;
 mod own_memory;
+mod plan;
 mod plugins;
 mod probe;
 mod process;
@@ -56,6 +61,13 @@ enum Verb {
     Overview(overview::OverviewArguments),
     /// One page of HTML of runs, with charts, from their records alone; runs nothing.
     Report(report::ReportArguments),
+    /// Which of the schemes of saved runs fits given bounds, and why the others do not; runs nothing.
+    Best(best::BestArguments),
+    /// Compares runs cell by cell with the first of them: times with an interval, bytes and quality
+    /// exactly; runs nothing.
+    Cmp(cmp::CmpArguments),
+    /// Tables and charts of runs as files to take away: LaTeX, Markdown, CSV, Parquet, SVG; runs nothing.
+    Export(export::ExportArguments),
     /// Checks experiment files, their data and what each scheme says to them; tells about how long
     /// a run takes, and runs nothing.
     Check {
@@ -68,6 +80,11 @@ enum Verb {
         #[command(flatten)]
         settings: SettingArguments,
     },
+    /// Tells what each cell costs before it is run: time with a range, exact bytes, memory; rows are
+    /// repeated where `--set dataset.limit=N` asks for more than there are.
+    Plan(plan::PlanArguments),
+    /// Measures what operations take on this machine, for `plan`.
+    Calibrate(plan::CalibrateArguments),
     /// Prints the program of each cell before and after lowering, and its parameters.
     Explain {
         /// Experiment files.
@@ -160,6 +177,9 @@ pub fn main() -> ExitCode {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Overview(arguments) => overview::overview(&arguments),
         Verb::Report(arguments) => report::report(&arguments),
+        Verb::Best(arguments) => best::best_of(&arguments),
+        Verb::Cmp(arguments) => cmp::cmp(&arguments),
+        Verb::Export(arguments) => export::export(&arguments),
         Verb::Check {
             files,
             no_estimate,
@@ -168,6 +188,8 @@ pub fn main() -> ExitCode {
             Ok(settings) => explain::check(&files, &settings, !no_estimate),
             Err(problem) => bad_input(problem),
         },
+        Verb::Plan(arguments) => plan::plan(&arguments),
+        Verb::Calibrate(arguments) => plan::calibrate(&arguments),
         Verb::Explain {
             files,
             only,

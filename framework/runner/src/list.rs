@@ -28,11 +28,12 @@ pub(crate) fn list(name: Option<&str>) -> ExitCode {
 }
 
 /// The sections of an experiment file whose options are not a plugin's.
-fn file_sections() -> [(&'static str, Vec<OptionSpec>); 3] {
+fn file_sections() -> [(&'static str, Vec<OptionSpec>); 4] {
     [
         ("experiment", sections::experiment()),
         ("dataset", sections::dataset()),
         ("run", sections::run()),
+        ("links", sections::link()),
     ]
 }
 

@@ -11,7 +11,9 @@ use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use anstream::{AutoStream, ColorChoice};
 use hexperiment_diagnostics::printable;
+use hexperiment_reports::Screen;
 
 /// Whether a line of standard output was lost, other than for want of a reader.
 static LOST: AtomicBool = AtomicBool::new(false);
@@ -31,8 +33,35 @@ pub(crate) use {say, tell};
 
 /// See [`say!`].
 pub(crate) fn out(line: Arguments<'_>) {
-    let text = line.to_string();
-    let written = writeln!(std::io::stdout(), "{}", printable::lines(&text));
+    write(&printable::lines(&line.to_string()));
+}
+
+/// A report made for [`screen`], with its colours: of what a terminal obeys they alone are let through.
+pub(crate) fn report(text: &str) {
+    write(&safe(text));
+}
+
+/// The text with everything escaped that a terminal would obey, but for colours and line feeds.
+fn safe(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let first = parts.next().unwrap_or_default();
+    let mut out = printable::lines(first).into_owned();
+    for part in parts {
+        let digits = part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
+        match digits.strip_prefix('m') {
+            Some(rest) => {
+                out += "\u{1b}[";
+                out += &part[..part.len() - rest.len()];
+                out += &printable::lines(rest);
+            }
+            None => out += &printable::lines(&format!("\u{1b}[{part}")),
+        }
+    }
+    out
+}
+
+fn write(text: &str) {
+    let written = writeln!(std::io::stdout(), "{text}");
     if let Err(e) = written
         && e.kind() != ErrorKind::BrokenPipe
         && !LOST.swap(true, Ordering::Relaxed)
@@ -57,8 +86,31 @@ pub(crate) fn checked(code: ExitCode) -> ExitCode {
     }
 }
 
-/// Columns of text where nobody says how many there are: what a log or a page takes.
-const USUAL_WIDTH: usize = 100;
+/// Standard output: as wide as it is, with colours where they are wanted (`NO_COLOR`, `CLICOLOR`,
+/// `CLICOLOR_FORCE`, `TERM`; none into a pipe), with blocks where the locale has them.
+pub(crate) fn screen(verbose: bool) -> Screen {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].map(|name| std::env::var(name).ok());
+    Screen {
+        width: width(),
+        unicode: is_utf8(locale.iter().flatten().map(String::as_str)),
+        colour: AutoStream::choice(&std::io::stdout()) != ColorChoice::Never,
+        verbose,
+    }
+}
+
+/// Whether a locale is of UTF-8: the first variable counts that is not empty (POSIX.1, chapter 8.2).
+/// Where nothing is said, it is the language of nobody, as in most containers, and UTF-8 is taken.
+fn is_utf8<'a>(mut variables: impl Iterator<Item = &'a str>) -> bool {
+    variables
+        .find(|value| !value.is_empty())
+        .is_none_or(|value| {
+            let value = value.to_lowercase();
+            value.contains("utf-8") || value.contains("utf8")
+        })
+}
+
+/// Columns of text where nobody says how many there are: what every terminal and every log has.
+const USUAL_WIDTH: usize = 80;
 
 /// Columns that standard output has: what `COLUMNS` says, or the terminal.
 pub(crate) fn width() -> usize {
@@ -82,6 +134,43 @@ fn columns(told: Option<&str>, terminal: Option<usize>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_alone_reach_the_terminal() {
+        assert_eq!(
+            safe("a\n\u{1b}[1;31mb\u{1b}[0m c"),
+            "a\n\u{1b}[1;31mb\u{1b}[0m c"
+        );
+        for bad in [
+            "\u{1b}[2J",
+            "\u{1b}]0;t\u{7}",
+            "\u{1b}[1",
+            "\u{1b}[m\u{9b}2J",
+            "\u{202e}",
+            "\u{1b}",
+        ] {
+            let shown = safe(bad);
+            let obeyed = shown.replace("\u{1b}[m", "");
+            assert!(
+                !obeyed.contains(|c: char| c.is_control() || c == '\u{202e}'),
+                "{shown:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_locale_has_blocks_or_not() {
+        #[track_caller]
+        fn check(variables: [&str; 3], expect: bool) {
+            assert_eq!(is_utf8(variables.into_iter()), expect, "{variables:?}");
+        }
+        check(["", "", ""], true);
+        check(["", "", "en_US.UTF-8"], true);
+        check(["", "de_DE.utf8", "C"], true);
+        check(["C", "", "en_US.UTF-8"], false);
+        check(["", "", "POSIX"], false);
+        check(["", "", "de_DE.ISO-8859-1"], false);
+    }
 
     #[test]
     fn the_width_is_told_or_the_terminals() {

@@ -26,6 +26,9 @@ pub(crate) struct OverviewArguments {
     /// Shows all runs of an experiment; without it the newest only.
     #[arg(long)]
     all: bool,
+    /// Says at length how the figures are to be read.
+    #[arg(long, short)]
+    verbose: bool,
     /// The folder of runs; `overview.md` and `overview.csv` go there, too.
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
@@ -65,7 +68,7 @@ pub(crate) fn overview(arguments: &OverviewArguments) -> ExitCode {
         Runs::Newest
     };
     let overview = Overview::new(&all, &known(), which);
-    say!("{}", overview.terminal(out::width()));
+    out::report(&overview.terminal(out::screen(arguments.verbose)));
     let written =
         fs::create_dir_all(&arguments.runs).and_then(|()| overview.write(&arguments.runs));
     if let Err(e) = written {

@@ -77,6 +77,7 @@ pub(crate) fn features() -> Vec<&'static str> {
     for (feature, on) in [
         ("hexl", cfg!(feature = "hexl")),
         ("system-gmp", cfg!(feature = "system-gmp")),
+        ("parquet", cfg!(feature = "parquet")),
     ] {
         features.extend(on.then_some(feature));
     }

@@ -7,6 +7,8 @@ use hexperiment_experiment::CellPlan;
 use hexperiment_experiment::record::{Repetition, Setup};
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::Fill;
+
 /// What is asked of a cell that is not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -15,6 +17,8 @@ pub(crate) enum View {
     Check,
     /// Its programs and parameters.
     Explain,
+    /// What it takes; rows are repeated where `limit` asks for more than there are.
+    Plan,
 }
 
 /// From the run to the cell.
@@ -40,7 +44,7 @@ pub(crate) enum ToCell {
     /// Prepare and compile, then tell in words; more cells may follow, and estimates.
     Examine(Box<Examine>),
     /// Tell what the cell takes that was examined last.
-    Estimate,
+    Estimate(Estimate),
 }
 
 /// A cell to be told of in words.
@@ -54,13 +58,67 @@ pub(crate) struct Examine {
     pub(crate) view: View,
 }
 
-/// What a cell takes when it is run, about: wall time, if the machine has nothing else to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How a cell's cost is estimated.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Estimate {
+    /// The table of what operations take; none, and each is timed.
+    pub(crate) table: Option<PathBuf>,
+    /// What to do about operations that it does not have.
+    pub(crate) fill: Fill,
+}
+
+/// What a cell takes when it is run, if the machine has nothing else to do: wall time in nanoseconds,
+/// the lower quartile, the median and the upper quartile of what its operations take; and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Takes {
-    /// Nanoseconds until it is ready for its first repetition.
-    pub(crate) set_up_ns: u64,
-    /// Nanoseconds of each repetition.
-    pub(crate) repetition_ns: u64,
+    /// Reading the data, preparing the task, compiling: as they just took.
+    pub(crate) before_ns: u64,
+    pub(crate) keygen_ns: [u64; 3],
+    pub(crate) prepare_ns: [u64; 3],
+    /// Phases of each repetition.
+    pub(crate) encrypt_ns: [u64; 3],
+    pub(crate) transfer_ns: [u64; 3],
+    pub(crate) evaluate_ns: [u64; 3],
+    pub(crate) decrypt_ns: [u64; 3],
+    /// What each repetition does besides, which no phase counts: the oracle, metrics.
+    pub(crate) beside_ns: u64,
+    /// Bytes to the server in each repetition, exactly; `None` where the scheme does not say.
+    pub(crate) upload_bytes: Option<u64>,
+    /// Bytes from the server in each repetition.
+    pub(crate) download_bytes: Option<u64>,
+    /// Bytes of the evaluation keys.
+    pub(crate) key_bytes: Option<u64>,
+    /// Bytes that both parties together hold at most.
+    pub(crate) memory_bytes: Option<u64>,
+    /// Operations that were timed for it, as the table did not have them.
+    pub(crate) measured: u32,
+}
+
+impl Takes {
+    /// Until it is ready for its first repetition.
+    pub(crate) fn set_up_ns(&self) -> u64 {
+        let [_, keygen, _] = self.keygen_ns;
+        let [_, prepare, _] = self.prepare_ns;
+        self.before_ns
+            .saturating_add(keygen)
+            .saturating_add(prepare)
+    }
+
+    /// Encryption, transfer, evaluation and decryption of one repetition.
+    pub(crate) fn phases_ns(&self) -> [u64; 3] {
+        std::array::from_fn(|i| {
+            self.encrypt_ns[i]
+                .saturating_add(self.transfer_ns[i])
+                .saturating_add(self.evaluate_ns[i])
+                .saturating_add(self.decrypt_ns[i])
+        })
+    }
+
+    /// One repetition.
+    pub(crate) fn repetition_ns(&self) -> u64 {
+        let [_, phases, _] = self.phases_ns();
+        phases.saturating_add(self.beside_ns)
+    }
 }
 
 /// From the cell to the run.
@@ -85,7 +143,7 @@ pub(crate) enum FromCell {
     /// What the cell takes that was examined last.
     Estimated {
         /// It; `None` where its scheme does not say.
-        takes: Option<Takes>,
+        takes: Option<Box<Takes>>,
     },
     /// It has waited for its server for a while, or does so no more.
     Waits {

@@ -9,11 +9,11 @@ use hexperiment_experiment::Expectation;
 use hexperiment_experiment::record::Run;
 use hexperiment_experiment::summary::{Records, Row, read_records, rows};
 use hexperiment_experiment::verdict::{Verdict, evaluate};
-use hexperiment_reports::{Shown, write_all, write_html};
+use hexperiment_reports::{Shown, answer, terminal, write_all, write_html};
 
 use crate::folder::RunFolder;
 use crate::latest;
-use crate::out::{say, tell};
+use crate::out::{self, say, tell};
 
 /// What `report` takes.
 #[derive(Args)]
@@ -25,41 +25,33 @@ pub(crate) struct ReportArguments {
     /// there are several.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Prints notes, caveats, met expectations and rankings in words, too, of a single run.
+    #[arg(long, short)]
+    verbose: bool,
     /// The folder of runs.
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
 }
 
 /// A run that was read.
-struct Read {
+pub(crate) struct Read {
     folder: PathBuf,
-    records: Records,
-    rows: Vec<Row>,
+    pub(crate) records: Records,
+    pub(crate) rows: Vec<Row>,
     verdicts: Vec<Verdict>,
 }
 
-/// Writes one page of all runs; of a single run its tables, too.
+/// Writes one page of all runs; of a single run its tables, too, and prints it; of several their answers.
 pub(crate) fn report(arguments: &ReportArguments) -> ExitCode {
-    let mut folders = Vec::new();
     let newest = [latest::link(&arguments.runs)];
     let given = match arguments.paths.as_slice() {
         [] => &newest,
         paths => paths,
     };
-    for path in given {
-        match runs_of(path) {
-            Ok(found) => folders.extend(found),
-            Err(problem) => return crate::bad_input(problem),
-        }
-    }
-    let mut worst = ExitCode::SUCCESS;
-    let mut all: Vec<Read> = Vec::new();
-    for folder in folders {
-        match read(folder) {
-            Ok(read) => all.push(read),
-            Err(problem) => worst = crate::bad_input(problem),
-        }
-    }
+    let (all, worst) = match read_all(given) {
+        Ok(read) => read,
+        Err(problem) => return crate::bad_input(problem),
+    };
     let shown: Vec<Shown<'_>> = all.iter().map(Read::shown).collect();
     let file = match (&arguments.output, all.as_slice()) {
         (_, []) => return worst,
@@ -76,12 +68,43 @@ pub(crate) fn report(arguments: &ReportArguments) -> ExitCode {
             "{e}\n  help: name a file that can be written by `--output`"
         ));
     }
+    match all.as_slice() {
+        [one] => out::report(&terminal(
+            &one.records,
+            &one.rows,
+            &one.verdicts,
+            out::screen(arguments.verbose),
+        )),
+        several => several.iter().for_each(Read::say_answer),
+    }
     say!("written to {}", file.display());
     worst
 }
 
+/// The runs that paths of the command line mean; each that cannot be read is told, and the exit code
+/// says so. The error is of a path that leads to no run.
+pub(crate) fn read_all(paths: &[PathBuf]) -> Result<(Vec<Read>, ExitCode), String> {
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for path in paths {
+        for found in runs_of(path)? {
+            if !folders.contains(&found) {
+                folders.push(found);
+            }
+        }
+    }
+    let mut code = ExitCode::SUCCESS;
+    let mut all: Vec<Read> = Vec::new();
+    for folder in folders {
+        match read(folder) {
+            Ok(read) => all.push(read),
+            Err(problem) => code = crate::bad_input(problem),
+        }
+    }
+    Ok((all, code))
+}
+
 /// The folders of runs that a path of the command line means.
-fn runs_of(path: &Path) -> Result<Vec<PathBuf>, String> {
+pub(crate) fn runs_of(path: &Path) -> Result<Vec<PathBuf>, String> {
     let help = "give the folder of a run (it holds records.jsonl), or a folder of such folders";
     let bad = |found: String| format!("{}: {found}\n  help: {help}", path.display());
     if RunFolder::at(path).records().is_file() {
@@ -104,7 +127,8 @@ fn runs_of(path: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(found)
 }
 
-fn read(folder: PathBuf) -> Result<Read, String> {
+/// Reads a run: its records, rows, and what came of its expectations.
+pub(crate) fn read(folder: PathBuf) -> Result<Read, String> {
     let records = read_records(&RunFolder::at(&folder).records()).map_err(|e| e.to_string())?;
     let rows = rows(&records);
     let expectations = expectations(&records.run).unwrap_or_else(|e| {
@@ -134,7 +158,27 @@ fn expectations(run: &Run) -> Result<Vec<Expectation>, serde_json::Error> {
 }
 
 impl Read {
-    fn shown(&self) -> Shown<'_> {
+    /// What was read.
+    pub(crate) fn into_records(self) -> Records {
+        self.records
+    }
+
+    /// The name of its folder, also where a link led to it.
+    pub(crate) fn name(&self) -> String {
+        let whole = self.folder.canonicalize();
+        let folder = whole.as_deref().unwrap_or(&self.folder);
+        let name = folder.file_name().unwrap_or(folder.as_os_str());
+        name.to_string_lossy().into_owned()
+    }
+
+    /// The answer in one sentence.
+    fn say_answer(&self) {
+        let run = &self.records.run;
+        let answer = answer(&self.rows, run.rank_by(), run.tie_margin());
+        say!("{} ({}): {answer}", run.experiment, run.started);
+    }
+
+    pub(crate) fn shown(&self) -> Shown<'_> {
         Shown {
             records: &self.records,
             rows: &self.rows,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ndarray::Array2;
 
-use super::{Circuit, Parties, SchemeError, clock};
+use super::{Circuit, KeySet, OperationTime, SchemeError, clock, timed};
 use hexperiment_program::{InputId, Program};
 
 /// The processor time of a step, and how much of it has to be done by one thread after the other.
@@ -26,11 +26,15 @@ impl Work {
         }
     }
 
-    /// `count` steps that take `each`, none of which waits for another.
-    pub fn shared(each: Duration, count: usize) -> Self {
-        Self {
-            total: each.mul_f64(count as f64),
-            serial: if count > 0 { each } else { Duration::ZERO },
+    /// `count` operations, none of which waits for another.
+    pub fn shared(each: OperationTime, count: usize) -> Self {
+        match count {
+            0 => Self::default(),
+            1 => Self::serial(each.alone),
+            _ => Self {
+                total: each.together.mul_f64(count as f64),
+                serial: each.alone,
+            },
         }
     }
 
@@ -66,37 +70,31 @@ impl Mul<f64> for Work {
 /// What the steps of a circuit take on this machine, about: see [`Circuit::costs`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Costs {
-    /// Making the keys, and preparing the server of them.
-    pub set_up: Work,
-    /// By input: encryption, and what sending the ciphertexts takes.
+    /// Making the keys: the client's.
+    pub keygen: Work,
+    /// Preparing the server of their bytes.
+    pub prepare: Work,
+    /// By input: encryption.
     pub encrypt: Vec<Work>,
+    /// By input: writing its ciphertexts and reading them.
+    pub upload: Vec<Work>,
     /// An evaluation of all outputs.
     pub evaluate: Work,
-    /// By output: decryption, and what sending the ciphertexts takes.
+    /// By output: writing its ciphertexts and reading them.
+    pub download: Vec<Work>,
+    /// By output: decryption.
     pub decrypt: Vec<Work>,
 }
 
-/// What a step yields, and the processor time that it takes; one that takes less than a millisecond
-/// is repeated until it is known better.
-///
-/// # Errors
-///
-/// The step's, the first time that it fails.
-pub fn timed<T>(
-    mut step: impl FnMut() -> Result<T, SchemeError>,
-) -> Result<(T, Duration), SchemeError> {
-    const ENOUGH: Duration = Duration::from_millis(1);
-    const MOST: u32 = 100;
-    let began = clock::processor_time();
-    let mut times = 0;
-    loop {
-        let yielded = step()?;
-        times += 1;
-        let spent = clock::processor_time().saturating_sub(began);
-        if spent >= ENOUGH || times >= MOST {
-            return Ok((yielded, spent / times));
-        }
-    }
+/// The bytes that cross between the parties: see [`Circuit::sizes`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// The evaluation keys.
+    pub keys: u64,
+    /// By input: its ciphertexts.
+    pub inputs: Vec<u64>,
+    /// By output: its ciphertexts.
+    pub outputs: Vec<u64>,
 }
 
 impl Costs {
@@ -108,8 +106,20 @@ impl Costs {
     /// The scheme's: keys cannot be made or prepared, or an encryption, the evaluation, a
     /// decryption or the crossing of ciphertexts fails.
     pub fn of_the_whole(circuit: &dyn Circuit, program: &Program) -> Result<Self, SchemeError> {
-        let (parties, set_up) = timed(|| Parties::of(circuit))?;
-        let mut encrypt = Vec::with_capacity(program.inputs().len());
+        let (keys, keygen) = timed(|| circuit.generate_keys())?;
+        let KeySet {
+            encryptor,
+            decryptor,
+            evaluation,
+        } = keys;
+        let began = clock::processor_time();
+        let evaluator = circuit.prepare(evaluation)?;
+        let prepare = clock::processor_time().saturating_sub(began);
+        let mut costs = Self {
+            keygen: Work::serial(keygen),
+            prepare: Work::serial(prepare),
+            ..Self::default()
+        };
         let mut inputs = Vec::with_capacity(program.inputs().len());
         for (index, input) in program.inputs().iter().enumerate() {
             let middle = |column: usize| {
@@ -119,28 +129,21 @@ impl Costs {
             let shape = (input.length, input.columns.len());
             let table = Array2::from_shape_fn(shape, |(_, column)| middle(column));
             let id = InputId::from_index(index);
-            let (sent, time) = timed(|| {
-                let sealed = parties.encryptor.encrypt(id, table.view())?;
-                circuit.load(&sealed.to_bytes()?)
-            })?;
+            let (sealed, time) = timed(|| encryptor.encrypt(id, table.view()))?;
+            costs.encrypt.push(Work::serial(time));
+            let (sent, time) = timed(|| circuit.load(&sealed.to_bytes()?))?;
+            costs.upload.push(Work::serial(time));
             inputs.push(sent);
-            encrypt.push(Work::serial(time));
         }
-        let (results, evaluate) = timed(|| parties.evaluator.evaluate(&inputs))?;
-        let decrypt = program.output_ids().into_iter().zip(&results);
-        let decrypt = decrypt.map(|(id, result)| {
-            let (_, time) = timed(|| {
-                let sent = circuit.load(&result.to_bytes()?)?;
-                parties.decryptor.decrypt(id, &sent)
-            })?;
-            Ok(Work::serial(time))
-        });
-        Ok(Self {
-            set_up: Work::serial(set_up),
-            encrypt,
-            evaluate: Work::serial(evaluate),
-            decrypt: decrypt.collect::<Result<_, SchemeError>>()?,
-        })
+        let (results, evaluate) = timed(|| evaluator.evaluate(&inputs))?;
+        costs.evaluate = Work::serial(evaluate);
+        for (id, result) in program.output_ids().into_iter().zip(&results) {
+            let (sent, time) = timed(|| circuit.load(&result.to_bytes()?))?;
+            costs.download.push(Work::serial(time));
+            let (_, time) = timed(|| decryptor.decrypt(id, &sent))?;
+            costs.decrypt.push(Work::serial(time));
+        }
+        Ok(costs)
     }
 }
 
@@ -151,26 +154,18 @@ mod tests {
     #[test]
     fn work_is_shared_out_but_for_its_chains() {
         let ms = Duration::from_millis;
-        let shared = Work::shared(ms(10), 8);
-        assert_eq!((shared.total, shared.serial), (ms(80), ms(10)));
-        assert_eq!(shared.wall(2), ms(40));
+        let each = OperationTime {
+            alone: ms(10),
+            together: ms(12),
+        };
+        let shared = Work::shared(each, 8);
+        assert_eq!((shared.total, shared.serial), (ms(96), ms(10)));
+        assert_eq!(shared.wall(2), ms(48));
         assert_eq!(shared.wall(100), ms(10));
-        assert_eq!(shared.wall(0), ms(80));
+        assert_eq!(shared.wall(0), ms(96));
         let all = shared + Work::serial(ms(5)) * 2.0;
-        assert_eq!((all.total, all.serial), (ms(90), ms(20)));
-        assert_eq!(Work::shared(ms(10), 0), Work::default());
-    }
-
-    #[test]
-    fn short_steps_are_repeated() {
-        let mut times = 0_u32;
-        let (last, _) = timed(|| {
-            times += 1;
-            Ok(times)
-        })
-        .unwrap();
-        assert!(last > 1 && last == times, "{last} {times}");
-        let failed: Result<((), _), _> = timed(|| Err(SchemeError::Foreign("as told".into())));
-        assert!(failed.is_err());
+        assert_eq!((all.total, all.serial), (ms(106), ms(20)));
+        assert_eq!(Work::shared(each, 0), Work::default());
+        assert_eq!(Work::shared(each, 1), Work::serial(ms(10)));
     }
 }

@@ -89,9 +89,9 @@ impl std::fmt::Debug for KeyPart {
     }
 }
 
-/// Names a circuit: SHA-256 of the library with its version, the program, the options, the
-/// security demanded, who encrypts, and the parameters that were chosen. Two parties that compile the same have the
-/// same one.
+/// Names a circuit: SHA-256 of the library with its version, the program, the options, the security
+/// demanded, who encrypts, how seldom it may fail, and the parameters that were chosen. Two parties that
+/// compile the same have the same one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CircuitDigest([u8; 32]);
 

@@ -21,15 +21,19 @@ mod costs;
 pub mod elsewhere;
 mod keys;
 pub mod memory;
+mod operations;
 pub mod options;
 pub mod outside;
 mod parameters;
 pub mod registry;
 pub mod security;
 
-pub use costs::{Costs, Work, timed};
+pub use costs::{Costs, Sizes, Work};
 pub use keys::{
     CircuitDigest, EvaluationKeys, KeyPart, KeyReader, KeyRole, KeySet, KeySizes, Parties,
+};
+pub use operations::{
+    Operation, OperationTime, OperationTimes, Preparation, Step, TimedNow, timed,
 };
 
 pub use parameters::{OperationCounts, Parameters};
@@ -174,14 +178,22 @@ pub trait Circuit: Send + Sync {
     /// ranges, too.
     fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, SchemeError>;
 
-    /// What its steps take on this machine, about, found within a second or two: a few of them are
-    /// timed, with keys of their own, the others counted. `None` where a scheme does not say.
+    /// What its steps take on this machine: operations counted, each at the time that `times` says.
+    /// Schemes whose steps take next to no time may do them all once. `None` where a scheme does not
+    /// say.
     ///
     /// # Errors
     ///
-    /// The scheme's, of a step that is timed. The default has none.
-    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
+    /// The scheme's, of an operation that is timed, and those of `times`. The default has none.
+    fn costs(&self, times: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
+        let _ = times;
         Ok(None)
+    }
+
+    /// Exactly the bytes that will cross, before anything is encrypted. `None` where a scheme cannot
+    /// tell.
+    fn sizes(&self) -> Option<Sizes> {
+        None
     }
 
     /// Names the circuit: keys that were made for one are refused by another. Both parties compute

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::security::failure::Failure;
 use crate::security::{Encryption, Protection, Security};
 
 /// How often each costly step is taken in one evaluation, over all ciphertexts.
@@ -42,6 +43,13 @@ pub struct Parameters {
     /// The largest error beyond [`Circuit::simulate`](crate::Circuit::simulate) that is not a failure, for each output.
     #[serde(with = "hexperiment_program::number::list")]
     pub noise_tolerance: Vec<f64>,
+    /// The probability that noise makes any result of one evaluation wrong by more than that: computed,
+    /// over everything in it that may fail. In the record of a run, of all its evaluations.
+    #[serde(default, skip_serializing_if = "Failure::is_not_stated")]
+    pub failure: Failure,
+    /// What the scheme falls short of, in words: what was demanded, what it states in its place, why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shortfalls: Vec<String>,
     /// Bytes that a process takes to make the keys and evaluate once, both parties' part in it:
     /// tables, keys, all ciphertexts that are held at one time. Rather too many than too few, as
     /// cells with less memory are refused; `None` where the scheme cannot tell.

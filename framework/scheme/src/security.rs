@@ -2,6 +2,7 @@
 //! scheme reports the parameters it uses, and these functions say what they are worth.
 
 mod demand;
+pub mod failure;
 mod lattice;
 
 use serde::{Deserialize, Serialize};

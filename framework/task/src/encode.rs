@@ -1,9 +1,10 @@
 //! From a partition to the encrypted table of a model: which columns, in which unit, in which
 //! range.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis, s};
 
-use crate::TaskError;
+use crate::clipping::Moved;
+use crate::{InputTable, TaskError};
 use hexperiment_data::Partition;
 use hexperiment_data::transform::{Standardizer, squeezing_outlier};
 use hexperiment_program::{Column, Input, Interval, Party};
@@ -33,12 +34,16 @@ pub struct EncodedTable {
     pub test: Array2<f64>,
     /// The test part within the public ranges: what is encrypted.
     pub encrypted: Array2<f64>,
+    /// The training part, standardised only; `None` where that moved nothing.
+    pub unclipped_train: Option<Array2<f64>>,
+    /// The test part, standardised only; `None` where neither clip nor range moved anything.
+    pub unclipped_test: Option<Array2<f64>>,
     /// The means and deviations.
     pub standardizer: Standardizer,
     /// The columns' names and ranges.
     pub columns: Vec<Column>,
-    /// What a reader must know of both parts, in the clear too. See also
-    /// [`EncodedTable::note_on_encryption`].
+    /// What a reader must know of both parts, in the clear too. What encryption moves besides, the
+    /// session tells by [`EncodedTable::to_encrypt`].
     pub notes: Vec<String>,
 }
 
@@ -94,7 +99,10 @@ impl EncodedTable {
     ) -> (Self, [usize; 2]) {
         let standard = parts.map(|part| standardizer.apply(part));
         let [train, test] = standard.each_ref().map(|table| clamped(table, limits));
-        let far = [moved(&standard[0], &train), moved(&standard[1], &test)];
+        let far = [
+            differing(&standard[0], &train),
+            differing(&standard[1], &test),
+        ];
         let ranges: Vec<Interval> = train
             .columns()
             .into_iter()
@@ -103,7 +111,10 @@ impl EncodedTable {
             .collect();
         let encrypted = clamped(&test, &ranges);
         let columns = names.iter().cloned().zip(ranges);
+        let [unclipped_train, unclipped_test] = standard;
         let table = Self {
+            unclipped_train: (unclipped_train != train).then_some(unclipped_train),
+            unclipped_test: (unclipped_test != encrypted).then_some(unclipped_test),
             train,
             test,
             encrypted,
@@ -116,17 +127,52 @@ impl EncodedTable {
         (table, far)
     }
 
-    /// How many values of the test part are moved before encryption, if any: for those who encrypt
-    /// it.
-    pub fn note_on_encryption(&self) -> Option<String> {
-        let outside = moved(&self.test, &self.encrypted);
-        (outside > 0).then(|| {
-            format!(
-                "outside the public ranges, and moved to their ends before encryption only: \
-                 {outside} of {} test values",
-                self.test.len()
-            )
+    /// The test part as it is encrypted, with what it was before.
+    pub fn to_encrypt(&self) -> InputTable {
+        let table = InputTable::from(self.encrypted.clone());
+        match &self.unclipped_test {
+            None => table,
+            Some(before) => table.clipped_from(before.clone(), self.moved_in_test()),
+        }
+    }
+
+    /// The training and the test part as they were before anything was moved; `None` where nothing
+    /// was.
+    pub fn unclipped(&self) -> Option<[&Array2<f64>; 2]> {
+        let (train, test) = (&self.unclipped_train, &self.unclipped_test);
+        (train.is_some() || test.is_some()).then(|| {
+            let train = train.as_ref().unwrap_or(&self.train);
+            [train, test.as_ref().unwrap_or(&self.test)]
         })
+    }
+
+    /// What was moved of the test part, by clip or range, until it was encrypted.
+    pub fn moved_in_test(&self) -> Moved {
+        self.moved(self.unclipped_test.as_ref(), &self.encrypted)
+    }
+
+    /// What the clip moved of the training part.
+    pub fn moved_in_train(&self) -> Moved {
+        self.moved(self.unclipped_train.as_ref(), &self.train)
+    }
+
+    fn moved(&self, before: Option<&Array2<f64>>, after: &Array2<f64>) -> Moved {
+        let names: Vec<&str> = self.columns.iter().map(|c| c.name.as_str()).collect();
+        before.map_or_else(Moved::default, |before| {
+            Moved::between(&names, before.view(), after.view())
+        })
+    }
+
+    /// Keeps the first `rows` rows of the test part.
+    #[must_use]
+    pub fn with_test_rows(self, rows: usize) -> Self {
+        let first = |table: Array2<f64>| table.slice_move(s![..rows, ..]);
+        Self {
+            test: first(self.test),
+            encrypted: first(self.encrypted),
+            unclipped_test: self.unclipped_test.map(first),
+            ..self
+        }
     }
 
     /// The declaration of the test part, as `name`, whose values may each carry an absolute
@@ -143,7 +189,7 @@ impl EncodedTable {
 }
 
 /// How many values differ.
-fn moved(before: &Array2<f64>, after: &Array2<f64>) -> usize {
+fn differing(before: &Array2<f64>, after: &Array2<f64>) -> usize {
     before.iter().zip(after).filter(|(a, b)| a != b).count()
 }
 
@@ -233,135 +279,4 @@ fn refuse_gaps(partition: &Partition, chosen: &[usize]) -> Result<(), TaskError>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use hexperiment_data::Part;
-    use ndarray::{Array1, array};
-
-    fn partition(train: Array2<f64>, test: Array2<f64>) -> Partition {
-        let part = |features: Array2<f64>| Part {
-            rows: (0..features.nrows()).collect(),
-            target: Array1::zeros(features.nrows()),
-            features,
-        };
-        Partition {
-            columns: (0..train.ncols()).map(|j| format!("c{j}")).collect(),
-            train: part(train),
-            test: part(test),
-        }
-    }
-
-    /// One column of 0 and 2, mean 1 and deviation 1, and a test part of one value; expected
-    /// are the range, that value in the clear and that value as it is encrypted.
-    #[track_caller]
-    fn check(range_margin: f64, clip: f64, value: f64, range: (f64, f64), clear: f64, sent: f64) {
-        let partition = partition(array![[0.0], [2.0]], array![[value]]);
-        let encoding = Encoding { clip, range_margin };
-        let table = EncodedTable::new(&partition, &[0], encoding).unwrap();
-        let got = table.columns[0].range;
-        assert_eq!((got.low, got.high), range);
-        assert_eq!(table.test[[0, 0]], clear);
-        assert_eq!(table.encrypted[[0, 0]], sent);
-        let clipped = usize::from(clear != value - 1.0);
-        assert_eq!(table.notes.len(), clipped, "{:?}", table.notes);
-        let note = table.note_on_encryption();
-        assert_eq!(note.is_some(), sent != clear, "{note:?}");
-        assert!(note.is_none_or(|n| n.contains("1 of 1 test values")));
-    }
-
-    #[test]
-    fn ranges_are_the_training_parts_widened_and_bounded() {
-        check(0.25, f64::INFINITY, 1.5, (-1.5, 1.5), 0.5, 0.5);
-        check(0.25, f64::INFINITY, 9.0, (-1.5, 1.5), 8.0, 1.5);
-        check(0.25, 1.25, 9.0, (-1.25, 1.25), 1.25, 1.25);
-        check(0.25, 4.0, -9.0, (-1.5, 1.5), -4.0, -1.5);
-    }
-
-    #[test]
-    fn outliers_of_the_training_part_are_clipped_too() {
-        let train = Array2::from_shape_fn((101, 1), |(i, _)| if i == 0 { 1e6 } else { i as f64 });
-        let partition = partition(train, array![[50.0]]);
-        let encoding = Encoding {
-            clip: 5.0,
-            range_margin: 0.25,
-        };
-        let table = EncodedTable::new(&partition, &[0], encoding).unwrap();
-        assert_eq!(table.train[[0, 0]], 5.0);
-        assert_eq!(table.columns[0].range.high, 5.0);
-        assert!(
-            table.notes[0].contains("1 of 101 training values"),
-            "{:?}",
-            table.notes
-        );
-    }
-
-    /// A column of 0 to 99 with one value replaced by `outlier`.
-    #[track_caller]
-    fn check_outlier(outlier: f64, named: bool) {
-        let train = Array2::from_shape_fn((100, 2), |(i, j)| match (i, j) {
-            (40, 0) => outlier,
-            _ => (i * (j + 1)) as f64,
-        });
-        let partition = partition(train.clone(), train);
-        let encoding = Encoding {
-            clip: 5.0,
-            range_margin: 0.25,
-        };
-        let table = EncodedTable::new(&partition, &[0, 1], encoding).unwrap();
-        assert!(table.train.iter().all(|x| x.is_finite()));
-        // The outlier is where the clip is.
-        assert_eq!(table.train[[40, 0]], 5.0_f64.copysign(outlier));
-        let notes = table.notes.join("; ");
-        assert_eq!(notes.contains("squeezed"), named, "{notes}");
-        let want = format!("{outlier:e} in `c0`: `c0`;");
-        assert_eq!(notes.contains(&want), named, "{notes}");
-    }
-
-    #[test]
-    fn outliers_that_leave_nothing_of_a_column_are_named() {
-        check_outlier(1e308, true);
-        check_outlier(-1e308, true);
-        check_outlier(f64::MAX, true);
-        check_outlier(1e9, true);
-        // Far out, and told apart all the same.
-        check_outlier(1e3, false);
-    }
-
-    #[test]
-    fn gaps_are_named_with_a_way_out() {
-        let table = array![[0.0, 1.0], [2.0, 3.0]];
-        for (train, test) in [
-            (array![[0.0, f64::NAN], [2.0, 3.0]], table.clone()),
-            (table.clone(), array![[0.0, f64::INFINITY]]),
-        ] {
-            let partition = partition(train, test);
-            let encoding = Encoding {
-                clip: 5.0,
-                range_margin: 0.25,
-            };
-            let error = EncodedTable::new(&partition, &[0, 1], encoding).unwrap_err();
-            let error = error.to_string();
-            assert!(
-                error.contains("1 values") && error.contains("`c1`"),
-                "{error}"
-            );
-            assert!(
-                !error.contains("`c0`") && error.contains("missing = \"median\""),
-                "{error}"
-            );
-            // The column with the gap does not matter where it is not chosen.
-            assert!(EncodedTable::new(&partition, &[0], encoding).is_ok());
-        }
-    }
-
-    #[test]
-    fn constant_columns_are_found_whatever_their_unit() {
-        let train = array![
-            [7.0, 1e-20, 0.1 + 0.2, 0.0, f64::NAN],
-            [7.0, 2e-20, 0.3, 0.0, 4.0],
-            [7.0, 3e-20, 0.3, 0.0, 4.0]
-        ];
-        let partition = partition(train.clone(), train);
-        assert_eq!(constant_columns(&partition), [0, 2, 3, 4]);
-    }
-}
+mod tests;

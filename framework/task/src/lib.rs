@@ -5,6 +5,7 @@
 //! task's own work in the clear. Non-goal: a task knows no scheme.
 
 pub mod choices;
+pub mod clipping;
 pub mod clock;
 pub mod encode;
 pub mod ledger;
@@ -23,6 +24,7 @@ pub use scenario::{DataOwner, Recipient, Scenario};
 use ndarray::Array2;
 use serde::Serialize;
 
+use crate::clipping::{Moved, Unclipped};
 use crate::ledger::Quality;
 use crate::session::{Sealed, Session, SessionError};
 use hexperiment_data::{DataError, Dataset};
@@ -146,12 +148,34 @@ pub struct InputTable {
     /// Numbers of it that the client would send in the clear: without padding, and each once where
     /// the layout repeats it. What encryption makes of these is the expansion.
     pub payload: usize,
+    /// What it was before values were moved into ranges, where some were: see
+    /// [`InputTable::clipped_from`].
+    unclipped: Option<Unclipped>,
 }
 
 impl InputTable {
     /// A table of which `payload` numbers are data.
     pub fn new(values: Array2<f64>, payload: usize) -> Self {
-        Self { values, payload }
+        Self {
+            values,
+            payload,
+            unclipped: None,
+        }
+    }
+
+    /// The same, made from `before` by moving values into ranges: `moved` counts the data among them,
+    /// each once where the layout repeats it. By this the session tells what the moving did to
+    /// results.
+    #[must_use]
+    pub fn clipped_from(self, before: Array2<f64>, moved: Moved) -> Self {
+        let same = moved.is_none() && before == self.values;
+        Self {
+            unclipped: (!same).then_some(Unclipped {
+                table: before,
+                moved,
+            }),
+            ..self
+        }
     }
 
     /// Encrypts it as the key owner's input `id`.
@@ -159,7 +183,11 @@ impl InputTable {
     /// # Errors
     /// As [`Client::encrypt`](crate::session::Client::encrypt).
     pub fn encrypt(&self, session: &mut Session<'_>, id: InputId) -> Result<Sealed, SessionError> {
-        let sealed = session.client().encrypt(id, self.values.view())?;
+        let mut client = session.client();
+        let sealed = match &self.unclipped {
+            None => client.encrypt(id, self.values.view())?,
+            Some(unclipped) => client.encrypt_clipped(id, self.values.view(), unclipped)?,
+        };
         Ok(sealed.with_payload(self.payload))
     }
 }
@@ -168,7 +196,7 @@ impl From<Array2<f64>> for InputTable {
     /// A table of data throughout.
     fn from(values: Array2<f64>) -> Self {
         let payload = values.len();
-        Self { values, payload }
+        Self::new(values, payload)
     }
 }
 
@@ -280,6 +308,12 @@ pub trait Prepared: Send + Sync {
     /// the task says otherwise.
     fn scenario(&self) -> Scenario {
         Scenario::default()
+    }
+
+    /// Evaluations of one run, at most: each may fail, and the run's failure probability is that of all
+    /// of them. A run that evaluates more often fails.
+    fn evaluations(&self) -> u64 {
+        1
     }
 
     /// What the program's public numbers tell the server about the data, if anything: positions

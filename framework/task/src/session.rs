@@ -17,24 +17,26 @@
 mod client;
 mod errors;
 mod evaluation_server;
+mod key_holders;
 mod sealed;
 mod server;
 
 use std::collections::BTreeMap;
 
+use crate::clipping::Moved;
 use crate::clock::Stopwatch;
-use crate::ledger::{Errors, Time, Traffic};
-use hexperiment_program::Party;
+use crate::ledger::{Errors, OutputErrors, Time, Traffic};
 use hexperiment_program::lower::Lowered;
+use hexperiment_program::{OutputId, Party};
 use hexperiment_scheme::{Ciphertexts, Circuit, Decryptor, Encryptor, Parties, SchemeError};
 use hexperiment_wire::WireError;
 
 pub use client::Client;
-use errors::precision_bits;
 use evaluation_server::same_count;
 pub use evaluation_server::{
     Downloaded, Evaluated, EvaluationServer, InProcess, KeyTimes, OverWire, Uploaded,
 };
+pub use key_holders::KeyHolders;
 pub use sealed::Sealed;
 use sealed::{Place, Released};
 pub use server::Server;
@@ -77,6 +79,8 @@ pub struct SessionReport {
     pub traffic: Traffic,
     /// What each data owner sent, by number; together the uploads of `traffic`.
     pub sent: BTreeMap<u32, Sent>,
+    /// Evaluations.
+    pub evaluations: u64,
     /// Bytes that data owners told each other in the clear, past the server.
     pub told_bytes: u64,
     /// Errors of all decrypted values.
@@ -94,7 +98,9 @@ pub struct Session<'a> {
     report: SessionReport,
     uploaded_since_download: bool,
     decrypted_since_upload: u32,
-    magnitude: f64,
+    outputs: BTreeMap<OutputId, OutputErrors>,
+    moved: Moved,
+    clipping_stated: f64,
 }
 
 impl<'a> Session<'a> {
@@ -123,7 +129,9 @@ impl<'a> Session<'a> {
             report: SessionReport::default(),
             uploaded_since_download: false,
             decrypted_since_upload: 0,
-            magnitude: 0.0,
+            outputs: BTreeMap::new(),
+            moved: Moved::default(),
+            clipping_stated: 0.0,
         }
     }
 
@@ -141,12 +149,17 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Who besides the key owner can decrypt what a data owner encrypts, by what the scheme states.
+    pub fn key_holders(&self) -> KeyHolders {
+        KeyHolders::of(self.circuit.parameters())
+    }
+
     /// Acts as the evaluating server.
     pub fn server(&mut self) -> Server<'_, 'a> {
         Server { session: self }
     }
 
-    /// What was measured so far: all but the precision in bits.
+    /// What was measured so far: all but clipping and the precision in bits.
     pub fn so_far(&self) -> &SessionReport {
         &self.report
     }
@@ -158,9 +171,10 @@ impl<'a> Session<'a> {
             // Whoever asks next is told of a server that is gone.
             let _ = self.server.discard(&handles);
         }
-        let errors = &mut self.report.errors;
-        errors.precision_bits = precision_bits(errors.max_abs, self.magnitude);
-        self.report
+        SessionReport {
+            errors: self.errors(),
+            ..self.report
+        }
     }
 
     /// Lets the server forget what nobody needs any more.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use hexperiment_diagnostics::printable::line as seen;
 use hexperiment_experiment::record::Clock;
-use hexperiment_experiment::summary::{COLUMNS, Kind, Phase, Row, axes};
+use hexperiment_experiment::summary::{COLUMNS, Kind, OverLink, Phase, Row, axes};
 use hexperiment_experiment::verdict::lower_is_better;
 use hexperiment_scheme::security::Protection;
 use serde::Serialize;
@@ -15,6 +15,7 @@ use super::files::Files;
 use super::table::axis_name;
 use super::{Shown, spaced};
 use crate::first_table::headline;
+use crate::links::links_of;
 
 /// The page.
 #[derive(Serialize)]
@@ -33,8 +34,16 @@ struct Run<'a> {
     cells: Vec<Cell<'a>>,
     /// Numbers of `summary.csv`, one for each cell.
     columns: BTreeMap<&'static str, Vec<Option<f64>>>,
+    links: Vec<OverOneLink>,
     /// Tables that tasks left, by cell.
     files: &'a Files,
+}
+
+/// Queries over a link, in milliseconds, one for each cell.
+#[derive(Serialize)]
+struct OverOneLink {
+    name: String,
+    totals: Vec<Option<f64>>,
 }
 
 /// An axis of the matrix.
@@ -90,6 +99,13 @@ fn run<'a>(shown: Shown<'a>, files: &'a Files) -> Run<'a> {
             .any(Option::is_some)
             .then_some((column.name, values))
     });
+    let links = links_of(&shown.records.run).into_iter().map(|link| {
+        let of = |row: &Row| OverLink::of(row, &link).map(|over| rounded(over.total_ms.median));
+        OverOneLink {
+            totals: rows.iter().map(of).collect(),
+            name: seen(&link.name).into_owned(),
+        }
+    });
     Run {
         name: seen(&shown.records.run.experiment),
         clock: match clock {
@@ -101,6 +117,7 @@ fn run<'a>(shown: Shown<'a>, files: &'a Files) -> Run<'a> {
         axes: axes(rows).into_iter().map(axis).collect(),
         cells: rows.iter().map(|row| cell(row, clock)).collect(),
         columns: columns.collect(),
+        links: links.collect(),
         files,
     }
 }

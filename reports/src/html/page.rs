@@ -15,11 +15,12 @@ use crate::report::sections;
 
 const STYLE: &str = include_str!("../../assets/page.css");
 /// Scripts in order: each uses those before it. The first two are vendored.
-const SCRIPTS: [&str; 8] = [
+const SCRIPTS: [&str; 9] = [
     include_str!("../../assets/d3.min.js"),
     include_str!("../../assets/plot.min.js"),
     include_str!("../../assets/format.js"),
     include_str!("../../assets/parts.js"),
+    include_str!("../../assets/svg.js"),
     include_str!("../../assets/charts.js"),
     include_str!("../../assets/scores.js"),
     include_str!("../../assets/files.js"),
@@ -36,7 +37,7 @@ struct Chart {
     about: &'static str,
 }
 
-const CHARTS: [Chart; 9] = [
+const CHARTS: [Chart; 10] = [
     Chart {
         name: "tradeoff",
         title: "Time against error",
@@ -65,6 +66,12 @@ const CHARTS: [Chart; 9] = [
         about: "Ciphertexts to the server and back, and the keys that the server gets once.",
     },
     Chart {
+        name: "links",
+        title: "A query over links",
+        about: "Computed from what was recorded: what both parties compute, the bytes both ways and a round \
+                trip for each round, without the keys, which cross once.",
+    },
+    Chart {
         name: "spread",
         title: "Spread over repetitions",
         about: "Each dot is a repetition: its time from encryption to decryption beside the row's \
@@ -73,8 +80,9 @@ const CHARTS: [Chart; 9] = [
     Chart {
         name: "errors",
         title: "Where the error comes from",
-        about: "The worst of all repetitions: by approximation and rounding, which the program \
-                alone decides, and by noise.",
+        about: "The worst of all repetitions: by clipping, which moves values into public ranges before \
+                they are encrypted and is not in the max error; by approximation and rounding, which the \
+                program alone decides; and by noise.",
     },
     Chart {
         name: "memory",

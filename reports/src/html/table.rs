@@ -1,11 +1,12 @@
 //! The table of a page: every column that tells rows apart, and which of them are shown at first.
 
+use hexperiment_experiment::measure::Interval;
 use hexperiment_experiment::record::{Clock, Status};
 use hexperiment_experiment::summary::{COLUMNS, Field, Measured, Row, axes};
 use hexperiment_scheme::security::Protection;
 
 use super::spaced;
-use crate::first_table::{BUSY, IMPRECISE, INSECURE, client_part, headline, same, value};
+use crate::first_table::{BUSY, IMPRECISE, INSECURE, beside, client_part, headline, same, value};
 use crate::notes::in_one_line;
 use crate::units::{bytes, significant};
 
@@ -61,7 +62,7 @@ impl Cell {
 
 /// Columns of `summary.csv` that the first ones of this table show in another way, or that its
 /// heading tells.
-const SHOWN_OTHERWISE: [&str; 21] = [
+const SHOWN_OTHERWISE: [&str; 25] = [
     "experiment",
     "started",
     "cell",
@@ -72,6 +73,10 @@ const SHOWN_OTHERWISE: [&str; 21] = [
     "metric",
     "value",
     "plaintext_value",
+    "value_low",
+    "value_high",
+    "plaintext_value_low",
+    "plaintext_value_high",
     "max_abs_error",
     "total_ms_per_sample",
     "evaluate_ms",
@@ -137,22 +142,35 @@ fn quality(rows: &[Row]) -> [Column; 3] {
         let Some(m) = row.headline() else {
             return Cell::default();
         };
-        let under = match metric {
+        let mut under = match metric {
             Some(_) => vec![],
             None => vec![(spaced(&m.name), false)],
         };
+        under.extend(half_width(row.intervals(&m.name).value));
         Cell {
             under,
             ..Cell::number(m.value, value(m.value))
         }
     });
-    let in_clear = |row: &Row| row.headline().and_then(|m| m.plaintext);
+    let in_clear = |row: &Row| {
+        let metric = row.headline()?;
+        Some((metric.plaintext?, row.intervals(&metric.name).plaintext))
+    };
     let clear = column("clear", "in the clear", Room::Wide, rows, |row| {
-        in_clear(row).map_or(Cell::default(), |x| Cell::number(x, value(x)))
+        in_clear(row).map_or(Cell::default(), |(x, interval)| Cell {
+            under: half_width(interval).into_iter().collect(),
+            ..Cell::number(x, value(x))
+        })
     });
     let error = measured(|m| m.errors.max_abs, 2);
     let error = column("error", "max error", Room::Wide, rows, error);
     [found, clear, error]
+}
+
+/// Half of the interval of a mean over seeds, as it stands below the mean.
+fn half_width(interval: Option<Interval>) -> Option<(String, bool)> {
+    let text = beside(interval);
+    (!text.is_empty()).then(|| (text.trim().to_owned(), false))
 }
 
 /// Time, and beside it the security that it buys.

@@ -47,7 +47,7 @@ pub(super) fn csv(overview: &Overview) -> io::Result<Vec<u8>> {
 
 fn present(shown: &Shown) -> impl Iterator<Item = String> {
     let row = &shown.row;
-    let marks = words::marks(row).into_iter();
+    let marks = words::marks(row, words::Style::Whole).into_iter();
     let marks: Vec<String> = marks.chain(shown.particulars.iter().cloned()).collect();
     let fields = shared().map(|column| column.of(row).to_string());
     fields.chain([marks.join("; ")])

@@ -1,11 +1,12 @@
 //! The table as Markdown.
 
+use super::words::Style;
 use super::{LEGEND, Overview};
 use crate::page::{Page, escaped};
 
 pub(super) fn markdown(overview: &Overview) -> String {
     let mut page = Page::new("All tasks under all schemes", LEGEND);
-    page.table(&overview.columns());
+    page.table(&overview.columns(Style::Whole));
     if !overview.reasons.is_empty() {
         page.heading("Reasons");
         let reasons = (1..).zip(&overview.reasons);

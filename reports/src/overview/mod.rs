@@ -16,9 +16,11 @@ use hexperiment_experiment::record::Status;
 use hexperiment_experiment::summary::{Records, rows};
 
 use crate::grid::Column;
+use crate::terminal::Screen;
 use crate::units::counted;
 use crate::write_whole;
 use line::{Line, Shown};
+use words::Style;
 
 /// What there is, whether or not a run is about it: a table of all must not pass over it.
 #[derive(Clone, Debug, Default)]
@@ -126,29 +128,29 @@ impl Overview {
     }
 
     /// The columns of the table: of the lines' heads, then one for each scheme.
-    fn columns(&self) -> Vec<Column> {
+    fn columns(&self, style: Style) -> Vec<Column> {
         let heads = self.lines.iter().map(Line::head).collect();
         let mut columns = vec![Column::words("task", heads)];
         columns.extend(self.schemes.iter().map(|scheme| {
-            let cells = self.lines.iter().map(|line| self.text(line, scheme));
+            let cells = self.lines.iter().map(|line| self.text(line, scheme, style));
             Column::words(scheme.as_str(), cells.collect())
         }));
         columns
     }
 
     /// The text of a cell, in lines.
-    fn text(&self, line: &Line, scheme: &str) -> String {
+    fn text(&self, line: &Line, scheme: &str, style: Style) -> String {
         let entries = Self::cell(line, scheme);
         let several = entries.len() > 1;
         let texts = entries
             .into_iter()
-            .map(|entry| words::entry(entry, several, line.metric(), &self.reasons));
+            .map(|entry| words::entry(entry, several, line.metric(), &self.reasons, style));
         texts.collect::<Vec<String>>().join("\n")
     }
 
-    /// The table for a terminal of so many columns, without a newline at its end.
-    pub fn terminal(&self, width: usize) -> String {
-        terminal::terminal(self, width)
+    /// The table for a terminal, without a newline at its end.
+    pub fn terminal(&self, screen: Screen) -> String {
+        terminal::terminal(self, screen)
     }
 
     /// The table as Markdown.

@@ -1,8 +1,10 @@
 //! The table for a terminal: as many schemes side by side as there is room for.
 
+use super::words::Style;
 use super::{LEGEND, Overview};
 use crate::grid::{self, Column};
-use crate::terminal::Text;
+use crate::paint::Paint;
+use crate::terminal::{Screen, Text};
 
 /// The width of a cell where there is room.
 const WIDEST: usize = 24;
@@ -11,30 +13,34 @@ const LEAST: usize = 16;
 /// Blanks between two columns.
 const GAP: usize = 2;
 
-pub(super) fn terminal(overview: &Overview, width: usize) -> String {
-    let mut columns = overview.columns();
+/// How the figures are to be read, in short.
+const SHORT_LEGEND: &str = "In each cell: the headline metric, and the same in the clear; the largest \
+    error of a decrypted value; milliseconds per sample; uploaded bytes over those in the clear. \
+    Compare within a line: lines are of different data (--verbose says more).";
+
+pub(super) fn terminal(overview: &Overview, screen: Screen) -> String {
+    let mut columns = overview.columns(Style::Short);
     let schemes = columns.split_off(1);
-    let heads = narrow(&columns[0], WIDEST);
-    let room = width.saturating_sub(grid::width([&heads]));
+    let heads = shortened(&columns[0], WIDEST);
+    let room = screen.width.saturating_sub(grid::width([&heads]));
     let (together, cell) = layout(schemes.len(), room);
-    let mut text = Text::new(width);
+    let mut text = Text::new(screen);
     for (index, some) in schemes.chunks(together).enumerate() {
         if index > 0 {
             text.gap();
         }
         let mut table = vec![heads.clone()];
         table.extend(some.iter().map(|scheme| narrow(scheme, cell)));
-        for line in grid::text(&table, true) {
-            text.line(line);
-        }
+        text.table(&table, true);
     }
     for (number, reason) in (1..).zip(&overview.reasons) {
         text.item(&format!("[{number}] "), reason);
     }
     text.gap();
-    text.item("", LEGEND);
+    let legend = if screen.verbose { LEGEND } else { SHORT_LEGEND };
+    text.painted_item("", legend, Paint::Aside);
     for remark in &overview.remarks {
-        text.item("Note: ", remark);
+        text.painted_item("Note: ", remark, Paint::Strong);
     }
     text.finish()
 }
@@ -47,6 +53,19 @@ fn layout(schemes: usize, room: usize) -> (usize, usize) {
     let together = schemes.div_ceil(tables).max(1);
     let cell = (room / together).saturating_sub(GAP);
     (together, cell.clamp(LEAST, WIDEST))
+}
+
+/// A column whose lines are cut to at most `most` columns of text: `overview.md` has them whole.
+fn shortened(column: &Column, most: usize) -> Column {
+    let cut = |text: &String| -> String {
+        let lines = text.lines().map(|line| grid::cut(line, most));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    Column {
+        head: cut(&column.head),
+        is_number: false,
+        cells: column.cells.iter().map(cut).collect(),
+    }
 }
 
 /// A column whose lines are broken so that they have at most `most` columns of text.

@@ -38,7 +38,7 @@ fn assets() -> PathBuf {
 }
 
 /// Says so even where the test passes: the test's own output is caught, this is not.
-fn note() {
+pub(crate) fn note() {
     // If nobody listens, nothing is lost but the note.
     let _ = writeln!(
         std::io::stderr(),

@@ -32,12 +32,13 @@ pub(super) fn page(records: &Records, folder: &Path) -> String {
 }
 
 /// The charts of those pages.
-pub(super) const CHARTS: [&str; 9] = [
+pub(super) const CHARTS: [&str; 10] = [
     "Time against error",
     "Time against quality",
     "Where the time of a query goes",
     "Where the time of the set-up goes",
     "Bytes that cross",
+    "A query over links",
     "Spread over repetitions",
     "Where the error comes from",
     "Memory",

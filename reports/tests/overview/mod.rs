@@ -2,7 +2,7 @@
 
 use hexperiment_experiment::record::Status;
 use hexperiment_experiment::summary::Records;
-use hexperiment_reports::{Known, Overview, Runs};
+use hexperiment_reports::{Known, Overview, Runs, Screen};
 use hexperiment_scheme::security::Protection;
 
 use crate::fixture::{Fixture, factoring, security, unprotected};
@@ -77,13 +77,16 @@ fn cells(table: &str) -> Vec<Vec<&str>> {
 fn check(name: &str, runs: &[Records]) -> (String, String) {
     let overview = Overview::new(runs, &known(), Runs::All);
     for width in [60, 80, 100, 120, 200] {
-        for line in overview.terminal(width).lines() {
+        for line in overview.terminal(Screen::plain(width)).lines() {
             let found = line.chars().count();
             assert!(found <= width, "{found} columns of {width}: {line}");
         }
     }
-    let (text, page) = (overview.terminal(120), overview.markdown());
-    same(&format!("{name}-80.txt"), &(overview.terminal(80) + "\n"));
+    let (text, page) = (overview.terminal(Screen::plain(120)), overview.markdown());
+    same(
+        &format!("{name}-80.txt"),
+        &(overview.terminal(Screen::plain(80)) + "\n"),
+    );
     let table = String::from_utf8(overview.csv().unwrap()).unwrap();
     same(&format!("{name}.txt"), &(text + "\n"));
     same(&format!("{name}.md"), &page);

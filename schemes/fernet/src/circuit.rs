@@ -7,7 +7,7 @@ use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, OutputId};
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CircuitDigest, Costs, Decryptor, Encryptor, EvaluationKeys, Evaluator,
-    KeyPart, KeyRole, KeySet, Parameters, SchemeError,
+    KeyPart, KeyRole, KeySet, OperationTimes, Parameters, SchemeError,
 };
 use ndarray::{Array2, ArrayView2};
 use zeroize::Zeroizing;
@@ -48,7 +48,7 @@ impl Circuit for FernetCircuit {
         Ok(self.lowered.simulate(inputs)?)
     }
 
-    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
+    fn costs(&self, _: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
         Costs::of_the_whole(self, self.lowered.program()).map(Some)
     }
 

@@ -9,6 +9,7 @@ use hexperiment_scheme::inventory;
 use hexperiment_scheme::options::{OptionSpec, Options};
 use hexperiment_scheme::registry::SchemePlugin;
 use hexperiment_scheme::security;
+use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::{
     Circuit, CircuitDigest, CompileRequest, OperationCounts, Parameters, Scheme, SchemeError,
     SchemeManifest,
@@ -73,6 +74,8 @@ impl Scheme for Fernet {
                 .into(),
             quantisation: None,
             noise_tolerance: vec![0.0; program.outputs().len()],
+            failure: Failure::Impossible,
+            shortfalls: vec![],
             memory_bytes: None,
         };
         let library = self.manifest().library;

@@ -56,6 +56,11 @@ pub(crate) fn width(modulus_bits: u32) -> usize {
     (2 * modulus_bits).div_ceil(8) as usize
 }
 
+/// Bytes of so many ciphertexts of one input or output.
+pub(crate) fn bytes(modulus_bits: u32, ciphertexts: usize) -> u64 {
+    (HEADER + ciphertexts * width(modulus_bits)) as u64
+}
+
 impl CiphertextData for Sealed {
     /// A header of six 32-bit words and the key's fingerprint, then every ciphertext in as
     /// many bytes as `n^2` has; all little-endian.

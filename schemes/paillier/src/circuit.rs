@@ -7,7 +7,7 @@ use hexperiment_program::{InputId, OutputId, ValueId};
 use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CircuitDigest, Costs, Decryptor, Encryptor, EvaluationKeys, Evaluator,
-    KeyPart, KeyRole, KeySet, Parameters, SchemeError, Work, timed,
+    KeyPart, KeyRole, KeySet, OperationTimes, Parameters, SchemeError, Sizes,
 };
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -102,7 +102,7 @@ pub(crate) struct PaillierCircuit {
 impl PaillierCircuit {
     /// Bytes of the modulus: all that the server is given. What encryption takes besides it
     /// stays with who encrypts.
-    fn modulus_bytes(&self) -> usize {
+    pub(crate) fn modulus_bytes(&self) -> usize {
         self.shared.modulus_bits.div_ceil(8) as usize
     }
 
@@ -176,30 +176,12 @@ impl Circuit for PaillierCircuit {
         Ok(tables.collect())
     }
 
-    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
-        let bits = self.shared.modulus_bits;
-        let ((primes, client), set_up) = timed(|| {
-            let primes = Primes::generate(bits)?;
-            let client = self.backend.client(&primes, self.encryption)?;
-            Ok((primes, client))
-        })?;
-        let message = Integer::from(12_345);
-        let (ciphertext, up) = timed(|| client.encrypting.encrypt(&message))?;
-        let (_, down) = timed(|| client.decrypting.decrypt(&ciphertext))?;
-        let evaluator = self.evaluator(&primes.modulus());
-        let (program, layout) = (self.shared.lowered.program(), self.shared.layout);
-        let inputs = program.inputs().iter();
-        let inputs = inputs.map(|i| i.columns.len() * layout.chunks(i.length));
-        let outputs = program.outputs().iter().map(|output| {
-            let rows = program.value(output.values[0]).length();
-            output.values.len() * layout.chunks(rows)
-        });
-        Ok(Some(Costs {
-            set_up: Work::serial(set_up),
-            encrypt: inputs.map(|count| Work::shared(up, count)).collect(),
-            evaluate: evaluator.work(&ciphertext)?,
-            decrypt: outputs.map(|count| Work::shared(down, count)).collect(),
-        }))
+    fn costs(&self, times: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
+        crate::costs::costs(self, times).map(Some)
+    }
+
+    fn sizes(&self) -> Option<Sizes> {
+        Some(crate::costs::sizes(self))
     }
 
     fn digest(&self) -> CircuitDigest {

@@ -1,7 +1,5 @@
 //! The server's side: the integer program on ciphertexts.
 
-mod costs;
-
 use std::sync::Arc;
 
 use hexperiment_program::OutputId;

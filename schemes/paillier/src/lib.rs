@@ -28,6 +28,7 @@ mod backend;
 mod ciphertexts;
 mod circuit;
 mod comb;
+mod costs;
 mod evaluate;
 mod fixed_point;
 mod key;

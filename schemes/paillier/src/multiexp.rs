@@ -40,6 +40,13 @@ impl Method {
     }
 }
 
+/// About how many products of numbers below the modulus [`product_of_powers`] takes, for exponents of
+/// at most so many bits.
+pub(crate) fn products(terms: usize, exponent_bits: u32) -> f64 {
+    let method = Method::cheapest(terms, exponent_bits);
+    method.products(terms as u64, u64::from(exponent_bits)) as f64 / 10.0
+}
+
 /// `prod base^exponent mod modulus`, for positive exponents; 1 if there are no terms.
 pub(crate) fn product_of_powers(terms: &[(&Integer, &Integer)], modulus: &Integer) -> Integer {
     let bits = terms.iter().map(|(_, e)| e.significant_bits()).max();

@@ -9,6 +9,7 @@ use hexperiment_scheme::inventory;
 use hexperiment_scheme::options::{OptionKind, OptionSpec, Options};
 use hexperiment_scheme::registry::SchemePlugin;
 use hexperiment_scheme::security;
+use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::security::{Encryption, SecurityDemand};
 use hexperiment_scheme::{
     Circuit, CircuitDigest, CompileRequest, OperationCounts, Parameters, Scheme, SchemeError,
@@ -160,8 +161,11 @@ impl Paillier {
             server_sees: "the program with its public numbers, sizes; ciphertexts otherwise".into(),
             encryption: Some(encryption),
             quantisation: Some(quantisation(&arithmetic, guard_bits)),
-            // The integer arithmetic is exact, and read the same way on both sides.
+            // The integer arithmetic is exact, and read the same way on both sides; no integer is
+            // larger than its message has room for, as the program's ranges are proven.
             noise_tolerance: vec![0.0; outputs.len()],
+            failure: Failure::Impossible,
+            shortfalls: vec![],
             memory_bytes: Some(memory::bytes(
                 &arithmetic,
                 layout,

@@ -9,10 +9,11 @@ use hexperiment_scheme::inventory;
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::registry::SchemePlugin;
 use hexperiment_scheme::security;
+use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::{
     CiphertextData, Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Decryptor,
-    Encryptor, EvaluationKeys, Evaluator, KeySet, OperationCounts, Parameters, Scheme, SchemeError,
-    SchemeManifest,
+    Encryptor, EvaluationKeys, Evaluator, KeySet, OperationCounts, OperationTimes, Parameters,
+    Scheme, SchemeError, SchemeManifest,
 };
 use ndarray::{Array2, ArrayView2};
 
@@ -47,6 +48,8 @@ impl Scheme for Plaintext {
             server_sees: "everything: inputs, results and all between".into(),
             quantisation: None,
             noise_tolerance: vec![0.0; lowered.program().outputs().len()],
+            failure: Failure::Impossible,
+            shortfalls: vec![],
             memory_bytes: None,
         };
         let library = self.manifest().library;
@@ -73,7 +76,7 @@ impl Circuit for ClearCircuit {
         Ok(self.lowered.simulate(inputs)?)
     }
 
-    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
+    fn costs(&self, _: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
         Costs::of_the_whole(self, self.lowered.program()).map(Some)
     }
 

@@ -9,7 +9,7 @@ use hexperiment_scheme::memory::{hold, left};
 use hexperiment_scheme::security::{self, Encryption};
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, EvaluationKeys, Evaluator, KeyPart,
-    KeyRole, KeySet, OperationCounts, Parameters, SchemeError,
+    KeyRole, KeySet, OperationCounts, OperationTimes, Parameters, SchemeError, Sizes,
 };
 use ndarray::Array2;
 
@@ -88,7 +88,14 @@ impl CkksCircuit {
         let layout = SlotLayout::of(program, 1 << (choice.log_n - 1))?;
         let encryption = request.security.encryption;
         let encrypting = Encrypting::of(&lowered, encryption);
-        let tolerance = Noise::new(&lowered, &choice, &encrypting).tolerances();
+        let noise = Noise::new(
+            &lowered,
+            &choice,
+            &encrypting,
+            request.security.failure_log2,
+        );
+        let (tolerance, failure) = (noise.tolerances(), noise.failure());
+        let mut shortfalls = Vec::new();
         for (tolerance, output) in tolerance.iter().zip(program.outputs()) {
             let magnitudes = output
                 .values
@@ -104,6 +111,15 @@ impl CkksCircuit {
                     ),
                 )
                 .into());
+            }
+            if *tolerance > output.precision {
+                shortfalls.push(format!(
+                    "`{}`: an error of {:.1e} is demanded, noise of up to {tolerance:.1e} is stated in its \
+                     place: {}",
+                    output.name,
+                    output.precision,
+                    choice.why_imprecise(scale_bits)
+                ));
             }
         }
         // SEAL ends the process where it finds no memory, HEXL by a fault.
@@ -136,6 +152,8 @@ impl CkksCircuit {
             encryption: Some(encryption),
             quantisation: None,
             noise_tolerance: tolerance,
+            failure,
+            shortfalls,
             memory_bytes: Some(need),
         };
         let encoder = seal::Encoder::new(&context)?;
@@ -235,8 +253,12 @@ impl Circuit for CkksCircuit {
         Ok(self.shared.lowered.simulate(inputs)?)
     }
 
-    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
-        crate::costs::costs(&self.shared).map(Some)
+    fn costs(&self, times: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
+        crate::costs::costs(&self.shared, times).map(Some)
+    }
+
+    fn sizes(&self) -> Option<Sizes> {
+        Some(crate::costs::sizes(&self.shared))
     }
 
     fn digest(&self) -> CircuitDigest {

@@ -1,121 +1,310 @@
-//! What the steps of a circuit take: one ciphertext encrypted and decrypted, one key of each kind
-//! made, a few operations timed; the rest is counted.
+//! What the steps of a circuit take: the operations of SEAL that it calls, counted by the primes that
+//! each works modulo, at the time that each takes.
 
-use std::collections::BTreeMap;
+mod operations;
+
 use std::sync::Arc;
+use std::time::Duration;
 
+use hexperiment_program::{Op, OpKind, ValueId};
 use hexperiment_scheme::security::Encryption;
-use hexperiment_scheme::{CiphertextData as _, Costs, SchemeError, Work, clock, timed};
+use hexperiment_scheme::{Costs, OperationTime, OperationTimes, SchemeError, Sizes, Work};
 
 use crate::circuit::Shared;
-use crate::evaluate::{CkksEvaluator, SwitchingKeys};
-use crate::sealed::{Fresh, Sealed};
-use crate::{encoded, seal, wire};
+use crate::encoded::{self, Kept};
+use crate::seal;
+use crate::wire;
+use operations::{Bench, Kind};
 
-pub(crate) fn costs(shared: &Arc<Shared>) -> Result<Costs, SchemeError> {
-    let (context, program) = (&shared.context, shared.lowered.program());
-    let (generator, mut set_up) = timed(|| Ok(seal::KeyGenerator::new(context)?))?;
-    // Each key is made by the client, and read by the server.
-    let (public, time) = timed(|| {
-        let key = seal::PublicKey::read(context, &generator.public_key(context)?)?;
-        Ok(seal::Encryptor::new(context, &key)?)
-    })?;
-    if shared.has_public_key() {
-        set_up += time;
-    }
-    let mut switching = SwitchingKeys {
-        relinearization: None,
-        galois: BTreeMap::new(),
-    };
-    if shared.multiplies() {
-        let (key, time) = timed(|| {
-            let key = generator.relinearization_key(context)?;
-            let place = seal::Place::RELINEARIZATION;
-            Ok(seal::SwitchKeys::read(context, place, &key)?)
-        })?;
-        set_up += time;
-        switching.relinearization = Some(key);
-    }
-    let steps = shared.rotations();
-    if let Some(step) = steps.first() {
-        let (key, time) = timed(|| {
-            let key = generator.galois_key(context, *step)?;
-            let place = seal::Place::rotation(context, *step);
-            Ok(seal::SwitchKeys::read(context, place, &key)?)
-        })?;
-        // Each takes as long.
-        set_up += time * steps.len() as u32;
-        switching.galois.insert(*step, key);
-    }
-    let secret = generator.secret_key()?;
-    let decryptor = seal::Decryptor::new(context, &secret)?;
+/// Counts the operations of a circuit; nothing of it needs a key.
+struct Count<'c> {
+    shared: &'c Shared,
+    /// Public numbers that are encoded before the first evaluation.
+    kept: Kept<'c>,
+}
 
-    let slots = vec![0.5; context.slots()];
-    let encode = || {
-        let top = context.levels()[0];
-        shared.encoder.encode(&slots, top, shared.scales[0])
+/// So many times an operation on ciphertexts of so many primes.
+type Counted = (Kind, usize, usize);
+
+pub(crate) fn costs(
+    shared: &Arc<Shared>,
+    times: &mut dyn OperationTimes,
+) -> Result<Costs, SchemeError> {
+    let bench = Bench::new(shared);
+    let program = shared.lowered.program();
+    let count = Count {
+        shared,
+        kept: Kept::of(shared, encoded::BUDGET),
     };
-    let (fresh, by_public_key) = timed(|| Ok(Arc::new(public.encrypt(&encode()?)?)))?;
-    let to_send = |ciphertext: &Arc<seal::Ciphertext>, level: usize| {
-        let sealed = Sealed {
-            shared: Arc::clone(shared),
-            level,
-            columns: vec![vec![Arc::clone(ciphertext)]],
-        };
-        let (_, time) = timed(|| {
-            let mut bytes = Vec::new();
-            sealed.write(&mut bytes)?;
-            wire::read(shared, &bytes)
-        })?;
-        Ok::<_, SchemeError>(time)
-    };
-    let up = match shared.encryption {
-        Encryption::Public => by_public_key + to_send(&fresh, 0)?,
-        Encryption::Owner => {
-            let key = seal::SymmetricEncryptor::new(context, &secret)?;
-            let (_, time) = timed(|| {
-                let fresh = Fresh {
-                    shared: Arc::clone(shared),
-                    columns: vec![vec![Arc::new(key.encrypt(&encode()?)?)]],
+    let mut work = |operations: &[Counted], shared_out: bool| {
+        let mut sum = Work::default();
+        for (kind, primes, times_over) in operations.iter().filter(|(.., count)| *count > 0) {
+            let each = bench.time(*kind, *primes, times)?;
+            sum = sum
+                + if shared_out {
+                    Work::shared(each, *times_over)
+                } else {
+                    Work::serial(each.alone) * *times_over as f64
                 };
-                let mut bytes = Vec::new();
-                fresh.write(&mut bytes)?;
-                wire::read(shared, &bytes)
-            })?;
-            time
         }
+        Ok::<_, SchemeError>(sum)
     };
-    let last = context.levels().len() - 1;
-    let seal = seal::Evaluator::new(context)?;
-    let result = Arc::new(seal.switch_to(&fresh, context.levels()[last])?);
-    let (_, to_decrypt) = timed(|| {
-        let plain = decryptor.decrypt(&result)?;
-        Ok(shared.encoder.decode(&plain, context.slots())?)
-    })?;
-    let down = to_decrypt + to_send(&result, last)?;
+    let all = count.primes(0);
+    let keys = usize::from(shared.multiplies()) + shared.rotations().len();
+    let public = usize::from(shared.has_public_key());
+    let keygen = [
+        (Kind::SecretKey, all, 1),
+        (Kind::PublicKey, all, public),
+        (Kind::SwitchingKey, all, keys),
+    ];
+    let mut prepare = vec![
+        (Kind::ReadPublicKey, all, public),
+        (Kind::ReadSwitchingKey, all, keys),
+    ];
+    let (keygen, prepare_keys) = (work(&keygen, false)?, work(&prepare, false)?);
+    prepare.clear();
+    count.encodings(&mut prepare);
+    let prepare = prepare_keys + work(&prepare, true)?;
+    let last = count.primes(shared.context.levels().len() - 1);
+    let (mut encrypt, mut upload) = (vec![], vec![]);
+    let (encryption, sending) = match shared.encryption {
+        Encryption::Owner => (Kind::EncryptSeeded, Kind::SendSeeded),
+        Encryption::Public => (Kind::Encrypt, Kind::Send),
+    };
+    for input in program.inputs() {
+        let ciphertexts = input.columns.len() * shared.layout.chunks(input.length);
+        let one = [
+            (Kind::Encode, all, ciphertexts),
+            (encryption, all, ciphertexts),
+        ];
+        encrypt.push(work(&one, true)?);
+        upload.push(work(&[(sending, all, ciphertexts)], true)?);
+    }
+    let (mut download, mut decrypt) = (vec![], vec![]);
+    for output in program.outputs() {
+        let ciphertexts = output.values.iter().map(|v| count.chunks(*v)).sum();
+        download.push(work(&[(Kind::Send, last, ciphertexts)], true)?);
+        let one = [
+            (Kind::Decrypt, last, ciphertexts),
+            (Kind::Decode, last, ciphertexts),
+        ];
+        decrypt.push(work(&one, true)?);
+    }
+    Ok(Costs {
+        keygen,
+        prepare,
+        encrypt,
+        upload,
+        evaluate: count.evaluation(&bench, times)?,
+        download,
+        decrypt,
+    })
+}
 
-    let step = steps.first().copied();
-    let began = clock::processor_time();
-    let evaluator =
-        CkksEvaluator::new(Arc::clone(shared), Some(public), switching, encoded::BUDGET)?;
-    set_up += clock::processor_time().saturating_sub(began);
+/// The bytes that cross.
+pub(crate) fn sizes(shared: &Shared) -> Sizes {
+    let program = shared.lowered.program();
+    let count = |value: ValueId| {
+        let stride = shared.layout.stride(value.index());
+        shared.layout.chunks(program.value(value).length() * stride)
+    };
+    let last = shared.context.levels().len() - 1;
+    let switching = usize::from(shared.multiplies()) + shared.rotations().len();
+    let public = usize::from(shared.has_public_key());
+    let keys = public * seal::public_bytes(&shared.context)
+        + switching * seal::switching_bytes(&shared.context);
     let inputs = program.inputs().iter().map(|input| {
-        let count = input.columns.len() * shared.layout.chunks(input.length);
-        Work::shared(up, count)
+        let ciphertexts = input.columns.len() * shared.layout.chunks(input.length);
+        wire::input_bytes(shared, ciphertexts)
     });
     let outputs = program.outputs().iter().map(|output| {
-        let chunks = |value: &hexperiment_program::ValueId| {
-            let stride = shared.layout.stride(value.index());
-            shared
-                .layout
-                .chunks(program.value(*value).length() * stride)
-        };
-        Work::shared(down, output.values.iter().map(chunks).sum())
+        let ciphertexts = output.values.iter().map(|v| count(*v)).sum();
+        wire::bytes(&shared.context, last, ciphertexts)
     });
-    Ok(Costs {
-        set_up: Work::serial(set_up),
-        encrypt: inputs.collect(),
-        evaluate: evaluator.work(step)?,
-        decrypt: outputs.collect(),
-    })
+    Sizes {
+        keys: keys as u64,
+        inputs: inputs.collect(),
+        outputs: outputs.collect(),
+    }
+}
+
+impl Count<'_> {
+    /// Primes that are left at a level.
+    fn primes(&self, level: usize) -> usize {
+        self.shared.context.level_primes(level).len()
+    }
+
+    fn chunks(&self, id: ValueId) -> usize {
+        let layout = &self.shared.layout;
+        let length = self.shared.lowered.program().value(id).length();
+        layout.chunks(length * layout.stride(id.index()))
+    }
+
+    /// What is encoded before the first evaluation.
+    fn encodings(&self, counted: &mut Vec<Counted>) {
+        for level in self.kept.scalar_levels() {
+            counted.push((Kind::EncodeScalar, self.primes(level), 1));
+        }
+        for level in self.kept.vector_levels() {
+            counted.push((Kind::Encode, self.primes(level), 1));
+        }
+    }
+
+    /// What bringing one ciphertext from one level down to another takes.
+    fn lower(&self, from: usize, to: usize, counted: &mut Vec<Counted>) {
+        if from < to {
+            let before = self.primes(to - 1);
+            self.dropping(from, to - 1, counted);
+            counted.push((Kind::MultiplyPlain, before, 1));
+            counted.push((Kind::Rescale, before, 1));
+        }
+    }
+
+    /// What dropping the primes from one level to another takes: SEAL drops one after the other.
+    fn dropping(&self, from: usize, to: usize, counted: &mut Vec<Counted>) {
+        counted.extend((from + 1..=to).map(|level| (Kind::Drop, self.primes(level), 1)));
+    }
+
+    /// What one ciphertext of a value takes, as [`CkksEvaluator::apply`] computes it.
+    ///
+    /// [`CkksEvaluator::apply`]: crate::evaluate::CkksEvaluator
+    fn one(&self, id: ValueId) -> Vec<Counted> {
+        let program = self.shared.lowered.program();
+        let op = program.value(id).op();
+        let at = |v: &ValueId| self.shared.levels[v.index()];
+        let level = at(&id);
+        let primes = self.primes(level);
+        let mut counted = vec![];
+        match op {
+            Op::Constant(_) => {
+                counted.push((Kind::Encrypt, primes, 1));
+                self.encoding(id, 0, level, &mut counted);
+            }
+            Op::Add(a, b) | Op::Sub(a, b) => {
+                for operand in [a, b] {
+                    self.lower(at(operand), level, &mut counted);
+                }
+                counted.push((Kind::Add, primes, 1));
+            }
+            Op::Neg(_) => counted.push((Kind::Negate, primes, 1)),
+            Op::Offset { .. } => {
+                counted.push((Kind::AddPlain, primes, 1));
+                self.encoding(id, 0, level, &mut counted);
+            }
+            Op::Scale { value, by } => {
+                self.sum(id, &[(*value, by)], &mut counted);
+            }
+            Op::WeightedSum { terms, bias } => {
+                let terms: Vec<_> = terms.iter().map(|(v, w)| (*v, w)).collect();
+                self.sum(id, &terms, &mut counted);
+                if !encoded::is_zero(bias) {
+                    counted.push((Kind::AddPlain, primes, 1));
+                    self.encoding(id, terms.len(), level, &mut counted);
+                }
+            }
+            Op::Mul(..) | Op::Square(_) => {
+                let above = level - 1;
+                for operand in op.operands() {
+                    self.lower(at(&operand), above, &mut counted);
+                }
+                let product = if op.kind() == OpKind::Mul {
+                    Kind::Multiply
+                } else {
+                    Kind::Square
+                };
+                let primes = self.primes(above);
+                counted.extend([(product, primes, 1), (Kind::Rescale, primes, 1)]);
+            }
+            Op::Shift { .. } => {
+                let moved = crate::evaluate::rotation(program, &self.shared.layout, id);
+                let times = usize::from(moved.is_some_and(|steps| steps != 0));
+                counted.push((Kind::Rotate, primes, times));
+            }
+            _ => {}
+        }
+        counted
+    }
+
+    /// A weighted sum without its bias.
+    fn sum(
+        &self,
+        id: ValueId,
+        terms: &[(ValueId, &hexperiment_program::Public)],
+        counted: &mut Vec<Counted>,
+    ) {
+        let result = self.shared.levels[id.index()];
+        let (level, _) = encoded::weights(result, terms.iter().map(|(_, w)| *w));
+        let primes = self.primes(level);
+        let mut any = 0;
+        for (place, (operand, weight)) in terms.iter().enumerate() {
+            if encoded::is_zero(weight) {
+                continue;
+            }
+            let from = self.shared.levels[operand.index()];
+            if level == result {
+                self.lower(from, level, counted);
+            } else {
+                self.dropping(from, level, counted);
+            }
+            counted.push((Kind::MultiplyPlain, primes, 1));
+            self.encoding(id, place, level, counted);
+            any += 1;
+        }
+        if any > 0 {
+            counted.push((Kind::Add, primes, any - 1));
+            counted.push((Kind::Rescale, primes, usize::from(level != result)));
+        } else {
+            counted.push((Kind::Encrypt, self.primes(result), 1));
+        }
+    }
+
+    /// Encoding public numbers that are not kept.
+    fn encoding(&self, id: ValueId, operand: usize, level: usize, counted: &mut Vec<Counted>) {
+        if self.kept.lacks_vector(id, operand) {
+            counted.push((Kind::Encode, self.primes(level), 1));
+        }
+    }
+
+    /// An evaluation of all outputs: every value waits for its operands, the ciphertexts of one vector
+    /// do not wait for each other.
+    fn evaluation(
+        &self,
+        bench: &Bench<'_>,
+        times: &mut dyn OperationTimes,
+    ) -> Result<Work, SchemeError> {
+        let program = self.shared.lowered.program();
+        let needed = program.needed_for(&program.output_ids());
+        let mut done = vec![Duration::ZERO; program.values().len()];
+        let mut total = Duration::ZERO;
+        for (id, value) in program.iter() {
+            if !needed[id.index()] || matches!(value.op(), Op::Input { .. }) {
+                continue;
+            }
+            let mut each = OperationTime::default();
+            for (kind, primes, count) in self.one(id) {
+                if count > 0 {
+                    let time = bench.time(kind, primes, times)?;
+                    each.alone += time.alone * count as u32;
+                    each.together += time.together * count as u32;
+                }
+            }
+            let operands = value.op().operands();
+            let ready = operands.iter().map(|v| done[v.index()]).max();
+            done[id.index()] = ready.unwrap_or_default() + each.alone;
+            total += each.together * self.chunks(id) as u32;
+        }
+        // Results are brought to the last level, where they are small.
+        let last = self.shared.context.levels().len() - 1;
+        let mut drops = vec![];
+        for value in program.outputs().iter().flat_map(|o| &o.values) {
+            for _ in 0..self.chunks(*value) {
+                self.dropping(self.shared.levels[value.index()], last, &mut drops);
+            }
+        }
+        for (kind, primes, _) in drops {
+            total += bench.time(kind, primes, times)?.together;
+        }
+        let serial = done.into_iter().max().unwrap_or_default();
+        Ok(Work { total, serial })
+    }
 }

@@ -4,7 +4,7 @@
 //! each. A program may have thousands: those that take the longest to encode, vectors, are kept
 //! first, and what exceeds [`BUDGET`] is encoded whenever it is needed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -170,6 +170,52 @@ fn operands_level(op: &Op, level: usize) -> Option<usize> {
             schedule::is_whole(terms.iter().map(|(_, w)| w)).then_some(level)
         }
         _ => None,
+    }
+}
+
+/// Whether public numbers are known to be 0 without looking at each.
+pub(crate) fn is_zero(public: &Public) -> bool {
+    public.as_scalar() == Some(0.0)
+}
+
+/// Which public numbers are encoded before the first evaluation.
+pub(crate) struct Kept<'a> {
+    kept: Needed<'a>,
+    /// Values and operands of vectors of which some are not.
+    lacking: BTreeSet<(ValueId, usize)>,
+}
+
+impl<'a> Kept<'a> {
+    /// Of a circuit, within a budget in bytes.
+    pub(crate) fn of(shared: &'a Shared, budget: u64) -> Self {
+        let program = shared.lowered.program();
+        let mut kept = Needed::of(program, &shared.layout, &shared.levels);
+        let wanted: Vec<Place> = kept.vectors.iter().map(|(place, ..)| *place).collect();
+        let polynomial = 8 * shared.context.degree() as u64;
+        kept.within(budget, |level| {
+            shared.context.level_primes(level).len() as u64 * polynomial
+        });
+        let there: HashSet<Place> = kept.vectors.iter().map(|(place, ..)| *place).collect();
+        let lacking = wanted.into_iter().filter(|place| !there.contains(place));
+        Self {
+            lacking: lacking.map(|(id, operand, _)| (id, operand)).collect(),
+            kept,
+        }
+    }
+
+    /// The levels of the numbers for all slots, one for each number.
+    pub(crate) fn scalar_levels(&self) -> impl Iterator<Item = usize> {
+        self.kept.scalars.iter().map(|(_, level, _)| *level)
+    }
+
+    /// The levels of the vectors, one for each ciphertext that they meet.
+    pub(crate) fn vector_levels(&self) -> impl Iterator<Item = usize> {
+        self.kept.vectors.iter().map(|(_, _, level, _)| *level)
+    }
+
+    /// Whether an operand of a value is a vector that is encoded whenever it is needed.
+    pub(crate) fn lacks_vector(&self, id: ValueId, operand: usize) -> bool {
+        self.lacking.contains(&(id, operand))
     }
 }
 

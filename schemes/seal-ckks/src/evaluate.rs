@@ -1,6 +1,5 @@
 //! Evaluating a program on ciphertexts.
 
-mod costs;
 mod sums;
 
 use std::collections::BTreeMap;
@@ -30,7 +29,7 @@ pub(crate) fn rotation_steps(program: &Program, layout: &SlotLayout) -> Vec<i32>
 }
 
 /// The rotation of one value, if it is a shift.
-fn rotation(program: &Program, layout: &SlotLayout, id: ValueId) -> Option<i32> {
+pub(crate) fn rotation(program: &Program, layout: &SlotLayout, id: ValueId) -> Option<i32> {
     let value = program.value(id);
     let Op::Shift { by, .. } = value.op() else {
         return None;

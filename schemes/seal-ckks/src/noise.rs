@@ -4,12 +4,14 @@
 //! Independent Gaussian errors in the slots, propagated operation by operation as Costache,
 //! Curtis, Hales, Murphy, Ogilvie and Player do (*On the precision loss in approximate
 //! homomorphic encryption*, SAC 2023), every value taken at the largest magnitude of its range.
-//! An estimate, not a proof: the tolerance is a multiple of it. In deep circuits those magnitudes
+//! An estimate of the standard deviation, not a proof: the tolerance is as many of these as the
+//! demanded failure probability asks for, over all results. In deep circuits those magnitudes
 //! multiply to far too much; there, [`crate::trial`] tries errors out.
 
 use hexperiment_program::lower::Lowered;
-use hexperiment_program::{Interval, Op, Public, Value, ValueId};
+use hexperiment_program::{Interval, Op, Program, Public, Value, ValueId};
 use hexperiment_scheme::security::Encryption;
+use hexperiment_scheme::security::failure::{Failure, deviations_each, log2_tail, union};
 
 use crate::parameters::Choice;
 use crate::transparent::Encrypting;
@@ -17,11 +19,6 @@ use crate::trial;
 
 /// SEAL's standard deviation of fresh errors.
 const SIGMA: f64 = 3.2;
-/// A result this many standard deviations off is wrong. A Gaussian gets nowhere near; the rest is
-/// for errors that are not independent.
-const DEVIATIONS: f64 = 16.0;
-/// A result that is so many times further off than any in the trial is wrong.
-const TRIAL_MARGIN: f64 = 8.0;
 /// Circuits deeper than this are tried out.
 const SHALLOW: u32 = 4;
 /// Relative error of encoding and decoding in double precision (a transform of up to 2^16 points).
@@ -37,11 +34,25 @@ pub(crate) struct Noise<'a> {
     first: f64,
     levels: f64,
     encrypting: &'a Encrypting,
+    /// Standard deviations of the error that a result may be off by.
+    deviations: f64,
+}
+
+/// The slots that are read of all outputs, each of which may be off by too much.
+fn results(program: &Program) -> u64 {
+    let values = program.outputs().iter().flat_map(|output| &output.values);
+    values.map(|v| program.value(*v).length() as u64).sum()
 }
 
 impl<'a> Noise<'a> {
-    /// Of a program under a choice of ring and primes.
-    pub(crate) fn new(lowered: &'a Lowered, choice: &Choice, encrypting: &'a Encrypting) -> Self {
+    /// Of a program under a choice of ring and primes; any result is off by more than its tolerance
+    /// with a probability of at most `2^failure_log2`.
+    pub(crate) fn new(
+        lowered: &'a Lowered,
+        choice: &Choice,
+        encrypting: &'a Encrypting,
+        failure_log2: i32,
+    ) -> Self {
         let first = f64::from(choice.first_bits).exp2();
         Self {
             lowered,
@@ -51,7 +62,15 @@ impl<'a> Noise<'a> {
             first,
             levels: f64::from(choice.depth),
             encrypting,
+            deviations: deviations_each(failure_log2.into(), results(lowered.program())),
         }
+    }
+
+    /// The probability that any result is off by more than its tolerance: the sum of those of all slots
+    /// that are read.
+    pub(crate) fn failure(&self) -> Failure {
+        let slots = results(self.lowered.program());
+        Failure::AtMost(union([(log2_tail(self.deviations), slots)]))
     }
 
     /// Of rounding a ciphertext after a division: `(t0 + t1 s) / scale`, uniform `t`.
@@ -194,7 +213,9 @@ impl<'a> Noise<'a> {
         errors
     }
 
-    /// The largest error of each output that is not a failure.
+    /// The largest error of each output that is not a failure. Where errors are tried out, the largest
+    /// in the trial is taken for one standard deviation where results are the least certain: a slot may
+    /// lie there, and few of the trial's do.
     pub(crate) fn tolerances(&self) -> Vec<f64> {
         let bounds = self.bounds();
         if self.lowered.depth() <= SHALLOW {
@@ -204,7 +225,7 @@ impl<'a> Noise<'a> {
         bounds
             .into_iter()
             .zip(tried)
-            .map(|(bound, tried)| bound.min(TRIAL_MARGIN * tried))
+            .map(|(bound, tried)| bound.min(self.deviations * tried))
             .collect()
     }
 
@@ -212,7 +233,7 @@ impl<'a> Noise<'a> {
     pub(crate) fn bounds(&self) -> Vec<f64> {
         let program = self.lowered.program();
         let errors = self.values();
-        let of = |v: &ValueId| DEVIATIONS * errors[v.index()] + DOUBLE * self.size(*v);
+        let of = |v: &ValueId| self.deviations * errors[v.index()] + DOUBLE * self.size(*v);
         program
             .outputs()
             .iter()

@@ -45,6 +45,9 @@ pub(crate) struct Choice {
     pub(crate) special_bits: u32,
     /// Levels.
     pub(crate) depth: u32,
+    /// Bits of the scale that the outputs' precision asks for in this ring; more than it has where no
+    /// ring has room for them.
+    pub(crate) wanted_bits: u32,
 }
 
 impl Choice {
@@ -55,6 +58,25 @@ impl Choice {
             .chain(levels)
             .chain([self.special_bits])
             .collect()
+    }
+
+    /// Why the precision demanded of the outputs is not to be had, in words.
+    pub(crate) fn why_imprecise(&self, given: Option<u32>) -> String {
+        let scale = self.scale_bits;
+        let ring = format!("N = 2^{LARGEST_LOG_N}");
+        match given {
+            Some(bits) => format!("`scale_bits = {bits}` was asked for"),
+            None if scale < self.wanted_bits => format!(
+                "it takes a scale of {} bits or more, and {} levels have room for {scale} in the largest \
+                 ring, {ring}",
+                self.wanted_bits, self.depth
+            ),
+            None => format!(
+                "the first prime, of at most {LARGEST_PRIME} bits, has room for a scale of {scale} bits \
+                 beside values of {} bits",
+                self.first_bits.saturating_sub(scale)
+            ),
+        }
     }
 
     fn log_qp(&self) -> u32 {
@@ -94,7 +116,7 @@ impl Needs {
                 // Trying errors out takes time, and none for rings that are too small anyway.
                 let smallest = needs.with(log_n, SMALLEST_SCALE);
                 if log_n > needs.log_slots && smallest.fits(demand) {
-                    needs.wanted_scale(lowered, log_n, &encrypting)
+                    needs.wanted_scale(lowered, log_n, (&encrypting, demand.failure_log2))
                 } else {
                     LARGEST_PRIME
                 }
@@ -167,12 +189,23 @@ impl Needs {
             first_bits,
             special_bits: sound(special_bits),
             depth: self.depth,
+            wanted_bits: self.wanted_in(log_n).unwrap_or(scale_bits),
         }
+    }
+
+    fn wanted_in(&self, log_n: u32) -> Option<u32> {
+        let place = log_n.checked_sub(*LOG_N.start())?;
+        self.wanted.get(place as usize).copied()
     }
 
     /// The smallest scale with which every output's tolerance is within its precision, or the
     /// largest there is room for in a prime.
-    fn wanted_scale(&self, lowered: &Lowered, log_n: u32, encrypting: &Encrypting) -> u32 {
+    fn wanted_scale(
+        &self,
+        lowered: &Lowered,
+        log_n: u32,
+        (encrypting, failure_log2): (&Encrypting, i32),
+    ) -> u32 {
         let most = LARGEST_PRIME
             .saturating_sub(self.headroom)
             .max(SMALLEST_SCALE);
@@ -185,7 +218,7 @@ impl Needs {
         };
         let noise = |scale_bits| {
             let choice = self.with(log_n, scale_bits);
-            Noise::new(lowered, &choice, encrypting)
+            Noise::new(lowered, &choice, encrypting, failure_log2)
         };
         let bounded = (SMALLEST_SCALE..most).find(|s| keeps(&noise(*s).bounds()));
         let bounded = bounded.unwrap_or(most);

@@ -8,14 +8,14 @@ use hexperiment_scheme::security::SecurityDemand;
 use crate::parameters::Needs;
 
 /// Compositions for `max`, each the most precise of its levels (13, 12, 11, 10 and 9 with the
-/// product), and the share of the operands' range that one `max` is off by: 1 in 5200, 2600,
-/// 1100, 620 and 520. The last one keeps two rounds of `max` on 8-bit images within a grey level.
-const CANDIDATES: [&[usize]; 5] = [
-    &[15, 15, 15],
-    &[7, 15, 15],
-    &[7, 7, 13],
-    &[7, 7, 7],
-    &[15, 15],
+/// product), and the part of the operands' range that one `max` is off by: one in so many. The last one
+/// keeps two rounds of `max` on 8-bit images within a grey level.
+const CANDIDATES: [(&[usize], u32); 5] = [
+    (&[15, 15, 15], 5200),
+    (&[7, 15, 15], 2600),
+    (&[7, 7, 13], 1100),
+    (&[7, 7, 7], 620),
+    (&[15, 15], 520),
 ];
 
 /// Bits of the scale below which a finer composition drowns in noise. Measured on the maximum of
@@ -30,16 +30,24 @@ pub(crate) fn deepest(
     security: SecurityDemand,
     scale_bits: Option<u32>,
 ) -> Result<Lowered, Refusal> {
-    let mut refused = None;
-    for degrees in CANDIDATES {
+    let (mut finest, mut refused) = (None, None);
+    for (degrees, one_in) in CANDIDATES {
         let mut capabilities = capabilities.clone();
         if let Some(approximation) = &mut capabilities.approximation {
             approximation.max_degrees = degrees.to_vec();
         }
         let lowered = lower(program, &capabilities)?;
         match Needs::room(&lowered, security, scale_bits, LEAST_SCALE) {
-            Ok(()) => return Ok(lowered),
-            Err(refusal) => refused = Some(refusal),
+            Ok(()) => {
+                return Ok(match &finest {
+                    None => lowered,
+                    Some(refusal) => lowered.with_note(coarser(degrees, one_in, refusal)),
+                });
+            }
+            Err(refusal) => {
+                finest.get_or_insert_with(|| refusal.clone());
+                refused = Some(refusal);
+            }
         }
     }
     refused.map_or_else(
@@ -49,5 +57,21 @@ pub(crate) fn deepest(
             let reason = format!("{}; {hint}", refusal.reason);
             Err(Refusal::because(refusal.operation, reason))
         },
+    )
+}
+
+/// What is taken in the finest composition's place, and why.
+fn coarser(degrees: &[usize], one_in: u32, finest: &Refusal) -> String {
+    let listed = |degrees: &[usize]| {
+        let degrees: Vec<String> = degrees.iter().map(ToString::to_string).collect();
+        degrees.join(",")
+    };
+    let [(first, best), ..] = CANDIDATES;
+    format!(
+        "`max_degrees`: {} in place of the finest, {}; a maximum and its like are off by up to 1 in {one_in} \
+         of the operands' range, where those are by 1 in {best}: {}",
+        listed(degrees),
+        listed(first),
+        finest.reason
     )
 }

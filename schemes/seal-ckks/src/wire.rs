@@ -49,6 +49,21 @@ fn ciphertext_bytes(context: &Context, level: usize) -> usize {
     2 * polynomial_bytes(context.degree(), context.level_primes(level))
 }
 
+/// Bytes of so many ciphertexts of one input or output.
+pub(crate) fn bytes(context: &Context, level: usize, ciphertexts: usize) -> u64 {
+    HEADER as u64 + ciphertexts as u64 * ciphertext_bytes(context, level) as u64
+}
+
+/// Bytes of so many ciphertexts of one input, as who encrypts it sends them.
+pub(crate) fn input_bytes(shared: &Shared, ciphertexts: usize) -> u64 {
+    match shared.encryption {
+        Encryption::Owner => {
+            HEADER as u64 + ciphertexts as u64 * seeded_bytes(&shared.context) as u64
+        }
+        Encryption::Public => bytes(&shared.context, 0, ciphertexts),
+    }
+}
+
 /// Appends `sealed` to `bytes`.
 pub(crate) fn write(sealed: &Sealed, bytes: &mut Vec<u8>) -> Result<(), SchemeError> {
     let context = &sealed.shared.context;

@@ -7,6 +7,7 @@ use hexperiment_program::{
 };
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::security::failure::deviations_each;
 use hexperiment_scheme::{Ciphertexts, Circuit, CompileRequest, Parties, Scheme};
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
@@ -531,5 +532,65 @@ fn vectors_too_long_to_move_are_refused() {
             refusal.contains("take 32768 slots, of which N = 2^15 has 16384"),
             "{refusal}"
         );
+    }
+}
+
+/// As many standard deviations are tolerated as the demanded failure probability asks for over all
+/// results, and no constant.
+#[test]
+fn tolerances_follow_from_the_failure_probability() {
+    let set = options(&[("scale_bits", OptionValue::Integer(36))]);
+    let stated = |length: usize, failure_log2: i32| {
+        let program = program(length, 1, 1.0, 1e-3, |b, x| b.scale(x[0], 0.3).unwrap());
+        let security = SecurityDemand {
+            failure_log2,
+            ..SECURITY
+        };
+        let lowered = SealCkks.lower(&program, &set, security).unwrap();
+        let request = CompileRequest {
+            lowered: &lowered,
+            options: &set,
+            security,
+            threads: 2,
+        };
+        let circuit = SealCkks.compile(request).unwrap();
+        let parameters = circuit.parameters();
+        assert_eq!(parameters.failure.hold(failure_log2), Ok(()));
+        let log2 = parameters.failure.log2().unwrap();
+        assert!(log2 > f64::from(failure_log2) - 1e-6, "{log2}");
+        parameters.noise_tolerance[0]
+    };
+    let ratio = |a: f64, b: f64| deviations_each(a, 100) / deviations_each(b, 100);
+    let found = stated(100, -128) / stated(100, -40);
+    // Rounding in double precision is tolerated besides.
+    assert!((found - ratio(-128.0, -40.0)).abs() < 1e-3, "{found}");
+    assert!(stated(2000, -40) > stated(100, -40));
+}
+
+/// What does not fit is told: what was demanded, what is stated, why.
+#[test]
+fn a_precision_that_does_not_fit_is_told() {
+    let deep = |precision| {
+        program(8, 1, 1.0, precision, |b, x| {
+            (0..12).fold(x[0], |y, _| b.square(y).unwrap())
+        })
+    };
+    let told = |program: &Program, set: &[(&str, OptionValue)]| {
+        let circuit = compile(program, &options(set));
+        circuit.parameters().shortfalls.clone()
+    };
+    assert_eq!(told(&deep(0.1), &[]), Vec::<String>::new());
+    let scale = [("scale_bits", OptionValue::Integer(40))];
+    for (set, why) in [
+        (&[][..], "levels have room for"),
+        (&scale[..], "`scale_bits = 40` was asked for"),
+    ] {
+        let told = told(&deep(1e-13), set);
+        let [words] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        for expected in ["`y`: an error of 1.0e-13 is demanded, noise of up to ", why] {
+            assert!(words.contains(expected), "{words}");
+        }
     }
 }

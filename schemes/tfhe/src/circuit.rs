@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use hexperiment_program::{InputId, OutputId, Program, Refusal};
 use hexperiment_scheme::security::Encryption;
+use hexperiment_scheme::security::failure::{Failure, log2_tail};
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Decryptor, Encryptor,
-    EvaluationKeys, Evaluator, KeySet, OperationCounts, Parameters, SchemeError,
+    EvaluationKeys, Evaluator, KeySet, OperationCounts, OperationTimes, Parameters, SchemeError,
+    Sizes,
 };
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -20,7 +22,7 @@ use crate::clear::{self, decode};
 use crate::evaluate::TfheEvaluator;
 use crate::keys::{self, Generated, SecretKey, SeededServerKey, modulus};
 use crate::memory;
-use crate::parameters::{DEVIATIONS, N, NAME, PARAMETERS, SIZE, log2_failure, security};
+use crate::parameters::{N, PARAMETERS, SETS, SIZE, security};
 use crate::plan::{Plan, PlannedKind, PlannedOutput, plan_program};
 use crate::wire::{self, Fresh, Read, Results, Seeded};
 
@@ -40,13 +42,16 @@ pub(crate) struct TfheCircuit {
 
 impl TfheCircuit {
     pub(crate) fn new(request: CompileRequest<'_>) -> Result<Self, SchemeError> {
-        let security = security(request.security)?;
-        if request.security.encryption == Encryption::Public {
+        let demand = request.security;
+        // Not even the best set is worth the level: no plan is needed to refuse it.
+        security(&SETS[0], demand)?;
+        if demand.encryption == Encryption::Public {
             return Err(Refusal::because("encryption", NO_PUBLIC_KEY).into());
         }
         let program = request.lowered.program().clone();
         let comparison_bits = request.options.integer("comparison_bits")? as u32;
-        let plan = plan_program(&program, comparison_bits)?;
+        let plan = plan_program(&program, comparison_bits, demand.failure_log2)?;
+        let security = security(plan.set, demand)?;
         let parameters = Parameters {
             security,
             chosen: chosen(&plan),
@@ -67,6 +72,8 @@ impl TfheCircuit {
                         .fold(0.0, f64::max)
                 })
                 .collect(),
+            failure: plan.failure(),
+            shortfalls: vec![],
             memory_bytes: Some(memory::bytes(&plan, request.threads)),
         };
         let inputs = program.inputs().iter();
@@ -118,20 +125,24 @@ fn counts(plan: &Plan) -> OperationCounts {
 }
 
 fn chosen(plan: &Plan) -> Vec<(String, String)> {
-    let p = PARAMETERS;
+    let p = &plan.set.parameters;
     let mut all = vec![
-        ("parameter set".to_owned(), NAME.to_owned()),
+        ("parameter set".to_owned(), plan.set.name.to_owned()),
         (
             "LWE dimension".into(),
             format!("{} / {N}", p.lwe_dimension.0),
         ),
         ("ciphertext modulus".into(), "2^64".into()),
+        (
+            "deviations of noise allowed for".into(),
+            format!("{:.4}", plan.deviations),
+        ),
     ];
     if let Some(deviations) = plan.certainty.deviations {
-        let log2 = log2_failure(deviations);
+        let failure = Failure::AtMost(log2_tail(deviations));
         all.push((
             "failure of one exact bootstrap".into(),
-            format!("at most 2^{log2:.1}"),
+            format!("at most {failure}"),
         ));
     }
     if plan.certainty.levels > 0 {
@@ -193,8 +204,9 @@ fn quantisation(program: &Program, plan: &Plan) -> String {
             format!("`{name}` exact under noise")
         } else {
             format!(
-                "`{name}` within {rounding:.1e} by rounding, {noise:.1e} by noise ({DEVIATIONS} \
-                 deviations)"
+                "`{name}` within {rounding:.1e} by rounding, {noise:.1e} by noise ({:.1} \
+                 deviations)",
+                plan.deviations
             )
         });
     }
@@ -211,8 +223,12 @@ impl Circuit for TfheCircuit {
         Ok(clear::simulate(&self.plan, inputs))
     }
 
-    fn costs(&self) -> Result<Option<Costs>, SchemeError> {
-        crate::costs::costs(&self.program, &self.plan, self.digest).map(Some)
+    fn costs(&self, times: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
+        crate::costs::costs(&self.program, &self.plan, self.digest, times).map(Some)
+    }
+
+    fn sizes(&self) -> Option<Sizes> {
+        Some(crate::costs::sizes(&self.program, &self.plan))
     }
 
     fn digest(&self) -> CircuitDigest {
@@ -220,13 +236,15 @@ impl Circuit for TfheCircuit {
     }
 
     fn generate_keys(&self) -> Result<KeySet, SchemeError> {
-        Ok(self.keys_of(keys::generate(self.bootstraps())))
+        Ok(self.keys_of(keys::generate(self.plan.set, self.bootstraps())))
     }
 
     /// The tables are those of the plan, which noise and parameters were computed from.
     fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
         let mut keys = keys.read_for(self.digest)?;
-        let key = self.bootstraps().then(|| SeededServerKey::read(&mut keys));
+        let key = self
+            .bootstraps()
+            .then(|| SeededServerKey::read(self.plan.set, &mut keys));
         let key = key.transpose()?;
         keys.finish()?;
         Ok(Box::new(TfheEvaluator {

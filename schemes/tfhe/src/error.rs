@@ -3,9 +3,9 @@
 use hexperiment_program::Refusal;
 use hexperiment_program::{Interval, OpKind, ValueId};
 use hexperiment_scheme::SchemeError;
+use hexperiment_scheme::security::failure::{Failure, log2_tail};
 
 use crate::algebra::TABLE_ENTRIES;
-use crate::parameters::log2_failure;
 
 /// Why an operation on whole numbers is not exact; each message says what its fields are.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -84,11 +84,16 @@ pub(crate) enum PlanError {
     )]
     CoarseComparison { bits: u32 },
     #[error(
-        "its argument is too noisy: a wrong result with probability 2^{:.0}, at most 2^-128 is \
-         wanted; use smaller weights or fewer summands before it",
-        log2_failure(*deviations)
+        "its argument is too noisy: a wrong result with probability {}, at most {} is wanted of each \
+         for the run's `failure_log2`; use smaller weights or fewer summands before it, or less data",
+        Failure::AtMost(log2_tail(*deviations)),
+        Failure::AtMost(log2_tail(*wanted))
     )]
-    NoisyArgument { table: ExactTable, deviations: f64 },
+    NoisyArgument {
+        table: ExactTable,
+        deviations: f64,
+        wanted: f64,
+    },
     #[error(
         "rounding by {rounding:.1e} and noise of {tolerance:.1e} would drown an output of at most \
          {magnitude:.1e}; use smaller weights, or raise `comparison_bits`"
@@ -98,6 +103,11 @@ pub(crate) enum PlanError {
         tolerance: f64,
         magnitude: f64,
     },
+    #[error(
+        "something of the run is wrong with a probability of up to {failure}, at most 2^{wanted} is wanted; \
+         demand less by `failure_log2`, or take less data"
+    )]
+    Unsettled { failure: Failure, wanted: i32 },
     #[error(
         "{demanded} bits demanded, the parameter set of tfhe-rs has {bits}; ask for \
          `security_bits = 128`"
@@ -133,6 +143,7 @@ impl PlanError {
                 ExactTable::Step => OpKind::Step.name(),
             },
             Self::DrownedOutput { .. } => "precision",
+            Self::Unsettled { .. } => "failure",
             Self::Security { .. } => "security",
         }
     }

@@ -17,7 +17,7 @@ use tfhe::core_crypto::prelude::{
 };
 use tfhe::core_crypto::seeders::new_seeder;
 
-use crate::parameters::{N, PARAMETERS, SIZE, SWITCHED_LOG};
+use crate::parameters::{N, ParameterSet, SIZE, SWITCHED_LOG};
 use crate::table::HALF_CELL;
 
 /// Ciphertexts' modulus: 2^64.
@@ -65,8 +65,8 @@ pub(crate) struct Generated {
 }
 
 /// Fresh keys, the server's if they are asked for.
-pub(crate) fn generate(with_server: bool) -> Generated {
-    let p = PARAMETERS;
+pub(crate) fn generate(set: &ParameterSet, with_server: bool) -> Generated {
+    let p = &set.parameters;
     // From the processor's or the operating system's entropy.
     let mut seeder = new_seeder();
     let mut secrets = SecretRandomGenerator::<DefaultRandomGenerator>::new(seeder.seed());
@@ -139,6 +139,22 @@ pub(crate) fn generate(with_server: bool) -> Generated {
 /// Bytes of a seed.
 const SEED: usize = 16;
 
+/// Words of the seeded bootstrapping key and of the key-switching key: of each row of a GGSW ciphertext,
+/// and of each of a key-switching key's, the body alone.
+fn words(set: &ParameterSet) -> [usize; 2] {
+    let p = &set.parameters;
+    let rows = p.lwe_dimension.0 * p.pbs_level.0 * p.glwe_dimension.to_glwe_size().0;
+    [rows * N, N * p.ks_level.0]
+}
+
+/// Bytes of the server's keys.
+pub(crate) fn server_bytes(set: &ParameterSet) -> u64 {
+    words(set)
+        .iter()
+        .map(|words| (SEED + 8 * words) as u64)
+        .sum()
+}
+
 /// The masks' public seed, and a seeded key's words, little-endian.
 fn part(seed: u128, words: &[u64]) -> KeyPart {
     let mut bytes = Vec::with_capacity(SEED + 8 * words.len());
@@ -162,26 +178,28 @@ fn seeded(keys: &mut KeyReader, count: usize) -> Result<(CompressionSeed, Vec<u6
 
 /// What a server needs to bootstrap, as it was sent: seeds, and bodies without masks.
 pub(crate) struct SeededServerKey {
+    set: &'static ParameterSet,
     bootstrapping: (CompressionSeed, Vec<u64>),
     key_switching: (CompressionSeed, Vec<u64>),
 }
 
 impl SeededServerKey {
     /// Reads what [`generate`] made. Nothing is expanded until all parts are known to be of the right form.
-    pub(crate) fn read(keys: &mut KeyReader) -> Result<Self, SchemeError> {
-        let p = PARAMETERS;
-        let glwe_size = p.glwe_dimension.to_glwe_size();
-        // Of each row of a GGSW ciphertext, and of each of a key-switching key's, the body alone.
-        let rows = p.lwe_dimension.0 * p.pbs_level.0 * glwe_size.0;
+    pub(crate) fn read(
+        set: &'static ParameterSet,
+        keys: &mut KeyReader,
+    ) -> Result<Self, SchemeError> {
+        let [bootstrapping, key_switching] = words(set);
         Ok(Self {
-            bootstrapping: seeded(keys, rows * N)?,
-            key_switching: seeded(keys, N * p.ks_level.0)?,
+            set,
+            bootstrapping: seeded(keys, bootstrapping)?,
+            key_switching: seeded(keys, key_switching)?,
         })
     }
 
     /// Expands the masks, and transforms the bootstrapping key.
     pub(crate) fn expand(self) -> ServerKey {
-        let p = PARAMETERS;
+        let p = &self.set.parameters;
         let glwe_size = p.glwe_dimension.to_glwe_size();
         let (seed, words) = self.bootstrapping;
         let bootstrapping = SeededLweBootstrapKey::from_container(
@@ -232,7 +250,7 @@ impl ServerKey {
     /// A bootstrap without its extraction.
     pub(crate) fn rotate(&self, ciphertext: &[u64], cells: &[u64]) -> Rotated {
         let ciphertext = LweCiphertext::from_container(ciphertext, modulus());
-        let lwe_size = PARAMETERS.lwe_dimension.to_lwe_size();
+        let lwe_size = self.key_switching.output_key_lwe_dimension().to_lwe_size();
         let mut small = LweCiphertext::new(0u64, lwe_size, modulus());
         keyswitch_lwe_ciphertext(&self.key_switching, &ciphertext, &mut small);
         // The library takes half a cell off, which suits its own tables.
@@ -288,6 +306,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::parameters::SETS;
 
     /// Bits of a binary key from the lowest place of a word on, and from the highest.
     fn packed(bits: &[u64]) -> [u64; 2] {
@@ -299,12 +318,12 @@ mod tests {
     /// the library keeps them, nor packed, from whatever bit on.
     #[test]
     fn no_secret_is_sent() {
-        let keys = generate(true);
+        let keys = generate(&SETS[0], true);
         let words = |key: &SecretKey| key.get().as_ref().to_vec();
         let secrets = [words(&keys.secret), words(keys.small.as_ref().unwrap())];
         assert_eq!(
             secrets.each_ref().map(Vec::len),
-            [N, PARAMETERS.lwe_dimension.0]
+            [N, SETS[0].parameters.lwe_dimension.0]
         );
         let mut known = HashSet::new();
         for secret in &secrets {

@@ -1,6 +1,6 @@
 //! What a circuit needs of memory, before any of it is taken.
 
-use crate::parameters::{N, PARAMETERS, SIZE};
+use crate::parameters::{N, ParameterSet, SIZE};
 use crate::plan::{Plan, PlannedKind};
 
 /// Bytes of a word.
@@ -10,7 +10,11 @@ const THREAD: u64 = 4 << 20;
 
 /// Bytes for keys, and the ciphertexts of one evaluation.
 pub(crate) fn bytes(plan: &Plan, threads: usize) -> u64 {
-    let keys = if plan.bootstraps() > 0 { keys() } else { 0 };
+    let keys = if plan.bootstraps() > 0 {
+        keys(plan.set)
+    } else {
+        0
+    };
     let threads = THREAD.saturating_mul(threads.max(1) as u64);
     let ciphertexts = ciphertexts(plan).saturating_mul(SIZE as u64 * WORD);
     keys.saturating_add(ciphertexts).saturating_add(threads)
@@ -18,8 +22,8 @@ pub(crate) fn bytes(plan: &Plan, threads: usize) -> u64 {
 
 /// The bootstrapping key in full and transformed, beside the bytes of both seeded keys and the words
 /// of one: while the server prepares it. The key-switching key is expanded when the full one is gone.
-fn keys() -> u64 {
-    let p = PARAMETERS;
+fn keys(set: &ParameterSet) -> u64 {
+    let p = &set.parameters;
     let glwe = p.glwe_dimension.to_glwe_size().0 as u64;
     let rows = p.lwe_dimension.0 as u64 * p.pbs_level.0 as u64 * glwe;
     let seeded = rows * N as u64;

@@ -12,11 +12,12 @@ use ndarray::Array2;
 
 use crate::Tfhe;
 use crate::keys::SeededServerKey;
-use crate::parameters::{N, SIZE};
+use crate::parameters::{N, ParameterSet, SETS, SIZE};
 use crate::table::{Cells, HALF_CELL};
 
 mod algebra;
 mod costs;
+mod failure;
 mod limbs;
 mod noise;
 mod random;
@@ -199,7 +200,10 @@ fn bootstraps_read_the_nearest_cell() {
     );
     let keys = circuit.generate_keys().unwrap().evaluation;
     let mut keys = keys.read_for(circuit.digest()).unwrap();
-    let server = SeededServerKey::read(&mut keys).unwrap().expand();
+    let chosen = &circuit.parameters().chosen;
+    let named = |set: &&ParameterSet| chosen.iter().any(|(_, value)| value == set.name);
+    let set = SETS.iter().find(named).unwrap();
+    let server = SeededServerKey::read(set, &mut keys).unwrap().expand();
     let cells: Vec<u64> = (1..=N as u64).collect();
     let first = cells[0];
     let cases = [

@@ -107,6 +107,18 @@ impl CiphertextData for Results {
     }
 }
 
+/// Bytes of an input: so many columns, or digits, of so many ciphertexts.
+pub(crate) fn input_bytes(length: usize, columns: usize) -> u64 {
+    (HEADER + columns * (SEED + 8 * length)) as u64
+}
+
+/// Bytes of an output.
+pub(crate) fn output_bytes(plan: &Plan, output: usize) -> u64 {
+    let parts = plan.parts(output);
+    let words = parts.map(|p| p.form.length * SIZE * (p.sent_bits / 8) as usize);
+    HEADER as u64 + words.sum::<usize>() as u64
+}
+
 /// What bytes hold.
 pub(crate) enum Read {
     /// An input.

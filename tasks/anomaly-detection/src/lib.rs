@@ -22,7 +22,7 @@ use hexperiment_task::session::Session;
 use hexperiment_task::{
     Artefact, Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest,
 };
-use ndarray::Axis;
+use ndarray::{Array2, Axis};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::detector::Detector;
@@ -177,6 +177,8 @@ struct Detection {
     server_sees: &'static str,
     /// Margin of each row by the same pipeline in the clear.
     clear: Vec<f64>,
+    /// The same on values as they were before any was clipped; `None` where none was.
+    unclipped: Option<Vec<f64>>,
     truth: Option<Vec<f64>>,
     timestamps: Vec<String>,
     part: Vec<String>,
@@ -196,14 +198,18 @@ impl Detection {
         server_sees: &'static str,
         data: &Dataset,
     ) -> Self {
-        let rows = plan.series.filled.axis_iter(Axis(0));
-        let clear = rows
-            .zip(&plan.detector_of)
-            .map(|(row, detector)| plan.detectors[*detector].margin(row));
+        let in_clear = |filled: &Array2<f64>| -> Vec<f64> {
+            let rows = filled.axis_iter(Axis(0)).zip(&plan.detector_of);
+            rows.map(|(row, detector)| plan.detectors[*detector].margin(row))
+                .collect()
+        };
+        let clear = in_clear(&plan.series.filled);
+        let unclipped = plan.series.unclipped.as_ref().map(|u| in_clear(&u.filled));
         let mut notes = plan.notes;
         notes.push(layout.note.clone());
         Self {
-            clear: clear.collect(),
+            clear,
+            unclipped,
             truth: data.target.as_ref().map(|t| t.values.to_vec()),
             timestamps: match data.labels.first() {
                 Some(label) => label.values.clone(),
@@ -219,6 +225,28 @@ impl Detection {
             server_sees,
             notes,
         }
+    }
+
+    /// Those of all rows that are measured.
+    fn measured(&self, all: &[f64]) -> Vec<f64> {
+        self.measured.iter().map(|row| all[*row]).collect()
+    }
+
+    /// What margins of all rows are worth, beside those in the clear.
+    fn measures(&self, margins: &[f64]) -> Vec<Metric> {
+        let (scores, clear) = (self.measured(margins), self.measured(&self.clear));
+        let Some(truth) = &self.truth else {
+            // Without the truth: how often there is an alarm, and whether it is the same.
+            return metrics::binary(&scores, &clear, &vec![0.0; scores.len()], 0.0)
+                .into_iter()
+                .filter(|m| ["alarm_rate", "agreement"].contains(&m.name.as_str()))
+                .collect();
+        };
+        let truth = self.measured(truth);
+        let mut all = metrics::binary(&scores, &clear, &truth, 0.0);
+        let fold_of: Vec<usize> = self.measured.iter().map(|r| self.detector_of[*r]).collect();
+        all.extend(metrics::auc_fold_mean(&fold_of, &scores, &clear, &truth));
+        all
     }
 
     /// Every row's timestamp, score and flag.
@@ -263,26 +291,14 @@ impl Prepared for Detection {
 
     fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError> {
         let margins = self.layout.read(outcome);
-        let pick =
-            |all: &[f64]| -> Vec<f64> { self.measured.iter().map(|row| all[*row]).collect() };
-        let (scores, clear) = (pick(&margins), pick(&self.clear));
-        let mut metrics = match &self.truth {
-            Some(truth) => metrics::binary(&scores, &clear, &pick(truth), 0.0),
-            // Without the truth: how often there is an alarm, and whether it is the same.
-            None => metrics::binary(&scores, &clear, &vec![0.0; scores.len()], 0.0)
-                .into_iter()
-                .filter(|m| ["alarm_rate", "agreement"].contains(&m.name.as_str()))
-                .collect(),
-        };
-        if let Some(truth) = &self.truth {
-            let fold_of: Vec<usize> = self.measured.iter().map(|r| self.detector_of[*r]).collect();
-            let mean = metrics::auc_fold_mean(&fold_of, &scores, &clear, &pick(truth));
-            metrics.extend(mean);
+        let mut metrics = self.measures(&margins);
+        if let Some(unclipped) = &self.unclipped {
+            Metric::beside_unclipped(&mut metrics, &self.measures(unclipped));
         }
         let mut notes = self.notes.clone();
         notes.extend(found(&metrics));
         notes.extend(match &self.truth {
-            Some(truth) => metrics::few_of_a_class(&pick(truth)),
+            Some(truth) => metrics::few_of_a_class(&self.measured(truth)),
             None => None,
         });
         let errors = margins.iter().zip(&self.clear).map(|(a, b)| (a - b).abs());
@@ -293,11 +309,7 @@ impl Prepared for Detection {
             (self.sensors as f64, None),
         ];
         for (name, (value, plaintext)) in MORE_METRICS.iter().zip(more) {
-            metrics.push(Metric {
-                name: (*name).into(),
-                value,
-                plaintext,
-            });
+            metrics.push(Metric::new(*name, value, plaintext));
         }
         Ok(Quality {
             samples: margins.len(),

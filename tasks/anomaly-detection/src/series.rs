@@ -4,6 +4,7 @@ use hexperiment_data::Dataset;
 use hexperiment_data::gaps::{Fill, Gap, find, whole_series};
 use hexperiment_data::transform::Spread;
 use hexperiment_task::TaskError;
+use hexperiment_task::clipping::Moved;
 use hexperiment_task::linear_model::Unit;
 use ndarray::{Array2, ArrayView1, Axis};
 
@@ -46,6 +47,17 @@ pub(crate) struct Series {
     pub(crate) fills: Vec<Fill>,
     /// Values that were moved to the clip.
     pub(crate) clipped: usize,
+    /// The same series before any value was; `None` where none was.
+    pub(crate) unclipped: Option<Unclipped>,
+}
+
+/// Series before values were moved to the clip.
+#[derive(Clone, Debug)]
+pub(crate) struct Unclipped {
+    /// Values in the sensors' units; 0 where missing.
+    pub(crate) sent: Array2<f64>,
+    /// The same values with their gaps filled.
+    pub(crate) filled: Array2<f64>,
 }
 
 impl Series {
@@ -65,26 +77,39 @@ impl Series {
             .iter()
             .flat_map(Gap::fills)
             .collect();
-        let mut clipped = 0;
         for (mut column, unit) in sent.columns_mut().into_iter().zip(units) {
-            for x in &mut column {
-                let z = (*x - unit.centre) / unit.width;
-                clipped += usize::from(z.abs() > clip);
-                // A gap stays NaN here.
-                *x = z.clamp(-clip, clip);
+            column.mapv_inplace(|x| (x - unit.centre) / unit.width);
+        }
+        let with_gaps_filled = |mut sent: Array2<f64>| {
+            let mut filled = sent.clone();
+            for fill in &fills {
+                filled[[fill.row, fill.column]] = fill.value(sent.view());
             }
-        }
-        let mut filled = sent.clone();
-        for fill in &fills {
-            filled[[fill.row, fill.column]] = fill.value(sent.view());
-        }
-        sent.mapv_inplace(|x| if x.is_nan() { 0.0 } else { x });
+            sent.mapv_inplace(|x| if x.is_nan() { 0.0 } else { x });
+            (sent, filled)
+        };
+        let clipped = sent.iter().filter(|z| z.abs() > clip).count();
+        let unclipped = (clipped > 0).then(|| {
+            let (sent, filled) = with_gaps_filled(sent.clone());
+            Unclipped { sent, filled }
+        });
+        // A gap stays NaN here.
+        sent.mapv_inplace(|z| z.clamp(-clip, clip));
+        let (sent, filled) = with_gaps_filled(sent);
         Ok(Self {
             names,
             sent,
             filled,
             fills,
             clipped,
+            unclipped,
+        })
+    }
+
+    /// What was moved to the clip.
+    pub(crate) fn moved(&self) -> Moved {
+        self.unclipped.as_ref().map_or_else(Moved::default, |u| {
+            Moved::between(&self.names, u.sent.view(), self.sent.view())
         })
     }
 
@@ -103,6 +128,10 @@ impl Series {
             filled: self.filled.select(Axis(1), kept),
             fills: fills.collect(),
             clipped: self.clipped,
+            unclipped: self.unclipped.as_ref().map(|u| Unclipped {
+                sent: u.sent.select(Axis(1), kept),
+                filled: u.filled.select(Axis(1), kept),
+            }),
         }
     }
 }
@@ -152,7 +181,17 @@ mod tests {
             array![[0.0, 3.0], [1.5, 0.0], [3.0, 0.0], [1.0, 0.0]]
         );
         assert_eq!((series.clipped, series.fills.len()), (2, 3));
+        let moved = series.moved();
+        assert_eq!((moved.values, moved.columns.len()), (2, 2));
+        // 90 / 2 to 3.
+        assert_eq!(moved.largest, 42.0);
+        let before = series.unclipped.as_ref().unwrap();
+        assert_eq!(
+            before.filled,
+            array![[0.0, 4.0], [22.5, 0.0], [45.0, 0.0], [1.0, 0.0]]
+        );
         let one = series.of_sensors(&[1]);
+        assert_eq!(one.moved().values, 1);
         assert_eq!((one.names.len(), one.fills.len()), (1, 2));
         assert!(one.fills.iter().all(|f| f.column == 0));
     }

@@ -399,3 +399,47 @@ fn secom_upload_by_a_saved_detector() {
     assert!(value(&quality, "max_score_error") < 1e-12);
     assert_eq!(file(&files, "anomalies.csv").lines().count(), 6);
 }
+
+/// Values far out are counted once, however often a layout repeats them, and by both layouts alike;
+/// so is what they do to the margins. That is what the same detector says without the clip.
+#[test]
+fn clipped_values_are_counted_once() {
+    let mut all = data(200);
+    let (_, files) = run(&all, &[]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.json");
+    let model = file(&files, "model.json");
+    std::fs::write(&path, model).unwrap();
+    let wide = folder.path().join("wide.json");
+    let clip = model.lines().find(|l| l.contains("\"clip\"")).unwrap();
+    std::fs::write(&wide, model.replace(clip, "  \"clip\": 1000.0,")).unwrap();
+    // Beside a gap, which it fills.
+    let row = (5..190).find(|i| all.features[[*i, 1]].is_nan()).unwrap() + 1;
+    all.features[[row, 1]] *= 2.0;
+    for layout in ["series", "gathered"] {
+        let ran = |path: &std::path::Path| {
+            let given = [
+                ("model", text(path.to_str().unwrap())),
+                ("layout", text(layout)),
+            ];
+            Ran::new(&Plaintext, prepare(&all, &given).unwrap().as_ref()).unwrap()
+        };
+        let (clipped, whole) = (ran(&path), ran(&wide));
+        let clipping = clipped.report.errors.clipping.unwrap();
+        assert_eq!((clipping.values, clipping.columns), (1, 1), "{layout}");
+        let scores = |ran: &Ran| -> Vec<f64> {
+            let lines = file(&ran.files, "anomalies.csv").lines().skip(1);
+            let score = |l: &str| l.rsplit(',').nth(2).unwrap().parse().unwrap();
+            lines.map(score).collect()
+        };
+        let pairs = scores(&clipped).into_iter().zip(scores(&whole));
+        let moved: Vec<f64> = pairs.map(|(a, b)| (a - b).abs()).collect();
+        let most = moved.iter().copied().fold(0.0, f64::max);
+        assert!((clipping.error - most).abs() < 1e-5, "{clipping:?} {most}");
+        // Its own row, and the one that it fills.
+        assert_eq!(moved.iter().filter(|d| **d > 0.01).count(), 2, "{layout}");
+        assert_eq!(whole.report.errors.clipping.unwrap().values, 0);
+        let auc = clipped.quality.metric("auc").unwrap().unclipped.unwrap();
+        assert!((auc - value(&whole.quality, "auc")).abs() < 1e-12);
+    }
+}

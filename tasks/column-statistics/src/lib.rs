@@ -11,6 +11,7 @@ use hexperiment_data::{Dataset, Partition};
 use hexperiment_program::{Column, Input, Output, Program, ProgramBuilder, ProgramError, ValueId};
 use hexperiment_scheme::options::OptionSpec;
 use hexperiment_task::choices::Side;
+use hexperiment_task::clipping::Moved;
 use hexperiment_task::encode::{EncodedTable, Encoding, constant_columns, name_columns};
 use hexperiment_task::inventory;
 use hexperiment_task::ledger::{Metric, Quality};
@@ -19,7 +20,7 @@ use hexperiment_task::session::Session;
 use hexperiment_task::{
     Artefact, InputTable, Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest,
 };
-use ndarray::{Array1, Axis, concatenate};
+use ndarray::{Array1, Array2, Axis, concatenate};
 
 inventory::submit! { TaskPlugin(&ColumnStatistics) }
 
@@ -116,7 +117,6 @@ fn encode(data: &Dataset, range_margin: f64) -> Result<(EncodedTable, Vec<String
     };
     let table = EncodedTable::new(&partition, &chosen, encoding)?;
     notes.extend(table.notes.iter().cloned());
-    notes.extend(table.note_on_encryption());
     Ok((table, notes))
 }
 
@@ -228,22 +228,24 @@ impl Prepared for Statistics {
     }
 
     fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
-        let values = self.table.encrypted.clone();
-        let squares = self.client_squares.then(|| values.mapv(|x| x * x));
-        let mut tables = vec![InputTable::from(values)];
-        // Squares are the same data once more: they count as bytes, not as data.
-        tables.extend(squares.map(|squares| InputTable::new(squares, 0)));
+        let mut tables = vec![self.table.to_encrypt()];
+        if self.client_squares {
+            let squared = |table: &Array2<f64>| table.mapv(|x| x * x);
+            // Squares are the same data once more: they count as bytes, not as data.
+            let squares = InputTable::new(squared(&self.table.encrypted), 0);
+            let before = squared(&self.table.test);
+            tables.push(squares.clipped_from(before, Moved::default()));
+        }
         Outcome::of_one_round(session, &tables)
     }
 
     fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError> {
         let (got, clear) = (self.decrypted(outcome), self.in_clear());
         let errors = [got.variances - clear.variances, got.means - clear.means];
-        let metrics = METRICS.iter().zip(errors).map(|(name, errors)| Metric {
-            name: (*name).into(),
-            value: greatest_magnitude(&errors),
-            plaintext: Some(0.0),
-        });
+        let metrics = METRICS
+            .iter()
+            .zip(errors)
+            .map(|(name, errors)| Metric::new(*name, greatest_magnitude(&errors), Some(0.0)));
         Ok(Quality {
             samples: self.samples(),
             metrics: metrics.collect(),

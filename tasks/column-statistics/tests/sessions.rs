@@ -5,7 +5,7 @@
 use hexperiment_data::{Dataset, MissingPolicy, Provenance, Target};
 use hexperiment_program::{OpKind, Program};
 use hexperiment_scheme::options::OptionValue;
-use hexperiment_task::testkit::{self, Testbed};
+use hexperiment_task::testkit::{self, Off, Testbed};
 use hexperiment_task::{Outcome, Prepared, TaskError};
 use ndarray::array;
 use scheme_plaintext::Plaintext;
@@ -134,10 +134,20 @@ fn what_a_range_costs_is_in_the_metrics() {
         &[lost / unit],
     );
     assert!(quality.metric("variance_error").unwrap().value > 0.1);
-    let [note] = quality.notes.as_slice() else {
-        panic!("{quality:?}")
-    };
-    assert!(note.contains("1 of 8 test values"), "{note}");
+    let testbed = Testbed::new(&Plaintext, prepared.program()).unwrap();
+    let mut session = testbed.session();
+    prepared.run(&mut session).unwrap();
+    let errors = session.finish().errors;
+    let clipping = errors.clipping.unwrap();
+    assert_eq!((clipping.values, clipping.columns), (1, 1));
+    near(&[clipping.largest_move], &[100.0 / unit - 1e-3]);
+    // Each output by its own: in standard deviations, and in their squares.
+    let of = |place: usize| errors.outputs[place].clipping;
+    near(&[of(0)], &[lost / unit]);
+    let (high, mean) = (600.0 - 300.0, 100.0 / unit - 1e-3);
+    let squares = ((high / unit).powi(2) - (high / unit - mean).powi(2)) / 4.0;
+    near(&[of(1)], &[squares]);
+    assert_eq!(clipping.error, of(1).max(of(0)));
 }
 
 /// A result that is no number is no perfect one.
@@ -203,4 +213,24 @@ fn bad_data_are_explained() {
         kept,
         &["missing or not finite", "`a`", "missing = \"median\""],
     );
+}
+
+/// Bits are of each output by its own magnitude; the row shows the fewest. Off by 2^-10 throughout, a
+/// mean keeps fewer than the larger mean of squares.
+#[test]
+fn precision_is_of_each_output() {
+    let prepared = prepare(&data(), &[squares_by("server")]).unwrap();
+    let mut testbed = Testbed::new(&Plaintext, prepared.program()).unwrap();
+    testbed.keys.decryptor = Box::new(Off(testbed.keys.decryptor, 2.0_f64.powi(-10)));
+    let mut session = testbed.session();
+    prepared.run(&mut session).unwrap();
+    let errors = session.finish().errors;
+    let names: Vec<&str> = errors.outputs.iter().map(|o| o.output.as_str()).collect();
+    assert_eq!(names, ["means", "means of squares"]);
+    let bits = |place: usize| errors.outputs[place].precision_bits();
+    for (place, output) in errors.outputs.iter().enumerate() {
+        near(&[bits(place)], &[10.0 + output.magnitude.log2()]);
+    }
+    assert!(bits(1) > bits(0) + 0.5, "{errors:?}");
+    assert_eq!(errors.precision_bits, bits(0));
 }

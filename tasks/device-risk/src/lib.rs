@@ -112,6 +112,19 @@ impl Risk {
             .map(|row| self.plan.reading.shares(&row.to_vec()))
             .collect()
     }
+
+    /// What these levels are worth, beside those of the model in the clear.
+    fn measures(&self, said: &[usize]) -> Vec<Metric> {
+        let (truth, clear) = (&self.plan.truth, self.plan.decided());
+        let mut metrics = metrics::multiclass(said, &clear, truth, LEVELS.len());
+        // The headline is what sees the rare levels: F1 of each counts alike.
+        metrics.sort_by_key(|m| m.name != "macro_f1");
+        let pairs = recalls(said, truth).into_iter().zip(recalls(&clear, truth));
+        metrics.extend(
+            pairs.map(|((name, value), (_, plaintext))| Metric::new(name, value, Some(plaintext))),
+        );
+        metrics
+    }
 }
 
 /// Recall of each level that occurs, under its metric's name.
@@ -141,28 +154,18 @@ impl Prepared for Risk {
     fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError> {
         let truth = &self.plan.truth;
         let said: Vec<usize> = self.shares(outcome).into_iter().map(decide).collect();
-        let clear = self.plan.decided();
-        let mut metrics = metrics::multiclass(&said, &clear, truth, LEVELS.len());
-        // The headline is what sees the rare levels: F1 of each counts alike.
-        metrics.sort_by_key(|m| m.name != "macro_f1");
-        let pairs = recalls(&said, truth)
-            .into_iter()
-            .zip(recalls(&clear, truth));
-        metrics.extend(pairs.map(|((name, value), (_, plaintext))| Metric {
-            name,
-            value,
-            plaintext: Some(plaintext),
-        }));
+        let mut metrics = self.measures(&said);
+        if let Some(unclipped) = &self.plan.unclipped {
+            let said: Vec<usize> = unclipped.iter().map(|s| decide(*s)).collect();
+            Metric::beside_unclipped(&mut metrics, &self.measures(&said));
+        }
         if let Some(unquantised) = &self.plan.unquantised {
             let said: Vec<usize> = unquantised.iter().map(|s| decide(*s)).collect();
             let matrix = ConfusionMatrix::count(&said, truth, LEVELS.len());
             let names = ["unquantised_macro_f1", "unquantised_balanced_accuracy"];
             let values = [matrix.macro_f1(), matrix.balanced_accuracy()];
-            metrics.extend(names.into_iter().zip(values).map(|(name, value)| Metric {
-                name: name.into(),
-                value,
-                plaintext: None,
-            }));
+            let named = names.into_iter().zip(values);
+            metrics.extend(named.map(|(name, value)| Metric::new(name, value, None)));
         }
         Ok(Quality {
             samples: truth.len(),

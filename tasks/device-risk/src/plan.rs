@@ -7,7 +7,7 @@ use hexperiment_task::encode::EncodedTable;
 use hexperiment_task::linear_model::{Features, LinearModelSettings};
 use hexperiment_task::metrics;
 use hexperiment_task::{InputTable, PrepareRequest, TaskError};
-use ndarray::{Array3, s};
+use ndarray::Array3;
 
 use crate::columns::{Devices, levels};
 use crate::forest::{Forest, Grid, Sample, Thresholds, Training, Votes, tests_of};
@@ -40,6 +40,8 @@ pub(crate) struct RiskPlan {
     pub(crate) reading: Reading,
     /// Scores of each device by the same model in the clear, quantised alike.
     pub(crate) clear: Vec<Scores>,
+    /// The same of readings as they were before values were moved; `None` where none was.
+    pub(crate) unclipped: Option<Vec<Scores>>,
     /// Scores of each device by a forest on values that are not quantised.
     pub(crate) unquantised: Option<Vec<Scores>>,
     pub(crate) truth: Vec<usize>,
@@ -108,8 +110,7 @@ impl<'a> Material<'a> {
                 "{scored} of the {all} devices of the test part are scored"
             ));
         }
-        table.test = table.test.slice_move(s![..scored, ..]);
-        table.encrypted = table.encrypted.slice_move(s![..scored, ..]);
+        table = table.with_test_rows(scored);
         let mut truth = levels(&partition.test);
         truth.truncate(scored);
         let classes: Vec<f64> = truth.iter().map(|level| *level as f64).collect();
@@ -172,15 +173,18 @@ impl RiskPlan {
         let logits = model.logits(&material.table.test);
         let features = material.names();
         let mut notes = material.notes;
-        notes.extend(material.table.note_on_encryption());
         notes.extend(model.note.clone());
         Ok(Self {
             program: builder.finish()?,
             reading,
             clear: logits.into_iter().map(softmax).collect(),
+            unclipped: material.table.unclipped_test.as_ref().map(|before| {
+                let logits = model.logits(before).into_iter();
+                logits.map(softmax).collect()
+            }),
             unquantised: None,
             contributions: model.contributions(&material.table.test),
-            inputs: vec![material.table.encrypted.into()],
+            inputs: vec![material.table.to_encrypt()],
             truth: material.truth,
             devices: material.devices,
             features,
@@ -212,6 +216,8 @@ impl RiskPlan {
         let bins = 1 << options.integer("bits")?;
         let grid = Grid::fit(&material.real.features, bins);
         let (forest, rows) = grow(&grid);
+        let unclipped = material.table.unclipped_test.as_ref();
+        let unclipped = unclipped.map(|before| grid.apply(before));
         let (finest, finest_rows) = grow(&Grid::finest(&material.rows.features));
         let tests = tests_of(&forest);
         if tests.is_empty() {
@@ -249,6 +255,7 @@ impl RiskPlan {
             grid: &grid,
             names: &names,
             rows: &rows,
+            unclipped: unclipped.as_deref(),
         };
         let mut builder = ProgramBuilder::new("random forest");
         let (bits, input) = sender.state(&mut builder)?;
@@ -276,6 +283,7 @@ impl RiskPlan {
             inputs: vec![input],
             reading,
             clear: shares(&forest, &rows),
+            unclipped: unclipped.map(|rows| shares(&forest, &rows)),
             unquantised: Some(shares(&finest, &finest_rows)),
             truth: material.truth,
             devices: material.devices,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use hexperiment_program::{Column, Input, Interval, Party, ProgramBuilder, ValueId};
+use hexperiment_task::clipping::Moved;
 use hexperiment_task::{InputTable, TaskError};
 use ndarray::Array2;
 
@@ -19,6 +20,8 @@ pub(crate) struct Sender<'a> {
     pub(crate) grid: &'a Grid,
     pub(crate) names: &'a [String],
     pub(crate) rows: &'a [Vec<u32>],
+    /// The same of readings as they were before values were moved; `None` where none was.
+    pub(crate) unclipped: Option<&'a [Vec<u32>]>,
 }
 
 impl Sender<'_> {
@@ -40,11 +43,13 @@ impl Sender<'_> {
                 range: Interval::new(0.0, 1.0),
             });
             let (_, bits) = builder.input(input("tests", columns.collect(), WHOLE))?;
-            let table =
-                Array2::from_shape_fn((self.rows.len(), self.tests.len()), |(row, test)| {
-                    f64::from(u8::from(self.tests[test].holds(&self.rows[row])))
-                });
-            return Ok((self.tests.iter().copied().zip(bits).collect(), table.into()));
+            let payload = self.rows.len() * self.tests.len();
+            let table = self.to_encrypt(payload, |rows| {
+                Array2::from_shape_fn((rows.len(), self.tests.len()), |(row, test)| {
+                    f64::from(u8::from(self.tests[test].holds(&rows[row])))
+                })
+            });
+            return Ok((self.tests.iter().copied().zip(bits).collect(), table));
         }
         if self.pack > 1 {
             return self.packed(builder);
@@ -63,10 +68,23 @@ impl Sender<'_> {
             let distance = builder.offset(value_of[&test.feature], -above)?;
             bits.insert(*test, builder.step(distance)?);
         }
-        let table = Array2::from_shape_fn((self.rows.len(), used.len()), |(row, column)| {
-            f64::from(self.rows[row][used[column]])
-        });
-        Ok((bits, table.into()))
+        let payload = self.rows.len() * used.len();
+        let table = self.to_encrypt(payload, |rows| bins(rows, &used));
+        Ok((bits, table))
+    }
+
+    /// The table made of the rows, of which `payload` numbers are data, with what it would be of
+    /// readings as they were. What is moved is counted in bins: those are what is encrypted.
+    fn to_encrypt(&self, payload: usize, table: impl Fn(&[Vec<u32>]) -> Array2<f64>) -> InputTable {
+        let to_encrypt = InputTable::new(table(self.rows), payload);
+        let Some(before) = self.unclipped else {
+            return to_encrypt;
+        };
+        let used = self.used();
+        let names: Vec<&String> = used.iter().map(|feature| &self.names[*feature]).collect();
+        let [before_bins, after_bins] = [before, self.rows].map(|rows| bins(rows, &used));
+        let moved = Moved::between(&names, before_bins.view(), after_bins.view());
+        to_encrypt.clipped_from(table(before), moved)
     }
 
     /// The features that are tested, in order.
@@ -115,12 +133,21 @@ impl Sender<'_> {
                 bits.insert(*test, front);
             }
         }
-        let table = Array2::from_shape_fn((length, groups.len()), |(place, group)| {
-            let test = groups[group].get(place / devices);
-            test.map_or(0.0, |t| f64::from(self.rows[place % devices][t.feature]))
-        });
         // A feature is repeated for each of its tests.
         let payload = devices * self.used().len();
-        Ok((bits, InputTable::new(table, payload)))
+        let table = self.to_encrypt(payload, |rows| {
+            Array2::from_shape_fn((length, groups.len()), |(place, group)| {
+                let test = groups[group].get(place / devices);
+                test.map_or(0.0, |t| f64::from(rows[place % devices][t.feature]))
+            })
+        });
+        Ok((bits, table))
     }
+}
+
+/// Devices x some of the features, in bins.
+fn bins(rows: &[Vec<u32>], features: &[usize]) -> Array2<f64> {
+    Array2::from_shape_fn((rows.len(), features.len()), |(row, column)| {
+        f64::from(rows[row][features[column]])
+    })
 }

@@ -111,7 +111,8 @@ fn readings_are_the_data_that_are_sent() {
     assert!(sent(&client) > readings);
 }
 
-/// What is moved before encryption is told of what is encrypted only: of a forest, places on a grid.
+/// What is moved before encryption is told of what is encrypted only: of a forest, places on a grid,
+/// which are the same for all values beyond the training part's.
 #[test]
 fn values_moved_before_encryption_are_told_where_they_are_encrypted() {
     let mut data = fleet(300, 5);
@@ -119,16 +120,19 @@ fn values_moved_before_encryption_are_told_where_they_are_encrypted() {
         data.features.row_mut(row).mapv_inplace(|x| 1.4 * x);
     }
     let told = |given: Given<'_>| {
-        let notes = run(&data, given).unwrap().0.notes;
-        notes
-            .iter()
-            .find(|n| n.contains("before encryption"))
-            .cloned()
+        let ran = Ran::new(&Plaintext, prepare(&data, given).unwrap().as_ref()).unwrap();
+        (ran.report.errors.clipping.unwrap(), ran.quality)
     };
-    let all = told(&[]).unwrap();
-    let few = told(&[("scored", whole(9))]).unwrap();
-    assert_ne!(all, few);
-    assert_eq!(told(&[("model", text("forest"))]), None);
+    let (all, quality) = told(&[]);
+    let (few, _) = told(&[("scored", whole(9))]);
+    assert!(all.values > few.values && few.values > 0, "{all:?} {few:?}");
+    assert!(all.error >= few.error && few.error > 0.0, "{all:?} {few:?}");
+    assert!(quality.metric("macro_f1").unwrap().unclipped.is_some());
+    for thresholds in ["server", "client"] {
+        let forest = [("model", text("forest")), ("thresholds", text(thresholds))];
+        let (none, _) = told(&forest);
+        assert_eq!((none.values, none.error), (0, 0.0), "{thresholds}");
+    }
 }
 
 /// A fleet can be learnt, and not perfectly; SMOTE finds more of the rare levels.

@@ -3,6 +3,7 @@
 use hexperiment_data::transform;
 use hexperiment_program::Program;
 use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_task::clipping::{Moved, largest_difference};
 use hexperiment_task::encode::Encoding;
 use hexperiment_task::linear_model;
 use hexperiment_task::linear_model::Features;
@@ -54,7 +55,20 @@ pub(crate) struct Federation {
     pub(crate) features: Features,
     pub(crate) clip: f64,
     pub(crate) baselines: Baselines,
+    /// The federation in the clear on rows as they were; `None` where no value was clipped.
+    pub(crate) unclipped: Option<Unclipped>,
     pub(crate) notes: Vec<String>,
+}
+
+/// What the same federation makes in the clear, without noise, of rows as they were before any value
+/// was clipped.
+pub(crate) struct Unclipped {
+    /// What was clipped of the clients' rows.
+    pub(crate) moved: Moved,
+    /// How far that moves a parameter of the last model.
+    pub(crate) error: f64,
+    /// Scores of the last model for the test part as it was; `None` where the training diverges.
+    pub(crate) scores: Option<Array2<f64>>,
 }
 
 /// The features and a 1.
@@ -143,6 +157,7 @@ impl Federation {
                 local_best: f64::NAN,
                 without_noise: None,
             },
+            unclipped: None,
             notes: Vec::new(),
             settings,
             classes,
@@ -165,14 +180,60 @@ impl Federation {
             )));
         }
         federation.baselines = federation.compare(&all)?;
+        federation.unclipped = federation.on_rows_as_they_were(&all, &parts)?;
         federation.notes = federation.describe();
         Ok(federation)
+    }
+
+    /// Federates once more in the clear, on rows before any value was clipped; `None` where none was.
+    fn on_rows_as_they_were(
+        &self,
+        all: &Shard,
+        parts: &[Vec<usize>],
+    ) -> Result<Option<Unclipped>, TaskError> {
+        let table = &self.features.table;
+        let Some([train, test]) = table.unclipped() else {
+            return Ok(None);
+        };
+        let clipped = self.in_clear(&self.shards)?;
+        let all = Shard {
+            design: design(train)?,
+            labels: all.labels.clone(),
+        };
+        let shards: Vec<Shard> = parts.iter().map(|rows| all.select(rows)).collect();
+        let test = Shard {
+            design: design(test)?,
+            labels: self.test.labels.clone(),
+        };
+        // It may diverge where no value is bounded.
+        let model = self.in_clear(&shards).ok();
+        Ok(Some(Unclipped {
+            moved: table.moved_in_train(),
+            error: model
+                .as_ref()
+                .map_or(f64::INFINITY, |model| largest_difference(model, &clipped)),
+            scores: model.map(|model| test.scores(&model)),
+        }))
+    }
+
+    /// The last model of all rounds in the clear, without noise, where clients hold these rows.
+    fn in_clear(&self, shards: &[Shard]) -> Result<Parameters, TaskError> {
+        let mut rounds = 0..self.settings.rounds;
+        rounds.try_fold(self.start.clone(), |common, round| {
+            self.round_in_clear(shards, round, &common)
+        })
     }
 
     /// Rounds whose aggregate is decrypted.
     pub(crate) fn released(&self) -> usize {
         let is = |round: &&Vec<bool>| enough(&self.settings, round);
         self.schedule.iter().filter(is).count()
+    }
+
+    /// Updates that the client uploads that uploads most.
+    pub(crate) fn most_updates(&self) -> usize {
+        let of = |client: usize| self.schedule.iter().filter(|round| round[client]).count();
+        (0..self.shards.len()).map(of).max().unwrap_or(0)
     }
 
     /// Vectors that are uploaded, in all rounds.
@@ -187,13 +248,18 @@ impl Federation {
     }
 
     /// A round in the clear, without noise.
-    fn round_in_clear(&self, round: usize, common: &Parameters) -> Result<Parameters, TaskError> {
+    fn round_in_clear(
+        &self,
+        shards: &[Shard],
+        round: usize,
+        common: &Parameters,
+    ) -> Result<Parameters, TaskError> {
         let present = &self.schedule[round];
         if !enough(&self.settings, present) {
             return Ok(common.clone());
         }
         let mut sum = vec![0.0; self.updates.length(common.len())];
-        for (client, shard) in self.shards.iter().enumerate().filter(|(k, _)| present[*k]) {
+        for (client, shard) in shards.iter().enumerate().filter(|(k, _)| present[*k]) {
             let made = self
                 .updates
                 .contribution(client, round, shard, common, &[])?;
@@ -212,9 +278,7 @@ impl Federation {
         };
         let alone: Vec<f64> = self.shards.iter().map(optimum).collect();
         let without_noise = if self.settings.privacy.is_some() {
-            let mut rounds = 0..self.settings.rounds;
-            let common = rounds.try_fold(self.start.clone(), |c, r| self.round_in_clear(r, &c))?;
-            Some(self.headline(&common))
+            Some(self.headline(&self.in_clear(&self.shards)?))
         } else {
             None
         };

@@ -59,6 +59,11 @@ impl Prepared for Federation {
         self.uploads()
     }
 
+    /// One each round.
+    fn evaluations(&self) -> u64 {
+        self.schedule.len() as u64
+    }
+
     fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
         Ok(self.rounds(session)?.into_outcome())
     }

@@ -1,7 +1,7 @@
 //! The rounds: in a session, and beside it in the clear.
 
 use hexperiment_program::{InputId, OutputId};
-use hexperiment_task::session::{Sealed, Session};
+use hexperiment_task::session::{KeyHolders, Sealed, Session};
 use hexperiment_task::{Outcome, TaskError};
 use ndarray::{Array1, Array2, s};
 
@@ -23,12 +23,14 @@ pub(crate) struct Trace {
     pub(crate) ciphertexts: Array2<f64>,
     /// Rounds x 1: number of updates, or gradients of records, that were clipped.
     pub(crate) clipped: Array2<f64>,
+    /// Who can decrypt an update, as the scheme states it.
+    pub(crate) key_holders: KeyHolders,
     /// 1 x 2: bytes of the zeros that stand in for absent clients, and of the models told in the clear.
     pub(crate) more_bytes: Array2<f64>,
 }
 
 impl Trace {
-    fn new(rounds: usize, clients: usize, parameters: usize) -> Self {
+    fn new(rounds: usize, clients: usize, parameters: usize, key_holders: KeyHolders) -> Self {
         let by_client = Array2::zeros((rounds, clients));
         Self {
             models: Array2::zeros((rounds, parameters)),
@@ -36,6 +38,7 @@ impl Trace {
             bytes: by_client.clone(),
             ciphertexts: by_client,
             clipped: Array2::zeros((rounds, 1)),
+            key_holders,
             more_bytes: Array2::zeros((1, 2)),
         }
     }
@@ -50,19 +53,33 @@ impl Trace {
                 self.ciphertexts,
                 self.clipped,
                 self.more_bytes,
+                Array2::from_elem((1, 1), number(self.key_holders)),
             ],
         }
     }
 
     /// From the tables of an outcome.
     pub(crate) fn of_outcome(outcome: &Outcome) -> Result<Self, TaskError> {
-        let [models, clear, bytes, ciphertexts, clipped, more_bytes] = outcome.outputs.as_slice()
-        else {
-            return Err(TaskError::Options(format!(
+        let foreign = || {
+            TaskError::Options(format!(
                 "the outcome holds {} tables, expected those of a federation",
                 outcome.outputs.len()
-            )));
+            ))
         };
+        let [
+            models,
+            clear,
+            bytes,
+            ciphertexts,
+            clipped,
+            more_bytes,
+            holders,
+        ] = outcome.outputs.as_slice()
+        else {
+            return Err(foreign());
+        };
+        let stated = holders.first().copied();
+        let key_holders = HOLDERS.into_iter().find(|h| Some(number(*h)) == stated);
         Ok(Self {
             models: models.clone(),
             clear: clear.clone(),
@@ -70,8 +87,21 @@ impl Trace {
             ciphertexts: ciphertexts.clone(),
             clipped: clipped.clone(),
             more_bytes: more_bytes.clone(),
+            key_holders: key_holders.ok_or_else(foreign)?,
         })
     }
+}
+
+/// All who may hold the key; one's place is its number in an outcome, whose tables hold numbers only.
+const HOLDERS: [KeyHolders; 3] = [
+    KeyHolders::KeyOwner,
+    KeyHolders::DataOwners,
+    KeyHolders::Server,
+];
+
+fn number(holders: KeyHolders) -> f64 {
+    let place = HOLDERS.iter().position(|h| *h == holders);
+    place.map_or(f64::NAN, |place| place as f64)
 }
 
 fn flat(parameters: &Parameters) -> Array1<f64> {
@@ -82,7 +112,8 @@ impl Federation {
     /// All rounds. Parties: data owner 0 has the key, owners 1 and up hold the data.
     pub(crate) fn rounds(&self, session: &mut Session<'_>) -> Result<Trace, TaskError> {
         let (clients, parameters) = (self.shards.len(), self.start.len());
-        let mut trace = Trace::new(self.settings.rounds, clients, parameters);
+        let holders = session.key_holders();
+        let mut trace = Trace::new(self.settings.rounds, clients, parameters, holders);
         let mut noise = match self.settings.privacy {
             Some(_) => Some(NoiseSource::new()?),
             None => None,
@@ -128,6 +159,9 @@ impl Federation {
             trace.clear.row_mut(round).assign(&flat(&clear));
         }
         trace.more_bytes[[0, 1]] = session.so_far().told_bytes as f64;
+        if let Some(unclipped) = &self.unclipped {
+            session.clipped(&unclipped.moved, unclipped.error);
+        }
         Ok(trace)
     }
 

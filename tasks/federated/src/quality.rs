@@ -5,21 +5,27 @@ use std::fmt::Write as _;
 use hexperiment_task::ledger::{Metric, Quality};
 use hexperiment_task::metrics;
 use hexperiment_task::{Artefact, TaskError};
-use ndarray::ArrayView1;
+use ndarray::{Array2, ArrayView1};
 
 use crate::federation::Federation;
 use crate::local::Parameters;
 use crate::model;
+use crate::privacy::adversaries::Revealed;
 use crate::protocol::Trace;
 
 /// Measures besides those of classifiers.
-pub(crate) const MORE_METRICS: [&str; 16] = [
+pub(crate) const MORE_METRICS: [&str; 21] = [
     "max_weight_error",
     "centralised",
     "local_mean",
     "local_best",
     "without_noise",
     "epsilon",
+    "epsilon_server",
+    "epsilon_key_owner",
+    "epsilon_client",
+    "epsilon_server_and_client",
+    "epsilon_server_and_key_owner",
     "clients",
     "parameters",
     "rounds_aggregated",
@@ -63,18 +69,35 @@ impl Federation {
     pub(crate) fn quality(&self, trace: &Trace) -> Quality {
         let [model, clear] = self.last(trace);
         let scores = [&model, &clear].map(|p| self.test.scores(p));
-        let mut metrics = self.classes.measures(&scores[0], &scores[1], &self.truth);
+        let measure = |s: &Array2<f64>| self.classes.measures(s, &scores[1], &self.truth);
+        let mut metrics = measure(&scores[0]);
+        if let Some(unclipped) = self.unclipped.as_ref().and_then(|u| u.scores.as_ref()) {
+            Metric::beside_unclipped(&mut metrics, &measure(unclipped));
+        }
         let baselines = self.baselines;
         let error = largest((&model - &clear).iter().map(|x| x.abs()));
         let one_class = self.shards.iter().filter(|s| s.lacks_a_class()).count();
         let epsilon = self.settings.privacy.map(|p| p.epsilon(self.released()));
-        let values: [Option<f64>; 16] = [
+        let against = self.settings.privacy.map(|privacy| {
+            let revealed = Revealed {
+                sums: self.released(),
+                updates: self.most_updates(),
+                least: self.settings.least,
+            };
+            privacy.against(revealed, trace.key_holders)
+        });
+        let values: [Option<f64>; 21] = [
             Some(error),
             Some(baselines.centralised),
             Some(baselines.local_mean),
             Some(baselines.local_best),
             baselines.without_noise,
             epsilon,
+            against.map(|a| a.server),
+            against.map(|a| a.key_owner),
+            against.map(|a| a.client),
+            against.map(|a| a.server_and_client),
+            against.map(|a| a.server_and_key_owner),
             Some(self.shards.len() as f64),
             Some(self.start.len() as f64),
             Some(self.released() as f64),
@@ -88,22 +111,16 @@ impl Federation {
         ];
         for (name, value) in MORE_METRICS.iter().zip(values) {
             let value = value.filter(|x| !x.is_nan());
-            metrics.extend(value.map(|value| Metric {
-                name: (*name).into(),
-                value,
-                plaintext: None,
-            }));
+            metrics.extend(value.map(|value| Metric::new(*name, value, None)));
         }
         let step = self.settings.rounds.div_ceil(POINTS);
         for round in (0..self.settings.rounds).step_by(step) {
             let [value, clear] = self.point(trace, round);
-            metrics.push(Metric {
-                name: format!("{}_round_{}", self.classes.headline_name(), round + 1),
-                value,
-                plaintext: Some(clear),
-            });
+            let name = format!("{}_round_{}", self.classes.headline_name(), round + 1);
+            metrics.push(Metric::new(name, value, Some(clear)));
         }
         let mut notes = self.notes.clone();
+        notes.extend(against.map(|a| a.describe(trace.key_holders)));
         let clipped = trace.clipped.sum();
         if clipped > 0.0 {
             let what = if self.settings.by_record() {

@@ -575,3 +575,26 @@ fn framingham_in_clear() {
         "{auc} {centralised}"
     );
 }
+
+/// A value far out at one client: the clipping error is how far the last model is from that which is
+/// found without the clip.
+#[test]
+fn clipping_is_told_of_the_model() {
+    let mut far = data(200, 2);
+    let row = far.train[3];
+    far.features[[row, 1]] += 40.0;
+    let run_with = |clip: f64| run(&far, &[("clip", num(clip))]).unwrap();
+    let (clipped, whole) = (run_with(5.0), run_with(0.0));
+    let pairs = weights(&clipped).into_iter().zip(weights(&whole));
+    let moved = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let clipping = clipped.report.errors.clipping.unwrap();
+    assert_eq!((clipping.values, clipping.columns), (1, 1));
+    assert!(
+        (clipping.error - moved).abs() < 1e-6,
+        "{clipping:?} {moved}"
+    );
+    assert!(moved > 1e-4, "{moved}");
+    let auc = clipped.quality.metric("auc").unwrap().unclipped.unwrap();
+    assert!((auc - whole.value("auc")).abs() < 1e-9);
+    assert_eq!(whole.report.errors.clipping.unwrap().values, 0);
+}

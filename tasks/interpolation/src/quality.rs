@@ -86,11 +86,8 @@ impl Measure {
     pub(crate) fn score(&self, filled: &[f64]) -> Quality {
         let mut metrics = Vec::new();
         let mut notes = self.notes.clone();
-        let metric = |name: &str, value: f64, plaintext: Option<f64>| Metric {
-            name: name.into(),
-            value,
-            plaintext,
-        };
+        let metric =
+            |name: &str, value: f64, plaintext: Option<f64>| Metric::new(name, value, plaintext);
         if !self.known.is_empty() {
             let (ours, clear) = (self.errors(filled), self.errors(&self.clear));
             let median: Vec<f64> = self

@@ -14,7 +14,7 @@ use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue};
 use hexperiment_task::choices::Mode;
 use hexperiment_task::encode::EncodedTable;
 use hexperiment_task::inventory;
-use hexperiment_task::ledger::Quality;
+use hexperiment_task::ledger::{Metric, Quality};
 use hexperiment_task::linear_model::{Features, LinearModelSettings, OneRound, SavedModel};
 use hexperiment_task::metrics;
 use hexperiment_task::registry::TaskPlugin;
@@ -23,6 +23,7 @@ use hexperiment_task::{
     Artefact, Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest,
 };
 
+use ndarray::Array2;
 use train::Fitted;
 
 inventory::submit! { TaskPlugin(&LinearRegression) }
@@ -77,7 +78,6 @@ impl Task for LinearRegression {
             Some(OptionValue::Text(path)) => load(Path::new(path), &partition, settings)?,
             _ => fit(&partition, settings)?,
         };
-        notes.extend(table.note_on_encryption());
         let truth = partition.test.target.to_vec();
         notes.extend(metrics::few_rows(truth.len()));
         if truth.iter().all(|y| *y == truth[0]) {
@@ -98,13 +98,15 @@ impl Task for LinearRegression {
             values: vec![prediction],
             precision,
         })?;
+        let in_clear = |samples: &Array2<f64>| fitted.model.scores(samples).to_vec();
         Ok(Box::new(Inference {
-            plain: fitted.model.scores(&table.test).to_vec(),
+            plain: in_clear(&table.test),
+            unclipped: table.unclipped_test.as_ref().map(in_clear),
             truth,
             notes,
             protocol: OneRound {
                 program: builder.finish()?,
-                samples: table.encrypted.into(),
+                samples: table.to_encrypt(),
             },
         }))
     }
@@ -141,6 +143,8 @@ struct Inference {
     protocol: OneRound,
     /// The plaintext model's predictions.
     plain: Vec<f64>,
+    /// Those of samples as they were before values were moved; `None` where none was.
+    unclipped: Option<Vec<f64>>,
     truth: Vec<f64>,
     notes: Vec<String>,
 }
@@ -160,9 +164,14 @@ impl Prepared for Inference {
 
     fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError> {
         let predicted = outcome.outputs[0].column(0).to_vec();
+        let measure = |scores: &[f64]| metrics::regression(scores, &self.plain, &self.truth);
+        let mut measures = measure(&predicted);
+        if let Some(unclipped) = &self.unclipped {
+            Metric::beside_unclipped(&mut measures, &measure(unclipped));
+        }
         Ok(Quality {
             samples: self.truth.len(),
-            metrics: metrics::regression(&predicted, &self.plain, &self.truth),
+            metrics: measures,
             notes: self.notes.clone(),
         })
     }

@@ -154,3 +154,37 @@ fn bad_data_are_explained() {
     let too_many = options(&[("features", OptionValue::Integer(9))]);
     refused(&data(30), &too_many, "the data have 4");
 }
+
+/// A test value far out: without clip and narrow range the same model predicts it where it was.
+#[test]
+fn what_clipping_does_is_apart_from_the_error() {
+    let mut data = data(300);
+    let row = data.test[40];
+    data.features[[row, 1]] += 50.0;
+    let run = |given: Given<'_>| {
+        let prepared = testkit::prepare(&LinearRegression, &data, given).unwrap();
+        Ran::new(&Plaintext, prepared.as_ref()).unwrap()
+    };
+    let wide = [
+        ("clip", OptionValue::Number(0.0)),
+        ("range_margin", OptionValue::Number(100.0)),
+    ];
+    let (clipped, whole) = (run(&[]), run(&wide));
+    let predicted = |ran: &Ran| -> Vec<f64> {
+        let lines = file(&ran.files, "predictions.csv").lines().skip(1);
+        lines
+            .map(|l| l.split(',').nth(1).unwrap().parse().unwrap())
+            .collect()
+    };
+    let pairs = predicted(&clipped).into_iter().zip(predicted(&whole));
+    let moved = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let clipping = clipped.report.errors.clipping.unwrap();
+    assert!(
+        (clipping.error - moved).abs() < 1e-6 * moved,
+        "{clipping:?} {moved}"
+    );
+    assert!(moved > 1.0 && clipping.values >= 1, "{clipping:?} {moved}");
+    let [r2, as_it_was] = [&clipped, &whole].map(|r| r.quality.metric("r2").unwrap());
+    assert!((r2.unclipped.unwrap() - as_it_was.value).abs() < 1e-9);
+    assert!((r2.value - as_it_was.value).abs() > 1e-6);
+}

@@ -6,7 +6,7 @@
 use hexperiment_data::Dataset;
 use hexperiment_program::{OpKind, Program};
 use hexperiment_scheme::options::{OptionValue, Options};
-use hexperiment_task::ledger::{Metric, Quality};
+use hexperiment_task::ledger::{Clipping, Metric, Quality};
 use hexperiment_task::testkit::{Testbed, samples};
 use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError};
 use ndarray::{Array1, Array2};
@@ -39,6 +39,7 @@ struct Run {
     outcome: Outcome,
     quality: Quality,
     clear_values: u64,
+    clipping: Clipping,
 }
 
 impl Run {
@@ -74,6 +75,7 @@ fn run(data: &Dataset, options: &Options) -> Result<Run, TaskError> {
         outcome,
         quality,
         clear_values: report.traffic.clear_values,
+        clipping: report.errors.clipping.unwrap(),
     })
 }
 
@@ -197,4 +199,27 @@ fn a_refusal_is_told_in_iterations() {
         .prepared
         .fitting(&mut |smaller| products(smaller) < most / 2);
     assert!(advice.unwrap().contains("fits, 40 were asked for"));
+}
+
+/// A training value far out: the clipping error is how far the weights are from those that are found
+/// without the clip, in deviations of the target.
+#[test]
+fn clipping_is_told_of_weights() {
+    let mut far = data(300);
+    far.features[[7, 1]] += 900.0;
+    let run_with = |clip: f64| run(&far, &options(&[("clip", OptionValue::Number(clip))])).unwrap();
+    let (clipped, whole) = (run_with(5.0), run_with(0.0));
+    let weights = |run: &Run| run.outcome.outputs[0].column(0).to_vec();
+    let pairs = weights(&clipped).into_iter().zip(weights(&whole));
+    let moved = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let clipping = clipped.clipping;
+    assert_eq!((clipping.values, clipping.columns), (1, 1));
+    assert!(
+        (clipping.error - moved).abs() < 1e-9,
+        "{clipping:?} {moved}"
+    );
+    assert!(moved > 1e-3, "{moved}");
+    let r2 = clipped.quality.metric("r2").unwrap().unclipped.unwrap();
+    assert!((r2 - whole.value("r2")).abs() < 1e-9, "{r2}");
+    assert_eq!((whole.clipping.values, whole.clipping.error), (0, 0.0));
 }

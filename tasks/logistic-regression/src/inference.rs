@@ -8,7 +8,7 @@ use hexperiment_program::{Output, Program, ProgramBuilder};
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_task::choices::ClassWeight;
 use hexperiment_task::encode::EncodedTable;
-use hexperiment_task::ledger::Quality;
+use hexperiment_task::ledger::{Metric, Quality};
 use hexperiment_task::linear_model::{
     Features, LinearModel, LinearModelSettings, LogisticTraining, OneRound, SavedModel,
     check_binary, sigmoid,
@@ -16,6 +16,7 @@ use hexperiment_task::linear_model::{
 use hexperiment_task::metrics;
 use hexperiment_task::session::Session;
 use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError};
+use ndarray::Array2;
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::decision::Rule;
@@ -50,6 +51,8 @@ pub(crate) struct Inference {
     truth: Vec<f64>,
     /// The plaintext model's output, of the kind wanted.
     plain: Vec<f64>,
+    /// The same of samples as they were before values were moved; `None` where none was.
+    unclipped: Option<Vec<f64>>,
     /// What outputs are compared with for a decision.
     cut: f64,
     notes: Vec<String>,
@@ -68,7 +71,6 @@ impl Inference {
             Some(OptionValue::Text(path)) => load(Path::new(path), &partition, settings)?,
             _ => train(options, &partition, settings)?,
         };
-        notes.extend(table.note_on_encryption());
         let (logit_cut, cut_note) = rule.cut(&model.scores(&table.train).to_vec())?;
         notes.extend(cut_note);
 
@@ -81,23 +83,31 @@ impl Inference {
         )?;
         let truth = partition.test.target.to_vec();
         notes.extend(metrics::few_of_a_class(&truth));
-        let scores = model.scores(&table.test);
-        let (plain, cut) = match wanted {
-            Wanted::Logit => (scores.to_vec(), logit_cut),
-            Wanted::Probability => (scores.mapv(sigmoid).to_vec(), sigmoid(logit_cut)),
-            Wanted::Class => {
-                notes.push(CLASS_NOTE.into());
-                (decide(&scores.to_vec(), logit_cut), 0.5)
+        let in_clear = |samples: &Array2<f64>| {
+            let scores = model.scores(samples);
+            match wanted {
+                Wanted::Logit => scores.to_vec(),
+                Wanted::Probability => scores.mapv(sigmoid).to_vec(),
+                Wanted::Class => decide(&scores.to_vec(), logit_cut),
             }
         };
+        let cut = match wanted {
+            Wanted::Logit => logit_cut,
+            Wanted::Probability => sigmoid(logit_cut),
+            Wanted::Class => 0.5,
+        };
+        if wanted == Wanted::Class {
+            notes.push(CLASS_NOTE.into());
+        }
         Ok(Self {
             protocol: OneRound {
                 program,
-                samples: table.encrypted.into(),
+                samples: table.to_encrypt(),
             },
             wanted,
             truth,
-            plain,
+            plain: in_clear(&table.test),
+            unclipped: table.unclipped_test.as_ref().map(in_clear),
             cut,
             notes,
         })
@@ -186,9 +196,14 @@ impl Prepared for Inference {
         if self.wanted == Wanted::Class {
             scores = decide(&scores, self.cut);
         }
+        let measure = |scores: &[f64]| metrics::binary(scores, &self.plain, &self.truth, self.cut);
+        let mut measures = measure(&scores);
+        if let Some(unclipped) = &self.unclipped {
+            Metric::beside_unclipped(&mut measures, &measure(unclipped));
+        }
         Ok(Quality {
             samples: self.truth.len(),
-            metrics: metrics::binary(&scores, &self.plain, &self.truth, self.cut),
+            metrics: measures,
             notes: self.notes.clone(),
         })
     }

@@ -188,10 +188,10 @@ fn no_test_value_is_encrypted() {
     }
     let told = |mode: &str| {
         let run = run(&data, &options(&[("mode", text(mode))])).unwrap();
-        run.quality.notes.join("; ").contains("before encryption")
+        run.report.errors.clipping.unwrap().values
     };
-    assert!(told("inference"));
-    assert!(!told("training"));
+    assert!(told("inference") > 0);
+    assert_eq!(told("training"), 0);
 }
 
 /// Notes what is asked of an evaluator.
@@ -422,4 +422,52 @@ fn a_refusal_is_told_in_iterations() {
         "{advice}"
     );
     assert_eq!(run.prepared.fitting(&mut |_| false), None);
+}
+
+fn weights(run: &Run) -> Vec<f64> {
+    let model: serde_json::Value = serde_json::from_str(&run.file("model.json")).unwrap();
+    let sensors = model["sensors"].as_array().unwrap().iter();
+    let weights = sensors.map(|s| s["weight"].as_f64().unwrap());
+    weights.chain(model["intercept"].as_f64()).collect()
+}
+
+/// A training value far out: what clipping it does to the model is how far the weights are from those
+/// that are found without the clip. A value of a row to be scored counts with a loaded model, too.
+#[test]
+fn clipping_is_told_of_weights_and_of_loaded_models() {
+    let mut far = data(300);
+    far.features[[7, 1]] += 300.0;
+    // Its first step has no polynomial, and so no range.
+    let method = ("method", text("fixed-hessian"));
+    let run_with = |clip: f64| {
+        let clip = ("clip", OptionValue::Number(clip));
+        run(&far, &options(&[method.clone(), clip])).unwrap()
+    };
+    let (clipped, whole) = (run_with(5.0), run_with(0.0));
+    let pairs = weights(&clipped).into_iter().zip(weights(&whole));
+    let moved = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let clipping = clipped.report.errors.clipping.unwrap();
+    assert_eq!((clipping.values, clipping.columns), (1, 1));
+    assert!(
+        (clipping.error - moved).abs() < 1e-6,
+        "{clipping:?} {moved}"
+    );
+    assert!(moved > 1e-3, "{moved}");
+    let auc = clipped.quality.metric("auc").unwrap().unclipped.unwrap();
+    assert!((auc - whole.value("auc")).abs() < 1e-9, "{auc}");
+    assert_eq!(whole.report.errors.clipping.unwrap().values, 0);
+
+    let path = std::env::temp_dir().join(format!("clipped-{}.json", std::process::id()));
+    std::fs::write(&path, clipped.file("model.json")).unwrap();
+    let mut later = data(300);
+    later.features[[250, 0]] += 1e3;
+    let loaded = [
+        ("mode", text("inference")),
+        ("model", text(path.to_str().unwrap())),
+    ];
+    let scored = run(&later, &options(&loaded)).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let clipping = scored.report.errors.clipping.unwrap();
+    assert!(clipping.values >= 1 && clipping.error > 0.0, "{clipping:?}");
+    assert!(clipping.largest_move > 10.0, "{clipping:?}");
 }

@@ -74,11 +74,8 @@ impl Measure {
         let share = |f: &dyn Fn(f64) -> bool| errors.iter().filter(|e| f(**e)).count() as f64;
         // NaN is the greatest, and no level is near to it.
         let greatest = errors.iter().map(|e| e.abs()).max_by(f64::total_cmp);
-        let metric = |name: &str, value: f64, plaintext: f64| Metric {
-            name: name.into(),
-            value,
-            plaintext: Some(plaintext),
-        };
+        let metric =
+            |name: &str, value: f64, plaintext: f64| Metric::new(name, value, Some(plaintext));
         // In decibels; infinite where there is no error at all.
         let psnr = 20.0 * (WHITE / mean(|e| e * e).sqrt()).log10();
         let mut metrics = vec![

@@ -54,6 +54,38 @@ fn difference(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
     )
 }
 
+/// A server in another place has the bytes of the keys and nothing else: a circuit that has made no
+/// keys evaluates by them, table after table, whatever the numbers. So neither a key nor work that was
+/// done with the keys gets there another way, and what the bytes of the keys come to is what is sent.
+pub fn servers_know_key_bytes_only(subject: &Subject) {
+    let (client, _) = ready(subject, "a server elsewhere");
+    let (_, elsewhere) = subject
+        .compile(&client.program, subject.demand(128))
+        .unwrap_or_else(|e| panic!("{e}"));
+    let keys = client.circuit.generate_keys();
+    let keys = keys.unwrap_or_else(|e| panic!("keys: {e}"));
+    let server = elsewhere.prepare(keys.evaluation.cross());
+    let server = server.unwrap_or_else(|e| panic!("a server that has the keys' bytes only: {e}"));
+    let (input, output) = (InputId::from_index(0), OutputId::from_index(0));
+    for round in 0..3 {
+        let tables = cases::tables(&client.program, Draw::Real, round);
+        let run = || {
+            let sealed = keys.encryptor.encrypt(input, tables[0].view())?;
+            let held = elsewhere.load(&sealed.to_bytes()?)?;
+            let results = server.evaluate(&[held])?;
+            assert_eq!(
+                results.len(),
+                1,
+                "a server that has the keys' bytes only: results"
+            );
+            let result = client.circuit.load(&results[0].to_bytes()?)?;
+            keys.decryptor.decrypt(output, &result)
+        };
+        let got = run().unwrap_or_else(|e| panic!("a server that has the keys' bytes only: {e}"));
+        client.compare(&tables, &[got], 0.0);
+    }
+}
+
 /// What one key set encrypts, another does not decrypt.
 pub fn keys_are_separate(subject: &Subject) {
     let (ready, tables) = ready(subject, "key separation");

@@ -19,20 +19,21 @@ mod subject;
 pub use bytes::{garbage_is_refused, other_circuits_are_refused, tampering_never_panics};
 pub use key_bytes::{Part, foreign_keys_are_refused, tampered_keys_never_panic};
 pub use keys::{
-    encryption_is_randomised, keys_are_separate, nothing_shows_in_ciphertexts, threads_share_keys,
+    encryption_is_randomised, keys_are_separate, nothing_shows_in_ciphertexts,
+    servers_know_key_bytes_only, threads_share_keys,
 };
 pub use mutations::{
     key_mutations_never_panic, mutate, mutate_keys, mutations_never_panic, wanted,
 };
 pub use operations::{
-    every_native_operation_is_the_oracles, missing_operations_are_rewritten_or_refused,
-    outputs_are_computed_alone, round_trips,
+    ends_of_ranges_are_kept, every_native_operation_is_the_oracles,
+    missing_operations_are_rewritten_or_refused, outputs_are_computed_alone, round_trips,
 };
 pub use random::random_programs_are_the_oracles;
 pub use shapes::{inputs_are_checked, other_schemes_are_foreign, results_are_checked};
 pub use statements::{
     a_public_key_is_used_where_demanded, deep_programs_are_refused_or_satisfied,
-    security_is_what_was_demanded, statements_are_complete,
+    failures_are_as_rare_as_demanded, security_is_what_was_demanded, statements_are_complete,
 };
 pub use subject::{Profile, Subject};
 
@@ -53,6 +54,7 @@ macro_rules! each_check {
         $($then)::+! {
             $($given)*
             round_trips,
+            ends_of_ranges_are_kept,
             outputs_are_computed_alone,
             every_native_operation_is_the_oracles,
             missing_operations_are_rewritten_or_refused,
@@ -66,10 +68,12 @@ macro_rules! each_check {
             foreign_keys_are_refused,
             tampered_keys_never_panic,
             keys_are_separate,
+            servers_know_key_bytes_only,
             encryption_is_randomised,
             nothing_shows_in_ciphertexts,
             threads_share_keys,
             security_is_what_was_demanded,
+            failures_are_as_rare_as_demanded,
             deep_programs_are_refused_or_satisfied,
             statements_are_complete,
             a_public_key_is_used_where_demanded,

@@ -4,6 +4,8 @@ use hexperiment_program::Refusal;
 use hexperiment_program::{Interval, OpKind, OutputId};
 use hexperiment_scheme::SchemeError;
 
+use ndarray::Array2;
+
 use super::Subject;
 use super::cases::{self, Draw};
 
@@ -33,6 +35,30 @@ pub fn round_trips(subject: &Subject) {
         let ready = subject.ready(cases::identity(&name, length, &ranges, precision));
         for round in 0..ROUNDS {
             ready.check(&cases::tables(&ready.program, Draw::Real, round), 0.0);
+        }
+    }
+}
+
+/// Values at both ends of their ranges come back as they are, and so do results at the ends of
+/// theirs: nothing is moved to a narrower range in silence.
+pub fn ends_of_ranges_are_kept(subject: &Subject) {
+    let ranges = [(-3.0, 3.0), (0.0, 1.0), (5.0, 6.5)];
+    let ranges = ranges.map(|(low, high)| Interval { low, high });
+    let precision = subject.profile.precision;
+    let length = 4.min(subject.profile.max_length);
+    let same = cases::identity("ends of ranges", length, &ranges, 6.0 * precision);
+    let precision = (6.0 * precision, 18.0 * precision);
+    let name = "a sum at the ends of its range";
+    let sum = cases::program(name, length, &ranges, precision, |b, x| {
+        b.weighted_sum(x.iter().map(|x| (*x, 1.0.into())).collect(), 0.0)
+    });
+    for program in [same, sum] {
+        let ready = subject.ready(program);
+        // Lowest, highest, and just within.
+        for share in [0.0, 1.0, 0.002, 0.998] {
+            let value = |column: usize| ranges[column].low + share * ranges[column].width();
+            let table = Array2::from_shape_fn((length, ranges.len()), |(_, column)| value(column));
+            ready.check(&[table], 0.0);
         }
     }
 }

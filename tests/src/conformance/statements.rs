@@ -2,7 +2,8 @@
 
 use hexperiment_program::Interval;
 use hexperiment_scheme::SchemeError;
-use hexperiment_scheme::security::{Encryption, Protection};
+use hexperiment_scheme::security::failure::Failure;
+use hexperiment_scheme::security::{Encryption, Protection, SecurityDemand};
 
 use super::Subject;
 use super::cases;
@@ -34,6 +35,37 @@ pub fn security_is_what_was_demanded(subject: &Subject) {
                 check_refusal("security", &refusal);
             }
             Err(error) => panic!("{bits} bits: {error}"),
+        }
+    }
+}
+
+/// A failure probability that is demanded of a run is kept or refused.
+pub fn failures_are_as_rare_as_demanded(subject: &Subject) {
+    let length = subject.short();
+    let program = cases::linear("failure", length, subject.profile.precision);
+    for failure_log2 in [-256, -128, -40] {
+        let demand = SecurityDemand {
+            failure_log2,
+            ..SecurityDemand::new(128, false)
+        };
+        match subject.compile(&program, demand) {
+            Ok((_, circuit)) => {
+                let parameters = circuit.parameters();
+                if let Err(problem) = parameters.failure.hold(failure_log2) {
+                    panic!("failure: {problem}");
+                }
+                let noisy = parameters.noise_tolerance.iter().any(|t| *t > 0.0);
+                assert!(
+                    !(noisy && parameters.failure == Failure::Impossible),
+                    "noise is tolerated, and none is stated: {:?}",
+                    parameters.noise_tolerance
+                );
+            }
+            Err(SchemeError::Refused(refusal)) => {
+                assert!(failure_log2 < -128, "2^-128 is refused: {refusal}");
+                check_refusal("failure", &refusal);
+            }
+            Err(error) => panic!("2^{failure_log2}: {error}"),
         }
     }
 }

@@ -235,6 +235,7 @@ fn keys_in_the_readme() {
         ("[experiment]", sections::experiment()),
         ("[dataset]", sections::dataset()),
         ("[run]", sections::run()),
+        ("[links.NAME]", sections::link()),
     ];
     for (section, specs) in sections {
         let row = readme

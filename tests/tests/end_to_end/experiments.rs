@@ -13,12 +13,13 @@ use crate::harness::{Outcome, Place, Row, note, repository, text_of};
 /// The columns of `summary.csv`, as they were agreed: other programs read them. Those of the matrix
 /// stand behind `dataset`.
 const COLUMNS: &str = "experiment, started, cell, scheme, label, task, dataset, status, reason, \
-    samples, repetitions, seed, metric, value, plaintext_value, max_abs_error, \
-    approximation_error, noise_error, precision_bits, precision_demanded, precision_met, compile_ms, keygen_ms, key_transfer_ms, \
-    prepare_ms, encrypt_ms, evaluate_ms, decrypt_ms, transfer_ms, evaluate_ms_low, evaluate_ms_high, total_ms_per_sample, \
+    samples, repetitions, processes, seed, seeds, metric, value, plaintext_value, unclipped_value, \
+    value_low, value_high, plaintext_value_low, plaintext_value_high, max_abs_error, clipping_error, \
+    approximation_error, noise_error, precision_bits, precision_demanded, precision_claimed, precision_met, clipped_values, compile_ms, keygen_ms, key_transfer_ms, \
+    prepare_ms, encrypt_ms, evaluate_ms, decrypt_ms, transfer_ms, evaluate_ms_low, evaluate_ms_high, evaluate_between, evaluate_within, total_ms_per_sample, \
     compile_cpu_ms, keygen_cpu_ms, prepare_cpu_ms, encrypt_cpu_ms, evaluate_cpu_ms, decrypt_cpu_ms, \
     total_cpu_ms_per_sample, load_average, share_waited, ciphertext_bytes, result_bytes, \
-    key_bytes, expansion, rounds, server_sees, protection, encryption, security_bits, client_peak_rss_bytes, \
+    key_bytes, expansion, rounds, server_sees, protection, encryption, security_bits, failure_log2, client_peak_rss_bytes, \
     server_peak_rss_bytes, threads";
 
 /// Those that hold words; the others hold numbers.
@@ -180,7 +181,13 @@ fn check(name: &str, change: impl Fn(&mut Table)) {
             "{scheme}\n{outcome}"
         );
     }
-    outcome.says(&["ms per", "Caveats:", "Expectations: ", "written to runs/"]);
+    outcome.says(&[
+        "ms per",
+        "Encrypt + evaluate + decrypt",
+        "met; ",
+        "--verbose",
+        "written to runs/",
+    ]);
     assert!(!outcome.out.contains("FAILED"), "{outcome}");
     let repetitions = experiment["run"]["repetitions"].as_integer().unwrap();
     let ok = rows.iter().filter(|row| row["status"] == "ok").count();

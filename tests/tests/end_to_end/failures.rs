@@ -122,6 +122,23 @@ fn plugins_that_panic_or_err() {
     );
 }
 
+/// Keys that are counted are those that the server has: what goes past them, in the memory of one
+/// process, is not there. So neither a smaller key is counted than is needed, nor can key generation,
+/// which has no inputs, do what evaluation must.
+#[test]
+fn work_and_keys_that_are_left_in_memory() {
+    for (fault, words) in [
+        ("smuggle", "the key for evaluation is not where it was left"),
+        (
+            "early",
+            "what was evaluated with the keys is not where it was left",
+        ),
+    ] {
+        let words = ["the server", words];
+        check(&format!("fault = \"{fault}\""), "", "failed", &words, 0);
+    }
+}
+
 #[test]
 fn cells_that_never_end() {
     let limit = "time_limit = \"6s\"";

@@ -73,6 +73,19 @@ fn a_scheme_changes_no_features_of_others() {
     }
 }
 
+/// What writes Parquet comes with crates of its own, and has no other compiled anew.
+#[test]
+fn parquet_changes_no_features_of_others() {
+    let with = resolved(&format!("{RUNNER} --features hexperiment-runner/parquet"));
+    let changed: Vec<String> = resolved(RUNNER)
+        .difference(&with)
+        .filter(|line| !line.starts_with("hexperiment-reports "))
+        .cloned()
+        .collect();
+    assert!(changed.is_empty(), "{changed:#?}");
+    assert!(with.iter().any(|line| line.starts_with("parquet ")));
+}
+
 /// Each exception in `deny.toml` is brought by a scheme, and goes with it: without these schemes a
 /// binary is under permissive licences, and without `seal-ckks` not under the GPL.
 #[test]

@@ -13,7 +13,9 @@
 )]
 
 mod bad_input;
+mod best_and_export;
 mod circles;
+mod cmp;
 mod columns;
 mod conform;
 mod documents;
@@ -38,5 +40,6 @@ mod report;
 mod reports;
 mod resume;
 mod secrets;
+mod seeds;
 mod server;
 mod settings;

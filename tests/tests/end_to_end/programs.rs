@@ -219,6 +219,9 @@ fn programs_that_talk_nonsense() {
     );
     let cut = ["the server: found 1 parts of 16 bytes, expected 1 of 32"];
     check("cut-keys", "", "failed", &cut);
+    // Counted as half of what is sent.
+    let small = ["bytes of a key, of those announced: found 32, expected at most 16"];
+    check("small-keys", "", "crashed", &small);
 }
 
 #[test]

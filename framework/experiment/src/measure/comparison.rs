@@ -1,12 +1,18 @@
 //! Which of several rows takes longer: by the ratio of two rows in each round.
 //!
 //! All rows are visited once in each round, so that what the machine does in a round is in both times
-//! of a ratio, and cancels. Nothing is assumed of the ratios but that they are independent: their
-//! median is compared by counting (the sign test), and its interval lies between two of them.
+//! of a ratio, and cancels. Nothing is assumed of the ratios of one process but that they are
+//! independent: their median is compared by counting (the sign test), and its interval lies between two
+//! of them. Where rows ran in several processes, rounds of one process have its keys in common, and are
+//! not independent: there the median ratio of each process counts once, and the logarithms of these are
+//! compared by Student's t (Kalibera and Jones, *Rigorous benchmarking in reasonable time*, ISMM 2013).
 
 use std::collections::BTreeMap;
 
-use super::statistics::{Interval, RATIO_COVERAGE, interval, median, tail};
+use super::statistics::{
+    Interval, PROCESS_COVERAGE, RATIO_COVERAGE, by_process, interval, median, tail,
+};
+use super::student;
 
 /// Probability of one wrong word or more in a ranking of rows that are alike.
 const LEVEL: f64 = 1.0 - RATIO_COVERAGE;
@@ -16,6 +22,9 @@ const LEVEL: f64 = 1.0 - RATIO_COVERAGE;
 pub struct Timed<'a> {
     /// The round of each time: the index of the repetition. No round is there twice.
     pub rounds: &'a [u32],
+    /// The number of the process that each time was measured in. All rows are started anew together, so
+    /// that a round is of the process of the same number in each row.
+    pub processes: &'a [u32],
     /// The times, in any unit.
     pub times: &'a [f64],
 }
@@ -44,9 +53,11 @@ pub enum Outcome {
 pub struct Comparison {
     /// What is shown.
     pub outcome: Outcome,
-    /// How many times the other it takes, in the median of the rounds.
+    /// How many times the other it takes, in the median of the rounds; of several processes, the
+    /// geometric mean of their medians.
     pub ratio: f64,
-    /// The 95 % interval of that, of these two rows alone; `None` of fewer than six rounds.
+    /// The 95 % interval of that, of these two rows alone; `None` of fewer than six rounds of one
+    /// process.
     pub interval: Option<Interval>,
     /// Rounds that both rows have.
     pub rounds: usize,
@@ -61,31 +72,26 @@ pub struct Comparison {
 /// (Schuirmann, *Journal of Pharmacokinetics and Biopharmaceutics* 15, 1987): of two rows alone, the
 /// 95 % interval lies within the margin. What differs by less than the margin for sure is a tie.
 pub fn compare_with_first(rows: &[Timed<'_>], margin: f64) -> Vec<Comparison> {
-    let pairs: Vec<(usize, Vec<f64>)> = (0..rows.len())
+    let pairs: Vec<(usize, Ratios)> = (0..rows.len())
         .flat_map(|second| (0..second).map(move |first| (first, second)))
-        .map(|(first, second)| (first, ratios(rows[first], rows[second])))
+        .map(|(first, second)| (first, Ratios::of(rows[first], rows[second])))
         .collect();
-    let differ = holm(pairs.iter().map(|(_, r)| p_of_difference(r)).collect());
-    let tie = holm(
-        pairs
-            .iter()
-            .map(|(_, r)| p_of_distance(r, margin))
-            .collect(),
-    );
+    let differ = holm(pairs.iter().map(|(_, r)| r.p_of_difference()).collect());
+    let tie = holm(pairs.iter().map(|(_, r)| r.p_of_distance(margin)).collect());
     let needed = needed(pairs.len());
     let decided = differ.into_iter().zip(tie);
     let all = pairs.iter().zip(decided);
     let with_first = all.filter(|((first, _), _)| *first == 0);
     with_first
         .map(|((_, ratios), (differ, tie))| {
-            let ratio = median(ratios);
+            let ratio = ratios.middle();
             let outcome = if tie <= LEVEL {
                 Outcome::Tie
             } else if differ <= LEVEL && ratio > 1.0 {
                 Outcome::Slower
             } else if differ <= LEVEL {
                 Outcome::Faster
-            } else if ratios.len() < needed {
+            } else if ratios.of_processes.is_none() && ratios.all.len() < needed {
                 Outcome::TooFew { needed }
             } else {
                 Outcome::NotDistinguished
@@ -93,49 +99,99 @@ pub fn compare_with_first(rows: &[Timed<'_>], margin: f64) -> Vec<Comparison> {
             Comparison {
                 outcome,
                 ratio,
-                interval: interval(ratios, RATIO_COVERAGE),
-                rounds: ratios.len(),
+                interval: ratios.interval(),
+                rounds: ratios.all.len(),
             }
         })
         .collect()
 }
 
-/// How many times the first row the second takes, in each round that both have.
-fn ratios(first: Timed<'_>, second: Timed<'_>) -> Vec<f64> {
-    let of_first: BTreeMap<&u32, &f64> = first.rounds.iter().zip(first.times).collect();
-    let both = second.rounds.iter().zip(second.times);
-    both.filter_map(|(round, time)| {
-        let first = *of_first.get(round)?;
-        // A clock that does not count says 0 for both.
-        Some(if time == first { 1.0 } else { time / first })
-    })
-    .collect()
+/// How many times the first row the second takes.
+struct Ratios {
+    /// In each round that both have.
+    all: Vec<f64>,
+    /// The logarithm of the median of each process; `None` of one process.
+    of_processes: Option<Vec<f64>>,
 }
 
-/// The p-value of a median of 1, of two sides.
-fn p_of_difference(ratios: &[f64]) -> f64 {
-    let (not_above, not_below) = (
-        ratios.iter().filter(|r| **r <= 1.0).count(),
-        ratios.iter().filter(|r| **r >= 1.0).count(),
-    );
-    let p = 2.0 * tail(ratios.len(), not_above.min(not_below));
-    p.min(1.0)
+impl Ratios {
+    fn of(first: Timed<'_>, second: Timed<'_>) -> Self {
+        let of_first: BTreeMap<&u32, &f64> = first.rounds.iter().zip(first.times).collect();
+        let both = second.rounds.iter().zip(second.processes).zip(second.times);
+        let (all, processes): (Vec<f64>, Vec<u32>) = both
+            .filter_map(|((round, process), time)| {
+                let first = *of_first.get(round)?;
+                // A clock that does not count says 0 for both.
+                Some((if time == first { 1.0 } else { time / first }, *process))
+            })
+            .unzip();
+        let groups = by_process(&all, &processes);
+        let medians = groups.values().map(|ratios| median(ratios).ln());
+        Self {
+            of_processes: (groups.len() > 1).then(|| medians.collect()),
+            all,
+        }
+    }
+
+    fn middle(&self) -> f64 {
+        match &self.of_processes {
+            None => median(&self.all),
+            Some(logs) => (logs.iter().sum::<f64>() / logs.len() as f64).exp(),
+        }
+    }
+
+    fn interval(&self) -> Option<Interval> {
+        match &self.of_processes {
+            None => interval(&self.all, RATIO_COVERAGE),
+            Some(logs) => student::interval_of_mean(logs, PROCESS_COVERAGE).map(Interval::exp),
+        }
+    }
+
+    /// The p-value of a ratio of 1, of two sides.
+    fn p_of_difference(&self) -> f64 {
+        let p = match &self.of_processes {
+            None => {
+                let (not_above, not_below) = (
+                    self.all.iter().filter(|r| **r <= 1.0).count(),
+                    self.all.iter().filter(|r| **r >= 1.0).count(),
+                );
+                2.0 * tail(self.all.len(), not_above.min(not_below))
+            }
+            Some(logs) => {
+                2.0 * student::p_above(logs, 0.0).min(student::p_above(&negated(logs), 0.0))
+            }
+        };
+        p.min(1.0)
+    }
+
+    /// The p-value of a ratio outside the margin, at either of its ends. It is doubled, so that at 5 %
+    /// the 95 % interval lies within the margin, which is stricter than a tie must be.
+    fn p_of_distance(&self, margin: f64) -> f64 {
+        let (least, most) = (1.0 / (1.0 + margin), 1.0 + margin);
+        let p = match &self.of_processes {
+            None => {
+                let (below, above) = (
+                    self.all.iter().filter(|r| **r <= least).count(),
+                    self.all.iter().filter(|r| **r >= most).count(),
+                );
+                2.0 * tail(self.all.len(), below.max(above))
+            }
+            Some(logs) => {
+                let below = student::p_above(logs, least.ln());
+                let above = student::p_above(&negated(logs), -most.ln());
+                2.0 * below.max(above)
+            }
+        };
+        p.min(1.0)
+    }
 }
 
-/// The p-value of a median outside the margin, at either of its ends. It is doubled, so that at 5 %
-/// the 95 % interval lies within the margin, which is stricter than a tie must be.
-fn p_of_distance(ratios: &[f64], margin: f64) -> f64 {
-    let (least, most) = (1.0 / (1.0 + margin), 1.0 + margin);
-    let (below, above) = (
-        ratios.iter().filter(|r| **r <= least).count(),
-        ratios.iter().filter(|r| **r >= most).count(),
-    );
-    let p = 2.0 * tail(ratios.len(), below.max(above));
-    p.min(1.0)
+fn negated(values: &[f64]) -> Vec<f64> {
+    values.iter().map(|x| -x).collect()
 }
 
 /// Holm's adjusted p-values, in the order of the given ones.
-fn holm(values: Vec<f64>) -> Vec<f64> {
+pub(super) fn holm(values: Vec<f64>) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
     let mut adjusted = values;
@@ -164,7 +220,12 @@ mod tests {
 
     fn timed(times: &[f64]) -> Timed<'_> {
         let rounds = &ROUNDS[..times.len()];
-        Timed { rounds, times }
+        let processes = &[0; 20][..times.len()];
+        Timed {
+            rounds,
+            processes,
+            times,
+        }
     }
 
     #[track_caller]
@@ -215,6 +276,7 @@ mod tests {
         reversed.reverse();
         let second = Timed {
             rounds: &reversed,
+            processes: &[0; 20],
             times: &slower,
         };
         let all = compare_with_first(&[timed(&times), second], 0.05);
@@ -225,6 +287,7 @@ mod tests {
         // Rounds that one of them lacks do not count.
         let some = Timed {
             rounds: &[19, 40],
+            processes: &[0, 0],
             times: &[1.0, 2.0],
         };
         assert_eq!(
@@ -252,5 +315,35 @@ mod tests {
             assert_eq!(comparison.outcome, Outcome::TooFew { needed: 7 });
             assert!(comparison.interval.is_some());
         }
+    }
+
+    /// Twenty rounds in four processes, in each of which the second row is this much slower.
+    #[track_caller]
+    fn of_processes(paces: [f64; 4]) -> Comparison {
+        let processes = ROUNDS.map(|round| round % 4);
+        let first = rounds(1.0, 0);
+        let second = rounds(1.0, 3);
+        let paces = paces.iter().cycle();
+        let second: Vec<f64> = second.iter().zip(paces).map(|(x, pace)| x * pace).collect();
+        let timed = |times| Timed {
+            rounds: &ROUNDS,
+            processes: &processes,
+            times,
+        };
+        compare_with_first(&[timed(&first), timed(&second)], 0.05)[0]
+    }
+
+    /// Keys that make a row slower in one process are no proof, however many rounds that one has.
+    #[test]
+    fn processes_count_and_not_their_rounds() {
+        assert_eq!(of_processes([1.0; 4]).outcome, Outcome::Tie);
+        let slower = of_processes([1.2, 1.22, 1.19, 1.21]);
+        assert_eq!(slower.outcome, Outcome::Slower);
+        assert!((slower.ratio - 1.205).abs() < 0.01, "{slower:?}");
+        // By the rounds alone, of which three of four are slower by far, this would be proof.
+        let unsure = of_processes([0.99, 1.5, 1.1, 1.9]);
+        assert_eq!(unsure.outcome, Outcome::NotDistinguished);
+        let interval = unsure.interval.unwrap();
+        assert!(interval.low < 1.0 && interval.high > 1.9, "{interval:?}");
     }
 }

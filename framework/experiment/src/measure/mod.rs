@@ -6,6 +6,8 @@ mod machine;
 #[cfg(test)]
 mod simulation;
 mod statistics;
+mod student;
+mod two_runs;
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -14,7 +16,8 @@ use rand_chacha::ChaCha20Rng;
 pub use comparison::{Comparison, Outcome, Timed, compare_with_first};
 pub use load::{LoadMeter, load_averages};
 pub use machine::{forget_peak_rss, peak_rss_bytes, provenance};
-pub use statistics::{Estimate, Interval, median};
+pub use statistics::{Estimate, Interval, Spread, interval_of_mean, median};
+pub use two_runs::{Change, compare_runs};
 
 /// The order of the repetitions of `cells` cells: rounds that visit every cell once, each in a
 /// fresh order, so that a machine that drifts does not favour one cell.

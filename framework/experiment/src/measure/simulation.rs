@@ -12,6 +12,7 @@ use rand_chacha::ChaCha20Rng;
 
 use super::comparison::{Outcome, Timed, compare_with_first};
 use super::statistics::{Estimate, median};
+use super::two_runs::compare_runs;
 use crate::record::TIE_MARGIN;
 
 /// How times scatter.
@@ -75,7 +76,7 @@ fn coverage(noise: Noise, rounds: usize) -> f64 {
     let runs = 20_000;
     let covered = (0..runs).filter(|_| {
         let times = &noise.times(&[1.0], rounds, &mut rng)[0];
-        let interval = Estimate::of(times).interval;
+        let interval = Estimate::of(times, &vec![0; rounds]).interval;
         interval.is_some_and(|i| i.low <= truth && truth <= i.high)
     });
     covered.count() as f64 / f64::from(runs)
@@ -86,13 +87,20 @@ fn coverage(noise: Noise, rounds: usize) -> f64 {
 fn words(noise: Noise, paces: &[f64], rounds: usize, margin: f64) -> (f64, f64) {
     let mut rng = ChaCha20Rng::seed_from_u64(74);
     let indices: Vec<u32> = (0..).take(rounds).collect();
+    let one = vec![0; rounds];
     let runs = 4000;
     let (mut differ, mut tie) = (0, 0);
     for _ in 0..runs {
         let mut rows = noise.times(paces, rounds, &mut rng);
         rows.sort_by(|a, b| median(a).total_cmp(&median(b)));
-        let rounds = indices.as_slice();
-        let timed: Vec<Timed<'_>> = rows.iter().map(|times| Timed { rounds, times }).collect();
+        let timed: Vec<Timed<'_>> = rows
+            .iter()
+            .map(|times| Timed {
+                rounds: &indices,
+                processes: &one,
+                times,
+            })
+            .collect();
         let said = compare_with_first(&timed, margin);
         let differs = |o| matches!(o, Outcome::Slower | Outcome::Faster);
         differ += u32::from(said.iter().any(|c| differs(c.outcome)));
@@ -154,4 +162,141 @@ fn wrong_words_are_rare_over_a_whole_ranking() {
         assert!(differ <= 0.055 && tie == 0.0, "{differ} {tie}");
         assert!(false_tie <= 0.03, "{false_tie}");
     }
+}
+
+/// The times of two rows in so many processes, each of whose starts makes a row slower or faster by
+/// this much, and the processes of their rounds, which take turns.
+fn in_processes(
+    paces: [f64; 2],
+    (processes, rounds): (usize, usize),
+    start: impl Fn(&mut ChaCha20Rng) -> f64,
+    rng: &mut ChaCha20Rng,
+) -> (Vec<u32>, Vec<Vec<f64>>) {
+    let of: Vec<u32> = (0..processes as u32).cycle().take(rounds).collect();
+    let mut rows = RECORDED.times(&paces, rounds, rng);
+    for row in &mut rows {
+        let starts: Vec<f64> = (0..processes).map(|_| start(rng).exp()).collect();
+        for (time, process) in row.iter_mut().zip(&of) {
+            *time *= starts[*process as usize];
+        }
+    }
+    (of, rows)
+}
+
+/// Over several processes, where starts make as much of a difference as rounds do: intervals of
+/// Student's t cover, wrong words are rare, and the interval that takes rounds for independent, as
+/// within one process, does not cover.
+#[test]
+fn intervals_over_processes_cover_as_they_say() {
+    let normal_start = |rng: &mut ChaCha20Rng| 0.03 * normal(rng);
+    // Memory that lies badly in one process of four: as far from normal as starts are.
+    let skewed_start = |rng: &mut ChaCha20Rng| if rng.random_bool(0.25) { 0.06 } else { 0.0 };
+    type Start = fn(&mut ChaCha20Rng) -> f64;
+    let starts: [(&str, Start, bool); 2] = [
+        ("normal", normal_start, true),
+        ("skewed", skewed_start, false),
+    ];
+    for (name, start, is_normal) in starts {
+        for (processes, rounds) in [(3, 12), (5, 20), (10, 20)] {
+            let mut rng = ChaCha20Rng::seed_from_u64(75);
+            let runs = 4000;
+            let (mut covered, mut naive, mut wrong) = (0, 0, 0);
+            for _ in 0..runs {
+                let (of, rows) = in_processes([1.0, 1.0], (processes, rounds), start, &mut rng);
+                let indices: Vec<u32> = (0..).take(rounds).collect();
+                let timed = |times| Timed {
+                    rounds: &indices,
+                    processes: &of,
+                    times,
+                };
+                let said = compare_with_first(&[timed(&rows[0]), timed(&rows[1])], 0.0)[0];
+                let holds = |i: super::Interval| i.low <= 1.0 && 1.0 <= i.high;
+                covered += u32::from(said.interval.is_some_and(holds));
+                wrong += u32::from(matches!(said.outcome, Outcome::Slower | Outcome::Faster));
+                let one = vec![0; rounds];
+                let timed = |times| Timed {
+                    rounds: &indices,
+                    processes: &one,
+                    times,
+                };
+                let said = compare_with_first(&[timed(&rows[0]), timed(&rows[1])], 0.0)[0];
+                naive += u32::from(said.interval.is_some_and(holds));
+            }
+            let [covered, naive, wrong] =
+                [covered, naive, wrong].map(|n| f64::from(n) / f64::from(runs));
+            println!(
+                "{name} starts, {processes} processes, {rounds} rounds: covered {:.1} %, as if of one \
+                 process {:.1} %; wrong words {:.1} %",
+                100.0 * covered,
+                100.0 * naive,
+                100.0 * wrong
+            );
+            let least = if is_normal { 0.94 } else { 0.93 };
+            assert!(
+                covered >= least && wrong <= 1.0 - least,
+                "{covered} {wrong}"
+            );
+            // Two rounds in a process: what is within them scatters as much as starts do.
+            let enough = rounds > 2 * processes;
+            assert!(!enough || naive < 0.9, "{naive}");
+        }
+    }
+}
+
+/// Of two runs of five cells each, the second with this pace: the share of cells whose interval covers
+/// it, and the shares of runs in which some cell is said to differ, and to tie.
+fn two_runs(noise: Noise, pace: f64, rounds: [usize; 2], margin: f64) -> (f64, f64, f64) {
+    const CELLS: usize = 5;
+    let mut rng = ChaCha20Rng::seed_from_u64(75);
+    let runs = 2000;
+    let (mut covered, mut differ, mut tie) = (0, 0, 0);
+    for _ in 0..runs {
+        let [base, other] = [(1.0, rounds[0]), (pace, rounds[1])]
+            .map(|(p, n)| noise.times(&[p; CELLS], n, &mut rng));
+        let cells: Vec<(&[f64], &[f64])> = base
+            .iter()
+            .zip(&other)
+            .map(|(a, b)| (a.as_slice(), b.as_slice()))
+            .collect();
+        let changes = compare_runs(&cells, margin);
+        let covers = changes.iter().filter_map(|c| c.interval);
+        covered += covers.filter(|i| i.low <= pace && pace <= i.high).count();
+        let differs = |o| matches!(o, Outcome::Slower | Outcome::Faster);
+        differ += u32::from(changes.iter().any(|c| differs(c.outcome)));
+        tie += u32::from(changes.iter().any(|c| c.outcome == Outcome::Tie));
+    }
+    let share = |count: u32| f64::from(count) / f64::from(runs);
+    let cells = f64::from(runs) * CELLS as f64;
+    (covered as f64 / cells, share(differ), share(tie))
+}
+
+#[test]
+fn intervals_of_two_runs_cover_as_they_say() {
+    for (name, noise) in [("independent", INDEPENDENT), ("recorded", RECORDED)] {
+        for rounds in [[7, 7], [10, 10], [20, 20], [7, 20]] {
+            let (covered, differ, _) = two_runs(noise, 1.0, rounds, 0.0);
+            println!(
+                "two runs, {name}, {rounds:?} repetitions: coverage {:.1} %, wrong differences in {:.1} %",
+                100.0 * covered,
+                100.0 * differ
+            );
+            assert!(
+                (0.945..=0.995).contains(&covered),
+                "{name}, {rounds:?}: {covered}"
+            );
+            assert!(differ <= 0.055, "{name}, {rounds:?}: {differ}");
+        }
+        // The factor is covered wherever it is, and one at the margin is no tie.
+        let (covered, _, tie) = two_runs(noise, 1.0 + TIE_MARGIN, [20, 20], TIE_MARGIN);
+        assert!(covered >= 0.945, "{name}: {covered}");
+        assert!(tie <= 0.055, "{name}: {tie}");
+    }
+    let (_, slower, _) = two_runs(RECORDED, 1.1, [20, 20], TIE_MARGIN);
+    let (_, _, tie) = two_runs(RECORDED, 1.0, [20, 20], TIE_MARGIN);
+    println!(
+        "two runs of 20: 10 % slower told in {:.1} %, equal tie in {:.1} %",
+        100.0 * slower,
+        100.0 * tie
+    );
+    assert!(slower >= 0.9 && tie >= 0.9, "{slower} {tie}");
 }

@@ -25,16 +25,20 @@ pub struct RunSettings {
     pub security: SecuritySettings,
     /// Measured repetitions of each cell.
     pub repetitions: u32,
-    /// Repetitions before these.
+    /// Repetitions before these, in each process.
     pub warmup: u32,
+    /// Pairs of a client's and a server's process that share the repetitions of each cell.
+    pub processes: u32,
     /// Threads of each cell.
     pub threads: usize,
-    /// Time for one cell.
+    /// Time for one process of a cell.
     pub time_limit: Duration,
     /// Bytes that the process of one cell may allocate.
     pub memory_limit: Option<u64>,
     /// Seed of the split, of balancing and of the order of cells.
     pub seed: u64,
+    /// Seeds of each row, from `seed` on.
+    pub seeds: u32,
     /// Clock of tables and rankings.
     pub rank_by: Clock,
     /// What the times of two rows may differ by and still be called a tie; 0.06 is 6 %.
@@ -87,8 +91,20 @@ impl RunSettings {
             "warmup",
             0..=1000,
             1,
-            "Repetitions before these that are not recorded.",
+            "Repetitions before these that are not recorded, in each process.",
         );
+        let processes = keys.integer(
+            "processes",
+            1..=1000,
+            1,
+            "Pairs of a client's and a server's process that share the repetitions of each cell: each pair \
+             compiles anew and makes fresh keys, one pair after the other. Of 3, the first has repetitions \
+             0, 3, 6, …, the second 1, 4, 7, …. With more than one, intervals and rankings are over \
+             processes, by Student's t, and three are the fewest that say much.",
+        );
+        if processes > repetitions {
+            keys.object("processes", idle(processes, repetitions));
+        }
         let threads = keys.optional_integer(
             "threads",
             1..=1024,
@@ -97,7 +113,7 @@ impl RunSettings {
         let time_limit = keys.text(
             "time_limit",
             "10m",
-            "Time for one cell, as in \"90s\", \"5m\", \"1h\".",
+            "Time for each process of a cell, as in \"90s\", \"5m\", \"1h\".",
         );
         let memory_limit = keys.optional_text(
             "memory_limit",
@@ -108,6 +124,14 @@ impl RunSettings {
             0..=i64::MAX,
             73,
             "Seeds the split, balancing and the order of cells.",
+        );
+        let seeds = keys.integer(
+            "seeds",
+            1..=1000,
+            1,
+            "Seeds of each row, from `seed` on: each splits the data anew, and is a cell of its own with its \
+             own repetitions and processes, one seed after the other. A row has the mean of every metric over \
+             them with its 95 % interval, and times as of so many processes.",
         );
         let rank_by = keys.choice(
             "rank_by",
@@ -132,6 +156,7 @@ impl RunSettings {
             },
             repetitions: repetitions as u32,
             warmup: warmup as u32,
+            processes: processes as u32,
             threads: threads.map_or_else(processors, |n| n as usize),
             // Nothing is run with a limit that was objected to.
             time_limit: keys
@@ -139,6 +164,7 @@ impl RunSettings {
                 .unwrap_or_default(),
             memory_limit: keys.checked("memory_limit", memory_limit, memory),
             seed: seed.unsigned_abs(),
+            seeds: seeds as u32,
             rank_by,
             tie_margin,
         }
@@ -150,6 +176,13 @@ fn weak(bits: i64) -> Objection {
     let help = "less than 128 bits is below what published tables (Security Guidelines for \
                 Implementing Homomorphic Encryption 2024, NIST SP 800-57) recommend; to compare weak parameters all the same, add \
                 `insecure = true`: every table will carry the mark";
+    (words, help.into())
+}
+
+fn idle(processes: i64, repetitions: i64) -> Objection {
+    let words = format!("found {processes}, expected at most the {repetitions} `repetitions`");
+    let help =
+        "`repetitions` are those of all processes together: take more of these, or fewer processes";
     (words, help.into())
 }
 

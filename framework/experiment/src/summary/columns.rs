@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Measured, Row};
+use super::{Measured, MetricIntervals, Phase, Row, StartUp};
 use crate::record::{Clock, Setup};
 use hexperiment_scheme::options::OptionValue;
-use hexperiment_task::ledger::{Metric, Precision, Time};
+use hexperiment_task::ledger::{Clipping, Metric, Precision};
 
 /// What stands in one column of one row.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,7 +103,7 @@ const fn numbers(name: &'static str, get: fn(&Row) -> Field) -> Column {
 }
 
 /// All columns, in order. Behind [`BEFORE_AXES`] stand those of the matrix, see [`axes`].
-pub static COLUMNS: [Column; 53] = {
+pub static COLUMNS: [Column; 66] = {
     use Clock::{Cpu, Wall};
     use Field::{Count, Empty, Number, Text};
     [
@@ -120,17 +120,35 @@ pub static COLUMNS: [Column; 53] = {
         numbers("repetitions", |r| {
             measured(r, |m| Count(m.repetitions as u64))
         }),
+        numbers("processes", |r| {
+            measured(r, |m| Count(m.process_count() as u64))
+        }),
         numbers("seed", |r| Count(r.seed)),
+        numbers("seeds", |r| measured(r, |m| Count(m.seeds as u64))),
         words("metric", |r| headline(r, |m| Field::text(&m.name))).and_overview(),
         numbers("value", |r| headline(r, |m| Number(m.value))).and_overview(),
         numbers("plaintext_value", |r| {
             headline(r, |m| Field::maybe(m.plaintext))
         })
         .and_overview(),
+        numbers("unclipped_value", |r| {
+            headline(r, |m| {
+                clipping(r, |_| Field::maybe(m.unclipped.or(m.plaintext)))
+            })
+        }),
+        numbers("value_low", |r| over_seeds(r, |i| Some(i.value?.low))),
+        numbers("value_high", |r| over_seeds(r, |i| Some(i.value?.high))),
+        numbers("plaintext_value_low", |r| {
+            over_seeds(r, |i| Some(i.plaintext?.low))
+        }),
+        numbers("plaintext_value_high", |r| {
+            over_seeds(r, |i| Some(i.plaintext?.high))
+        }),
         numbers("max_abs_error", |r| {
             measured(r, |m| Number(m.errors.max_abs))
         })
         .and_overview(),
+        numbers("clipping_error", |r| clipping(r, |c| Number(c.error))),
         numbers("approximation_error", |r| {
             measured(r, |m| Number(m.errors.approximation))
         }),
@@ -141,15 +159,15 @@ pub static COLUMNS: [Column; 53] = {
         numbers("precision_demanded", |r| {
             precision(r, |p| Number(p.demanded))
         }),
+        numbers("precision_claimed", |r| precision(r, |p| Number(p.claimed))),
         words("precision_met", |r| {
             precision(r, |p| Text(p.is_met().to_string()))
         }),
-        numbers("compile_ms", |r| setup(r, |s| millis(s.compile, Wall))),
-        numbers("keygen_ms", |r| setup(r, |s| millis(s.keygen, Wall))),
-        numbers("key_transfer_ms", |r| {
-            setup(r, |s| known(s.key_transfer, Wall))
-        }),
-        numbers("prepare_ms", |r| setup(r, |s| known(s.prepare, Wall))),
+        numbers("clipped_values", |r| clipping(r, |c| Count(c.values))),
+        numbers("compile_ms", |r| once(r, |s| &s.compile, Wall)),
+        numbers("keygen_ms", |r| once(r, |s| &s.keygen, Wall)),
+        numbers("key_transfer_ms", |r| once(r, |s| &s.key_transfer, Wall)),
+        numbers("prepare_ms", |r| once(r, |s| &s.prepare, Wall)),
         numbers("encrypt_ms", |r| {
             measured(r, |m| Number(m.encrypt.median(Wall)))
         }),
@@ -168,13 +186,19 @@ pub static COLUMNS: [Column; 53] = {
         numbers("evaluate_ms_high", |r| {
             measured(r, |m| Field::maybe(m.evaluate_ms.interval.map(|i| i.high)))
         }),
+        numbers("evaluate_between", |r| {
+            measured(r, |m| Field::maybe(m.spread(Wall).map(|s| s.between)))
+        }),
+        numbers("evaluate_within", |r| {
+            measured(r, |m| Field::maybe(m.spread(Wall).and_then(|s| s.within)))
+        }),
         numbers("total_ms_per_sample", |r| {
             measured(r, |m| Number(m.total_ms_per_sample(Wall)))
         })
         .and_overview(),
-        numbers("compile_cpu_ms", |r| setup(r, |s| millis(s.compile, Cpu))),
-        numbers("keygen_cpu_ms", |r| setup(r, |s| millis(s.keygen, Cpu))),
-        numbers("prepare_cpu_ms", |r| setup(r, |s| known(s.prepare, Cpu))),
+        numbers("compile_cpu_ms", |r| once(r, |s| &s.compile, Cpu)),
+        numbers("keygen_cpu_ms", |r| once(r, |s| &s.keygen, Cpu)),
+        numbers("prepare_cpu_ms", |r| once(r, |s| &s.prepare, Cpu)),
         numbers("encrypt_cpu_ms", |r| {
             measured(r, |m| Number(m.encrypt.median(Cpu)))
         }),
@@ -225,6 +249,10 @@ pub static COLUMNS: [Column; 53] = {
             setup(r, |s| Count(s.parameters.security.bits().into()))
         })
         .and_overview(),
+        numbers("failure_log2", |r| {
+            setup(r, |s| Field::maybe(s.parameters.failure.log2()))
+        })
+        .and_overview(),
         numbers("client_peak_rss_bytes", |r| {
             measured(r, |m| m.client_peak_rss_bytes.map_or(Empty, Count))
         }),
@@ -254,21 +282,28 @@ fn precision(row: &Row, f: impl FnOnce(&Precision) -> Field) -> Field {
     precision.map_or(Field::Empty, f)
 }
 
+fn clipping(row: &Row, f: impl FnOnce(&Clipping) -> Field) -> Field {
+    let measured = row.measured.as_ref();
+    let clipping = measured.and_then(|m| m.errors.clipping.as_ref());
+    clipping.map_or(Field::Empty, f)
+}
+
 fn headline(row: &Row, f: impl FnOnce(&Metric) -> Field) -> Field {
     row.headline().map_or(Field::Empty, f)
 }
 
-fn millis(time: Time, clock: Clock) -> Field {
-    let ns = match clock {
-        Clock::Wall => time.wall_ns,
-        Clock::Cpu => time.cpu_ns,
-    };
-    Field::Number(ns as f64 / 1e6)
+/// Of the intervals of the headline's mean over seeds.
+fn over_seeds(row: &Row, f: impl FnOnce(MetricIntervals) -> Option<f64>) -> Field {
+    let intervals = row.headline().map(|m| row.intervals(&m.name));
+    Field::maybe(intervals.and_then(f))
 }
 
-/// Of a phase that records of earlier versions do not have.
-fn known(time: Option<Time>, clock: Clock) -> Field {
-    time.map_or(Field::Empty, |time| millis(time, clock))
+/// Of a phase that is done once in each process; empty where records of earlier versions do not have
+/// it.
+fn once(row: &Row, phase: fn(&StartUp) -> &Phase, clock: Clock) -> Field {
+    let phase = row.start_up.as_ref().map(phase);
+    let phase = phase.filter(|phase| !phase.values(clock).is_empty());
+    phase.map_or(Field::Empty, |phase| Field::Number(phase.median(clock)))
 }
 
 /// The keys of the matrix, as in `task.features`: what some of the rows vary, by name.

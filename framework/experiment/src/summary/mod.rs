@@ -1,23 +1,27 @@
 //! From records to what tables show.
 //!
 //! [`RecordWriter`] writes `records.jsonl` and [`read_records`] reads it back; [`rows`] turns
-//! the records into one [`Row`] for each cell, which [`evaluate`](crate::verdict::evaluate) holds
+//! the records into one [`Row`] for each cell, or for all cells of several seeds, which [`evaluate`](crate::verdict::evaluate) holds
 //! against what the experiment expects. Rendering is the `reports` crate's.
 
 mod busy;
 mod columns;
+mod over_link;
 mod phase;
 mod read;
 mod row;
+mod seeds;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use busy::Busy;
 pub use columns::{BEFORE_AXES, COLUMNS, Column, Field, Kind, axes};
+pub use over_link::OverLink;
 pub use phase::Phase;
 pub use read::{Records, read_records};
-pub use row::{Measured, Row, rows};
+pub use row::{Measured, Row, StartUp, rows};
+pub use seeds::{MetricIntervals, correction};
 pub use write::RecordWriter;
 
 /// The length of the part of a record file that is whole: all of it, or all before a torn last

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::intact;
+use crate::links;
 use crate::record::{Extended, Line, Repetition, Run, SCHEMA, Setup, Status, Stopped};
 use hexperiment_diagnostics::{Complaint, files, printable};
 
@@ -15,8 +16,9 @@ use hexperiment_diagnostics::{Complaint, files, printable};
 pub struct Records {
     /// The run.
     pub run: Run,
-    /// The latest set-up of each cell that came so far, by the cell's id.
-    pub setups: BTreeMap<String, Setup>,
+    /// The latest set-up of each process of each cell that came so far, by the cell's id and the
+    /// process' number.
+    pub setups: BTreeMap<String, BTreeMap<u32, Setup>>,
     /// The repetitions, by cell in the run's order, then by index; none twice.
     pub repetitions: Vec<Repetition>,
     /// The cells that yield no more, in the run's order; none twice.
@@ -97,6 +99,7 @@ fn check_run(run: Run) -> Result<Run, String> {
             run.setting("repetitions")
         ));
     }
+    links::of_run(&run)?;
     let mut ids = HashSet::new();
     match run.cells.iter().find(|cell| !ids.insert(&cell.id)) {
         Some(cell) => Err(format!(
@@ -209,15 +212,29 @@ impl<'a> Reader<'a> {
             Line::Run(_) | Line::Extended(_) => {}
             Line::Setup(setup) => {
                 setup.check_limits()?;
-                self.records.setups.insert(setup.cell.clone(), *setup);
+                self.check_process(&setup.cell, setup.process)?;
+                let of_cell = self.records.setups.entry(setup.cell.clone()).or_default();
+                of_cell.insert(setup.process, *setup);
             }
             Line::Repetition(repetition) => {
                 repetition.check_limits()?;
+                self.check_process(&repetition.cell, repetition.process)?;
                 self.add_repetition(number, *repetition)?;
             }
             Line::Stopped(stopped) => self.add_stopped(stopped)?,
         }
         Ok(())
+    }
+
+    fn check_process(&self, cell: &str, process: u32) -> Result<(), String> {
+        let processes = self.records.run.processes();
+        if process < processes {
+            return Ok(());
+        }
+        Err(format!(
+            "found process {process} of `{cell}`, expected 0 to {}: line 1 says {processes} processes",
+            processes.saturating_sub(1)
+        ))
     }
 
     fn add_repetition(&mut self, number: usize, repetition: Repetition) -> Result<(), String> {

@@ -159,3 +159,42 @@ fn expectations_of_single_cells() {
     assert_eq!(complaints.len(), 1, "{complaints:?}");
     assert_eq!(complaints[0].line, Some(12));
 }
+
+/// One seed after the other, each with all cells; rows are called as without seeds, and expectations are
+/// about rows.
+#[test]
+fn seeds_make_cells() {
+    let more = "[matrix]\n\"task.features\" = [5, 9]\n[run]\nseed = 7\nseeds = 2\n\
+                [expect.\"try-wide/features=9\"]\nevaluate_ms = { min = 0 }\n";
+    let experiment = parse(&sound(more));
+    let cells = experiment.cells();
+    let ids: Vec<(&str, u64)> = cells.iter().map(|c| (c.cell.id.as_str(), c.seed)).collect();
+    let want = [
+        ("try-wide/features=5/seed=7", 7),
+        ("try-wide/features=9/seed=7", 7),
+        ("try-wide/features=5/seed=8", 8),
+        ("try-wide/features=9/seed=8", 8),
+    ];
+    assert_eq!(ids, want);
+    assert_eq!(cells[3].cell.row(), "try-wide/features=9");
+    assert!(experiment.expectations()[0].names(&cells[3].cell));
+    assert!(!experiment.expectations()[0].names(&cells[2].cell));
+    refused(
+        &sound("[matrix]\n\"run.seed\" = [1, 2]\n[run]\nseeds = 2\n"),
+        &[
+            "e.toml:12",
+            "\"run.seed\" in [matrix] contradicts `seeds` in [run]",
+        ],
+    );
+    refused(
+        &sound(
+            "[matrix]\n\"scheme.degree\" = [3, 5, 7]\n\"task.features\" = [3, 4, 5, 6]\n\
+                [run]\nseeds = 1000\n",
+        ),
+        &["`seeds` in [run]: found 12000 cells", "take fewer seeds"],
+    );
+    refused(
+        &sound("[run]\nprocesses = 4\nrepetitions = 3\n"),
+        &["`processes` in [run]: found 4, expected at most the 3 `repetitions`"],
+    );
+}

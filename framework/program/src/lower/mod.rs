@@ -108,6 +108,13 @@ impl Lowered {
         &self.notes
     }
 
+    /// The same with a note behind the others, of a scheme that chose among several rewritings.
+    #[must_use]
+    pub fn with_note(mut self, note: String) -> Self {
+        self.notes.push(note);
+        self
+    }
+
     /// The server's outputs in the clear, without noise or quantisation.
     ///
     /// # Errors

@@ -46,43 +46,69 @@ impl<'a> Runner<'a> {
 
     /// Does the rest.
     pub(super) fn run(mut self, plans: &[CellPlan]) -> Result<(), String> {
+        let run = self.experiment.run();
+        let rounds =
+            u64::from(run.processes) * u64::from(1 + run.warmup) + u64::from(run.repetitions);
+        self.progress.begin(plans.len() as u64 * rounds);
+        let mut begin = 0;
+        // One seed after the other, so that memory is as with one.
+        for plans in plans.chunk_by(|a, b| a.cell.seed == b.cell.seed) {
+            let seed = plans[0].cell.seed.unwrap_or(run.seed);
+            let orders = measure::schedule(plans.len(), run.warmup + run.repetitions, seed);
+            for process in 0..run.processes {
+                self.run_process((begin, plans), process, &orders)?;
+                // What the next processes take, these have given back.
+                self.alive.clear();
+            }
+            begin += plans.len();
+        }
+        Ok(())
+    }
+
+    /// The repetitions of one process of each of some cells, the first of which has the number `begin`
+    /// in the run; `orders` are those of warm-up, then those of all
+    /// repetitions.
+    fn run_process(
+        &mut self,
+        (begin, plans): (usize, &[CellPlan]),
+        process: u32,
+        orders: &[Vec<usize>],
+    ) -> Result<(), String> {
         let (warmup, repetitions) = (
             self.experiment.run().warmup,
             self.experiment.run().repetitions,
         );
-        let rounds = u64::from(warmup + repetitions);
-        self.progress.begin(plans.len() as u64 * (1 + rounds));
+        let rounds = u64::from(warmup) + self.own_repetitions(process).count() as u64;
         // One after the other, so that no cell's set-up is timed beside another's work.
-        for (index, plan) in plans.iter().enumerate() {
-            if self.has_all(plan) {
+        for (index, plan) in (begin..).zip(plans) {
+            if self.has_all(plan, process) {
                 self.progress.step(1 + rounds);
                 continue;
             }
-            let doing = format!("{}: read data, compile, make keys", plan.cell.id);
+            let which = self.which(process);
+            let doing = format!("{}: {which}read data, compile, make keys", plan.cell.id);
             self.progress.doing(&doing);
-            if !self.prepare(index, plan)? {
+            if !self.prepare(index, plan, process)? {
                 self.progress.step(rounds);
             }
             self.progress.step(1);
         }
-        let orders = measure::schedule(
-            plans.len(),
-            warmup + repetitions,
-            self.experiment.run().seed,
-        );
-        for (round, order) in (0..).zip(orders) {
-            for index in order {
-                let Some(plan) = self.alive.contains_key(&index).then(|| &plans[index]) else {
+        let own = self.own_repetitions(process).map(|r| (warmup + r, Some(r)));
+        let all: Vec<(u32, Option<u32>)> = (0..warmup).map(|w| (w, None)).chain(own).collect();
+        for (round, repetition) in all {
+            for place in &orders[round as usize] {
+                let (index, plan) = (begin + place, &plans[*place]);
+                if !self.alive.contains_key(&index) {
                     continue;
-                };
-                let repetition: Option<u32> = u32::checked_sub(round, warmup);
+                }
                 let known = |r| self.done.repetitions.contains(&(plan.cell.id.clone(), r));
                 if !repetition.is_some_and(known) {
                     self.progress.doing(&match repetition {
                         Some(r) => format!("{}: {} of {repetitions}", plan.cell.id, r + 1),
                         None => format!("{}: warm-up", plan.cell.id),
                     });
-                    self.repeat(index, plan, round, repetition)?;
+                    let number = repetition.unwrap_or(round);
+                    self.repeat((index, plan, process), number, repetition.is_some())?;
                 }
                 self.progress.step(1);
             }
@@ -90,17 +116,33 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    fn has_all(&self, plan: &CellPlan) -> bool {
+    /// The repetitions of a process: processes take turns, so that those of a run that is extended
+    /// remain where they were.
+    fn own_repetitions(&self, process: u32) -> impl Iterator<Item = u32> + use<> {
+        let run = self.experiment.run();
+        (process..run.repetitions).step_by(run.processes as usize)
+    }
+
+    /// Which of a cell's processes is meant, with what separates it from the words behind it; nothing
+    /// of the only one.
+    fn which(&self, process: u32) -> String {
+        match self.experiment.run().processes {
+            1 => String::new(),
+            all => format!("process {} of {all}: ", process + 1),
+        }
+    }
+
+    fn has_all(&self, plan: &CellPlan, process: u32) -> bool {
         let id = &plan.cell.id;
         let has = |r| self.done.repetitions.contains(&(id.clone(), r));
-        self.done.stopped.contains(id) || (0..self.experiment.run().repetitions).all(has)
+        self.done.stopped.contains(id) || self.own_repetitions(process).all(has)
     }
 
     /// Starts a cell; whether it is ready.
-    fn prepare(&mut self, index: usize, plan: &CellPlan) -> Result<bool, String> {
+    fn prepare(&mut self, index: usize, plan: &CellPlan, number: u32) -> Result<bool, String> {
         let log = self
             .folder
-            .log(index, &plan.cell.id)
+            .log(index, &plan.cell.id, number)
             .map_err(|e| format!("{}: no log can be made: {e}", self.folder.path().display()))?;
         let limit = self.experiment.run().time_limit;
         let mut process = CellProcess::start(&plan.cell.scheme, limit, Some(&log))
@@ -111,11 +153,13 @@ impl<'a> Runner<'a> {
             artefacts: self.folder.artefacts(index, &plan.cell.id),
         };
         match process.ask(&message) {
-            Ok(FromCell::Ready { setup }) => {
+            Ok(FromCell::Ready { mut setup }) => {
+                setup.process = number;
                 let millis = |t: hexperiment_task::ledger::Time| t.wall_ns as f64 / 1e6;
                 self.progress.line(&format!(
-                    "  {}: ready (compile {:.0} ms, keys {:.0} ms, server {:.0} ms, {})",
+                    "  {}: {}ready (compile {:.0} ms, keys {:.0} ms, server {:.0} ms, {})",
                     plan.cell.id,
+                    self.which(number),
                     millis(setup.compile),
                     millis(setup.keygen),
                     millis(setup.prepare.unwrap_or_default()),
@@ -126,61 +170,69 @@ impl<'a> Runner<'a> {
                 Ok(true)
             }
             answer => {
-                self.stop(index, plan, answer)?;
+                self.stop((index, plan, number), answer)?;
                 Ok(false)
             }
         }
     }
 
+    /// Has a cell repeat; `number` is that of the repetition, or of the warm-up.
     fn repeat(
         &mut self,
-        index: usize,
-        plan: &CellPlan,
-        round: u32,
-        repetition: Option<u32>,
+        cell: (usize, &CellPlan, u32),
+        number: u32,
+        is_measured: bool,
     ) -> Result<(), String> {
+        let (index, _, process_number) = cell;
         let Some(process) = self.alive.get_mut(&index) else {
             return Ok(());
         };
-        let number = repetition.unwrap_or(round);
-        let keep = repetition.is_some_and(|r| r + 1 == self.experiment.run().repetitions);
+        let keep = is_measured && number + 1 == self.experiment.run().repetitions;
         let ask = ToCell::Repeat {
             index: number,
             keep,
         };
         match process.ask(&ask) {
-            Ok(FromCell::Done { repetition: done }) => {
-                if repetition.is_none() && done.errors.violation.is_none() {
+            Ok(FromCell::Done {
+                repetition: mut done,
+            }) => {
+                done.process = process_number;
+                if !is_measured && done.errors.violation.is_none() {
                     return Ok(());
                 }
                 let violation = done.errors.violation.clone();
-                if repetition.is_some() {
+                if is_measured {
                     self.append(&Line::Repetition(done))?;
                 }
                 if let Some(violation) = violation {
                     let reason = violation.to_string();
-                    self.stop(index, plan, Ok(FromCell::Failed { reason }))?;
+                    self.stop(cell, Ok(FromCell::Failed { reason }))?;
                 }
                 Ok(())
             }
-            answer => self.stop(index, plan, answer),
+            answer => self.stop(cell, answer),
         }
     }
 
     /// Records that a cell yields no more.
     fn stop(
         &mut self,
-        index: usize,
-        plan: &CellPlan,
+        (index, plan, process): (usize, &CellPlan, u32),
         answer: Result<FromCell, End>,
     ) -> Result<(), String> {
         self.alive.remove(&index);
+        // No later process of it begins.
+        self.done.stopped.insert(plan.cell.id.clone());
         let (status, reason) = match answer {
             Ok(FromCell::Refused { reason }) => (Status::Refused, reason),
             Ok(FromCell::Failed { reason }) => (Status::Failed, reason),
             Ok(FromCell::Crashed { reason }) => (Status::Crashed, reason),
             Ok(_) => (Status::Crashed, "the process answered out of turn".into()),
             Err(end) => (end.status, end.reason),
+        };
+        let reason = match process {
+            0 => reason,
+            process => format!("{}{reason}", self.which(process)),
         };
         self.progress
             .line(&format!("  {}: {status}: {reason}", plan.cell.id));

@@ -15,8 +15,8 @@ use hexperiment_data as dataset;
 use hexperiment_experiment::measure;
 use hexperiment_experiment::record::{Cell, Extended, Line, Run, SCHEMA, Status};
 use hexperiment_experiment::summary;
-use hexperiment_experiment::summary::{RecordWriter, Row};
-use hexperiment_experiment::verdict::{Finding, evaluate};
+use hexperiment_experiment::summary::{RecordWriter, Records, Row};
+use hexperiment_experiment::verdict::{Finding, Verdict, evaluate};
 use hexperiment_experiment::{CellPlan, Expectation, Experiment, Setting};
 use hexperiment_scheme::registry;
 
@@ -47,6 +47,9 @@ pub(crate) struct RunArguments {
     /// Prints programs and parameters, and runs nothing.
     #[arg(long)]
     explain: bool,
+    /// Prints notes, caveats, met expectations and rankings in words, too; table.md has them anyway.
+    #[arg(long, short)]
+    verbose: bool,
     #[command(flatten)]
     settings: SettingArguments,
     /// The folder of runs.
@@ -61,8 +64,19 @@ pub(crate) const UNEXPECTED: u8 = 1;
 pub(crate) struct Ran {
     pub(crate) folder: RunFolder,
     pub(crate) as_expected: bool,
-    /// The report for a terminal.
-    text: String,
+    records: Records,
+    rows: Vec<Row>,
+    verdicts: Vec<Verdict>,
+}
+
+impl Ran {
+    /// Prints the report.
+    fn print(&self, verbose: bool) {
+        let screen = crate::out::screen(verbose);
+        let text = hexperiment_reports::terminal(&self.records, &self.rows, &self.verdicts, screen);
+        crate::out::report(&text);
+        say!("written to {}", self.folder.path().display());
+    }
 }
 
 /// Runs every file; the exit code is the worst of them.
@@ -87,8 +101,7 @@ pub(crate) fn run(arguments: &RunArguments) -> ExitCode {
     for file in &arguments.files {
         worst = worst.max(match one(file, only, &settings, place) {
             Ok(ran) => {
-                say!("{}", ran.text);
-                say!("written to {}", ran.folder.path().display());
+                ran.print(arguments.verbose);
                 if ran.as_expected { 0 } else { UNEXPECTED }
             }
             Err(problem) => {
@@ -255,7 +268,9 @@ fn report(experiment: &Experiment, folder: RunFolder) -> Result<Ran, String> {
     let broken = rows.iter().any(|row| !done(row) && !foreseen(row));
     Ok(Ran {
         as_expected: !broken && verdicts.iter().all(|v| v.passed),
-        text: hexperiment_reports::terminal(&records, &rows, &verdicts, crate::out::width()),
         folder,
+        records,
+        rows,
+        verdicts,
     })
 }

@@ -1,6 +1,7 @@
 //! Parameters that a scheme from outside chose.
 
 use crate::Parameters;
+use crate::security::failure::Failure;
 
 /// The highest level of security that is believed: that of the strongest symmetric keys.
 const MOST_BITS: u32 = 256;
@@ -15,7 +16,7 @@ impl Parameters {
     /// # Errors
     ///
     /// What was found and what was expected: a tolerance that is missing or none, a level that nothing
-    /// has, a text that nobody could read.
+    /// has, a probability that is none, a text that nobody could read.
     pub fn from_outside(self, outputs: usize) -> Result<Self, String> {
         let tolerances = &self.noise_tolerance;
         if tolerances.len() != outputs || tolerances.iter().any(|t| !t.is_finite() || *t < 0.0) {
@@ -44,6 +45,17 @@ impl Parameters {
             super::text("chosen", value)?;
         }
         super::text("security: basis", self.security.basis())?;
+        if let Failure::AtMost(log2) = self.failure
+            && !(log2.is_finite() && log2 <= 0.0)
+        {
+            return Err(format!(
+                "failure: found {log2} for log2 of a probability, expected a number of at most 0, or \
+                 \"impossible\""
+            ));
+        }
+        for shortfall in &self.shortfalls {
+            super::text("shortfalls", shortfall)?;
+        }
         super::text("server_sees", &self.server_sees)?;
         super::text(
             "quantisation",

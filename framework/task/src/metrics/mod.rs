@@ -25,9 +25,8 @@ fn ratio(a: f64, b: f64) -> f64 {
 
 /// A metric, unless its value is no number; the plaintext value likewise.
 fn metric(name: &str, value: f64, plaintext: f64) -> Option<Metric> {
-    value.is_finite().then(|| Metric {
-        name: name.into(),
-        value,
-        plaintext: plaintext.is_finite().then_some(plaintext),
-    })
+    let plaintext = plaintext.is_finite().then_some(plaintext);
+    value
+        .is_finite()
+        .then(|| Metric::new(name, value, plaintext))
 }

@@ -5,6 +5,7 @@ use ndarray::{Array2, ArrayView2};
 use super::errors::Checked;
 use super::sealed::{Sealed, Shadow};
 use super::{Session, SessionError};
+use crate::clipping::Unclipped;
 use crate::clock::Stopwatch;
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, OutputId, Party};
@@ -29,6 +30,38 @@ impl Client<'_, '_> {
         input: InputId,
         table: ArrayView2<'_, f64>,
     ) -> Result<Sealed, SessionError> {
+        self.encrypt_by(input, table, None)
+    }
+
+    /// As [`Client::encrypt`], a table some of whose values were moved into ranges: beside the error
+    /// of its results the session keeps how far they are from those of the table as it was.
+    ///
+    /// # Errors
+    /// As [`Client::encrypt`]; `SessionError::Protocol`, too, where the table was of another shape
+    /// before.
+    pub fn encrypt_clipped(
+        &mut self,
+        input: InputId,
+        table: ArrayView2<'_, f64>,
+        unclipped: &Unclipped,
+    ) -> Result<Sealed, SessionError> {
+        let before = unclipped.table.dim();
+        if before != table.dim() {
+            return Err(SessionError::Protocol(format!(
+                "a table of {:?} is said to be one of {before:?} before clipping",
+                table.dim()
+            )));
+        }
+        self.session.moved.add(&unclipped.moved);
+        self.encrypt_by(input, table, Some(unclipped.table.clone()))
+    }
+
+    fn encrypt_by(
+        &mut self,
+        input: InputId,
+        table: ArrayView2<'_, f64>,
+        unclipped: Option<Array2<f64>>,
+    ) -> Result<Sealed, SessionError> {
         let (number, session) = (self.number, &mut *self.session);
         let declared = session.lowered.program().input(input);
         if number > 0 && declared.owner != Party::Client(number) {
@@ -44,6 +77,7 @@ impl Client<'_, '_> {
         let shadow = Shadow {
             exact: table.to_owned(),
             simulated: table.to_owned(),
+            unclipped,
         };
         Ok(Sealed::of_client(
             ciphertexts,
@@ -147,7 +181,12 @@ impl Client<'_, '_> {
                 sealed.shadow().simulated.dim()
             )));
         }
-        let Shadow { exact, simulated } = sealed.shadow();
+        let Shadow {
+            exact,
+            simulated,
+            unclipped,
+        } = sealed.shadow();
+        let unclipped = unclipped.clone().map(|table| divided(table, divisors));
         session.check(
             output,
             &Checked {
@@ -156,6 +195,7 @@ impl Client<'_, '_> {
                 finished: &finished,
                 finished_simulation: &finish(session.lowered, output, simulated, divisors)?,
                 exact: &divided(exact.clone(), divisors),
+                unclipped: unclipped.as_ref(),
                 divisors,
             },
         );

@@ -3,7 +3,8 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::Session;
-use crate::ledger::{Precision, Violation};
+use crate::clipping::Moved;
+use crate::ledger::{Clipping, Errors, OutputErrors, Precision, Violation, worse};
 use hexperiment_program::OutputId;
 
 /// One output as it was decrypted, and as it should have been.
@@ -18,6 +19,8 @@ pub(super) struct Checked<'a, 'd> {
     pub(super) finished_simulation: &'a Array2<f64>,
     /// The same by the original program.
     pub(super) exact: &'a Array2<f64>,
+    /// The same, had no value been moved into its range before encryption; `None` where none was.
+    pub(super) unclipped: Option<&'a Array2<f64>>,
     /// What the task divides by in the end, if it does: what it is off by before is held to the
     /// precision wanted.
     pub(super) divisors: Option<ArrayView2<'d, f64>>,
@@ -33,6 +36,7 @@ impl Session<'_> {
             finished,
             finished_simulation,
             exact,
+            unclipped,
             divisors,
         } = checked;
         let tolerance = self
@@ -67,12 +71,51 @@ impl Session<'_> {
             Some(before) => before.further(precision),
             None => precision,
         });
-        errors.max_abs = worse(errors.max_abs, difference(finished, exact));
-        let approximation = difference(finished_simulation, exact);
-        errors.approximation = worse(errors.approximation, approximation);
-        errors.noise = worse(errors.noise, difference(finished, finished_simulation));
         errors.violation = errors.violation.take().or(violation);
-        self.magnitude = exact.iter().fold(self.magnitude, |m, x| m.max(x.abs()));
+        let found = OutputErrors {
+            output: declared.name.clone(),
+            max_abs: difference(finished, exact),
+            approximation: difference(finished_simulation, exact),
+            noise: difference(finished, finished_simulation),
+            clipping: unclipped.map_or(0.0, |unclipped| difference(exact, unclipped)),
+            magnitude: exact.iter().fold(0.0, |m: f64, x| m.max(x.abs())),
+        };
+        errors.max_abs = worse(errors.max_abs, found.max_abs);
+        errors.approximation = worse(errors.approximation, found.approximation);
+        errors.noise = worse(errors.noise, found.noise);
+        let of_all = &mut self.outputs;
+        let so_far = match of_all.remove(&output) {
+            None => found,
+            Some(before) => before.worse(&found),
+        };
+        of_all.insert(output, so_far);
+    }
+
+    /// Notes what a task has moved into ranges, and what it did to the results, where no program's
+    /// outputs tell it: of training under encryption, how far the final weights are from those that
+    /// the same algorithm finds in the clear on values as they were.
+    pub fn clipped(&mut self, moved: &Moved, error: f64) {
+        self.moved.add(moved);
+        self.clipping_stated = worse(self.clipping_stated, error);
+    }
+
+    /// The errors of all outputs.
+    pub(super) fn errors(&mut self) -> Errors {
+        let mut errors = std::mem::take(&mut self.report.errors);
+        let outputs = || self.outputs.values();
+        let by_outputs = outputs().map(|o| o.clipping);
+        errors.clipping = Some(Clipping {
+            values: self.moved.values,
+            columns: self.moved.columns.len() as u64,
+            largest_move: self.moved.largest,
+            error: by_outputs.fold(self.clipping_stated, worse),
+        });
+        let bits = outputs().map(OutputErrors::precision_bits);
+        errors.precision_bits = bits.fold(53.0, f64::min);
+        if self.outputs.len() > 1 {
+            errors.outputs = outputs().cloned().collect();
+        }
+        errors
     }
 }
 
@@ -83,22 +126,6 @@ fn worst(a: &Array2<f64>, b: &Array2<f64>) -> Option<((usize, usize), f64)> {
         .max_by(|(_, x), (_, y)| x.total_cmp(y))
 }
 
-/// The greater of two; NaN counts as the greatest.
-fn worse(a: f64, b: f64) -> f64 {
-    if a.total_cmp(&b).is_lt() { b } else { a }
-}
-
 fn difference(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
     worst(a, b).map_or(0.0, |(_, d)| d)
-}
-
-/// Bits of agreement: `-log2(error / magnitude)`, between 0 and 53.
-pub(super) fn precision_bits(error: f64, magnitude: f64) -> f64 {
-    if error == 0.0 {
-        return 53.0;
-    }
-    if magnitude == 0.0 || !error.is_finite() {
-        return 0.0;
-    }
-    (magnitude / error).log2().clamp(0.0, 53.0)
 }

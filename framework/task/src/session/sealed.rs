@@ -16,6 +16,15 @@ use super::SessionError;
 pub(super) struct Shadow {
     pub(super) exact: Array2<f64>,
     pub(super) simulated: Array2<f64>,
+    /// By the original program, had no value been moved into its range; `None` where none was.
+    pub(super) unclipped: Option<Array2<f64>>,
+}
+
+impl Shadow {
+    /// What it would be, had no value been moved.
+    pub(super) fn before_clipping(&self) -> &Array2<f64> {
+        self.unclipped.as_ref().unwrap_or(&self.exact)
+    }
 }
 
 /// The names of ciphertexts at the server that nobody needs any more, of one session.

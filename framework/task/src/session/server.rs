@@ -61,15 +61,19 @@ impl Server<'_, '_> {
         let all: Vec<OutputId> = (0..count).map(OutputId::from_index).collect();
         let outputs = wanted.unwrap_or(&all);
         let evaluated = session.server.evaluate(&handles, outputs)?;
+        session.report.evaluations += 1;
         session.report.evaluate += evaluated.evaluate;
         session.report.transfer += evaluated.transfer;
 
+        let original = session.lowered.original();
         let exact: Vec<_> = inputs.iter().map(|s| s.shadow().exact.clone()).collect();
-        let exact = session
-            .lowered
-            .original()
-            .interpret(&exact)
-            .map_err(SchemeError::from)?;
+        let exact = original.interpret(&exact).map_err(SchemeError::from)?;
+        let clipped = inputs.iter().any(|s| s.shadow().unclipped.is_some());
+        let unclipped = clipped.then(|| {
+            let before = inputs.iter().map(|s| s.shadow().before_clipping().clone());
+            original.interpret_any(&before.collect::<Vec<_>>())
+        });
+        let unclipped = unclipped.transpose().map_err(SchemeError::from)?;
         let simulated: Vec<_> = inputs
             .iter()
             .map(|s| s.shadow().simulated.clone())
@@ -87,6 +91,7 @@ impl Server<'_, '_> {
             let shadow = Shadow {
                 exact: exact[place].clone(),
                 simulated: simulated[place].clone(),
+                unclipped: unclipped.as_ref().map(|tables| tables[place].clone()),
             };
             Sealed::of_server(handle, shadow, &session.released)
         };

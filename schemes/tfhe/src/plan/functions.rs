@@ -9,7 +9,7 @@ use super::whole::Signal;
 use super::{Certainty, Planned, PlannedFunction, PlannedKind, Planner};
 use crate::algebra::{Decision, Form, Function, Source};
 use crate::error::{ExactTable, PlanError};
-use crate::parameters::{DEVIATIONS, N};
+use crate::parameters::N;
 use crate::table::{Cells, Margins, Steps, Table};
 
 /// Biases of comparisons so near to the grid lie on it: doubles are no more precise.
@@ -67,7 +67,8 @@ impl Planner<'_> {
         let (operand, arrival) = self.whole(operand, scale, range.centre(), None);
         let spread = (arrival.deviation.powi(2) + self.given.noise.before_rotation).sqrt();
         let to_turns = f64::from(scale - 64).exp2();
-        let doubt = DEVIATIONS * spread + (arrival.blur + arrival.rounding) * to_turns;
+        let within = self.given.deviations * spread;
+        let doubt = within + (arrival.blur + arrival.rounding) * to_turns;
         if doubt.is_nan() || doubt >= 0.25 {
             return Err(PlanError::DrownedArgument { kind: op.kind() });
         }
@@ -83,7 +84,7 @@ impl Planner<'_> {
         let change = |turns: f64| cells.largest_change(reach(turns), from, to) * unit;
         // The cells themselves, and what reached them.
         let rounding = change(arrival.rounding * to_turns);
-        let blur = change(DEVIATIONS * spread + arrival.blur * to_turns);
+        let blur = change(within + arrival.blur * to_turns);
         let table = Table::Cells(cells);
         let mut planned = self.result(index, 0, PlannedFunction { operand, table });
         planned.signal.blur = blur;
@@ -235,10 +236,15 @@ impl Planner<'_> {
     fn deviations(&self, table: ExactTable, margin: f64, variance: f64) -> Result<f64, PlanError> {
         let deviations = margin / (variance + self.given.noise.before_rotation).sqrt();
         // NaN is refused, too.
-        if deviations >= DEVIATIONS {
+        let wanted = self.given.deviations;
+        if deviations >= wanted {
             Ok(deviations)
         } else {
-            Err(PlanError::NoisyArgument { table, deviations })
+            Err(PlanError::NoisyArgument {
+                table,
+                deviations,
+                wanted,
+            })
         }
     }
 }

@@ -11,10 +11,12 @@ mod scales;
 mod whole;
 
 use hexperiment_program::{Program, Public};
+use hexperiment_scheme::security::failure::{Failure, deviations_each, log2_tail, union};
 
 use crate::algebra::{ColumnLimb, LimbOptions, Source};
 use crate::error::PlanError;
 use crate::flatten::{Flat, InLimbs, flatten};
+use crate::parameters::{ParameterSet, SETS};
 use crate::table::Table;
 
 use scales::{Encoding, Given};
@@ -51,6 +53,13 @@ pub(crate) struct PlannedFunction {
     pub(crate) operand: WholeForm,
     /// What is looked up.
     pub(crate) table: Table,
+}
+
+impl PlannedFunction {
+    /// Its bootstraps in one evaluation.
+    fn bootstraps(&self) -> u64 {
+        self.table.bootstraps() * self.operand.length as u64
+    }
 }
 
 /// A column of an input, or a limb of it.
@@ -120,10 +129,23 @@ pub(crate) struct PlannedPart {
     pub(crate) exact_grid: Option<u32>,
     /// Bits of each word that are sent.
     pub(crate) sent_bits: u32,
+    /// The decryptions of its elements, which noise may take out of their grid or out of the tolerance.
+    pub(crate) decrypted: Events,
     /// The largest error that noise may cause.
     pub(crate) tolerance: f64,
     /// A bound of what rounding inputs and weights does to it, smooth tables' cells aside.
     pub(crate) rounding: f64,
+}
+
+/// Bootstraps or decryptions, each of which noise makes wrong further out than so many standard
+/// deviations: out of the box of a table, out of the grid of whole numbers, out of what is stated of an
+/// inexact result. A key switch is part of the bootstrap that it comes before, and so is its noise.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Events {
+    /// Standard deviations that each of them has room for, at least.
+    pub(crate) deviations: f64,
+    /// How many there are.
+    pub(crate) count: u64,
 }
 
 /// How sure exact functions are.
@@ -163,13 +185,36 @@ pub(crate) struct Plan {
     pub(crate) slots: Vec<Vec<Option<usize>>>,
     /// How sure exact functions are.
     pub(crate) certainty: Certainty,
+    /// The parameter set that it is for.
+    pub(crate) set: &'static ParameterSet,
+    /// Standard deviations of noise within which nothing is wrong.
+    pub(crate) deviations: f64,
+    /// The bootstraps of each function.
+    bootstrapped: Vec<Events>,
 }
 
 impl Plan {
+    /// The probability that any bootstrap or decryption of one evaluation is wrong: the sum of those of
+    /// all of them.
+    pub(crate) fn failure(&self) -> Failure {
+        let each = self.events().map(|e| (log2_tail(e.deviations), e.count));
+        Failure::AtMost(union(each))
+    }
+
+    fn events(&self) -> impl Iterator<Item = Events> {
+        let parts = self.outputs.iter().flatten().flat_map(|o| &o.parts);
+        let decrypted = parts.map(|p| p.decrypted);
+        decrypted.chain(self.bootstrapped.iter().copied())
+    }
+
     /// Bootstraps in one evaluation.
     pub(crate) fn bootstraps(&self) -> u64 {
-        let of = |f: &PlannedFunction| f.table.bootstraps() * f.operand.length as u64;
-        self.functions.iter().map(of).sum()
+        self.functions.iter().map(PlannedFunction::bootstraps).sum()
+    }
+
+    /// What they take: each as many products of polynomials as the dimension that it reads.
+    fn work(&self) -> u64 {
+        self.bootstraps() * self.set.parameters.lwe_dimension.0 as u64
     }
 
     /// The column that a source is, if it is one.
@@ -223,17 +268,86 @@ const LIMB_OPTIONS: [(u32, u32); 8] = [
     (3, 1),
 ];
 
-/// Plans a lowered program; comparisons resolve `bits` bits of their range. Of what may be chosen
-/// about limbs, the first is taken if it can be, else the plan of the fewest bootstraps.
-pub(crate) fn plan_program(program: &Program, bits: u32) -> Result<Plan, PlanError> {
+/// What a plan is made for.
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    /// Bits of their range that comparisons resolve.
+    bits: u32,
+    set: &'static ParameterSet,
+    /// Standard deviations of noise that nothing may be wrong within.
+    deviations: f64,
+}
+
+/// Rounds of planning after which the number of bootstraps has settled, or never will: a plan for more
+/// certainty may take more bootstraps, of which each must be more certain again.
+const ROUNDS: usize = 8;
+
+/// Plans a lowered program; comparisons resolve `bits` bits of their range, and anything in it is wrong
+/// with a probability of at most `2^failure_log2`. Of the parameter sets by which that can be, the one
+/// whose bootstraps take the least work; that of the least failure probability where there are none.
+pub(crate) fn plan_program(
+    program: &Program,
+    bits: u32,
+    failure_log2: i32,
+) -> Result<Plan, PlanError> {
     let in_limbs = InLimbs::of(program);
+    let attempt = |set| plan_by(set, program, &in_limbs, (bits, failure_log2));
+    let [strictest, others @ ..] = &SETS;
+    let first = attempt(strictest);
+    if first.as_ref().is_ok_and(|plan| plan.bootstraps() == 0) {
+        return first;
+    }
+    let others = others.iter().filter_map(|set| attempt(set).ok());
+    let best = others.min_by_key(Plan::work);
+    match (first, best) {
+        (Ok(first), Some(best)) if best.work() < first.work() => Ok(best),
+        (Err(_), Some(best)) => Ok(best),
+        (first, _) => first,
+    }
+}
+
+/// By one parameter set, with as many standard deviations for each bootstrap and each decryption as
+/// their number asks for.
+fn plan_by(
+    set: &'static ParameterSet,
+    program: &Program,
+    in_limbs: &InLimbs,
+    (bits, failure_log2): (u32, i32),
+) -> Result<Plan, PlanError> {
+    let mut events = 1;
+    let mut rounds = 0;
+    loop {
+        let target = Target {
+            bits,
+            set,
+            deviations: deviations_each(failure_log2.into(), events),
+        };
+        let plan = plan_in_limbs(program, in_limbs, target)?;
+        rounds += 1;
+        if plan.failure().hold(failure_log2).is_ok() {
+            return Ok(plan);
+        }
+        if rounds == ROUNDS {
+            return Err(PlanError::Unsettled {
+                failure: plan.failure(),
+                wanted: failure_log2,
+            });
+        }
+        let count: u64 = plan.events().map(|e| e.count).sum();
+        events = count.max(events + 1);
+    }
+}
+
+/// Of what may be chosen about limbs, the first is taken if it can be, else the plan of the fewest
+/// bootstraps.
+fn plan_in_limbs(program: &Program, in_limbs: &InLimbs, target: Target) -> Result<Plan, PlanError> {
     let attempt = |(top, most_halvings)| {
         let options = LimbOptions {
-            bits,
+            bits: target.bits,
             top,
             most_halvings,
         };
-        plan(&flatten(program, &in_limbs, options)?, bits)
+        plan(&flatten(program, in_limbs, options)?, target)
     };
     let [first, others @ ..] = LIMB_OPTIONS;
     attempt(first).or_else(|refused| {
@@ -243,9 +357,9 @@ pub(crate) fn plan_program(program: &Program, bits: u32) -> Result<Plan, PlanErr
     })
 }
 
-/// Plans a flattened program; comparisons resolve `comparison_bits` bits of their range.
-fn plan(flat: &Flat, comparison_bits: u32) -> Result<Plan, PlanError> {
-    let given = Given::new(flat, comparison_bits);
+/// Plans a flattened program.
+fn plan(flat: &Flat, target: Target) -> Result<Plan, PlanError> {
+    let given = Given::new(flat, target);
     let mut planner = Planner {
         encodings: given.encodings()?,
         given,
@@ -253,12 +367,18 @@ fn plan(flat: &Flat, comparison_bits: u32) -> Result<Plan, PlanError> {
     };
     let mut sources = Vec::new();
     let mut functions = Vec::new();
+    let mut bootstrapped = Vec::new();
     let mut certainty = Certainty::default();
     for (index, source) in flat.sources.all().iter().enumerate() {
         let planned = planner.source(index, source)?;
         let scale = planner.encodings[index].scale;
         planner.signals.push(planned.signal);
         certainty = certainty.and(planned.certainty);
+        // Others are read from the rotation of the first.
+        bootstrapped.extend(planned.function.as_ref().map(|function| Events {
+            deviations: planned.certainty.deviations.unwrap_or(target.deviations),
+            count: function.bootstraps(),
+        }));
         functions.extend(planned.function);
         sources.push(PlannedSource {
             scale,
@@ -276,6 +396,9 @@ fn plan(flat: &Flat, comparison_bits: u32) -> Result<Plan, PlanError> {
         functions,
         outputs,
         certainty,
+        set: target.set,
+        deviations: target.deviations,
+        bootstrapped,
     })
 }
 

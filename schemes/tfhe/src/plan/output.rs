@@ -1,10 +1,10 @@
 //! Outputs: what is rounded away on decryption, and how much of each word is sent.
 
 use super::scales::Use;
-use super::{PlannedOutput, PlannedPart, Planner};
+use super::{Events, PlannedOutput, PlannedPart, Planner};
 use crate::error::PlanError;
 use crate::flatten::{FlatOutput, Part};
-use crate::parameters::{DEVIATIONS, N};
+use crate::parameters::N;
 
 /// Words of a ciphertext, the body included.
 const SIZE_AND_BODY: f64 = (N + 1) as f64;
@@ -35,8 +35,9 @@ impl Planner<'_> {
             let unit = f64::from(-(bits as i32)).exp2();
             SIZE_AND_BODY * unit * unit / 12.0
         };
-        let fits =
-            |deviation: f64, grid: u32| DEVIATIONS * deviation < f64::from(grid as i32 - 65).exp2();
+        let half_grid = |grid: u32| f64::from(grid as i32 - 65).exp2();
+        let enough_of = self.given.deviations;
+        let fits = |deviation: f64, grid: u32| enough_of * deviation < half_grid(grid);
         let bias_on_grid = |grid: u32| {
             whole
                 .bias
@@ -60,7 +61,7 @@ impl Planner<'_> {
         let deviation = (arrival.deviation.powi(2) + sent_noise(sent_bits)).sqrt();
         let tolerance = match exact_grid {
             Some(_) => 0.0,
-            None => DEVIATIONS * deviation * words * f64::from(-scale).exp2() + arrival.blur,
+            None => enough_of * deviation * words * f64::from(-scale).exp2() + arrival.blur,
         };
         let magnitude = form.range().magnitude();
         let extent = match (multiple, exact_grid) {
@@ -76,7 +77,12 @@ impl Planner<'_> {
                 magnitude,
             });
         }
+        let least = exact_grid.map_or(enough_of, |grid| half_grid(grid) / deviation);
         Ok(PlannedPart {
+            decrypted: Events {
+                deviations: least,
+                count: whole.length as u64,
+            },
             form: whole,
             centre,
             exact_grid,

@@ -13,10 +13,11 @@
 
 use hexperiment_program::Public;
 
+use super::Target;
 use crate::algebra::{Form, Function, Source, TABLE_ENTRIES};
 use crate::error::PlanError;
 use crate::flatten::{Flat, Part};
-use crate::parameters::{DEVIATIONS, Noise};
+use crate::parameters::Noise;
 
 /// The share of half a turn that arguments of smooth tables use; rounding takes a little.
 const FILL: f64 = 0.93;
@@ -89,6 +90,8 @@ pub(super) struct Given<'a> {
     /// Bits of their range that comparisons resolve.
     pub(super) comparison_bits: u32,
     pub(super) noise: Noise,
+    /// Standard deviations within which noise changes no result, or none by more than is stated.
+    pub(super) deviations: f64,
     /// For each source, the first that is read from the same rotation, or itself.
     rotations: Vec<usize>,
     /// For each source, how many functions come before its own.
@@ -96,7 +99,7 @@ pub(super) struct Given<'a> {
 }
 
 impl<'a> Given<'a> {
-    pub(super) fn new(flat: &'a Flat, comparison_bits: u32) -> Self {
+    pub(super) fn new(flat: &'a Flat, target: Target) -> Self {
         let sources = flat.sources.all().iter().enumerate();
         let rotations = sources.map(|(index, source)| {
             let mut before = flat.sources.all()[..index].iter();
@@ -115,8 +118,9 @@ impl<'a> Given<'a> {
             rotations,
             functions,
             flat,
-            comparison_bits,
-            noise: Noise::new(),
+            comparison_bits: target.bits,
+            noise: Noise::of(target.set),
+            deviations: target.deviations,
         }
     }
 
@@ -370,7 +374,7 @@ impl<'a> Given<'a> {
             inputs += 0.5 * weight * step;
             noise += (weight * self.deviation(term.source) * 64f64.exp2() * source_unit).powi(2);
         }
-        weights + inputs + DEVIATIONS * noise.sqrt()
+        weights + inputs + self.deviations * noise.sqrt()
     }
 }
 

@@ -7,7 +7,7 @@ use ndarray::Array2;
 
 use super::random::{LENGTH, Random, planned, program, table};
 use crate::clear::{simulate, simulate_with};
-use crate::parameters::{DEVIATIONS, Noise};
+use crate::parameters::Noise;
 use crate::plan::{Plan, PlannedKind};
 
 const ROUNDS: usize = 200;
@@ -23,7 +23,7 @@ impl Random {
 /// The plan with noise of the parameter set, as much of it in common as may be: results that are
 /// read from one rotation get the same.
 fn noisy(plan: &Plan, inputs: &[Array2<f64>], random: &mut Random) -> Vec<Array2<f64>> {
-    let noise = Noise::new();
+    let noise = Noise::of(plan.set);
     let mut rotations: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     simulate_with(plan, inputs, |source, phases| {
         let mut normal = |variance: f64| -> Vec<f64> {
@@ -65,7 +65,7 @@ fn check(
         squares += errors.map(|e| e * e).sum::<f64>();
     }
     let deviation = (squares / (ROUNDS * LENGTH) as f64).sqrt();
-    let stated = output.tolerance() / DEVIATIONS;
+    let stated = output.tolerance() / plan.deviations;
     assert!(
         deviation <= 1.05 * stated,
         "{deviation:e}, stated {stated:e}"

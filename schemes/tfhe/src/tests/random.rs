@@ -17,6 +17,9 @@ use crate::plan::plan_program;
 
 pub(super) const LENGTH: usize = 24;
 
+/// What plans are made for.
+pub(super) const FAILURE_LOG2: i32 = -128;
+
 /// SplitMix64 (Steele, Lea, Flood 2014).
 pub(super) struct Random(pub(super) u64);
 
@@ -56,7 +59,7 @@ pub(super) fn planned(program: &Program, bits: u32) -> Result<Plan, PlanError> {
         program,
         &Tfhe.capabilities(&options(i64::from(bits))).unwrap(),
     );
-    plan_program(lowered.unwrap().program(), bits)
+    plan_program(lowered.unwrap().program(), bits, FAILURE_LOG2)
 }
 
 /// A program whose columns have these ranges, one output for each value that `build` returns;

@@ -7,7 +7,7 @@ use hexperiment_program::Refusal;
 use hexperiment_program::{Interval, Op, Program, ProgramBuilder, Relation, ValueId};
 use ndarray::Array2;
 
-use super::random::{LENGTH, Random, planned, program};
+use super::random::{FAILURE_LOG2, LENGTH, Random, planned, program};
 use crate::clear::simulate;
 
 /// A value with what a random operation must know of it.
@@ -235,10 +235,7 @@ fn programs_of_whole_numbers_are_exact() {
             }
         };
         made += 1;
-        assert!(
-            plan.certainty.deviations.is_none_or(|d| d >= 13.12),
-            "seed {seed}"
-        );
+        assert_eq!(plan.failure().hold(FAILURE_LOG2), Ok(()), "seed {seed}");
         for _ in 0..3 {
             let inputs = [whole_table(&mut random, LENGTH, &ranges)];
             let exact = program.interpret(&inputs).unwrap();

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use hexperiment_program::{Input, Party, ProgramBuilder, Public};
+use hexperiment_task::clipping::Moved;
 use hexperiment_task::{InputTable, TaskError};
 use ndarray::Array2;
 
@@ -41,12 +42,19 @@ pub(crate) fn lay_out(wanted: &Wanted<'_>) -> Result<ScoreProgram, TaskError> {
         if rows.is_empty() {
             continue;
         }
-        let mut payload = 0;
+        let (mut payload, mut moved) = (0, Moved::default());
         let mut send = |row: usize, sensor: usize| {
-            payload += usize::from(std::mem::replace(&mut unsent[[row, sensor]], false));
-            series.sent[[row, sensor]]
+            if std::mem::replace(&mut unsent[[row, sensor]], false) {
+                payload += 1;
+                if let Some(before) = &series.unclipped {
+                    let at = [row, sensor];
+                    moved.count(&series.names[sensor], before.sent[at], series.sent[at]);
+                }
+            }
+            Some(row)
         };
-        let mut columns: BTreeMap<Key, Vec<f64>> = BTreeMap::new();
+        // Of each element the row of its value; none where a row has no such neighbour.
+        let mut columns: BTreeMap<Key, Vec<Option<usize>>> = BTreeMap::new();
         // A sensor that this detector does not look at is not sent.
         let looked_at = |sensor: &usize| wanted.factor(detector, *sensor) != 0.0;
         for sensor in (0..series.names.len()).filter(looked_at) {
@@ -62,7 +70,7 @@ pub(crate) fn lay_out(wanted: &Wanted<'_>) -> Result<ScoreProgram, TaskError> {
             for source in &fill.sources {
                 let ratio = reduced(source.weight, sum);
                 let key = (fill.column, ratio, usize::from(before == Some(ratio)));
-                let column = columns.entry(key).or_insert_with(|| vec![0.0; rows.len()]);
+                let column = columns.entry(key).or_insert_with(|| vec![None; rows.len()]);
                 column[at] = send(source.row, fill.column);
                 before = Some(ratio);
             }
@@ -87,10 +95,18 @@ pub(crate) fn lay_out(wanted: &Wanted<'_>) -> Result<ScoreProgram, TaskError> {
         let sum = builder.weighted_sum(terms.collect(), bias)?;
         wanted.output(&mut builder, &format!("margin {detector}"), sum)?;
         vectors += columns.len();
-        let columns: Vec<Vec<f64>> = columns.into_values().collect();
-        let shape = (rows.len(), columns.len());
-        let table = Array2::from_shape_fn(shape, |(i, j)| columns[j][i]);
-        inputs.push(InputTable::new(table, payload));
+        let columns: Vec<(Key, Vec<Option<usize>>)> = columns.into_iter().collect();
+        let table = |sent: &Array2<f64>| {
+            Array2::from_shape_fn((rows.len(), columns.len()), |(i, j)| {
+                let ((sensor, ..), values) = &columns[j];
+                values[i].map_or(0.0, |row| sent[[row, *sensor]])
+            })
+        };
+        let mut input = InputTable::new(table(&series.sent), payload);
+        if let Some(before) = &series.unclipped {
+            input = input.clipped_from(table(&before.sent), moved);
+        }
+        inputs.push(input);
     }
     let note = format!(
         "{} gaps filled in {} series of {} rows, their neighbours gathered by the client: {vectors} \

@@ -17,8 +17,16 @@ pub(crate) fn lay_out(wanted: &Wanted<'_>) -> Result<ScoreProgram, TaskError> {
     let (rows, sensors) = series.sent.dim();
     // Schemes rotate vectors of a power of two. What is added is 0 and stays unread.
     let length = rows.next_power_of_two();
-    let mut sent = Array2::zeros((length, sensors));
-    sent.slice_mut(s![..rows, ..]).assign(&series.sent);
+    let padded = |sent: &Array2<f64>| {
+        let mut table = Array2::zeros((length, sensors));
+        table.slice_mut(s![..rows, ..]).assign(sent);
+        table
+    };
+    let payload = series.sent.len() - series.fills.len();
+    let mut sent = InputTable::new(padded(&series.sent), payload);
+    if let Some(before) = &series.unclipped {
+        sent = sent.clipped_from(padded(&before.sent), series.moved());
+    }
     let mut builder = ProgramBuilder::new("anomaly detection");
     let (_, values) = builder.input(Input {
         name: "series".into(),
@@ -53,10 +61,7 @@ pub(crate) fn lay_out(wanted: &Wanted<'_>) -> Result<ScoreProgram, TaskError> {
     wanted.output(&mut builder, "margin", sum)?;
     Ok(ScoreProgram {
         program: builder.finish()?,
-        inputs: vec![InputTable::new(
-            sent,
-            series.sent.len() - series.fills.len(),
-        )],
+        inputs: vec![sent],
         places: (0..rows).map(|row| (0, row)).collect(),
         note,
     })

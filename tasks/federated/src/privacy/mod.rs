@@ -2,6 +2,7 @@
 //! that takes, and what a run spends.
 
 pub(crate) mod accountant;
+pub(crate) mod adversaries;
 pub(crate) mod noise;
 
 use hexperiment_scheme::options::{OptionValue, Options};
@@ -130,10 +131,10 @@ impl Privacy {
             format!(
                 "{level} differential privacy of the {released} aggregates of one run: epsilon {:.3} \
                  at delta {:e}, noise multiplier {:.4} of a sensitivity of {sensitivity:.3e}; hides whether {unit} or zeros were added, from \
-                 {whom}, but not from server and key owner together. Each client adds its share of \
+                 {whom}, but not from who sees single updates (which adversaries do stands below). Each client adds its share of \
                  the noise, of which {least}, less the colluders', make the whole. Noise is of \
                  doubles, then rounded: not safe against an attack on their last bits (Mironov, CCS \
-                 2012)",
+                 2012; a discrete Gaussian, Canonne, Kamath and Steinke, NeurIPS 2020, would be)",
                 self.epsilon(released),
                 self.delta,
                 self.multiplier

@@ -17,7 +17,7 @@ use hexperiment_task::linear_model::{Features, LinearModelSettings};
 use hexperiment_task::metrics;
 use hexperiment_task::session::Session;
 use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError, vector_length};
-use ndarray::{Array2, Axis};
+use ndarray::{Array1, Array2, Axis};
 
 use crate::train;
 use gradient::Descent;
@@ -83,7 +83,9 @@ impl Training {
         let targets = &partition.train.target;
         let fitted = train::fit(&table.train, targets, &table.columns)?;
         let (mean, deviation) = (targets.mean().unwrap_or(0.0), fitted.deviation);
-        let design = design(&table.train, &targets.mapv(|y| (y - mean) / deviation));
+        let targets = targets.mapv(|y| (y - mean) / deviation);
+        let design_of = |rows: &Array2<f64>| design(rows, &targets);
+        let design = design_of(&table.train);
         let statement = Statement {
             method: Method::read(options, design.dim(), &mut notes)?,
             columns: design.ncols(),
@@ -95,8 +97,15 @@ impl Training {
         notes.extend(metrics::few_rows(truth.len()));
         let weights = fitted.model.weights.iter().map(|w| w / deviation);
         let intercept = (fitted.model.intercept - mean) / deviation;
+        let clear = statement.in_clear(&design)?;
+        // Where it diverges on these rows, no weight is a number.
+        let in_clear = |rows: &Array2<f64>| match statement.in_clear(&design_of(rows)) {
+            Ok(path) => path.into_iter().next_back().unwrap_or_default(),
+            Err(_) => Array1::from_elem(design.ncols() - 1, f64::NAN),
+        };
         let results = Results {
-            clear: statement.in_clear(&design)?,
+            unclipped: table.unclipped_train.as_ref().map(in_clear),
+            clear,
             least_squares: weights.chain([intercept]).collect(),
             clip: settings.encoding.clip,
             truth,
@@ -125,6 +134,8 @@ impl Prepared for Training {
 
     fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
         let outcome = Outcome::of_one_round(session, &self.statement.tables(&self.design))?;
+        let (moved, error) = self.results.clipping();
+        session.clipped(&moved, error);
         let weights = self.statement.read(&outcome.outputs[0])?;
         Ok(Outcome {
             outputs: vec![weights.insert_axis(Axis(1))],

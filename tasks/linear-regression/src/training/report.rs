@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use hexperiment_task::clipping::{Moved, largest_difference};
 use hexperiment_task::encode::EncodedTable;
 use hexperiment_task::ledger::{Metric, Quality};
 use hexperiment_task::linear_model::{LinearModel, SavedModel};
@@ -33,6 +34,9 @@ pub(super) struct Results {
     pub(super) least_squares: Array1<f64>,
     /// After each step of the same algorithm in the clear.
     pub(super) clear: Vec<Array1<f64>>,
+    /// After the last step in the clear on rows as they were before any value was clipped; `None`
+    /// where none was.
+    pub(super) unclipped: Option<Array1<f64>>,
     pub(super) notes: Vec<String>,
 }
 
@@ -48,6 +52,21 @@ impl Results {
 
     fn predictions(&self, weights: &Array1<f64>) -> Vec<f64> {
         self.model(weights).scores(&self.table.test).to_vec()
+    }
+
+    /// What was clipped of the training rows, and how far that moves a weight in the clear.
+    pub(super) fn clipping(&self) -> (Moved, f64) {
+        let unclipped = self.unclipped.iter();
+        let errors = unclipped.map(|weights| largest_difference(weights, &self.last()));
+        (self.table.moved_in_train(), errors.fold(0.0, f64::max))
+    }
+
+    /// Predictions of the model trained on rows as they were, for samples as they were; `None` where
+    /// nothing was clipped.
+    fn unclipped(&self) -> Option<Vec<f64>> {
+        let [_, test] = self.table.unclipped()?;
+        let weights = self.unclipped.clone().unwrap_or_else(|| self.last());
+        Some(self.model(&weights).scores(test).to_vec())
     }
 
     fn r2(&self, weights: &Array1<f64>) -> f64 {
@@ -69,7 +88,11 @@ impl Results {
 
     pub(super) fn score(&self, weights: &Array1<f64>) -> Quality {
         let plain = self.predictions(&self.last());
-        let mut metrics = metrics::regression(&self.predictions(weights), &plain, &self.truth);
+        let measure = |predicted: &[f64]| metrics::regression(predicted, &plain, &self.truth);
+        let mut metrics = measure(&self.predictions(weights));
+        if let Some(unclipped) = self.unclipped() {
+            Metric::beside_unclipped(&mut metrics, &measure(&unclipped));
+        }
         let off = weights - &self.last();
         let weight_error = off.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
         let more = [
@@ -84,11 +107,7 @@ impl Results {
         for (name, (value, plaintext)) in MORE_METRICS.iter().zip(more) {
             // Without variance in the truth there is no R2.
             if value.is_finite() {
-                metrics.push(Metric {
-                    name: (*name).into(),
-                    value,
-                    plaintext,
-                });
+                metrics.push(Metric::new(*name, value, plaintext));
             }
         }
         let points = self.clear.len().saturating_sub(1);
@@ -97,11 +116,11 @@ impl Results {
         for (t, clear) in self.clear.iter().enumerate().take(points).step_by(step) {
             let value = self.r2(clear);
             if value.is_finite() {
-                metrics.push(Metric {
-                    name: format!("oracle_r2_iteration_{}", t + 1),
+                metrics.push(Metric::new(
+                    format!("oracle_r2_iteration_{}", t + 1),
                     value,
-                    plaintext: None,
-                });
+                    None,
+                ));
             }
         }
         Quality {

@@ -2,6 +2,7 @@
 
 use hexperiment_data::folds::{self, TooFewRows};
 use hexperiment_data::{Dataset, transform};
+use hexperiment_task::clipping::{Moved, largest_difference};
 use hexperiment_task::encode::EncodedTable;
 use hexperiment_task::linear_model::training::OddSigmoid;
 use hexperiment_task::linear_model::{
@@ -29,6 +30,9 @@ pub(crate) struct Fold {
     pub(crate) clear: Vec<Array1<f64>>,
     /// The same with the exact sigmoid.
     pub(crate) exact: Vec<Array1<f64>>,
+    /// The last weights with the exact sigmoid on rows as they were before any value was clipped, no
+    /// numbers where that diverges; `None` where none was.
+    pub(crate) unclipped: Option<Array1<f64>>,
 }
 
 /// Weights with the intercept last, as a model.
@@ -139,6 +143,7 @@ impl Fold {
             converged: trained.model,
             clear: vec![],
             exact: vec![],
+            unclipped: None,
         };
         Ok((fold, notes))
     }
@@ -153,7 +158,25 @@ impl Fold {
         within(&path, stand_in)?;
         self.clear = path.weights;
         self.exact = self.rows.descend(schedule, &sigmoid).weights;
+        self.unclipped = self.unclipped_rows().map(|rows| {
+            let path = rows.descend(schedule, &sigmoid).weights;
+            path.into_iter().next_back().unwrap_or_default()
+        });
         Ok(())
+    }
+
+    /// The rows as they were before any value was clipped; `None` where none was.
+    fn unclipped_rows(&self) -> Option<SignedRows> {
+        let before = self.table.unclipped_train.as_ref()?;
+        let (counts, total) = (self.rows.counts.clone(), self.rows.total);
+        Some(SignedRows::new(before, &self.labels, counts, total))
+    }
+
+    /// What was clipped of the training rows, and how far that moves a weight in the clear.
+    pub(crate) fn clipping(&self) -> (Moved, f64) {
+        let pairs = self.unclipped.iter().zip(self.exact.last());
+        let errors = pairs.map(|(unclipped, exact)| largest_difference(unclipped, exact));
+        (self.table.moved_in_train(), errors.fold(0.0, f64::max))
     }
 
     /// Takes Newton steps in the clear, all but the first by the polynomial; without one there is one.
@@ -167,31 +190,42 @@ impl Fold {
         self.clear = match stand_in {
             None => exact.weights.clone(),
             Some(stand_in) => {
-                let path = self.newton_path(steps, penalty, &|u| stand_in.evaluate(u))?;
+                let path = newton_path(&self.rows, &self.labels, steps, penalty, &|u| {
+                    stand_in.evaluate(u)
+                })?;
                 within(&path, stand_in)?;
                 path.weights
             }
         };
         self.exact = exact.weights;
+        self.unclipped = self.unclipped_rows().map(|rows| {
+            let path = newton_path(&rows, &self.labels, steps, penalty, &sigmoid);
+            // Where moments have no inverse there are no weights.
+            let last = path
+                .ok()
+                .and_then(|path| path.weights.into_iter().next_back());
+            last.unwrap_or_else(|| Array1::from_elem(rows.rows.ncols(), f64::NAN))
+        });
         Ok(())
     }
 
     /// Newton steps with the exact sigmoid.
     pub(crate) fn rehearse_newton(&self, steps: usize, penalty: f64) -> Result<Path, TaskError> {
-        self.newton_path(steps, penalty, &sigmoid)
+        newton_path(&self.rows, &self.labels, steps, penalty, &sigmoid)
     }
+}
 
-    fn newton_path(
-        &self,
-        steps: usize,
-        penalty: f64,
-        sigmoid: &dyn Fn(f64) -> f64,
-    ) -> Result<Path, TaskError> {
-        let design = hessian::design(&self.rows, &self.labels);
-        let moments = design.t().dot(&design);
-        let solve = |uphill| hessian::solve(&moments, penalty, uphill);
-        self.rows.newton(steps, penalty, &solve, sigmoid)
-    }
+fn newton_path(
+    rows: &SignedRows,
+    labels: &Array1<f64>,
+    steps: usize,
+    penalty: f64,
+    sigmoid: &dyn Fn(f64) -> f64,
+) -> Result<Path, TaskError> {
+    let design = hessian::design(rows, labels);
+    let moments = design.t().dot(&design);
+    let solve = |uphill| hessian::solve(&moments, penalty, uphill);
+    rows.newton(steps, penalty, &solve, sigmoid)
 }
 
 /// Fails where inner products leave the polynomial's range, or weights theirs.

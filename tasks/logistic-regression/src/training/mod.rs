@@ -145,6 +145,17 @@ impl Prepared for Training {
         self.folds.iter().map(|f| f.labels.len()).sum()
     }
 
+    /// One for each fold, or for each step on each fold.
+    fn evaluations(&self) -> u64 {
+        let each = match &self.plan {
+            TrainingPlan::Nesterov(_) => 1,
+            TrainingPlan::Hessian(statement) if statement.gradient.is_none() => 1,
+            TrainingPlan::Hessian(statement) => statement.steps,
+            TrainingPlan::Refresh(statement) => statement.schedule.iterations,
+        };
+        (self.folds.len() * each) as u64
+    }
+
     fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {
         let outputs = match &self.plan {
             TrainingPlan::Nesterov(statement) => self.one_round_each(
@@ -174,6 +185,10 @@ impl Prepared for Training {
                     .collect::<Result<_, _>>()?
             }
         };
+        for fold in &self.folds {
+            let (moved, error) = fold.clipping();
+            session.clipped(&moved, error);
+        }
         Ok(Outcome { outputs })
     }
 

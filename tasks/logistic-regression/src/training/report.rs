@@ -40,6 +40,28 @@ fn margins(
     Ok(all)
 }
 
+/// Margins of the models that are trained in the clear, with the exact sigmoid, on rows as they were
+/// before any value was clipped, for test rows as they were; `None` where none was.
+fn unclipped(settings: &TrainingSettings, folds: &[Fold]) -> Result<Option<Vec<f64>>, TaskError> {
+    if folds.iter().all(|fold| fold.table.unclipped().is_none()) {
+        return Ok(None);
+    }
+    let mut all = Vec::new();
+    for fold in folds {
+        let parts = fold.table.unclipped();
+        let [train, test] = parts.unwrap_or([&fold.table.train, &fold.table.test]);
+        let model = match &fold.unclipped {
+            // Margins that are no numbers measure nothing.
+            Some(weights) if weights.iter().any(|w| !w.is_finite()) => return Ok(None),
+            Some(weights) => model(weights),
+            None => last(&fold.exact),
+        };
+        let (cut, _) = settings.rule.cut(&model.scores(train).to_vec())?;
+        all.extend(model.scores(test).iter().map(|s| s - cut));
+    }
+    Ok(Some(all))
+}
+
 /// The test rows' labels, of all folds.
 pub(crate) fn truth(folds: &[Fold]) -> Vec<f64> {
     folds.iter().flat_map(|f| f.truth.to_vec()).collect()
@@ -85,13 +107,16 @@ pub(crate) fn score(
     let clear = margins(settings, folds, |_, f| last(&f.clear))?;
     let exact = margins(settings, folds, |_, f| last(&f.exact))?;
     let converged = margins(settings, folds, |_, f| f.converged.clone())?;
-    let mut metrics = metrics::binary(&got, &clear, &truth, 0.0);
-    metrics.extend(metrics::auc_fold_mean(
-        &fold_of(folds),
-        &got,
-        &clear,
-        &truth,
-    ));
+    let measure = |margins: &[f64]| {
+        let mut all = metrics::binary(margins, &clear, &truth, 0.0);
+        let mean = metrics::auc_fold_mean(&fold_of(folds), margins, &clear, &truth);
+        all.extend(mean);
+        all
+    };
+    let mut metrics = measure(&got);
+    if let Some(unclipped) = unclipped(settings, folds)? {
+        Metric::beside_unclipped(&mut metrics, &measure(&unclipped));
+    }
     let error = |(k, fold): (usize, &Fold)| -> f64 {
         let want = fold.clear.last().cloned().unwrap_or_default();
         let off = decrypted(outcome, k) - want;
@@ -110,11 +135,7 @@ pub(crate) fn score(
         (rows as f64, None),
     ];
     for (name, (value, plaintext)) in MORE_METRICS.iter().zip(more) {
-        metrics.push(Metric {
-            name: (*name).into(),
-            value,
-            plaintext,
-        });
+        metrics.push(Metric::new(*name, value, plaintext));
     }
     let points = curve(settings, folds, outcome)?;
     for point in points.iter().step_by(points.len().div_ceil(POINTS).max(1)) {
@@ -123,11 +144,11 @@ pub(crate) fn score(
             Some(auc) => ("", auc, Some(point.clear)),
             None => ("oracle_", point.clear, None),
         };
-        metrics.push(Metric {
-            name: format!("{owner}auc_iteration_{}", point.iteration),
+        metrics.push(Metric::new(
+            format!("{owner}auc_iteration_{}", point.iteration),
             value,
             plaintext,
-        });
+        ));
     }
     Ok(Quality {
         samples: truth.len(),

@@ -63,12 +63,12 @@ fn records_come_back_in_order() {
         ["a", "b"]
     );
     assert_eq!(
-        records.setups["b"].keygen,
+        records.setups["b"][&0].keygen,
         super::millis(9),
         "the latest counts"
     );
     assert_eq!(
-        records.setups["b"].parameters.noise_tolerance,
+        records.setups["b"][&0].parameters.noise_tolerance,
         [f64::INFINITY]
     );
 }

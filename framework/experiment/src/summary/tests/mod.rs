@@ -2,6 +2,7 @@
 
 mod busy;
 mod files;
+mod over_link;
 mod table;
 mod verdicts;
 
@@ -12,10 +13,11 @@ use crate::record::{
 };
 use crate::summary::Records;
 use hexperiment_scheme::options::OptionValue;
+use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::security::{Protection, Security};
 use hexperiment_scheme::{KeySizes, OperationCounts, Parameters};
-use hexperiment_task::ledger::{Errors, Precision, Time, Traffic};
-use hexperiment_task::ledger::{Metric, Quality};
+use hexperiment_task::ledger::{Clipping, Errors, Precision, Time, Traffic};
+use hexperiment_task::ledger::{Metric, OutputErrors, Quality};
 
 /// A run of these cells, three repetitions each.
 fn run(cells: &[&str]) -> Run {
@@ -54,12 +56,14 @@ fn cell(id: &str) -> Cell {
         task: "task".into(),
         dataset: "data".into(),
         point: point.into_iter().collect(),
+        seed: None,
     }
 }
 
 fn setup(cell: &str, keygen_ms: u64) -> Setup {
     Setup {
         cell: cell.into(),
+        process: 0,
         samples: 10,
         compile: millis(1),
         keygen: millis(keygen_ms),
@@ -74,8 +78,11 @@ fn setup(cell: &str, keygen_ms: u64) -> Setup {
             server_sees: "ciphertexts".into(),
             quantisation: None,
             noise_tolerance: vec![f64::INFINITY],
+            failure: Failure::AtMost(-130.5),
+            shortfalls: vec![],
             memory_bytes: None,
         },
+        failure_demanded: Some(-128),
         keys: KeySizes {
             public: Some(100),
             galois: Some(23),
@@ -93,16 +100,30 @@ fn millis(ms: u64) -> Time {
     }
 }
 
+/// An output that errs more with each repetition.
+fn output_errors(output: &str, index: u32) -> OutputErrors {
+    OutputErrors {
+        output: output.into(),
+        max_abs: 1e-6 * f64::from(1 + index),
+        approximation: 0.0,
+        noise: 1e-7,
+        clipping: 0.0,
+        magnitude: 8.0,
+    }
+}
+
 /// A repetition whose AUC in the clear is 0.75, and whose `mae` in the clear is 2.
 fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition {
     let metric = |name: &str, value, plaintext| Metric {
         name: name.into(),
         value,
         plaintext,
+        unclipped: plaintext.map(|x| x + 0.01),
     };
     Repetition {
         cell: cell.into(),
         index,
+        process: 0,
         encrypt: millis(4),
         evaluate: millis(evaluate_ms),
         decrypt: millis(2),
@@ -118,7 +139,14 @@ fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition 
             max_abs: 1e-6 * f64::from(1 + index),
             approximation: 0.0,
             noise: 1e-7,
+            clipping: Some(Clipping {
+                values: 7,
+                columns: 2,
+                largest_move: 1.5,
+                error: 0.01 * f64::from(index),
+            }),
             precision_bits: 30.0 - f64::from(index),
+            outputs: ["y", "z"].map(|output| output_errors(output, index)).into(),
             precision: Some(Precision {
                 output: "y".into(),
                 demanded: 1e-5,
@@ -169,7 +197,10 @@ fn records(cells: &[&str], lines: Vec<Line>) -> Records {
     for line in lines {
         match line {
             Line::Run(_) => panic!("one run only"),
-            Line::Setup(s) => drop(records.setups.insert(s.cell.clone(), *s)),
+            Line::Setup(s) => {
+                let of_cell = records.setups.entry(s.cell.clone()).or_default();
+                of_cell.insert(s.process, *s);
+            }
             Line::Repetition(r) => records.repetitions.push(*r),
             Line::Extended(e) => records.run.extended.push(e),
             Line::Stopped(s) => records.stopped.push(s),

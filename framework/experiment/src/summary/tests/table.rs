@@ -27,16 +27,26 @@ fn every_column_by_hand() {
         ("reason", text("")),
         ("samples", count(10)),
         ("repetitions", count(3)),
+        ("processes", count(1)),
         ("seed", count(1)),
+        ("seeds", count(1)),
         ("metric", text("auc")),
         ("value", number(0.72)),
         ("plaintext_value", number(0.75)),
+        ("unclipped_value", number(0.76)),
+        ("value_low", Field::Empty),
+        ("value_high", Field::Empty),
+        ("plaintext_value_low", Field::Empty),
+        ("plaintext_value_high", Field::Empty),
         ("max_abs_error", number(3e-6)),
+        ("clipping_error", number(0.02)),
         ("approximation_error", number(0.0)),
         ("noise_error", number(1e-7)),
         ("precision_bits", number(28.0)),
         ("precision_demanded", number(1e-5)),
+        ("precision_claimed", number(2e-7)),
         ("precision_met", text("true")),
+        ("clipped_values", count(7)),
         ("compile_ms", number(1.0)),
         ("keygen_ms", number(7.0)),
         ("key_transfer_ms", number(2.0)),
@@ -47,6 +57,8 @@ fn every_column_by_hand() {
         ("transfer_ms", number(1.0)),
         ("evaluate_ms_low", Field::Empty),
         ("evaluate_ms_high", Field::Empty),
+        ("evaluate_between", Field::Empty),
+        ("evaluate_within", Field::Empty),
         ("total_ms_per_sample", number(2.6)),
         ("compile_cpu_ms", number(1.5)),
         ("keygen_cpu_ms", number(10.5)),
@@ -66,6 +78,7 @@ fn every_column_by_hand() {
         ("protection", text("encrypted")),
         ("encryption", text("owner")),
         ("security_bits", count(128)),
+        ("failure_log2", number(-130.5)),
         ("client_peak_rss_bytes", count(1002)),
         ("server_peak_rss_bytes", count(2002)),
         ("threads", count(2)),
@@ -75,7 +88,12 @@ fn every_column_by_hand() {
     for column in &COLUMNS {
         // Three repetitions have no interval.
         let is_number = match column.of(&row) {
-            Field::Empty => column.name.starts_with("evaluate_ms_"),
+            // Nor has one process a spread between processes, or one seed one between seeds.
+            Field::Empty => {
+                column.name.starts_with("evaluate_ms_")
+                    || ["evaluate_between", "evaluate_within"].contains(&column.name)
+                    || column.name.contains("value_")
+            }
             field => field.number().is_some(),
         };
         assert_eq!(is_number, column.kind == Kind::Numbers, "{}", column.name);
@@ -245,4 +263,103 @@ fn nothing_sent_expands_by_nothing() {
     quiet.encrypt = millis(0);
     let row = only(vec![Line::Repetition(Box::new(quiet))]);
     assert_eq!(row.column("expansion"), Some(Field::Empty));
+}
+
+/// Two processes: what is done once is the median of both, what is done in each round knows its process,
+/// and the interval is that over processes.
+#[test]
+fn processes_of_a_cell_by_hand() {
+    let mut lines = vec![];
+    for (process, keygen) in [(0, 10), (1, 30)] {
+        let mut setup = setup("a", keygen);
+        setup.process = process;
+        lines.push(Line::Setup(Box::new(setup)));
+    }
+    for (index, evaluate) in [(0, 90), (2, 90), (1, 110), (3, 110)] {
+        let mut repetition = repetition("a", index, evaluate, 0.7);
+        repetition.process = index % 2;
+        lines.push(Line::Repetition(Box::new(repetition)));
+    }
+    let row = only(lines);
+    assert_eq!(row.column("keygen_ms"), Some(Field::Number(20.0)));
+    assert_eq!(row.column("processes"), Some(Field::Count(2)));
+    let share = |name| row.column(name).unwrap().number().unwrap();
+    assert!((share("evaluate_between") - 200.0_f64.sqrt() / 100.0).abs() < 1e-12);
+    assert_eq!(share("evaluate_within"), 0.0);
+    let measured = row.measured.unwrap();
+    assert_eq!(measured.rounds, [0, 2, 1, 3]);
+    assert_eq!(measured.processes, [0, 0, 1, 1]);
+    // Student's t of two values, by which nothing is sure.
+    let interval = measured.evaluate_ms.interval.unwrap();
+    assert!(interval.low < 30.0 && interval.high > 330.0, "{interval:?}");
+}
+
+/// Records of one row at three seeds, of which the last has no repetitions if `ends` says how it ended.
+fn at_seeds(ends: Option<(Status, &str)>) -> Vec<Row> {
+    let mut lines = vec![];
+    for (seed, auc) in [(1, 0.70), (2, 0.74), (3, 0.72)] {
+        let cell = format!("a/seed={seed}");
+        match ends.filter(|_| seed == 3) {
+            Some((status, reason)) => {
+                let mut line = stopped(&cell, status);
+                line.reason = reason.to_owned();
+                lines.push(Line::Stopped(line));
+            }
+            None => lines.extend(complete(&cell, [auc - 0.1, auc, auc + 0.1])),
+        }
+    }
+    let mut records = records(&["a/seed=1", "a/seed=2", "a/seed=3"], lines);
+    for (seed, cell) in (1..).zip(&mut records.run.cells) {
+        cell.point.clear();
+        cell.seed = Some(seed);
+    }
+    rows(&records)
+}
+
+/// Three seeds are one row: the mean of their metrics with Student's t, whose quantile of two degrees of
+/// freedom is 4.3027; each is a process of its own, and has rounds of its own.
+#[test]
+fn seeds_of_a_row_by_hand() {
+    let all = at_seeds(None);
+    assert_eq!(all.len(), 1);
+    let row = &all[0];
+    assert_eq!(
+        (row.name(), row.status, row.cell.seed),
+        ("a", Status::Ok, None)
+    );
+    let number = |name| row.column(name).unwrap().number().unwrap();
+    let near = |got: f64, want: f64| assert!((got - want).abs() < 1e-5, "{got}, not {want}");
+    near(number("value"), 0.72);
+    let half = 4.302_65 * 0.02 / 3.0_f64.sqrt();
+    near(number("value_low"), 0.72 - half);
+    near(number("value_high"), 0.72 + half);
+    // The model in the clear has the same everywhere.
+    for name in [
+        "plaintext_value",
+        "plaintext_value_low",
+        "plaintext_value_high",
+    ] {
+        near(number(name), 0.75);
+    }
+    for (name, want) in [
+        ("seed", 1),
+        ("seeds", 3),
+        ("processes", 3),
+        ("repetitions", 9),
+    ] {
+        assert_eq!(row.column(name), Some(Field::Count(want)), "{name}");
+    }
+    let measured = row.measured.as_ref().unwrap();
+    assert_eq!(measured.rounds, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(measured.processes, [0, 0, 0, 1, 1, 1, 2, 2, 2]);
+}
+
+/// A seed that did not end well is the row's end, with what is there of the others.
+#[test]
+fn a_seed_that_fails_is_told() {
+    let crashed = &at_seeds(Some((Status::Crashed, "it died")))[0];
+    assert_eq!(crashed.status, Status::Crashed);
+    assert_eq!(crashed.reason, "at seed 3: it died (2 of 3 seeds are ok)");
+    assert_eq!(crashed.column("seeds"), Some(Field::Count(2)));
+    assert!((crashed.headline().unwrap().value - 0.72).abs() < 1e-12);
 }

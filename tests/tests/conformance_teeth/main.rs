@@ -1,11 +1,14 @@
 //! The conformance suite fails where it must: schemes with one fault each, which the check for it
 //! has to find.
 
+mod lies;
+
 use hexperiment_program::lower::Capabilities;
 use hexperiment_program::{InputId, OpKind, OutputId};
 use hexperiment_scheme::inventory;
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::registry::SchemePlugin;
+use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::security::{self, Encryption};
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CircuitDigest, CompileRequest, Decryptor, Encryptor, EvaluationKeys,
@@ -31,6 +34,10 @@ enum Fault {
     Secretive,
     /// Any error is within its tolerance.
     Tolerant,
+    /// States for its failure probability a tolerance that results are a little beyond.
+    Optimistic,
+    /// States a failure probability above what is demanded.
+    Failing,
     /// Reads the rest of truncated bytes as zeros.
     Trusting,
     /// Takes any evaluation keys for its own.
@@ -43,13 +50,16 @@ enum Fault {
 
 struct Faulty(&'static str, Fault);
 
+/// The tolerance that those state which do not keep it.
+const STATED: f64 = 1e-3;
+
 macro_rules! faulty {
     ($($name:literal: $fault:ident),*) => {$(
         inventory::submit! { SchemePlugin(&Faulty($name, Fault::$fault)) }
     )*};
 }
 faulty!("inexact": Inexact, "lax": Lax, "open": Open, "weak": Weak, "lying": Lying, "secretive": Secretive,
-    "tolerant": Tolerant,
+    "tolerant": Tolerant, "optimistic": Optimistic, "failing": Failing,
     "trusting": Trusting, "careless": Careless, "boastful": Boastful, "disordered": Disordered);
 
 fn clear() -> &'static dyn Scheme {
@@ -75,6 +85,7 @@ impl Scheme for Faulty {
                 hexperiment_program::Refusal::of(OpKind::Lookup, "not today, thanks").into(),
             );
         }
+        let demanded = f64::from(request.security.failure_log2);
         let circuit = clear().compile(request)?;
         let mut parameters = circuit.parameters().clone();
         match self.1 {
@@ -96,6 +107,14 @@ impl Scheme for Faulty {
                     serde_json::from_value(stated).unwrap_or_else(|e| unreachable!("{e}"));
             }
             Fault::Tolerant => parameters.noise_tolerance.fill(1e9),
+            Fault::Optimistic => {
+                parameters.noise_tolerance.fill(STATED);
+                parameters.failure = Failure::AtMost(demanded);
+            }
+            Fault::Failing => {
+                parameters.noise_tolerance.fill(STATED);
+                parameters.failure = Failure::AtMost(demanded + 1.0);
+            }
             _ => {}
         }
         Ok(Box::new(FaultyCircuit {
@@ -202,10 +221,10 @@ impl Decryptor for FaultyRole<Box<dyn Decryptor>> {
         ciphertexts: &Ciphertexts,
     ) -> Result<Array2<f64>, SchemeError> {
         let table = self.0.decrypt(output, ciphertexts)?;
-        Ok(if self.1 == Fault::Inexact {
-            table + 1e-6
-        } else {
-            table
+        Ok(match self.1 {
+            Fault::Inexact => table + 1e-6,
+            Fault::Optimistic => table + 1.5 * STATED,
+            _ => table,
         })
     }
 }
@@ -252,6 +271,32 @@ fn a_lie_about_a_ring_is_told() {
         "log2(QP) = 230.0, bound 214",
     ] {
         assert!(words.contains(word), "{words}");
+    }
+}
+
+finds!(failures_beyond_the_demand, "failing": failures_are_as_rare_as_demanded);
+finds!(tolerances_that_results_are_beyond, "optimistic": round_trips,
+    every_native_operation_is_the_oracles, random_programs_are_the_oracles);
+
+/// What a check says of a faulty scheme.
+fn words(name: &str, check: fn(&Subject)) -> String {
+    let subject = || Subject::new(name, Profile::default());
+    let found = std::panic::catch_unwind(|| check(&subject())).unwrap_err();
+    found.downcast_ref::<String>().unwrap().clone()
+}
+
+#[test]
+fn a_failure_probability_above_the_demand_is_told() {
+    let told = words("failing", conformance::failures_are_as_rare_as_demanded);
+    let expected = "a result is wrong with a probability of up to 2^-255, 2^-256 demanded";
+    assert!(told.contains(expected), "{told}");
+}
+
+#[test]
+fn a_result_beyond_the_tolerance_that_is_stated_is_told() {
+    let told = words("optimistic", conformance::round_trips);
+    for expected in ["its simulation", "which differ by 1.5", "more than 1e-3"] {
+        assert!(told.contains(expected), "{told}");
     }
 }
 

@@ -1,0 +1,441 @@
+//! What operations take on this machine: a table that `calibrate` fills and `plan` reads.
+//!
+//! A file of JSON for each kind of machine, in the user's cache. A scheme's times are those of one
+//! version of its library; of another they are measured anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use hexperiment_scheme::clock::processor_time;
+use hexperiment_scheme::{
+    Operation, OperationTime, OperationTimes, Preparation, SchemeError, Step, timed,
+};
+use serde::{Deserialize, Serialize};
+
+/// The file's format.
+const SCHEMA: u32 = 1;
+
+/// Wall time for measuring one operation, on one thread and on all, each; one that takes longer is done
+/// three times.
+const TIME: Duration = Duration::from_millis(150);
+
+/// Samples of which the median and the quartiles are kept.
+const SAMPLES: usize = 15;
+
+/// A sample of quick operations has so many that it takes at least as long.
+const SAMPLE: Duration = Duration::from_micros(500);
+
+/// What to do about operations whose time is not in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Fill {
+    /// They are timed once, for the moment.
+    Now,
+    /// They are measured and kept.
+    Missing,
+    /// So are those that are in it.
+    Anew,
+}
+
+/// Where the true time of an operation lies, by what was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// The lower quartile.
+    Low,
+    /// The median.
+    Median,
+    /// The upper quartile.
+    High,
+}
+
+/// Nanoseconds of processor time: lower quartile, median, upper quartile.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Spread([f64; 3]);
+
+impl Spread {
+    fn of(mut samples: Vec<f64>) -> Self {
+        samples.sort_by(f64::total_cmp);
+        let at = |share: f64| {
+            let last = samples.len().saturating_sub(1);
+            samples
+                .get((share * last as f64).round() as usize)
+                .copied()
+                .unwrap_or(0.0)
+        };
+        Self([at(0.25), at(0.5), at(0.75)])
+    }
+
+    fn at(self, bound: Bound) -> Duration {
+        let Self([low, median, high]) = self;
+        let nanoseconds = match bound {
+            Bound::Low => low,
+            Bound::Median => median,
+            Bound::High => high,
+        };
+        // Both ends were checked when the table was read.
+        Duration::from_nanos(nanoseconds.round() as u64)
+    }
+}
+
+/// What one operation takes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Measured {
+    alone_ns: Spread,
+    /// While so many threads do the same, the time of each.
+    #[serde(default)]
+    together_ns: BTreeMap<usize, Spread>,
+}
+
+/// What the operations of one scheme take.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfScheme {
+    /// The library, with its version.
+    library: String,
+    operations: BTreeMap<String, Measured>,
+}
+
+/// The file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Contents {
+    schema: u32,
+    machine: String,
+    schemes: BTreeMap<String, OfScheme>,
+}
+
+/// The table of this machine.
+pub(crate) struct Table {
+    path: PathBuf,
+    contents: Contents,
+    changed: bool,
+}
+
+impl Table {
+    /// The file for a machine in the user's cache, if there is such a folder.
+    pub(crate) fn usual(machine: &str) -> Option<PathBuf> {
+        let base = std::env::var_os("XDG_CACHE_HOME")
+            .filter(|base| !base.is_empty())
+            .map(PathBuf::from)
+            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
+        let name: String = machine
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
+        let folder = base.join("hexperiment").join("calibration");
+        Some(folder.join(format!("{name}.json")))
+    }
+
+    /// Reads the table of a machine; an empty one where there is none.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no such table, or that of another machine.
+    pub(crate) fn read(path: &Path, machine: &str) -> Result<Self, String> {
+        let help = "  help: delete it, or name another by `--table`; `calibrate` makes a new one";
+        let bad = |problem: String| format!("{}: {problem}\n{help}", path.display());
+        let empty = Contents {
+            schema: SCHEMA,
+            machine: machine.to_owned(),
+            schemes: BTreeMap::new(),
+        };
+        let contents = match fs::read(path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => empty,
+            Err(e) => return Err(bad(format!("cannot be read: {e}"))),
+            Ok(bytes) => {
+                let found: Contents = serde_json::from_slice(&bytes)
+                    .map_err(|e| bad(format!("is no table of `calibrate`: {e}")))?;
+                if found.schema != SCHEMA {
+                    let schema = found.schema;
+                    return Err(bad(format!("found format {schema}, expected {SCHEMA}")));
+                }
+                if found.machine != machine {
+                    return Err(bad(format!(
+                        "found a table of another machine, {}; this one is {machine}",
+                        found.machine
+                    )));
+                }
+                if let Some(operation) = found.impossible() {
+                    return Err(bad(format!(
+                        "{operation}: found times that cannot have been measured"
+                    )));
+                }
+                found
+            }
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            contents,
+            changed: false,
+        })
+    }
+
+    /// Writes it, if anything was added: whole or not at all.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn write(&mut self) -> Result<(), String> {
+        if !self.changed {
+            return Ok(());
+        }
+        let failed = |e: std::io::Error| {
+            format!(
+                "{}: cannot be written: {e}\n  help: name another by `--table`",
+                self.path.display()
+            )
+        };
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let text = serde_json::to_vec_pretty(&self.contents)
+            .map_err(|e| failed(std::io::Error::other(e)))?;
+        let beside = self
+            .path
+            .with_extension(format!("{}.part", std::process::id()));
+        fs::write(&beside, text)
+            .and_then(|()| fs::rename(&beside, &self.path))
+            .map_err(failed)?;
+        self.changed = false;
+        Ok(())
+    }
+
+    /// The times of a scheme, whose library is this.
+    pub(crate) fn of<'t>(
+        &'t mut self,
+        scheme: &str,
+        library: &str,
+        threads: usize,
+        fill: Fill,
+    ) -> TableTimes<'t> {
+        let known = self.contents.schemes.entry(scheme.to_owned()).or_default();
+        if known.library != library {
+            *known = OfScheme {
+                library: library.to_owned(),
+                operations: BTreeMap::new(),
+            };
+        }
+        TableTimes {
+            known,
+            changed: &mut self.changed,
+            threads,
+            fill,
+            bound: Bound::Median,
+            done: BTreeSet::new(),
+            measured: 0,
+        }
+    }
+}
+
+impl Contents {
+    /// An operation whose times are none.
+    fn impossible(&self) -> Option<&str> {
+        let possible = |spread: &Spread| {
+            let Spread([low, median, high]) = *spread;
+            low >= 0.0 && low <= median && median <= high && high < 1e15
+        };
+        let all = self.schemes.values().flat_map(|s| &s.operations);
+        let mut bad = all.filter(|(_, time)| {
+            !possible(&time.alone_ns) || !time.together_ns.values().all(possible)
+        });
+        bad.next().map(|(operation, _)| operation.as_str())
+    }
+}
+
+/// The times of one scheme's operations, by the table.
+pub(crate) struct TableTimes<'t> {
+    known: &'t mut OfScheme,
+    changed: &'t mut bool,
+    threads: usize,
+    fill: Fill,
+    /// Which of the times that were measured.
+    pub(crate) bound: Bound,
+    /// Operations that need not be measured anew.
+    done: BTreeSet<String>,
+    /// Operations that were measured because the table did not have them.
+    pub(crate) measured: u32,
+}
+
+impl TableTimes<'_> {
+    fn known(&self, name: &str) -> Option<OperationTime> {
+        let found = self.known.operations.get(name)?;
+        let alone = found.alone_ns.at(self.bound);
+        let together = match self.threads {
+            0 | 1 => alone,
+            threads => found.together_ns.get(&threads)?.at(self.bound),
+        };
+        Some(OperationTime { alone, together })
+    }
+}
+
+impl OperationTimes for TableTimes<'_> {
+    fn time<'a>(
+        &mut self,
+        operation: Operation,
+        prepare: &Preparation<'_, 'a>,
+    ) -> Result<OperationTime, SchemeError> {
+        let name = operation.to_string();
+        let measure = self.fill == Fill::Anew && !self.done.contains(&name);
+        if !measure && let Some(time) = self.known(&name) {
+            return Ok(time);
+        }
+        let step = prepare()?;
+        self.measured += 1;
+        self.done.insert(name.clone());
+        if self.fill == Fill::Now {
+            let ((), time) = timed(&*step)?;
+            return Ok(OperationTime::of(time));
+        }
+        let alone_ns = measure_on(1, &step)?;
+        let entry = self.known.operations.entry(name.clone());
+        let entry = entry.or_insert_with(|| Measured {
+            alone_ns,
+            together_ns: BTreeMap::new(),
+        });
+        entry.alone_ns = alone_ns;
+        if self.threads > 1 {
+            let together = measure_on(self.threads, &step)?;
+            entry.together_ns.insert(self.threads, together);
+        }
+        *self.changed = true;
+        Ok(self.known(&name).unwrap_or_default())
+    }
+}
+
+/// The processor time of a step while so many threads do it.
+fn measure_on(threads: usize, step: &Step<'_>) -> Result<Spread, SchemeError> {
+    // The first is slower than all others: memory is asked for, caches are empty.
+    step()?;
+    let began = Instant::now();
+    step()?;
+    let one = began.elapsed().max(Duration::from_nanos(1));
+    let each = (SAMPLE.as_nanos() / one.as_nanos()).clamp(1, 10_000) as u32;
+    let fit = TIME.as_nanos() / (one * each).as_nanos().max(1);
+    let samples = usize::try_from(fit).unwrap_or(SAMPLES).clamp(3, SAMPLES);
+    let mut taken = Vec::with_capacity(samples);
+    for _ in 0..samples {
+        let began = processor_time();
+        let many = || (0..each).try_for_each(|_| step());
+        if threads == 1 {
+            many()?;
+        } else {
+            std::thread::scope(|scope| {
+                let all: Vec<_> = (0..threads).map(|_| scope.spawn(many)).collect();
+                all.into_iter().try_for_each(|thread| {
+                    thread.join().unwrap_or_else(|_| {
+                        Err(SchemeError::Library {
+                            library: "calibrate",
+                            operation: "timing an operation".into(),
+                            message: "a thread panicked".into(),
+                        })
+                    })
+                })
+            })?;
+        }
+        let spent = processor_time().saturating_sub(began).as_nanos() as f64;
+        taken.push(spent / f64::from(each) / threads as f64);
+    }
+    Ok(Spread::of(taken))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    const MACHINE: &str = "A Processor, 2 cores";
+
+    fn operation(parameters: &str) -> Operation {
+        Operation::new("rotate", parameters)
+    }
+
+    /// Asks for the time of a step that takes a while, and counts how often it is done.
+    fn ask(times: &mut TableTimes<'_>, done: &AtomicU32) -> OperationTime {
+        times
+            .time(operation("N=8"), &|| {
+                Ok(Box::new(|| {
+                    done.fetch_add(1, Ordering::Relaxed);
+                    let sum: u64 = (0..20_000_u64).map(std::hint::black_box).sum();
+                    std::hint::black_box(sum);
+                    Ok(())
+                }))
+            })
+            .unwrap()
+    }
+
+    #[test]
+    fn what_is_measured_is_kept_and_not_measured_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/table.json");
+        let done = AtomicU32::new(0);
+        let mut table = Table::read(&path, MACHINE).unwrap();
+        let first = ask(&mut table.of("s", "lib 1", 2, Fill::Missing), &done);
+        assert!(first.alone > Duration::ZERO && first.together > Duration::ZERO);
+        table.write().unwrap();
+        let after = done.load(Ordering::Relaxed);
+        assert!(after > 6, "{after}");
+
+        let mut table = Table::read(&path, MACHINE).unwrap();
+        let mut times = table.of("s", "lib 1", 2, Fill::Missing);
+        assert_eq!(ask(&mut times, &done), first);
+        assert_eq!((times.measured, done.load(Ordering::Relaxed)), (0, after));
+        times.bound = Bound::High;
+        assert!(ask(&mut times, &done).alone >= first.alone);
+        // Of three threads nothing is known yet, nor of another version.
+        for (library, threads) in [("lib 1", 3), ("lib 2", 2)] {
+            let before = done.load(Ordering::Relaxed);
+            let mut times = table.of("s", library, threads, Fill::Missing);
+            ask(&mut times, &done);
+            assert_eq!(times.measured, 1);
+            assert!(done.load(Ordering::Relaxed) > before);
+        }
+        let mut times = table.of("s", "lib 2", 2, Fill::Anew);
+        ask(&mut times, &done);
+        ask(&mut times, &done);
+        assert_eq!(times.measured, 1);
+    }
+
+    #[test]
+    fn tables_that_are_none_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.json");
+        let mut table = Table::read(&path, MACHINE).unwrap();
+        ask(
+            &mut table.of("s", "lib", 1, Fill::Missing),
+            &AtomicU32::new(0),
+        );
+        table.write().unwrap();
+        let good = fs::read_to_string(&path).unwrap();
+        let half = &good[..good.len() / 2];
+        let negative = good.replacen("\"alone_ns\": [\n", "\"alone_ns\": [\n-", 1);
+        for (text, machine, expect) in [
+            (half, MACHINE, "is no table of `calibrate`"),
+            ("", MACHINE, "is no table of `calibrate`"),
+            ("{}", MACHINE, "missing field"),
+            (
+                good.as_str(),
+                "Another",
+                "found a table of another machine, A Processor",
+            ),
+            (negative.as_str(), MACHINE, "cannot have been measured"),
+        ] {
+            fs::write(&path, text).unwrap();
+            let error = Table::read(&path, machine).err().unwrap();
+            assert!(error.contains(expect), "{error}");
+            assert!(error.contains("help: delete it"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_step_that_fails_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut table = Table::read(&folder.path().join("t"), MACHINE).unwrap();
+        let mut times = table.of("s", "lib", 2, Fill::Missing);
+        let failed = times.time(operation(""), &|| {
+            Ok(Box::new(|| Err(SchemeError::Foreign("as told".into()))))
+        });
+        assert!(failed.unwrap_err().to_string().contains("as told"));
+    }
+}

@@ -1,0 +1,247 @@
+//! The answer as text: one sentence first, then what fits, why others do not, and where one overtakes
+//! another.
+
+use std::fmt::Write as _;
+
+use hexperiment_diagnostics::printable::line as seen;
+use hexperiment_experiment::Link;
+
+use super::{Answer, OfProblem, OnMachine, Request};
+use crate::grid::{self, Column};
+use crate::links::long_duration;
+use crate::units::{bytes, counted, listed, significant, wrapped};
+
+/// Rows, and demands of a row, that the sentence names.
+const NAMED: usize = 3;
+
+/// The answer of all machines in one sentence.
+pub(super) fn sentence(machines: &[OnMachine], request: &Request, link: Option<&Link>) -> String {
+    let over = link.map_or(String::new(), |link| format!(" over {}", seen(&link.name)));
+    let clauses: Vec<String> = machines
+        .iter()
+        .filter(|machine| !machine.problems.is_empty())
+        .map(|machine| {
+            let clause = clause(machine, &over);
+            match machines.len() {
+                1 => clause,
+                _ => format!("on {}, {clause}", machine.title),
+            }
+        })
+        .collect();
+    if clauses.is_empty() {
+        return "These runs have no cells.".into();
+    }
+    let mut sentence = clauses.join("; ");
+    if machines.len() > 1 {
+        sentence += "; times of different machines are not compared";
+    }
+    if request.bounds.is_empty() && request.trust.is_empty() {
+        sentence += "; nothing was demanded";
+    }
+    // Names of schemes stay as they are written.
+    let names = machines
+        .iter()
+        .flat_map(|m| &m.problems)
+        .flat_map(|p| &p.fits);
+    let begins_with_name = names.into_iter().any(|fit| sentence.starts_with(&fit.name));
+    if let Some(first) = sentence.get(..1).map(str::to_uppercase)
+        && !begins_with_name
+    {
+        sentence.replace_range(..1, &first);
+    }
+    sentence + "."
+}
+
+fn clause(machine: &OnMachine, over: &str) -> String {
+    match machine.problems.as_slice() {
+        [one] => of_one(one, over),
+        many => of_many(many, machine, over),
+    }
+}
+
+fn of_one(problem: &OfProblem, over: &str) -> String {
+    let title = &problem.title;
+    let [first, others @ ..] = problem.fits.as_slice() else {
+        return format!("nothing fits for {title}{}", nearest(problem));
+    };
+    let cost = format!(
+        "{} end to end{over}, {}, error {}",
+        long_duration(first.total_ms),
+        bytes(first.bytes),
+        significant(first.error, 2)
+    );
+    let open: Vec<&str> = others
+        .iter()
+        .zip(&problem.is_slower)
+        .filter(|(_, is_slower)| !**is_slower)
+        .map(|(fit, _)| fit.name.as_str())
+        .collect();
+    let name = &first.name;
+    let left_out = match problem.others.len() {
+        0 => String::new(),
+        n => format!("; {} not fit", counted(n, "other does", "others do")),
+    };
+    let busy = if problem.fits.iter().any(|fit| fit.is_busy) {
+        "; the machine was busy"
+    } else {
+        ""
+    };
+    match (others, open.as_slice()) {
+        ([], _) => format!("for {title}, only {name} fits ({cost}){left_out}{busy}"),
+        (_, []) => format!(
+            "for {title}, {name} is the fastest of the {} that fit ({cost}){left_out}{busy}",
+            problem.fits.len()
+        ),
+        (_, open) => format!(
+            "for {title}, {name} has the shortest median of the {} that fit ({cost}), not distinguished from \
+             {}{left_out}{busy}",
+            problem.fits.len(),
+            listed(open)
+        ),
+    }
+}
+
+/// The row that misses the fewest demands.
+fn nearest(problem: &OfProblem) -> String {
+    let least = problem.others.iter().min_by_key(|(_, why)| why.len());
+    least.map_or(String::new(), |(name, why)| {
+        let why: Vec<&str> = why.iter().take(NAMED).map(String::as_str).collect();
+        format!(": {name} comes nearest, but {}", why.join("; "))
+    })
+}
+
+fn of_many(problems: &[OfProblem], machine: &OnMachine, over: &str) -> String {
+    let mut wins: Vec<(&str, usize)> = Vec::new();
+    let (mut open, mut none) = (0, 0);
+    for problem in problems {
+        let Some(first) = problem.fits.first() else {
+            none += 1;
+            continue;
+        };
+        if !problem.is_slower.iter().all(|slower| *slower) {
+            open += 1;
+            continue;
+        }
+        match wins.iter_mut().find(|(name, _)| *name == first.name) {
+            Some((_, count)) => *count += 1,
+            None => wins.push((&first.name, 1)),
+        }
+    }
+    wins.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let mut told: Vec<String> = wins
+        .iter()
+        .enumerate()
+        .map(|(place, (name, count))| match place {
+            0 => format!(
+                "{name} is the fastest that fits{over} for {count} of {}",
+                counted(problems.len(), "problem", "problems")
+            ),
+            _ => format!("{name} for {count}"),
+        })
+        .collect();
+    if told.is_empty() {
+        told.push(format!(
+            "of {} none has a fastest that fits{over}",
+            counted(problems.len(), "problem", "problems")
+        ));
+    }
+    if open > 0 {
+        told.push(format!("at {open} the fastest are not distinguished"));
+    }
+    if none > 0 {
+        told.push(format!("at {none} nothing fits"));
+    }
+    let crossovers: Vec<String> = machine
+        .crossovers
+        .iter()
+        .take(1)
+        .map(|c| {
+            format!(
+                "{} overtakes {} between {} {} and {}",
+                c.after, c.before, c.axis, c.from, c.to
+            )
+        })
+        .collect();
+    told.extend(crossovers);
+    told.join(", ")
+}
+
+impl Answer {
+    /// The answer for a terminal of so many columns.
+    pub fn terminal(&self, width: usize) -> String {
+        let mut text = wrapped(&self.sentence, "", width) + "\n";
+        for machine in &self.machines {
+            if self.machines.len() > 1 {
+                let _ = write!(text, "\n{}\n", wrapped(&machine.title, "On ", width));
+            }
+            for problem in &machine.problems {
+                of_problem(&mut text, problem, width);
+            }
+            let crossovers = machine.crossovers.iter().map(super::Crossover::words);
+            let lines = crossovers.chain(machine.no_crossovers.iter().cloned());
+            list(
+                &mut text,
+                "Along axes, among those that keep the demands on trust",
+                lines,
+                width,
+            );
+            if machine.superseded > 0 {
+                let older = counted(
+                    machine.superseded,
+                    "row of an older run",
+                    "rows of older runs",
+                );
+                let _ = write!(
+                    text,
+                    "\n{}\n",
+                    wrapped(
+                        &format!("{older} left out, for newer runs have the same."),
+                        "",
+                        width
+                    )
+                );
+            }
+        }
+        let _ = write!(text, "\n{}", wrapped(&self.about, "", width));
+        text
+    }
+}
+
+fn of_problem(text: &mut String, problem: &OfProblem, width: usize) {
+    let _ = write!(text, "\n{}\n", wrapped(&problem.title, "", width));
+    if !problem.fits.is_empty() {
+        let cells = |f: &dyn Fn(&super::Fit) -> String| problem.fits.iter().map(f).collect();
+        let mark = |fit: &super::Fit| if fit.on_front { "*" } else { "" }.to_owned();
+        let columns = [
+            Column::words("front", cells(&mark)),
+            Column::words("fits", cells(&|fit| fit.name.clone())),
+            Column::numbers("total", cells(&|fit| long_duration(fit.total_ms))),
+            Column::numbers("bytes", cells(&|fit| bytes(fit.bytes))),
+            Column::numbers("max error", cells(&|fit| significant(fit.error, 2))),
+        ];
+        for line in grid::text(&columns, false) {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+    let others = problem.others.iter();
+    let others = others.map(|(name, why)| format!("{name}: {}", why.join("; ")));
+    list(text, "Does not fit", others, width);
+    let by_link = problem.by_link.iter();
+    let by_link: Vec<String> = by_link
+        .map(|(link, who, time)| format!("{link}: {who} ({time})"))
+        .collect();
+    let links = (!by_link.is_empty()).then(|| format!("fastest by link: {}", by_link.join(", ")));
+    let lines = links.into_iter().chain(problem.bandwidths.iter().cloned());
+    list(text, "Over links", lines, width);
+}
+
+fn list(text: &mut String, title: &str, lines: impl Iterator<Item = String>, width: usize) {
+    let mut lines = lines.peekable();
+    if lines.peek().is_none() {
+        return;
+    }
+    let _ = writeln!(text, "{}", wrapped(title, "  ", width));
+    for line in lines {
+        let _ = writeln!(text, "{}", wrapped(&line, "  - ", width));
+    }
+}
