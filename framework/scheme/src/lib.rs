@@ -24,6 +24,7 @@ pub mod memory;
 mod operations;
 pub mod options;
 pub mod outside;
+mod parameters;
 pub mod registry;
 pub mod security;
 
@@ -35,6 +36,8 @@ pub use operations::{
     Operation, OperationTime, OperationTimes, Preparation, Step, TimedNow, timed,
 };
 
+pub use parameters::{OperationCounts, Parameters};
+
 // Plugins register through it, so that they need no version of their own.
 pub use inventory;
 
@@ -42,11 +45,10 @@ use std::any::Any;
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::options::{OptionError, OptionSpec, Options};
-use crate::security::failure::Failure;
-use crate::security::{Encryption, Protection, Security, SecurityDemand};
+use crate::security::SecurityDemand;
 use hexperiment_program::lower::{Capabilities, Lowered, lower};
 use hexperiment_program::{InputId, OutputId, Program, ProgramError, Refusal};
 
@@ -157,83 +159,6 @@ pub trait Scheme: Send + Sync {
     fn compile(&self, request: CompileRequest<'_>) -> Result<Box<dyn Circuit>, SchemeError>;
 }
 
-/// How often each costly step is taken in one evaluation, over all ciphertexts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OperationCounts {
-    /// Additions of two ciphertexts.
-    pub additions: u64,
-    /// Products of a ciphertext and public numbers.
-    pub plain_multiplications: u64,
-    /// Products of two ciphertexts, each with its relinearization.
-    pub multiplications: u64,
-    /// Slot rotations.
-    pub rotations: u64,
-    /// Programmable bootstraps.
-    pub bootstraps: u64,
-}
-
-/// The parameters that a circuit chose, and what follows from them.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Parameters {
-    /// The level, computed from the parameters.
-    pub security: Security,
-    /// Names and values in the field's terms: ring degree, moduli, scale, packing.
-    pub chosen: Vec<(String, String)>,
-    /// Multiplicative levels used; 0 where the scheme has none.
-    pub depth: u32,
-    /// Steps of one evaluation.
-    pub counts: OperationCounts,
-    /// Whose key inputs are encrypted with, whatever was demanded: the owner's secret one, or a public
-    /// one. `None` where nothing is encrypted or one key does all, and in records of earlier versions. A
-    /// scheme that has no public key refuses where one is demanded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub encryption: Option<Encryption>,
-    /// What the server learns besides the program and the sizes.
-    pub server_sees: String,
-    /// How numbers are quantised, if they are; for the report.
-    pub quantisation: Option<String>,
-    /// The largest error beyond [`Circuit::simulate`] that is not a failure, for each output.
-    #[serde(with = "hexperiment_program::number::list")]
-    pub noise_tolerance: Vec<f64>,
-    /// The probability that noise makes any result of one evaluation wrong by more than that: computed,
-    /// over everything in it that may fail. In the record of a run, of all its evaluations.
-    #[serde(default, skip_serializing_if = "Failure::is_not_stated")]
-    pub failure: Failure,
-    /// What the scheme falls short of, in words: what was demanded, what it states in its place, why.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub shortfalls: Vec<String>,
-    /// Bytes that a process takes to make the keys and evaluate once, both parties' part in it:
-    /// tables, keys, all ciphertexts that are held at one time. Rather too many than too few, as
-    /// cells with less memory are refused; `None` where the scheme cannot tell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_bytes: Option<u64>,
-}
-
-impl Parameters {
-    /// Whether inputs can be encrypted as demanded: a public key serves everybody, the secret one only its
-    /// owner. An encrypting scheme that does not say with which it encrypts is not believed to have a
-    /// public one.
-    ///
-    /// # Errors
-    ///
-    /// What was found and what was expected, in words.
-    pub fn encrypts_as(&self, demanded: Encryption) -> Result<(), String> {
-        let is_encrypted = self.security.protection() == Protection::Encrypted;
-        if !is_encrypted || demanded == Encryption::Owner {
-            return Ok(());
-        }
-        let found = match self.encryption {
-            Some(Encryption::Public) => return Ok(()),
-            Some(Encryption::Owner) => "the secret key encrypts",
-            None => "the scheme does not say which key encrypts",
-        };
-        Err(format!(
-            "encryption: {found}, `encryption = \"public\"` was demanded: others than the key owner encrypt, \
-             and have a public key only"
-        ))
-    }
-}
-
 /// A program bound to parameters.
 pub trait Circuit: Send + Sync {
     /// The parameters, their security and the steps of one evaluation.
@@ -305,7 +230,7 @@ pub trait Circuit: Send + Sync {
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError>;
 }
 
-/// Encrypts. Where others than the key owner encrypt ([`Encryption::Public`]) it holds no secret key;
+/// Encrypts. Where others than the key owner encrypt ([`Encryption::Public`](crate::security::Encryption::Public)) it holds no secret key;
 /// where the key owner does it may, and the parameters say so.
 pub trait Encryptor: Send + Sync {
     /// Encrypts one input: `length` rows x one column for each that the input declares.

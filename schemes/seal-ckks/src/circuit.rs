@@ -1,25 +1,22 @@
 //! Circuits: a program bound to a ring and primes.
 
-use std::any::Any;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use hexperiment_program::Refusal;
 use hexperiment_program::lower::Lowered;
-use hexperiment_program::{InputId, Op, OpKind, OutputId};
+use hexperiment_program::{Op, OpKind};
 use hexperiment_scheme::memory::{hold, left};
 use hexperiment_scheme::security::{self, Encryption};
 use hexperiment_scheme::{
-    CiphertextData, Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Decryptor,
-    Encryptor, EvaluationKeys, Evaluator, KeyPart, KeyRole, KeySet, OperationCounts,
-    OperationTimes, Parameters, SchemeError, Sizes,
+    Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, EvaluationKeys, Evaluator, KeyPart,
+    KeyRole, KeySet, OperationCounts, OperationTimes, Parameters, SchemeError, Sizes,
 };
-use ndarray::{Array2, ArrayView2};
-use rayon::prelude::*;
+use ndarray::Array2;
 
+use crate::client::{CkksDecryptor, CkksEncryptor, EncryptionKey};
 use crate::encoded;
 use crate::evaluate::{CkksEvaluator, SwitchingKeys, rotation_steps};
-use crate::flooding::{Flooding, flood};
+use crate::flooding::Flooding;
 use crate::layout::SlotLayout;
 use crate::memory;
 use crate::noise::Noise;
@@ -47,7 +44,7 @@ pub(crate) struct Shared {
     /// level when the primes that are left are dropped.
     pub(crate) levels: Vec<usize>,
     /// The standard deviation of the noise that floods each output; none without noise flooding.
-    flooding_deviations: Vec<f64>,
+    pub(crate) flooding_deviations: Vec<f64>,
     /// Who encrypts the inputs.
     pub(crate) encryption: Encryption,
     /// Whether the server may have to encrypt: see [`crate::transparent`].
@@ -337,185 +334,4 @@ impl Circuit for CkksCircuit {
 
 fn foreign(error: seal::SealError) -> SchemeError {
     SchemeError::ForeignKeys(error.to_string())
-}
-
-/// Encrypted vectors: for each column, the ciphertexts of its chunks.
-#[derive(Clone)]
-pub(crate) struct Sealed {
-    pub(crate) shared: Arc<Shared>,
-    /// The place in the context's levels.
-    pub(crate) level: usize,
-    pub(crate) columns: Vec<Vec<Arc<seal::Ciphertext>>>,
-}
-
-impl CiphertextData for Sealed {
-    fn write(&self, bytes: &mut Vec<u8>) -> Result<(), SchemeError> {
-        wire::write(self, bytes)
-    }
-
-    fn count(&self) -> usize {
-        self.columns.iter().map(Vec::len).sum()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-/// Inputs that the key owner encrypted: for each column, the ciphertexts of its chunks, seeded.
-pub(crate) struct Fresh {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) columns: Vec<Vec<Arc<seal::SeededCiphertext>>>,
-}
-
-impl CiphertextData for Fresh {
-    fn write(&self, bytes: &mut Vec<u8>) -> Result<(), SchemeError> {
-        wire::write_seeded(self, bytes)
-    }
-
-    fn count(&self) -> usize {
-        self.columns.iter().map(Vec::len).sum()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-impl Sealed {
-    /// Ciphertexts of this plugin; what the key owner encrypted and has not crossed is expanded.
-    pub(crate) fn of(ciphertexts: &Ciphertexts) -> Result<Cow<'_, Self>, SchemeError> {
-        let Ok(fresh) = ciphertexts.downcast::<Fresh>() else {
-            return ciphertexts.downcast::<Self>().map(Cow::Borrowed);
-        };
-        let mut bytes = Vec::new();
-        wire::write_seeded(fresh, &mut bytes)?;
-        wire::read(&fresh.shared, &bytes).map(Cow::Owned)
-    }
-}
-
-/// What inputs are encrypted with.
-enum EncryptionKey {
-    Public(seal::Encryptor),
-    Secret(seal::SymmetricEncryptor),
-}
-
-struct CkksEncryptor {
-    shared: Arc<Shared>,
-    key: EncryptionKey,
-}
-
-impl CkksEncryptor {
-    /// Encrypts the chunks of all columns, and puts them into columns again.
-    fn columns<T: Send>(
-        &self,
-        table: ArrayView2<'_, f64>,
-        encrypt: impl Fn(&seal::Plaintext) -> Result<T, seal::SealError> + Sync,
-    ) -> Result<Vec<Vec<Arc<T>>>, SchemeError>
-    where
-        Arc<T>: Send,
-    {
-        let shared = &self.shared;
-        let chunks = shared.layout.chunks(table.nrows());
-        let vectors: Vec<Vec<f64>> = table.columns().into_iter().map(|c| c.to_vec()).collect();
-        let places: Vec<(usize, usize)> = (0..vectors.len())
-            .flat_map(|c| (0..chunks).map(move |k| (c, k)))
-            .collect();
-        let ciphertexts = places
-            .par_iter()
-            .map(|(column, chunk)| {
-                let slots = shared.layout.place(&vectors[*column], *chunk);
-                let plain =
-                    shared
-                        .encoder
-                        .encode(&slots, shared.context.levels()[0], shared.scales[0])?;
-                encrypt(&plain).map(Arc::new)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(ciphertexts.chunks(chunks).map(<[_]>::to_vec).collect())
-    }
-}
-
-impl Encryptor for CkksEncryptor {
-    fn encrypt(
-        &self,
-        input: InputId,
-        table: ArrayView2<'_, f64>,
-    ) -> Result<Ciphertexts, SchemeError> {
-        let shared = &self.shared;
-        shared.lowered.program().input(input).check(table)?;
-        let shared = Arc::clone(shared);
-        Ok(match &self.key {
-            EncryptionKey::Public(key) => Ciphertexts::new(Sealed {
-                columns: self.columns(table, |plain| key.encrypt(plain))?,
-                level: 0,
-                shared,
-            }),
-            EncryptionKey::Secret(key) => Ciphertexts::new(Fresh {
-                columns: self.columns(table, |plain| key.encrypt(plain))?,
-                shared,
-            }),
-        })
-    }
-}
-
-struct CkksDecryptor {
-    shared: Arc<Shared>,
-    seal: seal::Decryptor,
-}
-
-impl Decryptor for CkksDecryptor {
-    fn decrypt(
-        &self,
-        output: OutputId,
-        ciphertexts: &Ciphertexts,
-    ) -> Result<Array2<f64>, SchemeError> {
-        let shared = &self.shared;
-        let sealed = Sealed::of(ciphertexts)?;
-        let program = shared.lowered.program();
-        let values = &program.output(output).values;
-        let length = program.value(values[0]).length();
-        if sealed.level + 1 != shared.context.levels().len() {
-            let found = sealed.level;
-            return Err(SchemeError::Foreign(format!(
-                "no result: it is at level {found}, results at the last"
-            )));
-        }
-        if sealed.columns.len() != values.len() {
-            let found = sealed.columns.len();
-            return Err(SchemeError::Foreign(format!(
-                "{found} columns, expected {}",
-                values.len()
-            )));
-        }
-        let slots = shared.context.slots();
-        let mut table = Array2::zeros((length, values.len()));
-        for (column, (chunks, value)) in sealed.columns.iter().zip(values).enumerate() {
-            let stride = shared.layout.stride(value.index());
-            if chunks.len() != shared.layout.chunks(length * stride) {
-                return Err(SchemeError::Foreign(format!(
-                    "{} ciphertexts to a column",
-                    chunks.len()
-                )));
-            }
-            // What crossed has no scale of its own: the program tells it.
-            let scale = shared.scales[shared.levels[value.index()]];
-            let decoded = chunks
-                .par_iter()
-                .map(|c| {
-                    let mut plain = self.seal.decrypt(c)?;
-                    plain.set_scale(scale)?;
-                    shared.encoder.decode(&plain, slots)
-                })
-                .collect::<Result<Vec<_>, _>>()?;
-            let elements = shared.layout.collect(&decoded, value.index(), length);
-            for (row, x) in elements.into_iter().enumerate() {
-                table[[row, column]] = x;
-            }
-        }
-        if let Some(deviation) = shared.flooding_deviations.get(output.index()) {
-            flood(&mut table, *deviation)?;
-        }
-        Ok(table)
-    }
 }

@@ -110,8 +110,9 @@ pub(crate) fn sizes(shared: &Shared) -> Sizes {
     };
     let last = shared.context.levels().len() - 1;
     let switching = usize::from(shared.multiplies()) + shared.rotations().len();
-    let keys =
-        seal::public_bytes(&shared.context) + switching * seal::switching_bytes(&shared.context);
+    let public = usize::from(shared.has_public_key());
+    let keys = public * seal::public_bytes(&shared.context)
+        + switching * seal::switching_bytes(&shared.context);
     let inputs = program.inputs().iter().map(|input| {
         let ciphertexts = input.columns.len() * shared.layout.chunks(input.length);
         wire::input_bytes(shared, ciphertexts)

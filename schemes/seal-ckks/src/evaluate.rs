@@ -9,11 +9,12 @@ use hexperiment_program::{Op, OutputId, Program, Public, ValueId};
 use hexperiment_scheme::{Ciphertexts, Evaluator, SchemeError};
 use rayon::prelude::*;
 
-use crate::circuit::{Sealed, Shared};
+use crate::circuit::Shared;
 use crate::encoded::{Encoded, Scaling};
 use crate::layout::{self, SlotLayout};
 use crate::schedule;
 use crate::seal::{self, Ciphertext};
+use crate::sealed::Sealed;
 
 /// The rotations that a program needs, each once.
 pub(crate) fn rotation_steps(program: &Program, layout: &SlotLayout) -> Vec<i32> {

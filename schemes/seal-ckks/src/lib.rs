@@ -5,6 +5,7 @@
 //! `seal` only.
 
 mod circuit;
+mod client;
 mod costs;
 mod encoded;
 mod evaluate;
@@ -19,6 +20,7 @@ mod precision;
 mod schedule;
 mod scheme;
 mod seal;
+mod sealed;
 mod transparent;
 mod trial;
 mod wire;

@@ -31,9 +31,10 @@ use hexperiment_scheme::SchemeError;
 use hexperiment_scheme::security::Encryption;
 use rayon::prelude::*;
 
-use crate::circuit::{Fresh, Sealed, Shared};
+use crate::circuit::Shared;
 use crate::packing::{self, polynomial_bytes};
 use crate::seal::{Ciphertext, Context, seeded_bytes};
+use crate::sealed::{Fresh, Sealed};
 
 const MAGIC: &[u8; 4] = b"CKKS";
 const MAGIC_SEEDED: &[u8; 4] = b"CKSS";

@@ -7,8 +7,9 @@ use hexperiment_scheme::{
     CiphertextData as _, Operation, OperationTime, OperationTimes, SchemeError, Step,
 };
 
-use crate::circuit::{Fresh, Sealed, Shared};
+use crate::circuit::Shared;
 use crate::seal::{self, Ciphertext, Plaintext};
+use crate::sealed::{Fresh, Sealed};
 use crate::wire;
 
 /// An operation of SEAL.

@@ -74,7 +74,7 @@ fn setup(cell: &str, keygen_ms: u64) -> Setup {
             chosen: vec![],
             depth: 0,
             counts: OperationCounts::default(),
-            encryption: None,
+            encryption: Some(hexperiment_scheme::security::Encryption::Owner),
             server_sees: "ciphertexts".into(),
             quantisation: None,
             noise_tolerance: vec![f64::INFINITY],

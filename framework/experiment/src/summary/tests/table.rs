@@ -76,7 +76,7 @@ fn every_column_by_hand() {
         ("rounds", count(1)),
         ("server_sees", text("ciphertexts")),
         ("protection", text("encrypted")),
-        ("encryption", Field::Empty),
+        ("encryption", text("owner")),
         ("security_bits", count(128)),
         ("failure_log2", number(-130.5)),
         ("client_peak_rss_bytes", count(1002)),
