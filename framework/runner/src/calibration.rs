@@ -270,10 +270,10 @@ impl TableTimes<'_> {
 }
 
 impl OperationTimes for TableTimes<'_> {
-    fn time<'a>(
+    fn time(
         &mut self,
         operation: Operation,
-        prepare: &Preparation<'_, 'a>,
+        prepare: &Preparation<'_, '_>,
     ) -> Result<OperationTime, SchemeError> {
         let name = operation.to_string();
         let measure = self.fill == Fill::Anew && !self.done.contains(&name);

@@ -74,10 +74,10 @@ pub trait OperationTimes {
     ///
     /// Those of `prepare` and of its step; [`SchemeError::Library`] where the time is not known and is
     /// not to be found out.
-    fn time<'a>(
+    fn time(
         &mut self,
         operation: Operation,
-        prepare: &Preparation<'_, 'a>,
+        prepare: &Preparation<'_, '_>,
     ) -> Result<OperationTime, SchemeError>;
 }
 
@@ -86,10 +86,10 @@ pub trait OperationTimes {
 pub struct TimedNow(HashMap<Operation, OperationTime>);
 
 impl OperationTimes for TimedNow {
-    fn time<'a>(
+    fn time(
         &mut self,
         operation: Operation,
-        prepare: &Preparation<'_, 'a>,
+        prepare: &Preparation<'_, '_>,
     ) -> Result<OperationTime, SchemeError> {
         if let Some(known) = self.0.get(&operation) {
             return Ok(*known);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hexperiment_program::Refusal;
 use hexperiment_program::lower::Lowered;
-use hexperiment_program::{Op, OpKind};
+use hexperiment_program::{Op, OpKind, Program};
 use hexperiment_scheme::memory::{hold, left};
 use hexperiment_scheme::security::{self, Encryption};
 use hexperiment_scheme::{
@@ -20,7 +20,7 @@ use crate::flooding::Flooding;
 use crate::layout::SlotLayout;
 use crate::memory;
 use crate::noise::Noise;
-use crate::parameters::{Needs, choose};
+use crate::parameters::{Choice, Needs, choose};
 use crate::schedule;
 use crate::scheme::LIBRARY;
 use crate::seal;
@@ -101,33 +101,7 @@ impl CkksCircuit {
         );
         let (tolerance, failure) = (noise.tolerances(), noise.failure());
         let flooding_deviations = noise.flooding_deviations();
-        let mut shortfalls = Vec::new();
-        for (tolerance, output) in tolerance.iter().zip(program.outputs()) {
-            let magnitudes = output
-                .values
-                .iter()
-                .map(|v| program.value(*v).range().magnitude());
-            if *tolerance > magnitudes.fold(0.0, f64::max).max(output.precision) {
-                return Err(Refusal::because(
-                    "precision",
-                    format!(
-                        "noise of up to {tolerance:.1e} would drown output `{}`: {} levels leave a scale of {} \
-                         bits; lower a degree, or widen `sign_margin` or `sign_error`",
-                        output.name, choice.depth, choice.scale_bits
-                    ),
-                )
-                .into());
-            }
-            if *tolerance > output.precision {
-                shortfalls.push(format!(
-                    "`{}`: an error of {:.1e} is demanded, noise of up to {tolerance:.1e} is stated in its \
-                     place: {}",
-                    output.name,
-                    output.precision,
-                    choice.why_imprecise(scale_bits)
-                ));
-            }
-        }
+        let shortfalls = shortfalls(program, &tolerance, &choice, scale_bits)?;
         // SEAL ends the process where it finds no memory, HEXL by a fault.
         let need = memory::bytes(&lowered, &layout, &choice, request.threads);
         hold(need, left())?;
@@ -138,29 +112,7 @@ impl CkksCircuit {
         )?;
         let scales = scales(&context, choice.scale_bits);
         let levels = schedule::levels(&lowered);
-        let bits: Vec<String> = choice
-            .prime_bits()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        let mut chosen = vec![
-            ("ring degree N".into(), context.degree().to_string()),
-            ("slots".into(), context.slots().to_string()),
-            ("prime bits (last: key switching)".into(), bits.join(" ")),
-            ("log2(QP)".into(), format!("{:.1}", context.log_qp())),
-            ("scale".into(), format!("2^{}", choice.scale_bits)),
-        ];
-        if let Some(Flooding { bits, decryptions }) = flooding {
-            let deviations = flooding_deviations.iter().map(|x| format!("{x:.1e}"));
-            let deviations: Vec<String> = deviations.collect();
-            chosen.push((
-                "noise flooding".into(),
-                format!(
-                    "{bits} bits over {decryptions} decryptions, standard deviation {}",
-                    deviations.join(", ")
-                ),
-            ));
-        }
+        let chosen = chosen(&context, &choice, flooding, &flooding_deviations);
         let parameters = Parameters {
             security: security::rlwe(request.security.table, choice.log_n, context.log_qp()),
             chosen,
@@ -231,6 +183,75 @@ impl CkksCircuit {
         let public = public.transpose()?;
         CkksEvaluator::new(Arc::clone(shared), public, switching, budget)
     }
+}
+
+/// What of each output's precision noise leaves unmet, in words.
+///
+/// # Errors
+///
+/// A refusal where noise would drown an output.
+fn shortfalls(
+    program: &Program,
+    tolerances: &[f64],
+    choice: &Choice,
+    scale_bits: Option<u32>,
+) -> Result<Vec<String>, Refusal> {
+    let mut shortfalls = Vec::new();
+    for (tolerance, output) in tolerances.iter().zip(program.outputs()) {
+        let magnitudes = output
+            .values
+            .iter()
+            .map(|v| program.value(*v).range().magnitude());
+        if *tolerance > magnitudes.fold(0.0, f64::max).max(output.precision) {
+            return Err(Refusal::because(
+                "precision",
+                format!(
+                    "noise of up to {tolerance:.1e} would drown output `{}`: {} levels leave a scale of {} \
+                     bits; lower a degree, or widen `sign_margin` or `sign_error`",
+                    output.name, choice.depth, choice.scale_bits
+                ),
+            ));
+        }
+        if *tolerance > output.precision {
+            shortfalls.push(format!(
+                "`{}`: an error of {:.1e} is demanded, noise of up to {tolerance:.1e} is stated in its \
+                 place: {}",
+                output.name,
+                output.precision,
+                choice.why_imprecise(scale_bits)
+            ));
+        }
+    }
+    Ok(shortfalls)
+}
+
+/// Parameters by name.
+fn chosen(
+    context: &seal::Context,
+    choice: &Choice,
+    flooding: Option<Flooding>,
+    deviations: &[f64],
+) -> Vec<(String, String)> {
+    let bits = choice.prime_bits();
+    let bits: Vec<String> = bits.iter().map(ToString::to_string).collect();
+    let mut chosen = vec![
+        ("ring degree N".into(), context.degree().to_string()),
+        ("slots".into(), context.slots().to_string()),
+        ("prime bits (last: key switching)".into(), bits.join(" ")),
+        ("log2(QP)".into(), format!("{:.1}", context.log_qp())),
+        ("scale".into(), format!("2^{}", choice.scale_bits)),
+    ];
+    if let Some(Flooding { bits, decryptions }) = flooding {
+        let deviations: Vec<String> = deviations.iter().map(|x| format!("{x:.1e}")).collect();
+        chosen.push((
+            "noise flooding".into(),
+            format!(
+                "{bits} bits over {decryptions} decryptions, standard deviation {}",
+                deviations.join(", ")
+            ),
+        ));
+    }
+    chosen
 }
 
 fn scales(context: &seal::Context, bits: u32) -> Vec<f64> {

@@ -69,7 +69,7 @@ pub(crate) fn write(sealed: &Sealed, bytes: &mut Vec<u8>) -> Result<(), SchemeEr
     let context = &sealed.shared.context;
     let chunks = sealed.columns.first().map_or(0, Vec::len);
     let sizes = [sealed.level, sealed.columns.len(), chunks];
-    write_header(context, MAGIC, sizes, bytes)?;
+    write_header(context, *MAGIC, sizes, bytes)?;
     let ciphertexts: Vec<_> = sealed.columns.iter().flatten().collect();
     let packed = ciphertexts
         .par_iter()
@@ -86,7 +86,7 @@ pub(crate) fn write_seeded(fresh: &Fresh, bytes: &mut Vec<u8>) -> Result<(), Sch
     let (shared, columns) = (&fresh.shared, &fresh.columns);
     let context = &shared.context;
     let sizes = [0, columns.len(), columns.first().map_or(0, Vec::len)];
-    write_header(context, MAGIC_SEEDED, sizes, bytes)?;
+    write_header(context, *MAGIC_SEEDED, sizes, bytes)?;
     let ciphertexts: Vec<_> = columns.iter().flatten().collect();
     let packed = ciphertexts
         .par_iter()
@@ -101,7 +101,7 @@ pub(crate) fn write_seeded(fresh: &Fresh, bytes: &mut Vec<u8>) -> Result<(), Sch
 /// Appends a header: its magic number, then level, columns and ciphertexts to a column.
 fn write_header(
     context: &Context,
-    magic: &[u8; 4],
+    magic: [u8; 4],
     sizes: [usize; 3],
     bytes: &mut Vec<u8>,
 ) -> Result<(), SchemeError> {

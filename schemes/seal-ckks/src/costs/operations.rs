@@ -149,68 +149,90 @@ impl<'c> Bench<'c> {
     }
 
     fn step(&self, kind: Kind, primes: usize) -> Result<Step<'_>, SchemeError> {
-        let (shared, context) = (self.shared, &self.shared.context);
         let level = self.level(primes);
-        let here = context.levels()[level];
-        let evaluator = || Ok::<_, SchemeError>(&self.keys()?.evaluator);
-        let operands = || self.ciphertexts(level);
+        match kind {
+            Kind::SecretKey
+            | Kind::PublicKey
+            | Kind::ReadPublicKey
+            | Kind::SwitchingKey
+            | Kind::ReadSwitchingKey => self.key_step(kind),
+            Kind::Encode
+            | Kind::EncodeScalar
+            | Kind::Encrypt
+            | Kind::EncryptSeeded
+            | Kind::Send
+            | Kind::SendSeeded
+            | Kind::Decrypt
+            | Kind::Decode => self.client_step(kind, level),
+            Kind::Add
+            | Kind::AddPlain
+            | Kind::Drop
+            | Kind::Multiply
+            | Kind::MultiplyPlain
+            | Kind::Negate
+            | Kind::Rescale
+            | Kind::Rotate
+            | Kind::Square => self.server_step(kind, level),
+        }
+    }
+
+    /// Making keys and reading them.
+    fn key_step(&self, kind: Kind) -> Result<Step<'_>, SchemeError> {
+        let context = &self.shared.context;
+        let generator = || Ok::<_, SchemeError>(&self.keys()?.generator);
         Ok(match kind {
-            Kind::SecretKey => Box::new(move || {
-                seal::KeyGenerator::new(context)?;
-                Ok(())
-            }),
             Kind::PublicKey => {
-                let generator = &self.keys()?.generator;
-                Box::new(move || {
-                    generator.public_key(context)?;
-                    Ok(())
-                })
+                let generator = generator()?;
+                again(move || generator.public_key(context))
             }
             Kind::ReadPublicKey => {
                 let bytes = &self.keys()?.public_bytes;
-                Box::new(move || {
-                    seal::Encryptor::new(context, &seal::PublicKey::read(context, bytes)?)?;
-                    Ok(())
+                again(move || {
+                    seal::Encryptor::new(context, &seal::PublicKey::read(context, bytes)?)
                 })
             }
             Kind::SwitchingKey => {
-                let generator = &self.keys()?.generator;
-                Box::new(move || {
-                    generator.relinearization_key(context)?;
-                    Ok(())
-                })
+                let generator = generator()?;
+                again(move || generator.relinearization_key(context))
             }
             Kind::ReadSwitchingKey => {
-                let bytes = self.keys()?.generator.relinearization_key(context)?;
-                Box::new(move || {
-                    seal::SwitchKeys::read(context, seal::Place::RELINEARIZATION, &bytes)?;
-                    Ok(())
-                })
+                let bytes = generator()?.relinearization_key(context)?;
+                again(move || seal::SwitchKeys::read(context, seal::Place::RELINEARIZATION, &bytes))
             }
-            Kind::Encode => Box::new(move || {
-                plain(shared, level)?;
-                Ok(())
-            }),
-            Kind::EncodeScalar => Box::new(move || {
-                shared
-                    .encoder
-                    .encode_scalar(0.75, here, shared.scales[level])?;
-                Ok(())
-            }),
+            _ => again(move || seal::KeyGenerator::new(context)),
+        })
+    }
+
+    /// What the client does, and the crossing of ciphertexts.
+    fn client_step(&self, kind: Kind, level: usize) -> Result<Step<'_>, SchemeError> {
+        let (shared, context) = (self.shared, &self.shared.context);
+        Ok(match kind {
+            Kind::EncodeScalar => {
+                let here = context.levels()[level];
+                let scale = shared.scales[level];
+                again(move || shared.encoder.encode_scalar(0.75, here, scale))
+            }
             Kind::Encrypt => {
-                let (encryptor, plain) = (&self.keys()?.encryptor, plain(shared, level)?);
-                Box::new(move || {
-                    encryptor.encrypt(&plain)?;
-                    Ok(())
-                })
+                let (key, plain) = (&self.keys()?.encryptor, plain(shared, level)?);
+                again(move || key.encrypt(&plain))
             }
             Kind::EncryptSeeded => {
-                let (encryptor, plain) = (&self.keys()?.owner, plain(shared, level)?);
-                Box::new(move || Ok(drop(encryptor.encrypt(&plain)?)))
+                let (key, plain) = (&self.keys()?.owner, plain(shared, level)?);
+                again(move || key.encrypt(&plain))
             }
+            Kind::Send => turns(self.ciphertexts(level)?, move |a| {
+                let sealed = Sealed {
+                    shared: Arc::clone(shared),
+                    level,
+                    columns: vec![vec![Arc::clone(a)]],
+                };
+                let mut bytes = Vec::new();
+                sealed.write(&mut bytes)?;
+                wire::read(shared, &bytes)
+            }),
             Kind::SendSeeded => {
-                let (encryptor, plain) = (&self.keys()?.owner, plain(shared, level)?);
-                let fresh = (0..OPERANDS).map(|_| Ok(Arc::new(encryptor.encrypt(&plain)?)));
+                let (key, plain) = (&self.keys()?.owner, plain(shared, level)?);
+                let fresh = (0..OPERANDS).map(|_| Ok(Arc::new(key.encrypt(&plain)?)));
                 let fresh = fresh.collect::<Result<Vec<_>, SchemeError>>()?;
                 turns(fresh, move |a| {
                     let fresh = Fresh {
@@ -219,70 +241,60 @@ impl<'c> Bench<'c> {
                     };
                     let mut bytes = Vec::new();
                     fresh.write(&mut bytes)?;
-                    Ok(drop(wire::read(shared, &bytes)?))
+                    wire::read(shared, &bytes)
                 })
             }
             Kind::Decrypt => {
                 let decryptor = &self.keys()?.decryptor;
-                turns(operands()?, move |a| Ok(drop(decryptor.decrypt(a)?)))
+                turns(self.ciphertexts(level)?, move |a| decryptor.decrypt(a))
             }
             Kind::Decode => {
-                let plain = self.keys()?.decryptor.decrypt(&operands()?[0])?;
-                let slots = context.slots();
-                Box::new(move || Ok(drop(shared.encoder.decode(&plain, slots)?)))
+                let operands = self.ciphertexts(level)?;
+                let plain = self.keys()?.decryptor.decrypt(&operands[0])?;
+                again(move || shared.encoder.decode(&plain, context.slots()))
             }
-            Kind::Send => turns(operands()?, move |a| {
-                let sealed = Sealed {
-                    shared: Arc::clone(shared),
-                    level,
-                    columns: vec![vec![Arc::clone(a)]],
-                };
-                let mut bytes = Vec::new();
-                sealed.write(&mut bytes)?;
-                Ok(drop(wire::read(shared, &bytes)?))
-            }),
-            Kind::Add => {
-                let (seal, other) = (evaluator()?, operands()?.swap_remove(0));
-                turns(operands()?, move |a| Ok(drop(seal.add(a, &other)?)))
-            }
-            Kind::Negate => {
-                let seal = evaluator()?;
-                turns(operands()?, move |a| Ok(drop(seal.negate(a)?)))
-            }
+            _ => again(move || plain(shared, level)),
+        })
+    }
+
+    /// What the server does.
+    fn server_step(&self, kind: Kind, level: usize) -> Result<Step<'_>, SchemeError> {
+        let seal = &self.keys()?.evaluator;
+        let operands = self.ciphertexts(level)?;
+        let here = self.shared.context.levels()[level];
+        Ok(match kind {
             Kind::AddPlain => {
-                let (seal, plain) = (evaluator()?, plain(shared, level)?);
-                turns(operands()?, move |a| Ok(drop(seal.add_plain(a, &plain)?)))
+                let plain = plain(self.shared, level)?;
+                turns(operands, move |a| seal.add_plain(a, &plain))
             }
-            Kind::MultiplyPlain => {
-                let (seal, plain) = (evaluator()?, plain(shared, level)?);
-                turns(operands()?, move |a| {
-                    Ok(drop(seal.multiply_plain(a, &plain)?))
-                })
+            Kind::Drop => {
+                let above = self.ciphertexts(level.saturating_sub(1))?;
+                turns(above, move |a| seal.switch_to(a, here))
             }
             Kind::Multiply | Kind::Square => {
-                let (seal, key) = (evaluator()?, self.relinearization_key()?);
-                let other = operands()?.swap_remove(0);
-                turns(operands()?, move |a| {
+                let (other, key) = (Arc::clone(&operands[0]), self.relinearization_key()?);
+                turns(operands, move |a| {
                     let product = if kind == Kind::Multiply {
                         seal.multiply(a, &other)?
                     } else {
                         seal.square(a)?
                     };
-                    Ok(drop(seal.relinearize(product, &key)?))
+                    seal.relinearize(product, &key)
                 })
             }
-            Kind::Rescale => {
-                let seal = evaluator()?;
-                turns(operands()?, move |a| Ok(drop(seal.rescale(a)?)))
+            Kind::MultiplyPlain => {
+                let plain = plain(self.shared, level)?;
+                turns(operands, move |a| seal.multiply_plain(a, &plain))
             }
+            Kind::Negate => turns(operands, move |a| seal.negate(a)),
+            Kind::Rescale => turns(operands, move |a| seal.rescale(a)),
             Kind::Rotate => {
-                let (seal, key) = (evaluator()?, self.galois_key()?);
-                turns(operands()?, move |a| Ok(drop(seal.rotate(a, STEPS, &key)?)))
+                let key = self.galois_key()?;
+                turns(operands, move |a| seal.rotate(a, STEPS, &key))
             }
-            Kind::Drop => {
-                let seal = evaluator()?;
-                let from = self.ciphertexts(level.saturating_sub(1))?;
-                turns(from, move |a| Ok(drop(seal.switch_to(a, here)?)))
+            _ => {
+                let other = Arc::clone(&operands[0]);
+                turns(operands, move |a| seal.add(a, &other))
             }
         })
     }
@@ -311,13 +323,20 @@ fn plain(shared: &Shared, level: usize) -> Result<Plaintext, SchemeError> {
     Ok(shared.encoder.encode(&slots, at, shared.scales[level])?)
 }
 
+/// A step on nothing that changes.
+fn again<'s, R, E: Into<SchemeError>>(
+    step: impl Fn() -> Result<R, E> + Send + Sync + 's,
+) -> Step<'s> {
+    Box::new(move || step().map(drop).map_err(Into::into))
+}
+
 /// A step on the first, the second, … of the operands in turn.
-fn turns<'s, T: Send + Sync + 's>(
+fn turns<'s, T: Send + Sync + 's, R, E: Into<SchemeError>>(
     operands: Vec<T>,
-    step: impl Fn(&T) -> Result<(), SchemeError> + Send + Sync + 's,
+    step: impl Fn(&T) -> Result<R, E> + Send + Sync + 's,
 ) -> Step<'s> {
     let turn = AtomicUsize::new(0);
-    Box::new(move || {
+    again(move || {
         let at = turn.fetch_add(1, Ordering::Relaxed);
         step(&operands[at % operands.len()])
     })
