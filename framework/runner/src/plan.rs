@@ -119,12 +119,15 @@ pub(crate) fn calibrate(arguments: &CalibrateArguments) -> ExitCode {
     worst
 }
 
+/// What a cell takes; `None` where its scheme does not say. The error is why it cannot be run.
+type Answer = Result<Option<Takes>, String>;
+
 /// Asks about each cell of a file; what is told of it goes to `told`.
 fn examine(
     file: &Path,
     settings: &[Setting],
     how: &Estimate,
-    told: &mut dyn FnMut(&CellPlan, Result<Option<Takes>, String>),
+    told: &mut dyn FnMut(&CellPlan, Answer),
 ) -> Result<Experiment, String> {
     let experiment = Experiment::load_with(file, settings).map_err(|e| e.to_string())?;
     say!(
@@ -190,7 +193,7 @@ pub(crate) fn plan(arguments: &PlanArguments) -> ExitCode {
     worst
 }
 
-type Told = (CellPlan, Result<Option<Takes>, String>);
+type Told = (CellPlan, Answer);
 
 fn ms(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e6
@@ -292,10 +295,12 @@ fn aligned<const N: usize>(lines: &[[String; N]]) {
         let mut text = String::new();
         for (column, (cell, width)) in line.iter().zip(widths).enumerate() {
             let blank = " ".repeat(width - cell.chars().count());
-            text += &match column {
-                0 => format!("  {cell}{blank}"),
-                _ => format!("  {blank}{cell}"),
+            text += "  ";
+            let parts = match column {
+                0 => [cell.as_str(), &blank],
+                _ => [&blank, cell.as_str()],
             };
+            text.extend(parts);
         }
         say!("{}", text.trim_end());
     }
