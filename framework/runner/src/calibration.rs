@@ -422,7 +422,9 @@ mod tests {
         table.write().unwrap();
         let good = fs::read_to_string(&path).unwrap();
         let half = &good[..good.len() / 2];
-        let negative = good.replacen("\"alone_ns\": [\n", "\"alone_ns\": [\n-", 1);
+        let mut negative: serde_json::Value = serde_json::from_str(&good).unwrap();
+        negative["schemes"]["s"]["operations"]["rotate N=8"]["alone_ns"][0] = (-1.0).into();
+        let negative = negative.to_string();
         for (text, machine, expect) in [
             (half, MACHINE, "is no table of `calibrate`"),
             ("", MACHINE, "is no table of `calibrate`"),
