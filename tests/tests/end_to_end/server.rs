@@ -70,7 +70,11 @@ fn start() -> Served {
 pub fn compiled(scheme: &str, program: &Program) -> (Order, Box<dyn Circuit>) {
     let found = registry::scheme(scheme).unwrap();
     let options = Options::with_defaults(&found.manifest().options, []);
-    let security = SecurityDemand::new(128, false);
+    // As a run demands whose results the key owner keeps.
+    let security = SecurityDemand {
+        failure_log2: SecurityDemand::FAILURE_KEPT,
+        ..SecurityDemand::new(128, false)
+    };
     let lowered: Lowered = found.lower(program, &options, security).unwrap();
     let circuit = found
         .compile(CompileRequest {
