@@ -1,6 +1,6 @@
 "use strict";
 
-// What tasks left: tables as curves, maps of risk, or lists.
+// What tasks left: tables as curves, series, maps of risk, or lists.
 
 /** Names of columns that count steps. */
 const STEPS = ["iteration", "round"];
@@ -14,6 +14,11 @@ function drawFiles(area, lists, run) {
   for (const name of new Set(run.files.tables.map((t) => t.name))) {
     const tables = run.files.tables.filter((t) => t.name === name);
     const first = tables[0];
+    const drawer = { "series.csv": seriesFigures, "anomalies.csv": alarmFigures, "states.csv": stateFigures }[name];
+    if (drawer && first.rows.length) {
+      shown.push(...drawer(run, tables));
+      continue;
+    }
     if (first.columns.includes("truth") && first.columns.includes("score")) {
       shown.push(...scoreFigures(run, tables));
       continue;
