@@ -28,7 +28,11 @@ function drawFiles(area, lists, run) {
       continue;
     }
     if (STEPS.includes(first.columns[0]) && first.rows.length > 1 && !first.columns.includes("client")) shown.push(...curves(run, name, tables));
-    else if (first.columns.includes("client") && first.columns.includes("bytes")) shown.push(uploads(run, name, tables));
+    else if (first.columns.includes("client") && first.columns.includes("bytes")) {
+      // The learning curve has their sums.
+      if (run.files.tables.some((t) => STEPS.includes(t.columns[0]) && t.columns.includes("upload_bytes"))) lists.append(...tables.map(listing));
+      else shown.push(uploads(run, name, tables));
+    }
     else lists.append(...tables.map(listing));
   }
   area.replaceChildren(...shown.filter(Boolean).map((s) => s.figure));
@@ -72,15 +76,18 @@ function curves(run, name, tables) {
     });
     if (new Set(points.map((p) => p.x)).size < 2 || new Set(points.map((p) => p.y)).size < 2) return;
     const names = [...new Set(points.map((p) => p.id))];
-    const isOfBytes = column.endsWith("bytes");
+    // Schemes differ by powers of ten in their bytes.
+    const isLogarithmic = column.endsWith("bytes") && points.every((p) => p.y > 0);
+    const domain = isLogarithmic ? logarithmic(points.map((p) => p.y)) : undefined;
     const chart = (width) => [
       legendOf(run, points),
       plotted({
         width, height: 260, marginLeft: 62, marginBottom: 40, marginTop: 12,
         color: { type: "identity" }, symbol: { type: "identity" },
         x: { label: `${step} →`, labelArrow: "none", tickFormat: (x) => (Number.isInteger(x) ? String(x) : "") },
-        y: { label: null, grid: true, ticks: 5, tickFormat: isOfBytes ? bytes : (v) => String(+v.toPrecision(4)) },
+        y: isLogarithmic ? { type: "log", domain, label: null } : { label: null, grid: true, ticks: 5, tickFormat: (v) => String(+v.toPrecision(4)) },
         marks: [
+          ...(isLogarithmic ? logY(binary(...domain, 5), bytes) : []),
           Plot.line(points, { x: "x", y: "y", z: "id", stroke: "color" }),
           Plot.dot(points, { x: "x", y: "y", fill: "color", symbol: "symbol", r: 3.5, title: "said", tip: true }),
         ],

@@ -43,7 +43,7 @@ function lines(run, places, width, right, marks = 1) {
   const isNarrow = width < 520 || most > 34;
   const shown = (name) => (name.length > 44 ? `${name.slice(0, 43)}…` : name);
   const half = 3.5 * (marks - 1);
-  const step = isNarrow ? Math.max(46, 2 * half + 32) : Math.max(32, 2 * half + 14);
+  const step = isNarrow ? Math.max(46, 2 * half + 36) : Math.max(32, 2 * half + 14);
   const marginLeft = isNarrow ? 14 : 7 * most + 14;
   return {
     ticks: Math.max(2, Math.min(7, Math.floor((width - marginLeft - right) / 68))),
@@ -58,7 +58,7 @@ function lines(run, places, width, right, marks = 1) {
       color: { type: "identity" },
     },
     labels: isNarrow
-      ? Plot.text(names, { y: (d) => d, text: shown, frameAnchor: "left", textAnchor: "start", dy: -Math.max(17, half + 11), fontWeight: 600 })
+      ? Plot.text(names, { y: (d) => d, text: shown, frameAnchor: "left", textAnchor: "start", dy: -Math.max(17, half + 14), fontWeight: 600 })
       : Plot.axisY({ tickSize: 0, tickFormat: shown, label: null }),
   };
 }

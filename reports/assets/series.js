@@ -79,14 +79,14 @@ function alarmFigures(run, tables) {
   const marginTop = 24;
   const cut = (name, most) => (name.length > most ? `${name.slice(0, most - 1)}…` : name);
   const states = (width) => [plotted({
-    width, height: 40 * drawn.length + marginTop + 36, marginLeft: 10, marginTop, marginBottom: 40, marginRight: 10,
+    width, height: 44 * drawn.length + marginTop + 36, marginLeft: 10, marginTop, marginBottom: 40, marginRight: 10,
     color: { type: "identity" },
     x: x(width),
     y: { type: "band", domain: drawn.map((d) => d.id), axis: null, paddingInner: 0.55, paddingOuter: 0 },
     marks: [
       Plot.rect(drawn, { x1: -0.5, x2: (d) => d.rows.length - 0.5, y: "id", fill: "var(--tint)", stroke: "var(--line)" }),
       Plot.rect(alarms, { x1: (p) => p.row - 0.5, x2: (p) => p.row + 0.5, y: "id", fill: "var(--c1)", stroke: "var(--c1)", strokeWidth: 0.6, title: "said", tip: true }),
-      Plot.text(drawn, { x: -0.5, y: "id", text: (d) => `${cut(d.id, Math.floor(width / 7) - 14)}: ${counted(d.rows.filter((row) => row.flag).length, "alarm", "alarms")}`, textAnchor: "start", dy: -17 }),
+      Plot.text(drawn, { x: -0.5, y: "id", text: (d) => `${cut(d.id, Math.floor(width / 7) - 14)}: ${counted(d.rows.filter((row) => row.flag).length, "alarm", "alarms")}`, textAnchor: "start", dy: -18 }),
     ],
   }, `Alarms over time, of ${drawn.map((d) => d.id).join("; ")}`), ...leftOut(tables, MOST_FILES)];
   return [
