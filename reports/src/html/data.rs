@@ -183,9 +183,10 @@ fn cell(row: &Row, clock: Clock, most: usize) -> Cell<'_> {
             .keys()
             .map(|key| (seen(key), seen(&row.axis(key).to_string()).into_owned()))
             .collect(),
-        totals: match all {
-            true => totals.iter().map(|ms| digits(*ms, 6)).collect(),
-            false => quantiles(totals, most),
+        totals: if all {
+            totals.iter().map(|ms| digits(*ms, 6)).collect()
+        } else {
+            quantiles(totals, most)
         },
         quantiles_of: (!all).then_some(totals.len()),
         metrics: metrics

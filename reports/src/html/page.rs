@@ -203,10 +203,12 @@ fn told_in_words(shown: &Shown<'_>) -> Markup {
     let fold = count > MANY_RANKINGS;
     let (mut before, mut rankings, mut after) = (vec![], vec![], vec![]);
     for (place, section) in all.into_iter().enumerate() {
-        let group = match is_ranking(&section) && fold {
-            true => &mut rankings,
-            false if place < first => &mut before,
-            false => &mut after,
+        let group = if fold && is_ranking(&section) {
+            &mut rankings
+        } else if place < first {
+            &mut before
+        } else {
+            &mut after
         };
         group.push(words(section, shown.rows));
     }
