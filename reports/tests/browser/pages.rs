@@ -169,29 +169,31 @@ fn artefacts(folder: &Path) {
     for kind in ["input", "clear", "pooled", "difference-x32"] {
         write(&format!("picture-{kind}.png"), PIXEL);
     }
-    let mut series = String::from("series,row,value,filled,filled_in_clear,truth\n");
-    let mut alarms = String::from("timestamp,score,flag,part\n");
+    let mut series = vec!["series,row,value,filled,filled_in_clear,truth\n".to_owned()];
+    let mut alarms = vec!["timestamp,score,flag,part\n".to_owned()];
     for row in 0..150 {
         let value = (f64::from(row) / 9.0).sin();
         for name in ["pressure", "temperature <b>"] {
-            series += &match row % 13 {
+            series.push(match row % 13 {
                 5 => format!("{name},{row},,{value},{value},{}\n", value + 0.1),
                 6 | 7 => format!("{name},{row},,{value},{value},\n"),
                 _ => format!("{name},{row},{value},,,\n"),
-            };
+            });
         }
-        let flag = u8::from(value > 0.9);
-        alarms += &format!("19/07/2008 {row},{},{flag},test\n", value - 0.9);
+        let (score, flag) = (value - 0.9, u8::from(value > 0.9));
+        alarms.push(format!("19/07/2008 {row},{score},{flag},test\n"));
     }
-    write("series.csv", series.as_bytes());
-    write("anomalies.csv", alarms.as_bytes());
-    let mut states = String::from("device,reading,score,level,level_in_clear,truth,listed\n");
+    write("series.csv", series.concat().as_bytes());
+    write("anomalies.csv", alarms.concat().as_bytes());
+    let mut states = vec!["device,reading,score,level,level_in_clear,truth,listed\n".to_owned()];
     for device in 0..100 {
         let level = device % 7 / 3;
         let listed = [-1, 0, 1][level];
-        states += &format!("device-{device},1,0.{device:02},{level},{level},1,{listed}\n");
+        states.push(format!(
+            "device-{device},1,0.{device:02},{level},{level},1,{listed}\n"
+        ));
     }
-    write("states.csv", states.as_bytes());
+    write("states.csv", states.concat().as_bytes());
 }
 
 /// Ten thousand records of 500 cells, of which some refuse.
