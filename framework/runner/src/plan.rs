@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use clap::Args;
 use hexperiment_diagnostics::printable;
-use hexperiment_experiment::record::{Build, Clock};
+use hexperiment_experiment::record::Clock;
 use hexperiment_experiment::summary::{Row, read_records, rows};
-use hexperiment_experiment::{CellPlan, Experiment, Setting, measure};
+use hexperiment_experiment::{CellPlan, Experiment, Setting};
 use hexperiment_reports::{bytes, duration};
 
 use crate::SettingArguments;
-use crate::calibration::{Fill, Table};
+use crate::calibration::{Fill, Table, machine};
 use crate::estimate::about;
 use crate::explain::{Examiner, cells};
 use crate::folder::RunFolder;
@@ -56,17 +56,6 @@ pub(crate) struct CalibrateArguments {
     table: Option<PathBuf>,
     #[command(flatten)]
     settings: SettingArguments,
-}
-
-/// The machine as tables name it.
-pub(crate) fn machine() -> String {
-    let here = measure::provenance(1, Build::default(), BTreeMap::new());
-    format!("{}, {} processors", here.cpu.trim(), here.cores)
-}
-
-/// The table of this machine, if it is there.
-pub(crate) fn usual_table() -> Option<PathBuf> {
-    Table::usual(&machine()).filter(|path| path.is_file())
 }
 
 /// The table to use, checked before anything is asked of it.
