@@ -54,10 +54,10 @@ function dots(run, places, parts, width, { format, ticks }) {
   const positive = items.filter((item) => item.value > 0).map((item) => item.value);
   if (!positive.length) return;
   const kept = places.filter((place) => items.some((item) => item.place === place));
-  const { options, labels, ticks: most } = lines(run, kept, width, 16);
+  const { options, labels, ticks: most } = lines(run, kept, width, 16, parts.length);
   const domain = logarithmic(positive);
   const hasZeros = positive.length < items.length;
-  const room = (domain[1] / domain[0]) ** 0.09;
+  const room = (domain[1] / domain[0]) ** 0.14;
   const zero = domain[0] / room;
   if (hasZeros) domain[0] = zero / 1.1;
   const shown = ticks(domain[0] * (hasZeros ? room : 1), domain[1], most);
@@ -256,9 +256,11 @@ const MEMORY = [
 function spread(run, places, width) {
   const items = [];
   const rows = [];
+  const counts = [];
   for (const place of places) {
-    const { id, totals } = run.cells[place];
+    const { id, totals, quantiles_of: all } = run.cells[place];
     if (totals.length < 2) continue;
+    counts.push(all ?? 0);
     const middle = d3.median(totals);
     rows.push({ place, id, middle });
     totals.forEach((total, k) => {
@@ -268,7 +270,8 @@ function spread(run, places, width) {
   if (!rows.length) return;
   const { options, labels, ticks } = lines(run, rows.map((r) => r.place), width, 66);
   const most = Math.max(0.01, d3.max(items, (item) => Math.abs(item.beside)));
-  const dot = items.length <= MOST_DOTS
+  const areQuantiles = counts.some((count) => count);
+  const dot = items.length <= MOST_DOTS && !areQuantiles
     ? Plot.dot(items, { x: "beside", y: "id", fill: "var(--c0)", fillOpacity: 0.55, r: 4, title: "said", tip: true })
     : Plot.boxX(items, { x: "beside", y: "id", fill: "var(--c0)", r: 1.5 });
   const said = rows.map((r) => `${r.id} ${duration(r.middle)}`).join(", ");
@@ -281,7 +284,7 @@ function spread(run, places, width) {
       dot,
       Plot.text(rows, { y: "id", text: (r) => duration(r.middle), frameAnchor: "right", textAnchor: "end", dx: 64 }),
     ],
-  }, `Medians: ${said}`)];
+  }, `Medians: ${said}`), ...(areQuantiles ? [element("p", { className: "count" }, `From quantiles of up to ${d3.max(counts)} repetitions of a row.`)] : [])];
 }
 
 /** The slope of y over x, both logarithmic: y grows as x to that power. */

@@ -1,6 +1,6 @@
 "use strict";
 
-// What tasks left: tables as curves, maps of risk, or lists.
+// What tasks left: tables as curves, series, maps of risk, or lists.
 
 /** Names of columns that count steps. */
 const STEPS = ["iteration", "round"];
@@ -14,6 +14,11 @@ function drawFiles(area, lists, run) {
   for (const name of new Set(run.files.tables.map((t) => t.name))) {
     const tables = run.files.tables.filter((t) => t.name === name);
     const first = tables[0];
+    const drawer = { "series.csv": seriesFigures, "anomalies.csv": alarmFigures, "states.csv": stateFigures }[name];
+    if (drawer && first.rows.length) {
+      shown.push(...drawer(run, tables));
+      continue;
+    }
     if (first.columns.includes("truth") && first.columns.includes("score")) {
       shown.push(...scoreFigures(run, tables));
       continue;
@@ -23,7 +28,11 @@ function drawFiles(area, lists, run) {
       continue;
     }
     if (STEPS.includes(first.columns[0]) && first.rows.length > 1 && !first.columns.includes("client")) shown.push(...curves(run, name, tables));
-    else if (first.columns.includes("client") && first.columns.includes("bytes")) shown.push(uploads(run, name, tables));
+    else if (first.columns.includes("client") && first.columns.includes("bytes")) {
+      // The learning curve has their sums.
+      if (run.files.tables.some((t) => STEPS.includes(t.columns[0]) && t.columns.includes("upload_bytes"))) lists.append(...tables.map(listing));
+      else shown.push(uploads(run, name, tables));
+    }
     else lists.append(...tables.map(listing));
   }
   area.replaceChildren(...shown.filter(Boolean).map((s) => s.figure));
@@ -67,15 +76,18 @@ function curves(run, name, tables) {
     });
     if (new Set(points.map((p) => p.x)).size < 2 || new Set(points.map((p) => p.y)).size < 2) return;
     const names = [...new Set(points.map((p) => p.id))];
-    const isOfBytes = column.endsWith("bytes");
+    // Schemes differ by powers of ten in their bytes.
+    const isLogarithmic = column.endsWith("bytes") && points.every((p) => p.y > 0);
+    const domain = isLogarithmic ? logarithmic(points.map((p) => p.y)) : undefined;
     const chart = (width) => [
       legendOf(run, points),
       plotted({
         width, height: 260, marginLeft: 62, marginBottom: 40, marginTop: 12,
         color: { type: "identity" }, symbol: { type: "identity" },
         x: { label: `${step} →`, labelArrow: "none", tickFormat: (x) => (Number.isInteger(x) ? String(x) : "") },
-        y: { label: null, grid: true, ticks: 5, tickFormat: isOfBytes ? bytes : (v) => String(+v.toPrecision(4)) },
+        y: isLogarithmic ? { type: "log", domain, label: null } : { label: null, grid: true, ticks: 5, tickFormat: (v) => String(+v.toPrecision(4)) },
         marks: [
+          ...(isLogarithmic ? logY(binary(...domain, 5), bytes) : []),
           Plot.line(points, { x: "x", y: "y", z: "id", stroke: "color" }),
           Plot.dot(points, { x: "x", y: "y", fill: "color", symbol: "symbol", r: 3.5, title: "said", tip: true }),
         ],

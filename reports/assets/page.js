@@ -119,6 +119,9 @@ function show(number) {
   if (!article.dataset.begun) {
     article.dataset.begun = "yes";
     begin(article);
+    // The table is there before the charts are drawn.
+    setTimeout(() => redraw(article), 0);
+    return;
   }
   redraw(article);
 }

@@ -23,9 +23,9 @@ function palette(run) {
 
 /** What colours and symbols stand for. */
 function legend(items) {
-  const entries = items.map(({ name, color, symbol }) => {
+  const entries = items.map(({ name, color, symbol, isHollow }) => {
     const mark = d3.create("svg:svg").attr("viewBox", "-7 -7 14 14").attr("aria-hidden", "true");
-    mark.append("path").attr("d", d3.symbol(SHAPES[symbol ?? "square"], 90)()).attr("style", `fill:${color}`);
+    mark.append("path").attr("d", d3.symbol(SHAPES[symbol ?? "square"], 90)()).attr("style", isHollow ? `fill:none;stroke:${color};stroke-width:1.5` : `fill:${color}`);
     return element("li", {}, mark.node(), name);
   });
   return element("ul", { className: "legend" }, ...entries);
@@ -36,13 +36,14 @@ function at(run, column, place) {
   return run.columns[column]?.[place] ?? undefined;
 }
 
-/** Options, marks and size of a chart that has a line for each row. */
-function lines(run, places, width, right) {
+/** Options, marks and size of a chart that has a line for each row, with so many marks above one another. */
+function lines(run, places, width, right, marks = 1) {
   const names = places.map((place) => run.cells[place].id);
   const most = Math.max(...names.map((name) => name.length), 0);
   const isNarrow = width < 520 || most > 34;
   const shown = (name) => (name.length > 44 ? `${name.slice(0, 43)}…` : name);
-  const step = isNarrow ? 46 : 32;
+  const half = 3.5 * (marks - 1);
+  const step = isNarrow ? Math.max(46, 2 * half + 36) : Math.max(32, 2 * half + 14);
   const marginLeft = isNarrow ? 14 : 7 * most + 14;
   return {
     ticks: Math.max(2, Math.min(7, Math.floor((width - marginLeft - right) / 68))),
@@ -57,7 +58,7 @@ function lines(run, places, width, right) {
       color: { type: "identity" },
     },
     labels: isNarrow
-      ? Plot.text(names, { y: (d) => d, text: shown, frameAnchor: "left", textAnchor: "start", dy: -17, fontWeight: 600 })
+      ? Plot.text(names, { y: (d) => d, text: shown, frameAnchor: "left", textAnchor: "start", dy: -Math.max(17, half + 14), fontWeight: 600 })
       : Plot.axisY({ tickSize: 0, tickFormat: shown, label: null }),
   };
 }

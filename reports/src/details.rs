@@ -71,6 +71,7 @@ fn metrics(rows: &[Row]) -> Body {
         columns.clear();
     }
     Body::Table {
+        sources: vec![],
         about:
             "Each value as decrypted; in brackets that of the same model in the clear, where it \
                 is another, and where values were clipped before encryption that of the model in the clear \
@@ -158,6 +159,7 @@ fn phases(rows: &[Row]) -> Body {
         }),
     ];
     Body::Table {
+        sources: vec![],
         about:
             "Medians over the repetitions for the whole batch, in milliseconds of wall time, and \
                 in brackets of CPU time, that of all threads together. Done once in each process: `compile` chooses \
@@ -219,6 +221,7 @@ fn processes(rows: &[Row], clock: Clock) -> Body {
         columns.clear();
     }
     Body::Table {
+        sources: vec![],
         about: format!(
             "Each process has keys of its own. What it does once: the least and the most of all processes, in \
              milliseconds of {clock}. Of the evaluation: the standard deviation between processes, less what \
@@ -256,6 +259,7 @@ fn outputs(rows: &[Row]) -> Body {
         ),
     ];
     Body::Table {
+        sources: vec![],
         about: "Of programs with several outputs: the worst of all repetitions, and the largest \
                 magnitude of the output in the clear, which the bits compare its error with."
             .into(),

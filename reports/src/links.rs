@@ -71,16 +71,15 @@ pub(crate) fn body(records: &Records, rows: &[Row]) -> Body {
             Column::numbers(&link.name, cells.collect())
         }));
     }
-    let sources: Vec<String> = links.iter().map(described).collect();
+    let sources = links.iter().map(described);
     Body::Table {
-        about: format!(
-            "Computed, not measured: one query of the whole batch over each link. It is what both parties \
+        about: "Computed, not measured: one query of the whole batch over each link. It is what both parties \
              compute (encrypt, evaluate, decrypt, and writing and reading what they send), the recorded bytes \
              up and down, and a round trip for each recorded round; behind the + the server's keys, which \
              cross once before the first query: of n queries each takes an n-th of that more. What several \
-             data owners send crosses as if one sent it all. Links: {}. `links.csv` has the parts.",
-            sources.join("; ")
-        ),
+             data owners send crosses as if one sent it all. `links.csv` has the parts."
+            .into(),
+        sources: sources.collect(),
         columns,
     }
 }

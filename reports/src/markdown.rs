@@ -30,8 +30,15 @@ fn render(page: &mut Page, section: Section) {
             let notes = footnotes.by_number().into_iter();
             page.list(notes.map(|(mark, text)| escaped(&mark) + " " + &escaped(&text)));
         }
-        Body::Table { about, columns } => {
+        Body::Table {
+            about,
+            sources,
+            columns,
+        } => {
             page.paragraph(&about);
+            if !sources.is_empty() {
+                page.paragraph(&format!("These are {}.", sources.join("; ")));
+            }
             page.table(&columns);
         }
         Body::Pairs(items) => page.pairs(items),

@@ -45,8 +45,12 @@ pub(crate) enum Part {
 pub(crate) enum Body {
     /// The table of all cells; what servers see is told below it.
     FirstTable(Vec<Candidate>, Footnotes),
-    /// A further table, and how it is to be read.
-    Table { about: String, columns: Vec<Column> },
+    /// A further table, how it is to be read, and what its columns were taken from.
+    Table {
+        about: String,
+        sources: Vec<String>,
+        columns: Vec<Column>,
+    },
     /// Words.
     Text(String),
     /// What is said of whom; whom may be empty.

@@ -307,10 +307,17 @@ impl Text {
             Body::FirstTable(candidates, footnotes) => {
                 self.first_table(candidates, &footnotes, rows);
             }
-            Body::Table { about, columns } => {
+            Body::Table {
+                about,
+                sources,
+                columns,
+            } => {
                 self.gap();
                 self.item("", &title);
                 self.item("", &about);
+                for source in &sources {
+                    self.item("", source);
+                }
                 self.table(&columns, false);
             }
             Body::Pairs(items) => {

@@ -17,6 +17,8 @@ use super::data::rounded;
 const MOST_ROWS: usize = 2000;
 /// Rows of a table with columns of words, which is shown as a table.
 const MOST_WORDS: usize = 100;
+/// Tables with columns of words that are drawn.
+const DRAWN: [&str; 3] = ["series.csv", "anomalies.csv", "states.csv"];
 /// Values of all tables of a run that go into the page.
 const MOST_VALUES: usize = 60_000;
 /// Bytes of all images of a run that go into the page.
@@ -131,9 +133,10 @@ impl Files {
             let record = record.map_err(faulty)?;
             total += 1;
             let row: Vec<Value> = record.iter().map(value).collect();
-            if row
-                .iter()
-                .any(|v| matches!(v, Value::Text(t) if !t.is_empty()))
+            if !DRAWN.contains(&name)
+                && row
+                    .iter()
+                    .any(|v| matches!(v, Value::Text(t) if !t.is_empty()))
             {
                 most = MOST_WORDS;
             }

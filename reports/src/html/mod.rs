@@ -1,11 +1,12 @@
 //! The report as one page of HTML that needs no other file and no network.
 //!
 //! [`table`] says what the table shows, [`data`] what the page's script draws, [`files`] what a run's
-//! tasks left beside its records; [`page`] is the template, [`words`] its part that tells. Style and scripts are those of
+//! tasks left beside its records; [`page`] is the template, [`gallery`] its part of images, [`words`] its part that tells. Style and scripts are those of
 //! `reports/assets`, with d3 and Observable Plot, whose licences stand beside them.
 
 mod data;
 mod files;
+mod gallery;
 mod page;
 mod table;
 mod words;

@@ -5,17 +5,18 @@ use hexperiment_experiment::summary::Row;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Shown;
-use super::data::Page;
-use super::files::{Files, Image};
+use super::data::{Page, digits};
+use super::files::Files;
+use super::gallery::gallery;
 use super::table::{self, Cell, Column, Room};
 use super::words::{experiment, words};
 use crate::answer::answer;
 use crate::notes::{Footnotes, facts};
-use crate::report::sections;
+use crate::report::{Part, Section, sections};
 
 const STYLE: &str = include_str!("../../assets/page.css");
 /// Scripts in order: each uses those before it. The first two are vendored.
-const SCRIPTS: [&str; 9] = [
+const SCRIPTS: [&str; 10] = [
     include_str!("../../assets/d3.min.js"),
     include_str!("../../assets/plot.min.js"),
     include_str!("../../assets/format.js"),
@@ -23,9 +24,16 @@ const SCRIPTS: [&str; 9] = [
     include_str!("../../assets/svg.js"),
     include_str!("../../assets/charts.js"),
     include_str!("../../assets/scores.js"),
+    include_str!("../../assets/series.js"),
     include_str!("../../assets/files.js"),
     include_str!("../../assets/page.js"),
 ];
+
+/// Rows of a table beyond which it has no columns but those that are shown from the start.
+const MANY_ROWS: usize = 200;
+
+/// Rankings beyond which they share a fold.
+const MANY_RANKINGS: usize = 12;
 
 /// Nothing is loaded from anywhere, whatever a file of records says.
 const POLICY: &str = include_str!("../../assets/policy.txt");
@@ -75,7 +83,7 @@ const CHARTS: [Chart; 10] = [
         name: "spread",
         title: "Spread over repetitions",
         about: "Each dot is a repetition: its time from encryption to decryption beside the row's \
-                median, which stands at the right.",
+                median, which stands at the right; of many repetitions a box stands for the middle half.",
     },
     Chart {
         name: "errors",
@@ -176,9 +184,7 @@ fn run(index: usize, shown: &Shown<'_>, files: &Files) -> Markup {
             (comparison(index, shown))
             (charts(index))
             (task_files(files))
-            @for section in sections(shown.records, shown.rows, shown.verdicts) {
-                (words(section, shown.rows))
-            }
+            (told_in_words(shown))
     };
     html! {
         article.run data-run=(index) {
@@ -188,10 +194,44 @@ fn run(index: usize, shown: &Shown<'_>, files: &Files) -> Markup {
     }
 }
 
+/// Sections in words; many rankings share a fold.
+fn told_in_words(shown: &Shown<'_>) -> Markup {
+    let all = sections(shown.records, shown.rows, shown.verdicts);
+    let is_ranking = |section: &Section| section.part == Part::Ranking;
+    let first = all.iter().position(is_ranking).unwrap_or(all.len());
+    let count = all.iter().filter(|section| is_ranking(section)).count();
+    let fold = count > MANY_RANKINGS;
+    let (mut before, mut rankings, mut after) = (vec![], vec![], vec![]);
+    for (place, section) in all.into_iter().enumerate() {
+        let group = if fold && is_ranking(&section) {
+            &mut rankings
+        } else if place < first {
+            &mut before
+        } else {
+            &mut after
+        };
+        group.push(words(section, shown.rows));
+    }
+    html! {
+        @for section in &before { (section) }
+        @if fold {
+            details.words {
+                summary { h2 { "Rankings, " (count) } }
+                @for section in &rankings { (section) }
+            }
+        }
+        @for section in &after { (section) }
+    }
+}
+
 /// The table, and what servers see.
 fn comparison(index: usize, shown: &Shown<'_>) -> Markup {
     let rows = shown.rows;
-    let columns = table::columns(rows, shown.records.run.rank_by());
+    let mut columns = table::columns(rows, shown.records.run.rank_by());
+    let all = columns.len();
+    if rows.len() > MANY_ROWS {
+        columns.retain(|column| column.room != Room::Chosen);
+    }
     let footnotes = Footnotes::new(rows);
     html! {
         section.comparison aria-label="Comparison" {
@@ -234,6 +274,11 @@ fn comparison(index: usize, shown: &Shown<'_>) -> Markup {
                     }
                 }
             }
+            @if columns.len() < all {
+                p.count {
+                    "Of so many rows " (all - columns.len()) " further columns are in summary.csv in the run's folder."
+                }
+            }
             @if rows.iter().any(|row| row.setup.is_some()) {
                 details.trust.printed {
                     summary { "What the servers see" }
@@ -267,7 +312,7 @@ fn table_row(place: usize, row: &Row, columns: &[Column]) -> Markup {
                 @if number == 0 {
                     th scope="row" class="narrow" { (contents(cell)) }
                 } @else if reason.is_none() || is_axis(row, column) {
-                    td class=(class(column)) data-number=[cell.number] { (contents(cell)) }
+                    td class=(class(column)) data-number=[cell.number.map(|number| digits(number, 6))] { (contents(cell)) }
                 } @else if number == 1 + row_axes(columns, row) {
                     td.reason colspan=(columns.len() - number) { (reason.as_deref().unwrap_or_default()) }
                 }
@@ -333,23 +378,6 @@ fn task_files(files: &Files) -> Markup {
                         @for (path, why) in &files.left_out {
                             li { code { (path) } ": " (why) }
                         }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn gallery(images: &[Image]) -> Markup {
-    html! {
-        div.gallery {
-            @for image in images {
-                figure {
-                    img src=(image.url) alt={ (image.name) " of " (image.cells.join(", ")) } loading="lazy";
-                    figcaption {
-                        strong { (image.name.trim_end_matches(".png")) }
-                        br;
-                        (image.cells.join(", "))
                     }
                 }
             }

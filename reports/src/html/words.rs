@@ -1,5 +1,6 @@
 //! The parts of a page in words, each folded: notes, expectations, details, the experiment's file.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use hexperiment_diagnostics::{files as disk, printable};
@@ -42,9 +43,22 @@ pub(super) fn words(section: Section, rows: &[Row]) -> Markup {
         Body::Table { columns, .. } if rows.len() > MANY_ROWS && !columns.is_empty() => html! {
             p { "Too wide for so many rows: summary.csv in the run's folder has them." }
         },
-        Body::Table { about, columns } => html! { p { (about) } (plain_table(&title, &columns)) },
+        Body::Table {
+            about,
+            sources,
+            columns,
+        } => html! {
+            p { (about) }
+            @if !sources.is_empty() {
+                details.sources.printed {
+                    summary { "Where the figures of these " (sources.len()) " are from" }
+                    ul { @for source in &sources { li { (source) } } }
+                }
+            }
+            (plain_table(&title, &columns))
+        },
         Body::Lists(lists) => html! {
-            @for (heading, items) in lists {
+            @for (heading, items) in shared(lists) {
                 @if !heading.is_empty() { h3 { (heading) } }
                 ul { @for item in items { li { (item) } } }
             }
@@ -61,6 +75,30 @@ pub(super) fn words(section: Section, rows: &[Row]) -> Markup {
             (contents)
         }
     }
+}
+
+/// Lists that are alike, of many rows, under one heading.
+fn shared(lists: Vec<(String, Vec<String>)>) -> Vec<(String, Vec<String>)> {
+    if lists.len() <= MANY_ROWS {
+        return lists;
+    }
+    let mut groups: Vec<(Vec<String>, Vec<String>)> = vec![];
+    let mut places: HashMap<Vec<String>, usize> = HashMap::new();
+    for (heading, items) in lists {
+        let place = *places.entry(items.clone()).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some((headings, _)) => headings.push(heading),
+            None => groups.push((vec![heading], items)),
+        }
+    }
+    let named = |headings: Vec<String>| match headings.as_slice() {
+        [first, _, _, _, ..] => format!("{first} and {} more", headings.len() - 1),
+        few => few.join(", "),
+    };
+    let groups = groups.into_iter();
+    groups
+        .map(|(headings, items)| (named(headings), items))
+        .collect()
 }
 
 fn whom_and_what(whom: &str, what: &str) -> Markup {

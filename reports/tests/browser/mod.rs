@@ -68,7 +68,7 @@ fn open(program: &OsString, page: &str, width: u32, is_dark: bool) -> Value {
     let file = folder.path().join("frame.html");
     let page = watched(page).replace('&', "&amp;").replace('"', "&quot;");
     let frame = format!(
-        "<!DOCTYPE html><pre id=found></pre><script>addEventListener('message', (e) => {{ \
+        "<!DOCTYPE html><meta charset=utf-8><pre id=found></pre><script>addEventListener('message', (e) => {{ \
          document.getElementById('found').textContent = 'FOUND' + JSON.stringify(e.data) + 'END'; \
          document.querySelector('iframe').remove(); }});</script>\
          <iframe width={width} height=900 style='border:0' srcdoc=\"{page}\"></iframe>"
@@ -139,12 +139,16 @@ fn a_matrix_with_all_ends_and_files() {
     let more = [
         "Scaling with features",
         "Risk by device",
+        "Scores over time",
+        "States over time",
         "auc by round",
         "upload bytes by round",
         "Predicted and true",
         "ROC curve",
         "Precision and recall",
         "Calibration",
+        "Series and their gaps",
+        "States of the fleet",
     ];
     check(&pages::matrix(), &[&pages::CHARTS[..], &more].concat());
 }
@@ -161,6 +165,18 @@ fn many_repetitions_make_no_large_page() {
     let size = page.len();
     assert!(size < 1_000_000, "{size} bytes");
     check(&page, &pages::CHARTS);
+}
+
+/// So do ten thousand records of 500 cells.
+#[test]
+fn many_cells_make_no_large_page() {
+    let page = pages::large();
+    let size = page.len();
+    assert!(size < 1_500_000, "{size} bytes");
+    check(
+        &page,
+        &[&pages::CHARTS[..], &["Scaling with features"]].concat(),
+    );
 }
 
 /// What looks at a page does find what is wrong with one.

@@ -166,7 +166,69 @@ fn artefacts(folder: &Path) {
         b"truth,prediction,prediction_in_clear\n10,11,11\n20,19.5,19.5\n30,33,33\n",
     );
     write("broken.csv", b"a,b\n1\n");
-    write("picture-pooled.png", PIXEL);
+    for kind in ["input", "clear", "pooled", "difference-x32"] {
+        write(&format!("picture-{kind}.png"), PIXEL);
+    }
+    let mut series = vec!["series,row,value,filled,filled_in_clear,truth\n".to_owned()];
+    let mut alarms = vec!["timestamp,score,flag,part\n".to_owned()];
+    for row in 0..150 {
+        let value = (f64::from(row) / 9.0).sin();
+        for name in ["pressure", "temperature <b>"] {
+            series.push(match row % 13 {
+                5 => format!("{name},{row},,{value},{value},{}\n", value + 0.1),
+                6 | 7 => format!("{name},{row},,{value},{value},\n"),
+                _ => format!("{name},{row},{value},,,\n"),
+            });
+        }
+        let (score, flag) = (value - 0.9, u8::from(value > 0.9));
+        alarms.push(format!("19/07/2008 {row},{score},{flag},test\n"));
+    }
+    write("series.csv", series.concat().as_bytes());
+    write("anomalies.csv", alarms.concat().as_bytes());
+    let mut states = vec!["device,reading,score,level,level_in_clear,truth,listed\n".to_owned()];
+    for device in 0..100 {
+        let level = device % 7 / 3;
+        let listed = [-1, 0, 1][level];
+        states.push(format!(
+            "device-{device},1,0.{device:02},{level},{level},1,{listed}\n"
+        ));
+    }
+    write("states.csv", states.concat().as_bytes());
+}
+
+/// Ten thousand records of 500 cells, of which some refuse.
+pub(super) fn large() -> String {
+    let mut f = Fixture::new("large", 20, 128);
+    for features in 1..=100 {
+        for (scheme, pace) in [("a", 1.0), ("b", 3.0), ("c", 9.0), ("d", 27.0), ("e", 81.0)] {
+            let cell = f.cell(scheme, &[("task.features", features)]);
+            if scheme == "e" && features > 95 {
+                f.stopped(
+                    &cell,
+                    Status::Refused,
+                    "max: no look-up table of so many inputs",
+                );
+                continue;
+            }
+            f.setup(&cell, |_| {});
+            let pace = pace * features as f64;
+            f.repetitions(&cell, &around(pace), 0.72, |r| {
+                decisions(r);
+                r.errors.max_abs = pace * 1e-9;
+            });
+        }
+    }
+    let mut records = f.records();
+    let few = std::mem::take(&mut records.repetitions);
+    for repetition in few.iter().filter(|r| r.index == 0) {
+        records.repetitions.extend((0..20).map(|index| {
+            let mut repetition = repetition.clone();
+            repetition.index = index;
+            repetition.evaluate.wall_ns += u64::from(index) * 997 % 1_000_000;
+            repetition
+        }));
+    }
+    page(&records, Path::new("nowhere"))
 }
 
 /// All schemes refuse.

@@ -18,7 +18,7 @@ addEventListener("load", () => setTimeout(async () => {
     for (const svg of drawn) lookAt(name, figure, svg);
   }
   function lookAt(name, figure, svg) {
-    const marks = svg.querySelectorAll("g[data-mark=dot] *, g[data-mark=bar] *, g[data-mark=line] *, g[data-mark=cell] *");
+    const marks = svg.querySelectorAll("g[data-mark=dot] *, g[data-mark=bar] *, g[data-mark=line] *, g[data-mark=cell] *, g[data-mark=rect] *");
     if (!marks.length) found.push(`${name}: an empty chart`);
     for (const mark of marks) if (/NaN|undefined/.test(mark.outerHTML)) found.push(`${name}: ${mark.outerHTML}`);
     const texts = [...svg.querySelectorAll("text")].filter((text) => text.textContent && isSeen(text));

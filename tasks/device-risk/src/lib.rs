@@ -43,7 +43,8 @@ impl Task for DeviceRisk {
                   model trained in the clear on the training part, its rarer levels oversampled by SMOTE. \
                   The vector axis is the devices of the test part. Leaves `whitelist.csv`, \
                   `blacklist.csv`, `low_risk.csv`, `medium_risk.csv` and `high_risk.csv` (device, \
-                  score, level, the features that contribute most), and a generated fleet as `fleet.csv`.",
+                  score, level, the features that contribute most), `states.csv`, the levels of the \
+                  first 1000 rows by device and reading, and a generated fleet as `fleet.csv`.",
             options: options::all(),
             metrics: METRICS.to_vec(),
         }

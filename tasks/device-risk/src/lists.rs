@@ -1,4 +1,8 @@
-//! The lists that a run leaves: devices by level, and those to trust and to stop.
+//! The lists that a run leaves: devices by level, those to trust and to stop, and the states of the
+//! fleet in the data's order.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use hexperiment_data::export::field;
 use hexperiment_scheme::options::{OptionError, Options};
@@ -6,6 +10,9 @@ use hexperiment_task::Artefact;
 
 use crate::level::{LEVELS, Scores, decide, expected};
 use crate::plan::RiskPlan;
+
+/// Rows of `states.csv`: the first ones.
+const MOST_STATES: usize = 1000;
 
 /// Which devices are listed, and how they are explained.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +75,8 @@ impl Rules {
             let name = format!("{}_risk.csv", name.to_lowercase());
             files.push(file(plan, name, rows.iter().filter(|r| r.level == level)));
         }
+        let listed = |row: &Listed| i8::from(black(row)) - i8::from(white(row));
+        files.push(states(plan, &rows, listed));
         files
     }
 
@@ -88,6 +97,34 @@ struct Listed {
     score: f64,
     level: usize,
     reasons: String,
+}
+
+/// The state of each scored device, in the data's order; `reading` counts the rows of one device. In
+/// the column `listed` -1 stands for the white list, 1 for the black list.
+fn states(plan: &RiskPlan, rows: &[Listed], listed: impl Fn(&Listed) -> i8) -> Artefact {
+    let clear = plan.decided();
+    let mut readings = HashMap::new();
+    let mut text = String::from("device,reading,score,level,level_in_clear,truth,listed\n");
+    for row in rows.iter().take(MOST_STATES) {
+        let name = &plan.devices[row.device];
+        let reading = readings.entry(name).or_insert(0_usize);
+        *reading += 1;
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            text,
+            "{},{reading},{:.4},{},{},{},{}",
+            field(name),
+            row.score,
+            row.level,
+            clear[row.device],
+            plan.truth[row.device],
+            listed(row)
+        );
+    }
+    Artefact {
+        name: "states.csv".into(),
+        bytes: text.into_bytes(),
+    }
 }
 
 fn file<'a>(plan: &RiskPlan, name: String, rows: impl Iterator<Item = &'a Listed>) -> Artefact {

@@ -84,6 +84,7 @@ fn programs_decide_as_the_models_do() {
         let lists = ["low", "medium", "high"].map(|l| file(&files, &format!("{l}_risk.csv")));
         let listed: usize = lists.iter().map(|l| l.lines().count() - 1).sum();
         assert_eq!(listed, 150, "{way:?}");
+        check_states(&files, &lists);
     }
     // Tests packed in vectors, the last of which is not full.
     for pack in [2, 7, 1000] {
@@ -92,6 +93,28 @@ fn programs_decide_as_the_models_do() {
         assert_eq!(quality.samples, 150);
         assert_eq!(value(&quality, "agreement"), 1.0, "{pack}");
     }
+}
+
+/// All devices once, in states that agree with the lists.
+#[track_caller]
+fn check_states(files: &[Artefact], by_level: &[&str; 3]) {
+    let mut lines = file(files, "states.csv").lines();
+    let head = "device,reading,score,level,level_in_clear,truth,listed";
+    assert_eq!(lines.next(), Some(head));
+    let rows: Vec<Vec<&str>> = lines.map(|l| l.split(',').collect()).collect();
+    let count = |is: &dyn Fn(&[&str]) -> bool| rows.iter().filter(|row| is(row)).count();
+    for (level, list) in by_level.iter().enumerate() {
+        let level = level.to_string();
+        assert_eq!(count(&|row| row[3] == level), list.lines().count() - 1);
+    }
+    for (name, listed) in [("whitelist.csv", "-1"), ("blacklist.csv", "1")] {
+        let wanted = file(files, name).lines().count() - 1;
+        assert_eq!(count(&|row| row[6] == listed), wanted, "{name}");
+    }
+    assert!(
+        rows.iter()
+            .all(|row| row.len() == 7 && row[1] == "1" && row[3] == row[4])
+    );
 }
 
 /// Readings are the data, not the copies that several tests of one feature take; where the client

@@ -11,6 +11,7 @@ mod pairs;
 mod quality;
 mod series;
 mod steps;
+mod table;
 
 use hexperiment_data::gaps;
 use hexperiment_program::Program;
@@ -21,12 +22,15 @@ use hexperiment_task::inventory;
 use hexperiment_task::ledger::Quality;
 use hexperiment_task::registry::TaskPlugin;
 use hexperiment_task::session::Session;
-use hexperiment_task::{Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest};
+use hexperiment_task::{
+    Artefact, Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest,
+};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::layout::{FillProgram, FillSettings};
 use crate::quality::Measure;
 use crate::series::Series;
+use crate::table::SeriesTable;
 
 inventory::submit! { TaskPlugin(&Interpolation) }
 
@@ -61,7 +65,9 @@ impl Task for Interpolation {
                   the edges by the nearest one. Rows are points in time, in the data's order; all \
                   are used, none is split off. Values are in standard deviations of their column. \
                   The positions of the gaps are public, unless `layout = \"pairs\"` leaves their \
-                  number only, or `mask = \"encrypted\"` hides them.",
+                  number only, or `mask = \"encrypted\"` hides them. Leaves `series.csv`: of the \
+                  first 4 series that have gaps, 150 rows from ten before the first gap on, with \
+                  what was filled and, where it was hidden, the truth.",
             options: vec![
                 OptionSpec::choice(
                     "layout",
@@ -130,6 +136,7 @@ impl Task for Interpolation {
             layout,
             server_sees,
             measure: Measure::new(&series),
+            table: SeriesTable::new(&series),
             settings,
             squeezed: note_on_squeezed(request.data.features.view(), &request.data.columns),
         }))
@@ -192,6 +199,7 @@ struct Filling {
     layout: FillProgram,
     server_sees: &'static str,
     measure: Measure,
+    table: SeriesTable,
     settings: FillSettings,
     /// What a reader must know of columns that an outlier leaves nothing of.
     squeezed: Option<String>,
@@ -215,6 +223,10 @@ impl Prepared for Filling {
         quality.notes.push(self.layout.note.clone());
         quality.notes.extend(self.squeezed.clone());
         Ok(quality)
+    }
+
+    fn artefacts(&self, outcome: &Outcome) -> Result<Vec<Artefact>, TaskError> {
+        Ok(vec![self.table.file(&self.layout.read(outcome))])
     }
 
     fn server_sees(&self) -> Option<String> {

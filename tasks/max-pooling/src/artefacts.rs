@@ -1,4 +1,5 @@
-//! Files for the eye: each image pooled under encryption, pooled in the clear, and how they differ.
+//! Files for the eye: each image as it is read, pooled under encryption, pooled in the clear, and how
+//! the two differ.
 //!
 //! Levels are rounded to whole ones. In a difference, whose file is called `-x32`, 128 stands for
 //! equal, and 32 more or less for each grey level by which a pixel is too bright or too dark: an
@@ -11,7 +12,7 @@ use hexperiment_task::{Artefact, TaskError};
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 
 use crate::draft::{Pooling, WHITE};
-use crate::pictures::Pictures;
+use crate::pictures::{Pictures, Plane};
 
 /// Images that files are left of: the first ones.
 const MOST_IMAGES: usize = 32;
@@ -42,6 +43,17 @@ struct Frame {
     colours: usize,
     /// Where its levels begin among those of all images.
     start: usize,
+    /// The image before it is pooled.
+    input: Raster,
+}
+
+/// Pixels of an image, row by row, the channels of each beside one another.
+#[derive(Clone, Debug)]
+struct Raster {
+    width: usize,
+    height: usize,
+    colours: usize,
+    bytes: Vec<u8>,
 }
 
 impl Gallery {
@@ -50,7 +62,7 @@ impl Gallery {
         let digits = all.to_string().len();
         let mut frames = Vec::new();
         let mut start = 0;
-        for (number, picture) in pictures.pictures.iter().enumerate() {
+        for (number, picture) in pictures.pictures.iter().enumerate().take(MOST_IMAGES) {
             let plane = &pictures.planes[picture.planes.start];
             let (rows, columns) = (pooling.count(plane.nrows()), pooling.count(plane.ncols()));
             let colours = picture.planes.len();
@@ -65,10 +77,10 @@ impl Gallery {
                 columns,
                 colours,
                 start,
+                input: Raster::of(&pictures.planes[picture.planes.clone()]),
             });
             start += rows * columns * colours;
         }
-        frames.truncate(MOST_IMAGES);
         Self { frames, all }
     }
 
@@ -79,10 +91,10 @@ impl Gallery {
         (left < all).then_some(some)
     }
 
-    /// Three files for each image, of levels pooled under encryption and `clear` ones: planes,
+    /// Four files for each image: itself, and three of levels pooled under encryption and `clear` ones: planes,
     /// rows, columns of all images one after the other.
     pub(crate) fn files(&self, pooled: &[f64], clear: &[f64]) -> Result<Vec<Artefact>, TaskError> {
-        let mut files = Vec::with_capacity(3 * self.frames.len());
+        let mut files = Vec::with_capacity(4 * self.frames.len());
         for frame in &self.frames {
             let size = frame.rows * frame.columns * frame.colours;
             let of_frame = frame.start..frame.start + size;
@@ -92,6 +104,7 @@ impl Gallery {
                 continue;
             };
             let difference = pooled.iter().zip(clear).map(|(x, y)| shown(x - y));
+            files.push(frame.input.file(&frame.name, "input")?);
             files.push(frame.file("pooled", pooled)?);
             files.push(frame.file("clear", clear)?);
             let kind = format!("difference-x{AMPLIFIED}");
@@ -103,12 +116,38 @@ impl Gallery {
 
 impl Frame {
     fn file(&self, kind: &str, levels: &[f64]) -> Result<Artefact, TaskError> {
-        let name = format!("{}-{kind}.png", self.name);
         let area = self.rows * self.columns;
         // Planes become channels.
         let channels = (0..area).flat_map(|pixel| levels.iter().skip(pixel).step_by(area));
-        let bytes: Vec<u8> = channels.map(|level| level.round() as u8).collect();
-        let (width, height) = (self.columns as u32, self.rows as u32);
+        let pooled = Raster {
+            width: self.columns,
+            height: self.rows,
+            colours: self.colours,
+            bytes: channels.map(|level| level.round() as u8).collect(),
+        };
+        pooled.file(&self.name, kind)
+    }
+}
+
+impl Raster {
+    /// Planes of one size as channels.
+    fn of(planes: &[Plane]) -> Self {
+        let (height, width) = planes.first().map_or((0, 0), Plane::dim);
+        let pixels = (0..height).flat_map(|row| (0..width).map(move |column| (row, column)));
+        let channels =
+            pixels.flat_map(|at| planes.iter().map(move |plane| plane[at].round() as u8));
+        Self {
+            width,
+            height,
+            colours: planes.len(),
+            bytes: channels.collect(),
+        }
+    }
+
+    fn file(&self, image: &str, kind: &str) -> Result<Artefact, TaskError> {
+        let name = format!("{image}-{kind}.png");
+        let (width, height) = (self.width as u32, self.height as u32);
+        let bytes = self.bytes.clone();
         let image: Option<DynamicImage> = match self.colours {
             1 => GrayImage::from_raw(width, height, bytes).map(Into::into),
             _ => RgbImage::from_raw(width, height, bytes).map(Into::into),

@@ -61,8 +61,8 @@ impl Task for MaxPooling {
                   Windows that would reach over an edge are left out. All pixels are used, none \
                   is split off; alpha is left out, 16 bits become 8. Errors are in grey levels of \
                   0 to 255, `exact_share` is of those below one half, `psnr` in decibels; a \
-                  sample is a pooled pixel with all its colours. Leaves each image as pooled, as \
-                  pooled in the clear, and their difference: 128 where they are equal, 32 more or \
+                  sample is a pooled pixel with all its colours. Leaves each image as it is \
+                  read, as pooled, as pooled in the clear, and the difference of these two: 128 where they are equal, 32 more or \
                   less for each grey level.",
             options: options(),
             metrics: quality::METRICS.to_vec(),

@@ -277,7 +277,11 @@ fn a_grey_image_counts_once() {
                     .has_color()
             })
             .collect();
-        assert_eq!(kinds, [false, false, false, true, true, true]);
+        assert_eq!(kinds, [[false; 4], [true; 4]].concat());
+        // The second image as it was read.
+        let input = image::load_from_memory(&files[4].bytes).unwrap();
+        assert!(files[4].name.ends_with("-input.png"), "{}", files[4].name);
+        assert_eq!(input.to_rgb8(), coloured(4, 4));
     }
 }
 
