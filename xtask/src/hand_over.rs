@@ -9,7 +9,7 @@ use crate::built::Built;
 use crate::repository::Repository;
 use crate::schemes::Wanted;
 use crate::system::System;
-use crate::{Failure, build, environment};
+use crate::{Failure, build, environment, publish};
 
 /// Replaces this process by `hexperiment VERB ARGUMENT…`, so that signals and the exit code are the
 /// runner's own. Returns only on failure.
@@ -36,6 +36,9 @@ pub(crate) fn hand_over(verb: &str, arguments: Vec<OsString>) -> Result<ExitCode
             writes_parquet(verb, &arguments),
         )?,
     };
+    if verb == PUBLISH && publish::runs_all(&arguments) {
+        publish::run_all(&repository, &runner)?;
+    }
     let mut command = Command::new(&runner);
     environment::restore(&mut command);
     if verb != CONFORM {
@@ -58,13 +61,17 @@ pub(crate) fn hand_over(verb: &str, arguments: Vec<OsString>) -> Result<ExitCode
 /// experiments.
 const CONFORM: &str = "conform";
 
+/// The verb that may run all experiments first.
+const PUBLISH: &str = "publish";
+
 /// The schemes that a verb needs.
 fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
     match verb {
         // They show every scheme.
         "list" | "schema" | "overview" => Wanted::All,
+        PUBLISH if publish::runs_all(arguments) => Wanted::All,
         // They read records, which name no feature of the build.
-        "report" | "best" | "cmp" | "export" => Wanted::NamedBy(vec![]),
+        "report" | "best" | "cmp" | "export" | PUBLISH => Wanted::NamedBy(vec![]),
         // `data` needs none.
         _ => Wanted::NamedBy(given(arguments).files),
     }
@@ -107,7 +114,7 @@ fn completed(
         "cmp" if !file => Err(Failure::usage("`cmp` wants two runs or more")
             .help("cargo xtask cmp runs/20260504-090807-chd runs/latest")),
         "calibrate" if !file => {
-            arguments.extend(experiments(repository)?);
+            arguments.extend(experiments(repository, "experiments/overview")?);
             Ok(arguments)
         }
         "conform" if !file => Err(Failure::usage("`conform` wants a NAME or a LIBRARY")
@@ -126,6 +133,11 @@ fn completed(
             }
             Ok(arguments)
         }
+        PUBLISH => {
+            let defaults = publish::defaults(repository, &arguments);
+            arguments.splice(0..0, defaults);
+            Ok(arguments)
+        }
         "report" | "best" | "export" => {
             if !runs {
                 arguments.splice(0..0, ["--runs".into(), repository.shown("runs").into()]);
@@ -136,9 +148,9 @@ fn completed(
     }
 }
 
-/// The experiments of the table of all tasks and schemes.
-fn experiments(repository: &Repository) -> Result<Vec<OsString>, Failure> {
-    let folder = repository.root.join("experiments/overview");
+/// The experiments of a folder, by name.
+pub(crate) fn experiments(repository: &Repository, folder: &str) -> Result<Vec<OsString>, Failure> {
+    let folder = repository.root.join(folder);
     let unread = |e| Failure::new(format!("{}: cannot be read: {e}", folder.display()));
     let mut files: Vec<OsString> = std::fs::read_dir(&folder)
         .map_err(unread)?
@@ -153,12 +165,12 @@ fn experiments(repository: &Repository) -> Result<Vec<OsString>, Failure> {
 
 /// What the user gave.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Given {
-    files: Vec<PathBuf>,
+pub(crate) struct Given {
+    pub(crate) files: Vec<PathBuf>,
     runs: bool,
 }
 
-fn given(arguments: &[OsString]) -> Given {
+pub(crate) fn given(arguments: &[OsString]) -> Given {
     let mut given = Given::default();
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
@@ -175,7 +187,7 @@ fn given(arguments: &[OsString]) -> Given {
 }
 
 /// Options of the programs that are followed by a value.
-const WITH_VALUE: [&str; 22] = [
+const WITH_VALUE: [&str; 24] = [
     "--against",
     "--fail-if-slower",
     "--format",
@@ -190,10 +202,12 @@ const WITH_VALUE: [&str; 22] = [
     "--phase",
     "--plugin",
     "--precision",
+    "--readme",
     "--repetitions",
     "--rows",
     "--runs",
     "--set",
+    "--site",
     "--table",
     "--task",
     "--time-limit",
@@ -292,6 +306,22 @@ mod tests {
             bounds,
             &format!("--runs /repo/runs {bounds}"),
         );
+    }
+
+    #[test]
+    fn publish_is_completed() {
+        let usual =
+            "--into reports/published --site runs/site --readme README.md --runs runs/published";
+        check_completed("/repo", "publish", "", usual);
+        check_completed("/repo", "publish", "--check", &format!("{usual} --check"));
+        check_completed(
+            "/repo/x",
+            "publish",
+            "--into=p --site s --readme r.md runs/a",
+            "--runs /repo/runs/published --into=p --site s --readme r.md runs/a",
+        );
+        check_wanted("publish", usual, &Wanted::All);
+        check_wanted("publish", "runs/a", &Wanted::NamedBy(vec![]));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::answer::answer;
 use crate::notes::{Footnotes, facts};
 use crate::report::sections;
 
-const STYLE: &str = include_str!("../../assets/page.css");
+pub(crate) const STYLE: &str = include_str!("../../assets/page.css");
 /// Scripts in order: each uses those before it. The first two are vendored.
 const SCRIPTS: [&str; 9] = [
     include_str!("../../assets/d3.min.js"),
@@ -28,7 +28,7 @@ const SCRIPTS: [&str; 9] = [
 ];
 
 /// Nothing is loaded from anywhere, whatever a file of records says.
-const POLICY: &str = include_str!("../../assets/policy.txt");
+pub(crate) const POLICY: &str = include_str!("../../assets/policy.txt");
 
 /// A chart of the page; the script shows those for which there are numbers.
 struct Chart {
