@@ -154,6 +154,12 @@ fn nothing_but_refusals() {
     check(&pages::refusals(), &[]);
 }
 
+/// The first page of published results, which leads to pages of tasks.
+#[test]
+fn the_site_of_published_results() {
+    check(&pages::site(), &[]);
+}
+
 /// Ten thousand records, and the page is not much larger than what it is drawn with.
 #[test]
 fn many_repetitions_make_no_large_page() {

@@ -74,7 +74,7 @@ fn a_run_is_published_and_changes_are_found() {
         );
     }
     let picture = read(&format!("kept/{name}/picture.svg"));
-    assert_eq!(picture.matches("<circle").count(), 2, "{picture}");
+    assert_eq!(picture.matches("<circle").count(), 4, "{picture}");
     assert_eq!(
         read(&format!("kept/{name}/summary.csv")),
         place.latest().read("summary.csv")
