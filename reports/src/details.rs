@@ -175,6 +175,9 @@ fn phases(rows: &[Row]) -> Body {
     }
 }
 
+/// What a column of [`processes`] tells of a row.
+type OfProcesses<'a> = &'a dyn Fn(&StartUp, &Measured, Spread) -> String;
+
 /// What differs from one process to the next, of rows that have several.
 fn processes(rows: &[Row], clock: Clock) -> Body {
     let all: Vec<(&Row, &StartUp, &Measured, Spread)> = rows
@@ -195,8 +198,7 @@ fn processes(rows: &[Row], clock: Clock) -> Body {
             format!("{} to {}", significant(least, 3), significant(most, 3))
         })
     };
-    type Told<'a> = &'a dyn Fn(&StartUp, &Measured, Spread) -> String;
-    let numbers = |head: &str, f: Told<'_>| {
+    let numbers = |head: &str, f: OfProcesses<'_>| {
         let cells = all.iter().map(|(_, once, m, spread)| f(once, m, *spread));
         Column::numbers(head, cells.collect())
     };

@@ -101,9 +101,10 @@ impl Fault {
             Kind::Wait => wait(),
             Kind::WaitAgain if is_again() => wait(),
             Kind::Chatter => println!("{{\"is\": no message, though it looks like one"),
-            // These are of what comes back, or of the parameters.
-            Kind::AbortAgain | Kind::WaitAgain => {} // the first time
-            Kind::None
+            // The first time; and what is of what comes back, or of the parameters.
+            Kind::AbortAgain
+            | Kind::WaitAgain
+            | Kind::None
             | Kind::Wrong
             | Kind::Nan
             | Kind::Weak

@@ -8,6 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use hexperiment_experiment::measure;
+use hexperiment_experiment::record::Build;
 use hexperiment_scheme::clock::processor_time;
 use hexperiment_scheme::{
     Operation, OperationTime, OperationTimes, Preparation, SchemeError, Step, timed,
@@ -26,6 +28,17 @@ const SAMPLES: usize = 15;
 
 /// A sample of quick operations has so many that it takes at least as long.
 const SAMPLE: Duration = Duration::from_micros(500);
+
+/// The machine as tables name it.
+pub(crate) fn machine() -> String {
+    let here = measure::provenance(1, Build::default(), BTreeMap::new());
+    format!("{}, {} processors", here.cpu.trim(), here.cores)
+}
+
+/// The table of this machine, if it is there.
+pub(crate) fn usual_table() -> Option<PathBuf> {
+    Table::usual(&machine()).filter(|path| path.is_file())
+}
 
 /// What to do about operations whose time is not in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

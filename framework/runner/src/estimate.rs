@@ -27,6 +27,7 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::calibration::{Bound, TableTimes};
 use crate::cell::Compiled;
+use crate::crossing::Crossing;
 use crate::protocol::Takes;
 
 /// Processors that share work do not all of it at once: so many of two are used in cells that ran.
@@ -188,6 +189,13 @@ impl Steps {
         }
     }
 
+    /// Messages that the server answers in one repetition: for ciphertexts sent, evaluations, results
+    /// fetched, and one for all that it may forget.
+    fn messages(&self) -> u32 {
+        let all = |counts: &BTreeMap<usize, u32>| counts.values().sum::<u32>();
+        all(&self.encryptions) + self.evaluations + all(&self.decryptions) + 1
+    }
+
     /// The bytes that cross in one repetition, up and down.
     fn bytes(&self, sizes: &Sizes) -> [u64; 2] {
         let of = |counts: &BTreeMap<usize, u32>, each: &[u64]| {
@@ -217,6 +225,8 @@ struct ByPhase {
 pub(crate) struct Estimator {
     /// What protocols do, by what decides it.
     counted: HashMap<String, Steps>,
+    /// What crossing between the parties takes, once it was measured.
+    crossing: Option<Crossing>,
 }
 
 impl Estimator {
@@ -270,12 +280,15 @@ impl Estimator {
             Some(sizes) => steps.bytes(sizes).map(Some),
             None => [None, None],
         };
+        let crossing = *self.crossing.get_or_insert_with(Crossing::measure);
+        let bytes = upload.unwrap_or(0).saturating_add(download.unwrap_or(0));
+        let crossing = nanoseconds(crossing.takes(steps.messages(), bytes));
         Some(Takes {
             before_ns: nanoseconds(before),
             keygen_ns: span(&|costs| costs.keygen),
             prepare_ns: span(&|costs| costs.prepare),
             encrypt_ns: phase(|work| work.encrypt),
-            transfer_ns: phase(|work| work.transfer),
+            transfer_ns: phase(|work| work.transfer).map(|ns| ns.saturating_add(crossing)),
             evaluate_ns: phase(|work| work.evaluate),
             decrypt_ns: phase(|work| work.decrypt),
             beside_ns: nanoseconds(beside),

@@ -12,7 +12,7 @@ use hexperiment_scheme::clock::processor_time;
 use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::security::{Protection, Security};
 
-use crate::calibration::{Fill, Table};
+use crate::calibration::{Fill, Table, machine, usual_table};
 use crate::cell::{Compiled, compile, parameters};
 use crate::estimate::{Estimator, Total, about};
 use crate::input::{Loaded, check_input};
@@ -21,7 +21,7 @@ use crate::own_memory::give_memory_back;
 use crate::process::{CellProcess, End};
 use crate::protocol::{Estimate, Examine, FromCell, Takes, ToCell, View};
 use crate::stop::{Stop, failed};
-use crate::{child, plan, plugins};
+use crate::{child, plugins};
 
 /// How long cells are examined with an estimate of their time; those of long matrices beyond are
 /// examined without.
@@ -121,7 +121,7 @@ fn one(
     let (mut fine, mut any) = (true, false);
     let began = Instant::now();
     let how = Estimate {
-        table: plan::usual_table(),
+        table: usual_table(),
         fill: Fill::Now,
     };
     for plan in plans {
@@ -331,7 +331,7 @@ impl Compilation {
         let plan = &self.asked.plan;
         let library = plugins::scheme(plan).ok()?.manifest().library;
         let path = how.table.as_deref().unwrap_or(Path::new(""));
-        let machine = plan::machine();
+        let machine = machine();
         // A table that cannot be read was told of before, where it matters; without, all is timed.
         let mut table = Table::read(path, &machine)
             .or_else(|_| Table::read(Path::new(""), &machine))

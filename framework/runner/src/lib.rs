@@ -7,6 +7,7 @@ mod calibration;
 mod cell;
 pub mod child;
 mod cmp;
+mod crossing;
 mod data;
 mod estimate;
 mod explain;

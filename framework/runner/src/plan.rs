@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use clap::Args;
 use hexperiment_diagnostics::printable;
-use hexperiment_experiment::record::{Build, Clock};
+use hexperiment_experiment::record::Clock;
 use hexperiment_experiment::summary::{Row, read_records, rows};
-use hexperiment_experiment::{CellPlan, Experiment, Setting, measure};
+use hexperiment_experiment::{CellPlan, Experiment, Setting};
 use hexperiment_reports::{bytes, duration};
 
 use crate::SettingArguments;
-use crate::calibration::{Fill, Table};
+use crate::calibration::{Fill, Table, machine};
 use crate::estimate::about;
 use crate::explain::{Examiner, cells};
 use crate::folder::RunFolder;
@@ -56,17 +56,6 @@ pub(crate) struct CalibrateArguments {
     table: Option<PathBuf>,
     #[command(flatten)]
     settings: SettingArguments,
-}
-
-/// The machine as tables name it.
-pub(crate) fn machine() -> String {
-    let here = measure::provenance(1, Build::default(), BTreeMap::new());
-    format!("{}, {} processors", here.cpu.trim(), here.cores)
-}
-
-/// The table of this machine, if it is there.
-pub(crate) fn usual_table() -> Option<PathBuf> {
-    Table::usual(&machine()).filter(|path| path.is_file())
 }
 
 /// The table to use, checked before anything is asked of it.
@@ -119,12 +108,15 @@ pub(crate) fn calibrate(arguments: &CalibrateArguments) -> ExitCode {
     worst
 }
 
+/// What a cell takes; `None` where its scheme does not say. The error is why it cannot be run.
+type Answer = Result<Option<Takes>, String>;
+
 /// Asks about each cell of a file; what is told of it goes to `told`.
 fn examine(
     file: &Path,
     settings: &[Setting],
     how: &Estimate,
-    told: &mut dyn FnMut(&CellPlan, Result<Option<Takes>, String>),
+    told: &mut dyn FnMut(&CellPlan, Answer),
 ) -> Result<Experiment, String> {
     let experiment = Experiment::load_with(file, settings).map_err(|e| e.to_string())?;
     say!(
@@ -190,7 +182,7 @@ pub(crate) fn plan(arguments: &PlanArguments) -> ExitCode {
     worst
 }
 
-type Told = (CellPlan, Result<Option<Takes>, String>);
+type Told = (CellPlan, Answer);
 
 fn ms(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e6
@@ -292,10 +284,12 @@ fn aligned<const N: usize>(lines: &[[String; N]]) {
         let mut text = String::new();
         for (column, (cell, width)) in line.iter().zip(widths).enumerate() {
             let blank = " ".repeat(width - cell.chars().count());
-            text += &match column {
-                0 => format!("  {cell}{blank}"),
-                _ => format!("  {blank}{cell}"),
+            text += "  ";
+            let parts = match column {
+                0 => [cell.as_str(), &blank],
+                _ => [&blank, cell.as_str()],
             };
+            text.extend(parts);
         }
         say!("{}", text.trim_end());
     }

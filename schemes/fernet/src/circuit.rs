@@ -7,7 +7,7 @@ use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, OutputId};
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CircuitDigest, Costs, Decryptor, Encryptor, EvaluationKeys, Evaluator,
-    KeyPart, KeyRole, KeySet, OperationTimes, Parameters, SchemeError,
+    KeyPart, KeyRole, KeySet, OperationTimes, Parameters, SchemeError, Sizes,
 };
 use ndarray::{Array2, ArrayView2};
 use zeroize::Zeroizing;
@@ -50,6 +50,18 @@ impl Circuit for FernetCircuit {
 
     fn costs(&self, _: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
         Costs::of_the_whole(self, self.lowered.program()).map(Some)
+    }
+
+    fn sizes(&self) -> Option<Sizes> {
+        let program = self.lowered.program();
+        let bytes = |held| Some(Tokens::bytes(TokenShape::of(program, held, self.per)?));
+        let inputs = (0..program.inputs().len()).map(|index| bytes(Held::Input(index)));
+        let outputs = (0..program.outputs().len()).map(|index| bytes(Held::Output(index)));
+        Some(Sizes {
+            keys: KEY as u64,
+            inputs: inputs.collect::<Option<_>>()?,
+            outputs: outputs.collect::<Option<_>>()?,
+        })
     }
 
     fn digest(&self) -> CircuitDigest {

@@ -24,6 +24,11 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
+    /// Bytes of a table's tokens as they cross.
+    pub(crate) fn bytes(layout: TokenShape) -> u64 {
+        (HEADER + layout.tokens() * layout.token_bytes()) as u64
+    }
+
     /// Encrypts a table of the layout's shape.
     pub(crate) fn seal(
         key: &Fernet,

@@ -13,7 +13,7 @@ use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::{
     CiphertextData, Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Decryptor,
     Encryptor, EvaluationKeys, Evaluator, KeySet, OperationCounts, OperationTimes, Parameters,
-    Scheme, SchemeError, SchemeManifest,
+    Scheme, SchemeError, SchemeManifest, Sizes,
 };
 use ndarray::{Array2, ArrayView2};
 
@@ -78,6 +78,21 @@ impl Circuit for ClearCircuit {
 
     fn costs(&self, _: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
         Costs::of_the_whole(self, self.lowered.program()).map(Some)
+    }
+
+    fn sizes(&self) -> Option<Sizes> {
+        let program = self.lowered.program();
+        let bytes = |rows: usize, columns: usize| (HEADER + 8 * rows * columns) as u64;
+        let inputs = program.inputs().iter();
+        let outputs = program.outputs().iter().map(|output| {
+            let rows = program.value(output.values[0]).length();
+            bytes(rows, output.values.len())
+        });
+        Some(Sizes {
+            keys: 0,
+            inputs: inputs.map(|i| bytes(i.length, i.columns.len())).collect(),
+            outputs: outputs.collect(),
+        })
     }
 
     fn digest(&self) -> CircuitDigest {

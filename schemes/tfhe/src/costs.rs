@@ -1,6 +1,7 @@
 //! What the steps of a circuit take: bootstraps, sums and ciphertexts counted, at the time that each
 //! takes.
 
+use std::hint::black_box;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -83,6 +84,124 @@ impl Bench {
     }
 }
 
+impl Bench {
+    /// Making keys: the client's.
+    fn keys(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
+        let name = if self.bootstraps {
+            "keys"
+        } else {
+            "secret key"
+        };
+        self.time(name, times, &|bench| {
+            Ok(Box::new(|| {
+                drop(keys::generate(bench.set, bench.bootstraps));
+                Ok(())
+            }))
+        })
+    }
+
+    /// Expanding and transforming the server's keys.
+    fn expanded_keys(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
+        if !self.bootstraps {
+            return Ok(OperationTime::default());
+        }
+        self.time("expand keys", times, &|bench| {
+            Ok(Box::new(|| {
+                bench.seeded_server()?.expand();
+                Ok(())
+            }))
+        })
+    }
+
+    fn encrypted(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
+        self.each("encrypt 64", times, &|bench| {
+            Ok(Box::new(|| {
+                black_box(bench.column());
+                Ok(())
+            }))
+        })
+    }
+
+    /// The masks of a fresh ciphertext, from its seed.
+    fn expanded(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
+        self.each("expand 64", times, &|bench| {
+            let column = bench.column();
+            Ok(Box::new(move || {
+                black_box(expand(&column));
+                Ok(())
+            }))
+        })
+    }
+
+    fn decrypted(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
+        self.each("decrypt 64", times, &|bench| {
+            let words = expand(&bench.column());
+            let secret = &bench.generated().secret;
+            Ok(Box::new(move || {
+                for words in words.chunks_exact(SIZE) {
+                    let ciphertext = LweCiphertext::from_container(words, modulus());
+                    black_box(decrypt_lwe_ciphertext(secret.get(), &ciphertext));
+                }
+                Ok(())
+            }))
+        })
+    }
+
+    /// A result, rounded and written.
+    fn written(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
+        self.each("write 64", times, &|bench| {
+            let words = expand(&bench.column());
+            Ok(Box::new(move || {
+                let results = Results {
+                    output: 0,
+                    columns: vec![Column::rounded(words.clone(), 32)],
+                };
+                let mut bytes = Vec::new();
+                results.write(&mut bytes)?;
+                black_box(bytes);
+                Ok(())
+            }))
+        })
+    }
+
+    fn added(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
+        self.each("add 64", times, &|bench| {
+            let words = expand(&bench.column());
+            Ok(Box::new(move || {
+                let mut sum = vec![0; SAMPLE * SIZE];
+                for (out, ciphertext) in sum.chunks_exact_mut(SIZE).zip(words.chunks_exact(SIZE)) {
+                    add(out, 3, ciphertext);
+                }
+                black_box(sum);
+                Ok(())
+            }))
+        })
+    }
+
+    /// A programmable bootstrap, with its key switch.
+    fn bootstrapped(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
+        if !self.bootstraps {
+            return Ok(OperationTime::default());
+        }
+        self.time("bootstrap", times, &|bench| {
+            let (server, words) = (bench.server()?, expand(&bench.column()));
+            let cells = vec![1_u64 << 60; N];
+            Ok(Box::new(move || {
+                black_box(server.bootstrap(&words[..SIZE], &cells));
+                Ok(())
+            }))
+        })
+    }
+}
+
+/// So many times an operation, one after the other.
+fn times_over(time: OperationTime, count: usize) -> OperationTime {
+    OperationTime {
+        alone: time.alone * count as u32,
+        together: time.together * count as u32,
+    }
+}
+
 pub(crate) fn costs(
     program: &Program,
     plan: &Plan,
@@ -101,99 +220,8 @@ pub(crate) fn costs(
         total: time.alone,
         serial: Duration::ZERO,
     };
-    let mut prepare = Work::default();
-    let keygen = if bench.bootstraps {
-        let expanded = bench.time("expand keys", times, &|bench| {
-            Ok(Box::new(|| {
-                bench.seeded_server()?.expand();
-                Ok(())
-            }))
-        })?;
-        prepare = by_all(expanded);
-        let name = "keys";
-        bench.time(name, times, &|bench| {
-            Ok(Box::new(|| {
-                drop(keys::generate(bench.set, true));
-                Ok(())
-            }))
-        })?
-    } else {
-        let name = "secret key";
-        bench.time(name, times, &|bench| {
-            Ok(Box::new(|| {
-                drop(keys::generate(bench.set, false));
-                Ok(())
-            }))
-        })?
-    };
-    let encrypted = bench.each("encrypt 64", times, &|bench| {
-        Ok(Box::new(|| {
-            std::hint::black_box(bench.column());
-            Ok(())
-        }))
-    })?;
-    let expanded = bench.each("expand 64", times, &|bench| {
-        let column = bench.column();
-        Ok(Box::new(move || {
-            std::hint::black_box(expand(&column));
-            Ok(())
-        }))
-    })?;
-    let decrypted = bench.each("decrypt 64", times, &|bench| {
-        let words = expand(&bench.column());
-        Ok(Box::new(move || {
-            for words in words.chunks_exact(SIZE) {
-                let ciphertext = LweCiphertext::from_container(words, modulus());
-                std::hint::black_box(decrypt_lwe_ciphertext(
-                    bench.generated().secret.get(),
-                    &ciphertext,
-                ));
-            }
-            Ok(())
-        }))
-    })?;
-    // Rounded, written; and as much again to read them.
-    let written = bench.each("write 64", times, &|bench| {
-        let words = expand(&bench.column());
-        Ok(Box::new(move || {
-            let results = Results {
-                output: 0,
-                columns: vec![Column::rounded(words.clone(), 32)],
-            };
-            let mut bytes = Vec::new();
-            results.write(&mut bytes)?;
-            std::hint::black_box(bytes);
-            Ok(())
-        }))
-    })?;
-    let added = bench.each("add 64", times, &|bench| {
-        let words = expand(&bench.column());
-        Ok(Box::new(move || {
-            let mut sum = vec![0; SAMPLE * SIZE];
-            for (out, ciphertext) in sum.chunks_exact_mut(SIZE).zip(words.chunks_exact(SIZE)) {
-                add(out, 3, ciphertext);
-            }
-            std::hint::black_box(sum);
-            Ok(())
-        }))
-    })?;
-    let bootstrapped = if bench.bootstraps {
-        bench.time("bootstrap", times, &|bench| {
-            let (server, words) = (bench.server()?, expand(&bench.column()));
-            let cells = vec![1_u64 << 60; N];
-            Ok(Box::new(move || {
-                std::hint::black_box(server.bootstrap(&words[..SIZE], &cells));
-                Ok(())
-            }))
-        })?
-    } else {
-        OperationTime::default()
-    };
-    let times_over = |time: OperationTime, count: usize| OperationTime {
-        alone: time.alone * count as u32,
-        together: time.together * count as u32,
-    };
-
+    let (keygen, prepare) = (bench.keys(times)?, bench.expanded_keys(times)?);
+    let (encrypted, decrypted) = (bench.encrypted(times)?, bench.decrypted(times)?);
     let inputs = program.inputs().iter().zip(&plan.slots);
     // Elements of a column are encrypted one after the other.
     let encrypt =
@@ -204,7 +232,8 @@ pub(crate) fn costs(
         .zip(&plan.slots)
         .map(|(input, slots)| input.length * slots.iter().flatten().count())
         .sum();
-    let mut evaluate = Work::shared(expanded, fresh);
+    let (added, bootstrapped) = (bench.added(times)?, bench.bootstrapped(times)?);
+    let mut evaluate = Work::shared(bench.expanded(times)?, fresh);
     for form in plan.forms() {
         evaluate = evaluate + Work::shared(added, terms(form));
     }
@@ -216,17 +245,19 @@ pub(crate) fn costs(
         let of = |column: &PlannedOutput| column.parts.len() * column.length();
         columns.iter().map(of).sum()
     };
+    // Written and read.
+    let sent = bench.written(times)?.alone * 2;
     let outputs = plan.outputs.iter();
     Ok(Costs {
         keygen: by_all(keygen),
-        prepare,
+        prepare: by_all(prepare),
         encrypt: encrypt.collect(),
         // Bodies alone, eight bytes each.
         upload: vec![Work::default(); program.inputs().len()],
         evaluate,
         download: outputs
             .clone()
-            .map(|columns| Work::serial(written.alone * 2) * parts(columns) as f64)
+            .map(|columns| Work::serial(sent) * parts(columns) as f64)
             .collect(),
         decrypt: outputs
             .map(|columns| Work::shared(decrypted, parts(columns)))

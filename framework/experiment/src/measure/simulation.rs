@@ -183,6 +183,9 @@ fn in_processes(
     (of, rows)
 }
 
+/// How much of a process's pace its start decides, as a logarithm.
+type Start = fn(&mut ChaCha20Rng) -> f64;
+
 /// Over several processes, where starts make as much of a difference as rounds do: intervals of
 /// Student's t cover, wrong words are rare, and the interval that takes rounds for independent, as
 /// within one process, does not cover.
@@ -191,7 +194,6 @@ fn intervals_over_processes_cover_as_they_say() {
     let normal_start = |rng: &mut ChaCha20Rng| 0.03 * normal(rng);
     // Memory that lies badly in one process of four: as far from normal as starts are.
     let skewed_start = |rng: &mut ChaCha20Rng| if rng.random_bool(0.25) { 0.06 } else { 0.0 };
-    type Start = fn(&mut ChaCha20Rng) -> f64;
     let starts: [(&str, Start, bool); 2] = [
         ("normal", normal_start, true),
         ("skewed", skewed_start, false),

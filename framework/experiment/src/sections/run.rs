@@ -47,40 +47,7 @@ pub struct RunSettings {
 
 impl RunSettings {
     pub(crate) fn read(keys: &mut Keys<'_>) -> Self {
-        let bits = keys.integer(
-            "security_bits",
-            0..=256,
-            SECURE_BITS,
-            "The level demanded of every scheme.",
-        );
-        let insecure = keys.flag(
-            "insecure",
-            false,
-            "Allow less than 128 bits; every table then says so.",
-        );
-        let table = keys.choice(
-            "security_table",
-            LatticeTable::default(),
-            "The published table that bounds the parameters of ring-LWE: the security guidelines of 2024, or \
-             the Homomorphic Encryption Standard of 2018, whose bounds are 1 to 4 % wider.",
-        );
-        let encryption = keys.optional_choice(
-            "encryption",
-            "Who encrypts: \"owner\", the key owner, who may use the secret key, or \"public\", others, by a \
-             public key alone; the same for all schemes. As the task has it if left out: \"public\" where the \
-             data are not the key owner's.",
-        );
-        let failure_log2 = keys.optional_integer(
-            "failure_log2",
-            -256..=-20,
-            "A bound of log2 of the probability that any result of one run is wrong beyond what its row \
-             states. If left out -128 where others than the key owner get the results, since failures that \
-             others see tell of the secret key (IND-CPA-D), and -40 where not, since a failure is then only a \
-             wrong result.",
-        );
-        if bits < SECURE_BITS && !insecure {
-            keys.object("security_bits", weak(bits));
-        }
+        let security = security(keys);
         let repetitions = keys.integer(
             "repetitions",
             1..=10_000,
@@ -147,13 +114,7 @@ impl RunSettings {
              their ratio is within it; with 0 none do.",
         );
         Self {
-            security: SecuritySettings {
-                bits: bits as u32,
-                insecure,
-                table,
-                encryption,
-                failure_log2: failure_log2.map(|log2| log2 as i32),
-            },
+            security,
             repetitions: repetitions as u32,
             warmup: warmup as u32,
             processes: processes as u32,
@@ -168,6 +129,51 @@ impl RunSettings {
             rank_by,
             tie_margin,
         }
+    }
+}
+
+/// What is demanded of every scheme.
+fn security(keys: &mut Keys<'_>) -> SecuritySettings {
+    let bits = keys.integer(
+        "security_bits",
+        0..=256,
+        SECURE_BITS,
+        "The level demanded of every scheme.",
+    );
+    let insecure = keys.flag(
+        "insecure",
+        false,
+        "Allow less than 128 bits; every table then says so.",
+    );
+    let table = keys.choice(
+        "security_table",
+        LatticeTable::default(),
+        "The published table that bounds the parameters of ring-LWE: the security guidelines of 2024, or \
+         the Homomorphic Encryption Standard of 2018, whose bounds are 1 to 4 % wider.",
+    );
+    let encryption = keys.optional_choice(
+        "encryption",
+        "Who encrypts: \"owner\", the key owner, who may use the secret key, or \"public\", others, by a \
+         public key alone; the same for all schemes. As the task has it if left out: \"public\" where the \
+         data are not the key owner's.",
+    );
+    let failure_log2 = keys.optional_integer(
+        "failure_log2",
+        -256..=-20,
+        "A bound of log2 of the probability that any result of one run is wrong beyond what its row \
+         states. If left out -128 where others than the key owner get the results, since failures that \
+         others see tell of the secret key (IND-CPA-D), and -40 where not, since a failure is then only a \
+         wrong result.",
+    );
+    if bits < SECURE_BITS && !insecure {
+        keys.object("security_bits", weak(bits));
+    }
+    SecuritySettings {
+        bits: bits as u32,
+        insecure,
+        table,
+        encryption,
+        failure_log2: failure_log2.map(|log2| log2 as i32),
     }
 }
 
