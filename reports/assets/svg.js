@@ -88,7 +88,7 @@ function fileOf(figure) {
 /** A button that saves the chart of a figure. */
 function saveButton(figure) {
   const button = element("button", { type: "button", className: "save" }, "Save as SVG");
-  button.setAttribute("aria-label", `Save the chart "${figure.querySelector("h3").textContent}" as SVG`);
+  button.setAttribute("aria-label", `Save as SVG: ${figure.querySelector("h3").textContent}`);
   button.addEventListener("click", () => {
     const url = URL.createObjectURL(new Blob([svgOf(figure)], { type: "image/svg+xml" }));
     element("a", { href: url, download: fileOf(figure) }).click();
