@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use crate::built::Built;
+use crate::given::{Given, experiments, given};
 use crate::repository::Repository;
 use crate::schemes::Wanted;
 use crate::system::System;
@@ -147,72 +148,6 @@ fn completed(
         _ => Ok(arguments),
     }
 }
-
-/// The experiments of a folder, by name.
-pub(crate) fn experiments(repository: &Repository, folder: &str) -> Result<Vec<OsString>, Failure> {
-    let folder = repository.root.join(folder);
-    let unread = |e| Failure::new(format!("{}: cannot be read: {e}", folder.display()));
-    let mut files: Vec<OsString> = std::fs::read_dir(&folder)
-        .map_err(unread)?
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
-        .map(OsString::from)
-        .collect();
-    files.sort();
-    Ok(files)
-}
-
-/// What the user gave.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Given {
-    pub(crate) files: Vec<PathBuf>,
-    runs: bool,
-}
-
-pub(crate) fn given(arguments: &[OsString]) -> Given {
-    let mut given = Given::default();
-    let mut words = arguments.iter();
-    while let Some(word) = words.next() {
-        let text = word.to_string_lossy();
-        given.runs |= text == "--runs" || text.starts_with("--runs=");
-        match text.as_ref() {
-            option if WITH_VALUE.contains(&option) => drop(words.next()),
-            "--" => given.files.extend(words.by_ref().map(PathBuf::from)),
-            option if option.starts_with('-') => {}
-            _ => given.files.push(word.into()),
-        }
-    }
-    given
-}
-
-/// Options of the programs that are followed by a value.
-const WITH_VALUE: [&str; 24] = [
-    "--against",
-    "--fail-if-slower",
-    "--format",
-    "--into",
-    "--link",
-    "--max",
-    "--max-error",
-    "--min",
-    "--only",
-    "--option",
-    "--output",
-    "--phase",
-    "--plugin",
-    "--precision",
-    "--readme",
-    "--repetitions",
-    "--rows",
-    "--runs",
-    "--set",
-    "--site",
-    "--table",
-    "--task",
-    "--time-limit",
-    "--trust",
-];
 
 #[cfg(test)]
 mod tests {

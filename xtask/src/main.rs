@@ -7,6 +7,7 @@ mod count;
 mod decision;
 mod doctor;
 mod environment;
+mod given;
 mod gmp;
 mod hand_over;
 mod hexl;

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
-use crate::hand_over::{experiments, given};
+use crate::given::{experiments, given};
 use crate::repository::Repository;
 use crate::{Failure, environment};
 
