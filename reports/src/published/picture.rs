@@ -55,7 +55,7 @@ pub fn picture(publication: &Publication) -> Option<String> {
             text.head x=(LEFT[0]) y="24" { (time) }
             text.head x=(LEFT[1]) y="24" { "Bytes both ways, without keys" }
             (times.grid(LEFT[0], bottom, tick_of_time))
-            (sizes.grid(LEFT[1], bottom, |bytes| tick_of_bytes(bytes)))
+            (sizes.grid(LEFT[1], bottom, tick_of_bytes))
             @for (place, (row, m)) in measured.iter().enumerate() {
                 @let y = TOP + STEP * (place as f64 + 0.5);
                 text x=(LEFT[0] - 14.0) y=(y + 4.5) text-anchor="end" { (shortened(&row.name)) }
