@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use hexperiment_diagnostics::files;
 use hexperiment_experiment::record::Status;
+use hexperiment_experiment::summary::Row;
 use hexperiment_reports::published::{Publication, front_page, index, picture, shown_in, site};
 use hexperiment_reports::{Shown, markdown, summary_csv, write_html};
 
@@ -172,7 +173,7 @@ fn unfinished(run: &Read) -> Option<&str> {
             .is_some_and(|m| m.errors.violation.is_some());
         row.status != Status::Ok && !ended && !violated
     });
-    row.map(|row| row.name())
+    row.map(Row::name)
 }
 
 /// All that is published in a folder, by name.

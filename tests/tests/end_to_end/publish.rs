@@ -8,9 +8,12 @@ use crate::harness::{Outcome, Place, experiment, repository};
 /// The bytes of all files below a folder.
 fn size(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
-    let of = |entry: fs::DirEntry| match entry.file_type().unwrap().is_dir() {
-        true => size(&entry.path()),
-        false => entry.metadata().unwrap().len(),
+    let of = |entry: fs::DirEntry| {
+        if entry.file_type().unwrap().is_dir() {
+            size(&entry.path())
+        } else {
+            entry.metadata().unwrap().len()
+        }
     };
     entries.map(of).sum()
 }
