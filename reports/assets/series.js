@@ -147,5 +147,5 @@ function stateFigures(run, tables) {
   ];
   return [most > 1
     ? { figure: figureOf("States of devices", `Each line is a device, at most 40, those of the highest mean score first; each place a reading, in the data's order. From ${tables[0].name}.`), chart }
-    : { figure: figureOf("States of the fleet", `Each place is a device, those of the highest score first; a dark dot is one on the black list, a light one on the white list. From ${tables[0].name}.`), chart }];
+    : { figure: figureOf("Devices by score", `Each place is a device, those of the highest score first; a dark dot is one on the black list, a light one on the white list. From ${tables[0].name}.`), chart }];
 }

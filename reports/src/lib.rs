@@ -22,6 +22,7 @@ mod notes;
 mod overview;
 mod page;
 mod paint;
+pub mod published;
 mod ranking;
 mod report;
 mod terminal;

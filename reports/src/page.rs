@@ -15,6 +15,11 @@ impl Page {
         Self(format!("# {}\n\n{}\n\n", prose(title), prose(about)))
     }
 
+    /// A part of a page.
+    pub(crate) fn empty() -> Self {
+        Self(String::new())
+    }
+
     pub(crate) fn heading(&mut self, text: &str) {
         // Writing to a string cannot fail, here and below.
         let _ = write!(self.0, "## {text}\n\n");

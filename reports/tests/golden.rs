@@ -11,6 +11,7 @@ mod cmp;
 mod export;
 mod fixture;
 mod overview;
+mod published;
 mod same;
 
 use fixture::{Fixture, factoring, security, unprotected, violation};

@@ -2,14 +2,14 @@
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use crate::built::Built;
+use crate::given::{Given, experiments, given};
 use crate::repository::Repository;
 use crate::schemes::Wanted;
 use crate::system::System;
-use crate::{Failure, build, environment};
+use crate::{Failure, build, environment, publish};
 
 /// Replaces this process by `hexperiment VERB ARGUMENT…`, so that signals and the exit code are the
 /// runner's own. Returns only on failure.
@@ -36,6 +36,9 @@ pub(crate) fn hand_over(verb: &str, arguments: Vec<OsString>) -> Result<ExitCode
             writes_parquet(verb, &arguments),
         )?,
     };
+    if verb == PUBLISH && publish::runs_all(&arguments) {
+        publish::run_all(&repository, &runner)?;
+    }
     let mut command = Command::new(&runner);
     environment::restore(&mut command);
     if verb != CONFORM {
@@ -58,13 +61,17 @@ pub(crate) fn hand_over(verb: &str, arguments: Vec<OsString>) -> Result<ExitCode
 /// experiments.
 const CONFORM: &str = "conform";
 
+/// The verb that may run all experiments first.
+const PUBLISH: &str = "publish";
+
 /// The schemes that a verb needs.
 fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
     match verb {
         // They show every scheme.
         "list" | "schema" | "overview" => Wanted::All,
+        PUBLISH if publish::runs_all(arguments) => Wanted::All,
         // They read records, which name no feature of the build.
-        "report" | "best" | "cmp" | "export" => Wanted::NamedBy(vec![]),
+        "report" | "best" | "cmp" | "export" | PUBLISH => Wanted::NamedBy(vec![]),
         // `data` needs none.
         _ => Wanted::NamedBy(given(arguments).files),
     }
@@ -107,7 +114,7 @@ fn completed(
         "cmp" if !file => Err(Failure::usage("`cmp` wants two runs or more")
             .help("cargo xtask cmp runs/20260504-090807-chd runs/latest")),
         "calibrate" if !file => {
-            arguments.extend(experiments(repository)?);
+            arguments.extend(experiments(repository, "experiments/overview")?);
             Ok(arguments)
         }
         "conform" if !file => Err(Failure::usage("`conform` wants a NAME or a LIBRARY")
@@ -126,6 +133,11 @@ fn completed(
             }
             Ok(arguments)
         }
+        PUBLISH => {
+            let defaults = publish::defaults(repository, &arguments);
+            arguments.splice(0..0, defaults);
+            Ok(arguments)
+        }
         "report" | "best" | "export" => {
             if !runs {
                 arguments.splice(0..0, ["--runs".into(), repository.shown("runs").into()]);
@@ -136,72 +148,10 @@ fn completed(
     }
 }
 
-/// The experiments of the table of all tasks and schemes.
-fn experiments(repository: &Repository) -> Result<Vec<OsString>, Failure> {
-    let folder = repository.root.join("experiments/overview");
-    let unread = |e| Failure::new(format!("{}: cannot be read: {e}", folder.display()));
-    let mut files: Vec<OsString> = std::fs::read_dir(&folder)
-        .map_err(unread)?
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
-        .map(OsString::from)
-        .collect();
-    files.sort();
-    Ok(files)
-}
-
-/// What the user gave.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Given {
-    files: Vec<PathBuf>,
-    runs: bool,
-}
-
-fn given(arguments: &[OsString]) -> Given {
-    let mut given = Given::default();
-    let mut words = arguments.iter();
-    while let Some(word) = words.next() {
-        let text = word.to_string_lossy();
-        given.runs |= text == "--runs" || text.starts_with("--runs=");
-        match text.as_ref() {
-            option if WITH_VALUE.contains(&option) => drop(words.next()),
-            "--" => given.files.extend(words.by_ref().map(PathBuf::from)),
-            option if option.starts_with('-') => {}
-            _ => given.files.push(word.into()),
-        }
-    }
-    given
-}
-
-/// Options of the programs that are followed by a value.
-const WITH_VALUE: [&str; 22] = [
-    "--against",
-    "--fail-if-slower",
-    "--format",
-    "--into",
-    "--link",
-    "--max",
-    "--max-error",
-    "--min",
-    "--only",
-    "--option",
-    "--output",
-    "--phase",
-    "--plugin",
-    "--precision",
-    "--repetitions",
-    "--rows",
-    "--runs",
-    "--set",
-    "--table",
-    "--task",
-    "--time-limit",
-    "--trust",
-];
-
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     fn words(line: &str) -> Vec<OsString> {
@@ -292,6 +242,22 @@ mod tests {
             bounds,
             &format!("--runs /repo/runs {bounds}"),
         );
+    }
+
+    #[test]
+    fn publish_is_completed() {
+        let usual =
+            "--into reports/published --site runs/site --readme README.md --runs runs/published";
+        check_completed("/repo", "publish", "", usual);
+        check_completed("/repo", "publish", "--check", &format!("{usual} --check"));
+        check_completed(
+            "/repo/x",
+            "publish",
+            "--into=p --site s --readme r.md runs/a",
+            "--runs /repo/runs/published --into=p --site s --readme r.md runs/a",
+        );
+        check_wanted("publish", usual, &Wanted::All);
+        check_wanted("publish", "runs/a", &Wanted::NamedBy(vec![]));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod count;
 mod decision;
 mod doctor;
 mod environment;
+mod given;
 mod gmp;
 mod hand_over;
 mod hexl;
@@ -15,6 +16,7 @@ mod libclang;
 mod out;
 mod packages;
 mod progress;
+mod publish;
 mod repository;
 mod schemes;
 mod suggest;
@@ -29,7 +31,7 @@ use std::process::ExitCode;
 use out::say;
 
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 18] = [
+const VERBS: [Verb; 19] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER] [--repetitions N] \
@@ -63,6 +65,12 @@ const VERBS: [Verb; 18] = [
         name: "export",
         arguments: "[RUN…] --format latex|markdown|csv|parquet|svg --into FOLDER [--runs FOLDER]",
         about: "tables and charts of runs as files; without RUN of the newest; charts by Chromium",
+    },
+    Verb {
+        name: "publish",
+        arguments: "[RUN…] [--check] [--into FOLDER] [--site FOLDER] [--readme FILE] [--runs FOLDER]",
+        about: "results of runs into reports/published and README.md, and a site of them; without RUN it first \
+                runs all shipped experiments, into runs/published",
     },
     Verb {
         name: "check",

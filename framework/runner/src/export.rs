@@ -178,7 +178,7 @@ fn names(runs: &[Shown<'_>]) -> Vec<String> {
 }
 
 /// Writes a file whole, or not at all.
-fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub(crate) fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }

@@ -25,6 +25,7 @@ mod plugins;
 mod probe;
 mod process;
 mod protocol;
+mod publish;
 mod report;
 mod run;
 mod serve;
@@ -69,6 +70,9 @@ enum Verb {
     Cmp(cmp::CmpArguments),
     /// Tables and charts of runs as files to take away: LaTeX, Markdown, CSV, Parquet, SVG; runs nothing.
     Export(export::ExportArguments),
+    /// Publishes results of runs: tables, figures and pictures to keep, an index of them, and a site of HTML pages;
+    /// runs nothing.
+    Publish(publish::PublishArguments),
     /// Checks experiment files, their data and what each scheme says to them; tells about how long
     /// a run takes, and runs nothing.
     Check {
@@ -181,6 +185,7 @@ pub fn main() -> ExitCode {
         Verb::Best(arguments) => best::best_of(&arguments),
         Verb::Cmp(arguments) => cmp::cmp(&arguments),
         Verb::Export(arguments) => export::export(&arguments),
+        Verb::Publish(arguments) => publish::publish(&arguments),
         Verb::Check {
             files,
             no_estimate,

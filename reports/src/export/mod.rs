@@ -19,6 +19,7 @@ pub use charts::{Chart, charts, find_chromium};
 pub use latex::latex_table;
 #[cfg(feature = "parquet")]
 pub use parquet::parquet_file;
+pub(crate) use table::bits;
 
 use crate::Shown;
 use crate::page::Page;

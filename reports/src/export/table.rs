@@ -84,7 +84,7 @@ pub(super) fn columns(rows: &[Row]) -> Vec<Column> {
 }
 
 /// The level against the server; what is no level is said in a word.
-fn bits(row: &Row) -> String {
+pub(crate) fn bits(row: &Row) -> String {
     match (row.protection(), row.security_bits()) {
         (Some(Protection::Encrypted), Some(bits)) if row.insecure() => format!("{bits} (insecure)"),
         (Some(Protection::Encrypted), Some(bits)) => bits.to_string(),

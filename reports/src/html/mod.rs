@@ -13,6 +13,8 @@ mod words;
 
 use std::path::Path;
 
+pub(crate) use page::{POLICY, STYLE};
+
 use hexperiment_experiment::summary::{Records, Row};
 use hexperiment_experiment::verdict::Verdict;
 

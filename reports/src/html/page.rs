@@ -14,7 +14,7 @@ use crate::answer::answer;
 use crate::notes::{Footnotes, facts};
 use crate::report::{Part, Section, sections};
 
-const STYLE: &str = include_str!("../../assets/page.css");
+pub(crate) const STYLE: &str = include_str!("../../assets/page.css");
 /// Scripts in order: each uses those before it. The first two are vendored.
 const SCRIPTS: [&str; 10] = [
     include_str!("../../assets/d3.min.js"),
@@ -36,7 +36,7 @@ const MANY_ROWS: usize = 200;
 const MANY_RANKINGS: usize = 12;
 
 /// Nothing is loaded from anywhere, whatever a file of records says.
-const POLICY: &str = include_str!("../../assets/policy.txt");
+pub(crate) const POLICY: &str = include_str!("../../assets/policy.txt");
 
 /// A chart of the page; the script shows those for which there are numbers.
 struct Chart {

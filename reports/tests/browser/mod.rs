@@ -148,7 +148,7 @@ fn a_matrix_with_all_ends_and_files() {
         "Precision and recall",
         "Calibration",
         "Series and their gaps",
-        "States of the fleet",
+        "Devices by score",
     ];
     check(&pages::matrix(), &[&pages::CHARTS[..], &more].concat());
 }
@@ -156,6 +156,12 @@ fn a_matrix_with_all_ends_and_files() {
 #[test]
 fn nothing_but_refusals() {
     check(&pages::refusals(), &[]);
+}
+
+/// The first page of published results, which leads to pages of tasks.
+#[test]
+fn the_site_of_published_results() {
+    check(&pages::site(), &[]);
 }
 
 /// Ten thousand records, and the page is not much larger than what it is drawn with.

@@ -6,6 +6,7 @@ use std::path::Path;
 use hexperiment_experiment::record::{Repetition, Status};
 use hexperiment_experiment::summary::{Records, rows};
 use hexperiment_experiment::verdict::evaluate;
+use hexperiment_reports::published::{self, Publication};
 use hexperiment_reports::{Shown, html};
 use hexperiment_scheme::security::Protection;
 
@@ -231,8 +232,26 @@ pub(super) fn large() -> String {
     page(&records, Path::new("nowhere"))
 }
 
+/// The first page of a site with two experiments, one of which all schemes refuse.
+pub(super) fn site() -> String {
+    let publications = [all_well().records(), all_refuse()].map(|records| {
+        Publication::of(&Shown {
+            records: &records,
+            rows: &rows(&records),
+            verdicts: &[],
+            folder: Path::new("nowhere"),
+        })
+    });
+    let pages = publications.iter().map(|p| p.task.clone()).collect();
+    published::site(&publications, &pages)
+}
+
 /// All schemes refuse.
 pub(super) fn refusals() -> String {
+    page(&all_refuse(), Path::new("nowhere"))
+}
+
+fn all_refuse() -> Records {
     let mut f = Fixture::new("refusals", 3, 128);
     for scheme in ["paillier", "seal-ckks"] {
         let cell = f.cell(scheme, &[]);
@@ -242,5 +261,5 @@ pub(super) fn refusals() -> String {
             "max: needs a comparison of ciphertexts",
         );
     }
-    page(&f.records(), Path::new("nowhere"))
+    f.records()
 }

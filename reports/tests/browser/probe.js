@@ -10,7 +10,7 @@ addEventListener("load", () => setTimeout(async () => {
     found.push(`the page is ${document.documentElement.scrollWidth} wide, the window ${innerWidth}: ${wide.slice(0, 3).map((e) => e.outerHTML.slice(0, 120)).join(" | ")}`);
   }
   const table = document.querySelector(".comparison .scroll");
-  if (table.scrollWidth > table.clientWidth + 1) found.push(`the table is cut: ${table.scrollWidth} wide, ${table.clientWidth} shown`);
+  if (table && table.scrollWidth > table.clientWidth + 1) found.push(`the table is cut: ${table.scrollWidth} wide, ${table.clientWidth} shown`);
   for (const figure of [...document.querySelectorAll(".plot")].filter(isSeen).map((plot) => plot.closest("figure"))) {
     const name = figure.querySelector("h3").textContent;
     const drawn = [...figure.querySelectorAll(".plot svg[role=img]")];

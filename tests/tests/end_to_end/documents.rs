@@ -7,15 +7,21 @@ use hexperiment_experiment::sections;
 use crate::conform::conform;
 use crate::harness::{Outcome, Place, repository, text_of};
 
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 14] = [
     "README.md",
     "ARCHITECTURE.md",
     "SECURITY.md",
     "BIAS.md",
     "CHANGELOG.md",
+    "docs/adding-a-scheme.md",
     "docs/adding-a-task.md",
+    "docs/commands.md",
+    "docs/experiments.md",
     "docs/glossary.md",
+    "docs/reading-results.md",
+    "docs/schemes-and-tasks.md",
     "docs/wire.md",
+    "reports/published/README.md",
 ];
 
 /// The blocks of a document in one language.
@@ -167,7 +173,9 @@ fn commands_in_documents() {
             }
         }
     }
-    assert!(commands(&text_of("README.md")).len() >= 6);
+    // What is asked above is asked of something.
+    assert!(commands(&text_of("README.md")).len() >= 5);
+    assert!(commands(&text_of("docs/commands.md")).len() >= 20);
 }
 
 /// Links to files of the repository lead somewhere.
@@ -227,10 +235,43 @@ fn paths_in_documents() {
     }
 }
 
-/// The README's tables of keys are complete.
+/// The README is a front page: short, and from it everything is found.
 #[test]
-fn keys_in_the_readme() {
+fn the_readme_is_a_front_page() {
     let readme = text_of("README.md");
+    let lines = readme.lines().count();
+    assert!(lines < 150, "{lines}");
+    for document in DOCUMENTS {
+        let is_linked = readme.contains(&format!("]({document})"));
+        let is_itself = document == "README.md";
+        // Who reads what has changed since a version finds it beside the README.
+        assert!(
+            is_linked || is_itself || document == "CHANGELOG.md",
+            "{document}"
+        );
+    }
+}
+
+/// Each verb of `cargo xtask` has its place among the commands.
+#[test]
+fn verbs_in_the_commands() {
+    let (xtask, page) = (text_of("xtask/src/main.rs"), text_of("docs/commands.md"));
+    let (_, verbs) = xtask.split_once("const VERBS").unwrap();
+    let named: Vec<&str> = verbs
+        .split("name: \"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    assert!(named.len() >= 19, "{named:?}");
+    for verb in named {
+        assert!(page.contains(&format!("cargo xtask {verb}")), "{verb}");
+    }
+}
+
+/// The tables of keys are complete, and so is that of statuses.
+#[test]
+fn keys_in_the_documents() {
+    let keys = text_of("docs/experiments.md");
     let sections = [
         ("[experiment]", sections::experiment()),
         ("[dataset]", sections::dataset()),
@@ -238,10 +279,10 @@ fn keys_in_the_readme() {
         ("[links.NAME]", sections::link()),
     ];
     for (section, specs) in sections {
-        let row = readme
+        let row = keys
             .lines()
             .find(|l| l.starts_with(&format!("| `{section}` |")));
-        let row = row.unwrap_or_else(|| panic!("README.md has no row of {section}"));
+        let row = row.unwrap_or_else(|| panic!("docs/experiments.md has no row of {section}"));
         for spec in specs {
             assert!(
                 row.contains(&format!("`{}`", spec.name)),
@@ -250,9 +291,10 @@ fn keys_in_the_readme() {
             );
         }
     }
+    let results = text_of("docs/reading-results.md");
     let statuses = ["ok", "refused", "failed", "timeout", "crashed"];
     for status in statuses {
-        assert!(readme.contains(&format!("`{status}`")), "{status}");
+        assert!(results.contains(&format!("`{status}`")), "{status}");
     }
 }
 

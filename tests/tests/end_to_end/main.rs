@@ -36,6 +36,7 @@ mod overview;
 mod parties;
 mod plugins;
 mod programs;
+mod publish;
 mod report;
 mod reports;
 mod resume;
