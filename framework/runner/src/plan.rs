@@ -320,7 +320,7 @@ fn runs(folders: &[PathBuf]) -> Result<BTreeMap<(String, String), Row>, String> 
 /// A cell that was planned and run.
 struct Compared {
     id: String,
-    /// Milliseconds of a query.
+    /// Milliseconds of encryption, evaluation and decryption.
     planned: f64,
     measured: f64,
     /// Whether the bytes that crossed are those that were planned; `None` where none were.
@@ -340,7 +340,7 @@ fn compare(
         let crossed = (row.traffic.upload_bytes, row.traffic.download_bytes);
         Some(Compared {
             id: format!("{experiment}/{}", plan.cell.id),
-            planned: ms(takes.phases_ns()[1]),
+            planned: ms(takes.end_to_end_ns()),
             measured: row.total.median(Clock::Wall),
             bytes: match planned {
                 (Some(up), Some(down)) => Some((up, down) == crossed),
@@ -378,7 +378,7 @@ fn show_errors(compared: &[Compared]) {
     errors.sort_by(f64::total_cmp);
     let within = |most: f64| errors.iter().filter(|e| **e <= most).count();
     say!(
-        "\n  {} cells: half within {:.0} %, {} within 10 %, {} within 25 %",
+        "\n  encrypt + evaluate + decrypt of {} cells: half within {:.0} %, {} within 10 %, {} within 25 %",
         errors.len(),
         100.0 * errors[(errors.len() - 1) / 2],
         within(0.10),

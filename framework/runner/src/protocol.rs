@@ -114,6 +114,14 @@ impl Takes {
         })
     }
 
+    /// What tables call end to end: encryption, evaluation and decryption.
+    pub(crate) fn end_to_end_ns(&self) -> u64 {
+        let [_, encrypt, _] = self.encrypt_ns;
+        let [_, evaluate, _] = self.evaluate_ns;
+        let [_, decrypt, _] = self.decrypt_ns;
+        encrypt.saturating_add(evaluate).saturating_add(decrypt)
+    }
+
     /// One repetition.
     pub(crate) fn repetition_ns(&self) -> u64 {
         let [_, phases, _] = self.phases_ns();

@@ -1,11 +1,11 @@
 //! What the steps of a circuit take, before any of them is run in earnest.
 
 use std::ops::{Add, Mul};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ndarray::Array2;
 
-use super::{Circuit, KeySet, OperationTime, SchemeError, clock, timed};
+use super::{Circuit, KeySet, OperationTime, SchemeError};
 use hexperiment_program::{InputId, Program};
 
 /// The processor time of a step, and how much of it has to be done by one thread after the other.
@@ -97,8 +97,40 @@ pub struct Sizes {
     pub outputs: Vec<u64>,
 }
 
+/// Bytes that are touched before a step is timed, so that it finds nothing in a cache: in a run, as
+/// much happens between two steps.
+const EVICTED: usize = 32 << 20;
+
+/// Times a step is done; the median counts.
+const TIMES: usize = 5;
+
+/// What a step yields, and the wall time that it takes when caches are empty. Its own threads share it
+/// out, which processor time would not show.
+fn timed_cold<T>(
+    mut step: impl FnMut() -> Result<T, SchemeError>,
+) -> Result<(T, Duration), SchemeError> {
+    let mut evicted = vec![0_u8; EVICTED];
+    let mut once = || {
+        for byte in evicted.iter_mut().step_by(64) {
+            *byte = std::hint::black_box(byte.wrapping_add(1));
+        }
+        let began = Instant::now();
+        let yielded = step()?;
+        Ok::<_, SchemeError>((yielded, began.elapsed()))
+    };
+    let (mut last, first) = once()?;
+    let mut times = vec![first];
+    while times.len() < TIMES {
+        let (yielded, time) = once()?;
+        times.push(time);
+        last = yielded;
+    }
+    times.sort();
+    Ok((last, times[TIMES / 2]))
+}
+
 impl Costs {
-    /// By doing all of it once, with numbers in the middle of their ranges: for circuits that take
+    /// By doing all of it, with numbers in the middle of their ranges: for circuits that take
     /// next to no time. `program` is the one that the circuit evaluates.
     ///
     /// # Errors
@@ -106,15 +138,15 @@ impl Costs {
     /// The scheme's: keys cannot be made or prepared, or an encryption, the evaluation, a
     /// decryption or the crossing of ciphertexts fails.
     pub fn of_the_whole(circuit: &dyn Circuit, program: &Program) -> Result<Self, SchemeError> {
-        let (keys, keygen) = timed(|| circuit.generate_keys())?;
+        let (keys, keygen) = timed_cold(|| circuit.generate_keys())?;
         let KeySet {
             encryptor,
             decryptor,
             evaluation,
         } = keys;
-        let began = clock::processor_time();
+        let began = Instant::now();
         let evaluator = circuit.prepare(evaluation)?;
-        let prepare = clock::processor_time().saturating_sub(began);
+        let prepare = began.elapsed();
         let mut costs = Self {
             keygen: Work::serial(keygen),
             prepare: Work::serial(prepare),
@@ -129,18 +161,18 @@ impl Costs {
             let shape = (input.length, input.columns.len());
             let table = Array2::from_shape_fn(shape, |(_, column)| middle(column));
             let id = InputId::from_index(index);
-            let (sealed, time) = timed(|| encryptor.encrypt(id, table.view()))?;
+            let (sealed, time) = timed_cold(|| encryptor.encrypt(id, table.view()))?;
             costs.encrypt.push(Work::serial(time));
-            let (sent, time) = timed(|| circuit.load(&sealed.to_bytes()?))?;
+            let (sent, time) = timed_cold(|| circuit.load(&sealed.to_bytes()?))?;
             costs.upload.push(Work::serial(time));
             inputs.push(sent);
         }
-        let (results, evaluate) = timed(|| evaluator.evaluate(&inputs))?;
+        let (results, evaluate) = timed_cold(|| evaluator.evaluate(&inputs))?;
         costs.evaluate = Work::serial(evaluate);
         for (id, result) in program.output_ids().into_iter().zip(&results) {
-            let (sent, time) = timed(|| circuit.load(&result.to_bytes()?))?;
+            let (sent, time) = timed_cold(|| circuit.load(&result.to_bytes()?))?;
             costs.download.push(Work::serial(time));
-            let (_, time) = timed(|| decryptor.decrypt(id, &sent))?;
+            let (_, time) = timed_cold(|| decryptor.decrypt(id, &sent))?;
             costs.decrypt.push(Work::serial(time));
         }
         Ok(costs)

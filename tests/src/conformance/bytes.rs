@@ -36,6 +36,25 @@ fn sent(subject: &Subject, name: &str) -> Sent {
     }
 }
 
+/// What a circuit says will cross is what crosses, to the byte: keys, inputs and results. `plan` goes by it.
+pub fn sizes_are_exact(subject: &Subject) {
+    let sent = sent(subject, "sizes");
+    let Some(sizes) = sent.ready.circuit.sizes() else {
+        return;
+    };
+    assert_eq!(
+        sizes.keys,
+        sent.ready.keys.sizes.total(),
+        "bytes of all keys"
+    );
+    assert_eq!(sizes.inputs, [sent.input.len() as u64], "bytes of inputs");
+    assert_eq!(
+        sizes.outputs,
+        [sent.output.len() as u64],
+        "bytes of results"
+    );
+}
+
 /// Bytes that are no ciphertexts, or not all of them, are an error.
 pub fn garbage_is_refused(subject: &Subject) {
     let sent = sent(subject, "garbage");

@@ -16,7 +16,9 @@ mod shapes;
 mod statements;
 mod subject;
 
-pub use bytes::{garbage_is_refused, other_circuits_are_refused, tampering_never_panics};
+pub use bytes::{
+    garbage_is_refused, other_circuits_are_refused, sizes_are_exact, tampering_never_panics,
+};
 pub use key_bytes::{Part, foreign_keys_are_refused, tampered_keys_never_panic};
 pub use keys::{
     encryption_is_randomised, keys_are_separate, nothing_shows_in_ciphertexts,
@@ -71,6 +73,7 @@ macro_rules! each_check {
             servers_know_key_bytes_only,
             encryption_is_randomised,
             nothing_shows_in_ciphertexts,
+            sizes_are_exact,
             threads_share_keys,
             security_is_what_was_demanded,
             failures_are_as_rare_as_demanded,

@@ -34,6 +34,7 @@ mod memory;
 mod models;
 mod overview;
 mod parties;
+mod plan;
 mod plugins;
 mod programs;
 mod publish;

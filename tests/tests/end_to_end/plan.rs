@@ -1,0 +1,101 @@
+//! `plan` and `calibrate`: what a run costs, told before it, and held to what it costs.
+
+use std::fs;
+
+use crate::harness::{Place, experiment};
+
+fn place() -> Place {
+    let place = Place::new();
+    let schemes = ["plaintext", "fernet", "paillier", "seal-ckks", "tfhe"];
+    let schemes: Vec<String> = schemes
+        .iter()
+        .map(|scheme| format!("[[scheme]]\nuse = \"{scheme}\"\n"))
+        .collect();
+    let task = "use = \"logistic-regression\"\nfeatures = 3";
+    let dataset = "use = \"wine-quality\"\ntest_fraction = 0.3\nlimit = 200";
+    let run = "[run]\nrepetitions = 1\nwarmup = 0\n";
+    place.write(
+        "e.toml",
+        experiment(dataset, task, &(schemes.concat() + run)),
+    );
+    place
+}
+
+#[test]
+fn bytes_are_exact_and_operations_are_measured_once() {
+    let place = place();
+    let table = ["--table", "table.json"];
+    let call = |words: &[&str]| place.call(&[words, &table].concat());
+    call(&["calibrate", "e.toml"])
+        .ends_with(0)
+        .does_not_panic()
+        .says(&["seal-ckks: ", " measurements, written to table.json"]);
+    let measured = fs::read_to_string(place.path("table.json")).unwrap();
+    assert!(measured.contains("\"multiply plaintext N="), "{measured}");
+    place.call(&["run", "e.toml"]).ends_with(0);
+    let plan = call(&["plan", "e.toml", "--against", "runs/latest"]);
+    plan.ends_with(0)
+        .does_not_panic()
+        .says(&["a query", "5 cells: half within"]);
+    assert!(!plan.out.contains("were measured"), "{plan}");
+    let exact = plan.out.lines().filter(|line| line.ends_with("exact"));
+    assert_eq!(exact.count(), 5, "{plan}");
+    // The table was read, not written.
+    let after = fs::read_to_string(place.path("table.json")).unwrap();
+    assert_eq!(after, measured);
+}
+
+/// More rows than the data have: those that are there are repeated, and nothing of it is run.
+#[test]
+fn sizes_beyond_the_data_are_planned() {
+    let place = place();
+    let plan = |limit: &str| {
+        let limit = format!("dataset.limit={limit}");
+        let words = ["plan", "e.toml", "--table", "t.json", "--set", &limit];
+        let told = place.call(&words);
+        told.ends_with(0).does_not_panic();
+        told.out
+    };
+    let upload = |text: &str| {
+        let line = text
+            .lines()
+            .filter(|l| l.trim_start().starts_with("plaintext"));
+        line.last().unwrap().to_owned()
+    };
+    let (some, many) = (upload(&plan("200")), upload(&plan("200000")));
+    // 60 rows of three features, and 60,000, with twelve bytes in front.
+    assert!(some.contains("1.42 KiB"), "{some}");
+    assert!(many.contains("1.37 MiB"), "{many}");
+    assert!(!place.path("runs").exists());
+}
+
+#[test]
+fn tables_and_files_that_cannot_be_read_are_told() {
+    let place = place();
+    place.write("half.json", "{\"schema\": 1, \"mach");
+    for verb in ["plan", "calibrate"] {
+        place
+            .call(&[verb, "e.toml", "--table", "half.json"])
+            .ends_with(2)
+            .does_not_panic()
+            .says(&["half.json: is no table of `calibrate`", "help: delete it"]);
+        place
+            .call(&[verb, "none.toml", "--table", "t.json"])
+            .ends_with(2)
+            .does_not_panic()
+            .says(&["none.toml"]);
+    }
+    place
+        .call(&[
+            "plan",
+            "e.toml",
+            "--table",
+            "t.json",
+            "--against",
+            "nowhere",
+        ])
+        .ends_with(2)
+        .does_not_panic()
+        .says(&["nowhere"]);
+    assert!(!place.path("t.json").exists());
+}
