@@ -28,10 +28,10 @@ mod report;
 mod terminal;
 mod units;
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
+use hexperiment_diagnostics::files;
 use hexperiment_experiment::summary::{Records, Row};
 use hexperiment_experiment::verdict::Verdict;
 
@@ -80,14 +80,6 @@ pub fn write_html(file: &Path, runs: &[Shown<'_>]) -> io::Result<()> {
 
 /// Writes beside the file, then renames, so that a reader never sees half of it.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.part", std::process::id()));
-    let written = File::create(&beside)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        // What matters is the first error; what is left of the file may stay or go.
-        let _ = fs::remove_file(&beside);
-    }
-    written.map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))
+    files::write_whole(path, bytes)
+        .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))
 }

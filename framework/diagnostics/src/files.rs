@@ -4,7 +4,7 @@
 //! device such as `/dev/zero` has no end, and a file may be larger than the memory.
 
 use std::fs::{File, FileType, Metadata, OpenOptions};
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use super::{Complaint, printable, units};
@@ -43,6 +43,12 @@ pub const VALUES: Kind = Kind {
 pub const RECORDS: Kind = Kind {
     expected: "the records of a run",
     most_bytes: 1 << 30,
+};
+
+/// A table of what operations take.
+pub const CALIBRATION: Kind = Kind {
+    expected: "a table of `calibrate`",
+    most_bytes: 64 << 20,
 };
 
 /// Opens a regular file for reading, and nothing else; `expected` says what it is to hold, `help`
@@ -178,6 +184,37 @@ fn name_of(found: FileType) -> &'static str {
     "something that is no regular file"
 }
 
+/// Writes a file whole or not at all, and the folders above it. A link is followed; what is there and no
+/// regular file, such as a device, is left alone.
+///
+/// # Errors
+/// It cannot be written, synced or moved to its place, or its place is taken by something else.
+pub fn write_whole(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let place = match std::fs::metadata(file) {
+        Ok(found) if !found.is_file() => {
+            return Err(std::io::Error::other(format!(
+                "found {}, expected a file or nothing",
+                name_of(found.file_type())
+            )));
+        }
+        Ok(_) => std::fs::canonicalize(file)?,
+        Err(_) => file.to_owned(),
+    };
+    if let Some(folder) = place.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut beside = place.as_os_str().to_owned();
+    beside.push(format!(".{}.part", std::process::id()));
+    let written = File::create(&beside)
+        .and_then(|mut part| part.write_all(bytes).and_then(|()| part.sync_all()))
+        .and_then(|()| std::fs::rename(&beside, &place));
+    if written.is_err() {
+        // What matters is the first error; what is left of the file may stay or go.
+        let _ = std::fs::remove_file(&beside);
+    }
+    written
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +225,24 @@ mod tests {
         for word in words.iter().chain(&["help: "]) {
             assert!(problem.contains(word), "lacks {word:?}: {problem}");
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn files_are_written_whole_and_only_over_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        write_whole(&at("deep/a"), b"one").unwrap();
+        std::os::unix::fs::symlink(at("deep/a"), at("link")).unwrap();
+        write_whole(&at("link"), b"two").unwrap();
+        assert_eq!(std::fs::read(at("deep/a")).unwrap(), b"two");
+        assert!(at("link").is_symlink());
+        for taken in [folder.path(), Path::new("/dev/null")] {
+            let error = write_whole(taken, b"three").unwrap_err().to_string();
+            assert!(error.contains("expected a file or nothing"), "{error}");
+        }
+        let left = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 2);
     }
 
     #[test]

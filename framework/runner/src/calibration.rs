@@ -4,10 +4,10 @@
 //! version of its library; of another they are measured anew.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use hexperiment_diagnostics::files;
 use hexperiment_experiment::measure;
 use hexperiment_experiment::record::Build;
 use hexperiment_scheme::clock::processor_time;
@@ -22,6 +22,10 @@ const SCHEMA: u32 = 1;
 /// Wall time for measuring one operation, on one thread and on all, each; one that takes longer is done
 /// three times.
 const TIME: Duration = Duration::from_millis(150);
+
+/// What to do about a table that cannot be used.
+const HELP: &str =
+    "name another by `--table`, or delete it if it is one: `calibrate` makes a new one";
 
 /// Samples of which the median and the quartiles are kept.
 const SAMPLES: usize = 15;
@@ -147,17 +151,17 @@ impl Table {
     /// # Errors
     /// The file cannot be read, is no such table, or that of another machine.
     pub(crate) fn read(path: &Path, machine: &str) -> Result<Self, String> {
-        let help = "  help: delete it, or name another by `--table`; `calibrate` makes a new one";
-        let bad = |problem: String| format!("{}: {problem}\n{help}", path.display());
+        let bad = |problem: String| format!("{}: {problem}\n  help: {HELP}", path.display());
         let empty = Contents {
             schema: SCHEMA,
             machine: machine.to_owned(),
             schemes: BTreeMap::new(),
         };
-        let contents = match fs::read(path) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => empty,
-            Err(e) => return Err(bad(format!("cannot be read: {e}"))),
-            Ok(bytes) => {
+        let there = path.symlink_metadata().is_ok();
+        let contents = match there.then(|| files::read(path, files::CALIBRATION, HELP)) {
+            None => empty,
+            Some(Err(complaint)) => return Err(complaint.to_string()),
+            Some(Ok(bytes)) => {
                 let found: Contents = serde_json::from_slice(&bytes)
                     .map_err(|e| bad(format!("is no table of `calibrate`: {e}")))?;
                 if found.schema != SCHEMA {
@@ -199,17 +203,9 @@ impl Table {
                 self.path.display()
             )
         };
-        if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder).map_err(failed)?;
-        }
         let text = serde_json::to_vec_pretty(&self.contents)
             .map_err(|e| failed(std::io::Error::other(e)))?;
-        let beside = self
-            .path
-            .with_extension(format!("{}.part", std::process::id()));
-        fs::write(&beside, text)
-            .and_then(|()| fs::rename(&beside, &self.path))
-            .map_err(failed)?;
+        files::write_whole(&self.path, &text).map_err(failed)?;
         self.changed = false;
         Ok(())
     }
@@ -354,6 +350,7 @@ fn measure_on(threads: usize, step: &Step<'_>) -> Result<Spread, SchemeError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
@@ -439,7 +436,7 @@ mod tests {
             fs::write(&path, text).unwrap();
             let error = Table::read(&path, machine).err().unwrap();
             assert!(error.contains(expect), "{error}");
-            assert!(error.contains("help: delete it"), "{error}");
+            assert!(error.contains("help: name another"), "{error}");
         }
     }
 

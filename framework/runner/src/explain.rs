@@ -193,6 +193,8 @@ pub(crate) struct Examiner {
     /// Memory of each cell when it is run, in bytes.
     memory_limit: Option<u64>,
     view: View,
+    /// Why the table of what was measured could not be kept.
+    pub(crate) unwritten: Option<String>,
     /// The process, and the libraries that it has loaded.
     process: Option<(OsString, CellProcess)>,
 }
@@ -204,6 +206,7 @@ impl Examiner {
             // What is planned may be for another machine.
             memory_limit: experiment.run().memory_limit.filter(|_| view != View::Plan),
             view,
+            unwritten: None,
             process: None,
         }
     }
@@ -241,8 +244,9 @@ impl Examiner {
         let (loaded, mut process) = self.process.take()?;
         process.give(time);
         match process.ask(&ToCell::Estimate(how.clone())) {
-            Ok(FromCell::Estimated { takes }) => {
+            Ok(FromCell::Estimated { takes, unwritten }) => {
                 self.process = Some((loaded, process));
+                self.unwritten = unwritten.or(self.unwritten.take());
                 takes.map(|takes| *takes)
             }
             // The next cell gets a process of its own.
@@ -272,11 +276,13 @@ pub(crate) fn serve(first: Examine, mut next: impl FnMut() -> Option<ToCell>) ->
                 }
             }
             Some(ToCell::Estimate(how)) => {
+                let mut unwritten = None;
                 let takes = last
                     .as_ref()
-                    .and_then(|cell| cell.takes(&mut estimator, &how));
+                    .and_then(|cell| cell.takes(&mut estimator, &how, &mut unwritten));
                 FromCell::Estimated {
                     takes: takes.map(Box::new),
+                    unwritten,
                 }
             }
             _ => return ExitCode::SUCCESS,
@@ -327,7 +333,12 @@ impl Compilation {
         }
     }
 
-    fn takes(&self, estimator: &mut Estimator, how: &Estimate) -> Option<Takes> {
+    fn takes(
+        &self,
+        estimator: &mut Estimator,
+        how: &Estimate,
+        unwritten: &mut Option<String>,
+    ) -> Option<Takes> {
         let plan = &self.asked.plan;
         let library = plugins::scheme(plan).ok()?.manifest().library;
         let path = how.table.as_deref().unwrap_or(Path::new(""));
@@ -338,10 +349,8 @@ impl Compilation {
             .ok()?;
         let mut times = table.of(&plan.cell.scheme, &library, plan.threads, how.fill);
         let takes = estimator.takes(plan, &self.compiled, self.took, &mut times);
-        if how.fill != Fill::Now
-            && let Err(problem) = table.write()
-        {
-            tell!("warning: {problem}");
+        if how.fill != Fill::Now {
+            *unwritten = table.write().err();
         }
         takes
     }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use hexperiment_diagnostics::files;
 use hexperiment_experiment::record::Run;
 use hexperiment_reports::Shown;
 use hexperiment_reports::export::{all_csv, charts, find_chromium, latex_table, markdown_table};
@@ -66,7 +66,7 @@ pub(crate) fn export(arguments: &ExportArguments) -> ExitCode {
     };
     for (path, bytes) in files {
         let file = arguments.into.join(path);
-        if let Err(e) = write(&file, &bytes) {
+        if let Err(e) = files::write_whole(&file, &bytes) {
             return crate::bad_input(format!(
                 "{}: cannot be written: {e}\n  help: name a folder that can be written by `--into`",
                 file.display()
@@ -175,21 +175,4 @@ fn names(runs: &[Shown<'_>]) -> Vec<String> {
     runs.iter()
         .map(|shown| unique(name(&shown.records.run)))
         .collect()
-}
-
-/// Writes a file whole, or not at all.
-pub(crate) fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let mut beside = file.as_os_str().to_owned();
-    beside.push(format!(".{}.part", std::process::id()));
-    let written = fs::File::create(&beside)
-        .and_then(|mut part| part.write_all(bytes))
-        .and_then(|()| fs::rename(&beside, file));
-    if written.is_err() {
-        // What matters is the first error; what is left of the file may stay or go.
-        let _ = fs::remove_file(&beside);
-    }
-    written
 }

@@ -29,6 +29,9 @@ use crate::protocol::{Estimate, FromCell, Takes, View};
 /// Time for what is measured of one cell: a deep circuit has hundreds of operations.
 const MEASURING: Duration = Duration::from_mins(10);
 
+/// Rows that are planned at most: their table is made, by repeating those that are there.
+const MOST_ROWS: usize = 10_000_000;
+
 /// What `plan` takes.
 #[derive(Args)]
 pub(crate) struct PlanArguments {
@@ -125,6 +128,14 @@ fn examine(
         printable::cut(experiment.question(), 500)
     );
     let plans = cells(&experiment, None)?;
+    if let Some(plan) = plans.iter().find(|plan| plan.dataset.limit > MOST_ROWS) {
+        let found = plan.dataset.limit;
+        return Err(format!(
+            "{}: `limit` in [dataset]: found {found}, expected at most {MOST_ROWS} to be planned\n  help: \
+             the program is made for all rows, as by a run: plan fewer, beyond which costs grow with the rows",
+            file.display()
+        ));
+    }
     check_input(&experiment, &plans, &mut Loaded::default())?;
     give_memory_back();
     let mut examiner = Examiner::new(&experiment, View::Plan);
@@ -139,6 +150,9 @@ fn examine(
             Err(end) => Err(format!("{}: {}", end.status, end.reason)),
         };
         told(&plan, answer);
+        if let Some(problem) = examiner.unwritten.take() {
+            return Err(problem);
+        }
     }
     Ok(experiment)
 }

@@ -152,6 +152,8 @@ pub(crate) enum FromCell {
     Estimated {
         /// It; `None` where its scheme does not say.
         takes: Option<Box<Takes>>,
+        /// Why the table of what was measured could not be kept.
+        unwritten: Option<String>,
     },
     /// It has waited for its server for a while, or does so no more.
     Waits {

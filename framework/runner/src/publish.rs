@@ -12,7 +12,6 @@ use hexperiment_experiment::summary::Row;
 use hexperiment_reports::published::{Publication, front_page, index, picture, shown_in, site};
 use hexperiment_reports::{Shown, markdown, summary_csv, write_html};
 
-use crate::export::write;
 use crate::out::{say, tell};
 use crate::report::{Read, read_all};
 use crate::run::UNEXPECTED;
@@ -269,7 +268,7 @@ fn write_site(
 }
 
 fn put(file: &Path, bytes: &[u8]) -> Result<(), String> {
-    write(file, bytes).map_err(|e| unwritten(file, &e))
+    files::write_whole(file, bytes).map_err(|e| unwritten(file, &e))
 }
 
 fn unwritten(file: &Path, e: &std::io::Error) -> String {

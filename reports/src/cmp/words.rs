@@ -170,7 +170,10 @@ fn answer(compared: &RunsCompared, other: &Other, phases: &[&str]) -> String {
         clauses.push(format!("{} came to a result before", listed(&lost)));
     }
     if clauses.is_empty() {
-        clauses.push("no cell has a result in both runs".into());
+        return format!(
+            "{}: no cell has a result in both runs.",
+            compared.experiment
+        );
     }
     let changed = changes(other).len();
     clauses.push(match changed {

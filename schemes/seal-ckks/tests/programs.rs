@@ -7,7 +7,7 @@ use hexperiment_program::{
 };
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_scheme::security::SecurityDemand;
-use hexperiment_scheme::security::failure::deviations_each;
+use hexperiment_scheme::security::failure::slot_deviations_each;
 use hexperiment_scheme::{Ciphertexts, Circuit, CompileRequest, Parties, Scheme};
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
@@ -623,7 +623,7 @@ fn tolerances_follow_from_the_failure_probability() {
         assert!(log2 > f64::from(failure_log2) - 1e-6, "{log2}");
         parameters.noise_tolerance[0]
     };
-    let ratio = |a: f64, b: f64| deviations_each(a, 100) / deviations_each(b, 100);
+    let ratio = |a: f64, b: f64| slot_deviations_each(a, 100) / slot_deviations_each(b, 100);
     let found = stated(100, -128) / stated(100, -40);
     // Rounding in double precision is tolerated besides.
     assert!((found - ratio(-128.0, -40.0)).abs() < 1e-3, "{found}");

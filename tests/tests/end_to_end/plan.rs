@@ -57,10 +57,10 @@ fn sizes_beyond_the_data_are_planned() {
         told.out
     };
     let upload = |text: &str| {
-        let line = text
+        let mut lines = text
             .lines()
             .filter(|l| l.trim_start().starts_with("plaintext"));
-        line.last().unwrap().to_owned()
+        lines.next_back().unwrap().to_owned()
     };
     let (some, many) = (upload(&plan("200")), upload(&plan("200000")));
     // 60 rows of three features, and 60,000, with twelve bytes in front.
@@ -78,7 +78,10 @@ fn tables_and_files_that_cannot_be_read_are_told() {
             .call(&[verb, "e.toml", "--table", "half.json"])
             .ends_with(2)
             .does_not_panic()
-            .says(&["half.json: is no table of `calibrate`", "help: delete it"]);
+            .says(&[
+                "half.json: is no table of `calibrate`",
+                "help: name another",
+            ]);
         place
             .call(&[verb, "none.toml", "--table", "t.json"])
             .ends_with(2)

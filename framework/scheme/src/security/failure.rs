@@ -1,12 +1,12 @@
-//! The probability that noise makes a result wrong: tails of the normal distribution, and the union
-//! bound over all that may fail in one run.
+//! The probability that noise makes a result wrong: tails of noise, and the union bound over all that
+//! may fail in one run.
 //!
 //! Probabilities are written as their `log2`, as those that are demanded are too small to be added to
-//! anything else. Sources: the noise of a bootstrap or of a slot is normal, or nearer to its mean than
-//! a normal variable (Chillotti, Gama, Georgieva, Izabachène, *TFHE*, J. Cryptology 2020, section 4;
-//! Bergerat et al., *Parameter Optimization and Larger Precision for (T)FHE*, J. Cryptology 2023,
-//! section 2; Costache et al., *On the precision loss in approximate homomorphic encryption*, SAC
-//! 2023); no independence is needed for the sum of probabilities to be a bound (Boole's inequality).
+//! anything else. The noise of a bootstrap is normal, or nearer to its mean than a normal variable
+//! (Chillotti, Gama, Georgieva, Izabachène, *TFHE*, J. Cryptology 2020, section 4; Bergerat et al.,
+//! *Parameter Optimization and Larger Precision for (T)FHE*, J. Cryptology 2023, section 2); that of a slot
+//! of CKKS is not, see [`log2_slot_tail`]. No independence is needed for the sum of probabilities to be a
+//! bound (Boole's inequality).
 
 use std::f64::consts::{FRAC_1_SQRT_2, LOG2_E, PI};
 
@@ -134,6 +134,24 @@ pub fn deviations_each(log2: f64, events: u64) -> f64 {
     deviations(log2 - (events.max(1) as f64).log2())
 }
 
+/// `log2` of the probability that the error of a slot lies further from 0 than `deviations` times the root
+/// mean square of a product of two polynomials there: of `e^(-2 deviations)`.
+///
+/// What rounds, and what keys and fresh randomness are multiplied by, is a product `t s` of polynomials
+/// with random coefficients. At a root of unity both factors are about complex normal, so that the real
+/// part of their product is Laplace distributed (Kotz, Kozubowski, Podgórski, *The Laplace Distribution and
+/// Generalizations*, 2001, section 2.2): of a complex product with mean square 1 its scale is 1/2. A sum of
+/// such errors, or a normal one, has a lighter tail.
+pub fn log2_slot_tail(deviations: f64) -> f64 {
+    -2.0 * deviations.max(0.0) * LOG2_E
+}
+
+/// The number of deviations that the error of each of so many slots may use, so that all of them together
+/// fail with a probability of at most `2^log2`: by [`log2_slot_tail`] and the union bound.
+pub fn slot_deviations_each(log2: f64, slots: u64) -> f64 {
+    ((slots.max(1) as f64).log2() - log2).max(0.0) / (2.0 * LOG2_E)
+}
+
 /// `log2` of a bound for the probability that any of these happens, each given as `log2` of its own
 /// and how often it may: the sum of all (Boole's inequality), at most 0.
 pub fn union(events: impl IntoIterator<Item = (f64, u64)>) -> f64 {
@@ -181,6 +199,19 @@ mod tests {
             assert!((found - expect).abs() < 1e-10, "{z}: {found}, {expect}");
         }
         assert_eq!([log2_tail(0.0), log2_tail(-1.0)], [0.0; 2]);
+    }
+
+    /// `e^(-2 z)`, and its inverse over several slots.
+    #[test]
+    fn slots_have_the_tail_of_laplace() {
+        assert!((log2_slot_tail(3.0).exp2() - (-6.0_f64).exp()).abs() < 1e-15);
+        assert_eq!(log2_slot_tail(-1.0), 0.0);
+        // (40 ln 2 + ln 334) / 2
+        let found = slot_deviations_each(-40.0, 334);
+        assert!((found - 16.768_502_150_652_3).abs() < 1e-9, "{found}");
+        let all = union([(log2_slot_tail(found), 334)]);
+        assert!((all + 40.0).abs() < 1e-9, "{all}");
+        assert!(found > deviations_each(-40.0, 334));
     }
 
     /// The same table by its other column.
