@@ -184,7 +184,18 @@ fn name_of(found: FileType) -> &'static str {
     "something that is no regular file"
 }
 
-/// Writes a file whole or not at all, and the folders above it. A link is followed; what is there and no
+/// As [`write_whole`], with the folders above the file.
+///
+/// # Errors
+/// As [`write_whole`], and where a folder cannot be made.
+pub fn write_with_folders(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    write_whole(file, bytes)
+}
+
+/// Writes a file whole or not at all. A link is followed; what is there and no
 /// regular file, such as a device, is left alone.
 ///
 /// # Errors
@@ -200,9 +211,6 @@ pub fn write_whole(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
         Ok(_) => std::fs::canonicalize(file)?,
         Err(_) => file.to_owned(),
     };
-    if let Some(folder) = place.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
     let mut beside = place.as_os_str().to_owned();
     beside.push(format!(".{}.part", std::process::id()));
     let written = File::create(&beside)
@@ -232,7 +240,8 @@ mod tests {
     fn files_are_written_whole_and_only_over_files() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        write_whole(&at("deep/a"), b"one").unwrap();
+        write_whole(&at("deep/a"), b"one").unwrap_err();
+        write_with_folders(&at("deep/a"), b"one").unwrap();
         std::os::unix::fs::symlink(at("deep/a"), at("link")).unwrap();
         write_whole(&at("link"), b"two").unwrap();
         assert_eq!(std::fs::read(at("deep/a")).unwrap(), b"two");

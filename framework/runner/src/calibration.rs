@@ -205,7 +205,7 @@ impl Table {
         };
         let text = serde_json::to_vec_pretty(&self.contents)
             .map_err(|e| failed(std::io::Error::other(e)))?;
-        files::write_whole(&self.path, &text).map_err(failed)?;
+        files::write_with_folders(&self.path, &text).map_err(failed)?;
         self.changed = false;
         Ok(())
     }

@@ -66,7 +66,7 @@ pub(crate) fn export(arguments: &ExportArguments) -> ExitCode {
     };
     for (path, bytes) in files {
         let file = arguments.into.join(path);
-        if let Err(e) = files::write_whole(&file, &bytes) {
+        if let Err(e) = files::write_with_folders(&file, &bytes) {
             return crate::bad_input(format!(
                 "{}: cannot be written: {e}\n  help: name a folder that can be written by `--into`",
                 file.display()

@@ -268,7 +268,7 @@ fn write_site(
 }
 
 fn put(file: &Path, bytes: &[u8]) -> Result<(), String> {
-    files::write_whole(file, bytes).map_err(|e| unwritten(file, &e))
+    files::write_with_folders(file, bytes).map_err(|e| unwritten(file, &e))
 }
 
 fn unwritten(file: &Path, e: &std::io::Error) -> String {

@@ -1,6 +1,6 @@
 //! Bytes from a hostile or broken channel.
 
-use hexperiment_program::{Interval, OutputId};
+use hexperiment_program::{InputId, Interval, OutputId};
 use hexperiment_scheme::{Ciphertexts, SchemeError};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -47,7 +47,13 @@ pub fn sizes_are_exact(subject: &Subject) {
         sent.ready.keys.sizes.total(),
         "bytes of all keys"
     );
-    assert_eq!(sizes.inputs, [sent.input.len() as u64], "bytes of inputs");
+    // As they are sent: what arrived may be expanded.
+    let tables = cases::tables(&sent.ready.program, Draw::Real, 0);
+    let fresh = sent.ready.keys.encryptor;
+    let fresh = fresh.encrypt(InputId::from_index(0), tables[0].view());
+    let bytes = fresh.and_then(|sealed| sealed.to_bytes());
+    let bytes = bytes.unwrap_or_else(|e| panic!("sizes: {e}"));
+    assert_eq!(sizes.inputs, [bytes.len() as u64], "bytes of inputs");
     assert_eq!(
         sizes.outputs,
         [sent.output.len() as u64],
