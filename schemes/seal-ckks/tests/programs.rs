@@ -645,7 +645,7 @@ fn a_precision_that_does_not_fit_is_told() {
     assert_eq!(told(&deep(0.1), &[]), Vec::<String>::new());
     let scale = [("scale_bits", OptionValue::Integer(40))];
     for (set, why) in [
-        (&[][..], "levels have room for"),
+        (&[][..], "room for"),
         (&scale[..], "`scale_bits = 40` was asked for"),
     ] {
         let told = told(&deep(1e-13), set);

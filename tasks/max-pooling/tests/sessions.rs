@@ -361,10 +361,16 @@ fn pooled_images_are_left() {
         let given = vec![text("layout", layout), whole("stride", 1)];
         let files = left(&alone, &given, -3.0);
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
-        let expect = ["a-b-pooled.png", "a-b-clear.png", "a-b-difference-x32.png"];
+        let expect = [
+            "a-b-input.png",
+            "a-b-pooled.png",
+            "a-b-clear.png",
+            "a-b-difference-x32.png",
+        ];
         assert_eq!(names, expect);
+        assert_eq!(files[0].1, image);
         let clear = naive(&image, "max", 2, 1);
-        let [pooled, in_clear, difference] = [0, 1, 2].map(|i| &files[i].1);
+        let [pooled, in_clear, difference] = [1, 2, 3].map(|i| &files[i].1);
         assert_eq!(pooled.dimensions(), (8, 5));
         for (x, y, pixel) in pooled.enumerate_pixels() {
             for channel in 0..3 {
@@ -389,12 +395,12 @@ fn pooled_images_are_left() {
     }
     let many = file(folder.path());
     let files = left(&many, &vec![], f64::NAN);
-    assert_eq!(files.len(), 3 * 32);
+    assert_eq!(files.len(), 4 * 32);
     let names: std::collections::BTreeSet<_> = files.iter().map(|(name, _)| name).collect();
     assert_eq!(names.len(), files.len());
-    assert_eq!(files[3].0, format!("02-{}-pooled.png", "x".repeat(40)));
-    assert_eq!(files[2].1[(0, 0)], Rgb([255; 3]));
-    assert_eq!(files[5].1[(0, 0)], Rgb([128; 3]));
+    assert_eq!(files[5].0, format!("02-{}-pooled.png", "x".repeat(40)));
+    assert_eq!(files[3].1[(0, 0)], Rgb([255; 3]));
+    assert_eq!(files[7].1[(0, 0)], Rgb([128; 3]));
     let note = &run(prepare(&many, &vec![]).unwrap().as_ref()).1.notes[1];
     assert!(note.contains("the first 32 of 40"), "{note}");
 }

@@ -147,9 +147,10 @@ pub fn log2_slot_tail(deviations: f64) -> f64 {
 }
 
 /// The number of deviations that the error of each of so many slots may use, so that all of them together
-/// fail with a probability of at most `2^log2`: by [`log2_slot_tail`] and the union bound.
+/// fail with a probability of at most `2^log2`: by [`log2_slot_tail`] and the union bound, rounded up.
 pub fn slot_deviations_each(log2: f64, slots: u64) -> f64 {
-    ((slots.max(1) as f64).log2() - log2).max(0.0) / (2.0 * LOG2_E)
+    const UP: f64 = 1.0 + 1e-12;
+    UP * ((slots.max(1) as f64).log2() - log2).max(0.0) / (2.0 * LOG2_E)
 }
 
 /// `log2` of a bound for the probability that any of these happens, each given as `log2` of its own
@@ -211,6 +212,13 @@ mod tests {
         assert!((found - 16.768_514_107_687_26).abs() < 1e-9, "{found}");
         let all = union([(log2_slot_tail(found), 334)]);
         assert!((all + 40.0).abs() < 1e-9, "{all}");
+        for slots in 1..1000 {
+            for demanded in [-20, -40, -41, -128, -135] {
+                let each = slot_deviations_each(demanded.into(), slots);
+                let all = union([(log2_slot_tail(each), slots)]);
+                assert_eq!(Failure::AtMost(all).hold(demanded), Ok(()));
+            }
+        }
         assert!(found > deviations_each(-40.0, 334));
     }
 
