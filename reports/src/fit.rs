@@ -97,7 +97,7 @@ enum Step {
 }
 
 /// First what loses nothing, then what other files have, the least important first.
-const STEPS: [Step; 24] = [
+const STEPS: [Step; 25] = [
     Step::Shorten(Id::Both),
     Step::Shorten(Id::Up),
     Step::Shorten(Id::Down),
@@ -118,6 +118,7 @@ const STEPS: [Step; 24] = [
     Step::Drop(Id::Samples),
     Step::Cut(Id::Label, 10),
     Step::Cut(Id::Axis, 8),
+    Step::Drop(Id::PerSample),
     Step::Drop(Id::Evaluate),
     Step::Drop(Id::Error),
     Step::Drop(Id::Both),

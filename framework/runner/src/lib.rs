@@ -10,6 +10,7 @@ mod cmp;
 mod crossing;
 mod data;
 mod estimate;
+mod examine;
 mod explain;
 mod export;
 mod folder;

@@ -57,6 +57,8 @@ pub(super) struct Cost {
     /// Ciphertexts both ways.
     pub(super) bytes: u64,
     pub(super) error: f64,
+    /// Whether that is known to be no more than the task bears.
+    is_borne: bool,
 }
 
 impl Candidate<'_> {
@@ -197,13 +199,31 @@ impl Cost {
             processes: measured.processes.clone(),
             bytes: measured.traffic.upload_bytes + measured.traffic.download_bytes,
             error: measured.errors.max_abs,
+            is_borne: measured
+                .errors
+                .precision
+                .as_ref()
+                .is_some_and(hexperiment_task::ledger::Precision::is_met),
         })
+    }
+
+    /// The error as far as it counts: what the task bears is as good as none, and less of it is noise alone.
+    fn counted_error(&self) -> f64 {
+        if self.is_borne { 0.0 } else { self.error }
     }
 
     /// Whether none of the three is more than the other's, and one is less.
     fn beats(&self, other: &Self) -> bool {
-        let mine = [self.total_ms.median, self.bytes as f64, self.error];
-        let others = [other.total_ms.median, other.bytes as f64, other.error];
+        let mine = [
+            self.total_ms.median,
+            self.bytes as f64,
+            self.counted_error(),
+        ];
+        let others = [
+            other.total_ms.median,
+            other.bytes as f64,
+            other.counted_error(),
+        ];
         let pairs = || mine.iter().zip(&others);
         pairs().all(|(a, b)| a <= b) && pairs().any(|(a, b)| a < b)
     }

@@ -147,11 +147,13 @@ pub fn best(runs: &[Records], request: &Request) -> Result<Answer, String> {
         .collect();
     let about = match &link {
         None => "Times: encrypt + evaluate + decrypt of the whole batch as measured, without a link; bytes: \
-                 ciphertexts both ways, without keys; error: the largest of all results."
+                 ciphertexts both ways, without keys; error: the largest of all results; *: on the front of \
+                 time, bytes and error, where what the task bears is as good as none."
             .into(),
         Some(link) => format!(
             "Times: a query of the whole batch over {}, computed from what was recorded, without the keys, \
-             which cross once; bytes: ciphertexts both ways; error: the largest of all results.",
+             which cross once; bytes: ciphertexts both ways; error: the largest of all results; *: on the front of time, bytes and error, \
+             where what the task bears is as good as none.",
             described(link)
         ),
     };

@@ -14,6 +14,9 @@ use crate::units::{bytes, counted, listed, significant, wrapped};
 /// Rows, and demands of a row, that the sentence names.
 const NAMED: usize = 3;
 
+/// Columns that a row's name has at least, where there is little room.
+const LEAST_NAME: usize = 10;
+
 /// The answer of all machines in one sentence.
 pub(super) fn sentence(machines: &[OnMachine], request: &Request, link: Option<&Link>) -> String {
     let over = link.map_or(String::new(), |link| format!(" over {}", seen(&link.name)));
@@ -258,6 +261,13 @@ fn of_problem(text: &mut String, problem: &OfProblem, width: usize) {
         ];
         if problem.fits.iter().any(|fit| !fit.marks.is_empty()) {
             columns.push(Column::words("marks", cells(&|fit| fit.marks.join(" "))));
+        }
+        // Names give way, where there is little room.
+        let excess = (grid::width(&columns) + 2).saturating_sub(width);
+        let names = grid::width([&columns[1]]);
+        let most = names.saturating_sub(excess).max(LEAST_NAME);
+        for name in &mut columns[1].cells {
+            *name = grid::cut(name, most);
         }
         for line in grid::text(&columns, false) {
             let _ = writeln!(text, "  {line}");

@@ -566,6 +566,53 @@ fn marks_stand_beside_what_fits() {
     assert!(found.is_any());
 }
 
+/// Of two rows that keep what the task bears, the one of less noise is no better for it.
+#[test]
+fn noise_that_the_task_bears_puts_nothing_on_the_front() {
+    let two = |demanded: f64| {
+        let mut f = Fixture::new("noise", 10, 128);
+        add(&mut f, "fast", &[], 10.0, 1000, 3e-8);
+        add(&mut f, "slow", &[], 20.0, 1000, 1e-8);
+        for line in &mut f.lines {
+            if let hexperiment_experiment::record::Line::Repetition(r) = line {
+                r.errors.precision = Some(Precision {
+                    output: "logit".into(),
+                    demanded,
+                    observed: r.errors.max_abs,
+                    claimed: 1e-9,
+                });
+            }
+        }
+        f
+    };
+    let found = answer(vec![two(1e-6)], &request(&[]));
+    assert_eq!(names(only(&found)), [("fast", true), ("slow", false)]);
+    // Of rows beyond what it bears the error counts.
+    let found = answer(vec![two(1e-9)], &request(&["error=1"]));
+    assert_eq!(names(only(&found)), [("fast", true), ("slow", true)]);
+}
+
+#[test]
+fn narrow_screens_have_room() {
+    let mut f = several();
+    for cell in &mut f.run.cells {
+        cell.label = format!(
+            "{}-with-a-name-that-is-much-longer-than-need-be",
+            cell.label
+        );
+    }
+    let found = answer(vec![f], &request(&["error=1e-3"]));
+    for width in [60, 80] {
+        for line in found.terminal(width).lines() {
+            let is_name = line.contains("much-longer");
+            assert!(
+                line.chars().count() <= width || is_name && !line.contains("ms"),
+                "{line}"
+            );
+        }
+    }
+}
+
 #[test]
 fn bounds_that_nothing_can_keep_are_refused() {
     for text in ["error=-1", "upload=-1", "rounds=-2", "security=-128"] {
