@@ -10,7 +10,6 @@ mod cmp;
 mod crossing;
 mod data;
 mod estimate;
-mod examine;
 mod explain;
 mod export;
 mod folder;
