@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use out::say;
 
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 19] = [
+const VERBS: [Verb; 20] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER] [--repetitions N] \
@@ -102,6 +102,12 @@ const VERBS: [Verb; 19] = [
         name: "data",
         arguments: "[fetch|verify] [NAME…]",
         about: "finds or fetches data sets",
+    },
+    Verb {
+        name: "workbench",
+        arguments: "[--port N] [--runs FOLDER] [--experiments FOLDER] [--max-upload SIZE]",
+        about: "web pages on this machine for whoever owns data and key: upload, compute under encryption at \
+                another process, see what crossed",
     },
     Verb {
         name: "schema",

@@ -24,6 +24,7 @@ use crate::own_memory::{give_memory_back, limit_memory};
 use crate::protocol::{FromCell, ToCell};
 use crate::server_process::ServerProcess;
 use crate::stop::{Stop, failed};
+use crate::traffic::Recorder;
 use crate::{child, plugins};
 
 /// A task on its data under a scheme: all but the keys.
@@ -150,11 +151,14 @@ fn in_the_clear(lowered: &Lowered) -> u64 {
     most.saturating_mul(size_of::<f64>() as u64)
 }
 
+/// Where a cell writes: files of its task, and what crosses, if that is recorded.
+type Places<'a> = (&'a Path, Option<&'a Path>);
+
 /// Serves the process of a run that has asked for a cell, until the input ends.
 pub(crate) fn serve(
     plan: &CellPlan,
     memory_limit: Option<u64>,
-    artefacts: &Path,
+    places: Places<'_>,
     next: impl FnMut() -> Option<ToCell>,
 ) -> ExitCode {
     if let Some(bytes) = memory_limit {
@@ -172,7 +176,7 @@ pub(crate) fn serve(
             ),
         });
     }
-    match repeat(plan, artefacts, next) {
+    match repeat(plan, places, next) {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => child::tell(&FromCell::from(stop)),
     }
@@ -188,7 +192,7 @@ struct Client {
 
 fn repeat(
     plan: &CellPlan,
-    artefacts: &Path,
+    (artefacts, traffic): Places<'_>,
     mut next: impl FnMut() -> Option<ToCell>,
 ) -> Result<(), Stop> {
     let data = Dataset::load(&plan.dataset).map_err(failed)?;
@@ -204,8 +208,14 @@ fn repeat(
     let preparation = data.provenance.preparation.clone();
     drop(data);
     give_memory_back();
+    let record = |file: &Path| {
+        Recorder::create(file, &plan.cell.id)
+            .map_err(|e| failed(format!("{}: cannot be written: {e}", file.display())))
+    };
+    let recorder = traffic.map(record).transpose()?;
+    let agreed = (&lowered, circuit.digest());
     let (mut process, mut server, key_times, client) =
-        ServerProcess::start(plan, security, &lowered, circuit.digest(), || {
+        ServerProcess::start(plan, security, agreed, recorder.as_ref(), || {
             forget_peak_rss();
             let watch = Stopwatch::start();
             let keys = circuit.generate_keys()?;

@@ -32,6 +32,8 @@ mod serve;
 mod server;
 mod server_process;
 mod stop;
+mod traffic;
+mod workbench;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -114,6 +116,9 @@ enum Verb {
         /// Names; all if left out.
         names: Vec<String>,
     },
+    /// Serves web pages on this machine, for whoever owns data and key: upload, compute under encryption at another
+    /// process, see what crossed.
+    Workbench(workbench::WorkbenchArguments),
     /// Prints the JSON Schema of experiment files, for editors.
     Schema,
     /// Prints the cargo features that this program was built with; `cargo xtask` asks.
@@ -206,6 +211,7 @@ pub fn main() -> ExitCode {
         },
         Verb::List { name } => list::list(name.as_deref()),
         Verb::Data { what, names } => data::data(what == "fetch", &names),
+        Verb::Workbench(arguments) => workbench::workbench(&arguments),
         Verb::Schema => {
             say!("{:#}", hexperiment_experiment::json_schema());
             ExitCode::SUCCESS
