@@ -127,13 +127,13 @@ function drawKnows(cell) {
   document.getElementById("knows").replaceChildren(...said.map((text) => element("li", {}, text)));
 }
 
-const lines = document.getElementById("lines");
+const output = document.getElementById("lines");
 
 function take(news) {
   // A record follows the frames that it is about, and its times stand in place of theirs.
   for (const frame of news.frames) takeFrame(frame);
   for (const record of news.records) takeRecord(record);
-  for (const line of news.lines) lines.append(`${line}\n`);
+  for (const line of news.lines) output.append(`${line}\n`);
   document.getElementById("status").textContent = WORDS[news.status] ?? news.status;
   draw();
   if (shownCell) drawKnows(cells.get(shownCell));
@@ -151,7 +151,7 @@ events.addEventListener("message", (event) => {
   }
 });
 // The browser connects anew, and the workbench tells all from the beginning.
-events.addEventListener("error", () => { cells.clear(); lines.replaceChildren(); });
+events.addEventListener("error", () => { cells.clear(); output.replaceChildren(); });
 
 document.getElementById("cancel")?.addEventListener("click", () => send(`/jobs/${job.dataset.id}/cancel`, {}));
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 /// The longest wait for anything: a run under encryption on a busy machine is done by then.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// What Chromium is called, by Debian first.
 const PROGRAMS: [&str; 4] = [

@@ -143,7 +143,7 @@ fn nobody_comes_in_without_the_token() {
 
 #[test]
 fn uploads_have_a_limit() {
-    let started = Started::new(&["--max-upload", "1000"]);
+    let started = Started::new(&["--max-upload", "1KiB"]);
     let form = "Content-Type: application/x-www-form-urlencoded\r\n";
     let answer = post(
         &started,

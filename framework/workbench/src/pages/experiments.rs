@@ -98,7 +98,7 @@ async fn first(
         session: &session,
         path: PAGE.path,
         title: PAGE.title,
-        scripts: &["editor.js"],
+        scripts: &["format.js", "editor.js"],
     };
     let page = html! {
         h1 { "Experiments" }
