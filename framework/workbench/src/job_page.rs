@@ -149,12 +149,12 @@ fn body(job: &Job, result: Markup) -> Markup {
                 pre { (job.last_words().join("\n")) }
             }
         }
+        p.problem #reason role="alert" hidden {}
         (result)
         section aria-labelledby="parties-head" {
             h2 #parties-head { "The two parties" }
             div.cells role="group" aria-label="Schemes" #cells {}
             (parties())
-            p.problem #reason role="alert" hidden {}
         }
         section #left aria-labelledby="left-head" {
             h2 #left-head { "What left this machine" }
@@ -224,7 +224,7 @@ fn parties() -> Markup {
             div.between aria-hidden="true" {}
             div.party.server {
                 h3 { "The evaluator" }
-                p.under { "another process: has ciphertexts and evaluation keys" }
+                p.under #evaluator-has { "another process" }
             }
             ol.steps {
                 @for Step { name, title, at } in &STEPS {

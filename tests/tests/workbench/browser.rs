@@ -116,6 +116,14 @@ impl Browser {
     /// Gives a command, and waits for its answer.
     #[track_caller]
     pub fn call(&mut self, method: &str, parameters: Value) -> Value {
+        let answer = self.ask(method, parameters);
+        assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+        answer["result"].clone()
+    }
+
+    /// The answer to a command, with its error where there is one.
+    #[track_caller]
+    fn ask(&mut self, method: &str, parameters: Value) -> Value {
         self.calls += 1;
         let id = self.calls;
         let mut message = json!({ "id": id, "method": method, "params": parameters });
@@ -126,13 +134,10 @@ impl Browser {
         bytes.push(0);
         self.input.write_all(&bytes).unwrap();
         loop {
-            let answer = self
-                .messages
-                .recv_timeout(PATIENCE)
-                .unwrap_or_else(|e| panic!("{method}: {e}"));
+            let answer = self.messages.recv_timeout(PATIENCE);
+            let answer = answer.unwrap_or_else(|e| panic!("{method}: {e}"));
             if answer["id"] == id {
-                assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
-                return answer["result"].clone();
+                return answer;
             }
             self.take(&answer);
         }
@@ -186,11 +191,10 @@ impl Browser {
     pub fn until(&mut self, expression: &str) {
         let began = Instant::now();
         loop {
-            let told = self.call(
-                "Runtime.evaluate",
-                json!({ "expression": expression, "returnByValue": true }),
-            );
-            if told["result"]["value"] == true {
+            let asked = json!({ "expression": expression, "returnByValue": true });
+            // A page that is being left answers with an error.
+            let told = self.ask("Runtime.evaluate", asked);
+            if told["result"]["result"]["value"] == true {
                 return;
             }
             if began.elapsed() > PATIENCE {

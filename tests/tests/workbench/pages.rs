@@ -47,7 +47,7 @@ fn refuses(
 
 /// What crossed is told in full, and its beginning in hexadecimal.
 #[track_caller]
-fn crossed(browser: &mut Browser) {
+fn crossed(browser: &mut Browser, expect: &str) {
     browser.until("document.querySelectorAll('#kinds tbody tr').length > 5");
     let sum = words(browser, "#left-sum");
     assert!(
@@ -73,7 +73,7 @@ fn crossed(browser: &mut Browser) {
     assert!(hex.starts_with("000000  "), "{hex}");
     let knows = words(browser, "#knows");
     assert!(
-        knows.contains("It sees ") && knows.contains("never the secret key"),
+        knows.contains("It sees ") && knows.contains(expect),
         "{knows}"
     );
 }
@@ -156,7 +156,7 @@ fn sensors_from_upload_to_anomalies() {
     browser.until("document.querySelectorAll('#score-chart svg[role=img] circle').length > 0");
     let alarms = words(&mut browser, "#alarms");
     assert!(alarms.contains(" in 240 rows"), "{alarms}");
-    crossed(&mut browser);
+    crossed(&mut browser, "never the secret key");
     look(&mut browser, "sensors-result");
 
     // The threshold: more alarms below, none at its end; zoom by the keyboard.
@@ -302,8 +302,29 @@ fn images_from_upload_to_pixels() {
     browser.until(
         "document.querySelector('.magnifier p')?.innerText.includes('exact, in the clear (')",
     );
-    crossed(&mut browser);
+    // The first scheme that is shown protects nothing, and that is said.
+    crossed(&mut browser, "Nothing is encrypted");
     look(&mut browser, "images-result");
+
+    // What a scheme cannot is told where its result would be.
+    browser.open(&started.at("/images"));
+    browser.choose_file(
+        "[data-upload] input",
+        &started.file("ramp.png", png(12, 10)),
+    );
+    browser.until("location.pathname.startsWith('/images/') && document.readyState === 'complete'");
+    for scheme in ["paillier", "seal-ckks"] {
+        browser.value("document.querySelector('[name=schemes]').focus(); true");
+        browser.tab_to(&format!("input[value={scheme}]"));
+        browser.press(" ");
+    }
+    browser.tab_to("form[data-post] button[type=submit]");
+    browser.press("Enter");
+    results(&mut browser);
+    browser.until("document.querySelector('article.scheme .reason') !== null");
+    let told = words(&mut browser, "article.scheme .reason");
+    assert!(told.starts_with("refused"), "{told}");
+    look(&mut browser, "images-refused");
 }
 
 #[test]
@@ -340,7 +361,7 @@ fn tables_from_upload_to_predictions() {
     browser.press("Enter");
     results(&mut browser);
     browser.until("document.querySelectorAll('#predicted svg[role=img] circle').length === 48");
-    crossed(&mut browser);
+    crossed(&mut browser, "never the secret key");
     look(&mut browser, "tables-result");
     let csv = browser
         .value("fetch(document.querySelector('.result a[download]').href).then((a) => a.text())");
@@ -396,7 +417,7 @@ fn experiments_are_checked_run_and_compared() {
     browser.until(
         "location.pathname === '/experiments/compare' && document.readyState === 'complete'",
     );
-    assert!(words(&mut browser, "pre.compared").contains("plaintext"));
+    assert!(words(&mut browser, ".compared").contains("plaintext"));
     look(&mut browser, "experiments-compared");
     browser.open(report.as_str().unwrap());
     browser.until("document.querySelectorAll('figure .plot svg[role=img]').length > 0");

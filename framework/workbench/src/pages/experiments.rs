@@ -1,5 +1,7 @@
 //! Experiments: written with completion and checked while one types, run, and compared with past runs.
 
+mod markdown;
+
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
@@ -320,7 +322,7 @@ async fn compare(
         p.eyebrow { a href=(PAGE.path) { "Experiments" } }
         h1 { "Runs compared" }
         p.facts { "Cell by cell with the first run; times have an interval, bytes and quality are exact." }
-        pre.compared tabindex="0" aria-label="Comparison of runs" { (text) }
+        div.compared { (markdown::html(&text)) }
     };
     shell.page(page).into_response()
 }

@@ -27,8 +27,8 @@ async fn page(State(workbench): State<Shared>, Extension(session): Extension<Ses
     let page: Html<String> = shell.page(html! {
         h1 { "Compute on what nobody else may see" }
         p.answer {
-            "Data and secret key stay in this process, on this machine. The evaluator is another process, which is sent \
-             ciphertexts and evaluation keys. Each run shows every byte that crossed."
+            "Data and secret key stay on this machine. The evaluator is another process, which an encrypting scheme sends \
+             ciphertexts and evaluation keys alone. Each run shows every byte that crossed."
         }
         ul.cards {
             @for page in &PAGES {

@@ -264,9 +264,28 @@ fn form(
                 span { "Sensors of a model that is trained" }
                 input type="number" name="features" value="12" min="1" max="1000" required;
             }
+            (layout_choice(profile.rows))
             (scheme_choice("scheme"))
             p.problem role="alert" hidden {}
             div { button.primary type="submit" { "Run" } }
+        }
+    }
+}
+
+/// Rows beyond which neighbours of gaps are gathered: a series of more does not lie in one ciphertext of the usual scheme,
+/// within which it would be shifted.
+const MOST_SHIFTED: u64 = 8192;
+
+/// How series are sent, which decides what the server learns of gaps.
+fn layout_choice(rows: u64) -> Markup {
+    let is_long = rows > MOST_SHIFTED;
+    html! {
+        label {
+            span { "What the server learns of gaps" }
+            select name="layout" {
+                option value="series" selected[!is_long] { "where they are: each series is sent once" }
+                option value="gathered" selected[is_long] { "how long they are: neighbours are sent, too" }
+            }
         }
     }
 }
@@ -278,6 +297,7 @@ struct Asked {
     marker: String,
     model: String,
     features: String,
+    layout: String,
     scheme: String,
 }
 
@@ -366,6 +386,7 @@ fn experiment(
         .path(&upload.file)
         .dataset("missing", "keep")
         .dataset("split", "chronological")
+        .task("layout", asked.layout.as_str())
         .scheme(&asked.scheme);
     if !asked.marker.is_empty() {
         written.dataset("missing_marker", asked.marker.as_str());
