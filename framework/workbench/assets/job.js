@@ -91,8 +91,8 @@ function drawCells() {
 }
 
 /** Words of a step: its time, or its bytes. */
-function figures(name, step) {
-  if (!step) return "waits";
+function figures(name, step, cell) {
+  if (!step) return cell?.stopped ? "not reached" : "waits";
   if (step.state === "stopped") return "stopped";
   const parts = [];
   if (BY_KIND[name]) parts.push(bytes(step.bytes));
@@ -106,7 +106,7 @@ function draw() {
   for (const item of document.querySelectorAll("[data-step]")) {
     const step = cell?.steps[item.dataset.step];
     item.dataset.state = step?.state ?? "waits";
-    item.querySelector(".figures").textContent = figures(item.dataset.step, step);
+    item.querySelector(".figures").textContent = figures(item.dataset.step, step, cell);
   }
   const reason = document.getElementById("reason");
   reason.hidden = !cell?.stopped;

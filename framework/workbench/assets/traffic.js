@@ -10,7 +10,7 @@ let drawnFrames = { cell: undefined, count: 0 };
 const ARROWS = { server: "to the evaluator", client: "to this machine" };
 
 function drawTraffic(cell) {
-  document.getElementById("left-sum").textContent = `${bytes(cell.up)} went to the evaluator (${cell.up.toLocaleString("en")} bytes), ${bytes(cell.down)} came back (${cell.down.toLocaleString("en")} bytes), in ${counted(cell.frames.length, "frame", "frames")} of ${cell.id}.`;
+  document.getElementById("left-sum").textContent = !cell.frames.length ? "Nothing crossed." : `${bytes(cell.up)} went to the evaluator (${cell.up.toLocaleString("en")} bytes), ${bytes(cell.down)} came back (${cell.down.toLocaleString("en")} bytes), in ${counted(cell.frames.length, "frame", "frames")} of ${cell.id}.`;
   const sums = [...cell.kinds.values()].sort((a, b) => b.bytes - a.bytes);
   kindsTable.hidden = !sums.length;
   kindsTable.tBodies[0].replaceChildren(...sums.map((sum) => element("tr", {},

@@ -33,7 +33,10 @@ async fn asset(Path(name): Path<String>) -> Response {
     let Some(text) = own.or_else(|| hexperiment_reports::asset(&name)) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let kind = if name.ends_with(".css") {
+    let kind = if std::path::Path::new(&name)
+        .extension()
+        .is_some_and(|e| e == "css")
+    {
         "text/css; charset=utf-8"
     } else {
         "text/javascript; charset=utf-8"

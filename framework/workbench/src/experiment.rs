@@ -81,7 +81,7 @@ const CAVEATS: &str = "Written by the workbench: one repetition without warm-up,
 /// Names and words of the schemes that this program has.
 pub(crate) fn schemes() -> Vec<(&'static str, &'static str)> {
     let all = hexperiment_scheme::registry::schemes().into_iter();
-    all.map(|scheme| scheme.manifest())
+    all.map(hexperiment_scheme::Scheme::manifest)
         .map(|manifest| (manifest.name, manifest.doc))
         .collect()
 }

@@ -5,6 +5,7 @@
 //! and, where it changes anything, a second token that only our pages know.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
@@ -46,7 +47,12 @@ pub(crate) fn random<const BYTES: usize>() -> std::io::Result<String> {
     OsRng
         .try_fill_bytes(&mut bytes)
         .map_err(std::io::Error::other)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut text = String::with_capacity(2 * BYTES);
+    for byte in bytes {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    Ok(text)
 }
 
 pub(crate) fn same(one: &str, other: &str) -> bool {

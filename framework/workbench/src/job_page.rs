@@ -105,9 +105,9 @@ async fn page(
     };
     let of_page = pages::PAGES.iter().find(|page| page.path == job.page);
     let drawn = Arc::clone(&job);
-    let result = beside(move || match (drawn.status(), of_page) {
-        (Status::Done, Some(page)) => (page.result)(&drawn),
-        _ => html! {},
+    let result = beside(move || {
+        let page = of_page.filter(|_| drawn.status() == Status::Done);
+        page.map_or_else(|| html! {}, |page| (page.result)(&drawn))
     });
     let result = match result.await {
         Ok(result) => result,

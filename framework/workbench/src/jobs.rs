@@ -306,13 +306,12 @@ impl Watch {
         for file in run_files::traffic(run) {
             let (cell, tail) = self.traffic.entry(file.clone()).or_default();
             for mut line in tail.lines(&file) {
-                match line["cell"].as_str() {
-                    Some(name) => name.clone_into(cell),
-                    None => {
-                        line["cell"] = cell.as_str().into();
-                        frames.push(line);
-                    }
+                if let Some(name) = line["cell"].as_str() {
+                    name.clone_into(cell);
+                    continue;
                 }
+                line["cell"] = cell.as_str().into();
+                frames.push(line);
             }
         }
         frames

@@ -239,10 +239,9 @@ pub(super) fn result(job: &Job) -> Markup {
             }
         };
     }
-    let scored = match Scored::kept(job) {
-        Ok(scored) => scored,
-        // The reason of the scheme stands at the picture of the parties.
-        Err(_) => return html! {},
+    let Ok(scored) = Scored::kept(job) else {
+        // The reason of the scheme stands at the head of the page.
+        return html! {};
     };
     let columns = job
         .upload
