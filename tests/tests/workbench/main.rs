@@ -3,7 +3,6 @@
 //! say so and look at nothing. `HEXPERIMENT_SCREENSHOTS` names a folder for pictures of the pages.
 
 #![expect(
-    clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
     reason = "clippy knows test functions, but not the functions that they share"

@@ -34,6 +34,10 @@ use progress::Progress;
 
 /// What `run` takes.
 #[derive(Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 pub(crate) struct RunArguments {
     /// Experiment files.
     #[arg(required = true)]
