@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use out::say;
 
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 19] = [
+const VERBS: [Verb; 20] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER] [--repetitions N] \
@@ -102,6 +102,11 @@ const VERBS: [Verb; 19] = [
         name: "data",
         arguments: "[fetch|verify] [NAME…]",
         about: "finds or fetches data sets",
+    },
+    Verb {
+        name: "serve",
+        arguments: "[--state FOLDER] [--listen ADDRESS] [OPTION…] | token new|list|revoke [NAME] [--state FOLDER]",
+        about: "evaluates for clients on other machines, over HTTPS; `hexperiment serve --help` lists the options",
     },
     Verb {
         name: "schema",

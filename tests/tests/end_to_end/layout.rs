@@ -46,7 +46,7 @@ fn ours(folder: &str, section: &str) -> BTreeSet<String> {
 }
 
 /// The floors of `ARCHITECTURE.md`: folder, crate, and the floors that it may use.
-const FLOORS: [(&str, &str, &[&str]); 10] = [
+const FLOORS: [(&str, &str, &[&str]); 11] = [
     ("framework/diagnostics", "hexperiment-diagnostics", &[]),
     ("framework/program", "hexperiment-program", &[]),
     (
@@ -75,6 +75,11 @@ const FLOORS: [(&str, &str, &[&str]); 10] = [
         "framework/plugin-program",
         "hexperiment-plugin-program",
         &["diagnostics", "program", "scheme", "wire"],
+    ),
+    (
+        "framework/service",
+        "hexperiment-service",
+        &["diagnostics", "program", "scheme", "wire", "task"],
     ),
     (
         "reports",
