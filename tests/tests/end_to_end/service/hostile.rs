@@ -199,7 +199,7 @@ fn keys_that_are_none() {
     let mut reader = hexperiment_wire::KeyFrames::new(&keys, &Limits::default()).unwrap();
     std::io::Read::read_to_end(&mut reader, &mut frames).unwrap();
     let path = format!("/v1/programs/{}/keys", mallory.program);
-    for place in [0, 5, 20, 60, 200] {
+    for place in [0, 5, 20, 60, 120] {
         let mut changed = frames.clone();
         changed[place] ^= 0x15;
         let length = format!("content-length: {}\r\n", changed.len());
