@@ -30,8 +30,14 @@ fn are_the_same(local: &Row, remote: &Row) {
     for (column, here) in local {
         let there = &remote[column];
         let times = is_of(&OF_THE_MOMENT, column)
-            || ["started", "load_average", "share_waited", "evaluate_between", "evaluate_within"]
-                .contains(&column.as_str());
+            || [
+                "started",
+                "load_average",
+                "share_waited",
+                "evaluate_between",
+                "evaluate_within",
+            ]
+            .contains(&column.as_str());
         if times || (OF_NOISE.contains(&column.as_str()) && cell != "plaintext") {
             continue;
         }
@@ -46,7 +52,9 @@ fn are_the_same(local: &Row, remote: &Row) {
 #[test]
 fn experiments_against_a_service_are_the_local_ones() {
     let schemes = ["plaintext", "fernet", "paillier", "seal-ckks", "tfhe"];
-    let schemes = schemes.map(|name| format!("[[scheme]]\nuse = \"{name}\"\n")).concat();
+    let schemes = schemes
+        .map(|name| format!("[[scheme]]\nuse = \"{name}\"\n"))
+        .concat();
     let run = "[run]\nrepetitions = 2\nwarmup = 0\nthreads = 1\n";
     let task = "use = \"logistic-regression\"\nfeatures = 3";
     let data = "use = \"wine-quality\"\nlimit = 120";
@@ -57,8 +65,14 @@ fn experiments_against_a_service_are_the_local_ones() {
     // In TLS, by a certificate of its own that is pinned.
     let service = Served::start(&["--accept-shared-keys", "--warm", "2"]);
     let fingerprint = service.fingerprint.clone().unwrap();
-    let far = format!("server = \"{}\"\nserver_fingerprint = \"{fingerprint}\"\n", service.url);
-    place.write("e.toml", experiment(data, task, &[&schemes, run, &far].concat()));
+    let far = format!(
+        "server = \"{}\"\nserver_fingerprint = \"{fingerprint}\"\n",
+        service.url
+    );
+    place.write(
+        "e.toml",
+        experiment(data, task, &[&schemes, run, &far].concat()),
+    );
     let mut program = place.program(["run", "e.toml"]);
     let token = service.token("runner");
     let outcome = crate::harness::Outcome::of(program.env("HEXPERIMENT_TOKEN", &token));
@@ -80,7 +94,10 @@ fn experiments_against_a_service_are_the_local_ones() {
             "key_transfer_ms",
         ] {
             assert!(ms(column) > 0.0, "{column}: {far:?}");
-            assert!(!column.starts_with("remote_") || row[column].is_empty(), "{column}");
+            assert!(
+                !column.starts_with("remote_") || row[column].is_empty(),
+                "{column}"
+            );
         }
         assert!(ms("remote_compute_ms") <= ms("remote_job_ms"));
         assert!((ms("remote_compute_ms") - ms("evaluate_ms")).abs() < 1e-6);
@@ -91,9 +108,17 @@ fn experiments_against_a_service_are_the_local_ones() {
     // All keys are deleted again, and nothing is left of them but the tables.
     assert_eq!(service.files("keys"), 0);
     assert_eq!(service.files("ciphertexts"), 0);
-    assert!(!service.everything().windows(token.len()).any(|w| w == token.as_bytes()));
+    assert!(
+        !service
+            .everything()
+            .windows(token.len())
+            .any(|w| w == token.as_bytes())
+    );
     let audit = service.read("audit.jsonl");
-    assert!(audit.contains("\"upload-keys\"") && audit.contains("\"delete-keys\""), "{audit}");
+    assert!(
+        audit.contains("\"upload-keys\"") && audit.contains("\"delete-keys\""),
+        "{audit}"
+    );
 }
 
 #[test]
@@ -111,14 +136,31 @@ fn what_an_experiment_says_wrongly_of_a_service() {
         assert_ne!(outcome.code, Some(0), "{outcome}");
         outcome.says(words).does_not_panic();
     };
-    check("server = \"evaluator\"", &["e.toml:", "`server`", "found \"evaluator\"", "https://host:8443"]);
+    check(
+        "server = \"evaluator\"",
+        &[
+            "e.toml:",
+            "`server`",
+            "found \"evaluator\"",
+            "https://host:8443",
+        ],
+    );
     check(
         "server_fingerprint = \"sha256:00\"",
         &["server_fingerprint", "64 hexadecimal digits"],
     );
-    check("server_token_file = \"t\"", &["server_token_file", "found no `server`"]);
-    check("server = \"https://127.0.0.1:1\"", &["found no token", "HEXPERIMENT_TOKEN"]);
-    check("server = \"http://example.org\"\nserver_token_file = \"t\"", &["cannot be read", "t"]);
+    check(
+        "server_token_file = \"t\"",
+        &["server_token_file", "found no `server`"],
+    );
+    check(
+        "server = \"https://127.0.0.1:1\"",
+        &["found no token", "HEXPERIMENT_TOKEN"],
+    );
+    check(
+        "server = \"http://example.org\"\nserver_token_file = \"t\"",
+        &["cannot be read", "t"],
+    );
     // Another certificate than the pinned one is somebody in between.
     let service = Served::start(&[]);
     place.write("t", service.token("runner"));
@@ -127,7 +169,10 @@ fn what_an_experiment_says_wrongly_of_a_service() {
         "server = \"{}\"\nserver_token_file = \"t\"\nserver_fingerprint = \"{other}\"",
         service.url
     );
-    check(&far, &["found a certificate with the fingerprint sha256:", &other]);
+    check(
+        &far,
+        &["found a certificate with the fingerprint sha256:", &other],
+    );
     // Without a pin, one that nobody vouches for is refused. It may be tried for a minute: not waited for here.
 }
 
@@ -192,14 +237,28 @@ fn what_a_service_is_not_started_with() {
     let service = Served::start(&["--plain"]);
     let place = Place::new();
     let state = service.state().display().to_string();
-    let second = place.call(&["serve", "--state", &state, "--plain", "--listen", "127.0.0.1:0"]);
-    second.ends_with(2).says(&["another service has this folder"]);
+    let second = place.call(&[
+        "serve",
+        "--state",
+        &state,
+        "--plain",
+        "--listen",
+        "127.0.0.1:0",
+    ]);
+    second
+        .ends_with(2)
+        .says(&["another service has this folder"]);
     let open = place.call(&["serve", "--plain", "--listen", "0.0.0.0:0"]);
-    open.ends_with(2).says(&["`--plain` on 0.0.0.0:0", "loopback"]);
+    open.ends_with(2)
+        .says(&["`--plain` on 0.0.0.0:0", "loopback"]);
     let twice = |name: &str| place.call(&["serve", "token", "new", name, "--state", &state]);
     twice("bob").ends_with(0).says(&["hxp_"]);
-    twice("bob").ends_with(2).says(&["found a client `bob` that has a token"]);
-    twice("b/b").ends_with(2).says(&["expected 1 to 60 letters"]);
+    twice("bob")
+        .ends_with(2)
+        .says(&["found a client `bob` that has a token"]);
+    twice("b/b")
+        .ends_with(2)
+        .says(&["expected 1 to 60 letters"]);
     let revoke = place.call(&["serve", "token", "revoke", "bob", "--state", &state]);
     revoke.ends_with(0);
     let list = place.call(&["serve", "token", "list", "--state", &state]);

@@ -6,9 +6,12 @@
 
 mod busy;
 mod columns;
+mod measured;
 mod over_link;
+mod part;
 mod phase;
 mod read;
+mod remote;
 mod row;
 mod seeds;
 #[cfg(test)]
@@ -17,10 +20,12 @@ mod write;
 
 pub use busy::Busy;
 pub use columns::{BEFORE_AXES, COLUMNS, Column, Field, Kind, axes};
+pub use measured::{Measured, StartUp};
 pub use over_link::OverLink;
 pub use phase::Phase;
 pub use read::{Records, read_records};
-pub use row::{Measured, RemotePhases, Row, StartUp, rows};
+pub use remote::RemotePhases;
+pub use row::{Row, rows};
 pub use seeds::{MetricIntervals, correction};
 pub use write::RecordWriter;
 

@@ -59,7 +59,9 @@ fn check(scheme: &str) {
     let program = program(scheme, &name);
     let (order, circuit) = compiled(scheme, &program);
     let library = registry::scheme(scheme).unwrap().manifest().library;
-    let registered = talk.register(&order, circuit.digest(), &library, false).unwrap();
+    let registered = talk
+        .register(&order, circuit.digest(), &library, false)
+        .unwrap();
     talk.wait_for_program(&registered.id).unwrap();
     let mut keys = circuit.generate_keys().unwrap();
     let parts = keys.evaluation.parts().iter();
@@ -114,7 +116,11 @@ fn check(scheme: &str) {
     // Keys pass through it, and lie nowhere in it: the process of the job alone has loaded them.
     let found = in_memory(service.id(), &sought.secret);
     assert!(has_key || found.is_empty(), "{scheme}: {found:?}");
-    assert_eq!(in_memory(service.id(), &sought.numbers), Found::new(), "{scheme}");
+    assert_eq!(
+        in_memory(service.id(), &sought.numbers),
+        Found::new(),
+        "{scheme}"
+    );
     // Nor is the token on its disk, which crossed in every request.
     let has_token = |bytes: &[u8]| bytes.windows(token.len()).any(|w| w == token.as_bytes());
     assert!(has_token(&crossed) && !has_token(&kept), "{scheme}");

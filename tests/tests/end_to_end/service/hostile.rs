@@ -16,7 +16,9 @@ use super::{Party, Served};
 fn raw(service: &Served, bytes: &[u8], close: bool) -> (u16, String) {
     let (_, address) = service.url.split_once("://").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
     stream.write_all(bytes).unwrap();
     if close {
         stream.shutdown(std::net::Shutdown::Write).unwrap();
@@ -77,7 +79,10 @@ fn every_route_asks_for_a_token() {
         let (status, body) = raw(&service, &request(&wrong, method, &path, "", b""), false);
         if operation.needs_token() {
             // After some wrong ones, an address has to wait.
-            assert!([401, 429].contains(&status), "{method} {path}: {status} {body}");
+            assert!(
+                [401, 429].contains(&status),
+                "{method} {path}: {status} {body}"
+            );
             refused += usize::from(status == 401);
         } else {
             assert_eq!(status, 200, "{method} {path}: {body}");
@@ -94,14 +99,23 @@ fn paths_methods_and_queries_that_are_not_there() {
     let check = |method: &str, path: &str, expect: u16, name: &str| {
         let bytes = request(&token, method, path, "content-length: 0\r\n", b"");
         let (status, body) = raw(&service, &bytes, false);
-        assert_eq!((status, code(&body).as_str()), (expect, name), "{method} {path}");
+        assert_eq!(
+            (status, code(&body).as_str()),
+            (expect, name),
+            "{method} {path}"
+        );
     };
     check("GET", "/v1/nothing", 404, "not-found");
     check("PUT", "/v1/jobs", 405, "method");
     check("GET", "/v1/jobs/x", 404, "not-found");
     check("GET", "/v1/jobs/x?wait=soon", 400, "invalid");
     check("GET", "/v1/jobs?limit=1", 400, "invalid");
-    check("GET", "/v1/ciphertexts/..%2f..%2fstate.sqlite/bytes", 404, "not-found");
+    check(
+        "GET",
+        "/v1/ciphertexts/..%2f..%2fstate.sqlite/bytes",
+        404,
+        "not-found",
+    );
     check("POST", "/v1/jobs", 400, "invalid");
     check("POST", "/v1/programs", 400, "invalid");
 }
@@ -124,9 +138,16 @@ fn what_others_have_is_not_there() {
         ("DELETE", format!("/v1/ciphertexts/{}", inputs[0])),
     ] {
         let (status, body) = raw(&service, &request(&token, method, &path, "", b""), false);
-        assert_eq!((status, code(&body).as_str()), (404, "not-found"), "{method} {path}");
+        assert_eq!(
+            (status, code(&body).as_str()),
+            (404, "not-found"),
+            "{method} {path}"
+        );
     }
-    let job = format!("{{\"keys\":\"{keys}\",\"inputs\":[\"{}\"],\"outputs\":[0]}}", inputs[0]);
+    let job = format!(
+        "{{\"keys\":\"{keys}\",\"inputs\":[\"{}\"],\"outputs\":[0]}}",
+        inputs[0]
+    );
     let length = format!("content-length: {}\r\n", job.len());
     let asked = request(&token, "POST", "/v1/jobs", &length, job.as_bytes());
     assert_eq!(raw(&service, &asked, false).0, 404);
@@ -147,7 +168,11 @@ fn bodies_that_are_too_large_too_short_or_too_slow() {
         let (status, answer) = raw(&service, &bytes, close);
         // Who has closed its side may hear nothing any more.
         if !(close && status == 0) {
-            assert_eq!((status, code(&answer).as_str()), (expect, name), "{path} {length}");
+            assert_eq!(
+                (status, code(&answer).as_str()),
+                (expect, name),
+                "{path} {length}"
+            );
         }
     };
     // Ten gigabytes are announced, and refused before one byte is read.
@@ -156,7 +181,13 @@ fn bodies_that_are_too_large_too_short_or_too_slow() {
     // Half a body, then nothing, or the end.
     check(&ciphertexts, "1000", &[7; 500], false, 408, "too-slow");
     check(&ciphertexts, "1000", &[7; 500], true, 400, "invalid");
-    let chunked = request(&token, "POST", &ciphertexts, "transfer-encoding: chunked\r\n", b"1\r\na\r\n");
+    let chunked = request(
+        &token,
+        "POST",
+        &ciphertexts,
+        "transfer-encoding: chunked\r\n",
+        b"1\r\na\r\n",
+    );
     assert_eq!(code(&raw(&service, &chunked, false).1), "invalid");
     // Half a head: the connection is closed.
     let (status, _) = raw(&service, b"GET /healthz HTTP/1.1\r\nhost:", false);
@@ -172,7 +203,10 @@ fn keys_that_are_none() {
     let mallory = Party::new(&service, &token, "paillier");
     let keys = mallory.circuit.generate_keys().unwrap().evaluation;
     let refused = |keys: &EvaluationKeys| {
-        let refused = mallory.client.upload_keys(&mallory.program, keys, None).unwrap_err();
+        let refused = mallory
+            .client
+            .upload_keys(&mallory.program, keys, None)
+            .unwrap_err();
         (refused.code(), refused.to_string())
     };
     // Of another circuit.
@@ -184,7 +218,10 @@ fn keys_that_are_none() {
     let part = keys.parts()[0].bytes();
     let short = KeyPart::new(keys.parts()[0].role(), part[..part.len() / 2].to_vec());
     let cut = EvaluationKeys::new(mallory.circuit.digest(), vec![short]);
-    let info = mallory.client.upload_keys(&mallory.program, &cut, None).unwrap();
+    let info = mallory
+        .client
+        .upload_keys(&mallory.program, &cut, None)
+        .unwrap();
     let job = hexperiment_service::api::JobRequest {
         keys: info.id,
         inputs: vec![],
@@ -192,7 +229,11 @@ fn keys_that_are_none() {
         request: None,
     };
     let job = mallory.client.submit(&job).unwrap();
-    let failed = mallory.client.wait_for_job(&job.id).unwrap_err().to_string();
+    let failed = mallory
+        .client
+        .wait_for_job(&job.id)
+        .unwrap_err()
+        .to_string();
     assert!(failed.contains("expected"), "{failed}");
     // Frames with a byte changed.
     let mut frames = Vec::new();
@@ -203,17 +244,31 @@ fn keys_that_are_none() {
         let mut changed = frames.clone();
         changed[place] ^= 0x15;
         let length = format!("content-length: {}\r\n", changed.len());
-        let (status, body) = raw(&service, &request(&token, "POST", &path, &length, &changed), false);
+        let (status, body) = raw(
+            &service,
+            &request(&token, "POST", &path, &length, &changed),
+            false,
+        );
         assert_eq!(status, 400, "byte {place}: {body}");
     }
     // With which the service could decrypt.
     let (order, circuit, library) = order("fernet");
-    let program = mallory.client.register(&order, circuit.digest(), &library, false).unwrap();
+    let program = mallory
+        .client
+        .register(&order, circuit.digest(), &library, false)
+        .unwrap();
     let program = mallory.client.wait_for_program(&program.id).unwrap();
     let shared = circuit.generate_keys().unwrap().evaluation;
-    let refused = mallory.client.upload_keys(&program.id, &shared, None).unwrap_err();
+    let refused = mallory
+        .client
+        .upload_keys(&program.id, &shared, None)
+        .unwrap_err();
     assert_eq!(refused.code(), Some(ProblemCode::Refused), "{refused}");
-    assert_eq!(service.files("keys"), 3, "two of paillier, and those that are cut");
+    assert_eq!(
+        service.files("keys"),
+        3,
+        "two of paillier, and those that are cut"
+    );
     party.evaluates();
 }
 
@@ -223,21 +278,35 @@ fn ciphertexts_that_are_none() {
     let token = service.token("mallory");
     let mallory = Party::new(&service, &token, "paillier");
     let other = Party::new(&service, &token, "plaintext");
-    let upload = |bytes: &[u8]| mallory.client.upload_ciphertexts(&mallory.keys, bytes).unwrap().id;
+    let upload = |bytes: &[u8]| {
+        mallory
+            .client
+            .upload_ciphertexts(&mallory.keys, bytes)
+            .unwrap()
+            .id
+    };
     let own = upload(&mallory.encrypted(1));
     let mut tampered = mallory.encrypted(0);
     tampered[3] ^= 0xff;
     let cut = mallory.encrypted(0)[..100].to_vec();
     for bytes in [other.encrypted(0), tampered, cut, vec![]] {
         let job = mallory.submit(&[upload(&bytes), own.clone()]);
-        let failed = mallory.client.wait_for_job(&job.id).unwrap_err().to_string();
+        let failed = mallory
+            .client
+            .wait_for_job(&job.id)
+            .unwrap_err()
+            .to_string();
         assert!(failed.contains("ciphertext"), "{failed}");
         let info = mallory.client.job(&job.id, Duration::ZERO).unwrap();
         assert_eq!((info.state, info.results.len()), (JobState::Failed, 0));
     }
     // Too few of them.
     let job = mallory.submit(&[own]);
-    let failed = mallory.client.wait_for_job(&job.id).unwrap_err().to_string();
+    let failed = mallory
+        .client
+        .wait_for_job(&job.id)
+        .unwrap_err()
+        .to_string();
     assert!(failed.contains("found 1 inputs, expected 2"), "{failed}");
     // Under other keys.
     let foreign = other.upload();
@@ -258,7 +327,9 @@ fn programs_that_are_others() {
     let (service, party) = beside(&["--threads", "2"]);
     let client = service.client(&service.token("mallory"));
     let (order, circuit, library) = order("paillier");
-    let refused = client.register(&order, circuit.digest(), "GMP 1.0", false).unwrap_err();
+    let refused = client
+        .register(&order, circuit.digest(), "GMP 1.0", false)
+        .unwrap_err();
     assert_eq!(refused.code(), Some(ProblemCode::Conflict), "{refused}");
     assert!(refused.to_string().contains(&library), "{refused}");
     let with = |change: &dyn Fn(&mut Order)| {
@@ -268,9 +339,14 @@ fn programs_that_are_others() {
     };
     for (order, words) in [
         (with(&|o| o.threads = 3), "found 3 threads, expected 1 to 2"),
-        (with(&|o| o.scheme = "enigma".into()), "found the scheme \"enigma\""),
+        (
+            with(&|o| o.scheme = "enigma".into()),
+            "found the scheme \"enigma\"",
+        ),
     ] {
-        let refused = client.register(&order, circuit.digest(), &library, false).unwrap_err();
+        let refused = client
+            .register(&order, circuit.digest(), &library, false)
+            .unwrap_err();
         assert_eq!(refused.code(), Some(ProblemCode::Invalid), "{refused}");
         assert!(refused.to_string().contains(words), "{refused}");
     }
@@ -279,7 +355,9 @@ fn programs_that_are_others() {
         (with(&|o| o.security.bits = 192), "found circuit"),
         (with(&|o| o.program = b"{}".to_vec()), "the program"),
     ] {
-        let known = client.register(&order, circuit.digest(), &library, false).unwrap();
+        let known = client
+            .register(&order, circuit.digest(), &library, false)
+            .unwrap();
         let failed = client.wait_for_program(&known.id).unwrap_err().to_string();
         assert!(failed.contains(words), "{failed}");
         let keys = circuit.generate_keys().unwrap().evaluation;
@@ -287,39 +365,83 @@ fn programs_that_are_others() {
         assert_eq!(refused.code(), Some(ProblemCode::Conflict), "{refused}");
     }
     let failed = client.programs().unwrap();
-    assert!(failed.iter().all(|program| program.state == ProgramState::Failed));
+    assert!(
+        failed
+            .iter()
+            .all(|program| program.state == ProgramState::Failed)
+    );
     // A public one serves all clients, who may read it, and not delete it.
-    let public = party.client.register(&order, circuit.digest(), &library, true).unwrap();
+    let public = party
+        .client
+        .register(&order, circuit.digest(), &library, true)
+        .unwrap();
     party.client.wait_for_program(&public.id).unwrap();
     let source = client.program_source(&public.id).unwrap();
-    assert_eq!(serde_json::to_vec(&source.program).unwrap().len(), order.program.len());
-    assert_eq!(client.delete_program(&public.id).unwrap_err().code(), Some(ProblemCode::NotFound));
+    assert_eq!(
+        serde_json::to_vec(&source.program).unwrap().len(),
+        order.program.len()
+    );
+    assert_eq!(
+        client.delete_program(&public.id).unwrap_err().code(),
+        Some(ProblemCode::NotFound)
+    );
     party.evaluates();
 }
 
 #[test]
 fn too_many_requests_and_too_much_of_everything() {
-    let (service, party) = beside(&["--rate", "20", "--quota-keys", "2", "--quota-bytes", "20MB", "--quota-jobs", "3"]);
+    let (service, party) = beside(&[
+        "--rate",
+        "20",
+        "--quota-keys",
+        "2",
+        "--quota-bytes",
+        "20MB",
+        "--quota-jobs",
+        "3",
+    ]);
     let token = service.token("mallory");
     let statuses: Vec<u16> = (0..260)
-        .map(|_| raw(&service, &request(&token, "GET", "/v1/service", "", b""), false).0)
+        .map(|_| {
+            raw(
+                &service,
+                &request(&token, "GET", "/v1/service", "", b""),
+                false,
+            )
+            .0
+        })
         .collect();
     assert!(statuses.contains(&429), "{statuses:?}");
     // The client beside has a rate of its own.
     party.evaluates();
     let mallory = Party::new(&service, &token, "plaintext");
     let keys = mallory.circuit.generate_keys().unwrap().evaluation;
-    mallory.client.upload_keys(&mallory.program, &keys, None).unwrap();
-    let full = mallory.client.upload_keys(&mallory.program, &keys, None).unwrap_err();
+    mallory
+        .client
+        .upload_keys(&mallory.program, &keys, None)
+        .unwrap();
+    let full = mallory
+        .client
+        .upload_keys(&mallory.program, &keys, None)
+        .unwrap_err();
     assert_eq!(full.code(), Some(ProblemCode::Quota), "{full}");
-    mallory.client.upload_ciphertexts(&mallory.keys, &vec![0; 15_000_000]).unwrap();
-    let full = mallory.client.upload_ciphertexts(&mallory.keys, &vec![0; 15_000_000]).unwrap_err();
+    mallory
+        .client
+        .upload_ciphertexts(&mallory.keys, &vec![0; 15_000_000])
+        .unwrap();
+    let full = mallory
+        .client
+        .upload_ciphertexts(&mallory.keys, &vec![0; 15_000_000])
+        .unwrap_err();
     assert_eq!(full.code(), Some(ProblemCode::Quota), "{full}");
     let metrics = request(&token, "GET", "/metrics", "", b"");
     std::thread::sleep(Duration::from_secs(1));
     let (status, text) = raw(&service, &metrics, false);
     assert_eq!(status, 200);
-    assert!(text.contains("hexperiment_requests_total{status=\"429\"}"), "{text}");
+    assert!(
+        text.contains("hexperiment_requests_total{status=\"429\"}"),
+        "{text}"
+    );
     let audit = service.read("audit.jsonl");
     assert!(audit.contains("\"end\":\"quota\"") && audit.contains("\"end\":\"rate-limited\""));
     party.evaluates();
@@ -342,12 +464,18 @@ fn jobs_are_cancelled() {
                 break info;
             }
         };
-        assert!([JobState::Cancelled, JobState::Done].contains(&info.state), "{info:?}");
+        assert!(
+            [JobState::Cancelled, JobState::Done].contains(&info.state),
+            "{info:?}"
+        );
     }
     let last = alice.client.job(&jobs[5], Duration::ZERO).unwrap();
     assert_eq!(last.state, JobState::Cancelled);
     alice.evaluates();
     alice.client.delete_keys(&alice.keys).unwrap();
-    assert_eq!(alice.client.delete_keys(&alice.keys).unwrap_err().code(), Some(ProblemCode::NotFound));
+    assert_eq!(
+        alice.client.delete_keys(&alice.keys).unwrap_err().code(),
+        Some(ProblemCode::NotFound)
+    );
     party.evaluates();
 }

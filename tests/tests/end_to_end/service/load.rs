@@ -11,10 +11,19 @@ const MOST_MEMORY: u64 = 300 << 20;
 
 /// Clients come and compute, for so long; meanwhile the service is killed so many times.
 fn under_load(clients: usize, lasts: Duration, kills: u32) -> u64 {
-    let mut service = Served::start(&["--plain", "--workers", "2", "--warm", "8", "--rate", "1000"]);
-    let tokens: Vec<String> = (0..clients).map(|n| service.token(&format!("client-{n}"))).collect();
+    let mut service =
+        Served::start(&["--plain", "--workers", "2", "--warm", "8", "--rate", "1000"]);
+    let tokens: Vec<String> = (0..clients)
+        .map(|n| service.token(&format!("client-{n}")))
+        .collect();
     let (done, over) = (AtomicU64::new(0), AtomicBool::new(false));
-    let schemes = ["plaintext", "paillier", "seal-ckks", "paillier", "plaintext"];
+    let schemes = [
+        "plaintext",
+        "paillier",
+        "seal-ckks",
+        "paillier",
+        "plaintext",
+    ];
     let mut most = 0;
     std::thread::scope(|scope| {
         let parties: Vec<_> = tokens.iter().zip(schemes.iter().cycle()).collect();
@@ -55,7 +64,10 @@ fn under_load(clients: usize, lasts: Duration, kills: u32) -> u64 {
             thread.join().unwrap();
         }
     });
-    assert!(most > 0 && most < MOST_MEMORY, "the service held {most} bytes");
+    assert!(
+        most > 0 && most < MOST_MEMORY,
+        "the service held {most} bytes"
+    );
     assert_eq!(service.files("incoming"), 0);
     done.into_inner()
 }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use hexperiment_program::{InputId, OutputId};
-use hexperiment_scheme::{Circuit, Decryptor, EvaluationKeys, Encryptor, registry};
+use hexperiment_scheme::{Circuit, Decryptor, Encryptor, EvaluationKeys, registry};
 use hexperiment_service::api::{CiphertextsInfo, JobInfo, JobRequest};
 use hexperiment_service::client::{Endpoint, ServiceClient};
 use hexperiment_service::token::{Fingerprint, Token};
@@ -55,7 +55,13 @@ impl Served {
     /// Tells it to stop, and waits.
     pub fn stop(&mut self, limit: Duration) -> ExitStatus {
         let id = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
         let began = Instant::now();
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
@@ -82,13 +88,18 @@ impl Served {
     #[track_caller]
     pub fn token(&self, name: &str) -> String {
         let state = self.state().display().to_string();
-        let made = self.place.call(&["serve", "token", "new", name, "--state", &state]);
+        let made = self
+            .place
+            .call(&["serve", "token", "new", name, "--state", &state]);
         made.ends_with(0).out.trim().to_owned()
     }
 
     /// Where it is, for a client with this token.
     pub fn endpoint(&self, token: &str) -> Endpoint {
-        let fingerprint = self.fingerprint.as_deref().map(|f| Fingerprint::parse(f).unwrap());
+        let fingerprint = self
+            .fingerprint
+            .as_deref()
+            .map(|f| Fingerprint::parse(f).unwrap());
         Endpoint::new(&self.url, fingerprint, Token::parse(token).unwrap()).unwrap()
     }
 
@@ -133,7 +144,11 @@ impl Drop for Served {
 #[track_caller]
 fn started(place: &Place, options: &[String], address: &str) -> (Child, String, Option<String>) {
     let mut command = place.program(["serve", "--state", "state", "--listen", address]);
-    let log = fs::File::options().create(true).append(true).open(place.path("log")).unwrap();
+    let log = fs::File::options()
+        .create(true)
+        .append(true)
+        .open(place.path("log"))
+        .unwrap();
     let mut process = command
         .args(options)
         .stdout(Stdio::piped())
@@ -182,7 +197,9 @@ impl Party {
     pub fn at(endpoint: &Endpoint, scheme: &str) -> Self {
         let client = ServiceClient::new(endpoint).unwrap();
         let (order, circuit, library) = order(scheme);
-        let registered = client.register(&order, circuit.digest(), &library, false).unwrap();
+        let registered = client
+            .register(&order, circuit.digest(), &library, false)
+            .unwrap();
         let program = client.wait_for_program(&registered.id).unwrap().id;
         let mut keys = circuit.generate_keys().unwrap();
         let none = EvaluationKeys::new(circuit.digest(), vec![]);
@@ -212,7 +229,10 @@ impl Party {
     pub fn upload(&self) -> Vec<String> {
         let one = |input| {
             let bytes = self.encrypted(input);
-            self.client.upload_ciphertexts(&self.keys, &bytes).unwrap().id
+            self.client
+                .upload_ciphertexts(&self.keys, &bytes)
+                .unwrap()
+                .id
         };
         vec![one(0), one(1)]
     }
