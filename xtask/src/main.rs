@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use out::say;
 
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 20] = [
+const VERBS: [Verb; 21] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER] [--repetitions N] \
@@ -108,6 +108,11 @@ const VERBS: [Verb; 20] = [
         arguments: "[--port N] [--runs FOLDER] [--experiments FOLDER] [--max-upload SIZE]",
         about: "web pages on this machine for whoever owns data and key: upload, compute under encryption at \
                 another process, see what crossed",
+    },
+    Verb {
+        name: "serve",
+        arguments: "[--state FOLDER] [--listen ADDRESS] [OPTION…] | token new|list|revoke [NAME] [--state FOLDER]",
+        about: "evaluates for clients on other machines, over HTTPS; `hexperiment serve --help` lists the options",
     },
     Verb {
         name: "schema",

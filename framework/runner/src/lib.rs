@@ -5,6 +5,7 @@ mod best;
 mod build;
 mod calibration;
 mod cell;
+mod cell_server;
 pub mod child;
 mod cmp;
 mod crossing;
@@ -31,6 +32,7 @@ mod run;
 mod serve;
 mod server;
 mod server_process;
+mod service;
 mod stop;
 mod traffic;
 mod workbench;
@@ -121,6 +123,8 @@ enum Verb {
     Workbench(workbench::WorkbenchArguments),
     /// Prints the JSON Schema of experiment files, for editors.
     Schema,
+    /// Evaluates for clients on other machines, over HTTP; `serve token new NAME` makes a client's token.
+    Serve(service::ServeArguments),
     /// Prints the cargo features that this program was built with; `cargo xtask` asks.
     #[command(hide = true)]
     Features,
@@ -222,6 +226,7 @@ pub fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
+        Verb::Serve(arguments) => service::serve(arguments),
         Verb::Cell => serve::serve(),
         Verb::Server => server::serve(),
         Verb::Launch { memory, words } => launch::launch(memory, &words),

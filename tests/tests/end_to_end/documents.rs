@@ -20,6 +20,7 @@ const DOCUMENTS: [&str; 15] = [
     "docs/glossary.md",
     "docs/reading-results.md",
     "docs/schemes-and-tasks.md",
+    "docs/service.md",
     "docs/wire.md",
     "docs/workbench.md",
     "reports/published/README.md",

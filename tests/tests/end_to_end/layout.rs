@@ -77,6 +77,11 @@ const FLOORS: [(&str, &str, &[&str]); 11] = [
         &["diagnostics", "program", "scheme", "wire"],
     ),
     (
+        "framework/service",
+        "hexperiment-service",
+        &["diagnostics", "program", "scheme", "wire", "task"],
+    ),
+    (
         "reports",
         "hexperiment-reports",
         &[

@@ -44,4 +44,5 @@ mod resume;
 mod secrets;
 mod seeds;
 mod server;
+mod service;
 mod settings;
