@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use out::say;
 
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 19] = [
+const VERBS: [Verb; 20] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER] [--repetitions N] \
@@ -102,6 +102,11 @@ const VERBS: [Verb; 19] = [
         name: "data",
         arguments: "[fetch|verify] [NAME…]",
         about: "finds or fetches data sets",
+    },
+    Verb {
+        name: "client",
+        arguments: "[--folder FOLDER] init|keygen|encrypt|evaluate|decrypt|query|keys …",
+        about: "asks a model of a server under keys of one's own, step by step in a folder",
     },
     Verb {
         name: "schema",

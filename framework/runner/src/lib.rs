@@ -6,6 +6,7 @@ mod build;
 mod calibration;
 mod cell;
 pub mod child;
+mod client;
 mod cmp;
 mod crossing;
 mod data;
@@ -114,6 +115,9 @@ enum Verb {
         /// Names; all if left out.
         names: Vec<String>,
     },
+    /// Asks a model of a server without showing it rows or answers: keys, encryption and decryption step by
+    /// step, in a folder.
+    Client(client::ClientArguments),
     /// Prints the JSON Schema of experiment files, for editors.
     Schema,
     /// Prints the cargo features that this program was built with; `cargo xtask` asks.
@@ -206,6 +210,7 @@ pub fn main() -> ExitCode {
         },
         Verb::List { name } => list::list(name.as_deref()),
         Verb::Data { what, names } => data::data(what == "fetch", &names),
+        Verb::Client(arguments) => client::client(arguments),
         Verb::Schema => {
             say!("{:#}", hexperiment_experiment::json_schema());
             ExitCode::SUCCESS
