@@ -164,7 +164,7 @@ fn keys_of_others_are_refused() {
     let owner = Owner::with_keys("seal-ckks", &[]);
     owner.asks();
     let same = Owner::with_keys("seal-ckks", &[]);
-    let other = Owner::with_keys("seal-ckks", &["--rows", "3"]);
+    let other = Owner::with_keys("seal-ckks", &["--precision", "0.5"]);
     let keep = owner.place.path("kept");
     fs::rename(owner.place.path("io/secret_key"), &keep).unwrap();
     same.gives("secret_key", &owner);
