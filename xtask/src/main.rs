@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use out::say;
 
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 20] = [
+const VERBS: [Verb; 21] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER] [--repetitions N] \
@@ -105,8 +105,13 @@ const VERBS: [Verb; 20] = [
     },
     Verb {
         name: "client",
-        arguments: "[--folder FOLDER] init|keygen|encrypt|evaluate|decrypt|query|keys …",
+        arguments: "[--folder FOLDER] init|keygen|encrypt|send|fetch|evaluate|decrypt|query|keys …",
         about: "asks a model of a server under keys of one's own, step by step in a folder",
+    },
+    Verb {
+        name: "serve",
+        arguments: "[--state FOLDER] [--listen ADDRESS] [OPTION…] | token new|list|revoke [NAME] [--state FOLDER]",
+        about: "evaluates for clients on other machines, over HTTPS; `hexperiment serve --help` lists the options",
     },
     Verb {
         name: "schema",

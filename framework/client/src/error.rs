@@ -26,6 +26,9 @@ pub enum ClientError {
     /// The server refuses, fails or is gone.
     #[error("the server: {0}")]
     Server(String),
+    /// A service on a network does so.
+    #[error("{0}")]
+    Service(#[from] hexperiment_service::client::ServiceError),
 }
 
 impl ClientError {

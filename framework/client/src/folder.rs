@@ -59,6 +59,11 @@ impl Folder {
         self.0.join("ciphertexts_download")
     }
 
+    /// What a service on a network has.
+    pub fn remote(&self) -> PathBuf {
+        self.0.join("remote.json")
+    }
+
     /// The answers.
     pub fn results(&self) -> PathBuf {
         self.0.join("results.csv")

@@ -9,6 +9,7 @@
 //! ciphertexts_upload/    rows, encrypted: queries.json and a file for each batch
 //! ciphertexts_download/  answers, encrypted: results.json and a file for each batch
 //! retired_keys/          keys that others have followed, until they are deleted
+//! remote.json            what a service on a network has of these
 //! results.csv            answers
 //! ```
 //!
@@ -17,7 +18,7 @@
 //! | [`Circuit::state`](BoundCircuit::state) | a model | `circuit.json` |
 //! | [`keygen`] | `circuit.json` | `public_keys/`, `secret_key/` |
 //! | [`encrypt`] | `circuit.json`, `public_keys/`; the secret key where its owner encrypts | `ciphertexts_upload/` |
-//! | [`evaluate`] | `circuit.json`, `public_keys/`, `ciphertexts_upload/` | `ciphertexts_download/` |
+//! | [`evaluate`], or [`Remote::send`] and [`Remote::fetch`] | `circuit.json`, `public_keys/`, `ciphertexts_upload/` | `ciphertexts_download/` |
 //! | [`decrypt`] | `circuit.json`, `secret_key/`, `ciphertexts_download/` | `results.csv` |
 //!
 //! A step writes beside its place and moves what it wrote there when all of it is on the disk: one that is
@@ -33,6 +34,7 @@ mod exchange;
 mod folder;
 mod keys;
 mod passphrase;
+mod remote;
 mod rows;
 mod secret;
 
@@ -45,5 +47,6 @@ pub use exchange::{Batch, Exchange, FileEntry};
 pub use folder::Folder;
 pub use keys::{KeyInfo, Place, Rotation, delete, evaluation_keys, keygen, list};
 pub use passphrase::{PASSPHRASE, Passphrases};
+pub use remote::{Remote, TOKEN, Uploaded};
 pub use rows::{Gaps, Rows};
 pub use secret::Protection;

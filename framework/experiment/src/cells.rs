@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::sections::{self, Keys, RunSettings, SecuritySettings};
+use super::sections::{self, Keys, RunSettings, SecuritySettings, ServerSettings};
 use super::{Experiment, Matrix, PluginChoice, plugins};
 use crate::record::Cell;
 use hexperiment_data::DatasetRequest;
@@ -29,6 +29,9 @@ pub struct CellPlan {
     pub dataset: DatasetRequest,
     /// What is demanded of the scheme.
     pub security: SecuritySettings,
+    /// The far server that evaluates, if it is no process of this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerSettings>,
     /// Threads.
     pub threads: usize,
     /// The seed.
@@ -134,6 +137,11 @@ impl Experiment {
         }
         let run = RunSettings::read(&mut Keys::of(&options["run"]));
         let folder = self.file.parent().unwrap_or(Path::new(""));
+        let mut server = ServerSettings::read(&mut Keys::of(&options["run"]));
+        if let Some(file) = server.as_mut().and_then(|s| s.token_file.as_mut()) {
+            // As paths of data are taken.
+            *file = folder.join(&*file).display().to_string();
+        }
         let seed = run.seed.saturating_add(more);
         let among_others = (run.seeds > 1).then_some(seed);
         let dataset = sections::dataset_request(&options["dataset"], folder, seed);
@@ -149,6 +157,7 @@ impl Experiment {
                 point: own,
             },
             security: run.security,
+            server,
             threads: run.threads,
             seed,
             program: scheme.program.clone(),

@@ -20,9 +20,9 @@ use hexperiment_task::ledger::Time;
 use hexperiment_task::session::{Session, SessionError};
 use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError};
 
+use crate::cell_server::CellServer;
 use crate::own_memory::{give_memory_back, limit_memory};
 use crate::protocol::{FromCell, ToCell};
-use crate::server_process::ServerProcess;
 use crate::stop::{Stop, failed};
 use crate::{child, plugins};
 
@@ -183,8 +183,8 @@ fn repeat(
     let preparation = data.provenance.preparation.clone();
     drop(data);
     give_memory_back();
-    let (mut process, mut server, key_times, client) =
-        ServerProcess::start(plan, security, &lowered, circuit.digest(), || {
+    let (mut server, key_times, client) =
+        CellServer::start(plan, security, &lowered, circuit.digest(), || {
             forget_peak_rss();
             let watch = Stopwatch::start();
             let keys = circuit.generate_keys()?;
@@ -218,22 +218,24 @@ fn repeat(
             lowering: [lowered.notes().to_vec(), shortfalls].concat(),
         }),
     });
+    let processes = server.processes();
     while let Some(ToCell::Repeat { index, keep }) = next() {
         let session = Session::with_server(
             circuit.as_ref(),
             &lowered,
             client.encryptor.as_ref(),
             client.decryptor.as_ref(),
-            &mut server,
+            server.session(),
         );
-        let meter = LoadMeter::start(&[process.id()]);
+        let meter = LoadMeter::start(&processes);
         let outcome = once(plan, prepared.as_ref(), session, meter, index);
         let (mut repetition, outcome) = match outcome {
-            Err(TaskError::Session(SessionError::Wire(error))) => return Err(process.stop(error)),
+            Err(TaskError::Session(SessionError::Wire(error))) => return Err(server.stop(error)),
             outcome => outcome?,
         };
         repetition.client_peak_rss_bytes = Some(peak_rss_bytes());
         repetition.server_peak_rss_bytes = server.peak_rss_bytes();
+        repetition.remote = server.take_times();
         let notes = &mut repetition.quality.notes;
         notes.extend(preparation.iter().cloned());
         if keep {
@@ -294,6 +296,7 @@ fn once(
         client_peak_rss_bytes: None,
         server_peak_rss_bytes: None,
         load: Some(load),
+        remote: None,
     };
     Ok((repetition, outcome))
 }

@@ -9,12 +9,14 @@ use std::process::{Command, ExitCode};
 
 use clap::{Args, Subcommand, ValueEnum};
 use hexperiment_client::{
-    BoundCircuit, ClientError, Folder, Gaps, Passphrases, Protection, Rotation, Rows,
+    BoundCircuit, ClientError, Folder, Gaps, Passphrases, Protection, Remote, Rotation, Rows,
 };
 
 use crate::out::tell;
 use model::InitArguments;
-use words::{tell_notes, told_answers, told_circuit, told_encrypted, told_evaluated, told_key};
+use words::{
+    tell_notes, told_answers, told_circuit, told_encrypted, told_evaluated, told_key, told_sent,
+};
 
 /// `client`.
 #[derive(Args)]
@@ -47,8 +49,23 @@ enum Step {
         #[command(flatten)]
         passphrase: PassphraseArguments,
     },
-    /// Evaluates what is encrypted by a server on this machine: from files to files, without the secret key.
+    /// Sends what is encrypted to a service on a network, with the evaluation keys if it does not have them.
+    Send {
+        #[command(flatten)]
+        remote: RemoteArguments,
+        #[command(flatten)]
+        passphrase: PassphraseArguments,
+    },
+    /// Waits for what was sent, and fetches the results.
+    Fetch {
+        #[command(flatten)]
+        remote: RemoteArguments,
+    },
+    /// Evaluates what is encrypted by a server on this machine, from files to files, without the secret key; or
+    /// sends and fetches, with `--server`.
     Evaluate {
+        #[command(flatten)]
+        remote: RemoteArguments,
         #[command(flatten)]
         passphrase: PassphraseArguments,
     },
@@ -61,6 +78,8 @@ enum Step {
     Query {
         #[command(flatten)]
         rows: RowArguments,
+        #[command(flatten)]
+        remote: RemoteArguments,
         #[command(flatten)]
         passphrase: PassphraseArguments,
     },
@@ -112,6 +131,29 @@ impl PassphraseArguments {
             }));
         }
         passphrases
+    }
+}
+
+#[derive(Args)]
+struct RemoteArguments {
+    /// The service: `https://HOST:PORT`, or `http://` on this machine.
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// The fingerprint that `serve` prints, of a certificate of the service's own.
+    #[arg(long, value_name = "sha256:DIGITS", requires = "server")]
+    fingerprint: Option<String>,
+    /// A file whose first line is the token; without it `HEXPERIMENT_TOKEN` counts.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+impl RemoteArguments {
+    fn remote(self) -> Remote {
+        Remote {
+            server: self.server,
+            fingerprint: self.fingerprint,
+            token_file: self.token_file,
+        }
     }
 }
 
@@ -197,19 +239,34 @@ fn step(folder: &Folder, step: Step) -> Result<(), ClientError> {
             let bound = BoundCircuit::open(folder)?;
             encrypt(folder, &bound, &rows, &passphrase.passphrases())?;
         }
-        Step::Evaluate { passphrase } => {
+        Step::Send { remote, passphrase } => {
             let bound = BoundCircuit::open(folder)?;
-            evaluate(folder, &bound, &passphrase.passphrases())?;
+            let sent = remote
+                .remote()
+                .send(folder, &bound, &passphrase.passphrases())?;
+            told_sent(sent);
+        }
+        Step::Fetch { remote } => {
+            let bound = BoundCircuit::open(folder)?;
+            told_evaluated(folder, &remote.remote().fetch(folder, &bound)?);
+        }
+        Step::Evaluate { remote, passphrase } => {
+            let bound = BoundCircuit::open(folder)?;
+            evaluate(folder, &bound, &remote.remote(), &passphrase.passphrases())?;
         }
         Step::Decrypt { passphrase } => {
             let bound = BoundCircuit::open(folder)?;
             decrypt(folder, &bound, &passphrase.passphrases())?;
         }
-        Step::Query { rows, passphrase } => {
+        Step::Query {
+            rows,
+            remote,
+            passphrase,
+        } => {
             let bound = BoundCircuit::open(folder)?;
             let passphrases = passphrase.passphrases();
             encrypt(folder, &bound, &rows, &passphrases)?;
-            evaluate(folder, &bound, &passphrases)?;
+            evaluate(folder, &bound, &remote.remote(), &passphrases)?;
             decrypt(folder, &bound, &passphrases)?;
         }
         Step::Keys { what } => match what {
@@ -258,8 +315,14 @@ fn encrypt(
 fn evaluate(
     folder: &Folder,
     bound: &BoundCircuit,
+    remote: &Remote,
     passphrases: &Passphrases,
 ) -> Result<(), ClientError> {
+    if remote.server.is_some() {
+        told_sent(remote.send(folder, bound, passphrases)?);
+        told_evaluated(folder, &remote.fetch(folder, bound)?);
+        return Ok(());
+    }
     let program = std::env::current_exe();
     let program = program.map_err(|e| ClientError::Server(format!("cannot be started: {e}")))?;
     let mut server = Command::new(program);

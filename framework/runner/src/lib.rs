@@ -5,6 +5,7 @@ mod best;
 mod build;
 mod calibration;
 mod cell;
+mod cell_server;
 pub mod child;
 mod client;
 mod cmp;
@@ -32,6 +33,7 @@ mod run;
 mod serve;
 mod server;
 mod server_process;
+mod service;
 mod stop;
 
 use std::ffi::OsString;
@@ -120,6 +122,8 @@ enum Verb {
     Client(client::ClientArguments),
     /// Prints the JSON Schema of experiment files, for editors.
     Schema,
+    /// Evaluates for clients on other machines, over HTTP; `serve token new NAME` makes a client's token.
+    Serve(service::ServeArguments),
     /// Prints the cargo features that this program was built with; `cargo xtask` asks.
     #[command(hide = true)]
     Features,
@@ -221,6 +225,7 @@ pub fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
+        Verb::Serve(arguments) => service::serve(arguments),
         Verb::Cell => serve::serve(),
         Verb::Server => server::serve(),
         Verb::Launch { memory, words } => launch::launch(memory, &words),

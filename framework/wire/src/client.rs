@@ -1,5 +1,7 @@
 //! The client's side: a type for each stage, so that frames cannot be sent out of order.
 
+mod forward;
+
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 

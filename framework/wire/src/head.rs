@@ -299,7 +299,7 @@ pub(crate) fn role_named(name: &str) -> Result<KeyRole, WireError> {
 }
 
 /// A digest in hexadecimal digits.
-pub(crate) fn hex(circuit: CircuitDigest) -> String {
+pub fn hex(circuit: CircuitDigest) -> String {
     use std::fmt::Write as _;
     let mut digits = String::with_capacity(64);
     for byte in circuit.as_bytes() {
@@ -310,7 +310,10 @@ pub(crate) fn hex(circuit: CircuitDigest) -> String {
 }
 
 /// The digest of these digits.
-pub(crate) fn digest_named(digits: &str) -> Result<CircuitDigest, WireError> {
+///
+/// # Errors
+/// They are not 64 hexadecimal digits in lower case.
+pub fn digest_named(digits: &str) -> Result<CircuitDigest, WireError> {
     let wrong = || WireError::Digest {
         found: shown(digits, 64),
     };

@@ -2,6 +2,7 @@
 
 mod documents;
 mod hostile;
+mod remote;
 mod secret;
 
 use std::fs;

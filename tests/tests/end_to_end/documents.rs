@@ -7,7 +7,7 @@ use hexperiment_experiment::sections;
 use crate::conform::conform;
 use crate::harness::{Outcome, Place, repository, text_of};
 
-const DOCUMENTS: [&str; 15] = [
+const DOCUMENTS: [&str; 16] = [
     "README.md",
     "ARCHITECTURE.md",
     "SECURITY.md",
@@ -21,6 +21,7 @@ const DOCUMENTS: [&str; 15] = [
     "docs/glossary.md",
     "docs/reading-results.md",
     "docs/schemes-and-tasks.md",
+    "docs/service.md",
     "docs/wire.md",
     "reports/published/README.md",
 ];

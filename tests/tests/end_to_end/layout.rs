@@ -46,7 +46,7 @@ fn ours(folder: &str, section: &str) -> BTreeSet<String> {
 }
 
 /// The floors of `ARCHITECTURE.md`: folder, crate, and the floors that it may use.
-const FLOORS: [(&str, &str, &[&str]); 11] = [
+const FLOORS: [(&str, &str, &[&str]); 12] = [
     ("framework/diagnostics", "hexperiment-diagnostics", &[]),
     ("framework/program", "hexperiment-program", &[]),
     (
@@ -64,7 +64,14 @@ const FLOORS: [(&str, &str, &[&str]); 11] = [
     (
         "framework/client",
         "hexperiment-client",
-        &["diagnostics", "program", "scheme", "wire", "task"],
+        &[
+            "diagnostics",
+            "program",
+            "scheme",
+            "wire",
+            "task",
+            "service",
+        ],
     ),
     (
         "framework/experiment",
@@ -80,6 +87,11 @@ const FLOORS: [(&str, &str, &[&str]); 11] = [
         "framework/plugin-program",
         "hexperiment-plugin-program",
         &["diagnostics", "program", "scheme", "wire"],
+    ),
+    (
+        "framework/service",
+        "hexperiment-service",
+        &["diagnostics", "program", "scheme", "wire", "task"],
     ),
     (
         "reports",

@@ -2,7 +2,7 @@
 
 use hexperiment_task::ledger::{Time, Traffic};
 
-use super::{Load, Repetition, Schedule, Setup};
+use super::{Load, Remote, Repetition, Schedule, Setup};
 
 /// As far as doubles count, and JSON with them: 104 days in nanoseconds, 8 PiB in bytes. Sums of a
 /// thousand such numbers do not overflow.
@@ -65,6 +65,7 @@ impl Repetition {
         ] {
             at_most(name, bytes.unwrap_or(0))?;
         }
+        self.remote.map_or(Ok(()), Remote::check_limits)?;
         self.load.map_or(Ok(()), Load::check_limits)
     }
 }
@@ -80,6 +81,24 @@ fn check_traffic(traffic: &Traffic) -> Result<(), String> {
         at_most(name, count)?;
     }
     Ok(())
+}
+
+impl Remote {
+    fn check_limits(self) -> Result<(), String> {
+        for (name, ns) in [
+            ("remote.upload_ns", self.upload_ns),
+            ("remote.upload_server_ns", self.upload_server_ns),
+            ("remote.job_ns", self.job_ns),
+            ("remote.queue_ns", self.queue_ns),
+            ("remote.load_ns", self.load_ns),
+            ("remote.compute_ns", self.compute_ns),
+            ("remote.store_ns", self.store_ns),
+            ("remote.download_ns", self.download_ns),
+        ] {
+            at_most(name, ns)?;
+        }
+        Ok(())
+    }
 }
 
 impl Load {

@@ -20,7 +20,7 @@ pub use columns::{BEFORE_AXES, COLUMNS, Column, Field, Kind, axes};
 pub use over_link::OverLink;
 pub use phase::Phase;
 pub use read::{Records, read_records};
-pub use row::{Measured, Row, StartUp, rows};
+pub use row::{Measured, RemotePhases, Row, StartUp, rows};
 pub use seeds::{MetricIntervals, correction};
 pub use write::RecordWriter;
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::seeds::{self, MetricIntervals};
 use super::{Busy, Phase, Records, busy};
-use crate::measure::{Estimate, Spread};
-use crate::record::{Cell, Clock, Repetition, Run, Setup, Status};
+use crate::measure::{Estimate, Spread, median};
+use crate::record::{Cell, Clock, Remote, Repetition, Run, Setup, Status};
 use hexperiment_scheme::options::OptionValue;
 use hexperiment_scheme::security::{Encryption, Origin, Protection};
 use hexperiment_task::ledger::{Clipping, Errors, Metric, OutputErrors, Precision, Time, Traffic};
@@ -123,8 +123,53 @@ pub struct Measured {
     /// The share of its time that the cell's threads waited for a processor, in the median of the
     /// repetitions; `None` where the system does not count it.
     pub share_waited: Option<f64>,
+    /// Phases of evaluations by a far server; `None` where it was a process of the same machine.
+    pub remote: Option<RemotePhases>,
     /// What the task has to say, each once.
     pub notes: Vec<String>,
+}
+
+/// Phases of evaluations by a far server, each in the median over the repetitions, in milliseconds, by
+/// the clock that [`Remote`] says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RemotePhases {
+    /// [`Remote::upload_ns`]
+    pub upload_ms: f64,
+    /// [`Remote::upload_server_ns`]
+    pub upload_server_ms: f64,
+    /// [`Remote::job_ns`]
+    pub job_ms: f64,
+    /// [`Remote::queue_ns`]
+    pub queue_ms: f64,
+    /// [`Remote::load_ns`]
+    pub load_ms: f64,
+    /// [`Remote::compute_ns`]
+    pub compute_ms: f64,
+    /// [`Remote::store_ns`]
+    pub store_ms: f64,
+    /// [`Remote::download_ns`]
+    pub download_ms: f64,
+}
+
+impl RemotePhases {
+    /// Of the repetitions whose server was far; `None` of none.
+    fn of(repetitions: &[&Repetition]) -> Option<Self> {
+        let all: Vec<Remote> = repetitions.iter().filter_map(|r| r.remote).collect();
+        let ms = |of: fn(&Remote) -> u64| {
+            let values: Vec<f64> = all.iter().map(|remote| of(remote) as f64 / 1e6).collect();
+            median(&values)
+        };
+        (!all.is_empty()).then(|| Self {
+            upload_ms: ms(|r| r.upload_ns),
+            upload_server_ms: ms(|r| r.upload_server_ns),
+            job_ms: ms(|r| r.job_ns),
+            queue_ms: ms(|r| r.queue_ns),
+            load_ms: ms(|r| r.load_ns),
+            compute_ms: ms(|r| r.compute_ns),
+            store_ms: ms(|r| r.store_ns),
+            download_ms: ms(|r| r.download_ns),
+        })
+    }
 }
 
 impl Measured {
@@ -214,6 +259,7 @@ impl Measured {
             peak_rss_bytes: most(repetitions, |r| r.peak_rss_bytes),
             load_average: busy::highest_load(repetitions),
             share_waited: busy::share_waited(repetitions),
+            remote: RemotePhases::of(repetitions),
             notes: notes(parts),
         })
     }

@@ -1,6 +1,6 @@
 //! What the steps of a client tell.
 
-use hexperiment_client::{BoundCircuit, Evaluated, Exchange, Folder, KeyInfo, Place};
+use hexperiment_client::{BoundCircuit, Evaluated, Exchange, Folder, KeyInfo, Place, Uploaded};
 use hexperiment_diagnostics::printable;
 
 use crate::explain::level;
@@ -69,6 +69,18 @@ pub(super) fn told_encrypted(folder: &Folder, sent: &Exchange) {
         sent.rows(),
         sent.batches.len(),
         sent.bytes()
+    );
+}
+
+pub(super) fn told_sent(sent: Uploaded) {
+    let keys = match sent.keys {
+        None => "the service had the keys".to_owned(),
+        Some(bytes) => format!("{bytes} bytes of keys"),
+    };
+    say!(
+        "sent: {keys}, {} bytes of ciphertexts, {} jobs",
+        sent.ciphertexts,
+        sent.jobs
     );
 }
 

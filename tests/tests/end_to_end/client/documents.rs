@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use super::remote::Service;
 use super::{MODEL, copy};
 use crate::documents::blocks;
 use crate::harness::{Outcome, Place, repository, text_of};
@@ -20,13 +21,17 @@ fn runs(document: &str, expected: usize) -> Place {
     let shown = blocks(&text, "sh").into_iter();
     let shown: Vec<String> = shown.filter(|b| b.contains("hexperiment client")).collect();
     assert_eq!(shown.len(), expected, "{document}");
+    let service = Service::start();
+    let here = format!("{} --fingerprint {}", service.url, service.fingerprint);
     for block in shown {
         let script = block.replace("hexperiment client", "\"$PROGRAM\" client");
+        let script = script.replace("https://evaluator.example.org:8443", &here);
         let mut shell = Command::new("sh");
         shell
             .args(["-eu", "-c", &script])
             .current_dir(place.path(""))
             .env("PROGRAM", env!("CARGO_BIN_EXE_hexperiment-under-test"))
+            .env("HEXPERIMENT_TOKEN", &service.token)
             .env_remove("HEXPERIMENT_PASSPHRASE");
         Outcome::of(&mut shell).ends_with(0).does_not_panic();
     }
@@ -54,7 +59,7 @@ fn the_readme_predicts_a_salary() {
 
 #[test]
 fn the_page_of_the_client_is_run() {
-    let place = runs("docs/client.md", 2);
+    let place = runs("docs/client.md", 3);
     salary(place.path("io/results.csv"));
     salary(place.path("owner/results.csv"));
     for folder in ["data", "server"] {
