@@ -76,7 +76,13 @@ pub fn serve(
         let (stop, stops) = watch::channel(false);
         let router = routes::router(Arc::clone(&app));
         let protocol = if tls.is_some() { "https" } else { "http" };
-        let connections = tokio::spawn(listen::serve(listener, tls, router, stops));
+        let connections = tokio::spawn(listen::serve(
+            listener,
+            tls,
+            router,
+            app.config.body_idle,
+            stops,
+        ));
         started(&format!("{protocol}://{address}"), fingerprint);
         stopped.await;
         log("stopping: running jobs are waited for, the others are done after the next start");

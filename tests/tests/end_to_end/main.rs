@@ -45,4 +45,5 @@ mod resume;
 mod secrets;
 mod seeds;
 mod server;
+mod service;
 mod settings;

@@ -23,18 +23,17 @@ const MOST: usize = 1024;
 /// For the greeting of TLS.
 const GREETS_WITHIN: Duration = Duration::from_secs(10);
 
-/// For the head of a request, and between two requests.
-const ASKS_WITHIN: Duration = Duration::from_secs(30);
-
 /// How long to wait where the system has no connection to give.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves connections until `stop` is true; those that are open then end with the request that they
+/// Serves connections, each of which may stand still for `idle`, amid the head of a request and between two,
+/// until `stop` is true; those that are open then end with the request that they
 /// have begun.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
     router: Router,
+    idle: Duration,
     mut stop: watch::Receiver<bool>,
 ) {
     let tls = tls.map(TlsAcceptor::from);
@@ -54,7 +53,7 @@ pub(crate) async fn serve(
         let (tls, router, stop) = (tls.clone(), router.clone(), stop.clone());
         tokio::spawn(async move {
             // Whatever goes wrong with one connection is the affair of its client.
-            let _ = connection(stream, peer, tls, router, stop).await;
+            let _ = connection(stream, peer, tls, (router, idle), stop).await;
             drop(permit);
         });
     }
@@ -67,16 +66,16 @@ async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
-    router: Router,
+    served: (Router, Duration),
     stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     match tls {
-        None => requests(stream, peer, router, stop).await,
+        None => requests(stream, peer, served, stop).await,
         Some(tls) => {
             let greeted = tokio::time::timeout(GREETS_WITHIN, tls.accept(stream)).await;
             let stream = greeted.map_err(io::Error::other)??;
-            requests(stream, peer, router, stop).await
+            requests(stream, peer, served, stop).await
         }
     }
 }
@@ -84,13 +83,13 @@ async fn connection(
 async fn requests(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: SocketAddr,
-    router: Router,
+    (router, idle): (Router, Duration),
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let service = TowerToHyperService::new(router.layer(Extension(Peer(peer))));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(ASKS_WITHIN)
+        .header_read_timeout(idle)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     loop {
