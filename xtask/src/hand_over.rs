@@ -69,8 +69,8 @@ fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
     match verb {
         // They show every scheme.
         "list" | "schema" | "overview" | "workbench" => Wanted::All,
-        // Its clients name the schemes.
-        "serve" => Wanted::All,
+        // Its folder, or its clients, name the schemes.
+        "client" | "serve" => Wanted::All,
         PUBLISH if publish::runs_all(arguments) => Wanted::All,
         // They read records, which name no feature of the build.
         "report" | "best" | "cmp" | "export" | PUBLISH => Wanted::NamedBy(vec![]),

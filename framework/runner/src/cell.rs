@@ -89,7 +89,9 @@ pub(crate) fn compile(
         error => error,
     })?;
     let compile = watch.elapsed();
-    demand(of_run, &parameters(circuit.as_ref(), prepared.as_ref()))?;
+    parameters(circuit.as_ref(), prepared.as_ref())
+        .meets(of_run)
+        .map_err(Stop::Refused)?;
     if let Some(need) = circuit.parameters().memory_bytes {
         let need = need.saturating_add(in_the_clear(&lowered));
         memory::hold(need, left).map_err(SchemeError::from)?;
@@ -101,29 +103,6 @@ pub(crate) fn compile(
         compile,
         security,
         failure_log2,
-    })
-}
-
-/// Holds every encrypting scheme to the level demanded, whatever it chose, and to a public key where
-/// others than the key owner encrypt; and every scheme to the failure probability of a run.
-fn demand(demanded: SecurityDemand, parameters: &Parameters) -> Result<(), Stop> {
-    let encrypts = parameters.encrypts_as(demanded.encryption);
-    encrypts.map_err(Stop::Refused)?;
-    let security = &parameters.security;
-    let weak = security.bits() < demanded.bits;
-    if security.protection() != Protection::None && weak && !demanded.insecure {
-        return Err(Stop::Refused(format!(
-            "security: {} bits, {} demanded ({}); choose stronger parameters, or `insecure = true` to \
-             compare them all the same",
-            security.bits(),
-            demanded.bits,
-            security.basis()
-        )));
-    }
-    parameters.failure.hold(demanded.failure_log2).map_err(|why| {
-        Stop::Refused(format!(
-            "failure: {why} of a run; choose parameters of less noise, or demand less by `failure_log2`"
-        ))
     })
 }
 

@@ -7,6 +7,7 @@ mod calibration;
 mod cell;
 mod cell_server;
 pub mod child;
+mod client;
 mod cmp;
 mod crossing;
 mod data;
@@ -121,6 +122,9 @@ enum Verb {
     /// Serves web pages on this machine, for whoever owns data and key: upload, compute under encryption at another
     /// process, see what crossed.
     Workbench(workbench::WorkbenchArguments),
+    /// Asks a model of a server without showing it rows or answers: keys, encryption and decryption step by
+    /// step, in a folder.
+    Client(client::ClientArguments),
     /// Prints the JSON Schema of experiment files, for editors.
     Schema,
     /// Evaluates for clients on other machines, over HTTP; `serve token new NAME` makes a client's token.
@@ -216,6 +220,7 @@ pub fn main() -> ExitCode {
         Verb::List { name } => list::list(name.as_deref()),
         Verb::Data { what, names } => data::data(what == "fetch", &names),
         Verb::Workbench(arguments) => workbench::workbench(&arguments),
+        Verb::Client(arguments) => client::client(arguments),
         Verb::Schema => {
             say!("{:#}", hexperiment_experiment::json_schema());
             ExitCode::SUCCESS

@@ -8,8 +8,9 @@ use hexperiment_program::{Op, OpKind, Program};
 use hexperiment_scheme::memory::{hold, left};
 use hexperiment_scheme::security::{self, Encryption};
 use hexperiment_scheme::{
-    Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, EvaluationKeys, Evaluator, KeyPart,
-    KeyRole, KeySet, OperationCounts, OperationTimes, Parameters, SchemeError, Sizes,
+    Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Encryptor, EvaluationKeys,
+    Evaluator, KeyOwner, KeyPart, KeyRole, KeySet, OperationCounts, OperationTimes, Parameters,
+    SchemeError, SecretKey, Sizes,
 };
 use ndarray::Array2;
 
@@ -142,6 +143,24 @@ impl CkksCircuit {
             }),
             parameters,
         })
+    }
+
+    /// The key owner's role.
+    fn decryptor(&self, secret: seal::SecretKey) -> Result<CkksDecryptor, SchemeError> {
+        Ok(CkksDecryptor {
+            seal: seal::Decryptor::new(&self.shared.context, &secret)?,
+            shared: Arc::clone(&self.shared),
+            secret,
+            digest: self.digest,
+        })
+    }
+
+    /// The role of who encrypts with this key.
+    fn encryptor(&self, key: EncryptionKey) -> CkksEncryptor {
+        CkksEncryptor {
+            key,
+            shared: Arc::clone(&self.shared),
+        }
     }
 
     /// The server's role, which keeps at most so many bytes of plaintexts. Each part of the keys is
@@ -332,20 +351,42 @@ impl Circuit for CkksCircuit {
             parts.push(KeyPart::new(KeyRole::Galois, key));
         }
         Ok(KeySet {
-            encryptor: Box::new(CkksEncryptor {
-                key,
-                shared: Arc::clone(shared),
-            }),
-            decryptor: Box::new(CkksDecryptor {
-                seal: seal::Decryptor::new(context, &secret)?,
-                shared: Arc::clone(shared),
-            }),
+            encryptor: Box::new(self.encryptor(key)),
+            decryptor: Box::new(self.decryptor(secret)?),
             evaluation: EvaluationKeys::new(self.digest, parts),
         })
     }
 
     fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
         Ok(Box::new(self.evaluator(keys, encoded::BUDGET)?))
+    }
+
+    fn restore(&self, secret: &SecretKey) -> Result<KeyOwner, SchemeError> {
+        let context = &self.shared.context;
+        let packed = secret.read_for(self.digest, seal::secret_bytes(context))?;
+        let secret = seal::SecretKey::read(context, packed)
+            .map_err(|e| SchemeError::ForeignSecret(e.to_string()))?;
+        let encryptor: Option<Box<dyn Encryptor>> = match self.shared.encryption {
+            Encryption::Public => None,
+            Encryption::Owner => {
+                let key = seal::SymmetricEncryptor::new(context, &secret)?;
+                Some(Box::new(self.encryptor(EncryptionKey::Secret(key))))
+            }
+        };
+        Ok(KeyOwner {
+            encryptor,
+            decryptor: Box::new(self.decryptor(secret)?),
+        })
+    }
+
+    fn public_encryptor(&self, public: EvaluationKeys) -> Result<Box<dyn Encryptor>, SchemeError> {
+        let context = &self.shared.context;
+        let mut public = public.read_for(self.digest)?;
+        let key = public.next(KeyRole::Public, seal::public_bytes(context))?;
+        public.finish()?;
+        let key = seal::PublicKey::read(context, key.bytes()).map_err(foreign)?;
+        let key = EncryptionKey::Public(seal::Encryptor::new(context, &key)?);
+        Ok(Box::new(self.encryptor(key)))
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {

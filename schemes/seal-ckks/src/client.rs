@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use hexperiment_program::{InputId, OutputId};
-use hexperiment_scheme::{Ciphertexts, Decryptor, Encryptor, SchemeError};
+use hexperiment_scheme::{
+    Ciphertexts, CircuitDigest, Decryptor, Encryptor, SchemeError, SecretKey,
+};
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
@@ -82,6 +84,9 @@ impl Encryptor for CkksEncryptor {
 pub(crate) struct CkksDecryptor {
     pub(crate) shared: Arc<Shared>,
     pub(crate) seal: seal::Decryptor,
+    /// What `seal` was made of, as the key owner keeps it.
+    pub(crate) secret: seal::SecretKey,
+    pub(crate) digest: CircuitDigest,
 }
 
 impl Decryptor for CkksDecryptor {
@@ -137,5 +142,9 @@ impl Decryptor for CkksDecryptor {
             flood(&mut table, *deviation)?;
         }
         Ok(table)
+    }
+    fn secret_key(&self) -> Result<SecretKey, SchemeError> {
+        let packed = self.secret.packed(&self.shared.context)?;
+        Ok(SecretKey::new(self.digest, packed))
     }
 }

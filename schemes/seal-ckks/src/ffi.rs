@@ -80,9 +80,15 @@ unsafe extern "C-unwind" {
     ) -> HResult;
 
     pub(crate) fn SecretKey_Destroy(this: Object) -> HResult;
-    #[cfg(test)]
     pub(crate) fn SecretKey_SaveSize(this: Object, mode: u8, size: *mut i64) -> HResult;
-    #[cfg(test)]
+    pub(crate) fn SecretKey_Create1(out: *mut Object) -> HResult;
+    pub(crate) fn SecretKey_Load(
+        this: Object,
+        context: Object,
+        bytes: *const u8,
+        size: u64,
+        read: *mut i64,
+    ) -> HResult;
     pub(crate) fn SecretKey_Save(
         this: Object,
         out: *mut u8,

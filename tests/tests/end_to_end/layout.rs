@@ -46,7 +46,7 @@ fn ours(folder: &str, section: &str) -> BTreeSet<String> {
 }
 
 /// The floors of `ARCHITECTURE.md`: folder, crate, and the floors that it may use.
-const FLOORS: [(&str, &str, &[&str]); 11] = [
+const FLOORS: [(&str, &str, &[&str]); 12] = [
     ("framework/diagnostics", "hexperiment-diagnostics", &[]),
     ("framework/program", "hexperiment-program", &[]),
     (
@@ -60,6 +60,18 @@ const FLOORS: [(&str, &str, &[&str]); 11] = [
         "framework/task",
         "hexperiment-task",
         &["diagnostics", "program", "scheme", "wire", "data"],
+    ),
+    (
+        "framework/client",
+        "hexperiment-client",
+        &[
+            "diagnostics",
+            "program",
+            "scheme",
+            "wire",
+            "task",
+            "service",
+        ],
     ),
     (
         "framework/experiment",

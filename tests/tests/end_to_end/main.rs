@@ -15,6 +15,7 @@
 mod bad_input;
 mod best_and_export;
 mod circles;
+mod client;
 mod cmp;
 mod columns;
 mod conform;

@@ -2,6 +2,8 @@
 
 use std::ffi::c_int;
 
+use hexperiment_scheme::zeroize::Zeroizing;
+
 use super::stream::{self, Place};
 use super::{Context, SealError, check, create, handle, saved};
 use crate::ffi;
@@ -99,6 +101,44 @@ impl KeyGenerator {
             )
         })?;
         SwitchKeys { object }.packed(context, place)
+    }
+}
+
+impl SecretKey {
+    /// The key as its owner keeps it: see [`stream`].
+    pub(crate) fn packed(&self, context: &Context) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let saved = saved(
+            "SecretKey_Save",
+            // SAFETY: the key is live, the pointer valid.
+            |size| unsafe { ffi::SecretKey_SaveSize(self.object, PLAIN, size) },
+            // SAFETY: the key is live, the buffer has the length given, the pointer is valid.
+            |out, length, written| unsafe {
+                ffi::SecretKey_Save(self.object, out, length, PLAIN, written)
+            },
+        )?;
+        stream::pack_secret(context, &Zeroizing::new(saved))
+    }
+
+    /// Reads what [`SecretKey::packed`] wrote.
+    pub(crate) fn read(context: &Context, packed: &[u8]) -> Result<Self, SealError> {
+        let stream = stream::unpack_secret(context, packed)?;
+        // SAFETY: `create` passes a valid place for the pointer.
+        let object = create("SecretKey_Create", |out| unsafe {
+            ffi::SecretKey_Create1(out)
+        })?;
+        let key = Self { object };
+        let mut read = 0;
+        // SAFETY: the handles are live, the stream has the length given and is only read.
+        check("SecretKey_Load", unsafe {
+            ffi::SecretKey_Load(
+                key.object,
+                context.raw.object,
+                stream.as_ptr(),
+                stream.len() as u64,
+                &raw mut read,
+            )
+        })?;
+        Ok(key)
     }
 }
 
@@ -234,6 +274,24 @@ mod tests {
         let mut packed = vec![0];
         packing::pack(primes[0], secret[..degree].iter().copied(), &mut packed);
         assert!(shows(&packed));
+    }
+
+    /// What its owner keeps is the key again, to the bit, and nothing else is taken for one.
+    #[test]
+    fn a_secret_key_is_kept_and_read_again() {
+        let context = Context::new(4096, &[36, 36, 37], 128).unwrap();
+        let key = KeyGenerator::new(&context).unwrap().secret_key().unwrap();
+        let packed = key.packed(&context).unwrap();
+        assert_eq!(packed.len(), 4096 / 8 * (36 + 36 + 37));
+        let again = SecretKey::read(&context, &packed).unwrap();
+        assert_eq!(*again.packed(&context).unwrap(), *packed);
+        for length in [0, 1, packed.len() - 1] {
+            assert!(SecretKey::read(&context, &packed[..length]).is_err());
+        }
+        let mut high = packed.to_vec();
+        high[..20].fill(0xFF);
+        let refused = SecretKey::read(&context, &high);
+        assert!(matches!(refused, Err(SealError::Load(_))));
     }
 
     #[test]

@@ -15,6 +15,7 @@
 //! packed, and written anew when one is unpacked, so that SEAL's parser reads no header, size or
 //! type that came from the other party, and takes no memory that the circuit does not call for.
 
+use hexperiment_scheme::zeroize::Zeroizing;
 use rayon::prelude::*;
 
 use super::{Context, ParmsId, SealError};
@@ -215,6 +216,69 @@ fn length(found: usize, expected: usize) -> Result<(), SealError> {
     Err(SealError::Load(format!(
         "{found} bytes, expected {expected}"
     )))
+}
+
+/// SEAL's stream of a secret key, but for its residues: a plaintext of the key's level.
+fn secret_head(context: &Context) -> Vec<u8> {
+    let words = context.degree() * context.primes().len();
+    let array = 16 + 8 + 8 * words;
+    let mut head = header(16 + 32 + 8 + 8 + array).to_vec();
+    head.extend(context.key_id().iter().flat_map(|word| word.to_le_bytes()));
+    head.extend((words as u64).to_le_bytes());
+    head.extend(1.0_f64.to_le_bytes()); // the scale
+    head.extend(header(array));
+    head.extend((words as u64).to_le_bytes());
+    head
+}
+
+/// Bytes of a secret key as its owner keeps it: residues, packed, for each prime.
+pub(crate) fn secret_bytes(context: &Context) -> usize {
+    polynomial_bytes(context.degree(), context.primes())
+}
+
+/// A secret key's stream, packed.
+pub(super) fn pack_secret(
+    context: &Context,
+    stream: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let residues = stream.strip_prefix(&*secret_head(context));
+    let words = context.degree() * context.primes().len();
+    let residues = residues
+        .filter(|residues| residues.len() == 8 * words)
+        .ok_or_else(|| unknown("a secret key of another length"))?;
+    // Not to grow: what is left behind by growing is not overwritten.
+    let mut packed = Zeroizing::new(Vec::with_capacity(secret_bytes(context)));
+    let polynomial = residues.as_chunks::<8>().0.chunks_exact(context.degree());
+    for (residues, prime) in polynomial.zip(context.primes()) {
+        let residues = residues.iter().map(|word| u64::from_le_bytes(*word));
+        pack(*prime, residues, &mut packed);
+    }
+    Ok(packed)
+}
+
+/// The stream of a packed secret key.
+pub(super) fn unpack_secret(
+    context: &Context,
+    packed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    length(packed.len(), secret_bytes(context))?;
+    let degree = context.degree();
+    let head = secret_head(context);
+    let size = head.len() + 8 * degree * context.primes().len();
+    let mut stream = Zeroizing::new(Vec::with_capacity(size));
+    stream.extend(head);
+    let mut rest = packed;
+    for prime in context.primes() {
+        let (of_prime, after) = rest.split_at(polynomial_bytes(degree, &[*prime]));
+        rest = after;
+        for residue in unpack(*prime, degree, of_prime) {
+            if residue >= *prime {
+                return Err(SealError::Load("a residue above its prime".into()));
+            }
+            stream.extend(residue.to_le_bytes());
+        }
+    }
+    Ok(stream)
 }
 
 /// A public key's stream, packed.
