@@ -74,6 +74,7 @@ pub(crate) fn compile(
             options: &plan.scheme_options,
             security,
             threads: plan.threads,
+            objective: plan.objective,
         })?;
         Ok((lowered, circuit))
     };

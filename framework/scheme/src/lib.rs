@@ -49,6 +49,7 @@ use serde::Serialize;
 
 use crate::options::{OptionError, OptionSpec, Options};
 use crate::security::SecurityDemand;
+use hexperiment_program::layout::Objective;
 use hexperiment_program::lower::{Capabilities, Lowered, lower};
 use hexperiment_program::{InputId, OutputId, Program, ProgramError, Refusal};
 
@@ -116,6 +117,8 @@ pub struct CompileRequest<'a> {
     pub security: SecurityDemand,
     /// Threads that it may use; rayon's global pool has as many.
     pub threads: usize,
+    /// What the layout of vectors is chosen for, where the scheme has several.
+    pub objective: Objective,
 }
 
 /// Evaluates programs under one cryptosystem, with one library.

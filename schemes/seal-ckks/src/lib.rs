@@ -4,8 +4,10 @@
 //! ASIACRYPT 2017; the RNS variant of Cheon et al., SAC 2018. Unsafe code lives in `ffi` and
 //! `seal` only.
 
+mod arrange;
 mod circuit;
 mod client;
+mod coefficients;
 mod costs;
 mod encoded;
 mod evaluate;

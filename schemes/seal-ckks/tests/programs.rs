@@ -73,6 +73,7 @@ fn compile(program: &Program, options: &Options) -> Box<dyn Circuit> {
             options,
             security: SECURITY,
             threads: 2,
+            objective: hexperiment_program::layout::Objective::default(),
         })
         .unwrap()
 }
@@ -499,6 +500,7 @@ fn ranges_of_any_size() {
                 options: &options,
                 security: SECURITY,
                 threads: 2,
+                objective: hexperiment_program::layout::Objective::default(),
             })
         });
         match compiled {
@@ -525,6 +527,7 @@ fn vectors_too_long_to_move_are_refused() {
             options: &options(&[]),
             security: SECURITY,
             threads: 2,
+            objective: hexperiment_program::layout::Objective::default(),
         });
         let refusal = compiled.err().unwrap().to_string();
         assert!(refusal.starts_with("length: "), "{refusal}");
@@ -615,6 +618,7 @@ fn tolerances_follow_from_the_failure_probability() {
             options: &set,
             security,
             threads: 2,
+            objective: hexperiment_program::layout::Objective::default(),
         };
         let circuit = SealCkks.compile(request).unwrap();
         let parameters = circuit.parameters();
