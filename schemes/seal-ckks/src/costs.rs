@@ -13,7 +13,6 @@ use hexperiment_scheme::{Costs, OperationTime, OperationTimes, SchemeError, Size
 
 use crate::circuit::Shared;
 use crate::encoded::{self, Kept};
-use crate::seal;
 use crate::wire;
 pub(crate) use operations::Bench;
 use operations::Kind;
