@@ -16,7 +16,7 @@ use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use hexperiment_task::ledger::{Errors, Quality, Time, Traffic};
 
-pub use machine::{Build, Load, Provenance, Schedule};
+pub use machine::{Build, Load, Processors, Provenance, Schedule};
 
 use hexperiment_scheme::options::OptionValue;
 use hexperiment_scheme::{KeySizes, Parameters};

@@ -2,7 +2,7 @@
 
 use hexperiment_task::ledger::{Time, Traffic};
 
-use super::{Load, Repetition, Schedule, Setup};
+use super::{Load, Processors, Repetition, Schedule, Setup};
 
 /// As far as doubles count, and JSON with them: 104 days in nanoseconds, 8 PiB in bytes. Sums of a
 /// thousand such numbers do not overflow.
@@ -91,6 +91,12 @@ impl Load {
         }
         let Schedule { ran_ns, waited_ns } = self.schedule.unwrap_or_default();
         at_most("load.schedule.ran_ns", ran_ns)?;
-        at_most("load.schedule.waited_ns", waited_ns)
+        at_most("load.schedule.waited_ns", waited_ns)?;
+        let Processors {
+            capacity_ns,
+            idle_ns,
+        } = self.processors.unwrap_or_default();
+        at_most("load.processors.capacity_ns", capacity_ns)?;
+        at_most("load.processors.idle_ns", idle_ns)
     }
 }

@@ -171,6 +171,7 @@ fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition 
         load: Some(Load {
             start: Some(0.5),
             end: Some(0.25),
+            processors: None,
             schedule: Some(Schedule {
                 ran_ns: 99_000_000,
                 waited_ns: 1_000_000,
