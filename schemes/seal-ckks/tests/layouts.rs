@@ -225,7 +225,7 @@ fn layouts_that_a_program_does_not_have_are_refused() {
     assert!(refused(&square, "coefficients").contains("are not sums of columns"));
 }
 
-/// The maximum of four: both of the first round are one evaluation, with one rotation behind it.
+/// The maximum of four: both of the first round are one evaluation, with rotations behind it.
 #[test]
 fn maxima_lie_side_by_side() {
     let mut b = ProgramBuilder::new("maximum");
@@ -238,14 +238,11 @@ fn maxima_lie_side_by_side() {
     let columns = Asked::layout("columns").compile(&program).unwrap();
     let lanes = check(&program, &Asked::layout("lanes"), 0.2);
     let auto = Asked::layout("auto").compile(&program).unwrap();
-    for circuit in [&columns, &lanes, &auto] {
-        println!("{}: {:?}", layout(circuit.as_ref()), circuit.parameters().counts);
-        for candidate in &circuit.parameters().layouts {
-            println!("  {candidate}");
-        }
-    }
+    let name = "2 equal operations side by side, in slots";
+    assert_eq!([&lanes, &auto].map(|c| layout(c.as_ref())), [name; 2]);
     let products = |circuit: &dyn Circuit| circuit.parameters().counts.multiplications;
     let [before, after] = [&columns, &lanes].map(|c| products(c.as_ref()));
-    assert_eq!(3 * after, 2 * before);
-    assert_eq!(lanes.parameters().counts.rotations, 1);
+    assert!(10 * after < 7 * before, "{after} products, {before} before");
+    // One member is read as it is and in other units: two rotations by one key.
+    assert_eq!(lanes.parameters().counts.rotations, 2);
 }
