@@ -10,7 +10,7 @@ use super::{Experiment, Matrix, PluginChoice, plugins};
 use crate::record::Cell;
 use hexperiment_data::DatasetRequest;
 use hexperiment_diagnostics::printable;
-use hexperiment_program::layout::Objective;
+use hexperiment_scheme::Objective;
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_scheme::registry::Program;
 

@@ -39,11 +39,12 @@ fn offered(task: Option<&PluginChoice>, schemes: &[PluginChoice]) -> Vec<(String
         );
     };
     offer("dataset", sections::dataset());
-    let varied =
-        |s: &OptionSpec| matches!(
+    let varied = |s: &OptionSpec| {
+        matches!(
             s.name,
             "security_bits" | "encryption" | "threads" | "optimise" | "seed"
-        );
+        )
+    };
     offer("run", sections::run().into_iter().filter(varied).collect());
     if let Some(Ok(task)) = task.map(|t| hexperiment_task::registry::task(&t.name)) {
         offer("task", task.manifest().options);

@@ -38,6 +38,9 @@ pub use operations::{
 
 pub use parameters::{OperationCounts, Parameters};
 
+// What requests are made of, for those who state no program.
+pub use hexperiment_program::layout::Objective;
+
 // Plugins register through it, so that they need no version of their own.
 pub use inventory;
 
@@ -49,7 +52,6 @@ use serde::Serialize;
 
 use crate::options::{OptionError, OptionSpec, Options};
 use crate::security::SecurityDemand;
-use hexperiment_program::layout::Objective;
 use hexperiment_program::lower::{Capabilities, Lowered, lower};
 use hexperiment_program::{InputId, OutputId, Program, ProgramError, Refusal};
 

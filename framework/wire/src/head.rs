@@ -51,7 +51,11 @@ pub enum Head {
         /// Threads that the server may use.
         threads: u64,
         /// What the layout of vectors is chosen for, where the scheme has several.
-        #[serde(default, rename = "optimise", skip_serializing_if = "Objective::is_default")]
+        #[serde(
+            default,
+            rename = "optimise",
+            skip_serializing_if = "Objective::is_default"
+        )]
         objective: Objective,
     },
     /// From the server: the program is compiled.

@@ -75,7 +75,8 @@ pub(crate) fn expense(
         phase(&costs.download),
         phase(&costs.decrypt),
     ];
-    let nanoseconds = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    let nanoseconds =
+        |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let latency = phases.iter().map(|work| work.wall(request.threads)).sum();
     let processor = phases.iter().map(|work| work.total).sum();
     Ok(Expense {

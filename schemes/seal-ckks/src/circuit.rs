@@ -74,7 +74,9 @@ impl Shared {
         let products = program.iter().filter(|(_, v)| product(v.op().kind()));
         // A product is taken before its level's prime is dropped.
         let levels = products.map(|(id, _)| self.levels[id.index()] - 1);
-        levels.min().map(|level| self.context.level_primes(level).len())
+        levels
+            .min()
+            .map(|level| self.context.level_primes(level).len())
     }
 
     /// Whether a public key is made: who encrypts has no other, or the server needs it.
@@ -86,7 +88,9 @@ impl Shared {
     pub(crate) fn rotations(&self) -> Vec<(i32, usize)> {
         let all = rotation_levels(self.lowered.program(), &self.layout, &self.levels);
         let primes = |level| self.context.level_primes(level).len();
-        all.into_iter().map(|(steps, level)| (steps, primes(level))).collect()
+        all.into_iter()
+            .map(|(steps, level)| (steps, primes(level)))
+            .collect()
     }
 
     /// Bytes of the evaluation keys.
@@ -94,7 +98,10 @@ impl Shared {
         let public = usize::from(self.has_public_key()) * seal::public_bytes(&self.context);
         let galois = self.rotations().into_iter().map(|(_, primes)| primes);
         let primes = self.relinearized_primes().into_iter().chain(galois);
-        public + primes.map(|p| seal::switching_bytes(&self.context, p)).sum::<usize>()
+        public
+            + primes
+                .map(|p| seal::switching_bytes(&self.context, p))
+                .sum::<usize>()
     }
 }
 
@@ -166,7 +173,8 @@ impl CkksCircuit {
             let circuit = match circuit {
                 Ok(circuit) => {
                     let stated = circuit.parameters.noise_tolerance.clone();
-                    let precise = as_precise(layout, &stated, reference.get_or_insert(stated.clone()));
+                    let precise =
+                        as_precise(layout, &stated, reference.get_or_insert(stated.clone()));
                     precise.then_some(circuit)
                 }
                 Err(error) => {

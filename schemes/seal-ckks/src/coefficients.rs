@@ -128,7 +128,9 @@ mod tests {
     #[test]
     fn long_polynomials_keep_their_precision() {
         let degree = 1 << 15;
-        let coefficients: Vec<f64> = (0..degree).map(|k| ((k * k) % 1009) as f64 - 500.0).collect();
+        let coefficients: Vec<f64> = (0..degree)
+            .map(|k| ((k * k) % 1009) as f64 - 500.0)
+            .collect();
         let transform = Transform::new(degree);
         let back = transform.coefficients(&transform.values(&coefficients));
         for (x, y) in back.iter().zip(&coefficients) {

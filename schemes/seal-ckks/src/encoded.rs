@@ -332,7 +332,11 @@ impl Encoded {
         scaling: Scaling,
     ) -> Result<Option<Arc<Plaintext>>, SchemeError> {
         let (id, operand, chunk) = place;
-        let place = (id, operand, shared.layout.plaintext(chunk, scaling.use_as()));
+        let place = (
+            id,
+            operand,
+            shared.layout.plaintext(chunk, scaling.use_as()),
+        );
         match (public, self.vectors.get(&place)) {
             (Public::Scalar(0.0), _) => Ok(None),
             (Public::Scalar(x), _) => self.scalar(shared, *x, level, scaling).map(Some),

@@ -259,7 +259,9 @@ impl SlotLayout {
         match (public, self.coefficients, use_as) {
             (Public::Scalar(x), ..) => Slots::Same(*x),
             (Public::Vector(xs), None, _) => Slots::Each(self.repeat(xs, stride, chunk)),
-            (Public::Vector(xs), Some(_), PublicUse::Summands) => Slots::Each(self.place(xs, chunk)),
+            (Public::Vector(xs), Some(_), PublicUse::Summands) => {
+                Slots::Each(self.place(xs, chunk))
+            }
             (Public::Vector(xs), Some(Rows { degree, stride }), PublicUse::Weights) => {
                 let mut all = vec![0.0; degree];
                 all[0] = xs[0];

@@ -133,7 +133,10 @@ fn possible(layout: &Layout) -> Vec<bool> {
             Op::WeightedSum { terms, .. } => {
                 let operands: Vec<&ValueId> = terms.iter().map(|(v, _)| v).collect();
                 let (classes, cancels) = sum(&operands);
-                (classes, cancels || !terms.iter().any(|(_, w)| is_felt(w, coding)))
+                (
+                    classes,
+                    cancels || !terms.iter().any(|(_, w)| is_felt(w, coding)),
+                )
             }
             Op::Neg(a) | Op::Offset { value: a, .. } => (of(a).classes.clone(), false),
             Op::Pick { value, stride: by } => {

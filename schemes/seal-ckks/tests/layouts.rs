@@ -108,12 +108,19 @@ fn check(program: &Program, asked: &Asked, approximation: f64) -> Box<dyn Circui
         let got = keys.decryptor.decrypt(id, &crossed).unwrap();
         let tolerance = circuit.parameters().noise_tolerance[i];
         let precision = program.outputs()[i].precision;
-        assert!(tolerance <= precision, "{tolerance:e}, demanded {precision:e}");
+        assert!(
+            tolerance <= precision,
+            "{tolerance:e}, demanded {precision:e}"
+        );
         assert_eq!(got.dim(), exact[i].dim());
         let three = got.iter().zip(&simulated[i]).zip(&exact[i]);
         for ((got, simulated), exact) in three {
             let noise = (got - simulated).abs();
-            assert!(noise <= tolerance, "{}: {noise:e}, {tolerance:e}", asked.layout);
+            assert!(
+                noise <= tolerance,
+                "{}: {noise:e}, {tolerance:e}",
+                asked.layout
+            );
             assert!((got - exact).abs() <= tolerance + approximation);
         }
     }
@@ -191,10 +198,16 @@ fn logits(rows: usize) -> Program {
 fn rows_share_a_ciphertext() {
     let columns = check(&logits(334), &Asked::layout("columns"), 1e-9);
     let rows = check(&logits(334), &Asked::layout("auto"), 1e-9);
-    assert_eq!(layout(rows.as_ref()), "rows of 9 columns side by side, in coefficients");
+    assert_eq!(
+        layout(rows.as_ref()),
+        "rows of 9 columns side by side, in coefficients"
+    );
     let [many, one] = [&columns, &rows].map(|c| c.sizes().unwrap());
     assert_eq!((many.keys, one.keys), (0, 0));
-    assert!(9 * one.inputs[0] < many.inputs[0] + 9 * 64, "{one:?}, {many:?}");
+    assert!(
+        9 * one.inputs[0] < many.inputs[0] + 9 * 64,
+        "{one:?}, {many:?}"
+    );
     let parameters = rows.parameters();
     assert_eq!(parameters.counts.rotations, 0);
     assert_eq!(parameters.layouts.iter().filter(|c| c.chosen).count(), 1);

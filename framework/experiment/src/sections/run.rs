@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use hexperiment_diagnostics::{printable, units};
-use hexperiment_program::layout::Objective;
+use hexperiment_scheme::Objective;
 use hexperiment_scheme::security::LatticeTable;
 
 use super::keys::{Keys, Objection};

@@ -14,8 +14,8 @@ use std::hash::{BuildHasher as _, RandomState};
 use super::{Coding, Layout, Order};
 use crate::lower::{LevelModel, Lowered};
 use crate::{
-    Column, Input, Interval, Op, OpKind, Output, Program, ProgramBuilder, ProgramError, Public, Value,
-    ValueId,
+    Column, Input, Interval, Op, OpKind, Output, Program, ProgramBuilder, ProgramError, Public,
+    Value, ValueId,
 };
 
 /// The most lanes.
@@ -53,7 +53,10 @@ fn one_length(program: &Program) -> Option<usize> {
     let same = program.inputs().iter().all(|input| input.length == rows);
     let moves = |value: &Value| {
         let kind = value.op().kind();
-        matches!(kind, OpKind::Shift | OpKind::Pick | OpKind::Sum | OpKind::Constant)
+        matches!(
+            kind,
+            OpKind::Shift | OpKind::Pick | OpKind::Sum | OpKind::Constant
+        )
     };
     let plain = |value: &Value| value.length() == rows && !value.is_assumed() && !moves(value);
     let small = program.values().len() <= LARGEST;
@@ -253,7 +256,10 @@ fn side_by_side(
     levels: LevelModel,
 ) -> Option<Layout> {
     let original = lowered.program();
-    let chosen = classes.members.iter().filter(|members| members.len() == lanes);
+    let chosen = classes
+        .members
+        .iter()
+        .filter(|members| members.len() == lanes);
     let sides = chosen.flat_map(|members| {
         let places = members.iter().enumerate();
         places.map(move |(lane, id)| (*id, (members.as_slice(), lane)))
@@ -287,7 +293,9 @@ fn side_by_side(
         making.plain(id)?;
     }
     let sound = blocks_are_programs(&making.nodes, lanes);
-    sound.then(|| built(lowered, &making, levels).ok()).flatten()
+    sound
+        .then(|| built(lowered, &making, levels).ok())
+        .flatten()
 }
 
 /// Whether each block holds what the program yields on columns that have changed places: block `b` of

@@ -174,6 +174,8 @@ fn largest(program: &Program, affine: &Affine) -> f64 {
         *most = all.fold(0.0, f64::max);
     }
     let factors = affine.factors.iter();
-    let sum: f64 = factors.map(|((input, _), w)| w.abs() * of_input[*input]).sum();
+    let sum: f64 = factors
+        .map(|((input, _), w)| w.abs() * of_input[*input])
+        .sum();
     sum + affine.bias.range().map_or(0.0, Interval::magnitude)
 }

@@ -54,7 +54,11 @@ fn interpret(layout: &Layout, tables: &[Array2<f64>]) -> Vec<Array2<f64>> {
     let packed: Vec<Array2<f64>> = tables
         .iter()
         .enumerate()
-        .map(|(i, table)| layout.pack(InputId::from_index(i), table.view()).into_owned())
+        .map(|(i, table)| {
+            layout
+                .pack(InputId::from_index(i), table.view())
+                .into_owned()
+        })
         .collect();
     let program = layout.lowered().program();
     for (input, table) in program.inputs().iter().zip(&packed) {
@@ -93,7 +97,9 @@ fn interpret(layout: &Layout, tables: &[Array2<f64>]) -> Vec<Array2<f64>> {
 fn table(input: &Input, seed: u64) -> Array2<f64> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     Array2::from_shape_fn((input.length, input.columns.len()), |(_, column)| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         let share = (state >> 11) as f64 / (1_u64 << 53) as f64;
         let range = input.columns[column].range;
         range.low + share * range.width()
@@ -194,7 +200,10 @@ fn rows_lie_side_by_side() {
     let inputs = rows.lowered().program().inputs();
     assert_eq!(inputs[0].columns.len(), 1);
     assert_eq!((inputs[0].length, inputs[1].length), (27, 27));
-    assert_eq!(rows.name(), "rows of 9 columns side by side, in coefficients");
+    assert_eq!(
+        rows.name(),
+        "rows of 9 columns side by side, in coefficients"
+    );
     // 4096 rows would hold more than a ciphertext has, and take several.
     assert_eq!(rows.lowered().depth(), 1);
 }
@@ -329,5 +338,8 @@ fn the_least_by_the_objective_is_chosen() {
         expense: all[0],
         chosen: true,
     };
-    assert!(shown.to_string().starts_with("* columns: 0.00 ms"), "{shown}");
+    assert!(
+        shown.to_string().starts_with("* columns: 0.00 ms"),
+        "{shown}"
+    );
 }

@@ -254,15 +254,23 @@ fn head() -> impl Strategy<Value = Head> {
     let outputs = prop::collection::vec((0..1000_usize).prop_map(OutputId::from_index), 0..9);
     prop_oneof![
         (any::<u32>(), text()).prop_map(|(version, software)| Head::Hello { version, software }),
-        (text(), options, any::<u32>(), any::<bool>(), number(), objective).prop_map(
-            |(scheme, options, bits, insecure, threads, objective)| Head::Compile {
-                scheme,
-                options,
-                security: SecurityDemand::new(bits, insecure),
-                threads,
-                objective,
-            }
-        ),
+        (
+            text(),
+            options,
+            any::<u32>(),
+            any::<bool>(),
+            number(),
+            objective
+        )
+            .prop_map(|(scheme, options, bits, insecure, threads, objective)| {
+                Head::Compile {
+                    scheme,
+                    options,
+                    security: SecurityDemand::new(bits, insecure),
+                    threads,
+                    objective,
+                }
+            }),
         (text(), text(), measured()).prop_map(|(circuit, library, measured)| Head::Compiled {
             circuit,
             library,

@@ -66,7 +66,9 @@ mod tests {
     #[test]
     fn times_are_about_those_that_were_measured() {
         let all = |kinds: &[Kind], log_n: u32, primes| -> f64 {
-            let times = kinds.iter().map(|kind| time(*kind, 1 << log_n, primes, false));
+            let times = kinds
+                .iter()
+                .map(|kind| time(*kind, 1 << log_n, primes, false));
             times.sum::<Duration>().as_secs_f64() * 1e3
         };
         for (kinds, log_n, primes, measured) in [
@@ -80,7 +82,10 @@ mod tests {
         ] {
             let found = all(&kinds, log_n, primes);
             let ratio = found / measured;
-            assert!((0.5..2.0).contains(&ratio), "{kinds:?}: {found} ms, {measured}");
+            assert!(
+                (0.5..2.0).contains(&ratio),
+                "{kinds:?}: {found} ms, {measured}"
+            );
         }
     }
 }

@@ -327,7 +327,10 @@ impl<'c> Bench<'c> {
     fn relinearization_key(&self) -> Result<seal::SwitchKeys, SchemeError> {
         let context = &self.shared.context;
         let primes = context.levels().len();
-        let bytes = self.keys()?.generator.relinearization_key(context, primes)?;
+        let bytes = self
+            .keys()?
+            .generator
+            .relinearization_key(context, primes)?;
         let place = seal::Place::RELINEARIZATION;
         Ok(seal::SwitchKeys::read(context, place, primes, &bytes)?)
     }
@@ -347,9 +350,7 @@ fn plain(shared: &Shared, level: usize) -> Result<Plaintext, SchemeError> {
         None => shared.context.slots(),
         Some(_) => shared.context.degree(),
     };
-    let numbers: Vec<f64> = (0..numbers)
-        .map(|i| 0.5 + (i % 7) as f64 / 16.0)
-        .collect();
+    let numbers: Vec<f64> = (0..numbers).map(|i| 0.5 + (i % 7) as f64 / 16.0).collect();
     let at = shared.context.levels()[level];
     Ok(shared.encode_all(&numbers, at, shared.scales[level])?)
 }

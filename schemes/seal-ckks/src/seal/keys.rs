@@ -137,12 +137,7 @@ impl PublicKey {
 }
 
 impl SwitchKeys {
-    fn packed(
-        &self,
-        context: &Context,
-        place: Place,
-        primes: usize,
-    ) -> Result<Vec<u8>, SealError> {
+    fn packed(&self, context: &Context, place: Place, primes: usize) -> Result<Vec<u8>, SealError> {
         let saved = saved(
             "KSwitchKeys_Save",
             // SAFETY: the keys are live, the pointer valid.
@@ -264,7 +259,10 @@ mod tests {
         let public = generator.public_key(&context).unwrap();
         assert_eq!((public.len(), public_bytes(&context)), (pair, pair));
         let key = generator.relinearization_key(&context, 2).unwrap();
-        assert_eq!((key.len(), switching_bytes(&context, 2)), (2 * pair, 2 * pair));
+        assert_eq!(
+            (key.len(), switching_bytes(&context, 2)),
+            (2 * pair, 2 * pair)
+        );
         let galois = generator.galois_key(&context, -3, 2).unwrap();
         assert_eq!(galois.len(), key.len());
         assert!(generator.galois_key(&context, 0, 2).is_err());

@@ -289,7 +289,12 @@ impl Encoder {
                 pool.object,
             )
         })?;
-        Ok(parts.as_chunks().0.iter().map(|[re, im]| (*re, *im)).collect())
+        Ok(parts
+            .as_chunks()
+            .0
+            .iter()
+            .map(|[re, im]| (*re, *im))
+            .collect())
     }
 
     /// Encodes one value into every slot, which needs no transform.

@@ -150,7 +150,8 @@ impl<'a> Frame<'a> {
     /// The primes whose residues cross.
     fn kept_primes(&self) -> Vec<u64> {
         let all = self.primes.iter().zip(&self.kept);
-        all.filter_map(|(prime, kept)| kept.then_some(*prime)).collect()
+        all.filter_map(|(prime, kept)| kept.then_some(*prime))
+            .collect()
     }
 
     /// Bytes of the pair as it crosses.

@@ -44,7 +44,10 @@ impl Kit {
 
     /// For ciphertexts of so many primes.
     fn galois_for(&self, steps: i32, primes: usize) -> SwitchKeys {
-        let key = self.generator.galois_key(&self.context, steps, primes).unwrap();
+        let key = self
+            .generator
+            .galois_key(&self.context, steps, primes)
+            .unwrap();
         let place = Place::rotation(&self.context, steps);
         SwitchKeys::read(&self.context, place, primes, &key).unwrap()
     }
@@ -117,7 +120,9 @@ fn keys_serve_the_levels_that_they_are_for() {
         let key = kit.galois_for(3, primes);
         let level = kit.context.levels()[3 - primes];
         let low = kit.evaluator.switch_to(&top, level).unwrap();
-        kit.check(&kit.evaluator.rotate(&low, 3, &key).unwrap(), |i| x[(i + 3) % 4096]);
+        kit.check(&kit.evaluator.rotate(&low, 3, &key).unwrap(), |i| {
+            x[(i + 3) % 4096]
+        });
     }
     let short = kit.galois_for(3, 2);
     let lost = kit.decrypt(&kit.evaluator.rotate(&top, 3, &short).unwrap());
