@@ -5,6 +5,7 @@
 //! `seal` only.
 
 mod arrange;
+mod bound;
 mod circuit;
 mod client;
 mod coefficients;
