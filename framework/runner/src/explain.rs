@@ -418,6 +418,14 @@ fn explained(compiled: &Compiled, objective: Objective) -> String {
     ));
     let quantisation = p.quantisation.iter();
     lines.extend(quantisation.map(|how| format!("  quantisation: {how}")));
+    if let Some(sizes) = circuit.sizes() {
+        let [inputs, outputs]: [u64; 2] =
+            [&sizes.inputs, &sizes.outputs].map(|bytes| bytes.iter().sum());
+        let keys = sizes.keys;
+        lines.push(format!(
+            "  bytes: {keys} of keys, {inputs} of all inputs, {outputs} of all outputs"
+        ));
+    }
     let memory = p.memory_bytes.iter();
     lines.extend(memory.map(|bytes| format!("  memory: about {} MiB", bytes.div_ceil(1 << 20))));
     lines.push(format!("  the server sees: {}", p.server_sees));

@@ -29,7 +29,10 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    pub(crate) fn new(arrangement: &Layout, request: &CompileRequest<'_>) -> Result<Self, SchemeError> {
+    pub(crate) fn new(
+        arrangement: &Layout,
+        request: &CompileRequest<'_>,
+    ) -> Result<Self, SchemeError> {
         let lowered = arrangement.lowered();
         let scale_bits = request.options.integer("scale_bits").ok().map(|b| b as u32);
         let flooding = Flooding::read(request.options)?;

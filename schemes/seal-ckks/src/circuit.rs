@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use hexperiment_program::OpKind;
 use hexperiment_program::Refusal;
 use hexperiment_program::layout::{Candidate, Coding, Layout, best};
 use hexperiment_program::lower::Lowered;
-use hexperiment_program::OpKind;
 use hexperiment_scheme::memory::{hold, left};
 use hexperiment_scheme::security::{self, Encryption};
 use hexperiment_scheme::{
