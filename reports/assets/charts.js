@@ -152,7 +152,8 @@ function against(run, points, width, { y, lowerIsBetter, label, clear }) {
   const margins = { marginLeft: 58, marginRight: 14, marginTop: 26, marginBottom: 44 };
   const xScale = { type: "log", domain: logarithmic(points.map((p) => p.x)), range: [margins.marginLeft, width - margins.marginRight] };
   const yScale = { ...y, range: [height - margins.marginBottom, margins.marginTop] };
-  const front = pareto(points.filter((p) => p.encrypted), lowerIsBetter);
+  // What is further off than its task bears is ranked apart, and is on no front.
+  const front = pareto(points.filter((p) => p.encrypted && !p.imprecise), lowerIsBetter);
   const styled = points.map((p) => ({ ...p, ...colors.get(p.label), name: p.id, isOnFront: front.length > 1 && front.includes(p) }));
   // Of many marks the names would hide each other.
   const named = d3.sum(styled, (p) => p.name.length) > 100 ? styled.filter((p) => p.isOnFront) : styled;
@@ -190,7 +191,7 @@ function tradeoff(run, places, width) {
     const cell = run.cells[place];
     const [x, y] = [time(run, place), at(run, "max_abs_error", place)];
     if (!(x > 0) || y === undefined) continue;
-    points.push({ x, y, zero: y === 0, id: cell.id, label: cell.label, encrypted: cell.encrypted, said: `${cell.id}\n${duration(x)} per sample\nmax error ${short(y)}` });
+    points.push({ x, y, zero: y === 0, id: cell.id, label: cell.label, encrypted: cell.encrypted, imprecise: cell.imprecise, said: `${cell.id}\n${duration(x)} per sample\nmax error ${short(y)}` });
   }
   const positive = points.filter((p) => p.y > 0).map((p) => p.y);
   if (!points.length || !positive.length) return;
@@ -211,7 +212,7 @@ function quality(run, places, width) {
     const cell = run.cells[place];
     const [x, y, clear] = [time(run, place), at(run, "value", place), at(run, "plaintext_value", place)];
     if (!(x > 0) || y === undefined) continue;
-    points.push({ x, y, clear, id: cell.id, label: cell.label, encrypted: cell.encrypted, said: `${cell.id}\n${duration(x)} per sample\n${run.metric} ${short(y, 5)}${clear === undefined ? "" : `, in the clear ${short(clear, 5)}`}` });
+    points.push({ x, y, clear, id: cell.id, label: cell.label, encrypted: cell.encrypted, imprecise: cell.imprecise, said: `${cell.id}\n${duration(x)} per sample\n${run.metric} ${short(y, 5)}${clear === undefined ? "" : `, in the clear ${short(clear, 5)}`}` });
   }
   if (!points.length) return;
   const [least, most] = d3.extent(points.flatMap((p) => (p.clear === undefined ? [p.y] : [p.y, p.clear])));

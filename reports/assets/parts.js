@@ -8,15 +8,28 @@ const SHAPES = {
   circle: d3.symbolCircle, square: d3.symbolSquare, triangle: d3.symbolTriangle,
   diamond: d3.symbolDiamond, star: d3.symbolStar, wye: d3.symbolWye,
 };
-/** A colour and a symbol for each label; gray for those that hide nothing. */
+/** A number that a label always has, from 0 to one less than `count`. */
+function hashed(label, count) {
+  let sum = 0;
+  for (const c of label) sum = (Math.imul(sum, 7) + c.codePointAt(0)) >>> 0;
+  return sum % count;
+}
+
+/**
+ * A colour and a symbol for each label; gray for those that hide nothing. They are the label's own, whatever rows
+ * and runs stand beside it: only where two labels have the same, the one later in the alphabet takes the next.
+ */
 function palette(run) {
   const found = new Map();
-  let encrypted = 0;
-  for (const cell of run.cells) {
-    if (found.has(cell.label)) continue;
-    const place = found.size % SYMBOLS.length;
-    const color = cell.encrypted || !cell.totals.length ? COLORS[encrypted++ % COLORS.length] : "var(--none)";
-    found.set(cell.label, { name: cell.label, color, symbol: SYMBOLS[place] });
+  const taken = new Set();
+  const cells = new Map(run.cells.map((cell) => [cell.label, cell]));
+  for (const name of [...cells.keys()].sort()) {
+    let place = hashed(name, SYMBOLS.length);
+    if (taken.size < SYMBOLS.length) while (taken.has(place)) place = (place + 1) % SYMBOLS.length;
+    taken.add(place);
+    const cell = cells.get(name);
+    const color = cell.encrypted || !cell.totals.length ? COLORS[place] : "var(--none)";
+    found.set(name, { name, color, symbol: SYMBOLS[place] });
   }
   return found;
 }

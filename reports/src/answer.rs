@@ -3,9 +3,9 @@
 
 use hexperiment_experiment::measure::{Outcome, median};
 use hexperiment_experiment::record::{Clock, Status};
-use hexperiment_experiment::summary::{Measured, Row};
+use hexperiment_experiment::summary::Row;
 
-use crate::first_table::value;
+use crate::quality::quality;
 use crate::ranking::{Comparable, Standing, comparable, standings};
 use crate::units::{bytes, counted, duration, fraction, listed};
 
@@ -150,7 +150,7 @@ fn fastest(ranked: &[Standing<'_>], clock: Clock) -> String {
     }
 }
 
-/// Who sends the fewest bytes, beside the fastest.
+/// Who takes the fewest bytes up and down, beside the fastest.
 fn fewest_bytes(ranked: &[Standing<'_>]) -> Option<String> {
     let sent =
         |s: &Standing<'_>| s.measured.traffic.upload_bytes + s.measured.traffic.download_bytes;
@@ -164,62 +164,12 @@ fn fewest_bytes(ranked: &[Standing<'_>]) -> Option<String> {
     // What differs by less than a tenth, nobody chooses a scheme for.
     let is_less = |than: &Standing<'_>| 10 * sent(least) < 9 * sent(than);
     if std::ptr::eq(*least, first) {
-        return is_less(next).then(|| format!("{name} also sends the fewest bytes ({size})"));
+        return is_less(next)
+            .then(|| format!("{name} also takes the fewest bytes both ways ({size})"));
     }
     is_less(first).then(|| {
         let share = fraction(sent(least) as f64 / sent(first) as f64);
-        format!("{name} sends {share} of the bytes ({size})")
-    })
-}
-
-/// What encryption costs in the headline metric, as it is shown.
-fn quality(members: &[(&Row, &Measured)]) -> Option<String> {
-    let mut told = Vec::new();
-    for (row, measured) in members {
-        let metric = measured.metrics.first()?;
-        told.push((*row, metric, metric.plaintext?));
-    }
-    let (_, headline, clear) = *told.first()?;
-    if told
-        .iter()
-        .any(|(_, metric, _)| metric.name != headline.name)
-    {
-        return None;
-    }
-    let name = metric_name(&headline.name);
-    let all = match told.len() {
-        1 => "it keeps",
-        2 => "both keep",
-        _ => "all keep",
-    };
-    let distance = |value: f64, clear: f64| (value - clear).abs();
-    let worst = told
-        .iter()
-        .filter(|(_, metric, clear)| value(metric.value) != value(*clear))
-        // NaN is the worst.
-        .max_by(|(_, a, p), (_, b, q)| distance(a.value, *p).total_cmp(&distance(b.value, *q)));
-    Some(match worst {
-        None if told.iter().all(|(.., c)| value(*c) == value(clear)) => {
-            format!("{all} the {name} of the clear, {}", value(clear))
-        }
-        None => format!("{all} the {name} of the clear"),
-        Some((row, metric, 0.0)) if told.len() > 1 => format!(
-            "the {name} is largest under {} ({}), and 0 in the clear",
-            row.name(),
-            value(metric.value)
-        ),
-        Some((_, metric, 0.0)) => {
-            format!("the {name} is {}, and 0 in the clear", value(metric.value))
-        }
-        Some((row, metric, clear)) => {
-            let most = if told.len() > 1 { " most" } else { "" };
-            format!(
-                "{name} differs{most} from the clear under {} ({} for {})",
-                row.name(),
-                value(metric.value),
-                value(*clear)
-            )
-        }
+        format!("{name} takes {share} of the bytes both ways ({size})")
     })
 }
 
@@ -381,14 +331,5 @@ fn level(row: &Row) -> String {
     match row.security_bits() {
         Some(bits) if row.insecure() => format!("{bits} bits (insecure)"),
         _ => format!("{} bits", row.demanded_bits),
-    }
-}
-
-/// `auc` as people write it; other names with blanks.
-fn metric_name(name: &str) -> String {
-    match name {
-        "auc" | "auprc" | "mae" | "mse" | "rmse" | "nrmse" | "mape" => name.to_uppercase(),
-        "r2" => "R²".into(),
-        other => other.replace('_', " "),
     }
 }

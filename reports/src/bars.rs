@@ -65,6 +65,7 @@ pub(crate) fn bars(rows: &[Row], (clock, margin): (Clock, f64), room: Room) -> O
     let scale = Scale::of(all().map(|bar| bar.ms))?;
     let count = all().count();
     let columns = Columns::of(all(), room);
+    let compares = all().any(|bar| bar.words.contains(" times"));
     let mut left = MOST;
     let mut shown = Vec::new();
     for (title, bars) in blocks {
@@ -82,7 +83,12 @@ pub(crate) fn bars(rows: &[Row], (clock, margin): (Clock, f64), room: Room) -> O
     };
     Some(Bars {
         title: format!(
-            "Encrypt + evaluate + decrypt, whole batch{of}{}",
+            "Encrypt + evaluate + decrypt, whole batch{of}{}{}",
+            if compares {
+                "; times the first, round by round"
+            } else {
+                ""
+            },
             scale.told()
         ),
         groups: shown,
@@ -128,6 +134,9 @@ fn in_short(comparison: Comparison) -> String {
     let interval = comparison.interval.map_or(String::new(), |i| {
         format!(" [{}, {}]", number(i.low), number(i.high))
     });
+    if !comparison.ratio.is_finite() {
+        return "no ratio: a clock counted 0".into();
+    }
     match comparison.outcome {
         Outcome::Slower => times + &interval,
         Outcome::Faster => format!("faster by rounds, {times}{interval}"),

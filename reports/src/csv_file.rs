@@ -2,7 +2,8 @@
 
 use std::io;
 
-use hexperiment_diagnostics::printable;
+use crate::csv_cell::safe;
+
 use hexperiment_experiment::summary::{BEFORE_AXES, COLUMNS, Row, axes};
 
 /// The rows as CSV, with a header of [`COLUMNS`] and, behind [`BEFORE_AXES`], of the matrix' axes;
@@ -26,8 +27,7 @@ pub fn summary_csv(rows: &[Row]) -> io::Result<Vec<u8>> {
         let fields = fields.chain(axes.iter().map(|key| row.axis(key)));
         let fields = fields.chain(behind.iter().map(|column| column.of(row)));
         // Lines within a field stay lines, as CSV has them.
-        writer
-            .write_record(fields.map(|field| printable::lines(&field.to_string()).into_owned()))?;
+        writer.write_record(fields.map(|field| safe(&field.to_string())))?;
     }
     writer
         .into_inner()

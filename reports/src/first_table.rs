@@ -28,7 +28,7 @@ pub(crate) fn headline(rows: &[Row]) -> Option<&str> {
 }
 
 /// The columns, each whole and, where it can be, short. What is the same in all rows is told by
-/// [`facts`](crate::notes::facts), and has no column.
+/// [`facts`](crate::facts::facts), and has no column.
 pub(crate) fn first_table(rows: &[Row], footnotes: &Footnotes, clock: Clock) -> Vec<Candidate> {
     let texts = |f: &dyn Fn(&Row) -> String| -> Vec<String> { rows.iter().map(f).collect() };
     let measured = |f: &dyn Fn(&Measured) -> String| {
@@ -80,11 +80,15 @@ pub(crate) fn first_table(rows: &[Row], footnotes: &Footnotes, clock: Clock) -> 
     all.push(number(
         Id::PerSample,
         &format!("{ms} per\nsample"),
-        measured(&|m| significant(m.total_ms_per_sample(clock), 3)),
+        measured(&|m| {
+            let per_sample = m.total_ms_per_sample(clock);
+            per_sample.map_or(String::new(), |ms| significant(ms, 3))
+        }),
     ));
     all.push(evaluation(rows, clock, ms));
     for (id, head, size) in [
-        (Id::Up, "up", upload as fn(&Row) -> Option<u64>),
+        (Id::Both, "both\nways", both_ways as fn(&Row) -> Option<u64>),
+        (Id::Up, "up", upload),
         (Id::Down, "down", download),
         (Id::Keys, "keys", keys),
     ] {
@@ -104,6 +108,12 @@ pub(crate) fn first_table(rows: &[Row], footnotes: &Footnotes, clock: Clock) -> 
     let statuses = texts(&|row| marked(row, with_client(row)));
     all.push(Candidate::new(Id::Status, Column::words("status", statuses)).or(short_statuses));
     all
+}
+
+/// What sentences compare: ciphertexts up and down together.
+fn both_ways(row: &Row) -> Option<u64> {
+    let traffic = &row.measured.as_ref()?.traffic;
+    Some(traffic.upload_bytes.saturating_add(traffic.download_bytes))
 }
 
 fn upload(row: &Row) -> Option<u64> {
@@ -208,10 +218,15 @@ fn evaluation(rows: &[Row], clock: Clock, ms: &str) -> Candidate {
     })
 }
 
+/// Percentages from which on an interval is told to be wide, and not how wide: nothing is read from it.
+const WIDE: f64 = 99.5;
+
 /// A percentage that is never rounded to none.
 fn percent_of(percent: f64) -> String {
     if percent > 0.0 && percent < 0.5 {
         "<1".into()
+    } else if percent >= WIDE {
+        ">100".into()
     } else {
         format!("{percent:.0}")
     }

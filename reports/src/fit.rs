@@ -24,6 +24,8 @@ pub(crate) enum Id {
     PerSample,
     /// The evaluation's time.
     Evaluate,
+    /// Bytes up and down together.
+    Both,
     /// Uploaded bytes.
     Up,
     /// Downloaded bytes.
@@ -95,7 +97,8 @@ enum Step {
 }
 
 /// First what loses nothing, then what other files have, the least important first.
-const STEPS: [Step; 22] = [
+const STEPS: [Step; 24] = [
+    Step::Shorten(Id::Both),
     Step::Shorten(Id::Up),
     Step::Shorten(Id::Down),
     Step::Shorten(Id::Keys),
@@ -106,17 +109,18 @@ const STEPS: [Step; 22] = [
     Step::Drop(Id::Sees),
     Step::DropIfSame(Id::Clear, Id::Metric),
     Step::Drop(Id::Down),
+    Step::Drop(Id::Up),
     Step::Drop(Id::Repetitions),
     Step::Drop(Id::Keys),
     Step::Drop(Id::Clear),
     Step::Cut(Id::Label, 16),
     Step::Cut(Id::Axis, 16),
-    Step::Drop(Id::Up),
     Step::Drop(Id::Samples),
     Step::Cut(Id::Label, 10),
     Step::Cut(Id::Axis, 8),
     Step::Drop(Id::Evaluate),
     Step::Drop(Id::Error),
+    Step::Drop(Id::Both),
     Step::Drop(Id::Bits),
 ];
 
@@ -166,7 +170,10 @@ pub(crate) fn fit(mut candidates: Vec<Candidate>, most: usize) -> Fitted {
     }
     // Nothing is left that they explain.
     let has = |ids: &[Id]| candidates.iter().any(|c| ids.contains(&c.id));
-    let (sizes, times) = (has(&[Id::Up, Id::Down, Id::Keys]), has(&[Id::Evaluate]));
+    let (sizes, times) = (
+        has(&[Id::Both, Id::Up, Id::Down, Id::Keys]),
+        has(&[Id::Evaluate]),
+    );
     fitted.legends.retain(|legend| match *legend {
         SHORT_UNITS => sizes,
         INTERVAL => times,
@@ -246,7 +253,7 @@ mod tests {
         assert!(!fit(table(), 42).has_marks && fit(table(), 50).has_marks);
         check(36, "label, auc, up", &[]);
         assert_eq!(fit(table(), 36).legends, ["M: MiB", SAME]);
-        check(28, "label, auc, up", &[]);
+        check(28, "label, auc", &["up"]);
         check(15, "label, auc", &["up"]);
         let mut other = table();
         other[2].column.cells[0] = "0.4".into();

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::io;
 
-use hexperiment_diagnostics::printable;
+use hexperiment_diagnostics::{printable, suggest};
 use hexperiment_experiment::record::Run;
 use hexperiment_experiment::summary::{OverLink, Records, Row};
 use hexperiment_experiment::{Link, links};
 
+use crate::csv_cell::safe;
 use crate::grid::Column;
 use crate::report::Body;
 use crate::units::{duration, significant};
@@ -39,6 +40,49 @@ const HEAD: [&str; 17] = [
 /// The links of a run; reading it refused records whose own cannot be read.
 pub(crate) fn links_of(run: &Run) -> Vec<Link> {
     links::of_run(run).unwrap_or_else(|_| links::given())
+}
+
+/// The link of this name that runs have, in any case of its letters.
+///
+/// # Errors
+/// None of them has it, or they know it by different figures; the words say which links there are.
+pub(crate) fn find_link<'a>(
+    runs: impl Iterator<Item = &'a Records>,
+    wanted: &str,
+) -> Result<Link, String> {
+    let mut known: Vec<Link> = Vec::new();
+    for records in runs {
+        for link in links::of_run(&records.run)? {
+            if !known.contains(&link) {
+                known.push(link);
+            }
+        }
+    }
+    let is_it = |link: &&Link| link.name.eq_ignore_ascii_case(wanted);
+    let found: Vec<&Link> = known.iter().filter(is_it).collect();
+    match found.as_slice() {
+        [link] => Ok((*link).clone()),
+        [] => {
+            let names = || known.iter().map(|link| link.name.as_str());
+            let near = suggest(wanted, names());
+            Err(format!(
+                "no run has the link {}\n  help: {}links of these runs: {}; others stand in [links] of an \
+                 experiment",
+                printable::quoted(wanted),
+                near.map(|near| format!("did you mean `{near}`? "))
+                    .unwrap_or_default(),
+                printable::list(names(), 40)
+            ))
+        }
+        several => Err(format!(
+            "these runs know the link by different figures: {}\n  help: name runs that agree",
+            several
+                .iter()
+                .map(|l| described(l))
+                .collect::<Vec<_>>()
+                .join("; ")
+        )),
+    }
 }
 
 /// Milliseconds in a unit that makes them short, up to years.
@@ -158,7 +202,7 @@ pub fn links_csv(records: &Records, rows: &[Row]) -> io::Result<Vec<u8>> {
                 number(over.amortised_ms(QUERIES)),
                 link.source.clone(),
             ];
-            writer.write_record(fields.map(|field| printable::lines(&field).into_owned()))?;
+            writer.write_record(fields.map(|field| safe(&field)))?;
         }
     }
     writer

@@ -1,12 +1,16 @@
 //! What numbers alone do not say: what the server sees, what the client does, why a cell ended.
 
-use hexperiment_experiment::record::{Clock, Run, Status};
-use hexperiment_experiment::summary::{Busy, Row, correction};
+use hexperiment_experiment::record::{Clock, Status};
+use hexperiment_experiment::summary::{Busy, Row};
 use hexperiment_scheme::security::failure::Failure;
-use hexperiment_scheme::security::{Encryption, Protection, Quantum};
+use hexperiment_scheme::security::{Protection, Quantum};
 
-use crate::first_table::{BUSY, IMPRECISE, INSECURE, same, value};
-use crate::units::{bytes, counted, significant};
+use crate::facts::{encrypted_by, encryptions};
+use crate::first_table::{BUSY, IMPRECISE, INSECURE, value};
+use crate::units::{bytes, counted, shortened, significant};
+
+/// Characters of a reason that are shown, at most; `records.jsonl` has all of it.
+const REASON: usize = 2000;
 
 /// What servers see, each text once.
 pub(crate) struct Footnotes {
@@ -59,96 +63,6 @@ impl Footnotes {
         texts
             .map(|text| (of(text), format!("the server sees {text}")))
             .collect()
-    }
-}
-
-/// What all rows have in common, so that no column says it: what ran on what, how often, when.
-pub(crate) fn facts(rows: &[Row]) -> String {
-    let mut facts = Vec::new();
-    if let (Some(task), Some(data)) = (same(rows, "task"), same(rows, "dataset")) {
-        facts.push(format!("{task} on {data}"));
-    }
-    for (column, one, many) in [
-        ("samples", "sample", "samples"),
-        ("repetitions", "repetition", "repetitions"),
-        ("threads", "thread", "threads"),
-    ] {
-        if let Some(Ok(count)) = same(rows, column).map(|text| text.parse()) {
-            facts.push(counted(count, one, many));
-        }
-    }
-    if let Some(Ok(count @ 2..)) = same(rows, "processes").map(|text| text.parse()) {
-        facts.push(counted(count, "process", "processes"));
-    }
-    if let Some(Ok(seed)) = same(rows, "seed").map(|text| text.parse::<u64>()) {
-        match same(rows, "seeds").map(|text| text.parse()) {
-            Some(Ok(seeds @ 2_u64..)) => {
-                facts.push(format!(
-                    "seeds {seed} to {}",
-                    seed.saturating_add(seeds - 1)
-                ));
-            }
-            _ => facts.push(format!("seed {seed}")),
-        }
-    }
-    if let [encryption] = encryptions(rows)[..] {
-        facts.push(encrypted_by(encryption).into());
-    }
-    let well = rows.iter().filter(|row| row.status == Status::Ok).count();
-    let cells = counted(rows.len(), "cell", "cells");
-    facts.push(format!("{well} of {cells} ok"));
-    if let Some(started) = same(rows, "started") {
-        facts.push(date(&started));
-    }
-    facts.join(", ")
-}
-
-/// Whose keys encrypt, each once.
-fn encryptions(rows: &[Row]) -> Vec<Encryption> {
-    let mut all = Vec::new();
-    for encryption in rows.iter().filter_map(Row::encryption) {
-        if !all.contains(&encryption) {
-            all.push(encryption);
-        }
-    }
-    all
-}
-
-/// In words.
-fn encrypted_by(encryption: Encryption) -> &'static str {
-    match encryption {
-        Encryption::Owner => "encrypted under the owner's secret key",
-        Encryption::Public => "encrypted under a public key",
-    }
-}
-
-/// What stands behind `±`, where rows are means over several seeds.
-pub(crate) fn over_seeds(run: &Run, rows: &[Row]) -> String {
-    let counts = rows
-        .iter()
-        .filter_map(|row| Some(row.measured.as_ref()?.seeds));
-    let Some(seeds) = counts.max().filter(|seeds| *seeds > 1) else {
-        return String::new();
-    };
-    let corrected = correction(run, seeds).map_or(String::new(), |factor| {
-        format!(
-            "; for that, about {} times as wide (Nadeau and Bengio 2003)",
-            significant(factor, 2)
-        )
-    });
-    format!(
-        "Each row is of {seeds} seeds: metrics are means over them, ± half of the 95 % interval of the mean \
-         (Student's t). It is that of random splits of these data, whose test parts overlap, and not that of \
-         other data{corrected}. Errors are the worst of all seeds, times are over their processes."
-    )
-}
-
-/// `2026-05-04T09:08:07Z` as people write it.
-fn date(started: &str) -> String {
-    let (day, time) = started.split_once('T').unwrap_or((started, ""));
-    match time.get(..5) {
-        Some(minute) => format!("{day} {minute} UTC"),
-        None => day.to_owned(),
     }
 }
 
@@ -219,10 +133,18 @@ pub(crate) fn ends(rows: &[Row]) -> Vec<(String, String)> {
         .map(|row| {
             (
                 row.name().to_owned(),
-                format!("{}: {}", row.status, in_one_line(&row.reason)),
+                format!(
+                    "{}: {}",
+                    row.status,
+                    shortened(&flat(&in_one_line(&row.reason)), REASON)
+                ),
             )
         })
         .collect()
+}
+
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A complaint has its help on a line of its own; here both follow one another.

@@ -29,8 +29,11 @@ impl Group {
     /// What stands above it.
     pub(crate) fn heading(&self, clock: Clock) -> String {
         match clock {
-            Clock::Wall => format!("Fastest first, at {}", self.title),
-            Clock::Cpu => format!("Least CPU time first, at {}", self.title),
+            Clock::Wall => format!("Fastest first, ratios round by round, at {}", self.title),
+            Clock::Cpu => format!(
+                "Least CPU time first, ratios round by round, at {}",
+                self.title
+            ),
         }
     }
 }
@@ -237,6 +240,9 @@ fn in_words(label: &str, first: &str, comparison: Comparison, margin: f64) -> St
         let [low, high] = [i.low, i.high].map(|x| significant(x, 3));
         format!(" [{low}, {high}]")
     });
+    if !comparison.ratio.is_finite() {
+        return format!("{label} has no ratio to {first}: a clock counted 0");
+    }
     match comparison.outcome {
         Outcome::Slower => format!("{label} takes {times}{interval}"),
         // Its median is longer, and in most rounds it is faster all the same.

@@ -4,10 +4,11 @@ use hexperiment_experiment::summary::{Records, Row};
 use hexperiment_experiment::verdict::Verdict;
 
 use crate::details;
+use crate::facts::{facts, over_seeds};
 use crate::first_table::first_table;
 use crate::fit::Candidate;
 use crate::grid::Column;
-use crate::notes::{Footnotes, busy, ends, facts, over_seeds, remarks};
+use crate::notes::{Footnotes, busy, ends, remarks};
 use crate::ranking::rank;
 
 /// A part of a report.

@@ -248,8 +248,16 @@ impl Text {
                 [least, .., most] => format!("{} to {}", number(*least), number(*most)),
                 [] => String::new(),
             };
+            let mut wanted: Vec<f64> = imprecise
+                .iter()
+                .filter_map(|row| Some(row.imprecise()?.demanded))
+                .collect();
+            wanted.sort_by(f64::total_cmp);
+            wanted.dedup();
+            let wanted: Vec<String> = wanted.into_iter().map(number).collect();
             let words = format!(
-                "off by {times} times the error that the task bears ({})",
+                "off by {times} times the error that the task bears, wanted {} ({})",
+                listed(&wanted),
                 names(&imprecise)
             );
             items.push((IMPRECISE, words));

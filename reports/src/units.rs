@@ -86,7 +86,7 @@ pub(crate) fn wrapped(text: &str, lead: &str, width: usize) -> String {
 }
 
 /// The beginning of a text: all of it if it has at most `most` characters, else as many whole words
-/// as fit and an ellipsis.
+/// as fit and an ellipsis; of a first word that is longer than that, its beginning.
 pub(crate) fn shortened(text: &str, most: usize) -> String {
     let first = text.lines().next().unwrap_or_default();
     if first.chars().count() <= most && first.len() == text.len() {
@@ -96,6 +96,10 @@ pub(crate) fn shortened(text: &str, most: usize) -> String {
     for word in first.split_whitespace() {
         // One place for the blank, one for the ellipsis.
         if !short.is_empty() && short.chars().count() + word.chars().count() + 2 > most {
+            break;
+        }
+        if short.is_empty() && word.chars().count() > most {
+            short.extend(word.chars().take(most.saturating_sub(1)));
             break;
         }
         if !short.is_empty() {
@@ -214,7 +218,8 @@ mod tests {
         check("max: none", 9, "max: none");
         check("max: none", 8, "max…");
         check("one two, three four", 10, "one two…");
-        check("unbreakable", 4, "unbreakable…");
+        check("unbreakable", 4, "unb…");
+        check("one unbreakable", 8, "one…");
         check("short\n  help: more", 20, "short…");
     }
 

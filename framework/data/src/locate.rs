@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::manifest::Manifest;
 use hexperiment_diagnostics::{Complaint, files};
@@ -19,7 +18,7 @@ pub fn locate(name: &str, manifest: &Manifest) -> Result<PathBuf, Complaint> {
                 .help("nothing to fetch: `use` it as it is"),
         );
     };
-    let cache = cache_folder();
+    let cache = files::cache_folder("data");
     let places: Vec<PathBuf> = std::env::var_os("HEXPERIMENT_DATA")
         .map(PathBuf::from)
         .into_iter()
@@ -56,13 +55,6 @@ pub fn locate(name: &str, manifest: &Manifest) -> Result<PathBuf, Complaint> {
     )))
 }
 
-fn cache_folder() -> Option<PathBuf> {
-    let base = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
-    Some(base.join("hexperiment").join("data"))
-}
-
 /// Fetches into the cache: first beside its place, moved there once its checksum holds.
 fn fetch(url: &str, sum: &str, to: &Path) -> Result<PathBuf, String> {
     let text = |e: &dyn std::fmt::Display| e.to_string();
@@ -77,25 +69,8 @@ fn fetch(url: &str, sum: &str, to: &Path) -> Result<PathBuf, String> {
     if !sum.eq_ignore_ascii_case(&found) {
         return Err(format!("SHA-256 is {found}, expected {sum}"));
     }
-    store(&bytes, to).map_err(|e| text(&e))?;
+    files::write_with_folders(to, &bytes).map_err(|e| text(&e))?;
     Ok(to.to_owned())
-}
-
-/// Writes a file that is there whole or not at all. Several cells, each a process, may write the
-/// same one at once.
-fn store(bytes: &[u8], to: &Path) -> std::io::Result<()> {
-    static WRITTEN: AtomicUsize = AtomicUsize::new(0);
-    if let Some(folder) = to.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
-    let beside = to.with_extension(format!("{}-{number}.part", std::process::id()));
-    let moved = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, to));
-    if moved.is_err() {
-        // Nothing more can be done about what is left; the first error is the one to tell.
-        let _ = std::fs::remove_file(&beside);
-    }
-    moved
 }
 
 pub(super) fn digest(bytes: &[u8]) -> String {
@@ -149,35 +124,4 @@ pub fn verify(name: &str, manifest: &Manifest) -> Result<PathBuf, Complaint> {
     let path = locate(name, manifest)?;
     read_verified(&path, manifest.sha256.as_deref(), "check its permissions")?;
     Ok(path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_are_stored_whole_or_not_at_all() {
-        let folder = tempfile::tempdir().unwrap();
-        let to = folder.path().join("below/x.csv");
-        let bytes = vec![7; 1 << 20];
-        std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| {
-                    store(&bytes, &to).unwrap();
-                    // Whoever finds it finds all of it, while others still write.
-                    assert_eq!(std::fs::read(&to).unwrap(), bytes);
-                });
-            }
-        });
-        let left = |folder: &Path| std::fs::read_dir(folder).unwrap().count();
-        assert_eq!(left(to.parent().unwrap()), 1);
-        let taken = folder.path().join("taken");
-        std::fs::create_dir_all(taken.join("full")).unwrap();
-        store(&bytes, &taken).unwrap_err();
-        assert_eq!(
-            left(folder.path()),
-            2,
-            "what could not be moved is not left"
-        );
-    }
 }

@@ -5,7 +5,8 @@
 
 use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Complaint, printable, units};
 
@@ -184,6 +185,16 @@ fn name_of(found: FileType) -> &'static str {
     "something that is no regular file"
 }
 
+/// The program's folder of this name in the user's cache: below `XDG_CACHE_HOME`, or `.cache` at home; `None`
+/// where neither is set.
+pub fn cache_folder(name: &str) -> Option<PathBuf> {
+    let set = |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty());
+    let base = set("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
+    Some(base.join("hexperiment").join(name))
+}
+
 /// As [`write_whole`], with the folders above the file.
 ///
 /// # Errors
@@ -195,12 +206,13 @@ pub fn write_with_folders(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     write_whole(file, bytes)
 }
 
-/// Writes a file whole or not at all. A link is followed; what is there and no
+/// Writes a file whole or not at all, also where several threads and processes write it at once. A link is followed; what is there and no
 /// regular file, such as a device, is left alone.
 ///
 /// # Errors
 /// It cannot be written, synced or moved to its place, or its place is taken by something else.
 pub fn write_whole(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    static WRITTEN: AtomicUsize = AtomicUsize::new(0);
     let place = match std::fs::metadata(file) {
         Ok(found) if !found.is_file() => {
             return Err(std::io::Error::other(format!(
@@ -212,7 +224,8 @@ pub fn write_whole(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
         Err(_) => file.to_owned(),
     };
     let mut beside = place.as_os_str().to_owned();
-    beside.push(format!(".{}.part", std::process::id()));
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    beside.push(format!(".{}-{number}.part", std::process::id()));
     let written = File::create(&beside)
         .and_then(|mut part| part.write_all(bytes).and_then(|()| part.sync_all()))
         .and_then(|()| std::fs::rename(&beside, &place));
@@ -252,6 +265,26 @@ mod tests {
         }
         let left = std::fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(left, 2);
+    }
+
+    /// Whoever finds a file finds all of it, while others still write; nothing is left beside it.
+    #[test]
+    fn files_are_written_by_several_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("below/x.csv");
+        let bytes = vec![7; 1 << 20];
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    write_with_folders(&to, &bytes).unwrap();
+                    assert_eq!(std::fs::read(&to).unwrap(), bytes);
+                });
+            }
+        });
+        let left = std::fs::read_dir(folder.path().join("below"))
+            .unwrap()
+            .count();
+        assert_eq!(left, 1);
     }
 
     #[test]

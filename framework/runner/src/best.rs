@@ -9,6 +9,7 @@ use hexperiment_reports::best::{Bound, End, Request, Trust, best, quantities_hel
 
 use crate::out::{self, say};
 use crate::report::{Read, read_all};
+use crate::run::UNEXPECTED;
 
 /// The demand on the protocol where none is given: a choice among rows that hide nothing is no choice.
 const USUAL_TRUST: &str = "server-blind";
@@ -46,7 +47,7 @@ pub(crate) struct BestArguments {
 fn after_help() -> String {
     format!(
         "Names for --max and --min, with the columns of summary.csv:\n{}\n\nWords for --trust:\n{}\n  none              \
-         nothing is demanded",
+         nothing is demanded; stands alone\n\nExit code: 0 if something fits, 1 if nothing does, 2 for bad input.",
         quantities_help(),
         trust_help()
     )
@@ -72,7 +73,13 @@ pub(crate) fn best_of(arguments: &BestArguments) -> ExitCode {
         return code;
     }
     match best(&records, &request) {
-        Ok(answer) => say!("{}", answer.terminal(out::width())),
+        Ok(answer) => {
+            say!("{}", answer.terminal(out::width()));
+            // That a run could not be read weighs more.
+            if code == ExitCode::SUCCESS && !answer.is_any() {
+                return ExitCode::from(UNEXPECTED);
+            }
+        }
         Err(problem) => return crate::bad_input(problem),
     }
     code
@@ -94,7 +101,15 @@ impl BestArguments {
                 bounds.push(bound.map_err(|e| format!("{option} {text}: {e}"))?);
             }
         }
-        let words = self.trust.iter().map(|word| word.trim());
+        let words: Vec<&str> = self.trust.iter().map(|word| word.trim()).collect();
+        if let (true, [_, _, ..]) = (words.contains(&"none"), words.as_slice()) {
+            return Err(format!(
+                "--trust: found `none` beside other words, in {}\n  help: `none` demands nothing, and stands \
+                 alone",
+                hexperiment_diagnostics::printable::quoted(&self.trust.join(","))
+            ));
+        }
+        let words = words.into_iter();
         let trust = words.filter(|word| *word != "none").map(Trust::find);
         Ok(Request {
             task: self.task.clone(),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use hexperiment_diagnostics::files;
 use hexperiment_experiment::measure;
-use hexperiment_experiment::record::Build;
+use hexperiment_experiment::record::{Build, Provenance};
 use hexperiment_scheme::clock::processor_time;
 use hexperiment_scheme::{
     Operation, OperationTime, OperationTimes, Preparation, SchemeError, Step, timed,
@@ -30,13 +30,19 @@ const HELP: &str =
 /// Samples of which the median and the quartiles are kept.
 const SAMPLES: usize = 15;
 
-/// A sample of quick operations has so many that it takes at least as long.
-const SAMPLE: Duration = Duration::from_micros(500);
+/// A sample of quick operations has so many that it takes at least as long: starting the threads that
+/// share one takes some hundredths of a millisecond, which count.
+const SAMPLE: Duration = Duration::from_millis(5);
 
 /// The machine as tables name it.
 pub(crate) fn machine() -> String {
-    let here = measure::provenance(1, Build::default(), BTreeMap::new());
-    format!("{}, {} processors", here.cpu.trim(), here.cores)
+    machine_of(&measure::provenance(1, Build::default(), BTreeMap::new()))
+}
+
+/// The machine of a run as tables name it.
+pub(crate) fn machine_of(provenance: &Provenance) -> String {
+    let Provenance { cpu, cores, .. } = provenance;
+    format!("{}, {cores} processors", cpu.trim())
 }
 
 /// The table of this machine, if it is there.
@@ -134,15 +140,11 @@ pub(crate) struct Table {
 impl Table {
     /// The file for a machine in the user's cache, if there is such a folder.
     pub(crate) fn usual(machine: &str) -> Option<PathBuf> {
-        let base = std::env::var_os("XDG_CACHE_HOME")
-            .filter(|base| !base.is_empty())
-            .map(PathBuf::from)
-            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
+        let folder = files::cache_folder("calibration")?;
         let name: String = machine
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
             .collect();
-        let folder = base.join("hexperiment").join("calibration");
         Some(folder.join(format!("{name}.json")))
     }
 
@@ -174,9 +176,9 @@ impl Table {
                         found.machine
                     )));
                 }
-                if let Some(operation) = found.impossible() {
+                if let Some((field, time)) = found.impossible() {
                     return Err(bad(format!(
-                        "{operation}: found times that cannot have been measured"
+                        "found {time} in `{field}`, expected nanoseconds above 0 and below 1e15, quartiles in order"
                     )));
                 }
                 found
@@ -238,17 +240,26 @@ impl Table {
 }
 
 impl Contents {
-    /// An operation whose times are none.
-    fn impossible(&self) -> Option<&str> {
+    /// A field whose times cannot have been measured, and what stands there.
+    fn impossible(&self) -> Option<(String, String)> {
         let possible = |spread: &Spread| {
             let Spread([low, median, high]) = *spread;
-            low >= 0.0 && low <= median && median <= high && high < 1e15
+            low > 0.0 && low <= median && median <= high && high < 1e15
         };
-        let all = self.schemes.values().flat_map(|s| &s.operations);
-        let mut bad = all.filter(|(_, time)| {
-            !possible(&time.alone_ns) || !time.together_ns.values().all(possible)
+        let all = self.schemes.iter();
+        let all =
+            all.flat_map(|(scheme, of)| of.operations.iter().map(move |(o, t)| (scheme, o, t)));
+        let mut fields = all.flat_map(|(scheme, operation, time)| {
+            let field =
+                move |name: String| format!("schemes.{scheme}.operations.{operation}.{name}");
+            let together = time.together_ns.iter();
+            let together = together.map(|(n, spread)| (format!("together_ns.{n}"), spread));
+            std::iter::once(("alone_ns".to_owned(), &time.alone_ns))
+                .chain(together)
+                .map(move |(name, spread)| (field(name), spread))
         });
-        bad.next().map(|(operation, _)| operation.as_str())
+        let (field, Spread(times)) = fields.find(|(_, spread)| !possible(spread))?;
+        Some((field, format!("{times:?}")))
     }
 }
 
@@ -342,7 +353,7 @@ fn measure_on(threads: usize, step: &Step<'_>) -> Result<Spread, SchemeError> {
                 })
             })?;
         }
-        let spent = processor_time().saturating_sub(began).as_nanos() as f64;
+        let spent = processor_time().saturating_sub(began).as_nanos().max(1) as f64;
         taken.push(spent / f64::from(each) / threads as f64);
     }
     Ok(Spread::of(taken))
@@ -421,7 +432,11 @@ mod tests {
         let half = &good[..good.len() / 2];
         let mut negative: serde_json::Value = serde_json::from_str(&good).unwrap();
         negative["schemes"]["s"]["operations"]["rotate N=8"]["alone_ns"][0] = (-1.0).into();
-        let negative = negative.to_string();
+        let mut zero = negative.clone();
+        zero["schemes"]["s"]["operations"]["rotate N=8"]["alone_ns"] = vec![0.0; 3].into();
+        // JSON has no NaN.
+        let none = good.replacen("alone_ns\": [", "alone_ns\": [NaN, ", 1);
+        let [negative, zero] = [negative, zero].map(|value| value.to_string());
         for (text, machine, expect) in [
             (half, MACHINE, "is no table of `calibrate`"),
             ("", MACHINE, "is no table of `calibrate`"),
@@ -431,7 +446,13 @@ mod tests {
                 "Another",
                 "found a table of another machine, A Processor",
             ),
-            (negative.as_str(), MACHINE, "cannot have been measured"),
+            (negative.as_str(), MACHINE, "found [-1.0, "),
+            (
+                zero.as_str(),
+                MACHINE,
+                "found [0.0, 0.0, 0.0] in `schemes.s.operations.rotate N=8.alone_ns`, expected nanoseconds above 0",
+            ),
+            (none.as_str(), MACHINE, "is no table of `calibrate`"),
         ] {
             fs::write(&path, text).unwrap();
             let error = Table::read(&path, machine).err().unwrap();

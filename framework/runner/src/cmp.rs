@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use hexperiment_reports::{Limit, RunToCompare, RunsCompared, phases};
+use hexperiment_reports::{Limit, RunToCompare, RunsCompared, over_link, phases};
 
 use crate::out::{self, tell};
-use crate::report::{Read, read, runs_of};
+use crate::report::{Read, read_each};
 use crate::run::UNEXPECTED;
 
 /// What `cmp` takes.
@@ -20,6 +20,10 @@ pub(crate) struct CmpArguments {
     /// What is timed; may be given more than once. `total` is encrypt + evaluate + decrypt.
     #[arg(long, value_name = "PHASE", value_parser = PossibleValuesParser::new(phases().chain(["all"])))]
     phase: Vec<String>,
+    /// Times a query of the whole batch over a link, as `4G`, or one of [links], computed from recorded bytes,
+    /// rounds and times; may be given more than once.
+    #[arg(long, value_name = "LINK")]
+    link: Vec<String>,
     /// Ends with exit code 1 if a cell takes more than so much longer with its whole 95 % interval,
     /// or came to a result in the base only; with 2 if that cannot be told.
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
@@ -49,19 +53,10 @@ fn percent(text: &str) -> Result<f64, String> {
 
 /// Compares; prints the table to standard output, and what exceeds a limit to standard error.
 pub(crate) fn cmp(arguments: &CmpArguments) -> ExitCode {
-    let mut all: Vec<Read> = Vec::new();
-    for path in &arguments.paths {
-        let folders = match runs_of(path) {
-            Ok(folders) => folders,
-            Err(problem) => return crate::bad_input(problem),
-        };
-        for folder in folders {
-            match read(folder) {
-                Ok(read) => all.push(read),
-                Err(problem) => return crate::bad_input(problem),
-            }
-        }
-    }
+    let all = match read_each(&arguments.paths) {
+        Ok(all) => all,
+        Err(problem) => return crate::bad_input(problem),
+    };
     let names: Vec<String> = all.iter().map(Read::name).collect();
     let runs: Vec<RunToCompare<'_>> = all
         .iter()
@@ -72,18 +67,24 @@ pub(crate) fn cmp(arguments: &CmpArguments) -> ExitCode {
             rows: &read.rows,
         })
         .collect();
-    let Some(compared) = RunsCompared::new(&runs) else {
-        return crate::bad_input(format!(
-            "found {} run, expected two or more\n  help: name the folders of the runs, the base first, \
-             as in `cmp runs/20260504-090807-chd runs/latest`",
-            runs.len()
-        ));
+    if runs.len() < 2 {
+        return crate::bad_input(
+            "found 1 run, expected two or more\n  help: name the folders of the runs, the base first, as in `cmp \
+             runs/20260504-090807-chd runs/latest`",
+        );
+    }
+    let compared = match RunsCompared::new(&runs, &arguments.link) {
+        Ok(compared) => compared,
+        Err(problem) => return crate::bad_input(problem),
     };
-    let chosen: Vec<&str> = match arguments.phase.as_slice() {
-        [] => phases().take(1).collect(),
+    let over: Vec<String> = arguments.link.iter().map(|link| over_link(link)).collect();
+    let mut chosen: Vec<&str> = match arguments.phase.as_slice() {
+        [] if over.is_empty() => phases().take(1).collect(),
+        [] => vec![],
         some if some.iter().any(|name| name == "all") => phases().collect(),
         some => some.iter().map(String::as_str).collect(),
     };
+    chosen.extend(over.iter().map(String::as_str));
     if arguments.csv {
         match compared.csv() {
             Ok(bytes) => out::say!("{}", String::from_utf8_lossy(&bytes).trim_end()),

@@ -68,10 +68,7 @@ impl RunFolder {
 
     /// Writes the copy of the experiment; it is there whole, or as it was before.
     pub(crate) fn copy(&self, experiment: &str) -> io::Result<()> {
-        let copy = self.path.join("experiment.toml");
-        let beside = self.path.join("experiment.toml.part");
-        fs::write(&beside, experiment)?;
-        fs::rename(beside, copy)
+        files::write_whole(&self.path.join("experiment.toml"), experiment.as_bytes())
     }
 
     /// One that is there.

@@ -4,15 +4,14 @@
 //! A circuit counts its operations, by level and ring; a table says what each takes on this machine, on
 //! one thread and on all. Bytes follow from the circuit exactly.
 
-use std::collections::BTreeMap;
+mod against;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use hexperiment_diagnostics::printable;
-use hexperiment_experiment::record::Clock;
-use hexperiment_experiment::summary::{Row, read_records, rows};
 use hexperiment_experiment::{CellPlan, Experiment, Setting};
 use hexperiment_reports::{bytes, duration};
 
@@ -20,11 +19,13 @@ use crate::SettingArguments;
 use crate::calibration::{Fill, Table, machine};
 use crate::estimate::about;
 use crate::explain::{Examiner, cells};
-use crate::folder::RunFolder;
 use crate::input::{Loaded, check_input};
 use crate::out::{say, tell};
 use crate::own_memory::give_memory_back;
 use crate::protocol::{Estimate, FromCell, Takes, View};
+use crate::report::read_all;
+use crate::run::UNEXPECTED;
+use against::{compare, runs, show_errors};
 
 /// Time for what is measured of one cell: a deep circuit has hundreds of operations.
 const MEASURING: Duration = Duration::from_mins(10);
@@ -95,8 +96,8 @@ pub(crate) fn calibrate(arguments: &CalibrateArguments) -> ExitCode {
             let count = match answer {
                 Ok(Some(takes)) => takes.measured,
                 Ok(None) => 0,
-                Err(problem) => {
-                    say!("  {}: {problem}", plan.cell.id);
+                Err(Unplanned { reason, .. }) => {
+                    say!("  {}: {reason}", plan.cell.id);
                     return;
                 }
             };
@@ -111,8 +112,24 @@ pub(crate) fn calibrate(arguments: &CalibrateArguments) -> ExitCode {
     worst
 }
 
-/// What a cell takes; `None` where its scheme does not say. The error is why it cannot be run.
-type Answer = Result<Option<Takes>, String>;
+/// What a cell takes; `None` where its scheme does not say.
+type Answer = Result<Option<Takes>, Unplanned>;
+
+/// Why a cell cannot be run.
+struct Unplanned {
+    reason: String,
+    /// Whether its scheme said so, which is no failure.
+    is_refused: bool,
+}
+
+impl Unplanned {
+    fn failed(reason: String) -> Self {
+        Self {
+            reason,
+            is_refused: false,
+        }
+    }
+}
 
 /// Asks about each cell of a file; what is told of it goes to `told`.
 fn examine(
@@ -136,18 +153,29 @@ fn examine(
             file.display()
         ));
     }
+    let all = plans.len();
+    tell!("  reading the data of {}, preparing the task", counted(all));
     check_input(&experiment, &plans, &mut Loaded::default())?;
     give_memory_back();
     let mut examiner = Examiner::new(&experiment, View::Plan);
-    for plan in plans {
+    for (place, plan) in plans.into_iter().enumerate() {
+        tell!(
+            "  {} of {}: {}",
+            place + 1,
+            counted(all),
+            printable::cut(&plan.cell.id, 80)
+        );
         let answer = match examiner.ask(&plan) {
             Ok(FromCell::Examined { .. }) => Ok(examiner.estimate(how, MEASURING)),
-            Ok(FromCell::Refused { reason }) => Err(format!("refuses; {reason}")),
+            Ok(FromCell::Refused { reason }) => Err(Unplanned {
+                reason: format!("refuses; {reason}"),
+                is_refused: true,
+            }),
             Ok(FromCell::Failed { reason } | FromCell::Crashed { reason }) => {
-                Err(format!("fails: {reason}"))
+                Err(Unplanned::failed(format!("fails: {reason}")))
             }
-            Ok(_) => Err("the process answered out of turn".into()),
-            Err(end) => Err(format!("{}: {}", end.status, end.reason)),
+            Ok(_) => Err(Unplanned::failed("the process answered out of turn".into())),
+            Err(end) => Err(Unplanned::failed(format!("{}: {}", end.status, end.reason))),
         };
         told(&plan, answer);
         if let Some(problem) = examiner.unwritten.take() {
@@ -155,6 +183,10 @@ fn examine(
         }
     }
     Ok(experiment)
+}
+
+fn counted(cells: usize) -> String {
+    format!("{cells} {}", if cells == 1 { "cell" } else { "cells" })
 }
 
 /// Tells what each cell of each file takes.
@@ -167,16 +199,16 @@ pub(crate) fn plan(arguments: &PlanArguments) -> ExitCode {
         Ok(table) => table,
         Err(problem) => return crate::bad_input(problem),
     };
-    let measured = match runs(&arguments.against) {
-        Ok(measured) => measured,
+    let (measured, mut worst) = match read_all(&arguments.against) {
+        Ok((read, code)) => (runs(read), code),
         Err(problem) => return crate::bad_input(problem),
     };
     let how = Estimate {
         table: Some(table),
         fill: Fill::Missing,
     };
-    let mut worst = ExitCode::SUCCESS;
     let mut compared = Vec::new();
+    let mut ends = Ends::default();
     for file in &arguments.files {
         let mut told = Vec::new();
         let examined = examine(file, &settings, &how, &mut |plan, answer| {
@@ -185,6 +217,9 @@ pub(crate) fn plan(arguments: &PlanArguments) -> ExitCode {
         match examined {
             Ok(experiment) => {
                 show(&experiment, &told);
+                for (_, answer) in &told {
+                    ends.count(answer);
+                }
                 compared.extend(compare(experiment.name(), &told, &measured));
             }
             Err(problem) => worst = crate::bad_input(problem),
@@ -193,7 +228,34 @@ pub(crate) fn plan(arguments: &PlanArguments) -> ExitCode {
     if !arguments.against.is_empty() {
         show_errors(&compared);
     }
+    // What was bad input weighs more.
+    if worst == ExitCode::SUCCESS && ends.are_bad() {
+        return ExitCode::from(UNEXPECTED);
+    }
     worst
+}
+
+/// How many cells were planned, and how many failed.
+#[derive(Default)]
+struct Ends {
+    planned: usize,
+    failed: usize,
+    all: usize,
+}
+
+impl Ends {
+    fn count(&mut self, answer: &Answer) {
+        self.all += 1;
+        match answer {
+            Ok(_) => self.planned += 1,
+            Err(unplanned) => self.failed += usize::from(!unplanned.is_refused),
+        }
+    }
+
+    /// Whether a cell failed, or there are some and nothing is told of any.
+    fn are_bad(&self) -> bool {
+        self.failed > 0 || (self.all > 0 && self.planned == 0)
+    }
 }
 
 type Told = (CellPlan, Answer);
@@ -217,7 +279,7 @@ fn show(experiment: &Experiment, told: &[Told]) {
     let rounds = u64::from(run.warmup) + u64::from(run.repetitions);
     let mut times = vec![
         [
-            "cell", "a query", "likely", "encrypt", "transfer", "evaluate", "decrypt",
+            "cell", "a query", "range", "encrypt", "transfer", "evaluate", "decrypt",
         ]
         .map(String::from),
     ];
@@ -233,8 +295,8 @@ fn show(experiment: &Experiment, told: &[Told]) {
                 other.push(format!("{id}: its scheme does not say what it takes"));
                 continue;
             }
-            Err(problem) => {
-                other.push(format!("{id}: {problem}"));
+            Err(unplanned) => {
+                other.push(format!("{id}: {}", unplanned.reason));
                 continue;
             }
         };
@@ -274,7 +336,7 @@ fn show(experiment: &Experiment, told: &[Told]) {
         say!();
         aligned(&sizes);
         say!(
-            "\n  a query: a batch encrypted, sent, evaluated and decrypted; likely: by the quartiles of what \
+            "\n  a query: a batch encrypted, sent, evaluated and decrypted; range: by the quartiles of what \
              its operations take; keys are sent once; memory: of both parties, at most"
         );
     }
@@ -307,97 +369,6 @@ fn aligned<const N: usize>(lines: &[[String; N]]) {
         }
         say!("{}", text.trim_end());
     }
-}
-
-/// The rows of runs, by experiment and cell.
-fn runs(folders: &[PathBuf]) -> Result<BTreeMap<(String, String), Row>, String> {
-    let mut all = BTreeMap::new();
-    for folder in folders {
-        let records = read_records(&RunFolder::at(folder).records()).map_err(|e| e.to_string())?;
-        let here = machine();
-        let of = &records.run.provenance;
-        let there = format!("{}, {} processors", of.cpu.trim(), of.cores);
-        if here != there {
-            tell!(
-                "warning: {}: was run on another machine, {there}; this one is {here}",
-                folder.display()
-            );
-        }
-        for row in rows(&records) {
-            let key = (records.run.experiment.clone(), row.cell.id.clone());
-            all.insert(key, row);
-        }
-    }
-    Ok(all)
-}
-
-/// A cell that was planned and run.
-struct Compared {
-    id: String,
-    /// Milliseconds of encryption, evaluation and decryption.
-    planned: f64,
-    measured: f64,
-    /// Whether the bytes that crossed are those that were planned; `None` where none were.
-    bytes: Option<bool>,
-}
-
-fn compare(
-    experiment: &str,
-    told: &[Told],
-    measured: &BTreeMap<(String, String), Row>,
-) -> Vec<Compared> {
-    let cells = told.iter().filter_map(|(plan, answer)| {
-        let takes = answer.as_ref().ok()?.as_ref()?;
-        let key = (experiment.to_owned(), plan.cell.id.clone());
-        let row = measured.get(&key)?.measured.as_ref()?;
-        let planned = (takes.upload_bytes, takes.download_bytes);
-        let crossed = (row.traffic.upload_bytes, row.traffic.download_bytes);
-        Some(Compared {
-            id: format!("{experiment}/{}", plan.cell.id),
-            planned: ms(takes.end_to_end_ns()),
-            measured: row.total.median(Clock::Wall),
-            bytes: match planned {
-                (Some(up), Some(down)) => Some((up, down) == crossed),
-                _ => None,
-            },
-        })
-    });
-    cells.collect()
-}
-
-/// How far off the plan was.
-fn show_errors(compared: &[Compared]) {
-    let mut lines = vec![["cell", "planned", "measured", "ratio", "bytes"].map(String::from)];
-    let mut errors = Vec::new();
-    for cell in compared {
-        let ratio = cell.planned / cell.measured;
-        errors.push((ratio - 1.0).abs());
-        lines.push([
-            printable::cut(&cell.id, 44).into_owned(),
-            duration(cell.planned),
-            duration(cell.measured),
-            format!("{ratio:.2}"),
-            match cell.bytes {
-                Some(true) => "exact".into(),
-                Some(false) => "differ".into(),
-                None => "not told".into(),
-            },
-        ]);
-    }
-    aligned(&lines);
-    if errors.is_empty() {
-        say!("  no cell of these runs was planned");
-        return;
-    }
-    errors.sort_by(f64::total_cmp);
-    let within = |most: f64| errors.iter().filter(|e| **e <= most).count();
-    say!(
-        "\n  encrypt + evaluate + decrypt of {} cells: half within {:.0} %, {} within 10 %, {} within 25 %",
-        errors.len(),
-        100.0 * errors[(errors.len() - 1) / 2],
-        within(0.10),
-        within(0.25),
-    );
 }
 
 #[cfg(test)]

@@ -103,6 +103,18 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> Result<(Vec<Read>, ExitCode), Strin
     Ok((all, code))
 }
 
+/// The runs that paths of the command line mean, in their order, and one as often as it is named: for what is
+/// about all of them, so that the first that cannot be read is an error.
+pub(crate) fn read_each(paths: &[PathBuf]) -> Result<Vec<Read>, String> {
+    let mut all = Vec::new();
+    for path in paths {
+        for folder in runs_of(path)? {
+            all.push(read(folder)?);
+        }
+    }
+    Ok(all)
+}
+
 /// The folders of runs that a path of the command line means.
 pub(crate) fn runs_of(path: &Path) -> Result<Vec<PathBuf>, String> {
     let help = "give the folder of a run (it holds records.jsonl), or a folder of such folders";

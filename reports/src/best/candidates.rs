@@ -8,22 +8,27 @@ use hexperiment_experiment::Link;
 use hexperiment_experiment::measure::{Estimate, Outcome, Timed, compare_with_first};
 use hexperiment_experiment::record::{Clock, Run, Status};
 use hexperiment_experiment::summary::{OverLink, Records, Row};
-use serde_json::Value;
 
-use super::Request;
-use crate::units::{counted, significant};
+use super::same::{conditions, contender, facts, machine, name, title};
+use super::{Request, Slower};
+use crate::units::{shortened, significant};
+
+/// Characters of a reason that are shown, at most.
+const REASON: usize = 300;
 
 /// All of one machine: only their times are compared with each other.
 pub(super) struct Machine<'a> {
     pub(super) title: String,
     pub(super) problems: Vec<Problem<'a>>,
-    /// Rows for which a newer run has the same.
-    pub(super) superseded: usize,
+    /// Rows for which a newer run has the same: the run, and the row's name.
+    pub(super) superseded: Vec<(String, String)>,
 }
 
-/// Rows that do the same work: one task with its options, on the same data, with as many threads.
+/// Rows that do the same work: one task with its options, on the same data, under the same demands of `[run]`.
 pub(super) struct Problem<'a> {
     pub(super) title: String,
+    /// What else all of them share: who encrypts, what failures are allowed, processes, seeds.
+    pub(super) conditions: String,
     /// All that decides the work, by name: `task.features`.
     pub(super) facts: BTreeMap<String, String>,
     pub(super) candidates: Vec<Candidate<'a>>,
@@ -91,16 +96,17 @@ pub(super) fn machines<'a>(
                 machines.push(Machine {
                     title,
                     problems: vec![],
-                    superseded: 0,
+                    superseded: vec![],
                 });
                 machines.len() - 1
             });
-            machines[place].add(&records.run, row, request, link);
+            machines[place].add((&records.run, rows), row, request, link);
         }
     }
     for machine in &mut machines {
         for problem in &mut machine.problems {
-            problem.title = title(problem);
+            problem.title = title(problem.candidates.iter().map(|c| c.row));
+            problem.conditions = conditions(&problem.facts);
             mark_front(&mut problem.candidates);
         }
         machine.name_apart();
@@ -109,8 +115,14 @@ pub(super) fn machines<'a>(
 }
 
 impl<'a> Machine<'a> {
-    fn add(&mut self, run: &'a Run, row: &'a Row, request: &Request, link: Option<&Link>) {
-        let facts = facts(run, row);
+    fn add(
+        &mut self,
+        (run, rows): (&'a Run, &'a [Row]),
+        row: &'a Row,
+        request: &Request,
+        link: Option<&Link>,
+    ) {
+        let facts = facts(run, rows, row);
         let candidate = Candidate {
             row,
             run,
@@ -127,6 +139,7 @@ impl<'a> Machine<'a> {
         let Some(problem) = self.problems.iter_mut().find(|p| p.facts == facts) else {
             self.problems.push(Problem {
                 title: String::new(),
+                conditions: String::new(),
                 facts,
                 candidates: vec![candidate],
             });
@@ -136,11 +149,14 @@ impl<'a> Machine<'a> {
         match problem.candidates.iter_mut().find(same) {
             None => problem.candidates.push(candidate),
             Some(other) => {
-                self.superseded += 1;
                 // RFC 3339 in UTC: the later is the greater.
-                if other.run.started <= candidate.run.started {
-                    *other = candidate;
-                }
+                let older = if other.run.started <= candidate.run.started {
+                    std::mem::replace(other, candidate)
+                } else {
+                    candidate
+                };
+                let run = format!("{} of {}", older.run.experiment, older.run.started);
+                self.superseded.push((run, name(older.row)));
             }
         }
     }
@@ -148,9 +164,10 @@ impl<'a> Machine<'a> {
     /// Problems that read alike differ in options that no matrix varies: their experiments tell them
     /// apart.
     fn name_apart(&mut self) {
-        let titles: Vec<String> = self.problems.iter().map(|p| p.title.clone()).collect();
-        for (problem, title) in self.problems.iter_mut().zip(&titles) {
-            if titles.iter().filter(|other| *other == title).count() > 1
+        let read = |p: &Problem<'_>| (p.title.clone(), p.conditions.clone());
+        let all: Vec<_> = self.problems.iter().map(read).collect();
+        for (problem, this) in self.problems.iter_mut().zip(&all) {
+            if all.iter().filter(|other| *other == this).count() > 1
                 && let Some(candidate) = problem.candidates.first()
             {
                 let run = candidate.run;
@@ -212,96 +229,11 @@ fn mark_front(candidates: &mut [Candidate<'_>]) {
     }
 }
 
-fn machine(run: &Run) -> String {
-    let p = &run.provenance;
-    let cpu = match p.cpu.as_str() {
-        "" => "an unnamed processor".into(),
-        cpu => seen(cpu),
-    };
-    // What a kernel keeps for itself differs from start to start.
-    let memory = (p.memory_bytes as f64 / f64::from(1 << 30)).round();
-    let cores = counted(p.cores, "logical processor", "logical processors");
-    format!("{cpu}, {cores}, {memory} GiB")
-}
-
-/// All that decides the work of a row.
-fn facts(run: &Run, row: &Row) -> BTreeMap<String, String> {
-    let mut facts = BTreeMap::new();
-    let mut add = |section: &str, options: &Value| {
-        for (key, value) in options.as_object().into_iter().flatten() {
-            facts.insert(format!("{section}.{key}"), value.to_string());
-        }
-    };
-    add("task", &run.resolved["task"]["options"]);
-    add("dataset", &run.resolved["dataset"]);
-    let of_work = |key: &&String| {
-        let section = key.split_once('.').map(|(section, _)| section);
-        matches!(section, Some("task" | "dataset"))
-    };
-    for key in row.cell.point.keys().filter(of_work) {
-        let value = serde_json::to_value(&row.cell.point[key]);
-        facts.insert(key.clone(), value.unwrap_or_default().to_string());
-    }
-    let provenance = &run.provenance;
-    if provenance.further_data.is_empty() {
-        facts.insert("data".into(), provenance.data.sha256.clone());
-    }
-    facts.insert("task".into(), row.cell.task.clone());
-    facts.insert("dataset".into(), row.cell.dataset.clone());
-    facts.insert("run.threads".into(), row.threads.to_string());
-    facts.insert("run.seed".into(), row.seed.to_string());
-    facts.insert("run.security_bits".into(), row.demanded_bits.to_string());
-    facts
-}
-
-/// The label, the scheme's options and its own point of the matrix.
-fn contender(run: &Run, row: &Row) -> String {
-    let schemes = run.resolved["schemes"].as_array();
-    let of_label = |scheme: &&Value| scheme["label"] == *row.cell.label;
-    let options = schemes.and_then(|all| all.iter().find(of_label));
-    let point = row.cell.point.iter();
-    let own: Vec<String> = point
-        .filter(|(key, _)| key.starts_with("scheme."))
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
-    format!(
-        "{} {} {} {}",
-        row.cell.label,
-        row.cell.scheme,
-        options.map_or(String::new(), |scheme| scheme["options"].to_string()),
-        own.join(" ")
-    )
-}
-
-fn title(problem: &Problem<'_>) -> String {
-    let Some(row) = problem.candidates.first().map(|c| c.row) else {
-        return String::new();
-    };
-    let samples = problem.candidates.iter();
-    let samples = samples.filter_map(|c| Some(c.row.measured.as_ref()?.samples));
-    let samples = samples.max().map_or(String::new(), |n| {
-        format!(", {}", counted(n, "sample", "samples"))
-    });
-    let mut title = format!(
-        "{} on {}{samples}, {} bits, {}",
-        seen(&row.cell.task),
-        seen(&row.cell.dataset),
-        row.demanded_bits,
-        counted(row.threads, "thread", "threads")
-    );
-    for (key, value) in &row.cell.point {
-        if let Some(("task" | "dataset", option)) = key.split_once('.') {
-            let value = value.to_string();
-            let _ = write!(title, ", {} = {}", seen(option), seen(&value));
-        }
-    }
-    title
-}
-
 /// Each demand that a row does not keep, with what was found.
 fn violations(row: &Row, request: &Request, link: Option<&Link>) -> Vec<String> {
     if row.status != Status::Ok {
         let reason = row.reason.split_whitespace().collect::<Vec<_>>().join(" ");
+        let reason = shortened(&reason, REASON);
         return vec![format!("{}: {}", row.status, seen(&reason))];
     }
     let mut violations: Vec<String> = request
@@ -333,7 +265,7 @@ fn violations(row: &Row, request: &Request, link: Option<&Link>) -> Vec<String> 
 
 /// Of rows that fit, fastest first: whether each of the others is shown to be slower than the first.
 /// Rows of one run are compared round by round, as its report does; those of several by their intervals.
-pub(super) fn slower(fits: &[(&Candidate<'_>, &Cost)], margin: f64) -> Vec<bool> {
+pub(super) fn slower(fits: &[(&Candidate<'_>, &Cost)], margin: f64) -> Vec<Slower> {
     let Some(((first, cost), others)) = fits.split_first() else {
         return vec![];
     };
@@ -347,19 +279,27 @@ pub(super) fn slower(fits: &[(&Candidate<'_>, &Cost)], margin: f64) -> Vec<bool>
             })
             .collect();
         let compared = compare_with_first(&all, margin).into_iter();
-        return compared.map(|c| c.outcome == Outcome::Slower).collect();
+        return compared
+            .map(|c| match c.outcome {
+                Outcome::Slower => Slower::Shown,
+                Outcome::TooFew { .. } => Slower::TooFew,
+                Outcome::Faster | Outcome::Tie | Outcome::NotDistinguished => Slower::NotShown,
+            })
+            .collect();
     }
+    let others = others.iter();
     others
-        .iter()
-        .map(|(_, other)| is_less(cost, other))
+        .map(|(_, other)| match is_less(cost, other) {
+            Some(true) => Slower::Shown,
+            Some(false) => Slower::NotShown,
+            None => Slower::TooFew,
+        })
         .collect()
 }
 
-/// Whether the interval of one time ends before that of another begins.
-pub(super) fn is_less(one: &Cost, other: &Cost) -> bool {
-    match (one.total_ms.interval, other.total_ms.interval) {
-        (Some(one), Some(other)) => one.high < other.low,
-        // Too few repetitions for an interval show nothing.
-        _ => false,
-    }
+/// Whether the interval of one time ends before that of another begins; `None` where too few repetitions
+/// give no interval.
+pub(super) fn is_less(one: &Cost, other: &Cost) -> Option<bool> {
+    let (one, other) = (one.total_ms.interval?, other.total_ms.interval?);
+    Some(one.high < other.low)
 }

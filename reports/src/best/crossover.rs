@@ -4,18 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidates::{Candidate, Cost, Machine, Problem, is_less};
+use super::same::{NO_AXES, name, point};
 use crate::links::rate;
 use crate::units::{listed, significant};
 use hexperiment_diagnostics::printable::line as seen;
 use hexperiment_experiment::measure::Estimate;
-use hexperiment_experiment::summary::Row;
-
-/// What is no axis of the work, though it is a number.
-const NO_AXIS: &str = "run.seed";
 
 /// A scheme that is overtaken on an axis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Crossover {
+    /// The task and the data, with what the matrix has at all points of the axis.
+    pub of: String,
     /// The axis, as `dataset.limit`.
     pub axis: String,
     /// Who is faster at small values.
@@ -31,6 +30,8 @@ pub struct Crossover {
     pub meet: Option<f64>,
     /// Measured values between, at which neither is shown to be faster.
     pub open: Vec<f64>,
+    /// Those of them at which there are too few repetitions for an interval.
+    pub too_few: Vec<f64>,
 }
 
 impl Crossover {
@@ -46,13 +47,19 @@ impl Crossover {
         let meet = self.meet.map_or(String::new(), |x| {
             format!(", by interpolation at about {}", significant(x, 3))
         });
-        let open = match self.open.as_slice() {
-            [] => String::new(),
-            open => {
-                let open: Vec<String> = open.iter().copied().map(number).collect();
-                format!("; at {} they are not distinguished", listed(&open))
-            }
+        let values = |some: Vec<f64>| -> Option<String> {
+            let told: Vec<String> = some.into_iter().map(number).collect();
+            (!told.is_empty()).then(|| listed(&told))
         };
+        let is_few = |x: &f64| self.too_few.contains(x);
+        let (few, enough): (Vec<f64>, Vec<f64>) = self.open.iter().copied().partition(is_few);
+        let enough = values(enough).map_or(String::new(), |at| {
+            format!("; at {at} they are not distinguished")
+        });
+        let few = values(few).map_or(String::new(), |at| {
+            format!("; at {at} repetitions are too few to tell them apart")
+        });
+        let open = enough + &few;
         format!(
             "{axis}: {before} is faster up to {from}, {after} from {to} on: it overtakes between {from} and \
              {to}{meet}{open}"
@@ -78,8 +85,8 @@ struct Line<'a> {
 #[derive(Default)]
 pub(super) struct OnAxes {
     pub(super) crossovers: Vec<Crossover>,
-    /// Axes with more than one point on which nobody overtakes anybody, and why nothing is said.
-    pub(super) none: Vec<String>,
+    /// Axes with more than one point on which nobody overtakes anybody: of what, and why nothing is said.
+    pub(super) none: Vec<(String, String)>,
 }
 
 /// What problems have in common that differ on one axis only.
@@ -108,6 +115,7 @@ pub(super) fn on_axes(machine: &Machine<'_>) -> OnAxes {
                 continue;
             };
             let (least, most) = (*least, *most);
+            let of = points.first().map_or(String::new(), |(_, p)| of(p, axis));
             let lines = lines(&points);
             let before = found.crossovers.len();
             let mut open = BTreeSet::new();
@@ -119,10 +127,14 @@ pub(super) fn on_axes(machine: &Machine<'_>) -> OnAxes {
                         .keys()
                         .filter(|x| second.points.contains_key(x));
                     compared |= shared.count() > 1;
-                    match between(axis, first, second) {
+                    let both = format!("{} and {}", first.label, second.label);
+                    match between((&of, axis), first, second) {
                         Found::Crossovers(all) => found.crossovers.extend(all),
-                        Found::Open => {
-                            open.insert(format!("{} and {}", first.label, second.label));
+                        Found::Open { too_few: false } => {
+                            open.insert(format!("{both} are not distinguished"));
+                        }
+                        Found::Open { too_few: true } => {
+                            open.insert(format!("too few repetitions to tell {both} apart"));
                         }
                         Found::Nothing => {}
                     }
@@ -131,25 +143,34 @@ pub(super) fn on_axes(machine: &Machine<'_>) -> OnAxes {
             let axis = seen(axis);
             let range = format!("{} to {}", number(least), number(most));
             if found.crossovers.len() == before && compared {
-                found.none.push(format!(
-                    "{axis}: nobody overtakes anybody within the measured range, {range}"
-                ));
+                let none = "nobody overtakes anybody within the measured range";
+                let line = format!("{axis}: {none}, {range}");
+                found.none.push((of.clone(), line));
             }
             for pair in open {
-                found
-                    .none
-                    .push(format!("{axis}: {pair} are not distinguished, {range}"));
+                let line = format!("{axis}: {pair}, {range}");
+                found.none.push((of.clone(), line));
             }
         }
     }
     found
 }
 
+/// The task and the data of a series along an axis, with the rest of the matrix' point.
+fn of(problem: &Problem<'_>, axis: &str) -> String {
+    problem.candidates.first().map_or(String::new(), |c| {
+        let cell = &c.row.cell;
+        let point = point(c.row, Some(axis));
+        format!("{} on {}{point}", seen(&cell.task), seen(&cell.dataset))
+    })
+}
+
 /// The names of numbers that differ between problems.
 fn axes<'a>(problems: &'a [Problem<'_>]) -> BTreeSet<&'a str> {
     let mut values: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+    let is_axis = |key: &str| !NO_AXES.contains(&key);
     for problem in problems {
-        for key in problem.facts.keys().filter(|key| *key != NO_AXIS) {
+        for key in problem.facts.keys().filter(|key| is_axis(key)) {
             if let Some(x) = value(problem, key) {
                 values.entry(key).or_default().insert(x.to_bits());
             }
@@ -173,7 +194,7 @@ fn lines<'a>(points: &[(f64, &'a Problem<'a>)]) -> Vec<Line<'a>> {
                 continue;
             };
             let line = lines.entry(&candidate.contender).or_insert_with(|| Line {
-                label: name(candidate),
+                label: name(candidate.row),
                 points: BTreeMap::new(),
             });
             line.points.insert(x.to_bits(), (*x, cost));
@@ -182,26 +203,17 @@ fn lines<'a>(points: &[(f64, &'a Problem<'a>)]) -> Vec<Line<'a>> {
     lines.into_values().collect()
 }
 
-/// The label with the scheme's own values of the matrix.
-pub(super) fn name(candidate: &Candidate<'_>) -> String {
-    let Row { cell, .. } = candidate.row;
-    let own = cell.point.iter().filter_map(|(key, value)| {
-        let option = key.strip_prefix("scheme.")?;
-        Some(format!(" {option}={value}"))
-    });
-    let own: String = own.collect();
-    seen(&format!("{}{own}", cell.label)).into_owned()
-}
-
 enum Found {
     Crossovers(Vec<Crossover>),
-    /// At no value either is shown to be faster.
-    Open,
+    /// At no value either is shown to be faster; whether there are too few repetitions at all of them.
+    Open {
+        too_few: bool,
+    },
     Nothing,
 }
 
 /// Where one of two lines overtakes the other.
-fn between(axis: &str, first: &Line<'_>, second: &Line<'_>) -> Found {
+fn between((of, axis): (&str, &str), first: &Line<'_>, second: &Line<'_>) -> Found {
     // Positive numbers in the order of their bits.
     let shared: Vec<(f64, &Cost, &Cost)> = first
         .points
@@ -209,12 +221,16 @@ fn between(axis: &str, first: &Line<'_>, second: &Line<'_>) -> Found {
         .filter_map(|(bits, (x, a))| Some((*x, *a, second.points.get(bits)?.1)))
         .collect();
     let mut all = Vec::new();
-    let mut open = Vec::new();
+    let (mut open, mut few) = (Vec::new(), Vec::new());
     // The last value at which one is shown to be faster, and whether that is the first line.
     let mut last: Option<(usize, bool)> = None;
     for (place, (x, a, b)) in shared.iter().enumerate() {
-        let first_is_faster = is_less(a, b);
-        if !first_is_faster && !is_less(b, a) {
+        let (Some(first_is_faster), Some(second_is_faster)) = (is_less(a, b), is_less(b, a)) else {
+            open.push(*x);
+            few.push(*x);
+            continue;
+        };
+        if !first_is_faster && !second_is_faster {
             open.push(*x);
             continue;
         }
@@ -228,6 +244,7 @@ fn between(axis: &str, first: &Line<'_>, second: &Line<'_>) -> Found {
                 [names[1].clone(), names[0].clone()]
             };
             all.push(Crossover {
+                of: of.to_owned(),
                 axis: seen(axis).into_owned(),
                 before,
                 after,
@@ -235,13 +252,17 @@ fn between(axis: &str, first: &Line<'_>, second: &Line<'_>) -> Found {
                 to: *x,
                 meet: meet(&shared[from..=place]),
                 open: std::mem::take(&mut open),
+                too_few: std::mem::take(&mut few),
             });
         }
         open.clear();
+        few.clear();
         last = Some((place, first_is_faster));
     }
     match last {
-        None if shared.len() > 1 => Found::Open,
+        None if shared.len() > 1 => Found::Open {
+            too_few: few.len() == shared.len(),
+        },
         _ if all.is_empty() => Found::Nothing,
         _ => Found::Crossovers(all),
     }
@@ -292,7 +313,7 @@ fn bandwidth(fast: &Candidate<'_>, slow: &Candidate<'_>) -> Option<String> {
     let bits = 8.0 * bytes(a).checked_sub(bytes(b)).filter(|n| *n > 0)? as f64;
     // Bits in a millisecond are kilobits in a second.
     let at = |ms: f64| 1e3 * bits / ms;
-    let (name_fast, name_slow) = (name(fast), name(slow));
+    let (name_fast, name_slow) = (name(fast.row), name(slow.row));
     let (Some(f), Some(s)) = (fast_ms.interval, slow_ms.interval) else {
         return None;
     };

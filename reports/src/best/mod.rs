@@ -2,24 +2,28 @@
 //! fits, why every other does not, and where one scheme overtakes another.
 //!
 //! [`quantity`](Quantity) lists what can be bounded, [`trust`](Trust) what can be demanded of the
-//! protocol; `candidates` groups rows that do the same work on one machine, `crossover` follows them along
+//! protocol; `same` says which rows do the same work on one machine, `candidates` groups them, `crossover` follows them along
 //! axes, `words` tells. Times of different machines are never compared.
 
 mod candidates;
 mod crossover;
 mod quantity;
+mod same;
 mod trust;
 mod words;
 
 use hexperiment_diagnostics::{printable, suggest};
-use hexperiment_experiment::summary::{OverLink, Records, rows};
-use hexperiment_experiment::{Link, links};
+use hexperiment_experiment::Link;
+use hexperiment_experiment::summary::{OverLink, Records, Row, rows};
 
-use crate::links::{described, long_duration};
+use crate::first_table::{BUSY, IMPRECISE, INSECURE};
+use crate::links::{described, find_link, long_duration};
 use candidates::{Machine, Problem, machines, slower};
 pub use crossover::Crossover;
-use crossover::{name, on_axes, on_bandwidth};
+use crossover::{on_axes, on_bandwidth};
+use quantity::contradiction;
 pub use quantity::{Bound, End, QUANTITIES, Quantity, quantities_help};
+use same::name;
 pub use trust::{TRUST, Trust, trust_help};
 
 /// What is wanted.
@@ -55,10 +59,10 @@ pub struct OnMachine {
     pub problems: Vec<OfProblem>,
     /// Where one scheme overtakes another on a numeric axis.
     pub crossovers: Vec<Crossover>,
-    /// Axes on which nobody does, in words.
-    pub no_crossovers: Vec<String>,
-    /// Rows for which a newer run has the same.
-    pub superseded: usize,
+    /// Axes on which nobody does: of what, and in words.
+    pub no_crossovers: Vec<(String, String)>,
+    /// Rows that were left out, for a newer run has the same: the run, and the row's name.
+    pub superseded: Vec<(String, String)>,
 }
 
 /// What fits of the rows that do the same work.
@@ -66,16 +70,29 @@ pub struct OnMachine {
 pub struct OfProblem {
     /// The task, the data, what the matrix has at this point.
     pub title: String,
+    /// Who encrypts, the failures that are allowed, processes and seeds: what else all rows share.
+    pub conditions: String,
     /// What keeps all demands, fastest first.
     pub fits: Vec<Fit>,
     /// Whether each fit but the first is shown to be slower than it.
-    pub is_slower: Vec<bool>,
+    pub slower: Vec<Slower>,
     /// The others, and each demand that they do not keep.
     pub others: Vec<(String, Vec<String>)>,
     /// The fastest of what fits over each link: the link, who, and how long.
     pub by_link: Vec<(String, String, String)>,
     /// Bandwidths at which one overtakes another, in words.
     pub bandwidths: Vec<String>,
+}
+
+/// Whether a row is shown to be slower than the fastest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slower {
+    /// It is.
+    Shown,
+    /// Its repetitions are enough, and do not show it.
+    NotShown,
+    /// It has too few repetitions to show anything.
+    TooFew,
 }
 
 /// A row that keeps all demands.
@@ -93,20 +110,31 @@ pub struct Fit {
     pub on_front: bool,
     /// Whether its times are those of a busy machine.
     pub is_busy: bool,
+    /// The marks that it has in every table.
+    pub marks: Vec<&'static str>,
+}
+
+impl Answer {
+    /// Whether any row keeps all demands.
+    pub fn is_any(&self) -> bool {
+        let mut problems = self.machines.iter().flat_map(|m| &m.problems);
+        problems.any(|problem| !problem.fits.is_empty())
+    }
 }
 
 /// Answers from the records of some runs.
 ///
 /// # Errors
-/// There is no run; none is of the task, or has the link, that is asked for; or two runs know the
+/// There is no run; bounds contradict each other; no run is of the task, or has the link, that is asked for; or two runs know the
 /// link by different figures. The words say which there are.
 pub fn best(runs: &[Records], request: &Request) -> Result<Answer, String> {
     if runs.is_empty() {
         return Err("found no run to choose from\n  help: run an experiment first".into());
     }
+    contradiction(&request.bounds)?;
     known_task(runs, request)?;
     let link = match &request.link {
-        Some(name) => Some(find_link(runs, name)?),
+        Some(name) => Some(find_link(runs.iter(), name)?),
         None => None,
     };
     let all: Vec<_> = runs
@@ -155,43 +183,6 @@ fn known_task(runs: &[Records], request: &Request) -> Result<(), String> {
     ))
 }
 
-/// The link of this name, in any case of its letters.
-fn find_link(runs: &[Records], wanted: &str) -> Result<Link, String> {
-    let mut known: Vec<Link> = Vec::new();
-    for records in runs {
-        for link in links::of_run(&records.run)? {
-            if !known.contains(&link) {
-                known.push(link);
-            }
-        }
-    }
-    let is_it = |link: &&Link| link.name.eq_ignore_ascii_case(wanted);
-    let found: Vec<&Link> = known.iter().filter(is_it).collect();
-    match found.as_slice() {
-        [link] => Ok((*link).clone()),
-        [] => {
-            let names = || known.iter().map(|link| link.name.as_str());
-            let near = suggest(wanted, names());
-            Err(format!(
-                "no run has the link {}\n  help: {}links of these runs: {}; others stand in [links] of an \
-                 experiment",
-                printable::quoted(wanted),
-                near.map(|near| format!("did you mean `{near}`? "))
-                    .unwrap_or_default(),
-                printable::list(names(), 40)
-            ))
-        }
-        several => Err(format!(
-            "these runs know the link by different figures: {}\n  help: name runs that agree",
-            several
-                .iter()
-                .map(|l| described(l))
-                .collect::<Vec<_>>()
-                .join("; ")
-        )),
-    }
-}
-
 fn on_machine(machine: &Machine<'_>) -> OnMachine {
     let found = on_axes(machine);
     OnMachine {
@@ -199,7 +190,7 @@ fn on_machine(machine: &Machine<'_>) -> OnMachine {
         problems: machine.problems.iter().map(of_problem).collect(),
         crossovers: found.crossovers,
         no_crossovers: found.none,
-        superseded: machine.superseded,
+        superseded: machine.superseded.clone(),
     }
 }
 
@@ -211,28 +202,41 @@ fn of_problem(problem: &Problem<'_>) -> OfProblem {
     let others = problem.candidates.iter().filter(|c| !c.fits());
     OfProblem {
         title: problem.title.clone(),
-        is_slower: slower(&fits, margin),
+        conditions: problem.conditions.clone(),
+        slower: slower(&fits, margin),
         fits: fits
             .iter()
             .map(|(candidate, cost)| Fit {
-                name: name(candidate),
+                name: name(candidate.row),
                 total_ms: cost.total_ms.median,
                 bytes: cost.bytes,
                 error: cost.error,
                 on_front: candidate.on_front,
                 is_busy: candidate.row.busy.is_some(),
+                marks: marks(candidate.row),
             })
             .collect(),
         others: others
             .map(|c| {
                 let nothing = || vec!["nothing of it was measured".into()];
                 let violations = Some(c.violations.clone()).filter(|all| !all.is_empty());
-                (name(c), violations.unwrap_or_else(nothing))
+                (name(c.row), violations.unwrap_or_else(nothing))
             })
             .collect(),
         by_link: by_link(problem),
         bandwidths: on_bandwidth(problem),
     }
+}
+
+fn marks(row: &Row) -> Vec<&'static str> {
+    [
+        (row.insecure(), INSECURE),
+        (row.imprecise().is_some(), IMPRECISE),
+        (row.busy.is_some(), BUSY),
+    ]
+    .into_iter()
+    .filter_map(|(has, mark)| has.then_some(mark))
+    .collect()
 }
 
 /// The fastest of what fits over each link that all of them have.
@@ -245,7 +249,7 @@ fn by_link(problem: &Problem<'_>) -> Vec<(String, String, String)> {
     let fastest = |link: &Link| {
         let times = fits.iter().filter_map(|(candidate, _)| {
             let over = OverLink::of(candidate.row, link)?;
-            Some((name(candidate), over.total_ms.median))
+            Some((name(candidate.row), over.total_ms.median))
         });
         let (who, ms) = times.min_by(|a, b| a.1.total_cmp(&b.1))?;
         Some((link.name.clone(), who, long_duration(ms)))

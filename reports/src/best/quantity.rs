@@ -252,12 +252,35 @@ pub fn quantities_help() -> String {
     QUANTITIES.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Quantities that can be below 0: a metric such as R², and the bits of an error above 1.
+const SIGNED: [&str; 2] = ["quality", "precision-bits"];
+
 /// A bound on a quantity.
 #[derive(Clone, Debug)]
 pub struct Bound {
     pub(super) quantity: &'static Quantity,
     pub(super) end: End,
     pub(super) limit: f64,
+    /// The limit as it was given.
+    given: String,
+}
+
+/// Refuses bounds that nothing can keep: a quantity whose least is above its most.
+pub(super) fn contradiction(bounds: &[Bound]) -> Result<(), String> {
+    for least in bounds.iter().filter(|b| b.end == End::Least) {
+        let most = bounds.iter().find(|b| {
+            b.end == End::Most && b.quantity.name == least.quantity.name && b.limit < least.limit
+        });
+        if let Some(most) = most {
+            let name = least.quantity.name;
+            return Err(format!(
+                "found `{name}` at least {} and at most {}, which nothing can keep\n  help: leave one of the \
+                 two bounds out, or let the lower one be below the upper one",
+                least.given, most.given
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Which end of a range a bound is.
@@ -298,30 +321,45 @@ impl Bound {
                 quantity.unit.form()
             )
         })?;
+        if limit < 0.0 && !SIGNED.contains(&quantity.name) {
+            return Err(format!(
+                "found {} for `{name}`, expected 0 or more: it is never negative\n  help: {}",
+                printable::quoted(value),
+                quantity.unit.form()
+            ));
+        }
         Ok(Self {
             quantity,
             end,
             limit,
+            given: printable::line(value.trim()).into_owned(),
         })
     }
 
     /// Why a row does not keep it, if it does not: found and demanded.
     pub(super) fn violated(&self, row: &Row, link: Option<&Link>) -> Option<String> {
         let Quantity { name, unit, .. } = self.quantity;
-        let (limit, demand) = (unit.told(self.limit), self.demand());
+        let demand = self.demand();
         let Some(value) = self.quantity.value(row, link) else {
-            return Some(format!("{name} is not recorded, {demand} {limit}"));
+            return Some(format!("{name} is not recorded, {demand} {}", self.given));
         };
         let keeps = match self.end {
             End::Most => value <= self.limit,
             End::Least => value >= self.limit,
         };
+        let is_decimal = self.given.ends_with('B') && !self.given.ends_with("iB");
+        let told = |value: f64| match unit {
+            // In units of the bound.
+            Unit::Bytes if is_decimal => decimal_bytes(value),
+            unit => unit.told(value),
+        };
         // Of two that read alike the digits tell.
-        let (mut found, mut limit) = (unit.told(value), limit);
-        if found == limit {
-            (found, limit) = (format!("{value:?}"), format!("{:?}", self.limit));
-        }
-        (!keeps).then(|| format!("{name} {found}, {demand} {limit}"))
+        let found = if told(value) == told(self.limit) {
+            format!("{value:?} (the bound is {:?})", self.limit)
+        } else {
+            told(value)
+        };
+        (!keeps).then(|| format!("{name} {found}, {demand} {}", self.given))
     }
 
     fn demand(&self) -> &'static str {
@@ -330,4 +368,19 @@ impl Bound {
             End::Least => "at least",
         }
     }
+}
+
+/// Bytes in units of 1000.
+fn decimal_bytes(count: f64) -> String {
+    let mut value = count;
+    for unit in ["B", "kB", "MB", "GB"] {
+        if value < 999.5 {
+            return match unit {
+                "B" => format!("{count} B"),
+                unit => format!("{} {unit}", significant(value, 3)),
+            };
+        }
+        value /= 1000.0;
+    }
+    format!("{} TB", significant(value, 3))
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use hexperiment_diagnostics::printable::line as seen;
 use hexperiment_experiment::Link;
 
-use super::{Answer, OfProblem, OnMachine, Request};
+use super::{Answer, OfProblem, OnMachine, Request, Slower};
 use crate::grid::{self, Column};
 use crate::links::long_duration;
 use crate::units::{bytes, counted, listed, significant, wrapped};
@@ -70,12 +70,12 @@ fn of_one(problem: &OfProblem, over: &str) -> String {
         bytes(first.bytes),
         significant(first.error, 2)
     );
-    let open: Vec<&str> = others
-        .iter()
-        .zip(&problem.is_slower)
-        .filter(|(_, is_slower)| !**is_slower)
-        .map(|(fit, _)| fit.name.as_str())
-        .collect();
+    let of = |wanted: Slower| -> Vec<&str> {
+        let all = others.iter().zip(&problem.slower);
+        let some = all.filter(|(_, slower)| **slower == wanted);
+        some.map(|(fit, _)| fit.name.as_str()).collect()
+    };
+    let (open, few) = (of(Slower::NotShown), of(Slower::TooFew));
     let name = &first.name;
     let left_out = match problem.others.len() {
         0 => String::new(),
@@ -86,17 +86,26 @@ fn of_one(problem: &OfProblem, over: &str) -> String {
     } else {
         ""
     };
-    match (others, open.as_slice()) {
+    let mut but = String::new();
+    if !open.is_empty() {
+        // Writing to a string cannot fail, here and below.
+        let _ = write!(but, ", not distinguished from {}", listed(&open));
+    }
+    if !few.is_empty() {
+        let _ = write!(
+            but,
+            ", with too few repetitions to tell it from {}",
+            listed(&few)
+        );
+    }
+    let count = problem.fits.len();
+    match (others, but.as_str()) {
         ([], _) => format!("for {title}, only {name} fits ({cost}){left_out}{busy}"),
-        (_, []) => format!(
-            "for {title}, {name} is the fastest of the {} that fit ({cost}){left_out}{busy}",
-            problem.fits.len()
+        (_, "") => format!(
+            "for {title}, {name} is the fastest of the {count} that fit ({cost}){left_out}{busy}"
         ),
-        (_, open) => format!(
-            "for {title}, {name} has the shortest median of the {} that fit ({cost}), not distinguished from \
-             {}{left_out}{busy}",
-            problem.fits.len(),
-            listed(open)
+        (_, but) => format!(
+            "for {title}, {name} has the shortest median of the {count} that fit ({cost}){but}{left_out}{busy}"
         ),
     }
 }
@@ -112,14 +121,18 @@ fn nearest(problem: &OfProblem) -> String {
 
 fn of_many(problems: &[OfProblem], machine: &OnMachine, over: &str) -> String {
     let mut wins: Vec<(&str, usize)> = Vec::new();
-    let (mut open, mut none) = (0, 0);
+    let (mut open, mut few, mut none) = (0, 0, 0);
     for problem in problems {
         let Some(first) = problem.fits.first() else {
             none += 1;
             continue;
         };
-        if !problem.is_slower.iter().all(|slower| *slower) {
+        if problem.slower.contains(&Slower::NotShown) {
             open += 1;
+            continue;
+        }
+        if problem.slower.contains(&Slower::TooFew) {
+            few += 1;
             continue;
         }
         match wins.iter_mut().find(|(name, _)| *name == first.name) {
@@ -147,6 +160,9 @@ fn of_many(problems: &[OfProblem], machine: &OnMachine, over: &str) -> String {
     }
     if open > 0 {
         told.push(format!("at {open} the fastest are not distinguished"));
+    }
+    if few > 0 {
+        told.push(format!("at {few} repetitions are too few to tell"));
     }
     if none > 0 {
         told.push(format!("at {none} nothing fits"));
@@ -177,48 +193,72 @@ impl Answer {
             for problem in &machine.problems {
                 of_problem(&mut text, problem, width);
             }
-            let crossovers = machine.crossovers.iter().map(super::Crossover::words);
-            let lines = crossovers.chain(machine.no_crossovers.iter().cloned());
-            list(
-                &mut text,
-                "Along axes, among those that keep the demands on trust",
-                lines,
-                width,
-            );
-            if machine.superseded > 0 {
-                let older = counted(
-                    machine.superseded,
-                    "row of an older run",
-                    "rows of older runs",
-                );
-                let _ = write!(
-                    text,
-                    "\n{}\n",
-                    wrapped(
-                        &format!("{older} left out, for newer runs have the same."),
-                        "",
-                        width
-                    )
-                );
-            }
+            along_axes(&mut text, machine, width);
+            left_out(&mut text, machine, width);
         }
         let _ = write!(text, "\n{}", wrapped(&self.about, "", width));
         text
     }
 }
 
+/// Crossovers and where there are none, by the task and data that they are of.
+fn along_axes(text: &mut String, machine: &OnMachine, width: usize) {
+    let mut by_series: Vec<(&str, Vec<String>)> = Vec::new();
+    let crossed = machine.crossovers.iter().map(|c| (&c.of, c.words()));
+    let none = machine.no_crossovers.iter();
+    for (of, line) in crossed.chain(none.map(|(of, line)| (of, line.clone()))) {
+        match by_series.iter_mut().find(|(known, _)| known == of) {
+            Some((_, lines)) => lines.push(line),
+            None => by_series.push((of, vec![line])),
+        }
+    }
+    for (of, lines) in by_series {
+        let title = format!("{of}, along axes, of those that keep the demands on trust");
+        let _ = write!(text, "\n{}\n", wrapped(&title, "", width));
+        for line in lines {
+            let _ = writeln!(text, "{}", wrapped(&line, "  - ", width));
+        }
+    }
+}
+
+/// Rows that are not shown, for a newer run has the same, by run.
+fn left_out(text: &mut String, machine: &OnMachine, width: usize) {
+    let mut by_run: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (run, name) in &machine.superseded {
+        match by_run.iter_mut().find(|(known, _)| known == run) {
+            Some((_, names)) => names.push(name),
+            None => by_run.push((run, vec![name])),
+        }
+    }
+    if by_run.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\nLeft out, for newer runs have the same");
+    for (run, names) in by_run {
+        let line = format!("{}: {}", seen(run), names.join(", "));
+        let _ = writeln!(text, "{}", wrapped(&line, "  - ", width));
+    }
+}
+
 fn of_problem(text: &mut String, problem: &OfProblem, width: usize) {
-    let _ = write!(text, "\n{}\n", wrapped(&problem.title, "", width));
+    let heading = match problem.conditions.as_str() {
+        "" => problem.title.clone(),
+        conditions => format!("{}; {conditions}", problem.title),
+    };
+    let _ = write!(text, "\n{}\n", wrapped(&heading, "", width));
     if !problem.fits.is_empty() {
         let cells = |f: &dyn Fn(&super::Fit) -> String| problem.fits.iter().map(f).collect();
         let mark = |fit: &super::Fit| if fit.on_front { "*" } else { "" }.to_owned();
-        let columns = [
+        let mut columns = vec![
             Column::words("front", cells(&mark)),
             Column::words("fits", cells(&|fit| fit.name.clone())),
             Column::numbers("total", cells(&|fit| long_duration(fit.total_ms))),
             Column::numbers("bytes", cells(&|fit| bytes(fit.bytes))),
             Column::numbers("max error", cells(&|fit| significant(fit.error, 2))),
         ];
+        if problem.fits.iter().any(|fit| !fit.marks.is_empty()) {
+            columns.push(Column::words("marks", cells(&|fit| fit.marks.join(" "))));
+        }
         for line in grid::text(&columns, false) {
             let _ = writeln!(text, "  {line}");
         }

@@ -2,10 +2,12 @@
 
 use std::io;
 
-use hexperiment_diagnostics::printable;
+use crate::csv_cell::safe;
+
 use hexperiment_experiment::record::{Clock, Status};
 
-use super::{Other, PHASES, Pair, RunsCompared, verdict};
+use super::pair::Pair;
+use super::{Other, RunsCompared, ratio, verdict};
 
 const COLUMNS: [&str; 25] = [
     "base_run",
@@ -40,13 +42,10 @@ pub(super) fn csv(compared: &RunsCompared) -> io::Result<Vec<u8>> {
     writer.write_record(COLUMNS)?;
     for other in &compared.others {
         for pair in &other.pairs {
-            let timed = PHASES
-                .iter()
-                .zip(0..)
-                .filter(|(_, i)| *i < pair.times.len().max(1));
-            for ((phase, _), index) in timed {
+            let timed = compared.timed.iter().zip(0..);
+            for ((phase, _), index) in timed.filter(|(_, i)| *i < pair.times.len().max(1)) {
                 let fields = row(compared, other, pair, (phase, index));
-                writer.write_record(fields.iter().map(|f| printable::lines(f).into_owned()))?;
+                writer.write_record(fields.iter().map(|f| safe(f)))?;
             }
         }
         let absent = [(&other.only_in_base, "absent"), (&other.only_here, "")];
@@ -59,7 +58,7 @@ pub(super) fn csv(compared: &RunsCompared) -> io::Result<Vec<u8>> {
                 fields[3].clone_from(cell);
                 let before = if here.is_empty() { "absent" } else { "" };
                 (fields[4], fields[5]) = (before.into(), here.into());
-                writer.write_record(fields.iter().map(|f| printable::lines(f).into_owned()))?;
+                writer.write_record(fields.iter().map(|f| safe(f)))?;
             }
         }
     }
@@ -90,13 +89,20 @@ fn row(
     match pair.times.get(index) {
         Some(times) => {
             fields.extend(times.medians.map(|ms| ms.to_string()));
-            fields.push(times.change.ratio.to_string());
-            let ends = times.change.interval.map(|i| [i.low, i.high]);
-            fields.extend(match ends {
-                Some(ends) => ends.map(|x| x.to_string()),
-                None => [String::new(), String::new()],
-            });
-            fields.push(verdict(times.change.outcome).to_owned());
+            if other.obstacles.is_empty() {
+                let told = ratio(&times.change);
+                fields.push(told.map_or(String::new(), |ratio| ratio.to_string()));
+                let ends = times.change.interval.filter(|_| told.is_some());
+                let ends = ends.map(|i| [i.low, i.high]);
+                fields.extend(match ends {
+                    Some(ends) => ends.map(|x| x.to_string()),
+                    None => [String::new(), String::new()],
+                });
+                fields.push(verdict(times.change.outcome).to_owned());
+            } else {
+                // Times that do not compare have no ratio and no verdict.
+                fields.extend(vec![String::new(); 4]);
+            }
         }
         None => fields.extend(vec![String::new(); 6]),
     }

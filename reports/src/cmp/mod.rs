@@ -6,17 +6,21 @@
 
 mod csv_file;
 mod obstacles;
+mod pair;
+mod table;
 mod words;
 
 use std::io;
 
+use hexperiment_experiment::Link;
 use hexperiment_experiment::measure::{Change, Outcome, compare_runs, median};
 use hexperiment_experiment::record::{Clock, Status};
-use hexperiment_experiment::summary::{Measured, Phase, Records, Row};
+use hexperiment_experiment::summary::{Measured, OverLink, Phase, Records, Row};
 
-use crate::first_table::value;
+use crate::links::find_link;
 use crate::terminal::Screen;
-use crate::units::{bytes, significant};
+use crate::units::significant;
+use pair::{Pair, Scatter};
 
 /// A run to compare.
 #[derive(Clone, Copy, Debug)]
@@ -29,11 +33,30 @@ pub struct RunToCompare<'a> {
     pub rows: &'a [Row],
 }
 
-/// What may be timed: its name, and where it is among what was measured.
-type Timed = (&'static str, fn(&Measured) -> &Phase);
+/// A phase that may be timed: its name, and where it is among what was measured.
+type TimedPhase = (&'static str, fn(&Measured) -> &Phase);
+
+/// Where times are from.
+#[derive(Clone, Debug)]
+enum Source {
+    Measured(fn(&Measured) -> &Phase),
+    /// A query of the whole batch over a link, computed from what was recorded, in wall time.
+    Over(Link),
+}
+
+impl Source {
+    /// The times of a row that came to a result.
+    fn times(&self, row: &Row, clock: Clock) -> Option<Vec<f64>> {
+        let measured = row.measured.as_ref().filter(|_| row.status == Status::Ok)?;
+        Some(match self {
+            Self::Measured(phase) => phase(measured).values(clock).to_vec(),
+            Self::Over(link) => OverLink::of(row, link)?.totals_ms,
+        })
+    }
+}
 
 /// The phases, by name; encryption, evaluation and decryption together come first.
-const PHASES: [Timed; 5] = [
+const PHASES: [TimedPhase; 5] = [
     ("total", |m| &m.total),
     ("encrypt", |m| &m.encrypt),
     ("evaluate", |m| &m.evaluate),
@@ -46,6 +69,11 @@ pub fn phases() -> impl Iterator<Item = &'static str> {
     PHASES.iter().map(|(name, _)| *name)
 }
 
+/// What a query over a link is called among the phases.
+pub fn over_link(link: &str) -> String {
+    format!("over {link}")
+}
+
 /// Runs compared with the first of them.
 #[derive(Clone, Debug)]
 pub struct RunsCompared {
@@ -53,6 +81,8 @@ pub struct RunsCompared {
     experiment: String,
     clock: Clock,
     margin: f64,
+    /// What is timed, by name: the phases, then links.
+    timed: Vec<(String, Source)>,
     others: Vec<Other>,
 }
 
@@ -69,26 +99,6 @@ struct Other {
     only_here: Vec<String>,
     /// Marks of rows of either run, each with the run and the cells.
     marks: Vec<(String, String)>,
-}
-
-/// A cell that both runs have.
-#[derive(Clone, Debug)]
-struct Pair {
-    cell: String,
-    statuses: [Status; 2],
-    /// Why it came to no result, in the run in which it did not.
-    reason: String,
-    repetitions: [usize; 2],
-    /// By phase, in the order of [`PHASES`]; empty if one of the runs has no result of the cell.
-    times: Vec<Times>,
-    /// What is not equal, in words; not of times.
-    bytes: Vec<String>,
-    quality: Vec<String>,
-    security: Vec<String>,
-    /// Uploaded, downloaded and of keys, in either run.
-    sizes: [[u64; 3]; 2],
-    /// The headline in either run.
-    headline: Option<(String, [f64; 2])>,
 }
 
 /// What a phase of a cell took.
@@ -114,23 +124,52 @@ pub enum Limit {
 }
 
 impl RunsCompared {
-    /// The runs compared with the first, by its clock and margin; `None` of fewer than two.
-    pub fn new(runs: &[RunToCompare<'_>]) -> Option<Self> {
+    /// The runs compared with the first, by its clock and margin; over links of these names, too.
+    ///
+    /// # Errors
+    /// There are fewer than two runs; one is of another task or of other data than the first, so that nothing
+    /// of it compares; or the runs have no such link, or know it by different figures.
+    pub fn new(runs: &[RunToCompare<'_>], links: &[String]) -> Result<Self, String> {
         let [base, others @ ..] = runs else {
-            return None;
+            return Err("found no run".into());
         };
         if others.is_empty() {
-            return None;
+            return Err("found 1 run, expected two or more".into());
+        }
+        for other in others {
+            obstacles::refuse(*base, *other)?;
+        }
+        let measured = PHASES.map(|(name, of)| (name.to_owned(), Source::Measured(of)));
+        let mut timed = Vec::from(measured);
+        for name in links {
+            let link = find_link(runs.iter().map(|run| run.records), name)?;
+            let name = over_link(&link.name);
+            if !timed.iter().any(|(known, _)| *known == name) {
+                timed.push((name, Source::Over(link)));
+            }
         }
         let run = &base.records.run;
         let by = (run.rank_by(), run.tie_margin());
-        Some(Self {
+        let others = others
+            .iter()
+            .map(|o| other(*base, *o, by, &timed))
+            .collect();
+        Ok(Self {
             base: base.name.to_owned(),
             experiment: run.experiment.clone(),
             clock: by.0,
             margin: by.1,
-            others: others.iter().map(|o| other(*base, *o, by)).collect(),
+            timed,
+            others,
         })
+    }
+
+    /// What is timed of these names, with its place among the times of a pair.
+    fn chosen(&self, names: &[&str]) -> Vec<(usize, &str)> {
+        let all = self.timed.iter().enumerate();
+        let all = all.map(|(place, (name, _))| (place, name.as_str()));
+        let is_named = |name: &str| names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name));
+        all.filter(|(_, name)| is_named(name)).collect()
     }
 
     /// The tables for a terminal, without a newline at its end, of phases by name.
@@ -173,7 +212,9 @@ impl RunsCompared {
                     ));
                     continue;
                 }
-                let timed: Vec<_> = chosen(phases)
+                let timed: Vec<_> = self
+                    .chosen(phases)
+                    .into_iter()
                     .filter_map(|(index, name)| Some((name, pair.times.get(index)?)))
                     .collect();
                 if timed.is_empty() {
@@ -189,14 +230,18 @@ impl RunsCompared {
                         continue;
                     };
                     if interval.low > 1.0 + share {
-                        slower.push(format!(
-                            "{} in {}: {name} takes {} times as long [{}, {}]",
-                            pair.cell,
-                            other.name,
-                            significant(times.change.ratio, 3),
-                            significant(interval.low, 3),
-                            significant(interval.high, 3)
-                        ));
+                        let longer = ratio(&times.change).map_or_else(
+                            || "takes longer than none".to_owned(),
+                            |ratio| {
+                                format!(
+                                    "takes {} times as long [{}, {}]",
+                                    significant(ratio, 3),
+                                    significant(interval.low, 3),
+                                    significant(interval.high, 3)
+                                )
+                            },
+                        );
+                        slower.push(format!("{} in {}: {name} {longer}", pair.cell, other.name));
                     }
                 }
             }
@@ -217,15 +262,12 @@ impl RunsCompared {
     }
 }
 
-/// The phases of these names, with their places.
-fn chosen(names: &[&str]) -> impl Iterator<Item = (usize, &'static str)> {
-    let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
-    (0..)
-        .zip(phases())
-        .filter(move |(_, phase)| names.iter().any(|name| name == phase))
-}
-
-fn other(base: RunToCompare<'_>, run: RunToCompare<'_>, by: (Clock, f64)) -> Other {
+fn other(
+    base: RunToCompare<'_>,
+    run: RunToCompare<'_>,
+    by: (Clock, f64),
+    timed: &[(String, Source)],
+) -> Other {
     let found = |rows: &'_ [Row], id: &str| rows.iter().any(|row| row.name() == id);
     let lacks = |rows: &[Row], others: &[Row]| -> Vec<String> {
         let lacking = rows.iter().filter(|row| !found(others, row.name()));
@@ -239,9 +281,10 @@ fn other(base: RunToCompare<'_>, run: RunToCompare<'_>, by: (Clock, f64)) -> Oth
             Some((row, other))
         })
         .collect();
-    let mut pairs: Vec<Pair> = both.iter().map(|(a, b)| pair(a, b)).collect();
-    for (_, phase) in PHASES {
-        compare(&both, &mut pairs, phase, by);
+    let scatter = [base, run].map(|run| Scatter::of(run.records));
+    let mut pairs: Vec<Pair> = both.iter().map(|(a, b)| Pair::of(a, b, &scatter)).collect();
+    for (_, source) in timed {
+        compare(&both, &mut pairs, source, by);
     }
     let (mut obstacles, differences) = obstacles::between(base.records, run.records);
     obstacles.extend(obstacles::threads(&both));
@@ -256,17 +299,14 @@ fn other(base: RunToCompare<'_>, run: RunToCompare<'_>, by: (Clock, f64)) -> Oth
     }
 }
 
-/// Adds the times of a phase to the cells that have a result in both runs.
+/// Adds the times of a phase, or over a link, to the cells that have a result in both runs.
 fn compare(
     both: &[(&Row, &Row)],
     pairs: &mut [Pair],
-    phase: fn(&Measured) -> &Phase,
+    source: &Source,
     (clock, margin): (Clock, f64),
 ) {
-    let times = |row: &'_ Row| -> Option<Vec<f64>> {
-        let measured = row.measured.as_ref().filter(|_| row.status == Status::Ok)?;
-        Some(phase(measured).values(clock).to_vec())
-    };
+    let times = |row: &'_ Row| source.times(row, clock);
     let timed: Vec<(usize, Vec<f64>, Vec<f64>)> = (0..)
         .zip(both)
         .filter_map(|(index, (a, b))| Some((index, times(a)?, times(b)?)))
@@ -283,90 +323,11 @@ fn compare(
     }
 }
 
-/// What is not of times.
-fn pair(base: &Row, other: &Row) -> Pair {
-    let mut pair = Pair {
-        cell: base.name().to_owned(),
-        statuses: [base.status, other.status],
-        reason: String::new(),
-        repetitions: [base, other].map(|r| r.measured.as_ref().map_or(0, |m| m.repetitions)),
-        times: vec![],
-        bytes: vec![],
-        quality: vec![],
-        security: vec![],
-        sizes: [base, other].map(sizes),
-        headline: None,
-    };
-    for row in [other, base] {
-        if row.status != Status::Ok && pair.reason.is_empty() {
-            pair.reason = crate::notes::in_one_line(&row.reason);
-        }
-    }
-    let (Some(a), Some(b)) = (&base.measured, &other.measured) else {
-        return pair;
-    };
-    if pair.statuses != [Status::Ok; 2] {
-        return pair;
-    }
-    let [before, now] = pair.sizes;
-    for (name, (a, b)) in ["up", "down", "keys"].iter().zip(before.iter().zip(now)) {
-        if *a != b {
-            let by = if *a == 0 {
-                String::new()
-            } else {
-                format!(" ({:+.2} %)", 100.0 * (b as f64 / *a as f64 - 1.0))
-            };
-            pair.bytes
-                .push(format!("{name} {} -> {}{by}", bytes(*a), bytes(b)));
-        }
-    }
-    for metric in &a.metrics {
-        let Some(now) = b.metrics.iter().find(|m| m.name == metric.name) else {
-            pair.quality.push(format!("{} is gone", metric.name));
-            continue;
-        };
-        let same = metric.value.to_bits() == now.value.to_bits()
-            || metric.value == now.value
-            || (metric.value.is_nan() && now.value.is_nan());
-        if !same {
-            pair.quality.push(format!(
-                "{} {} -> {} ({})",
-                metric.name,
-                value(metric.value),
-                value(now.value),
-                signed(now.value - metric.value)
-            ));
-        }
-    }
-    for metric in &b.metrics {
-        if !a.metrics.iter().any(|m| m.name == metric.name) {
-            pair.quality.push(format!("{} is new", metric.name));
-        }
-    }
-    let headline = a.metrics.first().and_then(|first| {
-        let now = b.metrics.iter().find(|m| m.name == first.name)?;
-        Some((first.name.clone(), [first.value, now.value]))
-    });
-    pair.headline = headline;
-    let bits = [base, other].map(Row::security_bits);
-    if let ([Some(a), Some(b)], true) = (bits, bits[0] != bits[1]) {
-        pair.security.push(format!("security {a} -> {b} bits"));
-    }
-    pair
-}
-
-fn signed(difference: f64) -> String {
-    let sign = if difference > 0.0 { "+" } else { "" };
-    format!("{sign}{}", significant(difference, 2))
-}
-
-fn sizes(row: &Row) -> [u64; 3] {
-    let traffic = row.measured.as_ref().map(|m| &m.traffic);
-    [
-        traffic.map_or(0, |t| t.upload_bytes),
-        traffic.map_or(0, |t| t.download_bytes),
-        row.setup.as_ref().map_or(0, |s| s.keys.total()),
-    ]
+/// How many times as long, if that says something: where a clock counted nothing in one of the runs there is no
+/// number that could.
+fn ratio(change: &Change) -> Option<f64> {
+    let told = 1e-9..=1e9;
+    Some(change.ratio).filter(|ratio| told.contains(ratio))
 }
 
 /// What is shown, in a word or two.

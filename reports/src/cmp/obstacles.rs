@@ -6,6 +6,7 @@ use hexperiment_experiment::record::{Provenance, Run};
 use hexperiment_experiment::summary::{Records, Row};
 use serde_json::Value;
 
+use super::RunToCompare;
 use crate::units::{listed, shortened};
 
 /// Settings of `[run]` that change no time.
@@ -14,6 +15,33 @@ const HARMLESS: [&str; 4] = ["repetitions", "rank_by", "tie_margin", "time_limit
 const NAMED: usize = 4;
 /// Characters of a value that are shown, at most.
 const LONGEST: usize = 40;
+
+/// Refuses runs of which nothing compares: of another task, or of other data, where quality is of something else
+/// as times are.
+pub(super) fn refuse(base: RunToCompare<'_>, other: RunToCompare<'_>) -> Result<(), String> {
+    let tasks = |run: RunToCompare<'_>| -> BTreeSet<String> {
+        let cells = run.records.run.cells.iter();
+        cells.map(|cell| cell.task.clone()).collect()
+    };
+    let (of_base, of_other) = (tasks(base), tasks(other));
+    let refused = |why: String| {
+        Err(format!(
+            "{} and {} do not compare: {why}\n  help: compare runs of one experiment on the same data",
+            shortened(base.name, 2 * LONGEST),
+            shortened(other.name, 2 * LONGEST)
+        ))
+    };
+    if !of_base.is_empty() && !of_other.is_empty() && of_base.is_disjoint(&of_other) {
+        let told = |all: BTreeSet<String>| listed(&Vec::from_iter(all));
+        let (a, b) = (told(of_base), told(of_other));
+        return refused(format!("one is of {a}, the other of {b}"));
+    }
+    let [p, q] = [base, other].map(|run| &run.records.run.provenance);
+    if data(p) != data(q) {
+        return refused("their data differ, by the SHA-256 that both recorded".into());
+    }
+    Ok(())
+}
 
 /// Why times do not compare, and what differs besides, each in words: first the base's, then the
 /// other's.
@@ -61,9 +89,6 @@ pub(super) fn between(base: &Records, other: &Records) -> (Vec<String>, Vec<Stri
             named.push(format!("{more} more"));
         }
         obstacles.push(format!("the experiment was another: {}", listed(&named)));
-    }
-    if data(p) != data(q) {
-        obstacles.push("other data: their SHA-256 differ".into());
     }
     differences.extend(differ("compiler", &p.build.rustc, &q.build.rustc));
     differences.extend(differ("kernel", &p.kernel, &q.kernel));

@@ -1,24 +1,19 @@
 //! The comparison for people: on a terminal and as Markdown.
 
-use hexperiment_experiment::measure::Interval;
 use hexperiment_experiment::record::{Clock, Status};
 use hexperiment_experiment::summary::Row;
 
-use super::{Other, Pair, RunToCompare, RunsCompared, Times, chosen, verdict};
+use super::table::{columns, fit};
+use super::{Other, RunToCompare, RunsCompared, verdict};
 use crate::first_table::{BUSY, IMPRECISE, INSECURE};
-use crate::grid::{self, Column, cut};
 use crate::notes::whom;
 use crate::page::{Page, escaped};
 use crate::paint::Paint;
 use crate::terminal::{Screen, Text};
-use crate::units::{counted, listed, significant};
+use crate::units::{counted, listed};
 
 /// Cells that a sentence names, at most.
 const NAMED: usize = 4;
-/// Columns that a cell's name has at least, where there is little room.
-const LEAST_NAME: usize = 8;
-/// Changes of quality that are told of a cell, at most.
-const CHANGES: usize = 3;
 
 /// What an interval leaves out.
 const LEGEND: &str = "times: as long as the base; the interval is of what scatters within runs, not \
@@ -37,9 +32,13 @@ pub(super) fn terminal(compared: &RunsCompared, screen: Screen, phases: &[&str])
         }
         let mut columns = columns(compared, other, phases);
         if !other.pairs.is_empty() {
-            fit(&mut columns, screen.width);
+            let spared = fit(&mut columns, screen.width);
             text.gap();
             text.table(&columns, false);
+            if !spared.is_empty() {
+                let words = format!("(--markdown has {})", spared.join("; "));
+                text.painted_item("", &words, Paint::Aside);
+            }
         }
         let lists = [changes(other), ends(other)];
         for (title, items) in ["Changed", "Not ok"].iter().zip(lists) {
@@ -104,7 +103,16 @@ fn list(page: &mut Page, items: Vec<String>) {
 }
 
 fn legend(compared: &RunsCompared) -> String {
-    format!("({LEGEND} {} %)", 100.0 * compared.margin)
+    let mut legend = format!("{LEGEND} {} %", 100.0 * compared.margin);
+    let pairs = compared.others.iter().flat_map(|other| &other.pairs);
+    if pairs.into_iter().any(|pair| pair.within_noise) {
+        legend += "; within noise: metrics differ by no more than results are off, or repetitions of either run \
+                   scatter";
+    }
+    if compared.timed.len() > super::PHASES.len() {
+        legend += "; over a link: a query of the whole batch, computed from what was recorded, without the keys";
+    }
+    format!("({legend})")
 }
 
 fn runs(compared: &RunsCompared, other: &Other) -> String {
@@ -118,8 +126,18 @@ fn runs(compared: &RunsCompared, other: &Other) -> String {
 /// Which cells are slower, faster, the same.
 fn answer(compared: &RunsCompared, other: &Other, phases: &[&str]) -> String {
     let mut clauses = Vec::new();
-    let shown: Vec<(usize, &str)> = chosen(phases).collect();
-    for wanted in ["slower", "faster", "same", "not distinguished", "too few"] {
+    let shown: Vec<(usize, &str)> = compared.chosen(phases);
+    let timed = other.pairs.iter().any(|pair| !pair.times.is_empty());
+    if !other.obstacles.is_empty() && timed {
+        clauses.push("times do not compare".into());
+    }
+    // Where times do not compare there is no verdict.
+    let verdicts: &[&str] = if other.obstacles.is_empty() {
+        &["slower", "faster", "same", "not distinguished", "too few"]
+    } else {
+        &[]
+    };
+    for wanted in verdicts.iter().copied() {
         let mut names = Vec::new();
         for pair in &other.pairs {
             for (index, phase) in &shown {
@@ -177,6 +195,9 @@ fn answer(compared: &RunsCompared, other: &Other, phases: &[&str]) -> String {
     }
     let changed = changes(other).len();
     clauses.push(match changed {
+        0 if other.pairs.iter().any(|pair| pair.within_noise) => {
+            "bytes are equal, quality is within noise".into()
+        }
         0 => "bytes and quality are equal".into(),
         n => format!(
             "bytes or quality changed in {}",
@@ -186,122 +207,11 @@ fn answer(compared: &RunsCompared, other: &Other, phases: &[&str]) -> String {
     format!("{}: {}.", compared.experiment, clauses.join("; "))
 }
 
-/// The table: a line for each cell, or for each phase of it.
-fn columns(compared: &RunsCompared, other: &Other, phases: &[&str]) -> Vec<Column> {
-    let shown: Vec<(usize, &str)> = chosen(phases).collect();
-    let lines: Vec<(&Pair, usize, &str)> = other
-        .pairs
-        .iter()
-        .flat_map(|pair| {
-            let some = shown
-                .iter()
-                .filter(|(i, _)| *i == shown[0].0 || pair.times.len() > *i);
-            some.map(move |(index, phase)| (pair, *index, *phase))
-        })
-        .collect();
-    let cells = |f: &dyn Fn(&Pair, usize, &str) -> String| -> Vec<String> {
-        lines
-            .iter()
-            .map(|(pair, index, phase)| f(pair, *index, phase))
-            .collect()
-    };
-    let timed = |f: &dyn Fn(&Times) -> String| {
-        cells(&|pair, index, _| pair.times.get(index).map_or(String::new(), f))
-    };
-    let ms = match compared.clock {
-        Clock::Wall => "ms",
-        Clock::Cpu => "CPU ms",
-    };
-    let number = |x| significant(x, 3);
-    let mut columns = vec![Column::words(
-        "cell",
-        cells(&|pair, index, _| {
-            let is_first = index == shown.first().map_or(0, |(i, _)| *i);
-            if is_first {
-                pair.cell.clone()
-            } else {
-                String::new()
-            }
-        }),
-    )];
-    if shown.len() > 1 {
-        let names = cells(&|_, _, phase| phase.to_owned());
-        columns.push(Column::words("phase", names));
-    }
-    columns.extend([
-        Column::numbers(format!("base\n{ms}"), timed(&|t| number(t.medians[0]))),
-        Column::numbers(ms, timed(&|t| number(t.medians[1]))),
-        Column::numbers("times", timed(&|t| number(t.change.ratio))),
-        Column::words("95 %", timed(&|t| interval(t.change.interval))),
-        Column::words(
-            "time",
-            cells(&|pair, index, _| match pair.times.get(index) {
-                Some(times) => verdict(times.change.outcome).to_owned(),
-                None => status(pair),
-            }),
-        ),
-        Column::words(
-            "bytes,\nquality",
-            cells(&|pair, index, _| {
-                let is_first = index == shown.first().map_or(0, |(i, _)| *i);
-                if pair.times.is_empty() || !is_first {
-                    String::new()
-                } else if changed(pair).is_empty() {
-                    "equal".into()
-                } else {
-                    "changed".into()
-                }
-            }),
-        ),
-    ]);
-    columns
-}
-
-fn interval(interval: Option<Interval>) -> String {
-    interval.map_or("none".into(), |i| {
-        format!("[{}, {}]", significant(i.low, 3), significant(i.high, 3))
-    })
-}
-
-/// How a cell ended that has no times in both runs.
-fn status(pair: &Pair) -> String {
-    let [before, now] = pair.statuses;
-    if before == now {
-        now.to_string()
-    } else {
-        format!("{before} -> {now}")
-    }
-}
-
-/// Cuts the names of cells so that the table has room.
-fn fit(columns: &mut [Column], width: usize) {
-    let excess = grid::width(columns.iter()).saturating_sub(width);
-    let Some(names) = columns.first_mut().filter(|_| excess > 0) else {
-        return;
-    };
-    let longest = grid::width([&*names]);
-    let most = longest.saturating_sub(excess).max(LEAST_NAME);
-    for name in &mut names.cells {
-        *name = cut(name, most);
-    }
-}
-
-/// What is not equal in a cell but for times.
-fn changed(pair: &Pair) -> Vec<String> {
-    let mut all = [pair.bytes.as_slice(), pair.security.as_slice()].concat();
-    all.extend(pair.quality.iter().take(CHANGES).cloned());
-    let more = pair.quality.len().saturating_sub(CHANGES);
-    if more > 0 {
-        all.push(counted(more, "more metric", "more metrics"));
-    }
-    all
-}
-
 fn changes(other: &Other) -> Vec<(String, String)> {
     let all = other
         .pairs
         .iter()
-        .map(|pair| (pair.cell.clone(), changed(pair)));
+        .map(|pair| (pair.cell.clone(), pair.changed()));
     all.filter(|(_, changed)| !changed.is_empty())
         .map(|(cell, changed)| (cell, changed.join(", ")))
         .collect()
@@ -317,7 +227,7 @@ fn ends(other: &Other) -> Vec<(String, String)> {
         .map(|pair| {
             (
                 pair.cell.clone(),
-                format!("{}: {}", status(pair), pair.reason),
+                format!("{}: {}", pair.status(), pair.reason),
             )
         })
         .collect()

@@ -8,10 +8,14 @@ use super::table;
 use crate::Shown;
 use crate::grid::Column;
 
+/// Columns for which a page of text has no room; the tables in Markdown and CSV have them.
+const SPARED: [&str; 3] = ["95 % interval (ms)", "Client (MiB)", "Server (MiB)"];
+
 /// The table of a run as a `table` with its caption and label; a document that takes it up uses the
 /// package `booktabs`, and the class's own `tabular`.
 pub fn latex_table(shown: &Shown<'_>) -> String {
-    let columns = table::columns(shown.rows);
+    let mut columns = table::columns(shown.rows);
+    columns.retain(|column| !SPARED.contains(&column.head.as_str()));
     let form: String = columns
         .iter()
         .map(|c| if c.is_number { 'r' } else { 'l' })
@@ -26,12 +30,14 @@ pub fn latex_table(shown: &Shown<'_>) -> String {
     );
     let _ = writeln!(
         text,
-        "  \\begin{{tabular}}{{@{{}}{form}@{{}}}}\n    \\toprule"
+        "  \\footnotesize\\setlength{{\\tabcolsep}}{{3pt}}\n  \\begin{{tabular}}{{@{{}}{form}@{{}}}}\n    \\toprule"
     );
-    line(
-        &mut text,
-        columns.iter().map(|column| escaped(&column.head)),
-    );
+    // Units stand below names, so that heads are no wider than figures.
+    let heads = || columns.iter().map(|column| split_head(&column.head));
+    line(&mut text, heads().map(|(name, _)| escaped(name)));
+    if heads().any(|(_, unit)| !unit.is_empty()) {
+        line(&mut text, heads().map(|(_, unit)| escaped(unit)));
+    }
     text.push_str("    \\midrule\n");
     let rows = columns
         .iter()
@@ -43,6 +49,14 @@ pub fn latex_table(shown: &Shown<'_>) -> String {
     }
     text.push_str("    \\bottomrule\n  \\end{tabular}\n\\end{table}\n");
     text
+}
+
+/// The name of a column, and its unit in brackets.
+fn split_head(head: &str) -> (&str, &str) {
+    match head.rfind(" (") {
+        Some(place) => (&head[..place], &head[place + 1..]),
+        None => (head, ""),
+    }
 }
 
 fn line(text: &mut String, cells: impl Iterator<Item = String>) {

@@ -12,7 +12,6 @@ mod table;
 
 use std::io;
 
-use hexperiment_diagnostics::printable;
 use hexperiment_experiment::summary::{BEFORE_AXES, COLUMNS, Field, Row, axes};
 
 pub use charts::{Chart, charts, find_chromium};
@@ -22,6 +21,7 @@ pub use parquet::parquet_file;
 pub(crate) use table::bits;
 
 use crate::Shown;
+use crate::csv_cell::safe;
 use crate::page::Page;
 
 /// Names of columns of `summary.csv` that do not tell their unit, with a name that does.
@@ -41,7 +41,7 @@ pub fn markdown_table(shown: &Shown<'_>) -> String {
     let run = &shown.records.run;
     let mut page = Page::new(&run.experiment, &run.question);
     page.table(&table::columns(shown.rows));
-    page.paragraph(&table::caption(shown));
+    page.paragraph(&table::facts(shown));
     page.finish()
 }
 
@@ -73,7 +73,7 @@ pub fn all_csv(runs: &[Shown<'_>]) -> io::Result<Vec<u8>> {
             }
         }
         let texts = fields.iter().map(ToString::to_string);
-        writer.write_record(texts.map(|text| printable::lines(&text).into_owned()))?;
+        writer.write_record(texts.map(|text| safe(&text)))?;
     }
     writer
         .into_inner()

@@ -109,8 +109,13 @@ fn status(row: &Row) -> String {
     words.join(", ")
 }
 
-/// What the table is of, in one paragraph.
+/// The question, and what the table is of, in one paragraph.
 pub(super) fn caption(shown: &Shown<'_>) -> String {
+    format!("{} {}", shown.records.run.question.trim(), facts(shown))
+}
+
+/// What the table is of.
+pub(super) fn facts(shown: &Shown<'_>) -> String {
     let run = &shown.records.run;
     let p = &run.provenance;
     let measured = shown.rows.iter().filter_map(|row| row.measured.as_ref());
@@ -122,9 +127,8 @@ pub(super) fn caption(shown: &Shown<'_>) -> String {
         _ => "no samples".into(),
     };
     format!(
-        "{} Medians of {} over the whole batch of {batch}; KiB and MiB are units of 1024. {}, {}, {}; \
+        "Medians of {} over the whole batch of {batch}; KiB and MiB are units of 1024. {}, {}, {}; \
          hexperiment {}, {}.",
-        run.question,
         counted(repetitions, "repetition", "repetitions"),
         p.cpu,
         counted(p.cores, "logical processor", "logical processors"),

@@ -88,6 +88,8 @@ struct Cell<'a> {
     status: String,
     /// Whether nobody but the owner of the key sees the data.
     encrypted: bool,
+    /// Whether its results are further off than its task bears.
+    imprecise: bool,
     point: BTreeMap<Cow<'a, str>, String>,
     /// Encryption, evaluation and decryption together of every repetition, in milliseconds; or
     /// quantiles of these.
@@ -177,6 +179,7 @@ fn cell(row: &Row, clock: Clock, most: usize) -> Cell<'_> {
         label: seen(&row.cell.label),
         status: row.status.to_string(),
         encrypted: row.protection() == Some(Protection::Encrypted),
+        imprecise: row.imprecise().is_some(),
         point: row
             .cell
             .point

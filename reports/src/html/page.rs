@@ -11,7 +11,8 @@ use super::gallery::gallery;
 use super::table::{self, Cell, Column, Room};
 use super::words::{experiment, words};
 use crate::answer::answer;
-use crate::notes::{Footnotes, facts};
+use crate::facts::facts;
+use crate::notes::Footnotes;
 use crate::report::{Part, Section, sections};
 
 pub(crate) const STYLE: &str = include_str!("../../assets/page.css");

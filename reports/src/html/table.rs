@@ -179,12 +179,14 @@ fn times(rows: &[Row], clock: Clock) -> [Column; 3] {
         Clock::Wall => "ms",
         Clock::Cpu => "CPU ms",
     };
-    let per_sample: fn(&Measured) -> f64 = match clock {
-        Clock::Wall => |m| m.total_ms_per_sample(Clock::Wall),
-        Clock::Cpu => |m| m.total_ms_per_sample(Clock::Cpu),
-    };
     let head = format!("{ms} per sample");
-    let per_sample = measured(per_sample, 3);
+    let per_sample = |row: &Row| {
+        let found = row
+            .measured
+            .as_ref()
+            .and_then(|m| m.total_ms_per_sample(clock));
+        found.map_or(Cell::default(), |x| Cell::number(x, significant(x, 3)))
+    };
     let per_sample = column("per_sample", &head, Room::Narrow, rows, per_sample);
     let security = column("security", "security, bits", Room::Narrow, rows, security);
     let head = format!("evaluate, {ms}");

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use hexperiment_diagnostics::printable;
+use crate::csv_cell::safe;
+
 use hexperiment_experiment::summary::{COLUMNS, Column};
 
 use super::{Entry, Overview, Shown, words};
@@ -36,7 +37,7 @@ pub(super) fn csv(overview: &Overview) -> io::Result<Vec<u8>> {
                     Entry::Row(row) => fields.chain(present(row)).collect::<Vec<String>>(),
                     Entry::Absent(why) => fields.chain(absent(why)).collect(),
                 };
-                writer.write_record(fields.iter().map(|f| printable::lines(f).into_owned()))?;
+                writer.write_record(fields.iter().map(|f| safe(f)))?;
             }
         }
     }

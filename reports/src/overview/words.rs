@@ -101,13 +101,12 @@ fn headline(row: &Row, metric: Option<&str>, style: Style) -> String {
 }
 
 fn figures(measured: &Measured) -> Vec<String> {
-    let mut lines = vec![
-        format!("max error {}", significant(measured.errors.max_abs, 2)),
-        format!(
-            "{} ms",
-            significant(measured.total_ms_per_sample(Clock::Wall), 3)
-        ),
-    ];
+    let mut lines = vec![format!(
+        "max error {}",
+        significant(measured.errors.max_abs, 2)
+    )];
+    let per_sample = measured.total_ms_per_sample(Clock::Wall);
+    lines.extend(per_sample.map(|ms| format!("{} ms", significant(ms, 3))));
     if let Some(expansion) = measured.expansion() {
         lines.push(format!("x {} bytes", significant(expansion, 3)));
     }

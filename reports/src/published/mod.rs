@@ -24,9 +24,9 @@ pub use site::site;
 use crate::Shown;
 use crate::answer::answer;
 use crate::export::bits;
+use crate::facts::facts;
 use crate::first_table::value;
 use crate::grid::Column;
-use crate::notes::facts;
 use crate::units::{bytes, counted, duration, shortened, significant};
 
 /// Version of the format of `run.json`.

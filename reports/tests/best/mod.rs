@@ -2,7 +2,10 @@
 
 use hexperiment_experiment::record::Status;
 use hexperiment_experiment::summary::Records;
-use hexperiment_reports::best::{Answer, Bound, End, OfProblem, QUANTITIES, Request, Trust, best};
+use hexperiment_reports::best::{
+    Answer, Bound, End, OfProblem, QUANTITIES, Request, Slower, Trust, best,
+};
+use hexperiment_scheme::security::Encryption;
 use hexperiment_task::ledger::Precision;
 
 use crate::around;
@@ -89,8 +92,8 @@ fn what_fits_the_front_and_why_others_do_not() {
         names(problem),
         [("fast", true), ("small", true), ("beaten", false)]
     );
-    assert_eq!(problem.is_slower, [true, true]);
-    assert_eq!(why(problem, "inexact"), ["error 0.500, at most 0.00100"]);
+    assert_eq!(problem.slower, [Slower::Shown, Slower::Shown]);
+    assert_eq!(why(problem, "inexact"), ["error 0.500, at most 1e-3"]);
     assert_eq!(
         why(problem, "plaintext"),
         ["not server-blind: nothing is encrypted"]
@@ -114,16 +117,13 @@ fn what_fits_the_front_and_why_others_do_not() {
     assert_eq!(
         why(problem, "fast"),
         [
-            "error 1.00e-6, at most 1.00e-7",
-            "upload 977 KiB, at most 97.7 KiB"
+            "error 1.00e-6, at most 1e-7",
+            "upload 1.00 MB, at most 100kB"
         ]
     );
     assert_eq!(
         why(problem, "small"),
-        [
-            "error 1.00e-6, at most 1.00e-7",
-            "total 400 ms, at most 100 ms"
-        ]
+        ["error 1.00e-6, at most 1e-7", "total 400 ms, at most 100ms"]
     );
     assert!(
         found
@@ -166,7 +166,7 @@ fn what_nobody_recorded_does_not_fit() {
     let found = answer(vec![f], &request(&["client-memory=512MiB"]));
     assert_eq!(
         why(only(&found), "old"),
-        ["client-memory is not recorded, at most 512 MiB"]
+        ["client-memory is not recorded, at most 512MiB"]
     );
 }
 
@@ -266,12 +266,16 @@ fn crossovers_are_interpolated_between_measured_points() {
              interpolation at about {meet:.1}"
         )
     );
-    let none = found.machines[0].no_crossovers.join("; ");
+    let of = "logistic-regression on hearts";
+    assert_eq!(of_b.of, of);
+    let none = &found.machines[0].no_crossovers;
+    let open = "dataset.limit: b and c are not distinguished, 10 to 1000";
+    assert!(none.contains(&(of.into(), open.into())), "{none:?}");
+    let shown = found.terminal(100);
     assert!(
-        none.contains("b and c are not distinguished, 10 to 1000"),
-        "{none}"
+        shown.contains(&format!("\n\n{of}, along axes, ")) && shown.contains("b from 100 on"),
+        "{shown}"
     );
-    assert!(found.terminal(100).contains("b from 100 on"));
 }
 
 /// At 100 the intervals overlap: what is known is that it is somewhere between 10 and 1000.
@@ -340,7 +344,7 @@ fn links_change_who_is_fastest() {
         "{:?}",
         problem.fits
     );
-    assert_eq!(why(problem, "fast"), ["total 747 ms, at most 600 ms"]);
+    assert_eq!(why(problem, "fast"), ["total 747 ms, at most 600ms"]);
     assert!(
         found
             .sentence
@@ -378,7 +382,15 @@ fn machines_are_not_compared_and_newer_runs_count() {
     add(&mut newer, "fast", &[], 20.0, 1_000_000, 1e-6);
     let found = answer(vec![newer, several()], &request(&["error=1e-3"]));
     let problem = only(&found);
-    assert_eq!(found.machines[0].superseded, 1);
+    let older = "several of 2026-05-04T09:08:07Z".to_owned();
+    assert_eq!(found.machines[0].superseded, [(older, "fast".to_owned())]);
+    let shown = found.terminal(80);
+    assert!(
+        shown.contains(
+            "Left out, for newer runs have the same\n  - several of 2026-05-04T09:08:07Z: fast\n"
+        ),
+        "{shown}"
+    );
     let total = problem
         .fits
         .iter()
@@ -456,4 +468,122 @@ fn least(name: &str) -> &'static str {
         .into_iter()
         .find(|value| Bound::of(name, value, End::Most).is_ok())
         .unwrap()
+}
+
+/// Rows under another demand do other work: none takes the place of another, and headings tell them apart.
+#[test]
+fn rows_under_other_demands_are_not_the_same() {
+    #[track_caller]
+    fn check(change: impl Fn(&mut Fixture), words: [&str; 2]) {
+        let one = || {
+            let mut f = Fixture::new("demands", 10, 128);
+            add(&mut f, "a", &[], 10.0, 1000, 1e-6);
+            f
+        };
+        let mut other = one();
+        other.run.started = "2026-05-05T00:00:00Z".into();
+        change(&mut other);
+        let found = answer(vec![one(), other], &request(&[]));
+        let machine = &found.machines[0];
+        assert!(machine.superseded.is_empty(), "{machine:?}");
+        let conditions: Vec<&str> = machine.problems.iter().map(|p| &*p.conditions).collect();
+        assert_eq!(conditions, words);
+        let shown = found.terminal(400);
+        assert!(
+            words.iter().all(|w| shown.contains(&format!("; {w}\n"))),
+            "{shown}"
+        );
+    }
+    let owner = "encrypted by the key owner, failures of a run at most 2^-40";
+    let setups = |f: &mut Fixture, change: &dyn Fn(&mut hexperiment_experiment::record::Setup)| {
+        for line in &mut f.lines {
+            if let hexperiment_experiment::record::Line::Setup(setup) = line {
+                change(setup);
+            }
+        }
+    };
+    check(
+        |f| setups(f, &|s| s.parameters.encryption = Some(Encryption::Public)),
+        [
+            owner,
+            "encrypted under a public key, failures of a run at most 2^-40",
+        ],
+    );
+    check(
+        |f| setups(f, &|s| s.failure_demanded = Some(-128)),
+        [
+            owner,
+            "encrypted by the key owner, failures of a run at most 2^-128",
+        ],
+    );
+    check(
+        |f| f.run.resolved["run"]["processes"] = 3.into(),
+        [owner, &format!("{owner}, 3 processes")],
+    );
+    check(
+        |f| f.run.resolved["run"]["seeds"] = 5.into(),
+        [owner, &format!("{owner}, 5 seeds")],
+    );
+}
+
+/// Of three repetitions there is no interval: that is no finding of a comparison.
+#[test]
+fn too_few_repetitions_are_told_as_such() {
+    let mut f = Fixture::new("few", 3, 128);
+    for (label, ms) in [("a", 10.0), ("b", 20.0)] {
+        let cell = f.cell(label, &[]);
+        f.setup(&cell, |_| {});
+        f.repetitions(&cell, &[ms, ms + 0.1, ms + 0.2], 0.7, |_| {});
+    }
+    let found = answer(vec![f], &request(&[]));
+    assert_eq!(only(&found).slower, [Slower::TooFew]);
+    assert!(
+        found
+            .sentence
+            .contains("with too few repetitions to tell it from b")
+            && !found.sentence.contains("not distinguished"),
+        "{}",
+        found.sentence
+    );
+}
+
+#[test]
+fn marks_stand_beside_what_fits() {
+    let mut f = Fixture::new("busy", 10, 128);
+    let cell = f.cell("a", &[]);
+    f.setup(&cell, |_| {});
+    f.repetitions(&cell, &around(8.0), 0.7, |r| {
+        let load = r.load.as_mut().unwrap().schedule.as_mut().unwrap();
+        (load.ran_ns, load.waited_ns) = (50_000_000, 50_000_000);
+    });
+    let found = answer(vec![f], &request(&[]));
+    assert_eq!(only(&found).fits[0].marks, ["!busy"]);
+    let shown = found.terminal(80);
+    assert!(
+        shown.contains("marks") && shown.contains("!busy"),
+        "{shown}"
+    );
+    assert!(found.is_any());
+}
+
+#[test]
+fn bounds_that_nothing_can_keep_are_refused() {
+    for text in ["error=-1", "upload=-1", "rounds=-2", "security=-128"] {
+        let problem = Bound::parse(text, End::Most).unwrap_err();
+        assert!(problem.contains("expected"), "{problem}");
+    }
+    assert!(Bound::parse("quality=-0.5", End::Least).is_ok());
+    let mut both = request(&["rounds=1"]);
+    both.bounds
+        .push(Bound::parse("rounds=2", End::Least).unwrap());
+    let records = vec![several().records()];
+    let problem = best(&records, &both).unwrap_err();
+    assert!(
+        problem.contains("found `rounds` at least 2 and at most 1, which nothing can keep"),
+        "{problem}"
+    );
+    let mut same = request(&["rounds=1"]);
+    same.bounds
+        .push(Bound::parse("rounds=1", End::Least).unwrap());
+    assert!(best(&records, &same).unwrap().is_any());
 }

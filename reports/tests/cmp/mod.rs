@@ -38,29 +38,36 @@ fn read(records: Records) -> Read {
 }
 
 fn compared(base: Records, other: Records) -> RunsCompared {
+    tried(base, other, &[]).unwrap()
+}
+
+fn tried(base: Records, other: Records, links: &[&str]) -> Result<RunsCompared, String> {
+    let links: Vec<String> = links.iter().map(|link| (*link).to_owned()).collect();
     let [base, other] = [base, other].map(read);
-    RunsCompared::new(&[
-        RunToCompare {
-            name: "before",
-            records: &base.records,
-            rows: &base.rows,
-        },
-        RunToCompare {
-            name: "after",
-            records: &other.records,
-            rows: &other.rows,
-        },
-    ])
-    .unwrap()
+    RunsCompared::new(
+        &[
+            RunToCompare {
+                name: "before",
+                records: &base.records,
+                rows: &base.rows,
+            },
+            RunToCompare {
+                name: "after",
+                records: &other.records,
+                rows: &other.rows,
+            },
+        ],
+        &links,
+    )
 }
 
 fn text(compared: &RunsCompared) -> String {
     for width in [60, 80, 120] {
         for line in compared.terminal(Screen::plain(width), &["total"]).lines() {
-            assert!(
-                width < 80 || line.chars().count() <= width,
-                "{width}: {line}"
-            );
+            assert!(line.chars().count() <= width, "{width}: {line}");
+        }
+        for line in compared.terminal(Screen::plain(width), &ALL).lines() {
+            assert!(line.chars().count() <= width, "{width}: {line}");
         }
     }
     compared.terminal(Screen::plain(80), &["total"])
@@ -177,6 +184,13 @@ fn runs_of_other_machines_and_experiments_do_not_compare() {
         assert!(why.contains(words), "{why}");
         let csv = String::from_utf8(all.csv().unwrap()).unwrap();
         assert!(csv.contains("before,after,false,a"), "{csv}");
+        // No ratio and no verdict, in words, in the table and for other programs.
+        assert!(
+            flat.contains("times do not compare; bytes and quality are equal.")
+                && flat.contains("10.0 10.0 - - - equal"),
+            "{shown}"
+        );
+        assert!(csv.contains("total,wall,10,10,10.045,10.045,,,,,"), "{csv}");
     }
     check(
         |f| f.run.provenance.cpu = "Other CPU".into(),
@@ -198,10 +212,6 @@ fn runs_of_other_machines_and_experiments_do_not_compare() {
     check(
         |f| f.run.resolved["run"]["seed"] = 5.into(),
         "the experiment was another: run.seed 73 -> 5",
-    );
-    check(
-        |f| f.run.provenance.data.sha256 = "cd".repeat(32),
-        "other data",
     );
     check(
         |f| f.run.resolved["run"]["threads"] = 1.into(),
@@ -265,5 +275,85 @@ fn few_repetitions_are_told() {
         records: &one.records,
         rows: &one.rows,
     };
-    assert!(RunsCompared::new(&[alone]).is_none());
+    assert!(RunsCompared::new(&[alone], &[]).is_err());
+}
+
+/// Of other data, or of another task, neither times nor quality are of the same thing.
+#[test]
+fn runs_of_other_data_are_refused() {
+    let refused = |change: &dyn Fn(&mut Fixture), words: &str| {
+        let base = run(&[("a", 10.0)], |_| {});
+        let problem = tried(base, run(&[("a", 10.0)], change), &[]).unwrap_err();
+        assert!(
+            problem.contains(words) && problem.contains("before and after do not compare"),
+            "{problem}"
+        );
+    };
+    refused(
+        &|f| f.run.provenance.data.sha256 = "cd".repeat(32),
+        "their data differ",
+    );
+    refused(
+        &|f| {
+            f.run
+                .cells
+                .iter_mut()
+                .for_each(|c| c.task = "interpolation".into());
+        },
+        "one is of logistic-regression, the other of interpolation",
+    );
+}
+
+#[track_caller]
+fn told(base: Records, other: Records, words: &str) {
+    let shown = text(&compared(base, other));
+    let flat = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains(words), "{words}\n{shown}");
+}
+
+/// Noise makes metrics differ, from run to run as from repetition to repetition: that is no change.
+#[test]
+fn noise_of_metrics_is_no_change() {
+    let with = |values: [f64; 10]| {
+        run(&[("a", 10.0)], |f| {
+            for line in &mut f.lines {
+                if let hexperiment_experiment::record::Line::Repetition(r) = line {
+                    r.quality.metrics[0].value = values[r.index as usize];
+                }
+            }
+        })
+    };
+    let scattered = |at: f64| std::array::from_fn(|i| at + 1e-4 * i as f64);
+    let within = "bytes are equal, quality is within noise.";
+    told(with(scattered(0.7)), with(scattered(0.7003)), within);
+    // By less than results are off, 3.2e-8 in either run.
+    told(with([0.7; 10]), with([0.7 + 5e-8; 10]), within);
+    let changed = "bytes or quality changed in 1 cell.";
+    told(with(scattered(0.7)), with(scattered(0.71)), changed);
+    told(with([0.7; 10]), with([0.7 + 7e-8; 10]), changed);
+    told(
+        with([0.7; 10]),
+        with([0.7; 10]),
+        "bytes and quality are equal.",
+    );
+}
+
+/// Over LAN 1.59 MB take about 12.7 ms, whatever is computed; over NB-IoT minutes.
+#[test]
+fn links_are_timed_where_they_are_asked_for() {
+    let two = || [run(&[("a", 10.0)], |_| {}), run(&[("a", 20.0)], |_| {})];
+    let [base, other] = two();
+    let all = tried(base, other, &["nb-iot", "LAN"]).unwrap();
+    let shown = all.terminal(Screen::plain(80), &["over nb-iot", "over lan"]);
+    let flat = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        flat.contains("a over NB-IoT takes the same") || flat.contains("a over LAN is slower"),
+        "{shown}"
+    );
+    assert!(flat.contains("computed from what was recorded"), "{shown}");
+    let csv = String::from_utf8(all.csv().unwrap()).unwrap();
+    assert_eq!(csv.lines().count(), 1 + 5 + 2, "{csv}");
+    let [base, other] = two();
+    let problem = tried(base, other, &["5G"]).unwrap_err();
+    assert!(problem.contains("no run has the link \"5G\""), "{problem}");
 }

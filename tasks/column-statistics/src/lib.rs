@@ -204,11 +204,24 @@ impl Statistics {
 
     /// The moments in the clear, of the values as they are: none is moved into its range.
     fn in_clear(&self) -> Moments {
-        let rows = self.table.test.nrows() as f64;
-        Moments {
-            means: self.table.test.sum_axis(Axis(0)) / rows,
-            variances: self.table.test.var_axis(Axis(0), 1.0),
+        Moments::of(&self.table.test)
+    }
+}
+
+impl Moments {
+    /// Of the columns of a table in the clear.
+    fn of(table: &Array2<f64>) -> Self {
+        Self {
+            means: table.sum_axis(Axis(0)) / table.nrows() as f64,
+            variances: table.var_axis(Axis(0), 1.0),
         }
+    }
+
+    /// The largest errors beside moments of the same columns, in the order of the metrics.
+    fn errors(&self, right: &Self) -> [f64; 2] {
+        let variances = &self.variances - &right.variances;
+        let means = &self.means - &right.means;
+        [variances, means].map(|errors| greatest_magnitude(&errors))
     }
 }
 
@@ -240,15 +253,24 @@ impl Prepared for Statistics {
     }
 
     fn score(&self, outcome: &Outcome) -> Result<Quality, TaskError> {
-        let (got, clear) = (self.decrypted(outcome), self.in_clear());
-        let errors = [got.variances - clear.variances, got.means - clear.means];
-        let metrics = METRICS
-            .iter()
-            .zip(errors)
-            .map(|(name, errors)| Metric::new(*name, greatest_magnitude(&errors), Some(0.0)));
+        let right = self.in_clear();
+        // In the clear the same values are added up: those that were moved into a range, too.
+        let clear = Moments::of(&self.table.encrypted).errors(&right);
+        let measure = |moments: &Moments| -> Vec<Metric> {
+            let errors = moments.errors(&right).into_iter().zip(clear);
+            let named = METRICS.iter().zip(errors);
+            let metric = |(name, (error, clear)): (&&str, (f64, f64))| {
+                Metric::new(*name, error, Some(clear))
+            };
+            named.map(metric).collect()
+        };
+        let mut metrics = measure(&self.decrypted(outcome));
+        if self.table.unclipped_test.is_some() {
+            Metric::beside_unclipped(&mut metrics, &measure(&right));
+        }
         Ok(Quality {
             samples: self.samples(),
-            metrics: metrics.collect(),
+            metrics,
             notes: self.notes.clone(),
         })
     }

@@ -107,7 +107,7 @@ fn moments_are_in_the_columns_units() {
         for name in ["variance_error", "mean_error"] {
             let metric = quality.metric(name).unwrap();
             assert!(metric.value < 1e-12, "{metric:?}");
-            assert_eq!(metric.plaintext, Some(0.0));
+            assert_eq!((metric.plaintext, metric.unclipped), (Some(0.0), None));
         }
         let products = prepared.program().counts().get(&OpKind::Square).copied();
         assert_eq!(products.unwrap_or(0), 4 - 2 * inputs, "{party}");
@@ -134,6 +134,11 @@ fn what_a_range_costs_is_in_the_metrics() {
         &[lost / unit],
     );
     assert!(quality.metric("variance_error").unwrap().value > 0.1);
+    // The range costs as much in the clear; of values as they were nothing is lost.
+    for metric in &quality.metrics {
+        near(&[metric.value], &[metric.plaintext.unwrap()]);
+        assert_eq!(metric.unclipped, Some(0.0), "{metric:?}");
+    }
     let testbed = Testbed::new(&Plaintext, prepared.program()).unwrap();
     let mut session = testbed.session();
     prepared.run(&mut session).unwrap();

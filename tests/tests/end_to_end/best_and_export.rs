@@ -25,6 +25,32 @@ fn wide(place: &Place, arguments: &[&str]) -> Outcome {
     Outcome::of(place.program(arguments).env("COLUMNS", "2000"))
 }
 
+#[track_caller]
+fn what_cannot_be_asked(place: &Place) {
+    for (arguments, words) in [
+        (&["best", "--max", "uplod=1MB"][..], "did you mean `upload`"),
+        (&["best", "--max", "upload=1"], "a size, as 512B"),
+        (
+            &["best", "--trust", "blind"],
+            "known: server-blind, non-interactive",
+        ),
+        (
+            &["best", "--trust", "none,server-blind"],
+            "`none` demands nothing",
+        ),
+        (&["best", "--max-error=-1"], "expected 0 or more"),
+        (
+            &["best", "--min", "rounds=2", "--max", "rounds=1"],
+            "which nothing can keep",
+        ),
+        (&["best", "--task", "columns"], "no run is of the task"),
+        (&["best", "--link", "5G"], "no run has the link"),
+        (&["best", "e.toml"], "give the folder of a run"),
+    ] {
+        wide(place, arguments).ends_with(2).says(&[words]);
+    }
+}
+
 #[test]
 fn saved_runs_are_asked_and_taken_away() {
     let place = ran();
@@ -61,25 +87,12 @@ fn saved_runs_are_asked_and_taken_away() {
             "best", "runs", "--link", "OFFICE", "--trust", "none", "--max", "rounds=0",
         ],
     );
-    over.ends_with(0).says(&[
+    over.ends_with(1).says(&[
         "Nothing fits",
         "rounds 1, at most 0",
         "a query of the whole batch over office",
     ]);
-    for (arguments, words) in [
-        (&["best", "--max", "uplod=1MB"][..], "did you mean `upload`"),
-        (&["best", "--max", "upload=1"], "a size, as 512B"),
-        (
-            &["best", "--trust", "blind"],
-            "known: server-blind, non-interactive",
-        ),
-        (&["best", "--task", "columns"], "no run is of the task"),
-        (&["best", "--link", "5G"], "no run has the link"),
-        (&["best", "e.toml"], "give the folder of a run"),
-    ] {
-        wide(&place, arguments).ends_with(2).says(&[words]);
-    }
-
+    what_cannot_be_asked(&place);
     for (format, file, words) in [
         ("latex", "tex", "\\toprule"),
         ("markdown", "md", "| Scheme | Security (bits) |"),

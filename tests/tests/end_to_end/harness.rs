@@ -118,6 +118,19 @@ impl Outcome {
         self
     }
 
+    /// Every phrase is in what was printed, wherever its lines break: text is as wide as the terminal, and
+    /// figures move its breaks.
+    #[track_caller]
+    pub fn says_in_lines(&self, phrases: &[&str]) -> &Self {
+        let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let (out, err) = (flat(&self.out), flat(&self.err));
+        for phrase in phrases {
+            let said = out.contains(phrase) || err.contains(phrase);
+            assert!(said, "lacks {phrase:?}\n{self}");
+        }
+        self
+    }
+
     #[track_caller]
     pub fn does_not_panic(&self) -> &Self {
         let panicked = self.out.contains("panicked at") || self.err.contains("panicked at");

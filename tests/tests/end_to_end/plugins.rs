@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::harness::{Outcome, Place, experiment, faulty_plugin};
+use crate::harness::{Outcome, Place, experiment, faulty_plugin, repository};
 
 const WINE: &str = "use = \"wine-quality\"\nlimit = 200";
 const TASK: &str = "use = \"logistic-regression\"";
@@ -19,6 +19,8 @@ fn library(place: &Place, source: &str) -> PathBuf {
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());
     let library = place.path("library.so");
     let status = Command::new(&compiler)
+        .arg("-I")
+        .arg(repository().join("framework/plugin-abi/include"))
         .args(["-shared", "-fPIC", "-o"])
         .args([&library, &place.path("library.c")])
         .status()
@@ -80,10 +82,15 @@ fn libraries_that_end_the_process_that_loads_them() {
     // The same in the functions that are called to learn what it is.
     let entry = "const void *hexperiment_plugin(void) { abort(); }";
     hostile(entry, VERBS, &["aborted (signal 6", before]);
-    let manifest = "static int manifest(const void *reply) { _exit(0); }\n\
-         static struct { unsigned version, size; void *functions[18]; } plugin = { 2, sizeof plugin };\n\
-         const void *hexperiment_plugin(void) {\n\
-             for (int i = 0; i < 18; i++) plugin.functions[i] = (void *)manifest;\n\
+    // Version and size are the header's, and every function is there: the first that is called ends it.
+    let manifest = "#include \"hexperiment.h\"\n\
+         static HexperimentPlugin plugin;\n\
+         static void leave(void) { _exit(0); }\n\
+         const HexperimentPlugin *hexperiment_plugin(void) {\n\
+             void (**function)(void) = (void (**)(void))&plugin.manifest;\n\
+             while ((void *)function < (void *)(&plugin + 1)) *function++ = leave;\n\
+             plugin.abi_version = HEXPERIMENT_ABI_VERSION;\n\
+             plugin.struct_size = sizeof plugin;\n\
              return &plugin;\n\
          }";
     hostile(manifest, &[&["list"]], &["ended with code 0", before]);

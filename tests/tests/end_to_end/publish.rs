@@ -32,7 +32,12 @@ fn what_is_published_is_current() {
     assert!(bytes < 2_000_000, "{bytes}");
 }
 
-const PAGE: &str = "before\n<!-- published: e -->\nold\n<!-- end of published -->\nafter\n";
+/// What stands between the marks before anything is published: no text of a page has it, whatever the machine is
+/// called.
+const BEFORE: &str = "what-was-here-before-anything-was-published";
+
+const PAGE: &str = "before\n<!-- published: e -->\nwhat-was-here-before-anything-was-published\n\
+                    <!-- end of published -->\nafter\n";
 
 #[test]
 fn a_run_is_published_and_changes_are_found() {
@@ -65,16 +70,28 @@ fn a_run_is_published_and_changes_are_found() {
         page.contains(&format!("](kept/{name}/picture.svg)")),
         "{page}"
     );
-    assert!(
-        page.contains("| paillier |") && !page.contains("old"),
-        "{page}"
-    );
+    assert!(PAGE.contains(BEFORE) && !page.contains(BEFORE), "{page}");
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with('|')).collect();
+    let begins = |name: &str| rows.iter().any(|row| row.starts_with(name));
+    assert!(begins("| plaintext |") && begins("| paillier |"), "{page}");
     let index = read("kept/README.md");
-    for words in ["## column-statistics", &name, "machine", "commit", "rustc"] {
-        assert!(
-            index.contains(words) || page.contains(words),
-            "{words}: {index}"
-        );
+    // What stands in both whatever the machine is, how busy it was, and whether there is a commit.
+    let environment = [
+        "logical processor",
+        " of memory",
+        "hexperiment ",
+        "commit",
+        "rustc",
+    ];
+    for (text, words) in [(&index, "## column-statistics"), (&index, name.as_str())]
+        .into_iter()
+        .chain(
+            environment
+                .iter()
+                .flat_map(|words| [(&index, *words), (&page, *words)]),
+        )
+    {
+        assert!(text.contains(words), "lacks {words:?}\n{text}");
     }
     let picture = read(&format!("kept/{name}/picture.svg"));
     assert_eq!(picture.matches("<circle").count(), 4, "{picture}");

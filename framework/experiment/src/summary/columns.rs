@@ -6,6 +6,7 @@ use super::{Measured, MetricIntervals, Phase, Row, StartUp};
 use crate::record::{Clock, Setup};
 use hexperiment_scheme::options::OptionValue;
 use hexperiment_task::ledger::{Clipping, Metric, Precision};
+use hexperiment_task::metrics::is_share;
 
 /// What stands in one column of one row.
 #[derive(Clone, Debug, PartialEq)]
@@ -197,7 +198,7 @@ pub static COLUMNS: [Column; 66] = {
             measured(r, |m| Field::maybe(m.spread(Wall).and_then(|s| s.within)))
         }),
         numbers("total_ms_per_sample", |r| {
-            measured(r, |m| Number(m.total_ms_per_sample(Wall)))
+            measured(r, |m| Field::maybe(m.total_ms_per_sample(Wall)))
         })
         .and_overview(),
         numbers("compile_cpu_ms", |r| once(r, |s| &s.compile, Cpu)),
@@ -213,7 +214,7 @@ pub static COLUMNS: [Column; 66] = {
             measured(r, |m| Number(m.decrypt.median(Cpu)))
         }),
         numbers("total_cpu_ms_per_sample", |r| {
-            measured(r, |m| Number(m.total_ms_per_sample(Cpu)))
+            measured(r, |m| Field::maybe(m.total_ms_per_sample(Cpu)))
         })
         .and_overview(),
         numbers("load_average", |r| {
@@ -298,8 +299,12 @@ fn headline(row: &Row, f: impl FnOnce(&Metric) -> Field) -> Field {
 
 /// Of the intervals of the headline's mean over seeds.
 fn over_seeds(row: &Row, f: impl FnOnce(MetricIntervals) -> Option<f64>) -> Field {
-    let intervals = row.headline().map(|m| row.intervals(&m.name));
-    Field::maybe(intervals.and_then(f))
+    let headline = row.headline();
+    let intervals = headline.map(|m| row.intervals(&m.name));
+    let end = intervals.and_then(f);
+    // Student's t knows no bounds; what a share can be does.
+    let is_share = headline.is_some_and(|m| is_share(&m.name));
+    Field::maybe(end.map(|end| if is_share { end.clamp(0.0, 1.0) } else { end }))
 }
 
 /// Of a phase that is done once in each process; empty where records of earlier versions do not have

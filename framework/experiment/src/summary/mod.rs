@@ -6,7 +6,9 @@
 
 mod busy;
 mod columns;
+mod measured;
 mod over_link;
+mod part;
 mod phase;
 mod read;
 mod row;
@@ -17,10 +19,11 @@ mod write;
 
 pub use busy::Busy;
 pub use columns::{BEFORE_AXES, COLUMNS, Column, Field, Kind, axes};
+pub use measured::{Measured, StartUp};
 pub use over_link::OverLink;
 pub use phase::Phase;
 pub use read::{Records, read_records};
-pub use row::{Measured, Row, StartUp, rows};
+pub use row::{Row, rows};
 pub use seeds::{MetricIntervals, correction};
 pub use write::RecordWriter;
 

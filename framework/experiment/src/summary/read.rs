@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::intact;
 use crate::links;
-use crate::record::{Extended, Line, Repetition, Run, SCHEMA, Setup, Status, Stopped};
+use crate::record::{Cell, Extended, Line, Repetition, Run, SCHEMA, Setup, Status, Stopped};
 use hexperiment_diagnostics::{Complaint, files, printable};
 
 /// All that a file of records holds.
@@ -24,6 +24,9 @@ pub struct Records {
     /// The cells that yield no more, in the run's order; none twice.
     pub stopped: Vec<Stopped>,
 }
+
+/// Characters of a name in records: an experiment has labels of at most 100, and ids tell values of a matrix, too.
+const LONGEST_NAME: usize = 4096;
 
 /// Reads a file of records.
 ///
@@ -63,7 +66,8 @@ pub fn read_records(path: &Path) -> Result<Records, Complaint> {
 
 /// The first line: of this schema, and about the run.
 fn header(path: &Path, text: &str) -> Result<Run, Complaint> {
-    let value: Value = serde_json::from_str(text).map_err(|e| malformed(path, 1, text, &e))?;
+    let lost = |e: &serde_json::Error| malformed(path, 1, text, e).help(LOST);
+    let value: Value = serde_json::from_str(text).map_err(|e| lost(&e))?;
     if value["kind"] == "run" && value["schema"] != SCHEMA {
         return Err(Complaint::new(
             path,
@@ -87,7 +91,7 @@ fn header(path: &Path, text: &str) -> Result<Run, Complaint> {
         )
         .at_line(1)
         .help("the beginning of the file is lost; run again")),
-        Err(e) => Err(malformed(path, 1, text, &e)),
+        Err(e) => Err(lost(&e)),
     }
 }
 
@@ -99,6 +103,10 @@ fn check_run(run: Run) -> Result<Run, String> {
             run.setting("repetitions")
         ));
     }
+    run.check_limits()?;
+    for cell in &run.cells {
+        check_names(cell)?;
+    }
     links::of_run(&run)?;
     let mut ids = HashSet::new();
     match run.cells.iter().find(|cell| !ids.insert(&cell.id)) {
@@ -108,6 +116,26 @@ fn check_run(run: Run) -> Result<Run, String> {
         )),
         None => Ok(run),
     }
+}
+
+/// A cell that can be shown.
+fn check_names(cell: &Cell) -> Result<(), String> {
+    for (name, text) in [
+        ("id", &cell.id),
+        ("label", &cell.label),
+        ("scheme", &cell.scheme),
+        ("task", &cell.task),
+        ("dataset", &cell.dataset),
+    ] {
+        let length = text.chars().count();
+        if length > LONGEST_NAME {
+            return Err(format!(
+                "found {} of {length} characters in `cells.{name}`, expected at most {LONGEST_NAME}",
+                printable::quoted(text)
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn kind(line: &Line) -> &'static str {
@@ -122,7 +150,12 @@ fn kind(line: &Line) -> &'static str {
 
 /// What to do about a record that this program cannot have written.
 const DAMAGED: &str = "only the last line of a killed run may be torn; this file was damaged or \
-                       edited: restore it, or delete this line and `--resume` the run";
+                       edited: restore it, or delete this line and `--resume` the run, which does again \
+                       what the line told of";
+
+/// What to do about a first line that this program cannot have written.
+const LOST: &str = "the first line says what was run on what, which no other line does: restore the file, \
+                    or run again";
 
 fn malformed(path: &Path, line: usize, text: &str, error: &serde_json::Error) -> Complaint {
     let excerpt: String = text.chars().take(60).collect();
@@ -142,7 +175,6 @@ fn malformed(path: &Path, line: usize, text: &str, error: &serde_json::Error) ->
         format!("found `{excerpt}{dots}`, expected a record: {words}"),
     )
     .at_line(line)
-    .help(DAMAGED)
 }
 
 struct Reader<'a> {
@@ -174,8 +206,8 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, number: usize, text: &str) -> Result<(), Complaint> {
-        let line =
-            serde_json::from_str(text).map_err(|e| malformed(self.path, number, text, &e))?;
+        let line = serde_json::from_str(text)
+            .map_err(|e| malformed(self.path, number, text, &e).help(DAMAGED))?;
         let cell = match &line {
             Line::Run(_) => {
                 return Err(Complaint::new(

@@ -88,7 +88,10 @@ impl<'a> Runner<'a> {
             let which = self.which(process);
             let doing = format!("{}: {which}read data, compile, make keys", plan.cell.id);
             self.progress.doing(&doing);
-            if !self.prepare(index, plan, process)? {
+            let is_ready = self.prepare(index, plan, process)?;
+            if !is_ready || self.has_repeated(plan, process) {
+                // Of the latter nothing but the set-up was missing.
+                self.alive.remove(&index);
                 self.progress.step(rounds);
             }
             self.progress.step(1);
@@ -134,8 +137,13 @@ impl<'a> Runner<'a> {
 
     fn has_all(&self, plan: &CellPlan, process: u32) -> bool {
         let id = &plan.cell.id;
-        let has = |r| self.done.repetitions.contains(&(id.clone(), r));
-        self.done.stopped.contains(id) || self.own_repetitions(process).all(has)
+        let is_set_up = self.done.set_ups.contains(&(id.clone(), process));
+        self.done.stopped.contains(id) || (is_set_up && self.has_repeated(plan, process))
+    }
+
+    fn has_repeated(&self, plan: &CellPlan, process: u32) -> bool {
+        let has = |r| self.done.repetitions.contains(&(plan.cell.id.clone(), r));
+        self.own_repetitions(process).all(has)
     }
 
     /// Starts a cell; whether it is ready.

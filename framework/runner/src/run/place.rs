@@ -37,6 +37,8 @@ pub(super) struct Done {
     /// Whether more repetitions are wanted than its records say.
     pub(super) extends: bool,
     pub(super) repetitions: BTreeSet<(String, u32)>,
+    /// Set-ups that are recorded, by cell and process.
+    pub(super) set_ups: BTreeSet<(String, u32)>,
     pub(super) stopped: BTreeSet<String>,
 }
 
@@ -63,6 +65,11 @@ pub(super) fn resume(
             .repetitions
             .iter()
             .map(|r| (r.cell.clone(), r.index))
+            .collect(),
+        set_ups: records
+            .setups
+            .iter()
+            .flat_map(|(cell, of)| of.keys().map(|process| (cell.clone(), *process)))
             .collect(),
         stopped: records.stopped.iter().map(|s| s.cell.clone()).collect(),
     };

@@ -93,7 +93,7 @@ impl Progress {
         }
     }
 
-    /// It has so many steps, from now on.
+    /// It has so many steps from now on: set-ups, warm-up and repetitions.
     pub(super) fn begin(&self, steps: u64) {
         self.tell(News::Begin(steps));
     }
@@ -118,11 +118,11 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// A line such as "  after 1m 20s: 12 of 60 steps; paillier: 3 of 10".
+/// A line such as "  after 1m 20s: 12 of 60 set-ups and repetitions; paillier: 3 of 10".
 fn where_it_is(elapsed: Duration, done: u64, all: Option<u64>, doing: &str) -> String {
     let elapsed = humantime::format_duration(Duration::from_secs(elapsed.as_secs()));
     match all {
-        Some(all) => format!("  after {elapsed}: {done} of {all} steps; {doing}"),
+        Some(all) => format!("  after {elapsed}: {done} of {all} set-ups and repetitions; {doing}"),
         None => format!("  after {elapsed}: {doing}"),
     }
 }
@@ -168,7 +168,7 @@ mod tests {
         progress.begin(12);
         progress.step(5);
         progress.doing("paillier: 3 of 10");
-        until(": 5 of 12 steps; paillier: 3 of 10");
+        until(": 5 of 12 set-ups and repetitions; paillier: 3 of 10");
     }
 
     #[test]

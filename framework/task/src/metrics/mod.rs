@@ -18,6 +18,33 @@ pub use regression::{REGRESSION, regression};
 
 use crate::ledger::Metric;
 
+/// Names of metrics that are shares; one of a part of the samples has more behind it, as `recall_low`.
+const SHARES: [&str; 13] = [
+    "auc",
+    "auprc",
+    "balanced_accuracy",
+    "accuracy",
+    "recall",
+    "precision",
+    "specificity",
+    "f1",
+    "macro_f1",
+    "alarm_rate",
+    "agreement",
+    "unquantised_macro_f1",
+    "unquantised_balanced_accuracy",
+];
+
+/// Whether a metric of this name lies from 0 to 1.
+pub fn is_share(name: &str) -> bool {
+    let is = |share: &&str| {
+        let rest = name.strip_prefix(*share);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    };
+    // Iterations to a share are none.
+    !name.contains("_to_") && SHARES.iter().any(is)
+}
+
 /// `a / b`, 0 where `b` is.
 fn ratio(a: f64, b: f64) -> f64 {
     if b == 0.0 { 0.0 } else { a / b }

@@ -1,4 +1,14 @@
 //! Gaussian noise that privacy rests on.
+//!
+//! It is of doubles, and not discrete (Canonne, Kamath and Steinke, NeurIPS 2020), though libraries have exact
+//! samplers of that: `prio` 0.18 (MPL-2.0, in exact rationals, within an implementation of Prio with its fields and
+//! protocols) and `opendp` 0.16 (a framework that takes over accounting, too, and compiles OpenSSL unless told
+//! otherwise). What keeps them out is not their size. Discrete noise hides what lies on its own lattice: updates would
+//! have to be rounded to one before noise is added, the clipping norm to hold after the rounding, and what is released to
+//! lie on it again. A sum under CKKS does not: it comes back with noise of its own on every number, so that its last bits
+//! would tell what the lattice is to hide. And the noise of several clients together is no discrete Gaussian any more
+//! (Kairouz, Liu and Steinke, ICML 2021), which the accountant would have to count. Until the task states its updates on a
+//! lattice, a discrete sampler would be a name without the proof; SECURITY.md says what is outside of the one there is.
 
 use hexperiment_task::TaskError;
 use rand::{Rng, SeedableRng as _};

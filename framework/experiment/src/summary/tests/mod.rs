@@ -2,6 +2,7 @@
 
 mod busy;
 mod files;
+mod limits;
 mod over_link;
 mod table;
 mod verdicts;

@@ -1,0 +1,89 @@
+//! The cells that a row is made of: of several seeds, one for each.
+
+use crate::record::{Cell, Repetition, Setup, Status};
+use crate::summary::Records;
+
+/// A cell of a row, and how it ended.
+pub(super) struct Part<'a> {
+    pub(super) cell: &'a Cell,
+    /// What its rounds and processes are counted from in the row.
+    pub(super) first_round: u32,
+    pub(super) first_process: u32,
+    pub(super) repetitions: Vec<&'a Repetition>,
+    /// By process.
+    pub(super) setups: Vec<&'a Setup>,
+    pub(super) status: Status,
+    pub(super) reason: String,
+}
+
+impl<'a> Part<'a> {
+    /// The cell with this place in its row.
+    pub(super) fn of(records: &'a Records, cell: &'a Cell, place: u32) -> Self {
+        let run = &records.run;
+        let repetitions: Vec<&Repetition> = records
+            .repetitions
+            .iter()
+            .filter(|r| r.cell == cell.id)
+            .collect();
+        let setups = records.setups.get(&cell.id);
+        let stopped = records.stopped.iter().find(|s| s.cell == cell.id);
+        // A run that is killed after a wrong result is recorded does not record the cell's end.
+        let wrong = repetitions.iter().find_map(|r| r.errors.violation.as_ref());
+        let wanted = run.repetitions().unwrap_or(1).max(1);
+        let (status, reason) = match (stopped, wrong) {
+            (Some(stopped), _) => (stopped.status, stopped.reason.clone()),
+            (None, Some(violation)) => (Status::Failed, violation.to_string()),
+            (None, None) if repetitions.len() >= wanted as usize => (Status::Ok, String::new()),
+            (None, None) => (
+                Status::Failed,
+                format!(
+                    "the run was interrupted: {} of {wanted} repetitions are there; `--resume` goes on",
+                    repetitions.len()
+                ),
+            ),
+        };
+        Self {
+            cell,
+            first_round: place.saturating_mul(wanted),
+            first_process: place.saturating_mul(run.processes()),
+            repetitions,
+            setups: setups.map_or(vec![], |of| of.values().collect()),
+            status,
+            reason,
+        }
+    }
+
+    /// Samples that each repetition encrypted; `None` without repetitions. Older records know the
+    /// samples only that were scored.
+    pub(super) fn samples(&self) -> Option<usize> {
+        let scored = self.repetitions.first()?.quality.samples;
+        let stated = self.setups.last().map_or(0, |s| s.samples as usize);
+        Some(if stated > 0 { stated } else { scored })
+    }
+}
+
+/// How a row ended, and why: as its cell did, or as the first of its cells that did not end well. One
+/// that was refused tells less than one that failed.
+pub(super) fn end(parts: &[Part<'_>]) -> (Status, String) {
+    let not_ok = |part: &&Part<'_>| part.status != Status::Ok;
+    let failed = parts
+        .iter()
+        .filter(not_ok)
+        .find(|p| p.status != Status::Refused);
+    let Some(worst) = failed.or_else(|| parts.iter().find(not_ok)) else {
+        return (Status::Ok, String::new());
+    };
+    let same = |part: &Part<'_>| (part.status, &part.reason) == (worst.status, &worst.reason);
+    let reason = match worst.cell.seed {
+        Some(seed) if !parts.iter().all(same) => {
+            let well = parts.iter().filter(|p| p.status == Status::Ok).count();
+            format!(
+                "at seed {seed}: {} ({well} of {} seeds are ok)",
+                worst.reason,
+                parts.len()
+            )
+        }
+        _ => worst.reason.clone(),
+    };
+    (worst.status, reason)
+}
