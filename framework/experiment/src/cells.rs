@@ -10,6 +10,7 @@ use super::{Experiment, Matrix, PluginChoice, plugins};
 use crate::record::Cell;
 use hexperiment_data::DatasetRequest;
 use hexperiment_diagnostics::printable;
+use hexperiment_scheme::Objective;
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_scheme::registry::Program;
 
@@ -34,6 +35,9 @@ pub struct CellPlan {
     pub server: Option<ServerSettings>,
     /// Threads.
     pub threads: usize,
+    /// What the scheme chooses the layout of vectors for.
+    #[serde(default)]
+    pub objective: Objective,
     /// The seed.
     pub seed: u64,
 }
@@ -159,6 +163,7 @@ impl Experiment {
             security: run.security,
             server,
             threads: run.threads,
+            objective: run.objective,
             seed,
             program: scheme.program.clone(),
             scheme_options: options["scheme"].clone(),

@@ -75,6 +75,7 @@ pub(crate) fn compile(
             options: &plan.scheme_options,
             security,
             threads: plan.threads,
+            objective: plan.objective,
         })?;
         Ok((lowered, circuit))
     };

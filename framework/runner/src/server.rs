@@ -154,6 +154,7 @@ impl Service for Server {
                 options: &options,
                 security: order.security,
                 threads,
+                objective: order.objective,
             })
             .map_err(stop)?;
         let compiled = Compiled {

@@ -52,6 +52,7 @@ impl ServerProcess {
             options: plan.scheme_options.clone(),
             security,
             threads: plan.threads as u64,
+            objective: plan.objective,
             program,
         };
         let (mut process, reader, writer) = Self::spawn(command, recorder)

@@ -41,6 +41,9 @@ pub use operations::{
 pub use parameters::{OperationCounts, Parameters};
 pub use secret::{KeyOwner, SecretKey};
 
+// What requests are made of, for those who state no program.
+pub use hexperiment_program::layout::Objective;
+
 // Plugins register through it, so that they need no version of their own.
 pub use inventory;
 // What secret keys as bytes are held in.
@@ -149,6 +152,8 @@ pub struct CompileRequest<'a> {
     pub security: SecurityDemand,
     /// Threads that it may use; rayon's global pool has as many.
     pub threads: usize,
+    /// What the layout of vectors is chosen for, where the scheme has several.
+    pub objective: Objective,
 }
 
 /// Evaluates programs under one cryptosystem, with one library.

@@ -1,5 +1,6 @@
 //! What a circuit says of itself: the parameters that it chose, and what follows from them.
 
+use hexperiment_program::layout::Candidate;
 use serde::{Deserialize, Serialize};
 
 use crate::security::failure::Failure;
@@ -50,6 +51,9 @@ pub struct Parameters {
     /// What the scheme falls short of, in words: what was demanded, what it states in its place, why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shortfalls: Vec<String>,
+    /// The layouts that were thought of, with what each costs; none where there was no choice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layouts: Vec<Candidate>,
     /// Bytes that a process takes to make the keys and evaluate once, both parties' part in it:
     /// tables, keys, all ciphertexts that are held at one time. Rather too many than too few, as
     /// cells with less memory are refused; `None` where the scheme cannot tell.

@@ -81,6 +81,7 @@ impl<R: Read, W: Write> Client<Greeted, R, W> {
             options: order.options.clone(),
             security: order.security,
             threads: order.threads,
+            objective: order.objective,
         };
         match self.ask(&head, &order.program, EXPECTED)?.0 {
             Head::Compiled {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use hexperiment_program::layout::Objective;
 use hexperiment_program::{InputId, OutputId};
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::security::SecurityDemand;
@@ -49,6 +50,13 @@ pub enum Head {
         security: SecurityDemand,
         /// Threads that the server may use.
         threads: u64,
+        /// What the layout of vectors is chosen for, where the scheme has several.
+        #[serde(
+            default,
+            rename = "optimise",
+            skip_serializing_if = "Objective::is_default"
+        )]
+        objective: Objective,
     },
     /// From the server: the program is compiled.
     Compiled {

@@ -50,6 +50,7 @@ impl Scheme for Plaintext {
             noise_tolerance: vec![0.0; lowered.program().outputs().len()],
             failure: Failure::Impossible,
             shortfalls: vec![],
+            layouts: vec![],
             memory_bytes: None,
         };
         let library = self.manifest().library;

@@ -46,10 +46,8 @@ impl CkksEncryptor {
             .par_iter()
             .map(|(column, chunk)| {
                 let slots = shared.layout.place(&vectors[*column], *chunk);
-                let plain =
-                    shared
-                        .encoder
-                        .encode(&slots, shared.context.levels()[0], shared.scales[0])?;
+                let level = shared.context.levels()[0];
+                let plain = shared.encode_all(&slots, level, shared.scales[0])?;
                 encrypt(&plain).map(Arc::new)
             })
             .collect::<Result<Vec<_>, _>>()?;
@@ -63,9 +61,10 @@ impl Encryptor for CkksEncryptor {
         input: InputId,
         table: ArrayView2<'_, f64>,
     ) -> Result<Ciphertexts, SchemeError> {
-        let shared = &self.shared;
-        shared.lowered.program().input(input).check(table)?;
-        let shared = Arc::clone(shared);
+        let shared = Arc::clone(&self.shared);
+        shared.arrangement.original().input(input).check(table)?;
+        let table = shared.arrangement.pack(input, table);
+        let table = table.view();
         Ok(match &self.key {
             EncryptionKey::Public(key) => Ciphertexts::new(Sealed {
                 columns: self.columns(table, |plain| key.encrypt(plain))?,
@@ -113,7 +112,6 @@ impl Decryptor for CkksDecryptor {
                 values.len()
             )));
         }
-        let slots = shared.context.slots();
         let mut table = Array2::zeros((length, values.len()));
         for (column, (chunks, value)) in sealed.columns.iter().zip(values).enumerate() {
             let stride = shared.layout.stride(value.index());
@@ -130,7 +128,7 @@ impl Decryptor for CkksDecryptor {
                 .map(|c| {
                     let mut plain = self.seal.decrypt(c)?;
                     plain.set_scale(scale)?;
-                    shared.encoder.decode(&plain, slots)
+                    shared.decode(&plain)
                 })
                 .collect::<Result<Vec<_>, _>>()?;
             let elements = shared.layout.collect(&decoded, value.index(), length);
@@ -138,6 +136,7 @@ impl Decryptor for CkksDecryptor {
                 table[[row, column]] = x;
             }
         }
+        let mut table = shared.arrangement.unpack(table);
         if let Some(deviation) = shared.flooding_deviations.get(output.index()) {
             flood(&mut table, *deviation)?;
         }

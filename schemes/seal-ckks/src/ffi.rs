@@ -166,6 +166,15 @@ unsafe extern "C-unwind" {
         out: Object,
         pool: Object,
     ) -> HResult;
+    pub(crate) fn CKKSEncoder_Encode2(
+        this: Object,
+        count: u64,
+        complex_values: *mut f64,
+        parms: *mut u64,
+        scale: f64,
+        out: Object,
+        pool: Object,
+    ) -> HResult;
     pub(crate) fn CKKSEncoder_Encode3(
         this: Object,
         value: f64,
@@ -179,6 +188,14 @@ unsafe extern "C-unwind" {
         plain: Object,
         count: *mut u64,
         values: *mut f64,
+        pool: Object,
+    ) -> HResult;
+
+    pub(crate) fn CKKSEncoder_Decode2(
+        this: Object,
+        plain: Object,
+        count: *mut u64,
+        complex_values: *mut f64,
         pool: Object,
     ) -> HResult;
 

@@ -68,6 +68,7 @@ impl TfheCircuit {
                 .collect(),
             failure: plan.failure(),
             shortfalls: vec![],
+            layouts: vec![],
             memory_bytes: Some(memory::bytes(&plan, request.threads)),
         };
         let inputs = program.inputs().iter();

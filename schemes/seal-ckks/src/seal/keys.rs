@@ -73,18 +73,28 @@ impl KeyGenerator {
         stream::pack_public(context, &saved)
     }
 
-    /// A relinearization key as it crosses; the context must have a key-switching prime.
-    pub(crate) fn relinearization_key(&self, context: &Context) -> Result<Vec<u8>, SealError> {
+    /// A relinearization key as it crosses, for ciphertexts of so many primes; the context must have a
+    /// key-switching prime.
+    pub(crate) fn relinearization_key(
+        &self,
+        context: &Context,
+        primes: usize,
+    ) -> Result<Vec<u8>, SealError> {
         // SAFETY: the generator is live.
         let object = create("KeyGenerator_CreateRelinKeys", |out| unsafe {
             ffi::KeyGenerator_CreateRelinKeys(self.object, SEEDED, out)
         })?;
-        SwitchKeys { object }.packed(context, Place::RELINEARIZATION)
+        SwitchKeys { object }.packed(context, Place::RELINEARIZATION, primes)
     }
 
-    /// The Galois key of one rotation as it crosses. A step of 0 would mean conjugation: there is
-    /// no key for it.
-    pub(crate) fn galois_key(&self, context: &Context, steps: i32) -> Result<Vec<u8>, SealError> {
+    /// The Galois key of one rotation as it crosses, for ciphertexts of so many primes. A step of 0 would
+    /// mean conjugation: there is no key for it.
+    pub(crate) fn galois_key(
+        &self,
+        context: &Context,
+        steps: i32,
+        primes: usize,
+    ) -> Result<Vec<u8>, SealError> {
         if steps == 0 {
             return Err(SealError::Parameters("a rotation by 0 has no key".into()));
         }
@@ -100,7 +110,7 @@ impl KeyGenerator {
                 out,
             )
         })?;
-        SwitchKeys { object }.packed(context, place)
+        SwitchKeys { object }.packed(context, place, primes)
     }
 }
 
@@ -167,7 +177,7 @@ impl PublicKey {
 }
 
 impl SwitchKeys {
-    fn packed(&self, context: &Context, place: Place) -> Result<Vec<u8>, SealError> {
+    fn packed(&self, context: &Context, place: Place, primes: usize) -> Result<Vec<u8>, SealError> {
         let saved = saved(
             "KSwitchKeys_Save",
             // SAFETY: the keys are live, the pointer valid.
@@ -177,12 +187,17 @@ impl SwitchKeys {
                 ffi::KSwitchKeys_Save(self.object, out, length, PLAIN, written)
             },
         )?;
-        stream::pack_switching(context, place, &saved)
+        stream::pack_switching(context, place, primes, &saved)
     }
 
     /// Reads what [`KeyGenerator::relinearization_key`] or [`KeyGenerator::galois_key`] wrote.
-    pub(crate) fn read(context: &Context, place: Place, packed: &[u8]) -> Result<Self, SealError> {
-        let stream = stream::unpack_switching(context, place, packed)?;
+    pub(crate) fn read(
+        context: &Context,
+        place: Place,
+        primes: usize,
+        packed: &[u8],
+    ) -> Result<Self, SealError> {
+        let stream = stream::unpack_switching(context, place, primes, packed)?;
         // SAFETY: `create` passes a valid place for the pointer.
         let object = create("KSwitchKeys_Create", |out| unsafe {
             ffi::KSwitchKeys_Create1(out)
@@ -252,9 +267,9 @@ mod tests {
         let shows = |bytes: &[u8]| bytes.array_windows::<8>().any(|w| known.contains(w));
         let sent = [
             generator.public_key(&context).unwrap(),
-            generator.relinearization_key(&context).unwrap(),
-            generator.galois_key(&context, 5).unwrap(),
-            generator.galois_key(&context, -1).unwrap(),
+            generator.relinearization_key(&context, 2).unwrap(),
+            generator.galois_key(&context, 5, 2).unwrap(),
+            generator.galois_key(&context, -1, 2).unwrap(),
         ];
         for key in &sent {
             assert!(!shows(key));
@@ -301,11 +316,18 @@ mod tests {
         let pair = 64 + 4096 / 8 * (36 + 36 + 37);
         let public = generator.public_key(&context).unwrap();
         assert_eq!((public.len(), public_bytes(&context)), (pair, pair));
-        let key = generator.relinearization_key(&context).unwrap();
-        assert_eq!((key.len(), switching_bytes(&context)), (2 * pair, 2 * pair));
-        let galois = generator.galois_key(&context, -3).unwrap();
+        let key = generator.relinearization_key(&context, 2).unwrap();
+        assert_eq!(
+            (key.len(), switching_bytes(&context, 2)),
+            (2 * pair, 2 * pair)
+        );
+        let galois = generator.galois_key(&context, -3, 2).unwrap();
         assert_eq!(galois.len(), key.len());
-        assert!(generator.galois_key(&context, 0).is_err());
+        assert!(generator.galois_key(&context, 0, 2).is_err());
+        // For ciphertexts of one prime: one pair, modulo that prime and the key-switching one.
+        let short = generator.relinearization_key(&context, 1).unwrap();
+        let part = 64 + 4096 / 8 * (36 + 37);
+        assert_eq!((short.len(), switching_bytes(&context, 1)), (part, part));
         for cut in [0, 1, 63, 64, pair - 1, pair + 1] {
             let mut bytes = public.clone();
             bytes.resize(cut, 0);
@@ -314,7 +336,7 @@ mod tests {
         for cut in [0, pair, 2 * pair - 1, 2 * pair + 1, 4 * pair] {
             let mut bytes = key.clone();
             bytes.resize(cut, 0);
-            let read = SwitchKeys::read(&context, Place::RELINEARIZATION, &bytes);
+            let read = SwitchKeys::read(&context, Place::RELINEARIZATION, 2, &bytes);
             assert!(read.is_err());
         }
         // A residue as large as its bits allow is none of its prime.

@@ -81,6 +81,7 @@ fn setup(cell: &str, keygen_ms: u64) -> Setup {
             noise_tolerance: vec![f64::INFINITY],
             failure: Failure::AtMost(-130.5),
             shortfalls: vec![],
+            layouts: vec![],
             memory_bytes: None,
         },
         failure_demanded: Some(-128),
