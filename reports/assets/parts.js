@@ -38,7 +38,10 @@ function palette(run) {
 function legend(items) {
   const entries = items.map(({ name, color, symbol, isHollow }) => {
     const mark = d3.create("svg:svg").attr("viewBox", "-7 -7 14 14").attr("aria-hidden", "true");
-    mark.append("path").attr("d", d3.symbol(SHAPES[symbol ?? "square"], 90)()).attr("style", isHollow ? `fill:none;stroke:${color};stroke-width:1.5` : `fill:${color}`);
+    const path = mark.append("path").attr("d", d3.symbol(SHAPES[symbol ?? "square"], 90)());
+    // By properties: a policy may forbid styles that stand in attributes.
+    if (isHollow) path.style("fill", "none").style("stroke", color).style("stroke-width", "1.5");
+    else path.style("fill", color);
     return element("li", {}, mark.node(), name);
   });
   return element("ul", { className: "legend" }, ...entries);

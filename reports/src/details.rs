@@ -2,7 +2,7 @@
 
 use hexperiment_experiment::measure::Spread;
 use hexperiment_experiment::record::{Clock, Setup};
-use hexperiment_experiment::summary::{Measured, Phase, Records, Row, StartUp};
+use hexperiment_experiment::summary::{Measured, Phase, Records, RemotePhases, Row, StartUp};
 use hexperiment_scheme::security::failure::Failure;
 use hexperiment_task::ledger::OutputErrors;
 
@@ -101,7 +101,7 @@ fn phases(rows: &[Row]) -> Body {
         format!("{} ({})", significant(wall, 3), significant(cpu, 3))
     };
     let phase = |head: &str, f: fn(&Measured) -> &Phase| numbers(head, &|_, _, m| both(f(m)));
-    let columns = vec![
+    let mut columns = vec![
         Column::words("label", cells(&|row, _, _| row.name().to_owned())),
         numbers("samples", &|_, _, m| m.samples.to_string()),
         numbers("repetitions", &|_, _, m| m.repetitions.to_string()),
@@ -158,6 +158,33 @@ fn phases(rows: &[Row]) -> Body {
             m.server_peak_rss_bytes.map_or(String::new(), bytes)
         }),
     ];
+    let far = all.iter().any(|(_, _, m)| m.remote.is_some());
+    if far {
+        let remote = |head: &str, of: fn(&RemotePhases) -> f64| {
+            numbers(head, &|_, _, m| {
+                m.remote.map_or(String::new(), |p| significant(of(&p), 3))
+            })
+        };
+        columns.extend([
+            remote("upload", |p| p.upload_ms),
+            remote("upload (service)", |p| p.upload_server_ms),
+            remote("job", |p| p.job_ms),
+            remote("queue (service)", |p| p.queue_ms),
+            remote("load (service)", |p| p.load_ms),
+            remote("compute (service)", |p| p.compute_ms),
+            remote("store (service)", |p| p.store_ms),
+            remote("download", |p| p.download_ms),
+        ]);
+    }
+    let of_far = if far {
+        " Where the server is a service on a network, wall time by the client's clock is in `upload` of ciphertexts, \
+         in `job`, from asking for an evaluation to hearing that it is done, and in `download` of results; by the \
+         service's own clock in the columns that say so: `upload` until it has them on its disk, and of `job` the \
+         waiting for other jobs (`queue`), the reading of keys and ciphertexts (`load`), the evaluation (`compute`) \
+         and the writing of results (`store`). The rest of `job` is the network and what client and service spend on it."
+    } else {
+        ""
+    };
     Body::Table {
         sources: vec![],
         about:
@@ -172,7 +199,8 @@ fn phases(rows: &[Row]) -> Body {
                 ranges before encryption, which the others leave out. `precision bits` are those of the \
                 output that has the fewest. `failure` bounds the probability that noise makes any result \
                 of a run wrong by more than is stated."
-                .into(),
+                .to_owned()
+                + of_far,
         columns,
     }
 }

@@ -41,7 +41,7 @@ use hexperiment_experiment::verdict::Verdict;
 pub use answer::answer;
 pub use cmp::{Limit, RunToCompare, RunsCompared, over_link, phases};
 pub use csv_file::summary_csv;
-pub use html::{Shown, html};
+pub use html::{Shown, asset, html, policy};
 pub use links::links_csv;
 pub use markdown::markdown;
 pub use overview::{Known, Overview, Runs};

@@ -69,7 +69,7 @@ impl Footnotes {
 /// Rows whose times are not those of a quiet machine, by what tells it, and what to do.
 pub(crate) fn busy(rows: &[Row], processors: usize, clock: Clock) -> Vec<(String, String)> {
     let figure = |busy: &Busy| match busy {
-        Busy::Waited { share } => format!("{:.0} %", 100.0 * share),
+        Busy::Shared { share } | Busy::Waited { share } => format!("{:.0} %", 100.0 * share),
         Busy::Stalled { wall_per_cpu } => format!("{} times", significant(*wall_per_cpu, 2)),
         Busy::Loaded { average } => significant(*average, 2),
     };
@@ -83,6 +83,10 @@ pub(crate) fn busy(rows: &[Row], processors: usize, clock: Clock) -> Vec<(String
     };
     let on = counted(processors, "processor", "processors");
     let kinds = [
+        all(
+            |b| matches!(b, Busy::Shared { .. }),
+            "share of the processors that others took".into(),
+        ),
         all(
             |b| matches!(b, Busy::Waited { .. }),
             "share of their time that threads waited for a processor".into(),

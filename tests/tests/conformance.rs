@@ -51,6 +51,31 @@ macro_rules! by_public_key {
 by_public_key!(seal_ckks_public, "seal-ckks");
 by_public_key!(paillier_public, "paillier");
 
+/// A vector for each column, where the usual layout is another: what depends on how elements lie.
+mod seal_ckks_columns {
+    use super::*;
+
+    fn profile() -> Profile {
+        let mut profile = Profile::of("seal-ckks");
+        let columns = OptionValue::Text("columns".into());
+        profile.options.push(("layout".into(), columns));
+        profile
+    }
+
+    conformance! {
+        @tests "seal-ckks", profile();
+        round_trips,
+        ends_of_ranges_are_kept,
+        outputs_are_computed_alone,
+        random_programs_are_the_oracles,
+        inputs_are_checked,
+        results_are_checked,
+        encryption_is_randomised,
+        sizes_are_exact,
+        statements_are_complete,
+    }
+}
+
 /// The table of operations in `docs/adding-a-task.md`.
 mod operations {
     #![expect(

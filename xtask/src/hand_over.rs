@@ -68,7 +68,9 @@ const PUBLISH: &str = "publish";
 fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
     match verb {
         // They show every scheme.
-        "list" | "schema" | "overview" => Wanted::All,
+        "list" | "schema" | "overview" | "workbench" => Wanted::All,
+        // Its folder, or its clients, name the schemes.
+        "client" | "serve" => Wanted::All,
         PUBLISH if publish::runs_all(arguments) => Wanted::All,
         // They read records, which name no feature of the build.
         "report" | "best" | "cmp" | "export" | PUBLISH => Wanted::NamedBy(vec![]),

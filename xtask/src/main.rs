@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use out::say;
 
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 19] = [
+const VERBS: [Verb; 22] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER] [--repetitions N] \
@@ -102,6 +102,22 @@ const VERBS: [Verb; 19] = [
         name: "data",
         arguments: "[fetch|verify] [NAME…]",
         about: "finds or fetches data sets",
+    },
+    Verb {
+        name: "workbench",
+        arguments: "[--port N] [--runs FOLDER] [--experiments FOLDER] [--max-upload SIZE]",
+        about: "web pages on this machine for whoever owns data and key: upload, compute under encryption at \
+                another process, see what crossed",
+    },
+    Verb {
+        name: "client",
+        arguments: "[--folder FOLDER] init|keygen|encrypt|send|fetch|evaluate|decrypt|query|keys …",
+        about: "asks a model of a server under keys of one's own, step by step in a folder",
+    },
+    Verb {
+        name: "serve",
+        arguments: "[--state FOLDER] [--listen ADDRESS] [OPTION…] | token new|list|revoke [NAME] [--state FOLDER]",
+        about: "evaluates for clients on other machines, over HTTPS; `hexperiment serve --help` lists the options",
     },
     Verb {
         name: "schema",

@@ -52,6 +52,30 @@ pub const CALIBRATION: Kind = Kind {
     most_bytes: 64 << 20,
 };
 
+/// Evaluation keys of a client.
+pub const KEYS: Kind = Kind {
+    expected: "keys",
+    most_bytes: 8 << 30,
+};
+
+/// Ciphertexts of a client.
+pub const CIPHERTEXTS: Kind = Kind {
+    expected: "ciphertexts",
+    most_bytes: 8 << 30,
+};
+
+/// A client's secret key, encrypted or not.
+pub const SECRET_KEY: Kind = Kind {
+    expected: "a secret key",
+    most_bytes: 64 << 20,
+};
+
+/// A passphrase.
+pub const PASSPHRASE: Kind = Kind {
+    expected: "a passphrase",
+    most_bytes: 4096,
+};
+
 /// Opens a regular file for reading, and nothing else; `expected` says what it is to hold, `help`
 /// what to do where it cannot be opened.
 ///
@@ -104,6 +128,18 @@ pub fn read(file: &Path, kind: Kind, help: &str) -> Result<Vec<u8>, Complaint> {
         return Err(too_large(file, &format!("more than {most}"), most, most));
     }
     Ok(bytes)
+}
+
+/// The bytes that a regular file has, without reading it.
+///
+/// # Errors
+/// As [`open`].
+pub fn length(file: &Path, kind: Kind, help: &str) -> Result<u64, Complaint> {
+    let opened = open(file, kind.expected, help)?;
+    opened.metadata().map(|found| found.len()).map_err(|e| {
+        let problem = format!("cannot be read: {e}; expected {}", kind.expected);
+        Complaint::new(file, problem).help(help)
+    })
 }
 
 /// Likewise, as text.

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::sections::{self, Keys, RunSettings, SecuritySettings};
+use super::sections::{self, Keys, RunSettings, SecuritySettings, ServerSettings};
 use super::{Experiment, Matrix, PluginChoice, plugins};
 use crate::record::Cell;
 use hexperiment_data::DatasetRequest;
 use hexperiment_diagnostics::printable;
+use hexperiment_scheme::Objective;
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_scheme::registry::Program;
 
@@ -29,8 +30,14 @@ pub struct CellPlan {
     pub dataset: DatasetRequest,
     /// What is demanded of the scheme.
     pub security: SecuritySettings,
+    /// The far server that evaluates, if it is no process of this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerSettings>,
     /// Threads.
     pub threads: usize,
+    /// What the scheme chooses the layout of vectors for.
+    #[serde(default)]
+    pub objective: Objective,
     /// The seed.
     pub seed: u64,
 }
@@ -134,6 +141,11 @@ impl Experiment {
         }
         let run = RunSettings::read(&mut Keys::of(&options["run"]));
         let folder = self.file.parent().unwrap_or(Path::new(""));
+        let mut server = ServerSettings::read(&mut Keys::of(&options["run"]));
+        if let Some(file) = server.as_mut().and_then(|s| s.token_file.as_mut()) {
+            // As paths of data are taken.
+            *file = folder.join(&*file).display().to_string();
+        }
         let seed = run.seed.saturating_add(more);
         let among_others = (run.seeds > 1).then_some(seed);
         let dataset = sections::dataset_request(&options["dataset"], folder, seed);
@@ -149,7 +161,9 @@ impl Experiment {
                 point: own,
             },
             security: run.security,
+            server,
             threads: run.threads,
+            objective: run.objective,
             seed,
             program: scheme.program.clone(),
             scheme_options: options["scheme"].clone(),

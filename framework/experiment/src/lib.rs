@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 pub use cells::CellPlan;
 pub use expect::Expectation;
 pub use schema::json_schema;
-pub use sections::{Link, RunSettings, SecuritySettings};
+pub use sections::{Link, RunSettings, SecuritySettings, ServerSettings};
 pub use settings::Setting;
 
 use hexperiment_data::manifest::Manifest;

@@ -39,8 +39,12 @@ fn offered(task: Option<&PluginChoice>, schemes: &[PluginChoice]) -> Vec<(String
         );
     };
     offer("dataset", sections::dataset());
-    let varied =
-        |s: &OptionSpec| matches!(s.name, "security_bits" | "encryption" | "threads" | "seed");
+    let varied = |s: &OptionSpec| {
+        matches!(
+            s.name,
+            "security_bits" | "encryption" | "threads" | "optimise" | "seed"
+        )
+    };
     offer("run", sections::run().into_iter().filter(varied).collect());
     if let Some(Ok(task)) = task.map(|t| hexperiment_task::registry::task(&t.name)) {
         offer("task", task.manifest().options);
@@ -105,7 +109,7 @@ pub(super) fn check_matrix(
                 let hint = checker.hint(key, names, ['"'; 2]);
                 let help = format!(
                     "{hint}keys are \"task.…\", \"scheme.…\", \"dataset.…\" with an option of theirs, \
-                     or \"run.security_bits\", \"run.encryption\", \"run.threads\", \"run.seed\"; quote them"
+                     or \"run.security_bits\", \"run.encryption\", \"run.threads\", \"run.optimise\", \"run.seed\"; quote them"
                 );
                 let key = printable::cut(key, 60);
                 let message = format!("unknown key \"{key}\" in [matrix]");

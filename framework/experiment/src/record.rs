@@ -16,7 +16,7 @@ use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use hexperiment_task::ledger::{Errors, Quality, Time, Traffic};
 
-pub use machine::{Build, Load, Provenance, Schedule};
+pub use machine::{Build, Load, Processors, Provenance, Schedule};
 
 use hexperiment_scheme::options::OptionValue;
 use hexperiment_scheme::{KeySizes, Parameters};
@@ -265,6 +265,32 @@ pub struct Repetition {
     /// How busy the machine was; `None` in records of versions that did not look.
     #[serde(default)]
     pub load: Option<Load>,
+    /// What the phases took of evaluations by a far server; `None` where it was a process of this
+    /// machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<Remote>,
+}
+
+/// What the phases of evaluations by a far server took, in nanoseconds of wall time, each by one of two
+/// clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remote {
+    /// Client's clock: ciphertexts sent, until the service had them on its disk.
+    pub upload_ns: u64,
+    /// Service's clock: the same, from the first byte.
+    pub upload_server_ns: u64,
+    /// Client's clock: from asking for evaluations to hearing that they were done.
+    pub job_ns: u64,
+    /// Service's clock: of that, waiting for other jobs.
+    pub queue_ns: u64,
+    /// Service's clock: of that, reading keys and ciphertexts.
+    pub load_ns: u64,
+    /// Service's clock: of that, evaluating.
+    pub compute_ns: u64,
+    /// Service's clock: of that, writing results.
+    pub store_ns: u64,
+    /// Client's clock: results fetched.
+    pub download_ns: u64,
 }
 
 /// Whether it is the first process, which is not written down: of most cells it is the only one.

@@ -8,6 +8,7 @@ mod keys;
 mod link;
 mod run;
 mod security;
+mod server;
 
 use std::path::Path;
 
@@ -19,6 +20,7 @@ pub(crate) use keys::{Keys, Problem};
 pub use link::Link;
 pub use run::RunSettings;
 pub use security::SecuritySettings;
+pub use server::ServerSettings;
 
 /// `[experiment]`
 pub fn experiment() -> Vec<OptionSpec> {
@@ -32,7 +34,7 @@ pub fn dataset() -> Vec<OptionSpec> {
 
 /// `[run]`
 pub fn run() -> Vec<OptionSpec> {
-    Keys::declared(RunSettings::read)
+    Keys::declared(|keys| (RunSettings::read(keys), ServerSettings::read(keys)))
 }
 
 /// `[links.NAME]`
@@ -51,7 +53,10 @@ pub(crate) fn problems(section: &str, options: &Options) -> Vec<Problem> {
     match section {
         "experiment" => drop(About::read(&mut keys)),
         "dataset" => drop(dataset::read(&mut keys, Path::new(""), 0)),
-        "run" => drop(RunSettings::read(&mut keys)),
+        "run" => drop((
+            RunSettings::read(&mut keys),
+            ServerSettings::read(&mut keys),
+        )),
         // Options of plugins are checked by their plugins.
         _ => {}
     }

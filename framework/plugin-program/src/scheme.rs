@@ -152,6 +152,7 @@ impl Scheme for ProgramScheme {
             options: request.options.clone(),
             security: request.security,
             threads: request.threads as u64,
+            objective: request.objective,
             program: serde_json::to_vec(program)
                 .map_err(|e| library(self.origin.name, what, e.to_string()))?,
         };

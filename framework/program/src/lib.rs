@@ -13,6 +13,7 @@ mod ids;
 mod interpret;
 mod interval;
 mod kind;
+pub mod layout;
 pub mod lower;
 pub mod number;
 mod op;

@@ -30,8 +30,9 @@ const HELP: &str =
 /// Samples of which the median and the quartiles are kept.
 const SAMPLES: usize = 15;
 
-/// A sample of quick operations has so many that it takes at least as long.
-const SAMPLE: Duration = Duration::from_micros(500);
+/// A sample of quick operations has so many that it takes at least as long: starting the threads that
+/// share one takes some hundredths of a millisecond, which count.
+const SAMPLE: Duration = Duration::from_millis(5);
 
 /// The machine as tables name it.
 pub(crate) fn machine() -> String {

@@ -20,10 +20,11 @@ use hexperiment_task::ledger::Time;
 use hexperiment_task::session::{Session, SessionError};
 use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError};
 
+use crate::cell_server::CellServer;
 use crate::own_memory::{give_memory_back, limit_memory};
 use crate::protocol::{FromCell, ToCell};
-use crate::server_process::ServerProcess;
 use crate::stop::{Stop, failed};
+use crate::traffic::Recorder;
 use crate::{child, plugins};
 
 /// A task on its data under a scheme: all but the keys.
@@ -74,6 +75,7 @@ pub(crate) fn compile(
             options: &plan.scheme_options,
             security,
             threads: plan.threads,
+            objective: plan.objective,
         })?;
         Ok((lowered, circuit))
     };
@@ -88,7 +90,9 @@ pub(crate) fn compile(
         error => error,
     })?;
     let compile = watch.elapsed();
-    demand(of_run, &parameters(circuit.as_ref(), prepared.as_ref()))?;
+    parameters(circuit.as_ref(), prepared.as_ref())
+        .meets(of_run)
+        .map_err(Stop::Refused)?;
     if let Some(need) = circuit.parameters().memory_bytes {
         let need = need.saturating_add(in_the_clear(&lowered));
         memory::hold(need, left).map_err(SchemeError::from)?;
@@ -100,29 +104,6 @@ pub(crate) fn compile(
         compile,
         security,
         failure_log2,
-    })
-}
-
-/// Holds every encrypting scheme to the level demanded, whatever it chose, and to a public key where
-/// others than the key owner encrypt; and every scheme to the failure probability of a run.
-fn demand(demanded: SecurityDemand, parameters: &Parameters) -> Result<(), Stop> {
-    let encrypts = parameters.encrypts_as(demanded.encryption);
-    encrypts.map_err(Stop::Refused)?;
-    let security = &parameters.security;
-    let weak = security.bits() < demanded.bits;
-    if security.protection() != Protection::None && weak && !demanded.insecure {
-        return Err(Stop::Refused(format!(
-            "security: {} bits, {} demanded ({}); choose stronger parameters, or `insecure = true` to \
-             compare them all the same",
-            security.bits(),
-            demanded.bits,
-            security.basis()
-        )));
-    }
-    parameters.failure.hold(demanded.failure_log2).map_err(|why| {
-        Stop::Refused(format!(
-            "failure: {why} of a run; choose parameters of less noise, or demand less by `failure_log2`"
-        ))
     })
 }
 
@@ -150,11 +131,14 @@ fn in_the_clear(lowered: &Lowered) -> u64 {
     most.saturating_mul(size_of::<f64>() as u64)
 }
 
+/// Where a cell writes: files of its task, and what crosses, if that is recorded.
+type Places<'a> = (&'a Path, Option<&'a Path>);
+
 /// Serves the process of a run that has asked for a cell, until the input ends.
 pub(crate) fn serve(
     plan: &CellPlan,
     memory_limit: Option<u64>,
-    artefacts: &Path,
+    places: Places<'_>,
     next: impl FnMut() -> Option<ToCell>,
 ) -> ExitCode {
     if let Some(bytes) = memory_limit {
@@ -172,7 +156,7 @@ pub(crate) fn serve(
             ),
         });
     }
-    match repeat(plan, artefacts, next) {
+    match repeat(plan, places, next) {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => child::tell(&FromCell::from(stop)),
     }
@@ -188,7 +172,7 @@ struct Client {
 
 fn repeat(
     plan: &CellPlan,
-    artefacts: &Path,
+    (artefacts, traffic): Places<'_>,
     mut next: impl FnMut() -> Option<ToCell>,
 ) -> Result<(), Stop> {
     let data = Dataset::load(&plan.dataset).map_err(failed)?;
@@ -204,8 +188,14 @@ fn repeat(
     let preparation = data.provenance.preparation.clone();
     drop(data);
     give_memory_back();
-    let (mut process, mut server, key_times, client) =
-        ServerProcess::start(plan, security, &lowered, circuit.digest(), || {
+    let record = |file: &Path| {
+        Recorder::create(file, &plan.cell.id)
+            .map_err(|e| failed(format!("{}: cannot be written: {e}", file.display())))
+    };
+    let recorder = traffic.map(record).transpose()?;
+    let agreed = (&lowered, circuit.digest());
+    let (mut server, key_times, client) =
+        CellServer::start(plan, security, agreed, recorder.as_ref(), || {
             forget_peak_rss();
             let watch = Stopwatch::start();
             let keys = circuit.generate_keys()?;
@@ -239,22 +229,24 @@ fn repeat(
             lowering: [lowered.notes().to_vec(), shortfalls].concat(),
         }),
     });
+    let processes = server.processes();
     while let Some(ToCell::Repeat { index, keep }) = next() {
         let session = Session::with_server(
             circuit.as_ref(),
             &lowered,
             client.encryptor.as_ref(),
             client.decryptor.as_ref(),
-            &mut server,
+            server.session(),
         );
-        let meter = LoadMeter::start(&[process.id()]);
+        let meter = LoadMeter::start(&processes);
         let outcome = once(plan, prepared.as_ref(), session, meter, index);
         let (mut repetition, outcome) = match outcome {
-            Err(TaskError::Session(SessionError::Wire(error))) => return Err(process.stop(error)),
+            Err(TaskError::Session(SessionError::Wire(error))) => return Err(server.stop(error)),
             outcome => outcome?,
         };
         repetition.client_peak_rss_bytes = Some(peak_rss_bytes());
         repetition.server_peak_rss_bytes = server.peak_rss_bytes();
+        repetition.remote = server.take_times();
         let notes = &mut repetition.quality.notes;
         notes.extend(preparation.iter().cloned());
         if keep {
@@ -315,6 +307,7 @@ fn once(
         client_peak_rss_bytes: None,
         server_peak_rss_bytes: None,
         load: Some(load),
+        remote: None,
     };
     Ok((repetition, outcome))
 }

@@ -63,6 +63,7 @@ fn in_the_clear(
             options: &options,
             security,
             threads: plan.threads,
+            objective: plan.objective,
         };
         let circuit = scheme.compile(request).ok()?;
         let clear = circuit.parameters().security.protection() == Protection::None;

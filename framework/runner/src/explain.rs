@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use hexperiment_diagnostics::{Complaint, printable};
 use hexperiment_experiment::record::{Cell, Status};
 use hexperiment_experiment::{CellPlan, Experiment, Setting};
+use hexperiment_program::layout::Objective;
 use hexperiment_scheme::clock::processor_time;
 use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::security::{Protection, Security};
@@ -329,7 +330,7 @@ impl Compilation {
     fn words(&self) -> String {
         match self.asked.view {
             View::Check | View::Plan => checked(&self.compiled),
-            View::Explain => explained(&self.compiled),
+            View::Explain => explained(&self.compiled, self.asked.plan.objective),
         }
     }
 
@@ -364,7 +365,7 @@ fn checked(compiled: &Compiled) -> String {
 }
 
 /// What `explain` says of it.
-fn explained(compiled: &Compiled) -> String {
+fn explained(compiled: &Compiled, objective: Objective) -> String {
     let Compiled {
         prepared,
         lowered,
@@ -398,6 +399,13 @@ fn explained(compiled: &Compiled) -> String {
     });
     let chosen = p.chosen.iter();
     lines.extend(chosen.map(|(name, value)| format!("  {name}: {value}")));
+    if !p.layouts.is_empty() {
+        lines.push(format!(
+            "  layouts, chosen for {objective} by times of a table that is built in:"
+        ));
+        let layouts = p.layouts.iter();
+        lines.extend(layouts.map(|candidate| format!("    {candidate}")));
+    }
     lines.push(format!("  depth: {}", p.depth));
     let c = &p.counts;
     lines.push(format!(
@@ -410,6 +418,14 @@ fn explained(compiled: &Compiled) -> String {
     ));
     let quantisation = p.quantisation.iter();
     lines.extend(quantisation.map(|how| format!("  quantisation: {how}")));
+    if let Some(sizes) = circuit.sizes() {
+        let [inputs, outputs]: [u64; 2] =
+            [&sizes.inputs, &sizes.outputs].map(|bytes| bytes.iter().sum());
+        let keys = sizes.keys;
+        lines.push(format!(
+            "  bytes: {keys} of keys, {inputs} of all inputs, {outputs} of all outputs"
+        ));
+    }
     let memory = p.memory_bytes.iter();
     lines.extend(memory.map(|bytes| format!("  memory: about {} MiB", bytes.div_ceil(1 << 20))));
     lines.push(format!("  the server sees: {}", p.server_sees));

@@ -137,6 +137,12 @@ impl RunFolder {
     pub(crate) fn artefacts(&self, index: usize, cell: &str) -> PathBuf {
         self.path.join("artefacts").join(file_name(index, cell))
     }
+
+    /// Where what crosses is recorded of a cell; not made yet.
+    pub(crate) fn traffic(&self, index: usize, cell: &str) -> PathBuf {
+        let name = format!("{}.jsonl", file_name(index, cell));
+        self.path.join("traffic").join(name)
+    }
 }
 
 #[cfg(test)]

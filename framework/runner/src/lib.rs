@@ -5,7 +5,9 @@ mod best;
 mod build;
 mod calibration;
 mod cell;
+mod cell_server;
 pub mod child;
+mod client;
 mod cmp;
 mod crossing;
 mod data;
@@ -31,7 +33,10 @@ mod run;
 mod serve;
 mod server;
 mod server_process;
+mod service;
 mod stop;
+mod traffic;
+mod workbench;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -114,8 +119,16 @@ enum Verb {
         /// Names; all if left out.
         names: Vec<String>,
     },
+    /// Serves web pages on this machine, for whoever owns data and key: upload, compute under encryption at another
+    /// process, see what crossed.
+    Workbench(workbench::WorkbenchArguments),
+    /// Asks a model of a server without showing it rows or answers: keys, encryption and decryption step by
+    /// step, in a folder.
+    Client(client::ClientArguments),
     /// Prints the JSON Schema of experiment files, for editors.
     Schema,
+    /// Evaluates for clients on other machines, over HTTP; `serve token new NAME` makes a client's token.
+    Serve(service::ServeArguments),
     /// Prints the cargo features that this program was built with; `cargo xtask` asks.
     #[command(hide = true)]
     Features,
@@ -206,6 +219,8 @@ pub fn main() -> ExitCode {
         },
         Verb::List { name } => list::list(name.as_deref()),
         Verb::Data { what, names } => data::data(what == "fetch", &names),
+        Verb::Workbench(arguments) => workbench::workbench(&arguments),
+        Verb::Client(arguments) => client::client(arguments),
         Verb::Schema => {
             say!("{:#}", hexperiment_experiment::json_schema());
             ExitCode::SUCCESS
@@ -216,6 +231,7 @@ pub fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
+        Verb::Serve(arguments) => service::serve(arguments),
         Verb::Cell => serve::serve(),
         Verb::Server => server::serve(),
         Verb::Launch { memory, words } => launch::launch(memory, &words),

@@ -136,6 +136,7 @@ fn ran(arguments: &OverviewArguments, file: &Path) -> (Result<PathBuf, String>, 
         } else {
             run::Resume::Never
         },
+        records_traffic: false,
     };
     match run::one(file, None, &[], place) {
         Ok(ran) => {

@@ -33,6 +33,8 @@ pub(crate) enum ToCell {
         memory_limit: Option<u64>,
         /// Where the task's files go; made where there are any.
         artefacts: PathBuf,
+        /// Where what crosses is recorded, if it is.
+        traffic: Option<PathBuf>,
     },
     /// Run once; `index` is the repetition's number, warm-up counted from 0 too.
     Repeat {

@@ -19,7 +19,8 @@ pub(crate) fn serve() -> ExitCode {
             plan,
             memory_limit,
             artefacts,
-        }) => cell::serve(&plan, memory_limit, &artefacts, next),
+            traffic,
+        }) => cell::serve(&plan, memory_limit, (&artefacts, traffic.as_deref()), next),
         Some(ToCell::Examine(examine)) => explain::serve(*examine, next),
         _ => crate::bad_input("`cell` is for the program's own use; see `hexperiment help run`"),
     }

@@ -8,9 +8,8 @@ use std::process::ExitCode;
 use hexperiment_experiment::measure::peak_rss_bytes;
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{OutputId, Program};
-use hexperiment_scheme::options::Options;
 use hexperiment_scheme::{
-    Ciphertexts, Circuit, CompileRequest, EvaluationKeys, Evaluator, Scheme, SchemeError, registry,
+    Ciphertexts, Circuit, CompileRequest, EvaluationKeys, Evaluator, SchemeError, registry,
 };
 use hexperiment_task::clock::Stopwatch;
 use hexperiment_task::ledger::Time;
@@ -126,32 +125,6 @@ fn measured(time: Time) -> Measured {
     }
 }
 
-/// The options of a client, as if they stood in an experiment.
-fn checked(scheme: &dyn Scheme, given: Options) -> Result<Options, Stop> {
-    let manifest = scheme.manifest();
-    let mut options = Options::with_defaults(&manifest.options, []);
-    for (name, value) in given.iter() {
-        let spec = manifest.options.iter().find(|spec| spec.name == name);
-        let spec = spec
-            .ok_or_else(|| failed(format!("option `{name}` is not one of `{}`", manifest.name)))?;
-        let value = spec.kind.check(value.clone());
-        options.set(
-            name,
-            value.map_err(|e| failed(format!("option `{name}`: {e}")))?,
-        );
-    }
-    let missing = |name: &&str| options.get(name).is_none();
-    let mut required = manifest
-        .options
-        .iter()
-        .filter(|s| s.required)
-        .map(|s| s.name);
-    match required.find(missing) {
-        Some(name) => Err(failed(format!("option `{name}` is missing"))),
-        None => Ok(options),
-    }
-}
-
 impl Service for Server {
     fn compile(&mut self, order: Order) -> Result<Compiled, Stop> {
         if !(1..=MOST_THREADS).contains(&order.threads) {
@@ -167,7 +140,7 @@ impl Service for Server {
             .build_global()
             .map_err(|e| failed(format!("{threads} threads cannot be started: {e}")))?;
         let scheme = registry::scheme(&order.scheme).map_err(failed)?;
-        let options = checked(scheme, order.options)?;
+        let options = scheme.manifest().checked(&order.options).map_err(failed)?;
         let program: Program = serde_json::from_slice(&order.program)
             .map_err(|e| failed(format!("the program: {e}")))?;
         drop(order.program);
@@ -181,6 +154,7 @@ impl Service for Server {
                 options: &options,
                 security: order.security,
                 threads,
+                objective: order.objective,
             })
             .map_err(stop)?;
         let compiled = Compiled {

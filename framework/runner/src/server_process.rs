@@ -18,6 +18,7 @@ use crate::child::{self, Kept};
 use crate::plugins;
 use crate::protocol::FromCell;
 use crate::stop::{Stop, failed};
+use crate::traffic::{Direction, Recorder};
 
 /// How long a server that has closed its streams may take to end.
 const ENDS_WITHIN: Duration = Duration::from_secs(5);
@@ -40,8 +41,8 @@ impl ServerProcess {
     pub(crate) fn start<T>(
         plan: &CellPlan,
         security: SecurityDemand,
-        lowered: &Lowered,
-        circuit: CircuitDigest,
+        (lowered, circuit): (&Lowered, CircuitDigest),
+        recorder: Option<&Recorder>,
         keys: impl FnOnce() -> Result<(T, EvaluationKeys), Stop>,
     ) -> Result<(Self, Server, KeyTimes, T), Stop> {
         let program = serde_json::to_vec(lowered.program()).map_err(failed)?;
@@ -51,9 +52,10 @@ impl ServerProcess {
             options: plan.scheme_options.clone(),
             security,
             threads: plan.threads as u64,
+            objective: plan.objective,
             program,
         };
-        let (mut process, reader, writer) = Self::spawn(command)
+        let (mut process, reader, writer) = Self::spawn(command, recorder)
             .map_err(|e| failed(format!("the server cannot be started: {e}")))?;
         let software = concat!("hexperiment ", env!("CARGO_PKG_VERSION"));
         let agreed = Client::greet(reader, writer, Limits::default(), software)
@@ -69,6 +71,7 @@ impl ServerProcess {
     /// environment names.
     fn spawn(
         mut command: Command,
+        recorder: Option<&Recorder>,
     ) -> std::io::Result<(Self, Watched<ChildStdout>, Watched<ChildStdin>)> {
         let mut child = command
             .stdin(Stdio::piped())
@@ -81,7 +84,14 @@ impl ServerProcess {
         let (output, input) = streams.ok_or_else(|| std::io::Error::other("it has no streams"))?;
         widen(&output, &input);
         let waits = Waits::watch();
-        let (reader, writer) = (Watched::new(output, &waits), Watched::new(input, &waits));
+        let watched = |to| {
+            (
+                waits.clone(),
+                recorder.map(|recorder| recorder.direction(to)),
+            )
+        };
+        let reader = Watched::new(output, watched("client"));
+        let writer = Watched::new(input, watched("server"));
         Ok((process, reader, writer))
     }
 
@@ -182,28 +192,42 @@ impl Waits {
     }
 }
 
-/// A stream whose waits are watched.
+/// A stream whose waits are watched, and what crosses, if that is recorded.
 pub(crate) struct Watched<S> {
     stream: S,
     waits: Waits,
+    traffic: Option<Direction>,
 }
 
 impl<S> Watched<S> {
-    fn new(stream: S, waits: &Waits) -> Self {
-        let waits = waits.clone();
-        Self { stream, waits }
+    fn new(stream: S, (waits, traffic): (Waits, Option<Direction>)) -> Self {
+        Self {
+            stream,
+            waits,
+            traffic,
+        }
+    }
+
+    fn crossed(&mut self, bytes: &[u8]) {
+        if let Some(traffic) = &mut self.traffic {
+            traffic.crossed(bytes);
+        }
     }
 }
 
 impl<S: Read> Read for Watched<S> {
     fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
-        self.waits.during(|| self.stream.read(bytes))
+        let came = self.waits.during(|| self.stream.read(bytes))?;
+        self.crossed(&bytes[..came]);
+        Ok(came)
     }
 }
 
 impl<S: Write> Write for Watched<S> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.waits.during(|| self.stream.write(bytes))
+        let went = self.waits.during(|| self.stream.write(bytes))?;
+        self.crossed(&bytes[..went]);
+        Ok(went)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {

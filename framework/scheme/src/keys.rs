@@ -90,8 +90,8 @@ impl std::fmt::Debug for KeyPart {
 }
 
 /// Names a circuit: SHA-256 of the library with its version, the program, the options, the security
-/// demanded, who encrypts, how seldom it may fail, and the parameters that were chosen. Two parties that
-/// compile the same have the same one.
+/// demanded, who encrypts, how seldom it may fail, what layouts are chosen for, and the parameters that
+/// were chosen. Two parties that compile the same have the same one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CircuitDigest([u8; 32]);
 
@@ -132,6 +132,9 @@ impl CircuitDigest {
         // Where the key owner encrypts, as circuits of earlier versions are named.
         if demand.encryption == Encryption::Public {
             hash.update(b"public");
+        }
+        if !request.objective.is_default() {
+            hash.update(request.objective.to_string());
         }
         Ok(Self(hash.finalize().into()))
     }

@@ -9,8 +9,9 @@
 //! Required of a plugin: [`Scheme::manifest`], [`Scheme::capabilities`], [`Scheme::compile`] and
 //! the three roles. Optional: [`Circuit::simulate`], for schemes that quantise, [`Circuit::costs`],
 //! by which `check` tells how long a run takes, [`Evaluator::evaluate_only`], for protocols of
-//! several rounds, and [`Scheme::lower`], for those whose parameters say how good an approximation
-//! can be. Timed:
+//! several rounds, [`Scheme::lower`], for those whose parameters say how good an approximation
+//! can be, and [`Decryptor::secret_key`] with [`Circuit::restore`] and [`Circuit::public_encryptor`], for
+//! clients who keep their keys. Timed:
 //! `compile` (what both parties need: parameters, and what they follow from), `generate_keys` (the
 //! client's), `prepare` (the server's, once), `encrypt`, `evaluate`, `decrypt`, each as a whole;
 //! the crossing of keys apart; [`Ciphertexts::to_bytes`] and [`Circuit::load`] apart, as transfer.
@@ -26,6 +27,7 @@ pub mod options;
 pub mod outside;
 mod parameters;
 pub mod registry;
+mod secret;
 pub mod security;
 
 pub use costs::{Costs, Sizes, Work};
@@ -37,9 +39,15 @@ pub use operations::{
 };
 
 pub use parameters::{OperationCounts, Parameters};
+pub use secret::{KeyOwner, SecretKey};
+
+// What requests are made of, for those who state no program.
+pub use hexperiment_program::layout::Objective;
 
 // Plugins register through it, so that they need no version of their own.
 pub use inventory;
+// What secret keys as bytes are held in.
+pub use zeroize;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -63,6 +71,31 @@ pub struct SchemeManifest {
     pub library: String,
     /// What it can be told.
     pub options: Vec<OptionSpec>,
+}
+
+impl SchemeManifest {
+    /// Options of another party, or of a file, as if they stood in an experiment: each is declared and has a
+    /// value that it can have, those that are required are there, defaults are filled in.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with which option, in words.
+    pub fn checked(&self, given: &Options) -> Result<Options, String> {
+        let mut options = Options::with_defaults(&self.options, []);
+        for (name, value) in given.iter() {
+            let spec = self.options.iter().find(|spec| spec.name == name);
+            let spec =
+                spec.ok_or_else(|| format!("option `{name}` is not one of `{}`", self.name))?;
+            let value = spec.kind.check(value.clone());
+            options.set(name, value.map_err(|e| format!("option `{name}`: {e}"))?);
+        }
+        let required = self.options.iter().filter(|s| s.required);
+        let mut missing = required.filter(|s| options.get(s.name).is_none());
+        match missing.next() {
+            Some(spec) => Err(format!("option `{}` is missing", spec.name)),
+            None => Ok(options),
+        }
+    }
 }
 
 /// Why a scheme failed.
@@ -103,6 +136,9 @@ pub enum SchemeError {
     /// Bytes that are no evaluation keys of this circuit.
     #[error("not evaluation keys of this circuit: {0}")]
     ForeignKeys(String),
+    /// Bytes that are no secret key of this circuit.
+    #[error("not a secret key of this circuit: {0}")]
+    ForeignSecret(String),
 }
 
 /// What a scheme is asked to compile.
@@ -116,6 +152,8 @@ pub struct CompileRequest<'a> {
     pub security: SecurityDemand,
     /// Threads that it may use; rayon's global pool has as many.
     pub threads: usize,
+    /// What the layout of vectors is chosen for, where the scheme has several.
+    pub objective: Objective,
 }
 
 /// Evaluates programs under one cryptosystem, with one library.
@@ -228,6 +266,45 @@ pub trait Circuit: Send + Sync {
     /// [`SchemeError::Foreign`] for such bytes; [`SchemeError::Library`] where the library itself
     /// rejects them.
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError>;
+
+    /// The key owner's roles again, of a secret key that [`Decryptor::secret_key`] gave away.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::ForeignSecret`] where it is of another circuit, or cannot be a key of this one;
+    /// [`SchemeError::Refused`] where the scheme keeps no keys, which is the default.
+    fn restore(&self, secret: &SecretKey) -> Result<KeyOwner, SchemeError> {
+        let _ = secret;
+        Err(keeps_no_keys())
+    }
+
+    /// The role of a data owner who is not the key owner, of the parts `public` of the evaluation keys and
+    /// of nothing else. For circuits whose inputs others encrypt
+    /// ([`Encryption::Public`](security::Encryption::Public)).
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::ForeignKeys`] where the parts are of another circuit, length or number;
+    /// [`SchemeError::Refused`] where encryption takes the secret key, or the scheme does not say how to
+    /// do without, which is the default.
+    fn public_encryptor(&self, public: EvaluationKeys) -> Result<Box<dyn Encryptor>, SchemeError> {
+        drop(public);
+        Err(Refusal::because(
+            "encryption",
+            "the scheme does not make the role of a data owner of a public key alone",
+        )
+        .into())
+    }
+}
+
+/// What a scheme refuses that does not write its secret keys.
+fn keeps_no_keys() -> SchemeError {
+    Refusal::because(
+        "keeping keys",
+        "the scheme does not write its secret key, so that what is encrypted can be decrypted by the process \
+         alone that made the key",
+    )
+    .into()
 }
 
 /// Encrypts. Where others than the key owner encrypt ([`Encryption::Public`](crate::security::Encryption::Public)) it holds no secret key;
@@ -295,6 +372,16 @@ pub trait Decryptor: Send + Sync {
         output: OutputId,
         ciphertexts: &Ciphertexts,
     ) -> Result<Array2<f64>, SchemeError>;
+
+    /// The secret key, for the key owner's own disk: see [`SecretKey`]. No other role has this function.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Refused`] where the scheme does not write it, which is the default;
+    /// [`SchemeError::Library`] where the library cannot.
+    fn secret_key(&self) -> Result<SecretKey, SchemeError> {
+        Err(keeps_no_keys())
+    }
 }
 
 /// What a plugin keeps its ciphertexts in.

@@ -1,9 +1,10 @@
 //! What a circuit says of itself: the parameters that it chose, and what follows from them.
 
+use hexperiment_program::layout::Candidate;
 use serde::{Deserialize, Serialize};
 
 use crate::security::failure::Failure;
-use crate::security::{Encryption, Protection, Security};
+use crate::security::{Encryption, Protection, Security, SecurityDemand};
 
 /// How often each costly step is taken in one evaluation, over all ciphertexts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +51,9 @@ pub struct Parameters {
     /// What the scheme falls short of, in words: what was demanded, what it states in its place, why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shortfalls: Vec<String>,
+    /// The layouts that were thought of, with what each costs; none where there was no choice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layouts: Vec<Candidate>,
     /// Bytes that a process takes to make the keys and evaluate once, both parties' part in it:
     /// tables, keys, all ciphertexts that are held at one time. Rather too many than too few, as
     /// cells with less memory are refused; `None` where the scheme cannot tell.
@@ -58,6 +62,32 @@ pub struct Parameters {
 }
 
 impl Parameters {
+    /// Whether they are what was demanded, whatever the scheme chose: the level of an encrypting scheme, a
+    /// public key where others than the key owner encrypt, and the failure probability of a run.
+    ///
+    /// # Errors
+    ///
+    /// What was found and what was expected, in words.
+    pub fn meets(&self, demanded: SecurityDemand) -> Result<(), String> {
+        self.encrypts_as(demanded.encryption)?;
+        let security = &self.security;
+        let weak = security.bits() < demanded.bits;
+        if security.protection() != Protection::None && weak && !demanded.insecure {
+            return Err(format!(
+                "security: {} bits, {} demanded ({}); choose stronger parameters, or `insecure = true` to \
+                 compare them all the same",
+                security.bits(),
+                demanded.bits,
+                security.basis()
+            ));
+        }
+        self.failure.hold(demanded.failure_log2).map_err(|why| {
+            format!(
+                "failure: {why} of a run; choose parameters of less noise, or demand less by `failure_log2`"
+            )
+        })
+    }
+
     /// Whether inputs can be encrypted as demanded: a public key serves everybody, the secret one only its
     /// owner. An encrypting scheme that does not say with which it encrypts is not believed to have a
     /// public one.

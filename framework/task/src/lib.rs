@@ -26,6 +26,7 @@ use serde::Serialize;
 
 use crate::clipping::{Moved, Unclipped};
 use crate::ledger::Quality;
+use crate::linear_model::QueryModel;
 use crate::session::{Sealed, Session, SessionError};
 use hexperiment_data::{DataError, Dataset};
 use hexperiment_diagnostics::printable::line;
@@ -332,6 +333,12 @@ pub trait Prepared: Send + Sync {
     /// `iterations = 5`. It may try smaller programs by `fits`, each of which costs a compilation.
     /// `None` where no choice of the task would help.
     fn fitting(&self, _fits: &mut dyn FnMut(&Program) -> bool) -> Option<String> {
+        None
+    }
+
+    /// The model that the program evaluates, for rows that are not there yet: what a client needs to ask it
+    /// of a server. `None` of a task that has no such model, or trains it under encryption.
+    fn query_model(&self) -> Option<QueryModel> {
         None
     }
 

@@ -50,6 +50,9 @@ pub enum SessionError {
     /// The server refuses, fails or is gone, or what it says breaks the protocol between the parties.
     #[error(transparent)]
     Wire(#[from] WireError),
+    /// The server is a service on a network, which cannot be reached, or says what is wrong.
+    #[error("{0}")]
+    Service(String),
     /// The protocol's steps are out of order; a mistake of the task's author.
     #[error("protocol: {0}")]
     Protocol(String),
@@ -202,7 +205,9 @@ impl<'a> Session<'a> {
         drop(ciphertexts);
         let size = bytes.len() as u64;
         let uploaded = self.server.upload(bytes)?;
-        same_count(uploaded.ciphertexts, count)?;
+        if let Some(read) = uploaded.ciphertexts {
+            same_count(read, count)?;
+        }
         self.report.transfer += uploaded.transfer;
         sealed.sent(self.released.name(uploaded.handle));
         let traffic = &mut self.report.traffic;

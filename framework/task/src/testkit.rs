@@ -151,6 +151,7 @@ impl Testbed {
             options: &options,
             security,
             threads: 1,
+            objective: hexperiment_program::layout::Objective::default(),
         })?;
         Ok(Self {
             keys: Parties::of(circuit.as_ref())?,

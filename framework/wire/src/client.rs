@@ -1,5 +1,7 @@
 //! The client's side: a type for each stage, so that frames cannot be sent out of order.
 
+mod forward;
+
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 
@@ -79,6 +81,7 @@ impl<R: Read, W: Write> Client<Greeted, R, W> {
             options: order.options.clone(),
             security: order.security,
             threads: order.threads,
+            objective: order.objective,
         };
         match self.ask(&head, &order.program, EXPECTED)?.0 {
             Head::Compiled {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use hexperiment_program::layout::Objective;
 use hexperiment_program::{InputId, OutputId};
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::security::SecurityDemand;
@@ -49,6 +50,13 @@ pub enum Head {
         security: SecurityDemand,
         /// Threads that the server may use.
         threads: u64,
+        /// What the layout of vectors is chosen for, where the scheme has several.
+        #[serde(
+            default,
+            rename = "optimise",
+            skip_serializing_if = "Objective::is_default"
+        )]
+        objective: Objective,
     },
     /// From the server: the program is compiled.
     Compiled {
@@ -299,7 +307,7 @@ pub(crate) fn role_named(name: &str) -> Result<KeyRole, WireError> {
 }
 
 /// A digest in hexadecimal digits.
-pub(crate) fn hex(circuit: CircuitDigest) -> String {
+pub fn hex(circuit: CircuitDigest) -> String {
     use std::fmt::Write as _;
     let mut digits = String::with_capacity(64);
     for byte in circuit.as_bytes() {
@@ -310,7 +318,10 @@ pub(crate) fn hex(circuit: CircuitDigest) -> String {
 }
 
 /// The digest of these digits.
-pub(crate) fn digest_named(digits: &str) -> Result<CircuitDigest, WireError> {
+///
+/// # Errors
+/// They are not 64 hexadecimal digits in lower case.
+pub fn digest_named(digits: &str) -> Result<CircuitDigest, WireError> {
     let wrong = || WireError::Digest {
         found: shown(digits, 64),
     };

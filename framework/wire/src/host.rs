@@ -123,6 +123,7 @@ impl<R: Read, W: Write> Host<Introduced, R, W> {
             options: order.options.clone(),
             security: order.security,
             threads: order.threads,
+            objective: order.objective,
         };
         match self.ask(&head, &order.program, EXPECTED)? {
             (

@@ -32,8 +32,9 @@ mod tests;
 
 pub use client::{Agreed, Client, Greeted, Ready};
 pub use error::WireError;
-pub use head::{Handle, Head, Measured};
+pub use head::{Handle, Head, Measured, digest_named, hex};
 pub use host::{Bound, HasCircuit, Host, Introduced, Keyed};
+pub use keys::{KeyFrames, KeysFound, check_keys};
 pub use limits::Limits;
 pub use link::{MAGIC, PRELUDE_BYTES};
 pub use program::{Chosen, ClientService, Made, Told, serve_host};

@@ -54,25 +54,59 @@ impl<R: Read, W: Write> Link<R, W> {
 
     /// Writes a frame.
     pub(crate) fn send(&mut self, head: &Head, body: &[u8]) -> Result<(), WireError> {
-        let text = serde_json::to_vec(head).map_err(|e| io("writing a head")(e.into()))?;
-        let head_bytes = text.len() as u64;
-        at_most("bytes of a head", head_bytes, self.limits.head_bytes)?;
-        let short = u32::try_from(head_bytes).map_err(|_| WireError::TooMany {
-            what: "bytes of a head",
-            found: head_bytes,
-            limit: u32::MAX.into(),
-        })?;
-        let (what, limit) = head.body_limit(&self.limits);
-        at_most(what, body.len() as u64, limit)?;
-        let mut prelude = [0; PRELUDE_BYTES];
-        prelude[..4].copy_from_slice(&MAGIC);
-        prelude[4..8].copy_from_slice(&short.to_le_bytes());
-        prelude[8..].copy_from_slice(&(body.len() as u64).to_le_bytes());
-        [&prelude[..], &text, body]
+        let start = start(head, body.len() as u64, &self.limits)?;
+        [&start, body]
             .into_iter()
             .try_for_each(|bytes| self.writer.write_all(bytes))
             .and_then(|()| self.writer.flush())
             .map_err(io("writing a frame"))
+    }
+
+    /// Writes a frame whose body comes from elsewhere, a piece at a time; `passed` is told of each.
+    pub(crate) fn send_from(
+        &mut self,
+        head: &Head,
+        body: &mut impl Read,
+        length: u64,
+        passed: &mut dyn FnMut(u64),
+    ) -> Result<(), WireError> {
+        let start = start(head, length, &self.limits)?;
+        let write =
+            |writer: &mut W, bytes: &[u8]| writer.write_all(bytes).map_err(io("writing a frame"));
+        write(&mut self.writer, &start)?;
+        let mut piece = vec![0; length.min(CHUNK as u64) as usize];
+        let mut left = length;
+        while left > 0 {
+            let now = left.min(CHUNK as u64) as usize;
+            body.read_exact(&mut piece[..now])
+                .map_err(io("reading what is to be sent"))?;
+            write(&mut self.writer, &piece[..now])?;
+            left -= now as u64;
+            passed(now as u64);
+        }
+        self.writer.flush().map_err(io("writing a frame"))
+    }
+
+    /// Reads a body, whose length was held against a limit, a piece at a time.
+    pub(crate) fn receive_into(
+        &mut self,
+        length: u64,
+        sink: &mut impl Write,
+    ) -> Result<(), WireError> {
+        let mut piece = vec![0; length.min(CHUNK as u64) as usize];
+        let mut left = length;
+        while left > 0 {
+            let now = left.min(CHUNK as u64) as usize;
+            let came = self.fill(&mut piece[..now])?;
+            if came < now {
+                let arrived = length - left + came as u64;
+                return Err(truncated("body", arrived, length));
+            }
+            sink.write_all(&piece[..now])
+                .map_err(io("keeping what arrived"))?;
+            left -= now as u64;
+        }
+        Ok(())
     }
 
     /// Reads a frame, which must be one of these.
@@ -186,7 +220,27 @@ impl<R: Read, W: Write> Link<R, W> {
     }
 }
 
-fn io(during: &'static str) -> impl FnOnce(std::io::Error) -> WireError {
+/// Prelude and head of a frame with a body of so many bytes, both held against the limits.
+pub(crate) fn start(head: &Head, body: u64, limits: &Limits) -> Result<Vec<u8>, WireError> {
+    let text = serde_json::to_vec(head).map_err(|e| io("writing a head")(e.into()))?;
+    let head_bytes = text.len() as u64;
+    at_most("bytes of a head", head_bytes, limits.head_bytes)?;
+    let short = u32::try_from(head_bytes).map_err(|_| WireError::TooMany {
+        what: "bytes of a head",
+        found: head_bytes,
+        limit: u32::MAX.into(),
+    })?;
+    let (what, limit) = head.body_limit(limits);
+    at_most(what, body, limit)?;
+    let mut start = Vec::with_capacity(PRELUDE_BYTES + text.len());
+    start.extend(MAGIC);
+    start.extend(short.to_le_bytes());
+    start.extend(body.to_le_bytes());
+    start.extend(text);
+    Ok(start)
+}
+
+pub(crate) fn io(during: &'static str) -> impl FnOnce(std::io::Error) -> WireError {
     move |source| WireError::Io { during, source }
 }
 

@@ -160,6 +160,7 @@ fn converse<R: Read, W: Write>(
                     options,
                     security,
                     threads,
+                    objective,
                 },
                 _,
             ) => {
@@ -168,6 +169,7 @@ fn converse<R: Read, W: Write>(
                     options,
                     security,
                     threads,
+                    objective,
                     program: body,
                 })?;
                 stage = Stage::Bound(chosen.circuit);

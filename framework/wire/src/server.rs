@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write};
 
 use hexperiment_program::OutputId;
+use hexperiment_program::layout::Objective;
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_scheme::{CircuitDigest, EvaluationKeys};
@@ -27,6 +28,8 @@ pub struct Order {
     pub security: SecurityDemand,
     /// Threads that the server may use.
     pub threads: u64,
+    /// What the layout of vectors is chosen for, where the scheme has several.
+    pub objective: Objective,
     /// The lowered program as JSON, not yet checked.
     pub program: Vec<u8>,
 }
@@ -248,6 +251,7 @@ fn order<R: Read, W: Write>(link: &mut Link<R, W>) -> Result<Order, WireError> {
         options,
         security,
         threads,
+        objective,
     } = head
     else {
         return Err(unexpected(&head, EXPECTED));
@@ -257,6 +261,7 @@ fn order<R: Read, W: Write>(link: &mut Link<R, W>) -> Result<Order, WireError> {
         options,
         security,
         threads,
+        objective,
         program,
     })
 }

@@ -81,6 +81,7 @@ fn order() -> Order {
         options,
         security: SecurityDemand::new(128, false),
         threads: 2,
+        objective: hexperiment_program::layout::Objective::default(),
         program: serde_json::to_vec(&program()).unwrap(),
     }
 }
@@ -96,6 +97,7 @@ fn circuit(order: &Order) -> Result<CircuitDigest, Stop> {
         options: &order.options,
         security: order.security,
         threads: 1,
+        objective: hexperiment_program::layout::Objective::default(),
     };
     CircuitDigest::of("masking 1", &request, &[]).map_err(|e| Stop::Failed(e.to_string()))
 }

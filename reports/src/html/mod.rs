@@ -14,6 +14,7 @@ mod words;
 use std::path::Path;
 
 pub(crate) use page::{POLICY, STYLE};
+pub use page::{asset, policy};
 
 use hexperiment_experiment::summary::{Records, Row};
 use hexperiment_experiment::verdict::Verdict;

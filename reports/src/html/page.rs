@@ -17,18 +17,30 @@ use crate::report::{Part, Section, sections};
 
 pub(crate) const STYLE: &str = include_str!("../../assets/page.css");
 /// Scripts in order: each uses those before it. The first two are vendored.
-const SCRIPTS: [&str; 10] = [
-    include_str!("../../assets/d3.min.js"),
-    include_str!("../../assets/plot.min.js"),
-    include_str!("../../assets/format.js"),
-    include_str!("../../assets/parts.js"),
-    include_str!("../../assets/svg.js"),
-    include_str!("../../assets/charts.js"),
-    include_str!("../../assets/scores.js"),
-    include_str!("../../assets/series.js"),
-    include_str!("../../assets/files.js"),
-    include_str!("../../assets/page.js"),
+const SCRIPTS: [(&str, &str); 10] = [
+    ("d3.min.js", include_str!("../../assets/d3.min.js")),
+    ("plot.min.js", include_str!("../../assets/plot.min.js")),
+    ("format.js", include_str!("../../assets/format.js")),
+    ("parts.js", include_str!("../../assets/parts.js")),
+    ("svg.js", include_str!("../../assets/svg.js")),
+    ("charts.js", include_str!("../../assets/charts.js")),
+    ("scores.js", include_str!("../../assets/scores.js")),
+    ("series.js", include_str!("../../assets/series.js")),
+    ("files.js", include_str!("../../assets/files.js")),
+    ("page.js", include_str!("../../assets/page.js")),
 ];
+
+/// A file that pages are drawn with, by its name: what shares their look is served these.
+pub fn asset(name: &str) -> Option<&'static str> {
+    let style = ("page.css", STYLE);
+    let mut all = SCRIPTS.iter().copied().chain([style]);
+    all.find(|(file, _)| *file == name).map(|(_, text)| text)
+}
+
+/// What a page of a report may do in a browser: the value of `Content-Security-Policy`.
+pub fn policy() -> &'static str {
+    POLICY
+}
 
 /// Rows of a table beyond which it has no columns but those that are shown from the start.
 const MANY_ROWS: usize = 200;
@@ -146,7 +158,7 @@ pub(super) fn page(runs: &[Shown<'_>], files: &[Files]) -> Markup {
                 script type="application/json" #data {
                     (PreEscaped(Page::new(runs, files).to_json()))
                 }
-                @for script in SCRIPTS {
+                @for (_, script) in SCRIPTS {
                     script { (PreEscaped(script)) }
                 }
             }

@@ -7,7 +7,7 @@ use hexperiment_program::lower::Lowered;
 use hexperiment_program::{InputId, OutputId};
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CircuitDigest, Costs, Decryptor, Encryptor, EvaluationKeys, Evaluator,
-    KeyPart, KeyRole, KeySet, OperationTimes, Parameters, SchemeError, Sizes,
+    KeyOwner, KeyPart, KeyRole, KeySet, OperationTimes, Parameters, SchemeError, SecretKey, Sizes,
 };
 use ndarray::{Array2, ArrayView2};
 use zeroize::Zeroizing;
@@ -36,6 +36,14 @@ impl FernetCircuit {
             lowered: Arc::clone(&self.lowered),
             per: self.per,
         }))
+    }
+
+    fn owner(&self, party: Arc<Party>, key: &str) -> Owner {
+        Owner {
+            role: Role(party),
+            digest: self.digest,
+            key: Zeroizing::new(key.as_bytes().to_vec()),
+        }
     }
 }
 
@@ -76,7 +84,7 @@ impl Circuit for FernetCircuit {
         let shared = KeyPart::new(KeyRole::Shared, text.as_bytes().to_vec());
         Ok(KeySet {
             encryptor: Box::new(Role(Arc::clone(&party))),
-            decryptor: Box::new(Role(party)),
+            decryptor: Box::new(self.owner(party, &text)),
             evaluation: EvaluationKeys::new(self.digest, vec![shared]),
         })
     }
@@ -88,6 +96,18 @@ impl Circuit for FernetCircuit {
         // What is no text is no key either.
         let text = str::from_utf8(shared.bytes()).unwrap_or_default();
         Ok(Box::new(Role(self.party(text)?)))
+    }
+
+    fn restore(&self, secret: &SecretKey) -> Result<KeyOwner, SchemeError> {
+        let bytes = secret.read_for(self.digest, KEY)?;
+        let text = str::from_utf8(bytes).unwrap_or_default();
+        let party = self
+            .party(text)
+            .map_err(|e| SchemeError::ForeignSecret(e.to_string()))?;
+        Ok(KeyOwner {
+            encryptor: Some(Box::new(Role(Arc::clone(&party)))),
+            decryptor: Box::new(self.owner(party, text)),
+        })
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {
@@ -121,9 +141,30 @@ impl Party {
     }
 }
 
-/// Any of the three: with one shared key they differ in what they do with it, not in what they
+/// Encrypts or evaluates: with one shared key roles differ in what they do with it, not in what they
 /// could do.
 struct Role(Arc<Party>);
+
+/// The key owner's role, with the key as it is written.
+struct Owner {
+    role: Role,
+    digest: CircuitDigest,
+    key: Zeroizing<Vec<u8>>,
+}
+
+impl Decryptor for Owner {
+    fn decrypt(
+        &self,
+        output: OutputId,
+        ciphertexts: &Ciphertexts,
+    ) -> Result<Array2<f64>, SchemeError> {
+        self.role.0.open(Held::Output(output.index()), ciphertexts)
+    }
+
+    fn secret_key(&self) -> Result<SecretKey, SchemeError> {
+        Ok(SecretKey::new(self.digest, self.key.clone()))
+    }
+}
 
 impl Encryptor for Role {
     fn encrypt(
@@ -156,15 +197,5 @@ impl Evaluator for Role {
         results
             .map(|(output, table)| self.0.seal(Held::Output(output.index()), table.view()))
             .collect()
-    }
-}
-
-impl Decryptor for Role {
-    fn decrypt(
-        &self,
-        output: OutputId,
-        ciphertexts: &Ciphertexts,
-    ) -> Result<Array2<f64>, SchemeError> {
-        self.0.open(Held::Output(output.index()), ciphertexts)
     }
 }

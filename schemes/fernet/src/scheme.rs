@@ -76,6 +76,7 @@ impl Scheme for Fernet {
             noise_tolerance: vec![0.0; program.outputs().len()],
             failure: Failure::Impossible,
             shortfalls: vec![],
+            layouts: vec![],
             memory_bytes: None,
         };
         let library = self.manifest().library;

@@ -58,6 +58,14 @@ impl Backend {
         }
     }
 
+    /// Encryption under a public key alone, with its tables.
+    pub(crate) fn public(self, modulus: &Integer) -> Result<Box<dyn Encrypting>, SchemeError> {
+        Ok(match self {
+            Self::Gmp => Box::new(PublicKey::new(modulus)?.encryptor()),
+            Self::PaillierRs => Box::new(reference::Public::new(modulus)),
+        })
+    }
+
     /// The client's keys that follow from these primes, with the tables for encryption.
     pub(crate) fn client(
         self,

@@ -7,7 +7,7 @@ use hexperiment_program::{InputId, OutputId, ValueId};
 use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CircuitDigest, Costs, Decryptor, Encryptor, EvaluationKeys, Evaluator,
-    KeyPart, KeyRole, KeySet, OperationTimes, Parameters, SchemeError, Sizes,
+    KeyOwner, KeyPart, KeyRole, KeySet, OperationTimes, Parameters, SchemeError, SecretKey, Sizes,
 };
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -116,25 +116,58 @@ impl PaillierCircuit {
         }
     }
 
-    /// The keys of these primes.
-    pub(crate) fn keys_of(&self, primes: &Primes) -> Result<KeySet, SchemeError> {
+    /// The client's roles under these primes.
+    fn roles_of(
+        &self,
+        primes: &Primes,
+    ) -> Result<(PaillierEncryptor, PaillierDecryptor), SchemeError> {
         let client = self.backend.client(primes, self.encryption)?;
         let modulus = primes.modulus();
         let key = Fingerprint::of(&modulus);
+        let encryptor = PaillierEncryptor {
+            shared: Arc::clone(&self.shared),
+            encrypting: client.encrypting,
+            key,
+        };
+        let decryptor = PaillierDecryptor {
+            shared: Arc::clone(&self.shared),
+            decrypting: client.decrypting,
+            key,
+            square: modulus.square(),
+            primes: primes.clone(),
+            digest: self.digest,
+        };
+        Ok((encryptor, decryptor))
+    }
+
+    /// The modulus of a public key's bytes.
+    fn read_modulus(&self, keys: EvaluationKeys) -> Result<Integer, SchemeError> {
+        let mut keys = keys.read_for(self.digest)?;
+        let public = keys.next(KeyRole::Public, self.modulus_bytes())?;
+        keys.finish()?;
+        let modulus = Integer::from_digits(public.bytes(), Order::Lsf);
+        let (bits, wanted) = (modulus.significant_bits(), self.shared.modulus_bits);
+        if bits != wanted || modulus.is_even() {
+            return Err(SchemeError::ForeignKeys(format!(
+                "the modulus is {} number of {bits} bits, expected an odd one of {wanted}",
+                if modulus.is_even() {
+                    "an even"
+                } else {
+                    "an odd"
+                },
+            )));
+        }
+        Ok(modulus)
+    }
+
+    /// The keys of these primes.
+    pub(crate) fn keys_of(&self, primes: &Primes) -> Result<KeySet, SchemeError> {
+        let (encryptor, decryptor) = self.roles_of(primes)?;
         let mut bytes = vec![0; self.modulus_bytes()];
-        modulus.write_digits(&mut bytes, Order::Lsf);
+        primes.modulus().write_digits(&mut bytes, Order::Lsf);
         Ok(KeySet {
-            encryptor: Box::new(PaillierEncryptor {
-                shared: Arc::clone(&self.shared),
-                encrypting: client.encrypting,
-                key,
-            }),
-            decryptor: Box::new(PaillierDecryptor {
-                shared: Arc::clone(&self.shared),
-                decrypting: client.decrypting,
-                key,
-                square: modulus.square(),
-            }),
+            encryptor: Box::new(encryptor),
+            decryptor: Box::new(decryptor),
             evaluation: EvaluationKeys::new(
                 self.digest,
                 vec![KeyPart::new(KeyRole::Public, bytes)],
@@ -193,22 +226,30 @@ impl Circuit for PaillierCircuit {
     }
 
     fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
-        let mut keys = keys.read_for(self.digest)?;
-        let public = keys.next(KeyRole::Public, self.modulus_bytes())?;
-        keys.finish()?;
-        let modulus = Integer::from_digits(public.bytes(), Order::Lsf);
-        let (bits, wanted) = (modulus.significant_bits(), self.shared.modulus_bits);
-        if bits != wanted || modulus.is_even() {
-            return Err(SchemeError::ForeignKeys(format!(
-                "the modulus is {} number of {bits} bits, expected an odd one of {wanted}",
-                if modulus.is_even() {
-                    "an even"
-                } else {
-                    "an odd"
-                },
-            )));
-        }
-        Ok(Box::new(self.evaluator(&modulus)))
+        Ok(Box::new(self.evaluator(&self.read_modulus(keys)?)))
+    }
+
+    fn restore(&self, secret: &SecretKey) -> Result<KeyOwner, SchemeError> {
+        let half = Primes::bytes_of_one(self.shared.modulus_bits);
+        let primes = Primes::read(
+            secret.read_for(self.digest, 2 * half)?,
+            self.shared.modulus_bits,
+        )?;
+        let (encryptor, decryptor) = self.roles_of(&primes)?;
+        let by_owner = self.encryption == Encryption::Owner;
+        Ok(KeyOwner {
+            encryptor: by_owner.then(|| Box::new(encryptor) as _),
+            decryptor: Box::new(decryptor),
+        })
+    }
+
+    fn public_encryptor(&self, public: EvaluationKeys) -> Result<Box<dyn Encryptor>, SchemeError> {
+        let modulus = self.read_modulus(public)?;
+        Ok(Box::new(PaillierEncryptor {
+            shared: Arc::clone(&self.shared),
+            encrypting: self.backend.public(&modulus)?,
+            key: Fingerprint::of(&modulus),
+        }))
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {
@@ -270,6 +311,9 @@ struct PaillierDecryptor {
     key: Fingerprint,
     /// `n^2`
     square: Integer,
+    /// The secret, as the key owner keeps it.
+    primes: Primes,
+    digest: CircuitDigest,
 }
 
 impl Decryptor for PaillierDecryptor {
@@ -312,5 +356,9 @@ impl Decryptor for PaillierDecryptor {
             }
         }
         Ok(table)
+    }
+    fn secret_key(&self) -> Result<SecretKey, SchemeError> {
+        let bytes = self.primes.bytes(self.shared.modulus_bits);
+        Ok(SecretKey::new(self.digest, bytes))
     }
 }

@@ -1,8 +1,9 @@
 //! Primes for a modulus.
 
 use hexperiment_scheme::SchemeError;
+use hexperiment_scheme::zeroize::Zeroizing;
 use rug::Integer;
-use rug::integer::IsPrime;
+use rug::integer::{IsPrime, Order};
 
 use crate::random::{self, wipe};
 
@@ -13,7 +14,8 @@ use crate::random::{self, wipe};
 /// the strong probable prime test*, Mathematics of Computation 61, 1993).
 const ROUNDS: u32 = 40;
 
-/// The two primes of a modulus; the secret.
+/// The two primes of a modulus; the secret. Copies are overwritten as each is.
+#[derive(Clone)]
 pub(crate) struct Primes {
     pub(crate) p: Integer,
     pub(crate) q: Integer,
@@ -51,6 +53,40 @@ impl Primes {
         distance.significant_bits() > half.saturating_sub(100)
             && p1.gcd(&q1) == 2
             && self.modulus().gcd(&phi) == 1
+    }
+
+    /// Bytes of one prime of a modulus of so many bits.
+    pub(crate) fn bytes_of_one(modulus_bits: u32) -> usize {
+        (modulus_bits / 2).div_ceil(8) as usize
+    }
+
+    /// Both primes, each from its lowest byte on.
+    pub(crate) fn bytes(&self, modulus_bits: u32) -> Zeroizing<Vec<u8>> {
+        let half = Self::bytes_of_one(modulus_bits);
+        let mut bytes = Zeroizing::new(vec![0; 2 * half]);
+        let (p, q) = bytes.split_at_mut(half);
+        self.p.write_digits(p, Order::Lsf);
+        self.q.write_digits(q, Order::Lsf);
+        bytes
+    }
+
+    /// What [`Primes::bytes`] wrote, held to what [`Primes::generate`] promises.
+    pub(crate) fn read(bytes: &[u8], modulus_bits: u32) -> Result<Self, SchemeError> {
+        let (p, q) = bytes.split_at(bytes.len() / 2);
+        let primes = Self {
+            p: Integer::from_digits(p, Order::Lsf),
+            q: Integer::from_digits(q, Order::Lsf),
+        };
+        let half = modulus_bits / 2;
+        let prime = |p: &Integer| {
+            p.significant_bits() == half && p.is_probably_prime(ROUNDS) != IsPrime::No
+        };
+        if prime(&primes.p) && prime(&primes.q) && primes.fit(half) {
+            return Ok(primes);
+        }
+        Err(SchemeError::ForeignSecret(format!(
+            "found no two primes of {half} bits whose product can be a modulus"
+        )))
     }
 
     /// `n = p q`

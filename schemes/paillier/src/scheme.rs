@@ -166,6 +166,7 @@ impl Paillier {
             noise_tolerance: vec![0.0; outputs.len()],
             failure: Failure::Impossible,
             shortfalls: vec![],
+            layouts: vec![],
             memory_bytes: Some(memory::bytes(
                 &arithmetic,
                 layout,

@@ -12,8 +12,8 @@ use hexperiment_scheme::security;
 use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::{
     CiphertextData, Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Decryptor,
-    Encryptor, EvaluationKeys, Evaluator, KeySet, OperationCounts, OperationTimes, Parameters,
-    Scheme, SchemeError, SchemeManifest, Sizes,
+    Encryptor, EvaluationKeys, Evaluator, KeyOwner, KeySet, OperationCounts, OperationTimes,
+    Parameters, Scheme, SchemeError, SchemeManifest, SecretKey, Sizes, zeroize,
 };
 use ndarray::{Array2, ArrayView2};
 
@@ -50,6 +50,7 @@ impl Scheme for Plaintext {
             noise_tolerance: vec![0.0; lowered.program().outputs().len()],
             failure: Failure::Impossible,
             shortfalls: vec![],
+            layouts: vec![],
             memory_bytes: None,
         };
         let library = self.manifest().library;
@@ -65,6 +66,15 @@ struct ClearCircuit {
     lowered: Lowered,
     parameters: Parameters,
     digest: CircuitDigest,
+}
+
+impl ClearCircuit {
+    fn owner(&self) -> Owner {
+        Owner {
+            role: Clear(self.lowered.clone()),
+            digest: self.digest,
+        }
+    }
 }
 
 impl Circuit for ClearCircuit {
@@ -102,13 +112,26 @@ impl Circuit for ClearCircuit {
     fn generate_keys(&self) -> Result<KeySet, SchemeError> {
         Ok(KeySet {
             encryptor: Box::new(Clear(self.lowered.clone())),
-            decryptor: Box::new(Clear(self.lowered.clone())),
+            decryptor: Box::new(self.owner()),
             evaluation: EvaluationKeys::new(self.digest, vec![]),
         })
     }
 
     fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
         keys.read_for(self.digest)?.finish()?;
+        Ok(Box::new(Clear(self.lowered.clone())))
+    }
+
+    fn restore(&self, secret: &SecretKey) -> Result<KeyOwner, SchemeError> {
+        secret.read_for(self.digest, 0)?;
+        Ok(KeyOwner {
+            encryptor: Some(Box::new(Clear(self.lowered.clone()))),
+            decryptor: Box::new(self.owner()),
+        })
+    }
+
+    fn public_encryptor(&self, public: EvaluationKeys) -> Result<Box<dyn Encryptor>, SchemeError> {
+        public.read_for(self.digest)?.finish()?;
         Ok(Box::new(Clear(self.lowered.clone())))
     }
 
@@ -175,6 +198,27 @@ impl Encryptor for Clear {
     ) -> Result<Ciphertexts, SchemeError> {
         self.0.program().input(input).check(table)?;
         Ok(Ciphertexts::new(Table(table.to_owned())))
+    }
+}
+
+/// The key owner's role, whose key is nothing.
+struct Owner {
+    role: Clear,
+    digest: CircuitDigest,
+}
+
+impl Decryptor for Owner {
+    fn decrypt(
+        &self,
+        output: OutputId,
+        ciphertexts: &Ciphertexts,
+    ) -> Result<Array2<f64>, SchemeError> {
+        self.role.decrypt(output, ciphertexts)
+    }
+
+    fn secret_key(&self) -> Result<SecretKey, SchemeError> {
+        let nothing = zeroize::Zeroizing::new(vec![]);
+        Ok(SecretKey::new(self.digest, nothing))
     }
 }
 

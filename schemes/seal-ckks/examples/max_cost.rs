@@ -87,6 +87,7 @@ fn run(degrees: &str) {
                 options: &options,
                 security: SECURITY,
                 threads: 2,
+                objective: hexperiment_program::layout::Objective::default(),
             })?;
             Ok((lowered, circuit))
         });

@@ -2,36 +2,42 @@
 
 use std::sync::Arc;
 
+use hexperiment_program::OpKind;
 use hexperiment_program::Refusal;
+use hexperiment_program::layout::{Candidate, Coding, Layout, best};
 use hexperiment_program::lower::Lowered;
-use hexperiment_program::{Op, OpKind, Program};
 use hexperiment_scheme::memory::{hold, left};
 use hexperiment_scheme::security::{self, Encryption};
 use hexperiment_scheme::{
-    Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, EvaluationKeys, Evaluator, KeyPart,
-    KeyRole, KeySet, OperationCounts, OperationTimes, Parameters, SchemeError, Sizes,
+    Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Encryptor, EvaluationKeys,
+    Evaluator, KeyOwner, KeyPart, KeyRole, KeySet, OperationCounts, OperationTimes, Parameters,
+    SchemeError, SecretKey, Sizes,
 };
 use ndarray::Array2;
 
+use crate::arrange;
+use crate::bound::{Bound, as_precise, chosen, counts, scales};
 use crate::client::{CkksDecryptor, CkksEncryptor, EncryptionKey};
+use crate::coefficients::Transform;
+use crate::costs::Bench;
 use crate::encoded;
-use crate::evaluate::{CkksEvaluator, SwitchingKeys, rotation_steps};
-use crate::flooding::Flooding;
+use crate::evaluate::{CkksEvaluator, SwitchingKeys, rotation_levels};
 use crate::layout::SlotLayout;
-use crate::memory;
-use crate::noise::Noise;
-use crate::parameters::{Choice, Needs, choose};
 use crate::schedule;
 use crate::scheme::LIBRARY;
 use crate::seal;
-use crate::transparent::Encrypting;
 use crate::wire;
 
 /// What every role of one circuit shares: nothing secret.
 pub(crate) struct Shared {
+    /// How vectors lie in plaintexts, and the program as the task's inputs and outputs are.
+    pub(crate) arrangement: Layout,
+    /// The program that is evaluated.
     pub(crate) lowered: Lowered,
     pub(crate) context: seal::Context,
     pub(crate) encoder: seal::Encoder,
+    /// Of numbers in coefficients; none where they lie in slots.
+    pub(crate) transform: Option<Transform>,
     pub(crate) layout: SlotLayout,
     /// The scale of values by level; every value of a level has the same.
     ///
@@ -54,10 +60,19 @@ pub(crate) struct Shared {
 impl Shared {
     /// Whether ciphertexts are multiplied, which takes a relinearization key.
     pub(crate) fn multiplies(&self) -> bool {
-        let values = self.lowered.program().values();
-        values
-            .iter()
-            .any(|v| matches!(v.op().kind(), OpKind::Mul | OpKind::Square))
+        self.relinearized_primes().is_some()
+    }
+
+    /// The most primes of a product of ciphertexts; none without products.
+    pub(crate) fn relinearized_primes(&self) -> Option<usize> {
+        let program = self.lowered.program();
+        let product = |kind| matches!(kind, OpKind::Mul | OpKind::Square);
+        let products = program.iter().filter(|(_, v)| product(v.op().kind()));
+        // A product is taken before its level's prime is dropped.
+        let levels = products.map(|(id, _)| self.levels[id.index()] - 1);
+        levels
+            .min()
+            .map(|level| self.context.level_primes(level).len())
     }
 
     /// Whether a public key is made: who encrypts has no other, or the server needs it.
@@ -65,9 +80,24 @@ impl Shared {
         self.encryption == Encryption::Public || self.server_encrypts
     }
 
-    /// The rotations, each of which takes a Galois key.
-    pub(crate) fn rotations(&self) -> Vec<i32> {
-        rotation_steps(self.lowered.program(), &self.layout)
+    /// The rotations, each of which takes a Galois key, with the most primes of what it turns.
+    pub(crate) fn rotations(&self) -> Vec<(i32, usize)> {
+        let all = rotation_levels(self.lowered.program(), &self.layout, &self.levels);
+        let primes = |level| self.context.level_primes(level).len();
+        all.into_iter()
+            .map(|(steps, level)| (steps, primes(level)))
+            .collect()
+    }
+
+    /// Bytes of the evaluation keys.
+    pub(crate) fn key_bytes(&self) -> usize {
+        let public = usize::from(self.has_public_key()) * seal::public_bytes(&self.context);
+        let galois = self.rotations().into_iter().map(|(_, primes)| primes);
+        let primes = self.relinearized_primes().into_iter().chain(galois);
+        public
+            + primes
+                .map(|p| seal::switching_bytes(&self.context, p))
+                .sum::<usize>()
     }
 }
 
@@ -80,31 +110,76 @@ pub(crate) struct CkksCircuit {
 
 impl CkksCircuit {
     pub(crate) fn new(request: CompileRequest<'_>) -> Result<Self, SchemeError> {
-        let lowered = request.lowered.clone();
-        let program = lowered.program();
-        let scale_bits = request.options.integer("scale_bits").ok().map(|b| b as u32);
-        let flooding = Flooding::read(request.options)?;
-        let choice = choose(
-            &Needs::of(&lowered, request.security, flooding)?,
-            request.security,
-            scale_bits,
-        )?;
-        let layout = SlotLayout::of(program, 1 << (choice.log_n - 1))?;
-        let encryption = request.security.encryption;
-        let encrypting = Encrypting::of(&lowered, encryption);
-        let noise = Noise::new(
-            &lowered,
-            &choice,
-            &encrypting,
-            request.security.failure_log2,
+        let candidates = arrange::candidates(&request)?;
+        if let [only] = candidates.as_slice() {
+            let bound = Bound::new(only, &request)?;
+            // SEAL ends the process where it finds no memory, HEXL by a fault.
+            hold(bound.need, left())?;
+            return Self::of(bound, only, &request);
+        }
+        // Circuits of a few levels, whose tables are small: those that cost more are dropped at once.
+        let (mut kept, mut refused, mut reference) = (None, None, None);
+        let (mut tried, mut expenses) = (vec![], vec![]);
+        for layout in &candidates {
+            let bound = Bound::new(layout, &request);
+            let circuit = bound.and_then(|bound| Self::of(bound, layout, &request));
+            let circuit = match circuit {
+                Ok(circuit) => {
+                    let stated = circuit.parameters.noise_tolerance.clone();
+                    let precise =
+                        as_precise(layout, &stated, reference.get_or_insert(stated.clone()));
+                    precise.then_some(circuit)
+                }
+                Err(error) => {
+                    refused.get_or_insert(error);
+                    None
+                }
+            };
+            let expense = circuit.as_ref().map(|c| arrange::expense(c, &request));
+            expenses.push(expense.transpose()?);
+            tried.push(layout.name().to_owned());
+            if best(request.objective, &expenses) == Some(expenses.len() - 1) {
+                kept = circuit;
+            }
+        }
+        let Some(mut circuit) = kept else {
+            // Of no layout at all there is a reason, that of the first.
+            let reason = || Refusal::because("layout", "there is none").into();
+            return Err(refused.unwrap_or_else(reason));
+        };
+        if let Some(need) = circuit.parameters.memory_bytes {
+            hold(need, left())?;
+        }
+        let chosen = best(request.objective, &expenses);
+        let all = tried.into_iter().zip(expenses).enumerate();
+        let all = all.map(|(place, (layout, expense))| Candidate {
+            layout,
+            expense,
+            chosen: chosen == Some(place),
+        });
+        circuit.parameters.layouts = all.collect();
+        Ok(circuit)
+    }
+
+    /// The circuit of parameters that were chosen.
+    fn of(
+        bound: Bound,
+        arrangement: &Layout,
+        request: &CompileRequest<'_>,
+    ) -> Result<Self, SchemeError> {
+        let Bound {
+            choice,
+            layout,
+            encrypting,
+            tolerance,
+            failure,
             flooding,
-        );
-        let (tolerance, failure) = (noise.tolerances(), noise.failure());
-        let flooding_deviations = noise.flooding_deviations();
-        let shortfalls = shortfalls(program, &tolerance, &choice, scale_bits)?;
-        // SEAL ends the process where it finds no memory, HEXL by a fault.
-        let need = memory::bytes(&lowered, &layout, &choice, request.threads);
-        hold(need, left())?;
+            flooding_deviations,
+            shortfalls,
+            need,
+        } = bound;
+        let encryption = request.security.encryption;
+        let lowered = arrangement.lowered().clone();
         let context = seal::Context::new(
             1 << choice.log_n,
             &choice.prime_bits(),
@@ -112,7 +187,8 @@ impl CkksCircuit {
         )?;
         let scales = scales(&context, choice.scale_bits);
         let levels = schedule::levels(&lowered);
-        let chosen = chosen(&context, &choice, flooding, &flooding_deviations);
+        let mut chosen = chosen(&context, &choice, flooding, &flooding_deviations);
+        chosen.push(("layout".into(), arrangement.name().to_owned()));
         let parameters = Parameters {
             security: security::rlwe(request.security.table, choice.log_n, context.log_qp()),
             chosen,
@@ -124,17 +200,24 @@ impl CkksCircuit {
             noise_tolerance: tolerance,
             failure,
             shortfalls,
+            layouts: vec![],
             memory_bytes: Some(need),
         };
         let encoder = seal::Encoder::new(&context)?;
+        let transform = match arrangement.coding() {
+            Coding::Slots => None,
+            Coding::Coefficients => Some(Transform::new(context.degree())),
+        };
         Ok(Self {
-            digest: CircuitDigest::of(LIBRARY, &request, &parameters.chosen)?,
+            digest: CircuitDigest::of(LIBRARY, request, &parameters.chosen)?,
             shared: Arc::new(Shared {
                 encryption,
                 server_encrypts: encrypting.by_server(),
+                arrangement: arrangement.clone(),
                 lowered,
                 context,
                 encoder,
+                transform,
                 layout,
                 scales,
                 levels,
@@ -142,6 +225,29 @@ impl CkksCircuit {
             }),
             parameters,
         })
+    }
+
+    /// The key owner's role.
+    fn decryptor(&self, secret: seal::SecretKey) -> Result<CkksDecryptor, SchemeError> {
+        Ok(CkksDecryptor {
+            seal: seal::Decryptor::new(&self.shared.context, &secret)?,
+            shared: Arc::clone(&self.shared),
+            secret,
+            digest: self.digest,
+        })
+    }
+
+    /// The role of who encrypts with this key.
+    fn encryptor(&self, key: EncryptionKey) -> CkksEncryptor {
+        CkksEncryptor {
+            key,
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// What every role shares.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// The server's role, which keeps at most so many bytes of plaintexts. Each part of the keys is
@@ -160,17 +266,17 @@ impl CkksCircuit {
         } else {
             None
         };
-        let mut switching = |role, place| {
-            let part = keys.next(role, seal::switching_bytes(context))?;
-            seal::SwitchKeys::read(context, place, part.bytes()).map_err(foreign)
+        let mut switching = |role, place, primes| {
+            let part = keys.next(role, seal::switching_bytes(context, primes))?;
+            seal::SwitchKeys::read(context, place, primes, part.bytes()).map_err(foreign)
         };
         let relinearization = shared
-            .multiplies()
-            .then(|| switching(KeyRole::Relinearization, seal::Place::RELINEARIZATION))
+            .relinearized_primes()
+            .map(|p| switching(KeyRole::Relinearization, seal::Place::RELINEARIZATION, p))
             .transpose()?;
-        let galois = shared.rotations().into_iter().map(|steps| {
+        let galois = shared.rotations().into_iter().map(|(steps, primes)| {
             let place = seal::Place::rotation(context, steps);
-            Ok((steps, switching(KeyRole::Galois, place)?))
+            Ok((steps, switching(KeyRole::Galois, place, primes)?))
         });
         let switching = SwitchingKeys {
             relinearization,
@@ -185,116 +291,18 @@ impl CkksCircuit {
     }
 }
 
-/// What of each output's precision noise leaves unmet, in words.
-///
-/// # Errors
-///
-/// A refusal where noise would drown an output.
-fn shortfalls(
-    program: &Program,
-    tolerances: &[f64],
-    choice: &Choice,
-    scale_bits: Option<u32>,
-) -> Result<Vec<String>, Refusal> {
-    let mut shortfalls = Vec::new();
-    for (tolerance, output) in tolerances.iter().zip(program.outputs()) {
-        let magnitudes = output
-            .values
-            .iter()
-            .map(|v| program.value(*v).range().magnitude());
-        if *tolerance > magnitudes.fold(0.0, f64::max).max(output.precision) {
-            return Err(Refusal::because(
-                "precision",
-                format!(
-                    "noise of up to {tolerance:.1e} would drown output `{}`: {} levels leave a scale of {} \
-                     bits; lower a degree, or widen `sign_margin` or `sign_error`",
-                    output.name, choice.depth, choice.scale_bits
-                ),
-            ));
-        }
-        if *tolerance > output.precision {
-            shortfalls.push(format!(
-                "`{}`: an error of {:.1e} is demanded, noise of up to {tolerance:.1e} is stated in its \
-                 place: {}",
-                output.name,
-                output.precision,
-                choice.why_imprecise(scale_bits)
-            ));
-        }
-    }
-    Ok(shortfalls)
-}
-
-/// Parameters by name.
-fn chosen(
-    context: &seal::Context,
-    choice: &Choice,
-    flooding: Option<Flooding>,
-    deviations: &[f64],
-) -> Vec<(String, String)> {
-    let bits = choice.prime_bits();
-    let bits: Vec<String> = bits.iter().map(ToString::to_string).collect();
-    let mut chosen = vec![
-        ("ring degree N".into(), context.degree().to_string()),
-        ("slots".into(), context.slots().to_string()),
-        ("prime bits (last: key switching)".into(), bits.join(" ")),
-        ("log2(QP)".into(), format!("{:.1}", context.log_qp())),
-        ("scale".into(), format!("2^{}", choice.scale_bits)),
-    ];
-    if let Some(Flooding { bits, decryptions }) = flooding {
-        let deviations: Vec<String> = deviations.iter().map(|x| format!("{x:.1e}")).collect();
-        chosen.push((
-            "noise flooding".into(),
-            format!(
-                "{bits} bits over {decryptions} decryptions, standard deviation {}",
-                deviations.join(", ")
-            ),
-        ));
-    }
-    chosen
-}
-
-fn scales(context: &seal::Context, bits: u32) -> Vec<f64> {
-    let levels = context.levels().len();
-    let mut scales = vec![2.0_f64.powi(bits as i32); levels];
-    // The primes are listed as first, then those of the levels, the last of which goes first.
-    for level in (0..levels - 1).rev() {
-        let dropped = context.primes()[levels - 1 - level] as f64;
-        scales[level] = (scales[level + 1] * dropped).sqrt();
-    }
-    scales
-}
-
-fn counts(lowered: &Lowered, layout: &SlotLayout) -> OperationCounts {
-    let mut counts = OperationCounts::default();
-    for (id, value) in lowered.program().iter() {
-        let chunks = layout.chunks(value.length() * layout.stride(id.index())) as u64;
-        match value.op() {
-            Op::Add(..) | Op::Sub(..) => counts.additions += chunks,
-            Op::Scale { .. } => counts.plain_multiplications += chunks,
-            Op::WeightedSum { terms, .. } => {
-                counts.plain_multiplications += chunks * terms.len() as u64;
-                counts.additions += chunks * (terms.len() as u64 - 1);
-            }
-            Op::Mul(..) | Op::Square(_) => counts.multiplications += chunks,
-            Op::Shift { .. } => counts.rotations += chunks,
-            _ => {}
-        }
-    }
-    counts
-}
-
 impl Circuit for CkksCircuit {
     fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
     fn simulate(&self, inputs: &[Array2<f64>]) -> Result<Vec<Array2<f64>>, SchemeError> {
-        Ok(self.shared.lowered.simulate(inputs)?)
+        Ok(self.shared.arrangement.original().interpret_any(inputs)?)
     }
 
     fn costs(&self, times: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
-        crate::costs::costs(&self.shared, times).map(Some)
+        let bench = Bench::new(&self.shared);
+        crate::costs::costs(&self.shared, &bench, times).map(Some)
     }
 
     fn sizes(&self) -> Option<Sizes> {
@@ -323,29 +331,51 @@ impl Circuit for CkksCircuit {
             }
             _ => EncryptionKey::Secret(seal::SymmetricEncryptor::new(context, &secret)?),
         };
-        if shared.multiplies() {
-            let key = generator.relinearization_key(context)?;
+        if let Some(primes) = shared.relinearized_primes() {
+            let key = generator.relinearization_key(context, primes)?;
             parts.push(KeyPart::new(KeyRole::Relinearization, key));
         }
-        for steps in shared.rotations() {
-            let key = generator.galois_key(context, steps)?;
+        for (steps, primes) in shared.rotations() {
+            let key = generator.galois_key(context, steps, primes)?;
             parts.push(KeyPart::new(KeyRole::Galois, key));
         }
         Ok(KeySet {
-            encryptor: Box::new(CkksEncryptor {
-                key,
-                shared: Arc::clone(shared),
-            }),
-            decryptor: Box::new(CkksDecryptor {
-                seal: seal::Decryptor::new(context, &secret)?,
-                shared: Arc::clone(shared),
-            }),
+            encryptor: Box::new(self.encryptor(key)),
+            decryptor: Box::new(self.decryptor(secret)?),
             evaluation: EvaluationKeys::new(self.digest, parts),
         })
     }
 
     fn prepare(&self, keys: EvaluationKeys) -> Result<Box<dyn Evaluator>, SchemeError> {
         Ok(Box::new(self.evaluator(keys, encoded::BUDGET)?))
+    }
+
+    fn restore(&self, secret: &SecretKey) -> Result<KeyOwner, SchemeError> {
+        let context = &self.shared.context;
+        let packed = secret.read_for(self.digest, seal::secret_bytes(context))?;
+        let secret = seal::SecretKey::read(context, packed)
+            .map_err(|e| SchemeError::ForeignSecret(e.to_string()))?;
+        let encryptor: Option<Box<dyn Encryptor>> = match self.shared.encryption {
+            Encryption::Public => None,
+            Encryption::Owner => {
+                let key = seal::SymmetricEncryptor::new(context, &secret)?;
+                Some(Box::new(self.encryptor(EncryptionKey::Secret(key))))
+            }
+        };
+        Ok(KeyOwner {
+            encryptor,
+            decryptor: Box::new(self.decryptor(secret)?),
+        })
+    }
+
+    fn public_encryptor(&self, public: EvaluationKeys) -> Result<Box<dyn Encryptor>, SchemeError> {
+        let context = &self.shared.context;
+        let mut public = public.read_for(self.digest)?;
+        let key = public.next(KeyRole::Public, seal::public_bytes(context))?;
+        public.finish()?;
+        let key = seal::PublicKey::read(context, key.bytes()).map_err(foreign)?;
+        let key = EncryptionKey::Public(seal::Encryptor::new(context, &key)?);
+        Ok(Box::new(self.encryptor(key)))
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {

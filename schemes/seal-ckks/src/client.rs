@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use hexperiment_program::{InputId, OutputId};
-use hexperiment_scheme::{Ciphertexts, Decryptor, Encryptor, SchemeError};
+use hexperiment_scheme::{
+    Ciphertexts, CircuitDigest, Decryptor, Encryptor, SchemeError, SecretKey,
+};
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
@@ -44,10 +46,8 @@ impl CkksEncryptor {
             .par_iter()
             .map(|(column, chunk)| {
                 let slots = shared.layout.place(&vectors[*column], *chunk);
-                let plain =
-                    shared
-                        .encoder
-                        .encode(&slots, shared.context.levels()[0], shared.scales[0])?;
+                let level = shared.context.levels()[0];
+                let plain = shared.encode_all(&slots, level, shared.scales[0])?;
                 encrypt(&plain).map(Arc::new)
             })
             .collect::<Result<Vec<_>, _>>()?;
@@ -61,9 +61,10 @@ impl Encryptor for CkksEncryptor {
         input: InputId,
         table: ArrayView2<'_, f64>,
     ) -> Result<Ciphertexts, SchemeError> {
-        let shared = &self.shared;
-        shared.lowered.program().input(input).check(table)?;
-        let shared = Arc::clone(shared);
+        let shared = Arc::clone(&self.shared);
+        shared.arrangement.original().input(input).check(table)?;
+        let table = shared.arrangement.pack(input, table);
+        let table = table.view();
         Ok(match &self.key {
             EncryptionKey::Public(key) => Ciphertexts::new(Sealed {
                 columns: self.columns(table, |plain| key.encrypt(plain))?,
@@ -82,6 +83,9 @@ impl Encryptor for CkksEncryptor {
 pub(crate) struct CkksDecryptor {
     pub(crate) shared: Arc<Shared>,
     pub(crate) seal: seal::Decryptor,
+    /// What `seal` was made of, as the key owner keeps it.
+    pub(crate) secret: seal::SecretKey,
+    pub(crate) digest: CircuitDigest,
 }
 
 impl Decryptor for CkksDecryptor {
@@ -108,7 +112,6 @@ impl Decryptor for CkksDecryptor {
                 values.len()
             )));
         }
-        let slots = shared.context.slots();
         let mut table = Array2::zeros((length, values.len()));
         for (column, (chunks, value)) in sealed.columns.iter().zip(values).enumerate() {
             let stride = shared.layout.stride(value.index());
@@ -125,7 +128,7 @@ impl Decryptor for CkksDecryptor {
                 .map(|c| {
                     let mut plain = self.seal.decrypt(c)?;
                     plain.set_scale(scale)?;
-                    shared.encoder.decode(&plain, slots)
+                    shared.decode(&plain)
                 })
                 .collect::<Result<Vec<_>, _>>()?;
             let elements = shared.layout.collect(&decoded, value.index(), length);
@@ -133,9 +136,14 @@ impl Decryptor for CkksDecryptor {
                 table[[row, column]] = x;
             }
         }
+        let mut table = shared.arrangement.unpack(table);
         if let Some(deviation) = shared.flooding_deviations.get(output.index()) {
             flood(&mut table, *deviation)?;
         }
         Ok(table)
+    }
+    fn secret_key(&self) -> Result<SecretKey, SchemeError> {
+        let packed = self.secret.packed(&self.shared.context)?;
+        Ok(SecretKey::new(self.digest, packed))
     }
 }

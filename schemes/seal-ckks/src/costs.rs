@@ -1,6 +1,7 @@
 //! What the steps of a circuit take: the operations of SEAL that it calls, counted by the primes that
 //! each works modulo, at the time that each takes.
 
+mod built_in;
 mod operations;
 
 use std::sync::Arc;
@@ -12,9 +13,9 @@ use hexperiment_scheme::{Costs, OperationTime, OperationTimes, SchemeError, Size
 
 use crate::circuit::Shared;
 use crate::encoded::{self, Kept};
-use crate::seal;
 use crate::wire;
-use operations::{Bench, Kind};
+pub(crate) use operations::Bench;
+use operations::Kind;
 
 /// Counts the operations of a circuit; nothing of it needs a key.
 struct Count<'c> {
@@ -28,9 +29,9 @@ type Counted = (Kind, usize, usize);
 
 pub(crate) fn costs(
     shared: &Arc<Shared>,
+    bench: &Bench<'_>,
     times: &mut dyn OperationTimes,
 ) -> Result<Costs, SchemeError> {
-    let bench = Bench::new(shared);
     let program = shared.lowered.program();
     let count = Count {
         shared,
@@ -95,7 +96,7 @@ pub(crate) fn costs(
         prepare,
         encrypt,
         upload,
-        evaluate: count.evaluation(&bench, times)?,
+        evaluate: count.evaluation(bench, times)?,
         download,
         decrypt,
     })
@@ -109,10 +110,7 @@ pub(crate) fn sizes(shared: &Shared) -> Sizes {
         shared.layout.chunks(program.value(value).length() * stride)
     };
     let last = shared.context.levels().len() - 1;
-    let switching = usize::from(shared.multiplies()) + shared.rotations().len();
-    let public = usize::from(shared.has_public_key());
-    let keys = public * seal::public_bytes(&shared.context)
-        + switching * seal::switching_bytes(&shared.context);
+    let keys = shared.key_bytes();
     let inputs = program.inputs().iter().map(|input| {
         let ciphertexts = input.columns.len() * shared.layout.chunks(input.length);
         wire::input_bytes(shared, ciphertexts)

@@ -13,9 +13,9 @@ use hexperiment_scheme::SchemeError;
 use rayon::prelude::*;
 
 use crate::circuit::Shared;
-use crate::layout::{SlotLayout, Slots};
+use crate::layout::{PublicUse, SlotLayout, Slots};
 use crate::schedule;
-use crate::seal::Plaintext;
+use crate::seal::{ParmsId, Plaintext, SealError};
 
 /// Bytes of the plaintexts that are kept.
 pub(crate) const BUDGET: u64 = 128 << 20;
@@ -32,6 +32,16 @@ pub(crate) enum Scaling {
     Weight { from: usize },
     /// The factor 1 that takes a value of the level `from` to the next level.
     Lowering { from: usize },
+}
+
+impl Scaling {
+    /// What the numbers are for.
+    fn use_as(self) -> PublicUse {
+        match self {
+            Self::Value => PublicUse::Summands,
+            Self::Whole | Self::Weight { .. } | Self::Lowering { .. } => PublicUse::Weights,
+        }
+    }
 }
 
 impl Shared {
@@ -60,9 +70,40 @@ impl Shared {
     ) -> Result<Plaintext, SchemeError> {
         let (parms, scale) = (self.context.levels()[level], self.scale(level, scaling));
         Ok(match slots {
-            Slots::Same(x) => self.encoder.encode_scalar(*x, parms, scale)?,
-            Slots::Each(xs) => self.encoder.encode(xs, parms, scale)?,
+            Slots::Same(x) => match self.layout.in_every_row(*x) {
+                Some(rows) if scaling == Scaling::Value => self.encode_all(&rows, parms, scale)?,
+                _ => self.encoder.encode_scalar(*x, parms, scale)?,
+            },
+            Slots::Each(xs) => self.encode_all(xs, parms, scale)?,
         })
+    }
+
+    /// Numbers for all slots, or for all coefficients where the layout has those.
+    pub(crate) fn encode_all(
+        &self,
+        numbers: &[f64],
+        level: ParmsId,
+        scale: f64,
+    ) -> Result<Plaintext, SealError> {
+        match &self.transform {
+            None => self.encoder.encode(numbers, level, scale),
+            Some(transform) => {
+                let values = transform.values(numbers);
+                self.encoder.encode_complex(&values, level, scale)
+            }
+        }
+    }
+
+    /// The numbers of all slots, or of all coefficients.
+    pub(crate) fn decode(&self, plain: &Plaintext) -> Result<Vec<f64>, SealError> {
+        let slots = self.context.slots();
+        match &self.transform {
+            None => self.encoder.decode(plain, slots),
+            Some(transform) => {
+                let values = self.encoder.decode_complex(plain, slots)?;
+                Ok(transform.coefficients(&values))
+            }
+        }
     }
 }
 
@@ -89,11 +130,14 @@ impl<'a> Needed<'a> {
         for (id, value) in program.iter() {
             let level = at(&id);
             let chunks = layout.chunks(value.length() * layout.stride(id.index()));
-            let mut numbers = |operand, public: &'a Public, level, scaling| match public {
+            let mut numbers = |operand, public: &'a Public, level, scaling: Scaling| match public {
                 Public::Scalar(x) => needed.scalar(*x, level, scaling),
-                Public::Vector(_) => needed.vectors.extend(
-                    (0..chunks).map(|chunk| ((id, operand, chunk), public, level, scaling)),
-                ),
+                Public::Vector(_) => {
+                    let last = layout.plaintext(chunks - 1, scaling.use_as());
+                    let places = (0..=last).map(|chunk| (id, operand, chunk));
+                    let vectors = places.map(|place| (place, public, level, scaling));
+                    needed.vectors.extend(vectors);
+                }
             };
             match value.op() {
                 Op::Constant(by) => numbers(0, by, level, Scaling::Value),
@@ -249,7 +293,7 @@ impl Encoded {
         });
         let vectors = needed.vectors.into_par_iter();
         let vectors = vectors.map(|(place, public, level, scaling)| {
-            let slots = slots(shared, place, public);
+            let slots = slots(shared, place, public, scaling);
             let plain = (!slots.is_zero()).then(|| shared.encode(&slots, level, scaling));
             Ok((place, plain.transpose()?.map(Arc::new)))
         });
@@ -287,12 +331,18 @@ impl Encoded {
         level: usize,
         scaling: Scaling,
     ) -> Result<Option<Arc<Plaintext>>, SchemeError> {
+        let (id, operand, chunk) = place;
+        let place = (
+            id,
+            operand,
+            shared.layout.plaintext(chunk, scaling.use_as()),
+        );
         match (public, self.vectors.get(&place)) {
             (Public::Scalar(0.0), _) => Ok(None),
             (Public::Scalar(x), _) => self.scalar(shared, *x, level, scaling).map(Some),
             (Public::Vector(_), Some(plain)) => Ok(plain.clone()),
             (Public::Vector(_), None) => {
-                let slots = slots(shared, place, public);
+                let slots = slots(shared, place, public, scaling);
                 let plain = (!slots.is_zero()).then(|| shared.encode(&slots, level, scaling));
                 Ok(plain.transpose()?.map(Arc::new))
             }
@@ -300,9 +350,10 @@ impl Encoded {
     }
 }
 
-fn slots(shared: &Shared, (id, _, chunk): Place, public: &Public) -> Slots {
+fn slots(shared: &Shared, (id, _, chunk): Place, public: &Public, scaling: Scaling) -> Slots {
     let stride = shared.layout.stride(id.index());
-    shared.layout.place_public(public, stride, chunk)
+    let layout = &shared.layout;
+    layout.place_public(public, stride, chunk, scaling.use_as())
 }
 
 fn table<K: Hash + Eq + Send, V: Send>(
@@ -376,6 +427,7 @@ mod tests {
             options: &options,
             security: SecurityDemand::new(128, false),
             threads: 2,
+            objective: hexperiment_program::layout::Objective::default(),
         };
         let circuit = CkksCircuit::new(request).unwrap();
         let keys = circuit.generate_keys().unwrap();

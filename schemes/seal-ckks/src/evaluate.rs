@@ -28,6 +28,24 @@ pub(crate) fn rotation_steps(program: &Program, layout: &SlotLayout) -> Vec<i32>
     steps
 }
 
+/// The rotations that a program needs, each with the level of the first ciphertexts that it turns.
+pub(crate) fn rotation_levels(
+    program: &Program,
+    layout: &SlotLayout,
+    levels: &[usize],
+) -> BTreeMap<i32, usize> {
+    let mut first: BTreeMap<i32, usize> = BTreeMap::new();
+    for (id, _) in program.iter() {
+        let steps = rotation(program, layout, id).filter(|steps| *steps != 0);
+        if let Some(steps) = steps {
+            let level = levels[id.index()];
+            let known = first.entry(steps).or_insert(level);
+            *known = level.min(*known);
+        }
+    }
+    first
+}
+
 /// The rotation of one value, if it is a shift.
 pub(crate) fn rotation(program: &Program, layout: &SlotLayout, id: ValueId) -> Option<i32> {
     let value = program.value(id);

@@ -80,9 +80,15 @@ unsafe extern "C-unwind" {
     ) -> HResult;
 
     pub(crate) fn SecretKey_Destroy(this: Object) -> HResult;
-    #[cfg(test)]
     pub(crate) fn SecretKey_SaveSize(this: Object, mode: u8, size: *mut i64) -> HResult;
-    #[cfg(test)]
+    pub(crate) fn SecretKey_Create1(out: *mut Object) -> HResult;
+    pub(crate) fn SecretKey_Load(
+        this: Object,
+        context: Object,
+        bytes: *const u8,
+        size: u64,
+        read: *mut i64,
+    ) -> HResult;
     pub(crate) fn SecretKey_Save(
         this: Object,
         out: *mut u8,
@@ -160,6 +166,15 @@ unsafe extern "C-unwind" {
         out: Object,
         pool: Object,
     ) -> HResult;
+    pub(crate) fn CKKSEncoder_Encode2(
+        this: Object,
+        count: u64,
+        complex_values: *mut f64,
+        parms: *mut u64,
+        scale: f64,
+        out: Object,
+        pool: Object,
+    ) -> HResult;
     pub(crate) fn CKKSEncoder_Encode3(
         this: Object,
         value: f64,
@@ -173,6 +188,14 @@ unsafe extern "C-unwind" {
         plain: Object,
         count: *mut u64,
         values: *mut f64,
+        pool: Object,
+    ) -> HResult;
+
+    pub(crate) fn CKKSEncoder_Decode2(
+        this: Object,
+        plain: Object,
+        count: *mut u64,
+        complex_values: *mut f64,
         pool: Object,
     ) -> HResult;
 

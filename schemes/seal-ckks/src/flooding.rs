@@ -9,7 +9,7 @@
 //! by; that is the tolerance of results, an estimate with a wide margin (see [`crate::noise`]), and not a
 //! bound that is proven.
 
-use hexperiment_program::lower::Lowered;
+use hexperiment_program::Program;
 use hexperiment_scheme::SchemeError;
 use hexperiment_scheme::options::Options;
 use ndarray::Array2;
@@ -34,8 +34,7 @@ impl Flooding {
     }
 
     /// The standard deviation of each output's noise, in units of what an element may be off by without.
-    pub(crate) fn factors(self, lowered: &Lowered) -> Vec<f64> {
-        let program = lowered.program();
+    pub(crate) fn factors(self, program: &Program) -> Vec<f64> {
         let elements = program.outputs().iter().map(|output| {
             let lengths = output.values.iter().map(|v| program.value(*v).length());
             lengths.sum::<usize>() as f64

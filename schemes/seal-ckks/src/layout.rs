@@ -1,6 +1,7 @@
-//! How vectors lie in slots.
+//! How vectors lie in slots, or in coefficients.
 
 use hexperiment_program::Refusal;
+use hexperiment_program::layout::{Coding, Layout};
 use hexperiment_program::{Op, OpKind, Program, Public, ValueId};
 
 use crate::parameters::shifts;
@@ -18,13 +19,26 @@ use crate::parameters::shifts;
 /// the rotation spoils the slots at one end, and [`Held`] tells how many: what was read from
 /// beyond the end is another element, in range but in the wrong place. A picked vector keeps the
 /// places of its elements, `stride` apart.
+///
+/// In coefficients nothing is repeated, as products there are of whole polynomials: a ciphertext holds as
+/// many whole rows as it has room for, and 0 behind them.
 #[derive(Clone, Debug)]
 pub(crate) struct SlotLayout {
+    /// Slots of a ciphertext; coefficients that whole rows fill.
     slots: usize,
     /// Whether every vector lies in one ciphertext.
     single: bool,
     /// By value.
     places: Vec<Place>,
+    coefficients: Option<Rows>,
+}
+
+/// Rows in the coefficients of ciphertexts.
+#[derive(Clone, Copy, Debug)]
+struct Rows {
+    degree: usize,
+    /// Coefficients from one row to the next.
+    stride: usize,
 }
 
 /// Where the elements of one value lie.
@@ -142,9 +156,15 @@ pub(crate) fn least_slots(program: &Program) -> Result<usize, Refusal> {
 }
 
 impl SlotLayout {
-    /// Of a program; refuses vectors that are too long to be shifted, and operations on vectors
-    /// whose elements lie in different places.
-    pub(crate) fn of(program: &Program, slots: usize) -> Result<Self, Refusal> {
+    /// Of a program in a ring of this degree; refuses vectors that are too long to be shifted, and
+    /// operations on vectors whose elements lie in different places.
+    pub(crate) fn of(layout: &Layout, degree: usize) -> Result<Self, Refusal> {
+        let program = layout.lowered().program();
+        let stride = layout.stride();
+        let (slots, coefficients) = match layout.coding() {
+            Coding::Slots => (degree / 2, None),
+            Coding::Coefficients => (degree / stride * stride, Some(Rows { degree, stride })),
+        };
         let (places, single) = (places(program)?, shifts(program));
         let too_long = |place: &Place| single && place.least_slots() > slots;
         if let Some(index) = places.iter().position(too_long) {
@@ -173,6 +193,7 @@ impl SlotLayout {
             slots,
             single,
             places,
+            coefficients,
         })
     }
 
@@ -190,9 +211,33 @@ impl SlotLayout {
         }
     }
 
-    /// The slots of one ciphertext of a vector of stride 1.
+    /// The slots or coefficients of one ciphertext of a vector of stride 1.
     pub(crate) fn place(&self, vector: &[f64], chunk: usize) -> Vec<f64> {
-        self.repeat(vector, 1, chunk)
+        let Some(Rows { degree, .. }) = self.coefficients else {
+            return self.repeat(vector, 1, chunk);
+        };
+        let rest = vector.get(chunk * self.slots..).unwrap_or(&[]);
+        let mut all = rest[..rest.len().min(self.slots)].to_vec();
+        all.resize(degree, 0.0);
+        all
+    }
+
+    /// One number for every row of a ciphertext in coefficients; `None` in slots, where it needs no
+    /// vector.
+    pub(crate) fn in_every_row(&self, x: f64) -> Option<Vec<f64>> {
+        let Rows { degree, stride } = self.coefficients?;
+        let mut all = vec![0.0; degree];
+        all.iter_mut().step_by(stride).for_each(|place| *place = x);
+        Some(all)
+    }
+
+    /// Which of the plaintexts of a public vector meets a ciphertext: weights in coefficients are the
+    /// same for all.
+    pub(crate) fn plaintext(&self, chunk: usize, use_as: PublicUse) -> usize {
+        match (self.coefficients, use_as) {
+            (Some(_), PublicUse::Weights) => 0,
+            _ => chunk,
+        }
     }
 
     fn repeat(&self, vector: &[f64], stride: usize, chunk: usize) -> Vec<f64> {
@@ -202,12 +247,30 @@ impl SlotLayout {
             .collect()
     }
 
-    /// The slots of one chunk of public numbers that meet a value of `stride`; one number where
-    /// all are equal.
-    pub(crate) fn place_public(&self, public: &Public, stride: usize, chunk: usize) -> Slots {
-        match public {
-            Public::Scalar(x) => Slots::Same(*x),
-            Public::Vector(xs) => Slots::Each(self.repeat(xs, stride, chunk)),
+    /// The slots or coefficients of one chunk of public numbers that meet a value of `stride`; one
+    /// number where all are equal.
+    pub(crate) fn place_public(
+        &self,
+        public: &Public,
+        stride: usize,
+        chunk: usize,
+        use_as: PublicUse,
+    ) -> Slots {
+        match (public, self.coefficients, use_as) {
+            (Public::Scalar(x), ..) => Slots::Same(*x),
+            (Public::Vector(xs), None, _) => Slots::Each(self.repeat(xs, stride, chunk)),
+            (Public::Vector(xs), Some(_), PublicUse::Summands) => {
+                Slots::Each(self.place(xs, chunk))
+            }
+            (Public::Vector(xs), Some(Rows { degree, stride }), PublicUse::Weights) => {
+                let mut all = vec![0.0; degree];
+                all[0] = xs[0];
+                // X^-j is -X^(N-j).
+                for (j, x) in xs.iter().enumerate().take(stride).skip(1) {
+                    all[degree - j] = -x;
+                }
+                Slots::Each(all)
+            }
         }
     }
 
@@ -226,7 +289,16 @@ impl SlotLayout {
     }
 }
 
-/// Numbers for the slots of one ciphertext.
+/// What is done with public numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PublicUse {
+    /// They are multiplied with.
+    Weights,
+    /// They are added, or stand for themselves.
+    Summands,
+}
+
+/// Numbers for the slots or coefficients of one ciphertext.
 pub(crate) enum Slots {
     /// The same for all.
     Same(f64),

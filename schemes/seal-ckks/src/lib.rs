@@ -4,8 +4,11 @@
 //! ASIACRYPT 2017; the RNS variant of Cheon et al., SAC 2018. Unsafe code lives in `ffi` and
 //! `seal` only.
 
+mod arrange;
+mod bound;
 mod circuit;
 mod client;
+mod coefficients;
 mod costs;
 mod encoded;
 mod evaluate;

@@ -7,9 +7,12 @@
 //! An estimate of the root mean square, not a proof: the tolerance is as many times that as the
 //! demanded failure probability asks for, over all results. The errors are not normal: what is rounded is
 //! multiplied by the secret key, whose size differs from slot to slot, so that their tail is that of
-//! [`log2_slot_tail`]. In deep circuits those magnitudes
+//! [`log2_slot_tail`]. What is read of a coefficient is a sum of many small independent errors instead, with
+//! a tail that is lighter from 4.4 deviations on, where every demand is: the same number of deviations is
+//! allowed for. In deep circuits those magnitudes
 //! multiply to far too much; there, [`crate::trial`] tries errors out.
 
+use hexperiment_program::layout::{Coding, Layout};
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{Interval, Op, Program, Public, Value, ValueId};
 use hexperiment_scheme::security::Encryption;
@@ -36,7 +39,13 @@ const DOUBLE: f64 = 1.0 / (1_u64 << 48) as f64;
 /// Standard deviations of the errors in a program's values, in the values' own unit.
 pub(crate) struct Noise<'a> {
     pub(crate) lowered: &'a Lowered,
+    /// The program as its results are read.
+    read: &'a Program,
+    coding: Coding,
     degree: f64,
+    /// Errors that are read, in units of those of coefficients: a slot is a sum of all coefficients, each
+    /// times a root of unity.
+    spread: f64,
     scale: f64,
     /// The key-switching prime, in units of the first prime.
     special: f64,
@@ -58,48 +67,55 @@ impl<'a> Noise<'a> {
     /// Of a program under a choice of ring and primes; any result is off by more than its tolerance
     /// with a probability of at most `2^failure_log2`.
     pub(crate) fn new(
-        lowered: &'a Lowered,
+        layout: &'a Layout,
         choice: &Choice,
         encrypting: &'a Encrypting,
         failure_log2: i32,
         flooding: Option<Flooding>,
     ) -> Self {
         let first = f64::from(choice.first_bits).exp2();
+        let degree = f64::from(choice.log_n).exp2();
         Self {
-            lowered,
-            degree: f64::from(choice.log_n).exp2(),
+            lowered: layout.lowered(),
+            read: layout.original(),
+            coding: layout.coding(),
+            degree,
+            spread: match layout.coding() {
+                Coding::Slots => degree.sqrt(),
+                Coding::Coefficients => 1.0,
+            },
             scale: f64::from(choice.scale_bits).exp2(),
             special: f64::from(choice.special_bits).exp2() / first,
             first,
             levels: f64::from(choice.depth),
             encrypting,
             flooding,
-            deviations: slot_deviations_each(failure_log2.into(), results(lowered.program())),
+            deviations: slot_deviations_each(failure_log2.into(), results(layout.original())),
         }
     }
 
     /// The probability that any result is off by more than its tolerance: the sum of those of all slots
     /// that are read.
     pub(crate) fn failure(&self) -> Failure {
-        let slots = results(self.lowered.program());
+        let slots = results(self.read);
         Failure::AtMost(union([(log2_slot_tail(self.deviations), slots)]))
     }
 
     /// Of rounding a ciphertext after a division: `(t0 + t1 s) / scale`, uniform `t`.
     fn rounding(&self) -> f64 {
-        ((1.0 + 2.0 * self.degree / 3.0) / 12.0).sqrt() * self.degree.sqrt() / self.scale
+        ((1.0 + 2.0 * self.degree / 3.0) / 12.0).sqrt() * self.spread / self.scale
     }
 
     /// Of a fresh public-key encryption: `v e0 + e1 + s e2` with ternary `v` and `s`, which SEAL
     /// makes over the key-switching prime too and then divides by it.
     fn fresh_public(&self) -> f64 {
-        let before = SIGMA * (4.0 * self.degree / 3.0 + 1.0).sqrt() * self.degree.sqrt();
+        let before = SIGMA * (4.0 * self.degree / 3.0 + 1.0).sqrt() * self.spread;
         (before / (self.special * self.first) / self.scale).hypot(self.rounding())
     }
 
     /// Of a fresh encryption under the secret key: an error, and nothing else.
     fn fresh_secret(&self) -> f64 {
-        SIGMA * self.degree.sqrt() / self.scale
+        SIGMA * self.spread / self.scale
     }
 
     /// Of a fresh encryption of an input.
@@ -123,7 +139,7 @@ impl<'a> Noise<'a> {
 
     /// Of encoding a vector of public numbers.
     fn encoding(&self) -> f64 {
-        (self.degree / 12.0).sqrt() / self.scale
+        self.spread / 12.0_f64.sqrt() / self.scale
     }
 
     /// Of switching keys: digits below their primes times key errors, divided by the
@@ -143,12 +159,28 @@ impl<'a> Noise<'a> {
         match public {
             Public::Scalar(x) if x.fract() == 0.0 => 0.0,
             Public::Scalar(_) => 0.5 * magnitude / self.scale,
+            // One for each weight; those of 0 are exact.
+            Public::Vector(xs) if self.coding == Coding::Coefficients => {
+                let weights = xs.iter().filter(|x| **x != 0.0).count();
+                0.5 * magnitude * (weights as f64).sqrt() / self.scale
+            }
             Public::Vector(_) => magnitude * self.encoding(),
         }
     }
 
+    /// What a product with public numbers makes of an error: in coefficients it is a sum of independent
+    /// errors, each times its weight.
+    fn gain(&self, public: &Public) -> f64 {
+        match public {
+            Public::Vector(xs) if self.coding == Coding::Coefficients => {
+                xs.iter().map(|x| x * x).sum::<f64>().sqrt()
+            }
+            _ => public.range().map_or(0.0, Interval::magnitude),
+        }
+    }
+
     fn summand(&self, public: &Public) -> f64 {
-        if public.length().is_some() {
+        if public.length().is_some() || self.coding == Coding::Coefficients {
             self.encoding()
         } else {
             0.0
@@ -206,13 +238,12 @@ impl<'a> Noise<'a> {
         for (id, value) in program.iter() {
             let of = |v: &ValueId| errors[v.index()].hypot(self.descent(value.op(), *v));
             let size = |v: &ValueId| self.size(*v);
-            let largest = |p: &Public| p.range().map_or(0.0, Interval::magnitude);
             let carried = match value.op() {
                 Op::Add(a, b) | Op::Sub(a, b) => of(a).hypot(of(b)),
-                Op::Scale { value, by } => largest(by) * of(value),
+                Op::Scale { value, by } => self.gain(by) * of(value),
                 Op::WeightedSum { terms, .. } => terms
                     .iter()
-                    .map(|(v, w)| largest(w) * of(v))
+                    .map(|(v, w)| self.gain(w) * of(v))
                     .fold(0.0, f64::hypot),
                 Op::Mul(a, b) => (size(a) * of(b))
                     .hypot(size(b) * of(a))
@@ -233,7 +264,7 @@ impl<'a> Noise<'a> {
 
     /// The standard deviation of the noise that floods each output; none without noise flooding.
     pub(crate) fn flooding_deviations(&self) -> Vec<f64> {
-        let factors = self.flooding.map(|flooding| flooding.factors(self.lowered));
+        let factors = self.flooding.map(|flooding| flooding.factors(self.read));
         let factors = factors.unwrap_or_default();
         let errors = self.without_flooding();
         factors
@@ -245,7 +276,7 @@ impl<'a> Noise<'a> {
 
     /// Errors with the noise that floods them.
     fn flooded(&self, mut errors: Vec<f64>) -> Vec<f64> {
-        let factors = self.flooding.map(|flooding| flooding.factors(self.lowered));
+        let factors = self.flooding.map(|flooding| flooding.factors(self.read));
         for (error, factor) in errors.iter_mut().zip(factors.unwrap_or_default()) {
             *error *= 1.0 + FLOODING_DEVIATIONS * factor;
         }

@@ -1,6 +1,7 @@
 //! Choosing CKKS parameters for a program.
 
 use hexperiment_program::Refusal;
+use hexperiment_program::layout::{Coding, Layout};
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{Op, Program};
 use hexperiment_scheme::security::{SecurityDemand, rlwe_max_log_qp};
@@ -11,7 +12,7 @@ use crate::noise::Noise;
 use crate::transparent::Encrypting;
 
 /// The largest ring that SEAL has bounds for.
-const LARGEST_LOG_N: u32 = 15;
+pub(crate) const LARGEST_LOG_N: u32 = 15;
 /// The smallest scale: below it, few bits are left above the noise.
 const SMALLEST_SCALE: u32 = 25;
 /// SEAL's primes have at most 60 bits.
@@ -110,18 +111,22 @@ pub(crate) struct Needs {
 impl Needs {
     /// Of a program.
     pub(crate) fn of(
-        lowered: &Lowered,
+        layout: &Layout,
         demand: SecurityDemand,
         flooding: Option<Flooding>,
     ) -> Result<Self, Refusal> {
-        let mut needs = Self::but_scale(lowered)?;
-        let encrypting = Encrypting::of(lowered, demand.encryption);
+        let mut needs = Self::but_scale(layout.lowered())?;
+        if layout.coding() == Coding::Coefficients {
+            // A row lies in one ciphertext.
+            needs.log_slots = layout.stride().next_power_of_two().ilog2();
+        }
+        let encrypting = Encrypting::of(layout, demand.encryption);
         needs.wanted = LOG_N
             .map(|log_n| {
                 // Trying errors out takes time, and none for rings that are too small anyway.
                 let smallest = needs.with(log_n, SMALLEST_SCALE);
                 if log_n > needs.log_slots && smallest.fits(demand) {
-                    needs.wanted_scale(lowered, log_n, (&encrypting, demand.failure_log2, flooding))
+                    needs.wanted_scale(layout, log_n, (&encrypting, demand.failure_log2, flooding))
                 } else {
                     LARGEST_PRIME
                 }
@@ -207,7 +212,7 @@ impl Needs {
     /// largest there is room for in a prime.
     fn wanted_scale(
         &self,
-        lowered: &Lowered,
+        layout: &Layout,
         log_n: u32,
         (encrypting, failure_log2, flooding): (&Encrypting, i32, Option<Flooding>),
     ) -> u32 {
@@ -215,7 +220,7 @@ impl Needs {
             .saturating_sub(self.headroom)
             .max(SMALLEST_SCALE);
         let keeps = |tolerances: &[f64]| {
-            let outputs = lowered.program().outputs();
+            let outputs = layout.original().outputs();
             tolerances
                 .iter()
                 .zip(outputs)
@@ -223,7 +228,7 @@ impl Needs {
         };
         let noise = |scale_bits| {
             let choice = self.with(log_n, scale_bits);
-            Noise::new(lowered, &choice, encrypting, failure_log2, flooding)
+            Noise::new(layout, &choice, encrypting, failure_log2, flooding)
         };
         let bounded = (SMALLEST_SCALE..most).find(|s| keeps(&noise(*s).bounds()));
         let bounded = bounded.unwrap_or(most);

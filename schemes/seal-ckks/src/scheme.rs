@@ -9,6 +9,7 @@ use hexperiment_scheme::registry::SchemePlugin;
 use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_scheme::{Circuit, CompileRequest, Scheme, SchemeError, SchemeManifest};
 
+use crate::arrange;
 use crate::circuit::CkksCircuit;
 use crate::precision;
 
@@ -89,6 +90,14 @@ impl Scheme for SealCkks {
                     1..=1_000_000,
                     1000,
                     "Noise flooding: decryptions under one key over which it holds.",
+                ),
+                OptionSpec::choice(
+                    "layout",
+                    arrange::Choice::Auto,
+                    "Which layouts of vectors in ciphertexts are thought of: `columns`, a vector of slots for each \
+                     column; `coefficients`, for outputs that are sums of columns, those with rows in the \
+                     coefficients of a polynomial; `lanes`, those with equal operations side by side; or \
+                     `auto`, all, of which `optimise` in [run] decides.",
                 ),
                 OptionSpec::number(
                     "sign_margin",

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use hexperiment_program::lower::Lowered;
+use hexperiment_program::layout::{Coding, Layout};
 use hexperiment_program::{Op, Public, ValueId};
 use hexperiment_scheme::security::Encryption;
 
@@ -32,10 +32,10 @@ pub(crate) struct Encrypting {
 }
 
 impl Encrypting {
-    pub(crate) fn of(lowered: &Lowered, inputs: Encryption) -> Self {
+    pub(crate) fn of(layout: &Layout, inputs: Encryption) -> Self {
         Self {
             inputs,
-            server: possible(lowered),
+            server: possible(layout),
         }
     }
 
@@ -79,9 +79,13 @@ fn meet(a: &[u32], b: &[u32]) -> bool {
 }
 
 /// Whether a product with these numbers is a ciphertext in every chunk.
-fn is_felt(weight: &Public) -> bool {
+fn is_felt(weight: &Public, coding: Coding) -> bool {
     match weight {
         Public::Scalar(x) => x.abs() >= LEAST_SCALAR,
+        // Each coefficient is a weight.
+        Public::Vector(xs) if coding == Coding::Coefficients => {
+            xs.iter().any(|x| x.abs() >= LEAST_SCALAR)
+        }
         Public::Vector(xs) => {
             let felt = |x: &f64| x.abs() >= LEAST_IN_VECTOR;
             if xs.len() <= LEAST_SLOTS {
@@ -94,8 +98,8 @@ fn is_felt(weight: &Public) -> bool {
 }
 
 /// For each value, whether the server may have to encrypt in its place.
-fn possible(lowered: &Lowered) -> Vec<bool> {
-    let program = lowered.program();
+fn possible(layout: &Layout) -> Vec<bool> {
+    let (program, coding) = (layout.lowered().program(), layout.coding());
     let mut names: BTreeMap<Class, u32> = BTreeMap::new();
     let mut all: Vec<Parts> = Vec::with_capacity(program.values().len());
     let mut possible = Vec::with_capacity(program.values().len());
@@ -125,11 +129,14 @@ fn possible(lowered: &Lowered) -> Vec<bool> {
                 (vec![name(Class::Input(input.index(), *column))], false)
             }
             Op::Add(a, b) | Op::Sub(a, b) => sum(&[a, b]),
-            Op::Scale { value, by } => (of(value).classes.clone(), !is_felt(by)),
+            Op::Scale { value, by } => (of(value).classes.clone(), !is_felt(by, coding)),
             Op::WeightedSum { terms, .. } => {
                 let operands: Vec<&ValueId> = terms.iter().map(|(v, _)| v).collect();
                 let (classes, cancels) = sum(&operands);
-                (classes, cancels || !terms.iter().any(|(_, w)| is_felt(w)))
+                (
+                    classes,
+                    cancels || !terms.iter().any(|(_, w)| is_felt(w, coding)),
+                )
             }
             Op::Neg(a) | Op::Offset { value: a, .. } => (of(a).classes.clone(), false),
             Op::Pick { value, stride: by } => {
@@ -206,7 +213,7 @@ mod tests {
         let program = b.finish().unwrap();
         let options = Options::with_defaults(&SealCkks.manifest().options, []);
         let lowered = lower(&program, &SealCkks.capabilities(&options).unwrap()).unwrap();
-        let found = Encrypting::of(&lowered, Encryption::Owner).by_server();
+        let found = Encrypting::of(&Layout::columns(&lowered), Encryption::Owner).by_server();
         assert_eq!(found, expect, "{}", lowered.program());
     }
 

@@ -73,6 +73,7 @@ fn compile(program: &Program, options: &Options) -> Box<dyn Circuit> {
             options,
             security: SECURITY,
             threads: 2,
+            objective: hexperiment_program::layout::Objective::default(),
         })
         .unwrap()
 }
@@ -499,6 +500,7 @@ fn ranges_of_any_size() {
                 options: &options,
                 security: SECURITY,
                 threads: 2,
+                objective: hexperiment_program::layout::Objective::default(),
             })
         });
         match compiled {
@@ -525,6 +527,7 @@ fn vectors_too_long_to_move_are_refused() {
             options: &options(&[]),
             security: SECURITY,
             threads: 2,
+            objective: hexperiment_program::layout::Objective::default(),
         });
         let refusal = compiled.err().unwrap().to_string();
         assert!(refusal.starts_with("length: "), "{refusal}");
@@ -539,7 +542,7 @@ fn vectors_too_long_to_move_are_refused() {
 /// it, so that the output's precision is kept.
 #[test]
 fn flooding_takes_a_larger_scale_and_keeps_the_precision() {
-    let program = program(20, 3, 4.0, 1e-3, logit);
+    let program = program(20, 3, 4.0, 1e-5, logit);
     let circuit = |set: &[(&str, OptionValue)]| compile(&program, &options(set));
     let chosen = |circuit: &dyn Circuit, name: &str| {
         let all = &circuit.parameters().chosen;
@@ -570,7 +573,7 @@ fn flooding_takes_a_larger_scale_and_keeps_the_precision() {
         bits(&*plain)
     );
     let tolerance = flooded.parameters().noise_tolerance[0];
-    assert!(tolerance <= 1e-3, "{tolerance}");
+    assert!(tolerance <= 1e-5, "{tolerance}");
 
     let table = table(&program, 5);
     let keys = Parties::of(flooded.as_ref()).unwrap();
@@ -615,6 +618,7 @@ fn tolerances_follow_from_the_failure_probability() {
             options: &set,
             security,
             threads: 2,
+            objective: hexperiment_program::layout::Objective::default(),
         };
         let circuit = SealCkks.compile(request).unwrap();
         let parameters = circuit.parameters();

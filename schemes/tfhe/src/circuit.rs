@@ -2,29 +2,23 @@
 
 use std::sync::Arc;
 
-use hexperiment_program::{InputId, OutputId, Program, Refusal};
+use hexperiment_program::{Program, Refusal};
 use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::security::failure::{Failure, log2_tail};
 use hexperiment_scheme::{
-    Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Decryptor, Encryptor,
-    EvaluationKeys, Evaluator, KeySet, OperationCounts, OperationTimes, Parameters, SchemeError,
-    Sizes,
+    Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Encryptor, EvaluationKeys,
+    Evaluator, KeyOwner, KeySet, OperationCounts, OperationTimes, Parameters, SchemeError, Sizes,
 };
-use ndarray::{Array2, ArrayView2};
-use rayon::prelude::*;
-use tfhe::core_crypto::prelude::{
-    LweCiphertext, LweCiphertextCount, LweSize, PlaintextList, SeededLweCiphertextList,
-    decrypt_lwe_ciphertext, encrypt_seeded_lwe_ciphertext_list,
-};
-use tfhe::core_crypto::seeders::new_seeder;
+use ndarray::Array2;
 
-use crate::clear::{self, decode};
+use crate::clear;
+use crate::client::{TfheDecryptor, TfheEncryptor};
 use crate::evaluate::TfheEvaluator;
-use crate::keys::{self, Generated, SecretKey, SeededServerKey, modulus};
+use crate::keys::{self, Generated, SecretKey, SeededServerKey};
 use crate::memory;
-use crate::parameters::{N, PARAMETERS, SETS, SIZE, security};
+use crate::parameters::{N, SETS, security};
 use crate::plan::{Plan, PlannedKind, PlannedOutput, plan_program};
-use crate::wire::{self, Fresh, Read, Results, Seeded};
+use crate::wire::{self, Read};
 
 /// Why others than the key owner cannot encrypt.
 const NO_PUBLIC_KEY: &str = "others than the key owner encrypt, and need a public key: this scheme makes none, it \
@@ -74,6 +68,7 @@ impl TfheCircuit {
                 .collect(),
             failure: plan.failure(),
             shortfalls: vec![],
+            layouts: vec![],
             memory_bytes: Some(memory::bytes(&plan, request.threads)),
         };
         let inputs = program.inputs().iter();
@@ -92,19 +87,28 @@ impl TfheCircuit {
         self.plan.bootstraps() > 0
     }
 
+    /// The client's roles under a secret key.
+    fn roles_of(&self, secret: SecretKey) -> (TfheEncryptor, TfheDecryptor) {
+        let secret = Arc::new(secret);
+        let encryptor = TfheEncryptor {
+            secret: secret.clone(),
+            plan: self.plan.clone(),
+            program: self.program.clone(),
+        };
+        let decryptor = TfheDecryptor {
+            secret,
+            plan: self.plan.clone(),
+            digest: self.digest,
+        };
+        (encryptor, decryptor)
+    }
+
     /// The roles and the bytes of these keys.
     fn keys_of(&self, generated: Generated) -> KeySet {
-        let secret = Arc::new(generated.secret);
+        let (encryptor, decryptor) = self.roles_of(generated.secret);
         KeySet {
-            encryptor: Box::new(TfheEncryptor {
-                secret: secret.clone(),
-                plan: self.plan.clone(),
-                program: self.program.clone(),
-            }),
-            decryptor: Box::new(TfheDecryptor {
-                secret,
-                plan: self.plan.clone(),
-            }),
+            encryptor: Box::new(encryptor),
+            decryptor: Box::new(decryptor),
             evaluation: EvaluationKeys::new(self.digest, generated.server),
         }
     }
@@ -254,130 +258,23 @@ impl Circuit for TfheCircuit {
         }))
     }
 
+    fn restore(&self, secret: &hexperiment_scheme::SecretKey) -> Result<KeyOwner, SchemeError> {
+        let bits = secret.read_for(self.digest, SecretKey::BYTES)?;
+        let (encryptor, decryptor) = self.roles_of(SecretKey::of_bits(bits));
+        Ok(KeyOwner {
+            encryptor: Some(Box::new(encryptor)),
+            decryptor: Box::new(decryptor),
+        })
+    }
+
+    fn public_encryptor(&self, _: EvaluationKeys) -> Result<Box<dyn Encryptor>, SchemeError> {
+        Err(Refusal::because("encryption", NO_PUBLIC_KEY).into())
+    }
+
     fn load(&self, bytes: &[u8]) -> Result<Ciphertexts, SchemeError> {
         Ok(match wire::read(bytes, &self.plan, &self.shapes)? {
             Read::Fresh(fresh) => Ciphertexts::new(fresh),
             Read::Results(results) => Ciphertexts::new(results),
         })
-    }
-}
-
-struct TfheEncryptor {
-    secret: Arc<SecretKey>,
-    plan: Arc<Plan>,
-    program: Program,
-}
-
-impl Encryptor for TfheEncryptor {
-    fn encrypt(
-        &self,
-        input: InputId,
-        rows: ArrayView2<'_, f64>,
-    ) -> Result<Ciphertexts, SchemeError> {
-        let declared = self.program.inputs().get(input.index()).ok_or_else(|| {
-            SchemeError::Foreign(format!("the circuit has no input {}", input.index()))
-        })?;
-        declared.check(rows)?;
-        let phases = |slot: &Option<usize>| -> Vec<u64> {
-            let source = slot.and_then(|index| {
-                let scale = self.plan.sources[index].scale;
-                self.plan.column(index).map(|column| (column, scale))
-            });
-            match source {
-                Some((column, scale)) => {
-                    let values = rows.column(column.column);
-                    values.iter().map(|x| column.encode(*x, scale)).collect()
-                }
-                None => vec![0; rows.nrows()],
-            }
-        };
-        let columns: Vec<Vec<u64>> = self.plan.slots[input.index()].iter().map(phases).collect();
-        let columns = columns
-            .into_par_iter()
-            .map(|phases| encrypt_column(&self.secret, phases))
-            .collect();
-        Ok(Ciphertexts::new(Fresh {
-            input: input.index(),
-            columns,
-        }))
-    }
-}
-
-pub(crate) fn encrypt_column(secret: &SecretKey, phases: Vec<u64>) -> Seeded {
-    let mut seeder = new_seeder();
-    let seed = seeder.seed();
-    let public = seed.0;
-    let mut list = SeededLweCiphertextList::new(
-        0u64,
-        LweSize(SIZE),
-        LweCiphertextCount(phases.len()),
-        seed.into(),
-        modulus(),
-    );
-    let plaintexts = PlaintextList::from_container(phases);
-    encrypt_seeded_lwe_ciphertext_list(
-        secret.get(),
-        &mut list,
-        &plaintexts,
-        PARAMETERS.glwe_noise_distribution,
-        seeder.as_mut(),
-    );
-    Seeded {
-        seed: public,
-        bodies: list.into_container(),
-    }
-}
-
-struct TfheDecryptor {
-    secret: Arc<SecretKey>,
-    plan: Arc<Plan>,
-}
-
-impl Decryptor for TfheDecryptor {
-    fn decrypt(
-        &self,
-        output: OutputId,
-        ciphertexts: &Ciphertexts,
-    ) -> Result<Array2<f64>, SchemeError> {
-        let results = ciphertexts.downcast::<Results>()?;
-        let planned = self
-            .plan
-            .outputs
-            .get(output.index())
-            .filter(|_| {
-                let parts = self.plan.parts(output.index()).count();
-                results.output == output.index() && parts == results.columns.len()
-            })
-            .ok_or_else(|| {
-                SchemeError::Foreign(format!("these are not output {}", output.index()))
-            })?;
-        let length = planned.first().map_or(0, PlannedOutput::length);
-        let mut rows = Array2::zeros((length, planned.len()));
-        for (planned, mut cells) in planned.iter().zip(rows.columns_mut()) {
-            for (index, cell) in cells.iter_mut().enumerate() {
-                *cell = planned.bias.at(index);
-            }
-        }
-        let places = planned.iter().enumerate();
-        let places = places.flat_map(|(i, column)| column.parts.iter().map(move |p| (i, p)));
-        for ((place, part), column) in places.zip(&results.columns) {
-            if column.words.len() != length * SIZE {
-                return Err(SchemeError::Foreign("a column of another length".into()));
-            }
-            let numbers: Vec<f64> = column
-                .words
-                .par_chunks_exact(SIZE)
-                .map(|words| {
-                    let ciphertext = LweCiphertext::from_container(words, modulus());
-                    decode(
-                        decrypt_lwe_ciphertext(self.secret.get(), &ciphertext).0,
-                        part,
-                    )
-                })
-                .collect();
-            let mut cells = rows.column_mut(place);
-            cells += &ndarray::ArrayView1::from(&numbers);
-        }
-        Ok(rows)
     }
 }

@@ -12,7 +12,7 @@ use hexperiment_scheme::{
 };
 use tfhe::core_crypto::prelude::{LweCiphertext, decrypt_lwe_ciphertext};
 
-use crate::circuit::encrypt_column;
+use crate::client::encrypt_column;
 use crate::evaluate::{add, expand};
 use crate::keys::{self, Generated, SeededServerKey, ServerKey, modulus};
 use crate::parameters::{N, ParameterSet, SIZE};

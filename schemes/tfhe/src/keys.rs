@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use hexperiment_scheme::zeroize::Zeroizing;
 use hexperiment_scheme::{KeyPart, KeyReader, KeyRole, SchemeError};
 use tfhe::core_crypto::commons::math::random::{CompressionSeed, Seed};
 use tfhe::core_crypto::prelude::{
@@ -29,6 +30,30 @@ pub(crate) fn modulus() -> CiphertextModulus<u64> {
 pub(crate) struct SecretKey(LweSecretKeyOwned<u64>);
 
 impl SecretKey {
+    /// Bytes of the binary key under which clients encrypt and decrypt, a bit for a bit.
+    pub(crate) const BYTES: usize = N / 8;
+
+    /// The bits, packed from the lowest on.
+    pub(crate) fn bits(&self) -> Zeroizing<Vec<u8>> {
+        let octets = self.0.as_ref().chunks(8);
+        let octet = |bits: &[u64]| {
+            bits.iter()
+                .rev()
+                .fold(0, |byte, bit| byte << 1 | *bit as u8)
+        };
+        Zeroizing::new(octets.map(octet).collect())
+    }
+
+    /// The key of these bits; whatever they are, they are one.
+    pub(crate) fn of_bits(bits: &[u8]) -> Self {
+        let of_byte = |byte: &u8| {
+            let byte = *byte;
+            (0..8).map(move |place| u64::from(byte >> place & 1))
+        };
+        let words = bits.iter().flat_map(of_byte).collect();
+        Self(LweSecretKeyOwned::from_container(words))
+    }
+
     /// For the library.
     pub(crate) fn get(&self) -> &LweSecretKeyOwned<u64> {
         &self.0

@@ -15,6 +15,7 @@
 mod algebra;
 mod circuit;
 mod clear;
+mod client;
 mod costs;
 mod error;
 mod evaluate;

@@ -78,6 +78,7 @@ fn compile(program: &Program, bits: i64) -> Box<dyn Circuit> {
         options: &options,
         security: DEMAND,
         threads: 2,
+        objective: hexperiment_program::layout::Objective::default(),
     })
     .unwrap()
 }
@@ -337,6 +338,7 @@ fn more_than_128_bits_are_refused() {
         options: &options,
         security: SecurityDemand::new(192, false),
         threads: 1,
+        objective: hexperiment_program::layout::Objective::default(),
     });
     assert!(refused.is_err_and(|e| e.to_string().contains("128")));
 }

@@ -16,6 +16,7 @@ use hexperiment_scheme::options::{OptionKind, OptionSpec};
 use hexperiment_task::choices::ClassWeight;
 use hexperiment_task::inventory;
 use hexperiment_task::ledger::{Metric, Quality};
+use hexperiment_task::linear_model::Unit;
 use hexperiment_task::metrics;
 use hexperiment_task::registry::TaskPlugin;
 use hexperiment_task::session::Session;
@@ -54,8 +55,8 @@ impl Task for AnomalyDetection {
             doc: "Scores every row of encrypted sensor series: gaps are interpolated linearly in \
                   time (at the edges by the nearest value), values standardised and weighted by a \
                   logistic regression trained in the clear, all in one program. Leaves \
-                  `anomalies.csv` (timestamp, score above the threshold, flag, part) and \
-                  `model.json`. The model is public to the server; the client sends values in \
+                  `anomalies.csv` (timestamp, score above the threshold, flag, part), \
+                  `gaps.csv` (what fills each gap in the clear, as none is decrypted) and `model.json`. The model is public to the server; the client sends values in \
                   standard deviations.",
             options: options(),
             metrics,
@@ -186,8 +187,9 @@ struct Detection {
     /// The detector that scores each row: with folds, that of its fold.
     detector_of: Vec<usize>,
     saved: Option<Detector>,
-    gaps: usize,
-    sensors: usize,
+    /// Each missing cell: sensor, row, and what fills it in the clear, in the data's own unit.
+    filled: Vec<(usize, usize, f64)>,
+    sensors: Vec<String>,
     notes: Vec<String>,
 }
 
@@ -207,7 +209,18 @@ impl Detection {
         let unclipped = plan.series.unclipped.as_ref().map(|u| in_clear(&u.filled));
         let mut notes = plan.notes;
         notes.push(layout.note.clone());
+        let units: Vec<Unit> = plan
+            .detectors
+            .first()
+            .map(|detector| detector.sensors.iter().map(|sensor| sensor.unit).collect())
+            .unwrap_or_default();
+        let filled = plan.series.fills.iter().filter_map(|fill| {
+            let unit = units.get(fill.column)?;
+            let value = plan.series.filled[[fill.row, fill.column]];
+            Some((fill.column, fill.row, unit.centre + unit.width * value))
+        });
         Self {
+            filled: filled.collect(),
             clear,
             unclipped,
             truth: data.target.as_ref().map(|t| t.values.to_vec()),
@@ -219,8 +232,7 @@ impl Detection {
             measured: plan.measured,
             detector_of: plan.detector_of,
             saved: plan.saved,
-            gaps: plan.series.fills.len(),
-            sensors: plan.series.names.len(),
+            sensors: plan.series.names,
             layout,
             server_sees,
             notes,
@@ -257,6 +269,15 @@ impl Detection {
             format!("{},{margin:.6},{flag},{part}\n", field(time))
         });
         let heading = std::iter::once("timestamp,score,flag,part\n".to_owned());
+        heading.chain(lines).collect()
+    }
+
+    /// What fills each gap in the clear, by the rule that the server follows on ciphertexts.
+    fn gaps(&self) -> String {
+        let lines = self.filled.iter().map(|(sensor, row, value)| {
+            format!("{},{row},{value}\n", field(&self.sensors[*sensor]))
+        });
+        let heading = std::iter::once("sensor,row,filled_in_clear\n".to_owned());
         heading.chain(lines).collect()
     }
 }
@@ -305,8 +326,8 @@ impl Prepared for Detection {
         let worst = errors.max_by(f64::total_cmp).unwrap_or(0.0);
         let more = [
             (worst, Some(0.0)),
-            (self.gaps as f64, None),
-            (self.sensors as f64, None),
+            (self.filled.len() as f64, None),
+            (self.sensors.len() as f64, None),
         ];
         for (name, (value, plaintext)) in MORE_METRICS.iter().zip(more) {
             metrics.push(Metric::new(*name, value, plaintext));
@@ -327,6 +348,12 @@ impl Prepared for Detection {
             name: "anomalies.csv".into(),
             bytes: self.table(&self.layout.read(outcome)).into_bytes(),
         }];
+        if !self.filled.is_empty() {
+            files.push(Artefact {
+                name: "gaps.csv".into(),
+                bytes: self.gaps().into_bytes(),
+            });
+        }
         if let Some(detector) = &self.saved {
             files.push(Artefact {
                 name: "model.json".into(),

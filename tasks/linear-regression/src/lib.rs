@@ -15,7 +15,9 @@ use hexperiment_task::choices::Mode;
 use hexperiment_task::encode::EncodedTable;
 use hexperiment_task::inventory;
 use hexperiment_task::ledger::{Metric, Quality};
-use hexperiment_task::linear_model::{Features, LinearModelSettings, OneRound, SavedModel};
+use hexperiment_task::linear_model::{
+    Answer, Features, LinearModelSettings, OneRound, QueryModel, SavedModel,
+};
 use hexperiment_task::metrics;
 use hexperiment_task::registry::TaskPlugin;
 use hexperiment_task::session::Session;
@@ -74,7 +76,7 @@ impl Task for LinearRegression {
         }
         let partition = request.data.partition()?;
         let settings = LinearModelSettings::read(options)?;
-        let (table, fitted, mut notes) = match options.get("model") {
+        let (table, fitted, saved, mut notes) = match options.get("model") {
             Some(OptionValue::Text(path)) => load(Path::new(path), &partition, settings)?,
             _ => fit(&partition, settings)?,
         };
@@ -93,8 +95,9 @@ impl Task for LinearRegression {
         let (_, columns) = builder.input(input)?;
         let prediction = fitted.model.state(&mut builder, columns, 0.0)?;
         let target = request.data.target.as_ref();
+        let target = target.map_or("prediction", |t| t.name.as_str());
         builder.output(Output {
-            name: target.map_or("prediction", |t| t.name.as_str()).into(),
+            name: target.into(),
             values: vec![prediction],
             precision,
         })?;
@@ -104,6 +107,10 @@ impl Task for LinearRegression {
             unclipped: table.unclipped_test.as_ref().map(in_clear),
             truth,
             notes,
+            query: QueryModel {
+                precision,
+                ..QueryModel::new(target, Answer::Score, saved)
+            },
             protocol: OneRound {
                 program: builder.finish()?,
                 samples: table.to_encrypt(),
@@ -112,14 +119,15 @@ impl Task for LinearRegression {
     }
 }
 
-type Ready = (EncodedTable, Fitted, Vec<String>);
+type Ready = (EncodedTable, Fitted, SavedModel, Vec<String>);
 
 /// Fits in the clear.
 fn fit(partition: &Partition, settings: LinearModelSettings) -> Result<Ready, TaskError> {
     let Features { table, notes } =
         Features::prepare(partition, settings, transform::rank_by_correlation)?;
     let fitted = train::fit(&table.train, &partition.train.target, &table.columns)?;
-    Ok((table, fitted, notes))
+    let saved = SavedModel::new(&fitted.model, &table, settings.encoding.clip, 0.0);
+    Ok((table, fitted, saved, notes))
 }
 
 /// Takes a model that an earlier run left; its columns and its clip hold.
@@ -136,7 +144,7 @@ fn load(
         // Only a precision depends on it.
         deviation: if deviation > 0.0 { deviation } else { 1.0 },
     };
-    Ok((table, fitted, notes))
+    Ok((table, fitted, saved, notes))
 }
 
 struct Inference {
@@ -147,11 +155,16 @@ struct Inference {
     unclipped: Option<Vec<f64>>,
     truth: Vec<f64>,
     notes: Vec<String>,
+    query: QueryModel,
 }
 
 impl Prepared for Inference {
     fn program(&self) -> &Program {
         &self.protocol.program
+    }
+
+    fn query_model(&self) -> Option<QueryModel> {
+        Some(self.query.clone())
     }
 
     fn samples(&self) -> usize {

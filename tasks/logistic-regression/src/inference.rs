@@ -10,8 +10,8 @@ use hexperiment_task::choices::ClassWeight;
 use hexperiment_task::encode::EncodedTable;
 use hexperiment_task::ledger::{Metric, Quality};
 use hexperiment_task::linear_model::{
-    Features, LinearModel, LinearModelSettings, LogisticTraining, OneRound, SavedModel,
-    check_binary, sigmoid,
+    Answer, Features, LinearModel, LinearModelSettings, LogisticTraining, OneRound, QueryModel,
+    SavedModel, check_binary, sigmoid,
 };
 use hexperiment_task::metrics;
 use hexperiment_task::session::Session;
@@ -56,6 +56,7 @@ pub(crate) struct Inference {
     /// What outputs are compared with for a decision.
     cut: f64,
     notes: Vec<String>,
+    query: QueryModel,
 }
 
 impl Inference {
@@ -67,7 +68,7 @@ impl Inference {
         check_binary(&partition.train.target, "training")?;
         check_binary(&partition.test.target, "test")?;
         let settings = LinearModelSettings::read(options)?;
-        let (table, model, mut notes) = match options.get("model") {
+        let (table, model, mut saved, mut notes) = match options.get("model") {
             Some(OptionValue::Text(path)) => load(Path::new(path), &partition, settings)?,
             _ => train(options, &partition, settings)?,
         };
@@ -81,6 +82,16 @@ impl Inference {
             logit_cut,
             options.number("precision")?,
         )?;
+        saved.threshold = logit_cut;
+        let (name, answer) = match wanted {
+            Wanted::Logit => ("logit", Answer::Score),
+            Wanted::Probability => ("probability", Answer::Probability),
+            Wanted::Class => ("class", Answer::Class),
+        };
+        let query = QueryModel {
+            precision: options.number("precision")?,
+            ..QueryModel::new(name, answer, saved)
+        };
         let truth = partition.test.target.to_vec();
         notes.extend(metrics::few_of_a_class(&truth));
         let in_clear = |samples: &Array2<f64>| {
@@ -110,11 +121,12 @@ impl Inference {
             unclipped: table.unclipped_test.as_ref().map(in_clear),
             cut,
             notes,
+            query,
         })
     }
 }
 
-type Ready = (EncodedTable, LinearModel, Vec<String>);
+type Ready = (EncodedTable, LinearModel, SavedModel, Vec<String>);
 
 /// Trains in the clear.
 fn train(
@@ -131,7 +143,8 @@ fn train(
     };
     let trained = training.fit(&table.train, &partition.train.target)?;
     notes.extend(trained.note);
-    Ok((table, trained.model, notes))
+    let saved = SavedModel::new(&trained.model, &table, settings.encoding.clip, 0.0);
+    Ok((table, trained.model, saved, notes))
 }
 
 /// Takes a model that an earlier run left; its columns and its clip hold, its threshold does not.
@@ -142,7 +155,7 @@ fn load(
 ) -> Result<Ready, TaskError> {
     let (saved, table) = SavedModel::load_for(path, partition, settings)?;
     let notes = table.notes.clone();
-    Ok((table, saved.model(), notes))
+    Ok((table, saved.model(), saved, notes))
 }
 
 /// The program: a weighted sum, and what follows it.
@@ -181,6 +194,10 @@ fn state(
 impl Prepared for Inference {
     fn program(&self) -> &Program {
         &self.protocol.program
+    }
+
+    fn query_model(&self) -> Option<QueryModel> {
+        Some(self.query.clone())
     }
 
     fn samples(&self) -> usize {

@@ -32,7 +32,13 @@
 //! ```
 
 use hexperiment_program::{InputId, OutputId};
-use hexperiment_scheme::Parties;
+use std::collections::HashSet;
+
+use hexperiment_scheme::security::Encryption;
+use hexperiment_scheme::zeroize::Zeroizing;
+use hexperiment_scheme::{
+    CircuitDigest, EvaluationKeys, KeyPart, KeyRole, KeySet, Parties, SchemeError, SecretKey,
+};
 use ndarray::Array2;
 
 use super::Subject;
@@ -83,6 +89,98 @@ pub fn servers_know_key_bytes_only(subject: &Subject) {
         };
         let got = run().unwrap_or_else(|e| panic!("a server that has the keys' bytes only: {e}"));
         client.compare(&tables, &[got], 0.0);
+    }
+}
+
+/// A key that its owner kept is the key: another process, which has its bytes alone, decrypts what was
+/// encrypted before, and encrypts what is decrypted then. Where others encrypt, theirs is the role of the
+/// public parts alone. What was kept is nowhere in what the server gets, and a key of another circuit, or
+/// half of one, is refused. A scheme that keeps no keys says so.
+pub fn kept_keys_are_the_keys(subject: &Subject) {
+    let (client, tables) = ready(subject, "kept keys");
+    let keys = client.circuit.generate_keys();
+    let KeySet {
+        encryptor,
+        decryptor,
+        evaluation,
+    } = keys.unwrap_or_else(|e| panic!("keys: {e}"));
+    let kept = match decryptor.secret_key() {
+        Ok(kept) => kept,
+        Err(SchemeError::Refused(refusal)) => {
+            assert!(!refusal.to_string().is_empty());
+            return;
+        }
+        Err(e) => panic!("a key to keep: {e}"),
+    };
+    is_not_sent(kept.expose(), &evaluation);
+    let public = |part: &&KeyPart| part.role() == KeyRole::Public;
+    let public: Vec<_> = evaluation.parts().iter().filter(public).collect();
+    let public = public
+        .iter()
+        .map(|part| KeyPart::new(part.role(), part.bytes().to_vec()));
+    let public = EvaluationKeys::new(evaluation.circuit(), public.collect());
+    let (_, elsewhere) = subject
+        .compile(&client.program, subject.demand(128))
+        .unwrap_or_else(|e| panic!("{e}"));
+    let server = elsewhere
+        .prepare(evaluation.cross())
+        .unwrap_or_else(|e| panic!("{e}"));
+    let owner = elsewhere
+        .restore(&kept)
+        .unwrap_or_else(|e| panic!("a kept key: {e}"));
+    let by_others = subject.profile.encryption == Encryption::Public;
+    let again = match owner.encryptor {
+        Some(encryptor) => encryptor,
+        None => elsewhere
+            .public_encryptor(public)
+            .unwrap_or_else(|e| panic!("a data owner: {e}")),
+    };
+    assert!(
+        !by_others || elsewhere.parameters().encryption != Some(Encryption::Owner),
+        "others encrypt"
+    );
+    let (input, output) = (InputId::from_index(0), OutputId::from_index(0));
+    for (encrypts, decrypts) in [
+        (&encryptor, &owner.decryptor),
+        (&again, &owner.decryptor),
+        (&again, &decryptor),
+    ] {
+        let run = || {
+            let sealed = encrypts.encrypt(input, tables[0].view())?;
+            let results = server.evaluate(&[elsewhere.load(&sealed.to_bytes()?)?])?;
+            decrypts.decrypt(output, &elsewhere.load(&results[0].to_bytes()?)?)
+        };
+        let got = run().unwrap_or_else(|e| panic!("a kept key: {e}"));
+        client.compare(&tables, &[got], 0.0);
+    }
+    let kept_again = owner.decryptor.secret_key();
+    let kept_again = kept_again.unwrap_or_else(|e| panic!("a key that was read: {e}"));
+    assert!(kept_again.expose() == kept.expose(), "another key is kept");
+    let (bytes, circuit) = (kept.expose(), kept.circuit());
+    let mut not_keys = vec![(CircuitDigest::from_bytes([7; 32]), bytes.to_vec())];
+    not_keys.push((circuit, [bytes, &[0]].concat()));
+    if !bytes.is_empty() {
+        not_keys.push((circuit, bytes[..bytes.len() / 2].to_vec()));
+        not_keys.push((circuit, vec![]));
+    }
+    for (circuit, bytes) in not_keys {
+        let length = bytes.len();
+        let foreign = elsewhere.restore(&SecretKey::new(circuit, Zeroizing::new(bytes)));
+        let Err(SchemeError::ForeignSecret(_)) = foreign else {
+            panic!("{length} bytes, or those of another circuit, are taken for a secret key");
+        };
+    }
+}
+
+/// No 16 bytes of the secret, unless they are nearly one byte, lie in what is sent, but in the key that
+/// both parties share.
+fn is_not_sent(secret: &[u8], evaluation: &EvaluationKeys) {
+    let telling = |window: &&[u8]| window.iter().collect::<HashSet<_>>().len() > 4;
+    let known: HashSet<&[u8]> = secret.windows(16).filter(telling).collect();
+    for part in evaluation.parts() {
+        let shows = part.bytes().windows(16).any(|w| known.contains(w));
+        let shared = part.role() == KeyRole::Shared;
+        assert_eq!(shows, shared, "the secret in a {} key", part.role());
     }
 }
 

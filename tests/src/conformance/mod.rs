@@ -21,8 +21,8 @@ pub use bytes::{
 };
 pub use key_bytes::{Part, foreign_keys_are_refused, tampered_keys_never_panic};
 pub use keys::{
-    encryption_is_randomised, keys_are_separate, nothing_shows_in_ciphertexts,
-    servers_know_key_bytes_only, threads_share_keys,
+    encryption_is_randomised, kept_keys_are_the_keys, keys_are_separate,
+    nothing_shows_in_ciphertexts, servers_know_key_bytes_only, threads_share_keys,
 };
 pub use mutations::{
     key_mutations_never_panic, mutate, mutate_keys, mutations_never_panic, wanted,
@@ -70,6 +70,7 @@ macro_rules! each_check {
             foreign_keys_are_refused,
             tampered_keys_never_panic,
             keys_are_separate,
+            kept_keys_are_the_keys,
             servers_know_key_bytes_only,
             encryption_is_randomised,
             nothing_shows_in_ciphertexts,

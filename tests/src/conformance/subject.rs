@@ -112,6 +112,7 @@ impl Subject {
             options: &self.options,
             security,
             threads: 2,
+            objective: hexperiment_program::layout::Objective::default(),
         })?;
         Ok((lowered, circuit))
     }

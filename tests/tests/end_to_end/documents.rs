@@ -7,7 +7,7 @@ use hexperiment_experiment::sections;
 use crate::conform::conform;
 use crate::harness::{Outcome, Place, repository, text_of};
 
-const DOCUMENTS: [&str; 14] = [
+const DOCUMENTS: [&str; 16] = [
     "README.md",
     "ARCHITECTURE.md",
     "SECURITY.md",
@@ -15,17 +15,20 @@ const DOCUMENTS: [&str; 14] = [
     "CHANGELOG.md",
     "docs/adding-a-scheme.md",
     "docs/adding-a-task.md",
+    "docs/client.md",
     "docs/commands.md",
     "docs/experiments.md",
     "docs/glossary.md",
     "docs/reading-results.md",
     "docs/schemes-and-tasks.md",
+    "docs/service.md",
     "docs/wire.md",
+    "docs/workbench.md",
     "reports/published/README.md",
 ];
 
 /// The blocks of a document in one language.
-fn blocks(text: &str, language: &str) -> Vec<String> {
+pub fn blocks(text: &str, language: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {

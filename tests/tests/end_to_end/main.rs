@@ -15,6 +15,7 @@
 mod bad_input;
 mod best_and_export;
 mod circles;
+mod client;
 mod cmp;
 mod columns;
 mod conform;
@@ -44,4 +45,5 @@ mod resume;
 mod secrets;
 mod seeds;
 mod server;
+mod service;
 mod settings;

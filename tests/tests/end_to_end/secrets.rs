@@ -14,6 +14,7 @@ mod memory;
 mod patterns;
 mod recorded;
 mod search;
+mod service;
 
 use hexperiment_program::{
     Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder, Public,

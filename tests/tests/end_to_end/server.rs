@@ -82,6 +82,7 @@ pub fn compiled(scheme: &str, program: &Program) -> (Order, Box<dyn Circuit>) {
             options: &options,
             security,
             threads: 1,
+            objective: hexperiment_program::layout::Objective::default(),
         })
         .unwrap();
     let order = Order {
@@ -89,6 +90,7 @@ pub fn compiled(scheme: &str, program: &Program) -> (Order, Box<dyn Circuit>) {
         options,
         security,
         threads: 1,
+        objective: hexperiment_program::layout::Objective::default(),
         program: serde_json::to_vec(lowered.program()).unwrap(),
     };
     (order, circuit)

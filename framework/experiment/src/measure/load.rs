@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::record::{Load, Schedule};
+use std::time::Instant;
+
+use crate::record::{Load, Processors, Schedule};
 
 /// Load averages of 1, 5 and 15 minutes; `None` where the system does not say.
 pub fn load_averages() -> Option<[f64; 3]> {
@@ -21,6 +23,8 @@ pub struct LoadMeter {
     others: Vec<u32>,
     start: Option<f64>,
     schedule: Option<Schedule>,
+    began: Instant,
+    idle_ns: Option<u64>,
 }
 
 impl LoadMeter {
@@ -30,6 +34,8 @@ impl LoadMeter {
             others: others.to_vec(),
             start: load_averages().map(|[minute, ..]| minute),
             schedule: schedule(others),
+            idle_ns: idle_ns(),
+            began: Instant::now(),
         }
     }
 
@@ -39,7 +45,17 @@ impl LoadMeter {
             ran_ns: now.ran_ns.saturating_sub(then.ran_ns),
             waited_ns: now.waited_ns.saturating_sub(then.waited_ns),
         };
+        let passed_ns = self.began.elapsed().as_nanos() as u64;
+        let processors = || {
+            let count = std::thread::available_parallelism().ok()?.get() as u64;
+            let (all, idle) = idle_ns().zip(self.idle_ns)?;
+            Some(Processors {
+                capacity_ns: passed_ns.saturating_mul(count),
+                idle_ns: all.saturating_sub(idle),
+            })
+        };
         Load {
+            processors: processors(),
             start: self.start,
             end: load_averages().map(|[minute, ..]| minute),
             schedule: schedule(&self.others)
@@ -47,6 +63,37 @@ impl LoadMeter {
                 .map(|(now, then)| since(now, then)),
         }
     }
+}
+
+/// Time in which this process's processors had nothing to do since the machine was started; `None`
+/// where the system does not say.
+fn idle_ns() -> Option<u64> {
+    let text = fs::read_to_string("/proc/stat").ok()?;
+    let usable = std::thread::available_parallelism().ok()?.get();
+    // A process that may use a part of the processors only does not know whose idle time it is.
+    (processors(&text) == usable).then(|| idle(&text)).flatten()
+}
+
+/// Of the text of `/proc/stat`: user, nice, system, idle, and waiting for a disk, in hundredths of a
+/// second.
+fn idle(text: &str) -> Option<u64> {
+    let mut numbers = text
+        .lines()
+        .next()?
+        .strip_prefix("cpu ")?
+        .split_whitespace();
+    let idle: u64 = numbers.nth(3)?.parse().ok()?;
+    let disk: u64 = numbers.next()?.parse().ok()?;
+    idle.checked_add(disk)?.checked_mul(10_000_000)
+}
+
+/// The processors that `/proc/stat` counts.
+fn processors(text: &str) -> usize {
+    let of_one = |line: &&str| {
+        line.strip_prefix("cpu")
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    text.lines().filter(of_one).count()
 }
 
 /// All threads of this process and `others` together; `None` where the system does not count.
@@ -89,6 +136,11 @@ mod tests {
         );
         assert_eq!(averages("2.14 x 1.16"), None);
         assert_eq!(averages(""), None);
+        let stat = "cpu  10 20 30 400 50 0 0 6 0 0\ncpu0 5 10 15 200 25 0 0 3 0 0\n\
+                    cpu1 5 10 15 200 25 0 0 3 0 0\nintr 5\n";
+        assert_eq!((idle(stat), processors(stat)), (Some(4_500_000_000), 2));
+        assert_eq!(idle("cpu  10 20\n"), None);
+        assert_eq!(idle("cpux 10 20 30 400 50\n"), None);
         let schedule = Schedule {
             ran_ns: 114_046,
             waited_ns: 2_208_941,
@@ -108,7 +160,14 @@ mod tests {
             x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         }
         std::hint::black_box(x);
-        let schedule = meter.finish().schedule;
+        let load = meter.finish();
+        let schedule = load.schedule;
+        // What it took is not idle; the system counts in hundredths of a second.
+        let processors = load.processors.unwrap_or_default();
+        assert!(
+            processors.idle_ns <= processors.capacity_ns + 20_000_000,
+            "{load:?}"
+        );
         let counts = fs::exists("/proc/self/schedstat").unwrap();
         assert_eq!(schedule.is_some(), counts);
         // The system brings the account up to date at its ticks.

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use hexperiment_task::ledger::{Errors, Time, Traffic};
 
-use super::{Load, Repetition, Run, Schedule, Setup};
+use super::{Load, Processors, Remote, Repetition, Run, Schedule, Setup};
 
 /// As far as doubles count, and JSON with them: 104 days in nanoseconds, 8 PiB in bytes. Sums of a
 /// thousand such numbers do not overflow.
@@ -133,6 +133,7 @@ impl Repetition {
         ] {
             at_most(name, bytes.unwrap_or(0))?;
         }
+        self.remote.map_or(Ok(()), Remote::check_limits)?;
         self.load.map_or(Ok(()), Load::check_limits)
     }
 }
@@ -185,6 +186,24 @@ fn check_traffic(traffic: &Traffic) -> Result<(), String> {
     Ok(())
 }
 
+impl Remote {
+    fn check_limits(self) -> Result<(), String> {
+        for (name, ns) in [
+            ("remote.upload_ns", self.upload_ns),
+            ("remote.upload_server_ns", self.upload_server_ns),
+            ("remote.job_ns", self.job_ns),
+            ("remote.queue_ns", self.queue_ns),
+            ("remote.load_ns", self.load_ns),
+            ("remote.compute_ns", self.compute_ns),
+            ("remote.store_ns", self.store_ns),
+            ("remote.download_ns", self.download_ns),
+        ] {
+            at_most(name, ns)?;
+        }
+        Ok(())
+    }
+}
+
 impl Load {
     fn check_limits(self) -> Result<(), String> {
         for (name, average) in [("load.start", self.start), ("load.end", self.end)] {
@@ -194,6 +213,12 @@ impl Load {
         }
         let Schedule { ran_ns, waited_ns } = self.schedule.unwrap_or_default();
         at_most("load.schedule.ran_ns", ran_ns)?;
-        at_most("load.schedule.waited_ns", waited_ns)
+        at_most("load.schedule.waited_ns", waited_ns)?;
+        let Processors {
+            capacity_ns,
+            idle_ns,
+        } = self.processors.unwrap_or_default();
+        at_most("load.processors.capacity_ns", capacity_ns)?;
+        at_most("load.processors.idle_ns", idle_ns)
     }
 }

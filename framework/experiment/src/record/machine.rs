@@ -78,6 +78,19 @@ pub struct Load {
     pub end: Option<f64>,
     /// Time in which the cell's threads ran and waited for a processor.
     pub schedule: Option<Schedule>,
+    /// What all processors did meanwhile; in records of older versions there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processors: Option<Processors>,
+}
+
+/// What the processors of the machine did during a repetition, for whomever they worked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Processors {
+    /// Time that passed, multiplied by the number of processors, in nanoseconds.
+    pub capacity_ns: u64,
+    /// Time in which a processor had nothing to do, all together, in nanoseconds; the system
+    /// counts it in hundredths of a second.
+    pub idle_ns: u64,
 }
 
 /// What the threads of a process did while they had something to do.

@@ -5,6 +5,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use hexperiment_diagnostics::{printable, units};
+use hexperiment_scheme::Objective;
 use hexperiment_scheme::security::LatticeTable;
 
 use super::keys::{Keys, Objection};
@@ -31,6 +32,8 @@ pub struct RunSettings {
     pub processes: u32,
     /// Threads of each cell.
     pub threads: usize,
+    /// What schemes choose the layout of vectors for.
+    pub objective: Objective,
     /// Time for one process of a cell.
     pub time_limit: Duration,
     /// Bytes that the process of one cell may allocate.
@@ -77,6 +80,14 @@ impl RunSettings {
             1..=1024,
             "Threads of each cell; all processors if left out.",
         );
+        let objective = keys.choice(
+            "optimise",
+            Objective::default(),
+            "What a scheme that has several layouts of vectors in ciphertexts chooses one for: the least \
+             \"latency\" of a query from encryption to decryption, \"throughput\" (the least processor time), \
+             \"upload\" (the fewest bytes to the server) or \"memory\". `explain` shows the layouts, with \
+             what each costs.",
+        );
         let time_limit = keys.text(
             "time_limit",
             "10m",
@@ -119,6 +130,7 @@ impl RunSettings {
             warmup: warmup as u32,
             processes: processes as u32,
             threads: threads.map_or_else(processors, |n| n as usize),
+            objective,
             // Nothing is run with a limit that was objected to.
             time_limit: keys
                 .checked("time_limit", Some(time_limit), duration)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Measured, MetricIntervals, Phase, Row, StartUp};
+use super::{Measured, MetricIntervals, Phase, RemotePhases, Row, StartUp};
 use crate::record::{Clock, Setup};
 use hexperiment_scheme::options::OptionValue;
 use hexperiment_task::ledger::{Clipping, Metric, Precision};
@@ -104,7 +104,7 @@ const fn numbers(name: &'static str, get: fn(&Row) -> Field) -> Column {
 }
 
 /// All columns, in order. Behind [`BEFORE_AXES`] stand those of the matrix, see [`axes`].
-pub static COLUMNS: [Column; 66] = {
+pub static COLUMNS: [Column; 74] = {
     use Clock::{Cpu, Wall};
     use Field::{Count, Empty, Number, Text};
     [
@@ -265,6 +265,16 @@ pub static COLUMNS: [Column; 66] = {
             measured(r, |m| m.server_peak_rss_bytes.map_or(Empty, Count))
         }),
         numbers("threads", |r| Count(r.threads as u64)).and_overview(),
+        numbers("remote_upload_ms", |r| remote(r, |p| p.upload_ms)),
+        numbers("remote_upload_server_ms", |r| {
+            remote(r, |p| p.upload_server_ms)
+        }),
+        numbers("remote_job_ms", |r| remote(r, |p| p.job_ms)),
+        numbers("remote_queue_ms", |r| remote(r, |p| p.queue_ms)),
+        numbers("remote_load_ms", |r| remote(r, |p| p.load_ms)),
+        numbers("remote_compute_ms", |r| remote(r, |p| p.compute_ms)),
+        numbers("remote_store_ms", |r| remote(r, |p| p.store_ms)),
+        numbers("remote_download_ms", |r| remote(r, |p| p.download_ms)),
     ]
 };
 
@@ -277,6 +287,12 @@ fn setup(row: &Row, f: impl FnOnce(&Setup) -> Field) -> Field {
 
 fn measured(row: &Row, f: impl FnOnce(&Measured) -> Field) -> Field {
     row.measured.as_ref().map_or(Field::Empty, f)
+}
+
+/// Of a phase of evaluations by a far server.
+fn remote(row: &Row, phase: fn(&RemotePhases) -> f64) -> Field {
+    let phases = row.measured.as_ref().and_then(|m| m.remote.as_ref());
+    phases.map_or(Field::Empty, |phases| Field::Number(phase(phases)))
 }
 
 fn precision(row: &Row, f: impl FnOnce(&Precision) -> Field) -> Field {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::part::Part;
 use super::seeds::{self, MetricIntervals};
-use super::{Phase, busy};
+use super::{Phase, RemotePhases, busy};
 use crate::measure::{Estimate, Spread};
 use crate::record::{Clock, Repetition, Setup};
 use hexperiment_task::ledger::{Clipping, Errors, Metric, OutputErrors, Precision, Time, Traffic};
@@ -89,6 +89,8 @@ pub struct Measured {
     /// The share of its time that the cell's threads waited for a processor, in the median of the
     /// repetitions; `None` where the system does not count it.
     pub share_waited: Option<f64>,
+    /// Phases of evaluations by a far server; `None` where it was a process of the same machine.
+    pub remote: Option<RemotePhases>,
     /// What the task has to say, each once.
     pub notes: Vec<String>,
 }
@@ -185,6 +187,7 @@ impl Measured {
             peak_rss_bytes: most(repetitions, |r| r.peak_rss_bytes),
             load_average: busy::highest_load(repetitions),
             share_waited: busy::share_waited(repetitions),
+            remote: RemotePhases::of(repetitions),
             notes: notes(parts),
         })
     }

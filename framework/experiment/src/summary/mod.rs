@@ -11,6 +11,7 @@ mod over_link;
 mod part;
 mod phase;
 mod read;
+mod remote;
 mod row;
 mod seeds;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use measured::{Measured, StartUp};
 pub use over_link::OverLink;
 pub use phase::Phase;
 pub use read::{Records, read_records};
+pub use remote::RemotePhases;
 pub use row::{Row, rows};
 pub use seeds::{MetricIntervals, correction};
 pub use write::RecordWriter;

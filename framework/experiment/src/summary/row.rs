@@ -98,7 +98,12 @@ fn row(records: &Records, cells: &[&Cell]) -> Row {
         setup: setup.map(|setup| (*setup).clone()),
         start_up: StartUp::of(&setups),
         measured: Measured::of(&parts),
-        busy: Busy::of(&repetitions, threads, run.provenance.cores),
+        busy: Busy::of(
+            &repetitions,
+            &records.repetitions,
+            threads,
+            run.provenance.cores,
+        ),
         cell,
     }
 }

@@ -39,7 +39,9 @@ impl Answer<'_> {
                 self.explain(&refusal.operation, &refusal.reason);
                 abi::REFUSED
             }
-            SchemeError::Foreign(why) | SchemeError::ForeignKeys(why) => {
+            SchemeError::Foreign(why)
+            | SchemeError::ForeignKeys(why)
+            | SchemeError::ForeignSecret(why) => {
                 self.explain("", &why);
                 abi::FOREIGN
             }

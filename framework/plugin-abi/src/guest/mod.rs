@@ -168,6 +168,7 @@ unsafe extern "C" fn compile<E: Export>(
                     ..demand
                 },
                 threads,
+                objective: hexperiment_program::layout::Objective::default(),
             })?;
             hand_over::<abi::Circuit>(compiled, circuit)
         })

@@ -124,6 +124,7 @@ fn what_comes_back_is_checked() {
             options: &options,
             security: SecurityDemand::new(128, false),
             threads: 1,
+            objective: hexperiment_program::layout::Objective::default(),
         };
         let result = scheme.compile(request).and_then(|circuit| {
             let keys = Parties::of(circuit.as_ref())?;

@@ -126,6 +126,7 @@ fn compile(
         options: &options,
         security: SecurityDemand::new(128, false),
         threads: 1,
+        objective: hexperiment_program::layout::Objective::default(),
     })?;
     Ok((lowered, circuit))
 }

@@ -63,6 +63,18 @@ impl Lowered {
         })
     }
 
+    /// The same with another program in the server's place, whose inputs and outputs are laid out in
+    /// another way.
+    pub(crate) fn laid_out(&self, program: Program, model: LevelModel) -> Self {
+        Self {
+            original: self.original.clone(),
+            client: self.client.clone(),
+            levels: levels::assign(&program, model),
+            program,
+            notes: self.notes.clone(),
+        }
+    }
+
     /// The program as the task wrote it.
     pub fn original(&self) -> &Program {
         &self.original

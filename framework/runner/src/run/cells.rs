@@ -23,6 +23,8 @@ pub(super) struct Runner<'a> {
     alive: BTreeMap<usize, CellProcess>,
     done: Done,
     progress: Progress,
+    /// Whether what crosses is recorded.
+    records_traffic: bool,
 }
 
 impl<'a> Runner<'a> {
@@ -41,6 +43,15 @@ impl<'a> Runner<'a> {
             alive: BTreeMap::new(),
             done,
             progress,
+            records_traffic: false,
+        }
+    }
+
+    /// The same, with what crosses recorded or not.
+    pub(super) fn recording(self, records_traffic: bool) -> Self {
+        Self {
+            records_traffic,
+            ..self
         }
     }
 
@@ -159,6 +170,8 @@ impl<'a> Runner<'a> {
             plan: Box::new(plan.clone()),
             memory_limit: self.experiment.run().memory_limit,
             artefacts: self.folder.artefacts(index, &plan.cell.id),
+            traffic: (self.records_traffic && number == 0)
+                .then(|| self.folder.traffic(index, &plan.cell.id)),
         };
         match process.ask(&message) {
             Ok(FromCell::Ready { mut setup }) => {

@@ -34,6 +34,10 @@ use progress::Progress;
 
 /// What `run` takes.
 #[derive(Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 pub(crate) struct RunArguments {
     /// Experiment files.
     #[arg(required = true)]
@@ -52,6 +56,10 @@ pub(crate) struct RunArguments {
     verbose: bool,
     #[command(flatten)]
     settings: SettingArguments,
+    /// Writes down what crosses between client and server, frame by frame, into `traffic` in the run's
+    /// folder: kind, direction, bytes, time, and the first bytes of ciphertexts. It takes time.
+    #[arg(long)]
+    record_traffic: bool,
     /// The folder of runs.
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
@@ -97,6 +105,7 @@ pub(crate) fn run(arguments: &RunArguments) -> ExitCode {
         } else {
             Resume::Never
         },
+        records_traffic: arguments.record_traffic,
     };
     for file in &arguments.files {
         worst = worst.max(match one(file, only, &settings, place) {
@@ -169,7 +178,8 @@ pub(crate) fn one(
         plans.len(),
         folder.path().display()
     ));
-    Runner::new(&experiment, &folder, writer, done, progress).run(&plans)?;
+    let runner = Runner::new(&experiment, &folder, writer, done, progress);
+    runner.recording(place.records_traffic).run(&plans)?;
     report(&experiment, folder)
 }
 

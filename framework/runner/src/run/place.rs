@@ -18,6 +18,8 @@ pub(crate) struct Place<'a> {
     /// The folder of runs.
     pub(crate) runs: &'a Path,
     pub(crate) resume: Resume,
+    /// Whether what crosses is recorded.
+    pub(crate) records_traffic: bool,
 }
 
 /// Whether a run goes on with the newest of its experiment.

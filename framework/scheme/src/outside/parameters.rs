@@ -56,6 +56,9 @@ impl Parameters {
         for shortfall in &self.shortfalls {
             super::text("shortfalls", shortfall)?;
         }
+        for candidate in &self.layouts {
+            super::text("layouts", &candidate.layout)?;
+        }
         super::text("server_sees", &self.server_sees)?;
         super::text(
             "quantisation",

@@ -2,7 +2,7 @@
 //! features. Which features, in which unit and range ([`Features`]); the weights and their part
 //! of the program ([`LinearModel`]); the protocol of one round ([`OneRound`]); how the weights of a
 //! logistic regression are found in the clear ([`LogisticTraining`]) or under encryption
-//! ([`training`]); and a model in a file ([`SavedModel`]).
+//! ([`training`]); a model in a file ([`SavedModel`]), and what answers rows by it ([`QueryModel`]).
 //!
 //! What follows the sum and how the result is scored is the task's.
 
@@ -10,6 +10,7 @@ mod features;
 mod logistic;
 mod model;
 mod protocol;
+mod query;
 mod saved;
 pub mod training;
 
@@ -17,4 +18,5 @@ pub use features::{Features, LinearModelSettings, Ranking};
 pub use logistic::{LogisticTraining, Trained, check_binary, sigmoid, solve};
 pub use model::LinearModel;
 pub use protocol::OneRound;
+pub use query::{Answer, QueryModel};
 pub use saved::{SavedColumn, SavedModel, Unit};

@@ -15,7 +15,7 @@ use hexperiment_diagnostics::{files, printable};
 use hexperiment_program::Interval;
 
 /// The largest clip that an option takes: one that nothing reaches counts as this.
-const LARGEST_CLIP: f64 = 1e6;
+pub(super) const LARGEST_CLIP: f64 = 1e6;
 
 /// A little more than the logit of 0.999, the largest probability that may be asked for as a threshold,
 /// whether or not a row reaches it.
@@ -286,7 +286,7 @@ impl SavedModel {
         }
     }
 
-    fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self) -> Result<(), String> {
         if self.sensors.is_empty() {
             return Err("found no column, expected one or more".into());
         }

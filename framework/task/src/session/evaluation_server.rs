@@ -22,8 +22,9 @@ use crate::ledger::Time;
 pub struct Uploaded {
     /// The name of the ciphertexts at the server.
     pub handle: Handle,
-    /// The number of the scheme's ciphertexts that the server has read.
-    pub ciphertexts: u64,
+    /// The number of the scheme's ciphertexts that the server has read; `None` where it reads them only
+    /// when it evaluates.
+    pub ciphertexts: Option<u64>,
     /// What their crossing took, with the reading.
     pub transfer: Time,
 }
@@ -143,7 +144,7 @@ impl EvaluationServer for InProcess<'_> {
         let read = self.circuit.load(&bytes)?;
         let transfer = watch.elapsed();
         Ok(Uploaded {
-            ciphertexts: read.count() as u64,
+            ciphertexts: Some(read.count() as u64),
             handle: self.keep(read),
             transfer,
         })
@@ -301,7 +302,7 @@ impl<R: Read, W: Write> EvaluationServer for OverWire<R, W> {
         let (handle, stored) = self.client.upload(&bytes)?;
         Ok(Uploaded {
             handle,
-            ciphertexts: stored.ciphertexts,
+            ciphertexts: Some(stored.ciphertexts),
             transfer: self.crossing(stored.measured, watch.elapsed())?,
         })
     }

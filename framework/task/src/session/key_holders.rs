@@ -48,6 +48,7 @@ mod tests {
             noise_tolerance: vec![],
             failure: hexperiment_scheme::security::failure::Failure::NotStated,
             shortfalls: vec![],
+            layouts: vec![],
             memory_bytes: None,
         };
         assert_eq!(

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use proptest::prelude::*;
 
 use hexperiment_program::InputId;
+use hexperiment_program::layout::Objective;
 
 use super::program::{asked, record_program, replay_program};
 use super::*;
@@ -244,17 +245,32 @@ fn head() -> impl Strategy<Value = Head> {
         }
         options
     });
+    let objective = prop::sample::select(vec![
+        Objective::Latency,
+        Objective::Throughput,
+        Objective::Upload,
+        Objective::Memory,
+    ]);
     let outputs = prop::collection::vec((0..1000_usize).prop_map(OutputId::from_index), 0..9);
     prop_oneof![
         (any::<u32>(), text()).prop_map(|(version, software)| Head::Hello { version, software }),
-        (text(), options, any::<u32>(), any::<bool>(), number()).prop_map(
-            |(scheme, options, bits, insecure, threads)| Head::Compile {
-                scheme,
-                options,
-                security: SecurityDemand::new(bits, insecure),
-                threads,
-            }
-        ),
+        (
+            text(),
+            options,
+            any::<u32>(),
+            any::<bool>(),
+            number(),
+            objective
+        )
+            .prop_map(|(scheme, options, bits, insecure, threads, objective)| {
+                Head::Compile {
+                    scheme,
+                    options,
+                    security: SecurityDemand::new(bits, insecure),
+                    threads,
+                    objective,
+                }
+            }),
         (text(), text(), measured()).prop_map(|(circuit, library, measured)| Head::Compiled {
             circuit,
             library,

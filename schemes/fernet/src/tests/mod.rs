@@ -58,6 +58,7 @@ fn compile(
         options: &options,
         security,
         threads: 2,
+        objective: hexperiment_program::layout::Objective::default(),
     })
 }
 

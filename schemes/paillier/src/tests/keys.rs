@@ -53,6 +53,7 @@ fn compiled(program: &Program, options: &Options) -> PaillierCircuit {
         options,
         security: INSECURE,
         threads: 2,
+        objective: hexperiment_program::layout::Objective::default(),
     };
     Paillier.circuit(request).unwrap()
 }

@@ -48,6 +48,7 @@ fn compile(
         options,
         security,
         threads: 2,
+        objective: hexperiment_program::layout::Objective::default(),
     })
 }
 

@@ -7,6 +7,7 @@ use hexperiment_scheme::{
     CiphertextData as _, Operation, OperationTime, OperationTimes, SchemeError, Step,
 };
 
+use super::built_in;
 use crate::circuit::Shared;
 use crate::seal::{self, Ciphertext, Plaintext};
 use crate::sealed::{Fresh, Sealed};
@@ -75,9 +76,11 @@ impl Kind {
 }
 
 /// What operations are timed with, made when the first one needs it.
-pub(super) struct Bench<'c> {
+pub(crate) struct Bench<'c> {
     shared: &'c Arc<Shared>,
     keys: OnceLock<Keys>,
+    /// Whether times are of the table that is built in, and nothing is timed.
+    built_in: bool,
 }
 
 /// Keys of one client, and both parties' objects.
@@ -97,10 +100,20 @@ const STEPS: i32 = 1;
 const OPERANDS: usize = 4;
 
 impl<'c> Bench<'c> {
-    pub(super) fn new(shared: &'c Arc<Shared>) -> Self {
+    /// Of this machine.
+    pub(crate) fn new(shared: &'c Arc<Shared>) -> Self {
         Self {
             shared,
             keys: OnceLock::new(),
+            built_in: false,
+        }
+    }
+
+    /// Of the table that is built in, the same everywhere.
+    pub(crate) fn built_in(shared: &'c Arc<Shared>) -> Self {
+        Self {
+            built_in: true,
+            ..Self::new(shared)
         }
     }
 
@@ -112,7 +125,17 @@ impl<'c> Bench<'c> {
         times: &mut dyn OperationTimes,
     ) -> Result<OperationTime, SchemeError> {
         let degree = self.shared.context.degree();
-        let operation = Operation::new(kind.name(), format!("N={degree} primes={primes}"));
+        let coefficients = self.shared.transform.is_some();
+        if self.built_in {
+            let time = built_in::time(kind, degree, primes, coefficients);
+            return Ok(OperationTime::of(time));
+        }
+        let name = match kind {
+            Kind::Encode if coefficients => "encode coefficients",
+            Kind::Decode if coefficients => "decode coefficients",
+            kind => kind.name(),
+        };
+        let operation = Operation::new(name, format!("N={degree} primes={primes}"));
         times.time(operation, &|| self.step(kind, primes))
     }
 
@@ -179,6 +202,7 @@ impl<'c> Bench<'c> {
     /// Making keys and reading them.
     fn key_step(&self, kind: Kind) -> Result<Step<'_>, SchemeError> {
         let context = &self.shared.context;
+        let primes = context.levels().len();
         let generator = || Ok::<_, SchemeError>(&self.keys()?.generator);
         Ok(match kind {
             Kind::PublicKey => {
@@ -193,11 +217,12 @@ impl<'c> Bench<'c> {
             }
             Kind::SwitchingKey => {
                 let generator = generator()?;
-                again(move || generator.relinearization_key(context))
+                again(move || generator.relinearization_key(context, primes))
             }
             Kind::ReadSwitchingKey => {
-                let bytes = generator()?.relinearization_key(context)?;
-                again(move || seal::SwitchKeys::read(context, seal::Place::RELINEARIZATION, &bytes))
+                let bytes = generator()?.relinearization_key(context, primes)?;
+                let place = seal::Place::RELINEARIZATION;
+                again(move || seal::SwitchKeys::read(context, place, primes, &bytes))
             }
             _ => again(move || seal::KeyGenerator::new(context)),
         })
@@ -251,7 +276,7 @@ impl<'c> Bench<'c> {
             Kind::Decode => {
                 let operands = self.ciphertexts(level)?;
                 let plain = self.keys()?.decryptor.decrypt(&operands[0])?;
-                again(move || shared.encoder.decode(&plain, context.slots()))
+                again(move || shared.decode(&plain))
             }
             _ => again(move || plain(shared, level)),
         })
@@ -301,26 +326,33 @@ impl<'c> Bench<'c> {
 
     fn relinearization_key(&self) -> Result<seal::SwitchKeys, SchemeError> {
         let context = &self.shared.context;
-        let bytes = self.keys()?.generator.relinearization_key(context)?;
+        let primes = context.levels().len();
+        let bytes = self
+            .keys()?
+            .generator
+            .relinearization_key(context, primes)?;
         let place = seal::Place::RELINEARIZATION;
-        Ok(seal::SwitchKeys::read(context, place, &bytes)?)
+        Ok(seal::SwitchKeys::read(context, place, primes, &bytes)?)
     }
 
     fn galois_key(&self) -> Result<seal::SwitchKeys, SchemeError> {
         let context = &self.shared.context;
-        let bytes = self.keys()?.generator.galois_key(context, STEPS)?;
+        let primes = context.levels().len();
+        let bytes = self.keys()?.generator.galois_key(context, STEPS, primes)?;
         let place = seal::Place::rotation(context, STEPS);
-        Ok(seal::SwitchKeys::read(context, place, &bytes)?)
+        Ok(seal::SwitchKeys::read(context, place, primes, &bytes)?)
     }
 }
 
 /// Numbers in all slots.
 fn plain(shared: &Shared, level: usize) -> Result<Plaintext, SchemeError> {
-    let slots: Vec<f64> = (0..shared.context.slots())
-        .map(|i| 0.5 + (i % 7) as f64 / 16.0)
-        .collect();
+    let numbers = match shared.transform {
+        None => shared.context.slots(),
+        Some(_) => shared.context.degree(),
+    };
+    let numbers: Vec<f64> = (0..numbers).map(|i| 0.5 + (i % 7) as f64 / 16.0).collect();
     let at = shared.context.levels()[level];
-    Ok(shared.encoder.encode(&slots, at, shared.scales[level])?)
+    Ok(shared.encode_all(&numbers, at, shared.scales[level])?)
 }
 
 /// A step on nothing that changes.

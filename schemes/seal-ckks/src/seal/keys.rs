@@ -2,6 +2,8 @@
 
 use std::ffi::c_int;
 
+use hexperiment_scheme::zeroize::Zeroizing;
+
 use super::stream::{self, Place};
 use super::{Context, SealError, check, create, handle, saved};
 use crate::ffi;
@@ -71,18 +73,28 @@ impl KeyGenerator {
         stream::pack_public(context, &saved)
     }
 
-    /// A relinearization key as it crosses; the context must have a key-switching prime.
-    pub(crate) fn relinearization_key(&self, context: &Context) -> Result<Vec<u8>, SealError> {
+    /// A relinearization key as it crosses, for ciphertexts of so many primes; the context must have a
+    /// key-switching prime.
+    pub(crate) fn relinearization_key(
+        &self,
+        context: &Context,
+        primes: usize,
+    ) -> Result<Vec<u8>, SealError> {
         // SAFETY: the generator is live.
         let object = create("KeyGenerator_CreateRelinKeys", |out| unsafe {
             ffi::KeyGenerator_CreateRelinKeys(self.object, SEEDED, out)
         })?;
-        SwitchKeys { object }.packed(context, Place::RELINEARIZATION)
+        SwitchKeys { object }.packed(context, Place::RELINEARIZATION, primes)
     }
 
-    /// The Galois key of one rotation as it crosses. A step of 0 would mean conjugation: there is
-    /// no key for it.
-    pub(crate) fn galois_key(&self, context: &Context, steps: i32) -> Result<Vec<u8>, SealError> {
+    /// The Galois key of one rotation as it crosses, for ciphertexts of so many primes. A step of 0 would
+    /// mean conjugation: there is no key for it.
+    pub(crate) fn galois_key(
+        &self,
+        context: &Context,
+        steps: i32,
+        primes: usize,
+    ) -> Result<Vec<u8>, SealError> {
         if steps == 0 {
             return Err(SealError::Parameters("a rotation by 0 has no key".into()));
         }
@@ -98,7 +110,45 @@ impl KeyGenerator {
                 out,
             )
         })?;
-        SwitchKeys { object }.packed(context, place)
+        SwitchKeys { object }.packed(context, place, primes)
+    }
+}
+
+impl SecretKey {
+    /// The key as its owner keeps it: see [`stream`].
+    pub(crate) fn packed(&self, context: &Context) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let saved = saved(
+            "SecretKey_Save",
+            // SAFETY: the key is live, the pointer valid.
+            |size| unsafe { ffi::SecretKey_SaveSize(self.object, PLAIN, size) },
+            // SAFETY: the key is live, the buffer has the length given, the pointer is valid.
+            |out, length, written| unsafe {
+                ffi::SecretKey_Save(self.object, out, length, PLAIN, written)
+            },
+        )?;
+        stream::pack_secret(context, &Zeroizing::new(saved))
+    }
+
+    /// Reads what [`SecretKey::packed`] wrote.
+    pub(crate) fn read(context: &Context, packed: &[u8]) -> Result<Self, SealError> {
+        let stream = stream::unpack_secret(context, packed)?;
+        // SAFETY: `create` passes a valid place for the pointer.
+        let object = create("SecretKey_Create", |out| unsafe {
+            ffi::SecretKey_Create1(out)
+        })?;
+        let key = Self { object };
+        let mut read = 0;
+        // SAFETY: the handles are live, the stream has the length given and is only read.
+        check("SecretKey_Load", unsafe {
+            ffi::SecretKey_Load(
+                key.object,
+                context.raw.object,
+                stream.as_ptr(),
+                stream.len() as u64,
+                &raw mut read,
+            )
+        })?;
+        Ok(key)
     }
 }
 
@@ -127,7 +177,7 @@ impl PublicKey {
 }
 
 impl SwitchKeys {
-    fn packed(&self, context: &Context, place: Place) -> Result<Vec<u8>, SealError> {
+    fn packed(&self, context: &Context, place: Place, primes: usize) -> Result<Vec<u8>, SealError> {
         let saved = saved(
             "KSwitchKeys_Save",
             // SAFETY: the keys are live, the pointer valid.
@@ -137,12 +187,17 @@ impl SwitchKeys {
                 ffi::KSwitchKeys_Save(self.object, out, length, PLAIN, written)
             },
         )?;
-        stream::pack_switching(context, place, &saved)
+        stream::pack_switching(context, place, primes, &saved)
     }
 
     /// Reads what [`KeyGenerator::relinearization_key`] or [`KeyGenerator::galois_key`] wrote.
-    pub(crate) fn read(context: &Context, place: Place, packed: &[u8]) -> Result<Self, SealError> {
-        let stream = stream::unpack_switching(context, place, packed)?;
+    pub(crate) fn read(
+        context: &Context,
+        place: Place,
+        primes: usize,
+        packed: &[u8],
+    ) -> Result<Self, SealError> {
+        let stream = stream::unpack_switching(context, place, primes, packed)?;
         // SAFETY: `create` passes a valid place for the pointer.
         let object = create("KSwitchKeys_Create", |out| unsafe {
             ffi::KSwitchKeys_Create1(out)
@@ -212,9 +267,9 @@ mod tests {
         let shows = |bytes: &[u8]| bytes.array_windows::<8>().any(|w| known.contains(w));
         let sent = [
             generator.public_key(&context).unwrap(),
-            generator.relinearization_key(&context).unwrap(),
-            generator.galois_key(&context, 5).unwrap(),
-            generator.galois_key(&context, -1).unwrap(),
+            generator.relinearization_key(&context, 2).unwrap(),
+            generator.galois_key(&context, 5, 2).unwrap(),
+            generator.galois_key(&context, -1, 2).unwrap(),
         ];
         for key in &sent {
             assert!(!shows(key));
@@ -236,6 +291,24 @@ mod tests {
         assert!(shows(&packed));
     }
 
+    /// What its owner keeps is the key again, to the bit, and nothing else is taken for one.
+    #[test]
+    fn a_secret_key_is_kept_and_read_again() {
+        let context = Context::new(4096, &[36, 36, 37], 128).unwrap();
+        let key = KeyGenerator::new(&context).unwrap().secret_key().unwrap();
+        let packed = key.packed(&context).unwrap();
+        assert_eq!(packed.len(), 4096 / 8 * (36 + 36 + 37));
+        let again = SecretKey::read(&context, &packed).unwrap();
+        assert_eq!(*again.packed(&context).unwrap(), *packed);
+        for length in [0, 1, packed.len() - 1] {
+            assert!(SecretKey::read(&context, &packed[..length]).is_err());
+        }
+        let mut high = packed.to_vec();
+        high[..20].fill(0xFF);
+        let refused = SecretKey::read(&context, &high);
+        assert!(matches!(refused, Err(SealError::Load(_))));
+    }
+
     #[test]
     fn keys_have_the_length_that_the_parameters_say() {
         let context = Context::new(4096, &[36, 36, 37], 128).unwrap();
@@ -243,11 +316,18 @@ mod tests {
         let pair = 64 + 4096 / 8 * (36 + 36 + 37);
         let public = generator.public_key(&context).unwrap();
         assert_eq!((public.len(), public_bytes(&context)), (pair, pair));
-        let key = generator.relinearization_key(&context).unwrap();
-        assert_eq!((key.len(), switching_bytes(&context)), (2 * pair, 2 * pair));
-        let galois = generator.galois_key(&context, -3).unwrap();
+        let key = generator.relinearization_key(&context, 2).unwrap();
+        assert_eq!(
+            (key.len(), switching_bytes(&context, 2)),
+            (2 * pair, 2 * pair)
+        );
+        let galois = generator.galois_key(&context, -3, 2).unwrap();
         assert_eq!(galois.len(), key.len());
-        assert!(generator.galois_key(&context, 0).is_err());
+        assert!(generator.galois_key(&context, 0, 2).is_err());
+        // For ciphertexts of one prime: one pair, modulo that prime and the key-switching one.
+        let short = generator.relinearization_key(&context, 1).unwrap();
+        let part = 64 + 4096 / 8 * (36 + 37);
+        assert_eq!((short.len(), switching_bytes(&context, 1)), (part, part));
         for cut in [0, 1, 63, 64, pair - 1, pair + 1] {
             let mut bytes = public.clone();
             bytes.resize(cut, 0);
@@ -256,7 +336,7 @@ mod tests {
         for cut in [0, pair, 2 * pair - 1, 2 * pair + 1, 4 * pair] {
             let mut bytes = key.clone();
             bytes.resize(cut, 0);
-            let read = SwitchKeys::read(&context, Place::RELINEARIZATION, &bytes);
+            let read = SwitchKeys::read(&context, Place::RELINEARIZATION, 2, &bytes);
             assert!(read.is_err());
         }
         // A residue as large as its bits allow is none of its prime.

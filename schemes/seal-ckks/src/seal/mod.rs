@@ -19,12 +19,12 @@ mod tests;
 use std::ptr;
 
 pub(crate) use context::Context;
-pub(crate) use keys::{KeyGenerator, PublicKey, SwitchKeys};
+pub(crate) use keys::{KeyGenerator, PublicKey, SecretKey, SwitchKeys};
 pub(crate) use objects::{
     Ciphertext, Decryptor, Encoder, Encryptor, Evaluator, Plaintext, SeededCiphertext,
     SymmetricEncryptor,
 };
-pub(crate) use stream::{Place, public_bytes, seeded_bytes, switching_bytes};
+pub(crate) use stream::{Place, public_bytes, secret_bytes, seeded_bytes, switching_bytes};
 
 use crate::ffi::{HResult, Object};
 

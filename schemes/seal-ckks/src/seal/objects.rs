@@ -244,6 +244,59 @@ impl Encoder {
         Ok(plain)
     }
 
+    /// Encodes as many complex values as there are slots.
+    pub(crate) fn encode_complex(
+        &self,
+        values: &[(f64, f64)],
+        level: ParmsId,
+        scale: f64,
+    ) -> Result<Plaintext, SealError> {
+        let mut parts: Vec<f64> = values.iter().flat_map(|(re, im)| [*re, *im]).collect();
+        let mut level = level;
+        let (plain, pool) = (Plaintext::empty()?, Pool::new()?);
+        // SAFETY: the handles are live, the list has two doubles for each of the values that are told,
+        // an identifier has four words.
+        check("CKKSEncoder_Encode", unsafe {
+            ffi::CKKSEncoder_Encode2(
+                self.object,
+                values.len() as u64,
+                parts.as_mut_ptr(),
+                level.as_mut_ptr(),
+                scale,
+                plain.object,
+                pool.object,
+            )
+        })?;
+        Ok(plain)
+    }
+
+    /// The complex values of all slots.
+    pub(crate) fn decode_complex(
+        &self,
+        plain: &Plaintext,
+        slots: usize,
+    ) -> Result<Vec<(f64, f64)>, SealError> {
+        let mut parts = vec![0.0; 2 * slots];
+        let mut count = slots as u64;
+        let pool = Pool::new()?;
+        // SAFETY: SEAL writes two doubles for each slot, for which there is room.
+        check("CKKSEncoder_Decode", unsafe {
+            ffi::CKKSEncoder_Decode2(
+                self.object,
+                plain.object,
+                &raw mut count,
+                parts.as_mut_ptr(),
+                pool.object,
+            )
+        })?;
+        Ok(parts
+            .as_chunks()
+            .0
+            .iter()
+            .map(|[re, im]| (*re, *im))
+            .collect())
+    }
+
     /// Encodes one value into every slot, which needs no transform.
     pub(crate) fn encode_scalar(
         &self,

@@ -11,10 +11,15 @@
 //! bit on
 //! ```
 //!
+//! A key that switches ciphertexts of few primes only needs no more: the pairs of these primes, and of each
+//! the residues modulo them and modulo the key-switching prime. The rest of SEAL's key is left out, and is
+//! 0 where it is read.
+//!
 //! Everything else in SEAL's stream follows from the parameters. It is compared when a stream is
 //! packed, and written anew when one is unpacked, so that SEAL's parser reads no header, size or
 //! type that came from the other party, and takes no memory that the circuit does not call for.
 
+use hexperiment_scheme::zeroize::Zeroizing;
 use rayon::prelude::*;
 
 use super::{Context, ParmsId, SealError};
@@ -48,19 +53,21 @@ impl Place {
     }
 }
 
-/// Bytes of a pair as it crosses.
-fn packed_bytes(context: &Context) -> usize {
+/// Bytes of a public key as it crosses: a pair.
+pub(crate) fn public_bytes(context: &Context) -> usize {
     SEED + polynomial_bytes(context.degree(), context.primes())
 }
 
-/// Bytes of a public key as it crosses.
-pub(crate) fn public_bytes(context: &Context) -> usize {
-    packed_bytes(context)
+/// Bytes of a key that switches ciphertexts of so many primes, as it crosses.
+pub(crate) fn switching_bytes(context: &Context, primes: usize) -> usize {
+    primes * part_bytes(context, primes)
 }
 
-/// Bytes of a key that switches, as it crosses.
-pub(crate) fn switching_bytes(context: &Context) -> usize {
-    context.levels().len() * packed_bytes(context)
+/// Bytes of one pair of it.
+fn part_bytes(context: &Context, primes: usize) -> usize {
+    let all = context.primes();
+    let (degree, last) = (context.degree(), all.len() - 1);
+    SEED + polynomial_bytes(degree, &all[..primes]) + polynomial_bytes(degree, &all[last..])
 }
 
 /// SEAL's header of an uncompressed object of so many bytes, this header's included.
@@ -87,6 +94,8 @@ struct Frame<'a> {
     residues: usize,
     /// Between the residues and the seed.
     middle: Vec<u8>,
+    /// Whether the residues modulo each prime cross.
+    kept: Vec<bool>,
 }
 
 impl<'a> Frame<'a> {
@@ -125,12 +134,30 @@ impl<'a> Frame<'a> {
             head,
             residues,
             middle,
+            kept: vec![true; primes.len()],
         }
+    }
+
+    /// The same of a key for ciphertexts of so many primes.
+    fn for_primes(self, primes: usize) -> Self {
+        let last = self.kept.len() - 1;
+        let kept = (0..self.kept.len()).map(|place| place < primes || place == last);
+        Self {
+            kept: kept.collect(),
+            ..self
+        }
+    }
+
+    /// The primes whose residues cross.
+    fn kept_primes(&self) -> Vec<u64> {
+        let all = self.primes.iter().zip(&self.kept);
+        all.filter_map(|(prime, kept)| kept.then_some(*prime))
+            .collect()
     }
 
     /// Bytes of the pair as it crosses.
     fn packed_bytes(&self) -> usize {
-        SEED + polynomial_bytes(self.degree, self.primes)
+        SEED + polynomial_bytes(self.degree, &self.kept_primes())
     }
 
     fn length(&self) -> usize {
@@ -148,7 +175,8 @@ impl<'a> Frame<'a> {
         let mut packed = Vec::with_capacity(self.packed_bytes());
         packed.extend(seed);
         let polynomial = residues.as_chunks::<8>().0.chunks_exact(self.degree);
-        for (residues, prime) in polynomial.zip(self.primes) {
+        let kept = polynomial.zip(self.primes).zip(&self.kept);
+        for ((residues, prime), _) in kept.filter(|(_, kept)| **kept) {
             let residues = residues.iter().map(|word| u64::from_le_bytes(*word));
             pack(*prime, residues, &mut packed);
         }
@@ -176,7 +204,8 @@ impl<'a> Frame<'a> {
             .as_chunks_mut::<8>()
             .0
             .chunks_exact_mut(self.degree);
-        for (words, prime) in polynomial.zip(self.primes) {
+        let kept = polynomial.zip(self.primes).zip(&self.kept);
+        for ((words, prime), _) in kept.filter(|(_, kept)| **kept) {
             let (of_prime, after) = rest.split_at(polynomial_bytes(self.degree, &[*prime]));
             rest = after;
             for (word, residue) in words.iter_mut().zip(unpack(*prime, self.degree, of_prime)) {
@@ -217,6 +246,69 @@ fn length(found: usize, expected: usize) -> Result<(), SealError> {
     )))
 }
 
+/// SEAL's stream of a secret key, but for its residues: a plaintext of the key's level.
+fn secret_head(context: &Context) -> Vec<u8> {
+    let words = context.degree() * context.primes().len();
+    let array = 16 + 8 + 8 * words;
+    let mut head = header(16 + 32 + 8 + 8 + array).to_vec();
+    head.extend(context.key_id().iter().flat_map(|word| word.to_le_bytes()));
+    head.extend((words as u64).to_le_bytes());
+    head.extend(1.0_f64.to_le_bytes()); // the scale
+    head.extend(header(array));
+    head.extend((words as u64).to_le_bytes());
+    head
+}
+
+/// Bytes of a secret key as its owner keeps it: residues, packed, for each prime.
+pub(crate) fn secret_bytes(context: &Context) -> usize {
+    polynomial_bytes(context.degree(), context.primes())
+}
+
+/// A secret key's stream, packed.
+pub(super) fn pack_secret(
+    context: &Context,
+    stream: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let residues = stream.strip_prefix(&*secret_head(context));
+    let words = context.degree() * context.primes().len();
+    let residues = residues
+        .filter(|residues| residues.len() == 8 * words)
+        .ok_or_else(|| unknown("a secret key of another length"))?;
+    // Not to grow: what is left behind by growing is not overwritten.
+    let mut packed = Zeroizing::new(Vec::with_capacity(secret_bytes(context)));
+    let polynomial = residues.as_chunks::<8>().0.chunks_exact(context.degree());
+    for (residues, prime) in polynomial.zip(context.primes()) {
+        let residues = residues.iter().map(|word| u64::from_le_bytes(*word));
+        pack(*prime, residues, &mut packed);
+    }
+    Ok(packed)
+}
+
+/// The stream of a packed secret key.
+pub(super) fn unpack_secret(
+    context: &Context,
+    packed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    length(packed.len(), secret_bytes(context))?;
+    let degree = context.degree();
+    let head = secret_head(context);
+    let size = head.len() + 8 * degree * context.primes().len();
+    let mut stream = Zeroizing::new(Vec::with_capacity(size));
+    stream.extend(head);
+    let mut rest = packed;
+    for prime in context.primes() {
+        let (of_prime, after) = rest.split_at(polynomial_bytes(degree, &[*prime]));
+        rest = after;
+        for residue in unpack(*prime, degree, of_prime) {
+            if residue >= *prime {
+                return Err(SealError::Load("a residue above its prime".into()));
+            }
+            stream.extend(residue.to_le_bytes());
+        }
+    }
+    Ok(stream)
+}
+
 /// A public key's stream, packed.
 pub(super) fn pack_public(context: &Context, stream: &[u8]) -> Result<Vec<u8>, SealError> {
     Frame::of_key(context).pack(stream)
@@ -245,14 +337,15 @@ pub(super) fn unpack_seeded(
     Frame::of_ciphertext(context, scale).unpacked(packed)
 }
 
-/// The stream of a key that switches, packed.
+/// The stream of a key that switches, packed, for ciphertexts of so many primes.
 pub(super) fn pack_switching(
     context: &Context,
     place: Place,
+    primes: usize,
     stream: &[u8],
 ) -> Result<Vec<u8>, SealError> {
     let (head, tail) = list(context, place);
-    let frame = Frame::of_key(context);
+    let frame = Frame::of_key(context).for_primes(primes);
     let pairs = stream.strip_prefix(&*head).and_then(|rest| {
         let (pairs, zeros) = rest.split_at_checked(context.levels().len() * frame.length())?;
         (zeros.len() == tail && zeros.iter().all(|zero| *zero == 0)).then_some(pairs)
@@ -260,26 +353,34 @@ pub(super) fn pack_switching(
     let pairs = pairs.ok_or_else(|| unknown("other keys than were asked for"))?;
     let packed = pairs
         .par_chunks_exact(frame.length())
+        .take(primes)
         .map(|pair| frame.pack(pair))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(packed.concat())
 }
 
-/// The stream of a packed key that switches.
+/// The stream of a packed key that switches ciphertexts of so many primes.
 pub(super) fn unpack_switching(
     context: &Context,
     place: Place,
+    primes: usize,
     packed: &[u8],
 ) -> Result<Vec<u8>, SealError> {
-    length(packed.len(), switching_bytes(context))?;
+    length(packed.len(), switching_bytes(context, primes))?;
     let (mut stream, tail) = list(context, place);
-    let frame = Frame::of_key(context);
+    let frame = Frame::of_key(context).for_primes(primes);
     let head = stream.len();
     let pairs = context.levels().len() * frame.length();
     stream.resize(head + pairs + tail, 0);
-    stream[head..head + pairs]
-        .par_chunks_exact_mut(frame.length())
-        .zip(packed.par_chunks_exact(packed_bytes(context)))
+    let (sent, left_out) = stream[head..head + pairs].split_at_mut(primes * frame.length());
+    sent.par_chunks_exact_mut(frame.length())
+        .zip(packed.par_chunks_exact(frame.packed_bytes()))
         .try_for_each(|(pair, packed)| frame.unpack(packed, pair))?;
+    // SEAL wants as many pairs as there are primes, whether it reads them or not.
+    let none = Frame::of_key(context).for_primes(0);
+    let zeros = vec![0; none.packed_bytes()];
+    left_out
+        .par_chunks_exact_mut(none.length())
+        .try_for_each(|pair| none.unpack(&zeros, pair))?;
     Ok(stream)
 }

@@ -39,9 +39,17 @@ impl Kit {
     }
 
     fn galois(&self, steps: i32) -> SwitchKeys {
-        let key = self.generator.galois_key(&self.context, steps).unwrap();
+        self.galois_for(steps, self.context.levels().len())
+    }
+
+    /// For ciphertexts of so many primes.
+    fn galois_for(&self, steps: i32, primes: usize) -> SwitchKeys {
+        let key = self
+            .generator
+            .galois_key(&self.context, steps, primes)
+            .unwrap();
         let place = Place::rotation(&self.context, steps);
-        SwitchKeys::read(&self.context, place, &key).unwrap()
+        SwitchKeys::read(&self.context, place, primes, &key).unwrap()
     }
 
     fn decrypt(&self, ciphertext: &Ciphertext) -> Vec<f64> {
@@ -83,8 +91,11 @@ fn every_operation_is_its_clear_one() {
         &e.rescale(&e.multiply_plain(&a, &scalar).unwrap()).unwrap(),
         |i| -1.5 * x[i],
     );
-    let relin = kit.generator.relinearization_key(&kit.context).unwrap();
-    let relin = SwitchKeys::read(&kit.context, Place::RELINEARIZATION, &relin).unwrap();
+    let primes = kit.context.levels().len();
+    let relin = kit.generator.relinearization_key(&kit.context, primes);
+    let relin = relin.unwrap();
+    let place = Place::RELINEARIZATION;
+    let relin = SwitchKeys::read(&kit.context, place, primes, &relin).unwrap();
     let product = e.relinearize(e.multiply(&a, &b).unwrap(), &relin).unwrap();
     kit.check(&e.rescale(&product).unwrap(), |i| x[i] * y[i]);
     let square = e.relinearize(e.square(&a).unwrap(), &relin).unwrap();
@@ -97,6 +108,25 @@ fn every_operation_is_its_clear_one() {
         .switch_to(&a, *kit.context.levels().last().unwrap())
         .unwrap();
     kit.check(&low, |i| x[i]);
+}
+
+/// A key of a few primes switches ciphertexts that have no more; others it destroys.
+#[test]
+fn keys_serve_the_levels_that_they_are_for() {
+    let kit = kit(8192, &[50, 40, 40, 60]);
+    let x: Vec<f64> = (0..4096).map(|i| f64::from(i % 13) / 8.0 - 0.5).collect();
+    let top = kit.encrypt(&x);
+    for primes in 1..=3 {
+        let key = kit.galois_for(3, primes);
+        let level = kit.context.levels()[3 - primes];
+        let low = kit.evaluator.switch_to(&top, level).unwrap();
+        kit.check(&kit.evaluator.rotate(&low, 3, &key).unwrap(), |i| {
+            x[(i + 3) % 4096]
+        });
+    }
+    let short = kit.galois_for(3, 2);
+    let lost = kit.decrypt(&kit.evaluator.rotate(&top, 3, &short).unwrap());
+    assert!((lost[0] - x[3]).abs() > 1.0);
 }
 
 #[test]

@@ -337,6 +337,7 @@ fn planned(program: &Program) -> Result<Box<dyn Circuit>, SchemeError> {
         options: &options,
         security: DEMAND,
         threads: 2,
+        objective: hexperiment_program::layout::Objective::default(),
     })
 }
 

@@ -18,7 +18,8 @@ const COLUMNS: &str = "experiment, started, cell, scheme, label, task, dataset, 
     compile_cpu_ms, keygen_cpu_ms, prepare_cpu_ms, encrypt_cpu_ms, evaluate_cpu_ms, decrypt_cpu_ms, \
     total_cpu_ms_per_sample, load_average, share_waited, ciphertext_bytes, result_bytes, \
     key_bytes, expansion, rounds, server_sees, protection, encryption, security_bits, failure_log2, client_peak_rss_bytes, \
-    server_peak_rss_bytes, threads";
+    server_peak_rss_bytes, threads, remote_upload_ms, remote_upload_server_ms, remote_job_ms, remote_queue_ms, \
+    remote_load_ms, remote_compute_ms, remote_store_ms, remote_download_ms";
 
 /// Those that hold words; the others hold numbers.
 const WORDS: [&str; 13] = [

@@ -1,7 +1,7 @@
 //! When times are those of a busy machine, and when not.
 
 use super::{millis, records, repetition};
-use crate::record::{Line, Load, Repetition, Schedule};
+use crate::record::{Line, Load, Processors, Repetition, Schedule};
 use crate::summary::{Busy, rows};
 use hexperiment_task::ledger::Time;
 
@@ -31,6 +31,22 @@ fn load(average: f64, schedule: Option<Schedule>) -> Option<Load> {
         start,
         end,
         schedule,
+        processors: None,
+    })
+}
+
+/// A machine of two processors, of what the cell's threads, others and nobody did; in milliseconds.
+#[expect(clippy::unnecessary_wraps, reason = "as records hold it")]
+fn processors(own_ms: u64, others_ms: u64, idle_ms: u64) -> Option<Load> {
+    Some(Load {
+        start: Some(9.0),
+        end: Some(9.0),
+        // Both parties' threads wait for one another, which says nothing of others.
+        schedule: schedule(own_ms, own_ms),
+        processors: Some(Processors {
+            capacity_ns: (own_ms + others_ms + idle_ms) * 1_000_000,
+            idle_ns: idle_ms * 1_000_000,
+        }),
     })
 }
 
@@ -38,6 +54,7 @@ fn load(average: f64, schedule: Option<Schedule>) -> Option<Load> {
 fn evaluation(repetition: &mut Repetition, wall_us: u64, cpu_us: u64) {
     repetition.encrypt = millis(0);
     repetition.decrypt = millis(0);
+    repetition.transfer = millis(0);
     repetition.evaluate = Time {
         wall_ns: wall_us * 1000,
         cpu_ns: cpu_us * 1000,
@@ -73,6 +90,36 @@ fn threads_that_wait_for_a_processor() {
     );
     // Of four threads on two processors two wait, whatever else there is.
     check(4, |r| r.load = load(4.0, schedule(50, 50)), None);
+}
+
+#[test]
+fn others_that_take_the_processors() {
+    let with = |own: u64, others, idle| {
+        move |r: &mut Repetition| {
+            evaluation(r, own * 1000, own * 1000);
+            r.load = processors(own, others, idle);
+        }
+    };
+    let busy = |share| Some(Busy::Shared { share });
+    check(2, with(500, 250, 250), busy(0.25));
+    check(2, with(500, 100, 400), busy(0.1));
+    check(2, with(500, 99, 401), None);
+    check(2, with(500, 0, 500), None);
+    // More threads than processors hide nothing.
+    check(4, with(600, 400, 0), busy(0.4));
+    // The phases hold the time of threads that have ended, which are nobody else's.
+    check(
+        2,
+        |r| {
+            evaluation(r, 500_000, 750_000);
+            r.load = processors(500, 250, 250);
+        },
+        None,
+    );
+    // 21.3 ms are three standard deviations of three counts.
+    check(2, with(30, 7, 13), None);
+    check(2, with(30, 8, 12), busy(0.16));
+    check(2, with(160, 40, 0), busy(0.2));
 }
 
 #[test]

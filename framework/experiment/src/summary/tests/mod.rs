@@ -81,6 +81,7 @@ fn setup(cell: &str, keygen_ms: u64) -> Setup {
             noise_tolerance: vec![f64::INFINITY],
             failure: Failure::AtMost(-130.5),
             shortfalls: vec![],
+            layouts: vec![],
             memory_bytes: None,
         },
         failure_demanded: Some(-128),
@@ -168,9 +169,11 @@ fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition 
         peak_rss_bytes: None,
         client_peak_rss_bytes: Some(1000 + u64::from(index)),
         server_peak_rss_bytes: Some(2000 + u64::from(index)),
+        remote: None,
         load: Some(Load {
             start: Some(0.5),
             end: Some(0.25),
+            processors: None,
             schedule: Some(Schedule {
                 ran_ns: 99_000_000,
                 waited_ns: 1_000_000,

@@ -1,0 +1,259 @@
+//! The server's step by a service on a network: keys are uploaded once, queries are sent, results are fetched.
+//!
+//! What was sent is noted in `remote.json`, so that another process can fetch it, and a step that was killed
+//! is done again without anything being computed twice: jobs are named by the query.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hexperiment_diagnostics::{Complaint, files};
+use hexperiment_service::api::{JobRequest, KeysInfo};
+use hexperiment_service::client::{Endpoint, ServiceClient};
+use hexperiment_service::token::{Fingerprint, Token};
+use serde::{Deserialize, Serialize};
+
+use crate::circuit::BoundCircuit;
+use crate::error::ClientError;
+use crate::evaluate::{Evaluated, report, under_these_keys};
+use crate::exchange::{Exchange, Sent, Way};
+use crate::folder::{FORMAT, Folder, held_format, json, read_json};
+use crate::keys::PublicKeys;
+use crate::passphrase::Passphrases;
+
+/// The environment variable that holds the token.
+pub const TOKEN: &str = "HEXPERIMENT_TOKEN";
+
+const TOKENS: &str = "give the token that `serve token new` printed, by `--token-file FILE` or by the environment \
+                      variable HEXPERIMENT_TOKEN";
+
+/// Before so many seconds are left of keys at the service, they are uploaded anew.
+const LEFT_S: u64 = 600;
+
+/// Where the service is, and as whom it is asked.
+#[derive(Debug, Default)]
+pub struct Remote {
+    /// Its address; without one, that of the last step.
+    pub server: Option<String>,
+    /// The fingerprint of its certificate, where that is its own.
+    pub fingerprint: Option<String>,
+    /// A file whose first line is the token; without one, [`TOKEN`] counts.
+    pub token_file: Option<PathBuf>,
+}
+
+/// `remote.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Noted {
+    format: u32,
+    server: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<String>,
+    circuit: String,
+    /// The key whose evaluation keys the service has, and what it calls them.
+    key: String,
+    keys: String,
+    /// The query that was sent, and its jobs, one for each batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    query: Option<String>,
+    #[serde(default)]
+    jobs: Vec<String>,
+}
+
+/// What was sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Uploaded {
+    /// Bytes of evaluation keys; none where the service had them.
+    pub keys: Option<u64>,
+    /// Bytes of ciphertexts.
+    pub ciphertexts: u64,
+    /// Jobs that were asked for.
+    pub jobs: usize,
+}
+
+impl Remote {
+    fn noted(folder: &Folder) -> Result<Option<Noted>, ClientError> {
+        let file = folder.remote();
+        if !file.exists() {
+            return Ok(None);
+        }
+        let noted: Noted = read_json(&file, "remove it, and send again by `client send`")?;
+        held_format(&file, noted.format)?;
+        Ok(Some(noted))
+    }
+
+    /// The service, with its address and fingerprint as they are noted.
+    fn service(
+        &self,
+        noted: Option<&Noted>,
+    ) -> Result<(ServiceClient, String, Option<String>), ClientError> {
+        let server = self
+            .server
+            .clone()
+            .or_else(|| noted.map(|n| n.server.clone()));
+        let server = server.ok_or_else(|| {
+            ClientError::file(
+                "--server",
+                "found no address of a service",
+                "give it by `--server https://HOST:PORT`; `client evaluate` alone evaluates on this machine",
+            )
+        })?;
+        let same = noted.filter(|n| n.server == server);
+        let fingerprint = self.fingerprint.clone();
+        let fingerprint = fingerprint.or_else(|| same.and_then(|n| n.fingerprint.clone()));
+        let pinned = fingerprint.as_deref().map(Fingerprint::parse).transpose();
+        let pinned = pinned.map_err(|e| {
+            let help = "copy it from what `hexperiment serve` prints: sha256:…";
+            ClientError::file("--fingerprint", e, help)
+        })?;
+        let endpoint = Endpoint::new(&server, pinned, self.token()?)?;
+        let client = ServiceClient::new(&endpoint)?;
+        Ok((client, server, fingerprint))
+    }
+
+    fn token(&self) -> Result<Token, ClientError> {
+        let (place, text) = match &self.token_file {
+            Some(file) => {
+                let text = files::read_text(file, files::PASSPHRASE, TOKENS)?;
+                (file.clone(), text)
+            }
+            None => (
+                PathBuf::from(TOKEN),
+                std::env::var(TOKEN).unwrap_or_default(),
+            ),
+        };
+        let line = text.lines().next().unwrap_or_default();
+        let token = Token::parse(line.trim());
+        token.map_err(|e| Complaint::new(place, e).help(TOKENS).into())
+    }
+
+    /// Sends `ciphertexts_upload`, after the evaluation keys where the service does not have them.
+    ///
+    /// # Errors
+    /// There are no keys or no ciphertexts, or they are of another circuit or key; the service is not there,
+    /// refuses, or has another version of the library.
+    pub fn send(
+        &self,
+        folder: &Folder,
+        bound: &BoundCircuit,
+        passphrases: &Passphrases,
+    ) -> Result<Uploaded, ClientError> {
+        let keys = PublicKeys::open(folder, bound)?;
+        let queries = Exchange::open(folder.upload(), Way::Up, bound)?;
+        under_these_keys(&queries, &keys)?;
+        let noted = Self::noted(folder)?;
+        let (service, server, fingerprint) = self.service(noted.as_ref())?;
+        let known = noted
+            .filter(|n| n.server == server && n.circuit == bound.digest() && n.key == keys.key());
+        let known = known.map(|n| n.keys).filter(|id| {
+            // Where it cannot be told whether they are there, they are sent again.
+            let there = service.keys().unwrap_or_default();
+            there.iter().any(|info| info.id == *id && lasts(info))
+        });
+        let mut uploaded = Uploaded {
+            keys: None,
+            ciphertexts: 0,
+            jobs: 0,
+        };
+        let id = match known {
+            Some(id) => id,
+            None => {
+                let digest = bound.circuit.digest();
+                let program = service
+                    .register(&bound.order()?, digest, bound.library(), false)
+                    .and_then(|program| service.wait_for_program(&program.id))?;
+                let evaluation = keys.evaluation(folder, bound, passphrases)?;
+                let sent = service.upload_keys(&program.id, &evaluation, None);
+                let sent = sent?;
+                uploaded.keys = Some(sent.bytes);
+                sent.id
+            }
+        };
+        let asked = &queries.manifest;
+        let mut noted = Noted {
+            format: FORMAT,
+            server,
+            fingerprint,
+            circuit: bound.digest().into(),
+            key: keys.key().into(),
+            keys: id,
+            query: None,
+            jobs: vec![],
+        };
+        note(folder, &noted)?;
+        let outputs = bound.lowered.program().output_ids();
+        let outputs: Vec<u32> = outputs.iter().map(|o| o.index() as u32).collect();
+        for (number, batch) in asked.batches.iter().enumerate() {
+            let mut inputs = Vec::new();
+            for index in 0..batch.files.len() {
+                let bytes = queries.read(number, index)?;
+                uploaded.ciphertexts += bytes.len() as u64;
+                let info = service.upload_ciphertexts(&noted.keys, &bytes);
+                inputs.push(info?.id);
+            }
+            let job = service.submit(&JobRequest {
+                keys: noted.keys.clone(),
+                inputs,
+                outputs: outputs.clone(),
+                request: Some(format!("{}-{number}", asked.query)),
+            });
+            noted.jobs.push(job?.id);
+        }
+        uploaded.jobs = noted.jobs.len();
+        noted.query = Some(asked.query.clone());
+        note(folder, &noted)?;
+        Ok(uploaded)
+    }
+
+    /// Waits for what was sent, and fetches it into `ciphertexts_download`.
+    ///
+    /// # Errors
+    /// Nothing was sent, or something else since; the service is not there, refuses or fails.
+    pub fn fetch(&self, folder: &Folder, bound: &BoundCircuit) -> Result<Evaluated, ClientError> {
+        let file = folder.remote();
+        let queries = Exchange::open(folder.upload(), Way::Up, bound)?;
+        let asked = &queries.manifest;
+        let noted = Self::noted(folder)?;
+        let sent = noted.filter(|n| {
+            n.query.as_ref() == Some(&asked.query) && n.jobs.len() == asked.batches.len()
+        });
+        let sent = sent.ok_or_else(|| {
+            let help = "send what is encrypted by `client send`";
+            ClientError::file(
+                &file,
+                "the rows that were encrypted last were not sent",
+                help,
+            )
+        })?;
+        let (service, ..) = self.service(Some(&sent))?;
+        let manifest = Exchange::new(&asked.circuit, &asked.key, &asked.query);
+        let mut results = Sent::begin(folder.download(), Way::Down, manifest)?;
+        let mut evaluated = Evaluated::default();
+        for (job, batch) in sent.jobs.iter().zip(&asked.batches) {
+            let job = service.wait_for_job(job)?;
+            evaluated.prepare_ns += job.times.prepare.map_or(0, |m| m.wall_ns);
+            evaluated.evaluate_ns += job.times.compute.map_or(0, |m| m.wall_ns);
+            let mut contents = Vec::new();
+            for result in &job.results {
+                contents.push(service.download(result)?);
+            }
+            evaluated.bytes += contents.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
+            results.add(batch.rows, &contents)?;
+        }
+        results.finish()?;
+        report(folder, evaluated)?;
+        Ok(evaluated)
+    }
+}
+
+fn note(folder: &Folder, noted: &Noted) -> Result<(), ClientError> {
+    let file = folder.remote();
+    let text = json(&file, noted)?;
+    files::write_whole(&file, &text).map_err(|e| ClientError::unwritable(&file, &e))
+}
+
+/// Whether keys are kept long enough for a query.
+fn lasts(keys: &KeysInfo) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |time| time.as_secs());
+    keys.expires_s > now.saturating_add(LEFT_S)
+}

@@ -1,0 +1,107 @@
+//! What the steps of a client tell.
+
+use hexperiment_client::{BoundCircuit, Evaluated, Exchange, Folder, KeyInfo, Place, Uploaded};
+use hexperiment_diagnostics::printable;
+
+use crate::explain::level;
+use crate::out::{say, tell};
+
+/// Answers that are shown; all of them stand in the file.
+const SHOWN: usize = 10;
+
+pub(super) fn told_circuit(folder: &Folder, bound: &BoundCircuit) {
+    let query = bound.query();
+    let columns = query.model.sensors.iter().map(|s| s.name.as_str());
+    say!(
+        "{}: circuit {:.16}",
+        folder.circuit().display(),
+        bound.digest()
+    );
+    say!(
+        "  answers `{}` of columns {}, {} rows to a batch",
+        query.name,
+        printable::list(columns, 20),
+        bound.rows()
+    );
+    let security = level(&bound.parameters().security);
+    say!(
+        "  {} ({}), {security}, encrypted by {}",
+        bound.scheme(),
+        bound.library(),
+        match bound.encryption() {
+            hexperiment_scheme::security::Encryption::Owner => "the key owner",
+            hexperiment_scheme::security::Encryption::Public => "whoever has the public keys",
+        }
+    );
+}
+
+pub(super) fn told_key(key: &KeyInfo) {
+    let place = match key.place {
+        Place::Current => "in use",
+        Place::Retired => "retired",
+    };
+    let made = humantime::format_rfc3339_seconds(key.made);
+    let public = match key.public_bytes {
+        Some(bytes) => format!("{bytes} bytes public"),
+        None => "no public keys here".into(),
+    };
+    let secret = match key.secret {
+        Some(protection) => format!("secret key {protection}"),
+        None => "no secret key here".into(),
+    };
+    let circuit = printable::cut(&key.circuit, 16);
+    say!(
+        "key {} of circuit {circuit}: {place}, made {made}, {public}, {secret}",
+        key.key
+    );
+}
+
+pub(super) fn tell_notes(notes: &[String]) {
+    for note in notes {
+        tell!("note: {note}");
+    }
+}
+
+pub(super) fn told_encrypted(folder: &Folder, sent: &Exchange) {
+    say!(
+        "{}: {} rows in {} batches, {} bytes",
+        folder.upload().display(),
+        sent.rows(),
+        sent.batches.len(),
+        sent.bytes()
+    );
+}
+
+pub(super) fn told_sent(sent: Uploaded) {
+    let keys = match sent.keys {
+        None => "the service had the keys".to_owned(),
+        Some(bytes) => format!("{bytes} bytes of keys"),
+    };
+    say!(
+        "sent: {keys}, {} bytes of ciphertexts, {} jobs",
+        sent.ciphertexts,
+        sent.jobs
+    );
+}
+
+pub(super) fn told_evaluated(folder: &Folder, evaluated: &Evaluated) {
+    let ms = |ns: u64| ns as f64 / 1e6;
+    say!(
+        "{}: {} bytes; the server took {:.1} ms to compile, {:.1} ms for the keys, {:.1} ms to evaluate",
+        folder.download().display(),
+        evaluated.bytes,
+        ms(evaluated.compile_ns),
+        ms(evaluated.prepare_ns),
+        ms(evaluated.evaluate_ns)
+    );
+}
+
+pub(super) fn told_answers(folder: &Folder, bound: &BoundCircuit, answers: &[f64]) {
+    say!("{}: {} answers", folder.results().display(), answers.len());
+    for (row, answer) in answers.iter().enumerate().take(SHOWN) {
+        say!("  row {}: {} {answer:.6}", row + 1, bound.query().name);
+    }
+    if answers.len() > SHOWN {
+        say!("  and {} more", answers.len() - SHOWN);
+    }
+}

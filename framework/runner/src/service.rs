@@ -1,0 +1,317 @@
+//! `serve`: the evaluator on a network; and how cells reach one.
+
+use std::net::SocketAddr;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use hexperiment_diagnostics::{files, printable, units};
+use hexperiment_experiment::ServerSettings;
+use hexperiment_scheme::registry;
+use hexperiment_service::api::SchemeInfo;
+use hexperiment_service::client::Endpoint;
+use hexperiment_service::server::{self, Config, Quotas, Transport};
+use hexperiment_service::token::{Fingerprint, Token};
+
+use crate::out::{say, tell};
+use crate::plugins;
+
+/// The environment variable that holds the token of a service.
+const TOKEN: &str = "HEXPERIMENT_TOKEN";
+
+/// What `serve` takes.
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct ServeArguments {
+    #[command(subcommand)]
+    verb: Option<ServeVerb>,
+    #[command(flatten)]
+    options: ServeOptions,
+}
+
+#[derive(Subcommand)]
+enum ServeVerb {
+    /// Tokens of clients: whoever has one may use the service.
+    Token {
+        #[command(subcommand)]
+        verb: TokenVerb,
+    },
+}
+
+#[derive(Subcommand)]
+enum TokenVerb {
+    /// Makes a token for a client, and prints it: it is kept as a hash, and never shown again.
+    New {
+        /// The client's name: letters, digits, `-`, `_` and `.`.
+        name: String,
+        #[command(flatten)]
+        place: PlaceOption,
+    },
+    /// Lists clients.
+    List {
+        #[command(flatten)]
+        place: PlaceOption,
+    },
+    /// Takes a client's token from it.
+    Revoke {
+        /// The client's name.
+        name: String,
+        #[command(flatten)]
+        place: PlaceOption,
+    },
+}
+
+#[derive(Args)]
+struct PlaceOption {
+    /// The folder in which everything of the service lies.
+    #[arg(long, value_name = "FOLDER", default_value = "hexperiment-service")]
+    state: PathBuf,
+}
+
+#[derive(Args)]
+struct ServeOptions {
+    #[command(flatten)]
+    place: PlaceOption,
+    /// Where it listens; port 0 takes a free one, which is printed.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
+    listen: SocketAddr,
+    /// A certificate with its chain, in PEM; one of its own is made if left out.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's key, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Names in a certificate of its own; may be given more than once.
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<String>,
+    /// HTTP without TLS, on a loopback address only.
+    #[arg(long, conflicts_with_all = ["tls_cert", "tls_key", "names"])]
+    plain: bool,
+    /// Jobs at a time, each in a process of its own.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: u16,
+    /// Processes that keep their keys loaded for the next job.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    warm: u16,
+    /// The most threads that a program may ask for; as many as there are processors if left out.
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZero<u16>>,
+    /// What the process of a job may allocate, as in "8GiB".
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    worker_memory: Option<u64>,
+    /// For one job, loading included.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = time)]
+    job_time: Duration,
+    /// For which keys and ciphertexts are kept, at most.
+    #[arg(long, value_name = "TIME", default_value = "168h", value_parser = time)]
+    keep: Duration,
+    /// Of one upload of keys.
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size)]
+    max_keys: u64,
+    /// Of one upload of ciphertexts.
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size)]
+    max_ciphertexts: u64,
+    /// Keys and ciphertexts that are kept of each client.
+    #[arg(long, value_name = "SIZE", default_value = "16GiB", value_parser = size)]
+    quota_bytes: u64,
+    /// Sets of keys that are kept of each client.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    quota_keys: u64,
+    /// Jobs that wait of each client.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    quota_jobs: u64,
+    /// Time of each client's jobs on one day (UTC).
+    #[arg(long, value_name = "TIME", default_value = "12h", value_parser = time)]
+    quota_time: Duration,
+    /// Requests of a client per second; ten times as many at once.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    rate: u32,
+    /// For which a body may stand still.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    body_idle: Duration,
+    /// For running jobs when the service is stopped.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    grace: Duration,
+    /// Takes keys with which the service could decrypt, as those of `fernet`.
+    #[arg(long)]
+    accept_shared_keys: bool,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let wrong = || {
+        format!(
+            "found {}, expected a size as \"512MiB\" or \"8GiB\"",
+            printable::quoted(text)
+        )
+    };
+    units::bytes(text).ok_or_else(wrong)
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    let wrong = || {
+        format!(
+            "found {}, expected a time as \"90s\", \"5m\" or \"1h\"",
+            printable::quoted(text)
+        )
+    };
+    units::duration(text).ok_or_else(wrong)
+}
+
+/// Serves until the process is told to stop, or does what a verb says.
+pub(crate) fn serve(arguments: ServeArguments) -> ExitCode {
+    let done = match arguments.verb {
+        None => serves(arguments.options),
+        Some(ServeVerb::Token { verb }) => token(verb),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => crate::bad_input(problem),
+    }
+}
+
+fn serves(options: ServeOptions) -> Result<(), String> {
+    server::serve(config(options)?, |address, fingerprint| {
+        say!("listening on {address}");
+        if let Some(fingerprint) = fingerprint {
+            say!("fingerprint {fingerprint}");
+        }
+    })
+}
+
+fn config(options: ServeOptions) -> Result<Config, String> {
+    let program = std::env::current_exe().map_err(|e| e.to_string())?;
+    let memory = options.worker_memory;
+    let worker = move |scheme: &str| {
+        let mut command = Command::new(&program);
+        if let Some(bytes) = memory {
+            command.arg("launch").arg(format!("--memory={bytes}"));
+            command.arg("--").arg(&program);
+        }
+        let (name, library) = plugins::environment(scheme);
+        command.arg("server").env(name, library).env_remove(TOKEN);
+        command
+    };
+    let transport = match (options.tls_cert, options.tls_key) {
+        _ if options.plain => Transport::Plain,
+        (Some(certificate), Some(key)) => Transport::Given { certificate, key },
+        _ => Transport::SelfSigned {
+            names: if options.names.is_empty() {
+                vec!["localhost".into(), "127.0.0.1".into(), "::1".into()]
+            } else {
+                options.names
+            },
+        },
+    };
+    let schemes = registry::schemes().into_iter().map(|scheme| {
+        let manifest = scheme.manifest();
+        SchemeInfo {
+            name: manifest.name.to_owned(),
+            library: manifest.library,
+        }
+    });
+    let processors = available_parallelism().map_or(1, NonZero::get) as u64;
+    Ok(Config {
+        state: options.place.state,
+        listen: options.listen,
+        transport,
+        schemes: schemes.collect(),
+        worker: Box::new(worker),
+        workers: options.workers.into(),
+        warm: options.warm.into(),
+        threads: options.threads.map_or(processors, |n| n.get().into()),
+        job_time: options.job_time,
+        keep: options.keep,
+        max_keys: options.max_keys,
+        max_ciphertexts: options.max_ciphertexts,
+        quotas: Quotas {
+            bytes: options.quota_bytes,
+            keys: options.quota_keys,
+            jobs: options.quota_jobs,
+            time: options.quota_time,
+        },
+        rate: options.rate,
+        body_idle: options.body_idle,
+        grace: options.grace,
+        accept_shared_keys: options.accept_shared_keys,
+    })
+}
+
+/// The longest name of a client, in characters.
+const LONGEST_NAME: usize = 60;
+
+fn token(verb: TokenVerb) -> Result<(), String> {
+    match verb {
+        TokenVerb::New { name, place } => {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(plain) {
+                return Err(format!(
+                    "found the name {}, expected 1 to {LONGEST_NAME} letters, digits, `-`, `_` and `.`",
+                    printable::quoted(&name)
+                ));
+            }
+            let token = Token::fresh().map_err(|e| format!("random numbers: {e}"))?;
+            let store = server::tables(&place.state)?;
+            let added = store.add_client(&name, token.hash());
+            if !added.map_err(|e| e.to_string())? {
+                return Err(format!(
+                    "found a client `{name}` that has a token, expected none\n  help: `hexperiment serve token \
+                     revoke {name}` takes it, then make a new one"
+                ));
+            }
+            tell!("the token of `{name}`, which is not shown again:");
+            say!("{}", token.reveal());
+        }
+        TokenVerb::List { place } => {
+            let store = server::tables(&place.state)?;
+            for client in store.clients().map_err(|e| e.to_string())? {
+                let day = |s: u64| {
+                    let at = std::time::UNIX_EPOCH + Duration::from_secs(s);
+                    humantime::format_rfc3339_seconds(at)
+                };
+                match client.revoked_s {
+                    None => say!("{}: since {}", client.name, day(client.created_s)),
+                    Some(s) => say!("{}: revoked {}", client.name, day(s)),
+                }
+            }
+        }
+        TokenVerb::Revoke { name, place } => {
+            let store = server::tables(&place.state)?;
+            if !store.revoke_client(&name).map_err(|e| e.to_string())? {
+                return Err(format!(
+                    "found no client {} with a token; `hexperiment serve token list` shows them",
+                    printable::quoted(&name)
+                ));
+            }
+            say!("{name}: revoked");
+        }
+    }
+    Ok(())
+}
+
+/// Where the far server of a cell is, and as whom it is asked.
+pub(crate) fn endpoint(settings: &ServerSettings) -> Result<Endpoint, String> {
+    let fingerprint = settings.fingerprint.as_deref();
+    let fingerprint = fingerprint.map(Fingerprint::parse).transpose();
+    let fingerprint = fingerprint.map_err(|e| format!("`server_fingerprint` in [run]: {e}"))?;
+    let token = match (std::env::var(TOKEN), &settings.token_file) {
+        (Ok(text), _) => Token::parse(&text).map_err(|e| format!("{TOKEN}: {e}"))?,
+        (Err(_), Some(file)) => {
+            let help = "its first line is what `hexperiment serve token new NAME` printed";
+            let text = files::read_text(Path::new(file), files::TEXT, help);
+            let text = text.map_err(|e| e.to_string())?;
+            let line = text.lines().next().unwrap_or_default();
+            Token::parse(line).map_err(|e| format!("{file}: {e}"))?
+        }
+        (Err(_), None) => {
+            return Err(format!(
+                "found no token for {}, expected one in {TOKEN} or in the file that `server_token_file` in [run] \
+                 names; whoever runs the service makes one by `hexperiment serve token new NAME`",
+                printable::line(&settings.url)
+            ));
+        }
+    };
+    Endpoint::new(&settings.url, fingerprint, token).map_err(|e| format!("`server` in [run]: {e}"))
+}

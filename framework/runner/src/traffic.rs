@@ -1,0 +1,247 @@
+//! What crosses between client and server, frame by frame, written while it crosses: `run
+//! --record-traffic`, and the panel of the workbench that shows it.
+//!
+//! The bytes are looked at where they enter and leave the pipes, by the preludes of `docs/wire.md`, whatever the
+//! parties believe to have sent. Of bodies that are ciphertexts the first bytes are kept; of keys none, as
+//! one of them may be a shared secret.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use hexperiment_wire::{MAGIC, PRELUDE_BYTES};
+use serde_json::{Value, json};
+
+use crate::out::tell;
+
+/// Bytes of a ciphertext that are kept.
+const SAMPLE: usize = 256;
+
+/// Bytes of a head that are looked at: longer ones are refused by the protocol.
+const LONGEST_HEAD: usize = 1 << 20;
+
+/// Frames whose ciphertexts are kept in part; a protocol of many rounds has thousands.
+const MOST_SAMPLES: u64 = 2000;
+
+/// The file that frames of one cell are written to.
+#[derive(Clone)]
+pub(crate) struct Recorder(Arc<Mutex<Lines>>);
+
+struct Lines {
+    file: Option<File>,
+    began: Instant,
+    frames: u64,
+}
+
+impl Recorder {
+    /// A new file, which begins with the cell's name.
+    pub(crate) fn create(file: &Path, cell: &str) -> std::io::Result<Self> {
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let mut made = File::create(file)?;
+        writeln!(made, "{}", json!({ "cell": cell }))?;
+        Ok(Self(Arc::new(Mutex::new(Lines {
+            file: Some(made),
+            began: Instant::now(),
+            frames: 0,
+        }))))
+    }
+
+    /// What crosses in one direction, `to` the party of that name.
+    pub(crate) fn direction(&self, to: &'static str) -> Direction {
+        Direction {
+            recorder: self.clone(),
+            to,
+            frame: Frame::default(),
+        }
+    }
+
+    fn lines(&self) -> std::sync::MutexGuard<'_, Lines> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One direction, and the frame that is crossing in it.
+pub(crate) struct Direction {
+    recorder: Recorder,
+    to: &'static str,
+    frame: Frame,
+}
+
+/// A frame, as far as it has crossed.
+#[derive(Default)]
+struct Frame {
+    began_ns: Option<u64>,
+    prelude: Vec<u8>,
+    head: Vec<u8>,
+    /// Bytes of the body that have crossed.
+    body: u64,
+    sample: Vec<u8>,
+}
+
+impl Frame {
+    /// Lengths of head and body, once the prelude is there.
+    fn lengths(&self) -> Option<(usize, u64)> {
+        let prelude: [u8; PRELUDE_BYTES] = self.prelude.as_slice().try_into().ok()?;
+        let [_, _, _, _, a, b, c, d, body @ ..] = prelude;
+        let head = u32::from_le_bytes([a, b, c, d]) as usize;
+        Some((head, u64::from_le_bytes(body)))
+    }
+
+    /// Takes what belongs to it of these bytes; how many those are, and whether it is complete.
+    fn take(&mut self, bytes: &[u8]) -> (usize, bool) {
+        let mut taken = 0;
+        let mut fill = |part: &mut Vec<u8>, length: usize| {
+            let more = (length - part.len()).min(bytes.len() - taken);
+            part.extend_from_slice(&bytes[taken..taken + more]);
+            taken += more;
+        };
+        fill(&mut self.prelude, PRELUDE_BYTES);
+        let Some((head, body)) = self.lengths() else {
+            return (taken, false);
+        };
+        fill(&mut self.head, head);
+        let rest = &bytes[taken..];
+        let more = (rest.len() as u64).min(body - self.body) as usize;
+        let kept = more.min(SAMPLE - self.sample.len());
+        self.sample.extend_from_slice(&rest[..kept]);
+        self.body += more as u64;
+        (taken + more, self.head.len() == head && self.body == body)
+    }
+
+    /// Whether what crosses is frames at all.
+    fn is_foreign(&self) -> bool {
+        let started = self.prelude.len().min(MAGIC.len());
+        self.prelude[..started] != MAGIC[..started]
+            || self.lengths().is_some_and(|(head, _)| head > LONGEST_HEAD)
+    }
+}
+
+impl Direction {
+    /// Looks at bytes that have crossed.
+    pub(crate) fn crossed(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let mut lines = self.recorder.lines();
+            if lines.file.is_none() {
+                return;
+            }
+            let now = lines.began.elapsed().as_nanos() as u64;
+            self.frame.began_ns.get_or_insert(now);
+            let (taken, complete) = self.frame.take(bytes);
+            if self.frame.is_foreign() {
+                tell!("what crosses is no longer recorded: found bytes that are no frame");
+                lines.file = None;
+                return;
+            }
+            bytes = &bytes[taken..];
+            if complete {
+                let frame = std::mem::take(&mut self.frame);
+                lines.write(&frame, self.to, now);
+            }
+        }
+    }
+}
+
+impl Lines {
+    fn write(&mut self, frame: &Frame, to: &'static str, now: u64) {
+        self.frames += 1;
+        let head: Value = serde_json::from_slice(&frame.head).unwrap_or(Value::Null);
+        let kind = head["type"].as_str().unwrap_or("unknown").to_owned();
+        let all = (frame.prelude.len() + frame.head.len()) as u64 + frame.body;
+        let mut line = json!({
+            "frame": self.frames,
+            "to": to,
+            "kind": kind,
+            "bytes": all,
+            "body_bytes": frame.body,
+            "began_ns": frame.began_ns.unwrap_or(now),
+            "ended_ns": now,
+            "head": head,
+        });
+        let is_ciphertext = matches!(kind.as_str(), "ciphertexts" | "results");
+        if is_ciphertext && self.frames <= MOST_SAMPLES {
+            line["first_bytes"] = hex(&frame.sample).into();
+        }
+        let written = self.file.as_mut().map(|file| writeln!(file, "{line}"));
+        if let Some(Err(e)) = written {
+            tell!("what crosses is no longer recorded: {e}");
+            self.file = None;
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(head: &str, body: &[u8]) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend((head.len() as u32).to_le_bytes());
+        bytes.extend((body.len() as u64).to_le_bytes());
+        bytes.extend(head.as_bytes());
+        bytes.extend(body);
+        bytes
+    }
+
+    /// The lines that are written where bytes cross in pieces of this size.
+    fn recorded(bytes: &[u8], pieces: usize) -> Vec<Value> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("traffic/cell.jsonl");
+        let recorder = Recorder::create(&file, "cell").unwrap();
+        let mut direction = recorder.direction("server");
+        for piece in bytes.chunks(pieces) {
+            direction.crossed(piece);
+        }
+        let text = std::fs::read_to_string(file).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn every_byte_is_counted_however_it_crosses() {
+        let secret = [7_u8; 32];
+        let mut bytes = frame(r#"{"type":"hello","version":1}"#, b"");
+        bytes.extend(frame(r#"{"type":"key","role":"shared"}"#, &secret));
+        bytes.extend(frame(r#"{"type":"ciphertexts","handle":0}"#, &[0xab; 1000]));
+        for pieces in [1, 7, 16, 300, usize::MAX] {
+            let lines = recorded(&bytes, pieces.min(bytes.len()));
+            assert_eq!(lines[0]["cell"], "cell");
+            let kinds: Vec<_> = lines[1..]
+                .iter()
+                .map(|l| l["kind"].as_str().unwrap())
+                .collect();
+            assert_eq!(kinds, ["hello", "key", "ciphertexts"], "{pieces}");
+            let sum: u64 = lines[1..]
+                .iter()
+                .map(|l| l["bytes"].as_u64().unwrap())
+                .sum();
+            assert_eq!(sum, bytes.len() as u64, "{pieces}");
+            // Of a key nothing is kept, of a ciphertext the beginning.
+            assert_eq!(lines[2].get("first_bytes"), None);
+            assert_eq!(lines[3]["first_bytes"], "ab".repeat(SAMPLE));
+            assert_eq!(lines[3]["head"]["handle"], 0);
+        }
+    }
+
+    #[test]
+    fn what_is_no_frame_ends_the_recording() {
+        let mut bytes = frame(r#"{"type":"hello"}"#, b"");
+        bytes.extend(b"HTTP/1.1 400 Bad Request\r\n");
+        bytes.extend(frame(r#"{"type":"hello"}"#, b""));
+        assert_eq!(recorded(&bytes, 5).len(), 2);
+    }
+}

@@ -1,0 +1,301 @@
+//! Requests and answers over HTTP: what is lost on the way is sent again, for a while.
+
+use std::io::Read;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use ureq::http::{Request, Response};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector as _, TcpConnector};
+use ureq::{Agent, Body, SendBody};
+
+use super::Endpoint;
+use super::error::ServiceError;
+use super::pinned::{Pinned, Shown};
+use crate::api::Problem;
+use crate::token::{Fingerprint, Token};
+
+/// The longest answer in JSON that is read, in bytes.
+const LONGEST_ANSWER: u64 = 256 << 20;
+
+/// How long the service may take to begin an answer, the longest wait included.
+const ANSWERS_WITHIN: Duration = Duration::from_mins(2);
+
+/// How long either side may stand still amid a body.
+const STANDS_STILL: Duration = Duration::from_mins(1);
+
+/// Above so many bytes, the service is asked before they are sent.
+const ASK_ABOVE: u64 = 64 << 10;
+
+/// A body to be sent; made anew for each attempt.
+pub(super) enum Content<'a> {
+    Nothing,
+    Json(Vec<u8>),
+    Bytes(&'a [u8]),
+    Stream {
+        length: u64,
+        open: &'a dyn Fn() -> Result<Box<dyn Read + 'a>, ServiceError>,
+    },
+}
+
+impl Content<'_> {
+    pub(super) fn json(value: &impl Serialize) -> Result<Self, ServiceError> {
+        let bytes = serde_json::to_vec(value).map_err(|e| ServiceError::Answer(e.to_string()))?;
+        Ok(Self::Json(bytes))
+    }
+
+    fn length(&self) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Json(bytes) => bytes.len() as u64,
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Stream { length, .. } => *length,
+        }
+    }
+}
+
+/// A body that is being sent.
+enum Reader<'a> {
+    Bytes(&'a [u8]),
+    Stream(Box<dyn Read + 'a>),
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Bytes(given) => given.read(bytes),
+            Self::Stream(stream) => stream.read(bytes),
+        }
+    }
+}
+
+/// The service, seen through HTTP.
+pub(super) struct Http {
+    agent: Agent,
+    base: String,
+    token: Token,
+    patience: Duration,
+    pin: Option<(Fingerprint, Shown)>,
+}
+
+impl Http {
+    pub(super) fn new(endpoint: &Endpoint) -> Result<Self, ServiceError> {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .user_agent(concat!("hexperiment/", env!("CARGO_PKG_VERSION")))
+            .timeout_connect(Some(Duration::from_secs(10)))
+            .timeout_recv_response(Some(ANSWERS_WITHIN))
+            .timeout_per_read(Some(ANSWERS_WITHIN))
+            .timeout_per_write(Some(STANDS_STILL))
+            .build();
+        let pin = endpoint
+            .fingerprint
+            .map(|expected| (expected, Arc::new(Mutex::new(None))));
+        let agent = match &pin {
+            None => Agent::new_with_config(config),
+            Some((expected, shown)) => {
+                let pinned =
+                    Pinned::new(*expected, shown).map_err(|e| ServiceError::Unreachable {
+                        url: endpoint.url.clone(),
+                        problem: e.to_string(),
+                    })?;
+                let connector = ().chain(TcpConnector::default()).chain(pinned);
+                Agent::with_parts(config, connector, DefaultResolver::default())
+            }
+        };
+        Ok(Self {
+            agent,
+            base: endpoint.url.clone(),
+            token: endpoint.token.clone(),
+            patience: endpoint.patience,
+            pin,
+        })
+    }
+
+    /// Asks until there is an answer that another attempt would not change, and reads it as JSON.
+    pub(super) fn ask<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        content: &Content<'_>,
+    ) -> Result<T, ServiceError> {
+        self.attempt(|| {
+            let (status, mut body) = self.send(method, path, content)?;
+            let bytes = self.read(&mut body)?;
+            success(status, &bytes, None)?;
+            serde_json::from_slice(&bytes).map_err(|e| ServiceError::Answer(e.to_string()))
+        })
+    }
+
+    /// As [`Http::ask`], of an answer without content.
+    pub(super) fn tell(&self, method: &str, path: &str) -> Result<(), ServiceError> {
+        self.attempt(|| {
+            let (status, mut body) = self.send(method, path, &Content::Nothing)?;
+            let bytes = self.read(&mut body)?;
+            success(status, &bytes, None)
+        })
+    }
+
+    /// Fetches so many bytes.
+    pub(super) fn fetch(&self, path: &str, length: u64) -> Result<Vec<u8>, ServiceError> {
+        self.attempt(|| {
+            let (status, body) = self.send("GET", path, &Content::Nothing)?;
+            let mut bytes = Vec::new();
+            let limit = if status == 200 {
+                length + 1
+            } else {
+                LONGEST_ANSWER
+            };
+            let mut reader = body.into_reader().take(limit);
+            reader
+                .read_to_end(&mut bytes)
+                .map_err(|e| self.unreachable(&e))?;
+            success(status, &bytes, None)?;
+            match bytes.len() as u64 {
+                found if found == length => Ok(bytes),
+                found if found < length => Err(self.unreachable(&format!(
+                    "found {found} bytes of a result, expected {length}"
+                ))),
+                _ => Err(ServiceError::Answer(format!(
+                    "found more than {length} bytes of a result, expected as many"
+                ))),
+            }
+        })
+    }
+
+    /// Tries until patience is at its end.
+    fn attempt<T>(
+        &self,
+        mut once: impl FnMut() -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        let began = Instant::now();
+        let mut pause = Duration::from_millis(50);
+        loop {
+            let error = match once() {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            let wanted = match &error {
+                ServiceError::Problem {
+                    retry_after: Some(after),
+                    ..
+                } => *after,
+                _ => pause,
+            };
+            if !error.passes() || began.elapsed() + wanted > self.patience {
+                return Err(error);
+            }
+            std::thread::sleep(wanted);
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+
+    /// Sends a request once; status and body of the answer. An answer that may be asked for again is an
+    /// error already.
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        content: &Content<'_>,
+    ) -> Result<(u16, Body), ServiceError> {
+        let length = content.length();
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header("authorization", format!("Bearer {}", self.token.reveal()));
+        if !matches!(content, Content::Nothing) {
+            let kind = match content {
+                Content::Json(_) => "application/json",
+                _ => "application/octet-stream",
+            };
+            request = request
+                .header("content-type", kind)
+                .header("content-length", length);
+        }
+        if length > ASK_ABOVE {
+            request = request.header("expect", "100-continue");
+        }
+        let mut reader = match content {
+            Content::Nothing => None,
+            Content::Json(bytes) => Some(Reader::Bytes(bytes)),
+            Content::Bytes(bytes) => Some(Reader::Bytes(bytes)),
+            Content::Stream { open, .. } => Some(Reader::Stream(open()?)),
+        };
+        let wrong = |_| ServiceError::Address {
+            found: self.base.clone(),
+            expected: super::ADDRESS,
+        };
+        let response = match &mut reader {
+            None => self.agent.run(request.body(()).map_err(wrong)?),
+            Some(reader) => {
+                let body = SendBody::from_reader(reader);
+                self.agent.run(request.body(body).map_err(wrong)?)
+            }
+        };
+        let response = response.map_err(|e| self.failed(&e))?;
+        let status = response.status().as_u16();
+        let retry_after = retry_after(&response);
+        let mut body = response.into_body();
+        if matches!(status, 429 | 503) {
+            let bytes = self.read(&mut body)?;
+            success(status, &bytes, retry_after)?;
+        }
+        Ok((status, body))
+    }
+
+    fn read(&self, body: &mut Body) -> Result<Vec<u8>, ServiceError> {
+        let mut bytes = Vec::new();
+        body.as_reader()
+            .take(LONGEST_ANSWER)
+            .read_to_end(&mut bytes)
+            .map_err(|e| self.unreachable(&e))?;
+        Ok(bytes)
+    }
+
+    fn unreachable(&self, problem: &impl ToString) -> ServiceError {
+        ServiceError::Unreachable {
+            url: self.base.clone(),
+            problem: problem.to_string(),
+        }
+    }
+
+    /// Another certificate says more than that the connection failed.
+    fn failed(&self, error: &ureq::Error) -> ServiceError {
+        if let Some((expected, shown)) = &self.pin {
+            let shown = shown.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(found) = shown {
+                return ServiceError::Fingerprint {
+                    url: self.base.clone(),
+                    found,
+                    expected: *expected,
+                };
+            }
+        }
+        self.unreachable(error)
+    }
+}
+
+/// Whether the service did what it was asked for; what it says if not.
+fn success(status: u16, body: &[u8], retry_after: Option<Duration>) -> Result<(), ServiceError> {
+    if (200..300).contains(&status) {
+        return Ok(());
+    }
+    match serde_json::from_slice::<Problem>(body) {
+        Ok(problem) => Err(ServiceError::Problem {
+            problem,
+            retry_after,
+        }),
+        Err(_) => Err(ServiceError::Answer(format!(
+            "found status {status} without a problem, expected one in JSON; is it this service?"
+        ))),
+    }
+}
+
+fn retry_after(response: &Response<Body>) -> Option<Duration> {
+    let value = response.headers().get("retry-after")?.to_str().ok()?;
+    value.parse().ok().map(Duration::from_secs)
+}

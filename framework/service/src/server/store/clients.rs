@@ -1,0 +1,119 @@
+//! Clients: their tokens, and what they use.
+
+use rusqlite::{OptionalExtension as _, params};
+
+use super::{Store, StoreError, now_s, today};
+use crate::token::TokenHash;
+
+/// What a client uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Used {
+    pub(crate) bytes: u64,
+    pub(crate) keys: u64,
+    pub(crate) jobs: u64,
+    pub(crate) today_ms: u64,
+}
+
+/// A client, as `serve token list` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientRow {
+    /// Its name.
+    pub name: String,
+    /// When it got its token, in seconds since 1970.
+    pub created_s: u64,
+    /// When that was revoked.
+    pub revoked_s: Option<u64>,
+}
+
+impl Store {
+    /// Adds a client, or gives a new token to one whose old one was revoked; whether there is no other
+    /// of this name.
+    ///
+    /// # Errors
+    /// SQLite fails.
+    pub fn add_client(&self, name: &str, token: TokenHash) -> Result<bool, StoreError> {
+        self.change(|change| {
+            let added = change.execute(
+                "INSERT INTO clients (name, token_sha256, created_s) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (name) DO UPDATE SET token_sha256 = ?2, created_s = ?3, revoked_s = NULL
+                 WHERE revoked_s IS NOT NULL",
+                params![name, token.as_bytes(), now_s()],
+            )?;
+            Ok(added == 1)
+        })
+    }
+
+    /// Takes a client's token from it; whether it had one.
+    ///
+    /// # Errors
+    /// SQLite fails.
+    pub fn revoke_client(&self, name: &str) -> Result<bool, StoreError> {
+        self.change(|change| {
+            let revoked = change.execute(
+                "UPDATE clients SET revoked_s = ?2 WHERE name = ?1 AND revoked_s IS NULL",
+                params![name, now_s()],
+            )?;
+            Ok(revoked == 1)
+        })
+    }
+
+    /// All clients, by name.
+    ///
+    /// # Errors
+    /// SQLite fails.
+    pub fn clients(&self) -> Result<Vec<ClientRow>, StoreError> {
+        let connection = self.connection();
+        let mut rows =
+            connection.prepare("SELECT name, created_s, revoked_s FROM clients ORDER BY name")?;
+        let rows = rows.query_map([], |row| {
+            Ok(ClientRow {
+                name: row.get(0)?,
+                created_s: row.get(1)?,
+                revoked_s: row.get(2)?,
+            })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The client that has this token. Every token is looked at, to its end, so that the time tells
+    /// nothing of them.
+    pub(crate) fn client_of(&self, token: &TokenHash) -> Result<Option<String>, StoreError> {
+        let connection = self.connection();
+        let mut rows = connection
+            .prepare_cached("SELECT name, token_sha256 FROM clients WHERE revoked_s IS NULL")?;
+        let rows = rows.query_map([], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, [u8; 32]>(1)?))
+        })?;
+        let mut found = None;
+        for row in rows {
+            let (name, hash) = row?;
+            if TokenHash::from_bytes(hash).is(token) {
+                found = Some(name);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a client uses now.
+    pub(crate) fn used(&self, owner: &str) -> Result<Used, StoreError> {
+        let connection = self.connection();
+        let one = |sql: &str| -> rusqlite::Result<u64> {
+            connection
+                .prepare_cached(sql)?
+                .query_row([owner], |row| row.get(0))
+        };
+        let today_ms = connection
+            .prepare_cached("SELECT ms FROM usage WHERE owner = ?1 AND day = ?2")?
+            .query_row(params![owner, today()], |row| row.get(0))
+            .optional()?;
+        Ok(Used {
+            bytes: one(
+                "SELECT (SELECT COALESCE(SUM(stored), 0) FROM keys WHERE owner = ?1)
+                      + (SELECT COALESCE(SUM(bytes), 0) FROM ciphertexts WHERE owner = ?1)",
+            )?,
+            keys: one("SELECT COUNT(*) FROM keys WHERE owner = ?1")?,
+            jobs: one("SELECT COUNT(*) FROM jobs WHERE owner = ?1 AND final = 0")?,
+            today_ms: today_ms.unwrap_or(0),
+        })
+    }
+}

@@ -1,0 +1,150 @@
+//! Jobs: what is to be done, and what came of it. Between its beginning and its end a job is a queued
+//! one here, so that a service that is killed does it again.
+
+use rusqlite::{OptionalExtension as _, Row, params};
+
+use super::ciphertexts::{Inserted, insert};
+use super::{Store, StoreError, json, now_s, text, today};
+use crate::api::{JobInfo, JobRequest, JobState};
+
+/// A job.
+#[derive(Clone, Debug)]
+pub(crate) struct JobRow {
+    pub(crate) info: JobInfo,
+    pub(crate) owner: String,
+    pub(crate) request: JobRequest,
+}
+
+impl JobRow {
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            info: json(0, &row.get::<_, String>(0)?)?,
+            owner: row.get(1)?,
+            request: json(2, &row.get::<_, String>(2)?)?,
+        })
+    }
+}
+
+/// What came of the end of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is written down.
+    Written,
+    /// It had ended before, as by being cancelled.
+    HadEnded,
+    /// It had results, and the keys that they are under are gone.
+    KeysAreGone,
+}
+
+const COLUMNS: &str = "info, owner, job";
+
+impl Store {
+    /// Adds a job, unless its owner has one of the same name already: then that one.
+    pub(crate) fn add_job(&self, job: &JobRow) -> Result<Option<JobRow>, StoreError> {
+        self.change(|change| {
+            if let Some(request) = &job.request.request {
+                let sql = format!("SELECT {COLUMNS} FROM jobs WHERE owner = ?1 AND request = ?2");
+                let known = change
+                    .prepare_cached(&sql)?
+                    .query_row([&job.owner, request], JobRow::of)
+                    .optional()?;
+                if known.is_some() {
+                    return Ok(known);
+                }
+            }
+            change.execute(
+                "INSERT INTO jobs (id, number, owner, keys, request, job, info, final)
+                 VALUES (?1, (SELECT COALESCE(MAX(number), 0) + 1 FROM jobs), ?2, ?3, ?4, ?5, ?6, 0)",
+                params![
+                    job.info.id,
+                    job.owner,
+                    job.info.keys,
+                    job.request.request,
+                    text(&job.request)?,
+                    text(&job.info)?
+                ],
+            )?;
+            Ok(None)
+        })
+    }
+
+    pub(crate) fn job(&self, id: &str) -> Result<Option<JobRow>, StoreError> {
+        let connection = self.connection();
+        let sql = format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1");
+        let mut row = connection.prepare_cached(&sql)?;
+        Ok(row.query_row([id], JobRow::of).optional()?)
+    }
+
+    /// A client's jobs, the newest first, so many at most.
+    pub(crate) fn jobs_of(&self, owner: &str, most: u64) -> Result<Vec<JobInfo>, StoreError> {
+        let connection = self.connection();
+        let sql =
+            format!("SELECT {COLUMNS} FROM jobs WHERE owner = ?1 ORDER BY number DESC LIMIT ?2");
+        let mut rows = connection.prepare_cached(&sql)?;
+        let rows = rows.query_map(params![owner, most], JobRow::of)?;
+        let rows = rows.map(|row| row.map(|row| row.info));
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Jobs that are not at their end, in the order in which they were asked for.
+    pub(crate) fn jobs_to_do(&self) -> Result<Vec<JobRow>, StoreError> {
+        let connection = self.connection();
+        let sql = format!("SELECT {COLUMNS} FROM jobs WHERE final = 0 ORDER BY number");
+        let mut rows = connection.prepare(&sql)?;
+        let rows = rows.query_map([], JobRow::of)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Writes down the end of a job with its results and the time that it took.
+    pub(crate) fn end_job(
+        &self,
+        job: &JobInfo,
+        owner: &str,
+        ms: u64,
+    ) -> Result<Outcome, StoreError> {
+        self.change(|change| {
+            let ended = change.execute(
+                "UPDATE jobs SET info = ?2, final = 1, ended_s = ?3 WHERE id = ?1 AND final = 0",
+                params![job.id, text(job)?, now_s()],
+            )?;
+            if ended == 0 {
+                return Ok(Outcome::HadEnded);
+            }
+            change.execute(
+                "INSERT INTO usage (owner, day, ms) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (owner, day) DO UPDATE SET ms = ms + ?3",
+                params![owner, today(), ms],
+            )?;
+            let mut results = job.results.iter();
+            let all = results.try_fold(true, |all, result| -> Result<bool, StoreError> {
+                Ok(all && insert(change, result, owner)? == Inserted::Yes)
+            })?;
+            if all {
+                return Ok(Outcome::Written);
+            }
+            let gone = JobInfo {
+                state: JobState::Failed,
+                reason: Some("its keys were deleted before it ended".into()),
+                results: vec![],
+                ..job.clone()
+            };
+            change.execute(
+                "UPDATE jobs SET info = ?2 WHERE id = ?1",
+                params![job.id, text(&gone)?],
+            )?;
+            Ok(Outcome::KeysAreGone)
+        })
+    }
+
+    /// Forgets jobs that ended before, and what was used on earlier days.
+    pub(crate) fn forget_jobs(&self, ended_before_s: u64) -> Result<(), StoreError> {
+        self.change(|change| {
+            change.execute(
+                "DELETE FROM jobs WHERE final = 1 AND ended_s < ?1",
+                [ended_before_s],
+            )?;
+            change.execute("DELETE FROM usage WHERE day < ?1", [today()])?;
+            Ok(())
+        })
+    }
+}

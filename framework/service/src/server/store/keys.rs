@@ -1,0 +1,114 @@
+//! Evaluation keys: whose they are, for which program, until when.
+
+use rusqlite::{OptionalExtension as _, Row, Transaction, params};
+
+use super::{Store, StoreError, json, now_s, text};
+use crate::api::KeysInfo;
+
+/// Evaluation keys.
+#[derive(Clone, Debug)]
+pub(crate) struct KeysRow {
+    pub(crate) info: KeysInfo,
+    pub(crate) owner: String,
+    /// Bytes of the file that holds them.
+    pub(crate) stored: u64,
+}
+
+impl KeysRow {
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            info: json(0, &row.get::<_, String>(0)?)?,
+            owner: row.get(1)?,
+            stored: row.get(2)?,
+        })
+    }
+}
+
+/// What was deleted: the names of keys, and of the ciphertexts under them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Deleted {
+    pub(crate) keys: Vec<String>,
+    pub(crate) ciphertexts: Vec<String>,
+}
+
+const COLUMNS: &str = "info, owner, stored";
+
+impl Store {
+    pub(crate) fn add_keys(&self, keys: &KeysRow) -> Result<(), StoreError> {
+        self.change(|change| {
+            change.execute(
+                "INSERT INTO keys (id, owner, program, info, stored, expires_s)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    keys.info.id,
+                    keys.owner,
+                    keys.info.program,
+                    text(&keys.info)?,
+                    keys.stored,
+                    keys.info.expires_s
+                ],
+            )?;
+            change.execute(
+                "UPDATE programs SET used_s = ?2 WHERE id = ?1",
+                params![keys.info.program, now_s()],
+            )?;
+            Ok(())
+        })
+    }
+
+    pub(crate) fn keys(&self, id: &str) -> Result<Option<KeysRow>, StoreError> {
+        let connection = self.connection();
+        let sql = format!("SELECT {COLUMNS} FROM keys WHERE id = ?1");
+        let mut row = connection.prepare_cached(&sql)?;
+        Ok(row.query_row([id], KeysRow::of).optional()?)
+    }
+
+    pub(crate) fn keys_of(&self, owner: &str) -> Result<Vec<KeysInfo>, StoreError> {
+        let connection = self.connection();
+        let sql = format!("SELECT {COLUMNS} FROM keys WHERE owner = ?1 ORDER BY rowid");
+        let mut rows = connection.prepare_cached(&sql)?;
+        let rows = rows.query_map([owner], KeysRow::of)?;
+        let rows = rows.map(|row| row.map(|row| row.info));
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Deletes keys, with the ciphertexts under them.
+    pub(crate) fn delete_keys(&self, id: &str) -> Result<Deleted, StoreError> {
+        self.change(|change| {
+            let mut deleted = Deleted::default();
+            delete(change, id.to_owned(), &mut deleted)?;
+            Ok(deleted)
+        })
+    }
+
+    /// Deletes keys and ciphertexts whose time is over.
+    pub(crate) fn expire(&self) -> Result<Deleted, StoreError> {
+        self.change(|change| {
+            let names = |sql: &str| -> Result<Vec<String>, StoreError> {
+                let mut rows = change.prepare(sql)?;
+                let rows = rows.query_map([now_s()], |row| row.get(0))?;
+                Ok(rows.collect::<rusqlite::Result<_>>()?)
+            };
+            let mut deleted = Deleted {
+                keys: vec![],
+                ciphertexts: names("DELETE FROM ciphertexts WHERE expires_s < ?1 RETURNING id")?,
+            };
+            for id in names("SELECT id FROM keys WHERE expires_s < ?1")? {
+                delete(change, id, &mut deleted)?;
+            }
+            Ok(deleted)
+        })
+    }
+}
+
+fn delete(change: &Transaction<'_>, id: String, deleted: &mut Deleted) -> Result<(), StoreError> {
+    let mut rows = change.prepare("DELETE FROM ciphertexts WHERE keys = ?1 RETURNING id")?;
+    let rows = rows.query_map([&id], |row| row.get(0))?;
+    for row in rows {
+        deleted.ciphertexts.push(row?);
+    }
+    if change.execute("DELETE FROM keys WHERE id = ?1", [&id])? == 1 {
+        deleted.keys.push(id);
+    }
+    Ok(())
+}

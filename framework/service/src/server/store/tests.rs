@@ -1,0 +1,246 @@
+use hexperiment_wire::Measured;
+
+use super::clients::Used;
+use super::*;
+use crate::api::{
+    CiphertextsInfo, JobInfo, JobRequest, JobState, JobTimes, KeysInfo, ProgramInfo, ProgramState,
+};
+use crate::token::Token;
+
+fn program(id: &str) -> ProgramInfo {
+    ProgramInfo {
+        id: id.into(),
+        scheme: "plaintext".into(),
+        circuit: "00".into(),
+        library: "none".into(),
+        state: ProgramState::Checking,
+        reason: None,
+        public: false,
+        created_s: 1,
+        compile: None,
+    }
+}
+
+fn keys(id: &str, owner: &str, expires_s: u64) -> KeysRow {
+    KeysRow {
+        info: KeysInfo {
+            id: id.into(),
+            program: "p".into(),
+            circuit: "00".into(),
+            parts: 1,
+            bytes: 10,
+            sha256: String::new(),
+            created_s: 1,
+            expires_s,
+            received_ns: 1,
+        },
+        owner: owner.into(),
+        stored: 12,
+    }
+}
+
+fn ciphertexts(id: &str, keys: &str) -> CiphertextsInfo {
+    CiphertextsInfo {
+        id: id.into(),
+        keys: keys.into(),
+        bytes: 100,
+        sha256: String::new(),
+        ciphertexts: None,
+        created_s: 1,
+        expires_s: u64::MAX >> 1,
+        received_ns: 1,
+    }
+}
+
+fn job(id: &str, owner: &str, request: Option<&str>) -> JobRow {
+    JobRow {
+        info: JobInfo {
+            id: id.into(),
+            keys: "k".into(),
+            state: JobState::Queued,
+            position: None,
+            loaded: None,
+            reason: None,
+            created_s: 1,
+            times: JobTimes::default(),
+            results: vec![],
+        },
+        owner: owner.into(),
+        request: JobRequest {
+            keys: "k".into(),
+            inputs: vec!["i".into()],
+            outputs: vec![0],
+            request: request.map(str::to_owned),
+        },
+    }
+}
+
+/// Tables with a program and keys of `alice`.
+fn filled() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("t")).unwrap();
+    assert!(
+        store
+            .add_program("alice", "hash", &program("p"))
+            .unwrap()
+            .is_none()
+    );
+    store.add_keys(&keys("k", "alice", u64::MAX >> 1)).unwrap();
+    (folder, store)
+}
+
+#[test]
+fn clients_have_one_token_each_until_it_is_revoked() {
+    let (folder, store) = filled();
+    let tokens: Vec<Token> = (0..3).map(|_| Token::fresh().unwrap()).collect();
+    assert!(store.add_client("alice", tokens[0].hash()).unwrap());
+    assert!(store.add_client("bob", tokens[1].hash()).unwrap());
+    assert!(!store.add_client("alice", tokens[2].hash()).unwrap());
+    let of = |token: &Token| store.client_of(&token.hash()).unwrap();
+    assert_eq!(of(&tokens[0]).as_deref(), Some("alice"));
+    assert_eq!(of(&tokens[1]).as_deref(), Some("bob"));
+    assert_eq!(of(&tokens[2]), None);
+    assert!(store.revoke_client("alice").unwrap() && !store.revoke_client("alice").unwrap());
+    assert_eq!(of(&tokens[0]), None);
+    assert!(store.add_client("alice", tokens[2].hash()).unwrap());
+    assert_eq!(of(&tokens[2]).as_deref(), Some("alice"));
+    // No file has a token.
+    let bytes = std::fs::read(folder.path().join("t-wal")).unwrap();
+    let text = tokens[0].reveal().as_bytes();
+    assert!(!bytes.windows(text.len()).any(|w| w == text));
+}
+
+#[test]
+fn what_is_written_is_there_when_the_tables_are_opened_again() {
+    let (folder, store) = filled();
+    store.add_job(&job("j", "alice", None)).unwrap();
+    std::mem::forget(store); // as if it were killed: nothing is closed
+    let store = Store::open(&folder.path().join("t")).unwrap();
+    assert_eq!(store.jobs_to_do().unwrap()[0].info.id, "j");
+    assert_eq!(store.keys("k").unwrap().unwrap().owner, "alice");
+    assert_eq!(store.programs_to_check().unwrap().len(), 1);
+    let ready = ProgramInfo {
+        state: ProgramState::Ready,
+        compile: Some(Measured::default()),
+        ..program("p")
+    };
+    store.checked(&ready).unwrap();
+    assert_eq!(store.program("p").unwrap().unwrap().info, ready);
+    assert!(store.programs_to_check().unwrap().is_empty());
+}
+
+#[test]
+fn a_job_of_the_same_name_is_the_same() {
+    let (_folder, store) = filled();
+    assert!(
+        store
+            .add_job(&job("j", "alice", Some("r")))
+            .unwrap()
+            .is_none()
+    );
+    let known = store.add_job(&job("j2", "alice", Some("r"))).unwrap();
+    assert_eq!(known.unwrap().info.id, "j");
+    assert!(
+        store
+            .add_job(&job("j3", "bob", Some("r")))
+            .unwrap()
+            .is_none()
+    );
+    assert!(store.add_job(&job("j4", "alice", None)).unwrap().is_none());
+    assert!(store.add_job(&job("j5", "alice", None)).unwrap().is_none());
+    let order: Vec<String> = store
+        .jobs_to_do()
+        .unwrap()
+        .into_iter()
+        .map(|j| j.info.id)
+        .collect();
+    assert_eq!(order, ["j", "j3", "j4", "j5"]);
+}
+
+#[test]
+fn a_job_ends_once_with_its_results() {
+    let (_folder, store) = filled();
+    for id in ["j", "j2"] {
+        store.add_job(&job(id, "alice", None)).unwrap();
+    }
+    let done = |id: &str, result: &str| JobInfo {
+        state: JobState::Done,
+        results: vec![ciphertexts(result, "k")],
+        ..job(id, "alice", None).info
+    };
+    assert_eq!(
+        store.end_job(&done("j", "r"), "alice", 5).unwrap(),
+        Outcome::Written
+    );
+    assert_eq!(
+        store.end_job(&done("j", "s"), "alice", 5).unwrap(),
+        Outcome::HadEnded
+    );
+    assert_eq!(store.ciphertexts("r").unwrap().unwrap().owner, "alice");
+    assert!(store.ciphertexts("s").unwrap().is_none());
+    let used = Used {
+        bytes: 112,
+        keys: 1,
+        jobs: 1,
+        today_ms: 5,
+    };
+    assert_eq!(store.used("alice").unwrap(), used);
+    assert_eq!(store.used("bob").unwrap(), Used::default());
+    let deleted = store.delete_keys("k").unwrap();
+    assert_eq!(
+        (deleted.keys, deleted.ciphertexts),
+        (vec!["k".into()], vec!["r".into()])
+    );
+    assert_eq!(
+        store.end_job(&done("j2", "t"), "alice", 5).unwrap(),
+        Outcome::KeysAreGone
+    );
+    assert_eq!(
+        store.job("j2").unwrap().unwrap().info.state,
+        JobState::Failed
+    );
+}
+
+#[test]
+fn what_has_expired_is_deleted_with_what_is_under_it() {
+    let (_folder, store) = filled();
+    store.add_keys(&keys("old", "alice", 1)).unwrap();
+    for (id, under) in [("a", "k"), ("b", "old")] {
+        let row = CiphertextsRow {
+            info: ciphertexts(id, under),
+            owner: "alice".into(),
+        };
+        assert_eq!(store.add_ciphertexts(&row).unwrap(), Inserted::Yes);
+    }
+    let orphan = CiphertextsRow {
+        info: ciphertexts("c", "no such"),
+        owner: "alice".into(),
+    };
+    assert_eq!(
+        store.add_ciphertexts(&orphan).unwrap(),
+        Inserted::KeysAreGone
+    );
+    let deleted = store.expire().unwrap();
+    assert_eq!(
+        (deleted.keys, deleted.ciphertexts),
+        (vec!["old".into()], vec!["b".into()])
+    );
+    assert!(!store.delete_program("p").unwrap(), "it has keys");
+    store.delete_keys("k").unwrap();
+    assert!(store.delete_program("p").unwrap());
+    assert!(store.ciphertexts("a").unwrap().is_none());
+}
+
+#[test]
+fn tables_of_another_version_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("t");
+    let connection = Connection::open(&file).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let problem = Store::open(&file).err().unwrap().to_string();
+    assert!(
+        problem.contains("found tables of version 99, expected 1"),
+        "{problem}"
+    );
+}

@@ -1,0 +1,245 @@
+//! Bodies: streamed to the disk with limits of size and time, or read into memory where they are small.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, header};
+use http_body_util::BodyExt as _;
+use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncWriteExt as _;
+
+use super::App;
+use super::blobs::Incoming;
+use super::failure::{Failure, failure, internal, invalid};
+use crate::api::ProblemCode;
+use crate::token::hex;
+
+/// Bytes per second that a body must come with.
+const SLOWEST: f64 = 1000.0;
+
+/// Time after which that is looked at.
+const AT_FIRST: Duration = Duration::from_secs(10);
+
+/// What clients are sending at the moment: bytes, and sets of keys.
+#[derive(Default)]
+pub(crate) struct Reserved {
+    of: Mutex<HashMap<String, (u64, u64)>>,
+}
+
+/// Room for what a client is sending. Dropping it gives the room back.
+pub(crate) struct Reservation {
+    app: App,
+    client: String,
+    bytes: u64,
+    keys: u64,
+}
+
+impl Reservation {
+    /// Takes room for so many bytes, and for keys where `is_keys`, if the client's quotas have it.
+    pub(crate) fn take(
+        app: &App,
+        client: &str,
+        bytes: u64,
+        is_keys: bool,
+    ) -> Result<Self, Failure> {
+        let used = app.store.used(client)?;
+        let quotas = &app.config.quotas;
+        let keys = u64::from(is_keys);
+        let mut all = app
+            .reserved
+            .of
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let reserved = all.entry(client.to_owned()).or_default();
+        let wanted = used.bytes.saturating_add(reserved.0).saturating_add(bytes);
+        if wanted > quotas.bytes {
+            return Err(full(&format!(
+                "found {} bytes kept and {bytes} more, expected at most {} together",
+                used.bytes + reserved.0,
+                quotas.bytes
+            )));
+        }
+        if used.keys + reserved.1 + keys > quotas.keys {
+            return Err(full(&format!(
+                "found {} sets of keys, expected at most {}",
+                used.keys + reserved.1 + keys,
+                quotas.keys
+            )));
+        }
+        reserved.0 += bytes;
+        reserved.1 += keys;
+        drop(all);
+        Ok(Self {
+            app: App::clone(app),
+            client: client.to_owned(),
+            bytes,
+            keys,
+        })
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let of = &self.app.reserved.of;
+        let mut all = of.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reserved) = all.get_mut(&self.client) {
+            reserved.0 = reserved.0.saturating_sub(self.bytes);
+            reserved.1 = reserved.1.saturating_sub(self.keys);
+            if *reserved == (0, 0) {
+                all.remove(&self.client);
+            }
+        }
+    }
+}
+
+fn full(words: &str) -> Failure {
+    failure(ProblemCode::Quota, words)
+        .help("delete what is not needed any more, or wait until it expires")
+}
+
+/// The length that a request announces, held against the limit before anything is read.
+pub(crate) fn announced(headers: &HeaderMap, what: &str, limit: u64) -> Result<u64, Failure> {
+    let length = headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
+    let Some(length) = length else {
+        return Err(invalid("found no `Content-Length`, expected one"));
+    };
+    if length > limit {
+        return Err(too_large(what, length, limit));
+    }
+    Ok(length)
+}
+
+fn too_large(what: &str, found: u64, limit: u64) -> Failure {
+    failure(
+        ProblemCode::TooLarge,
+        format!("found {found} bytes of {what}, expected at most {limit}"),
+    )
+}
+
+/// A body that is read piece by piece, not too slowly.
+struct Pieces {
+    body: Body,
+    began: Instant,
+    idle: Duration,
+    came: u64,
+    length: u64,
+}
+
+impl Pieces {
+    fn new(body: Body, length: u64, idle: Duration) -> Self {
+        Self {
+            body,
+            began: Instant::now(),
+            idle,
+            came: 0,
+            length,
+        }
+    }
+
+    /// The next piece; `None` at the end, when as much has come as was announced.
+    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        loop {
+            let frame = tokio::time::timeout(self.idle, self.body.frame()).await;
+            let Ok(frame) = frame else {
+                return Err(self.too_slow(&format!("no byte for {} s", self.idle.as_secs())));
+            };
+            let frame = match frame {
+                None => return self.end(),
+                Some(Ok(frame)) => frame,
+                Some(Err(_)) => return Err(self.cut()),
+            };
+            let Ok(piece) = frame.into_data() else {
+                continue; // trailers
+            };
+            self.came += piece.len() as u64;
+            if self.came > self.length {
+                return Err(too_large("a body", self.came, self.length));
+            }
+            let passed = self.began.elapsed();
+            let expected = (passed.saturating_sub(AT_FIRST)).as_secs_f64() * SLOWEST;
+            if (self.came as f64) < expected {
+                return Err(self.too_slow("less than 1 kB/s"));
+            }
+            return Ok(Some(piece));
+        }
+    }
+
+    fn end(&self) -> Result<Option<Bytes>, Failure> {
+        if self.came < self.length {
+            return Err(self.cut());
+        }
+        Ok(None)
+    }
+
+    fn cut(&self) -> Failure {
+        invalid(format!(
+            "found the end of the body after {} bytes, expected {}",
+            self.came, self.length
+        ))
+    }
+
+    fn too_slow(&self, how: &str) -> Failure {
+        failure(
+            ProblemCode::TooSlow,
+            format!("found {how} after {} of {} bytes", self.came, self.length),
+        )
+    }
+}
+
+/// A body that lies in a file, synced.
+pub(crate) struct Received {
+    pub(crate) incoming: Incoming,
+    pub(crate) sha256: String,
+    pub(crate) bytes: u64,
+    pub(crate) began: Instant,
+}
+
+/// Streams a body of an announced length into a file of this name.
+pub(crate) async fn receive(
+    app: &App,
+    body: Body,
+    length: u64,
+    id: &str,
+) -> Result<Received, Failure> {
+    let began = Instant::now();
+    let incoming = app.blobs.incoming(id);
+    let disk = |e: std::io::Error| internal("writing what arrives", &e);
+    let mut file = tokio::fs::File::create_new(&incoming.path)
+        .await
+        .map_err(disk)?;
+    let mut pieces = Pieces::new(body, length, app.config.body_idle);
+    let mut hash = Sha256::new();
+    while let Some(piece) = pieces.next().await? {
+        hash.update(&piece);
+        file.write_all(&piece).await.map_err(disk)?;
+        app.metrics.received_bytes.add(piece.len() as u64);
+    }
+    file.flush().await.map_err(disk)?;
+    file.sync_all().await.map_err(disk)?;
+    Ok(Received {
+        incoming,
+        sha256: hex(&hash.finalize()),
+        bytes: length,
+        began,
+    })
+}
+
+/// Reads a small body into memory.
+pub(crate) async fn read(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+    what: &str,
+    limit: u64,
+) -> Result<Vec<u8>, Failure> {
+    let length = announced(headers, what, limit)?;
+    let mut pieces = Pieces::new(body, length, app.config.body_idle);
+    let mut bytes = Vec::new();
+    while let Some(piece) = pieces.next().await? {
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,198 @@
+//! Tokens of clients, and fingerprints of certificates.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+/// What every token begins with, so that people and scanners of secrets know one.
+const PREFIX: &str = "hxp_";
+
+/// Bytes of chance in a token.
+const BYTES: usize = 32;
+
+/// A client's token: whoever has it is the client. It is not shown by `Debug`, and is overwritten
+/// when it is dropped.
+#[derive(Clone)]
+pub struct Token(Zeroizing<String>);
+
+impl Token {
+    /// A fresh one.
+    ///
+    /// # Errors
+    /// The operating system yields no random bytes.
+    pub fn fresh() -> std::io::Result<Self> {
+        let mut bytes = Zeroizing::new([0; BYTES]);
+        getrandom::fill(&mut *bytes).map_err(std::io::Error::other)?;
+        Ok(Self(Zeroizing::new(format!("{PREFIX}{}", hex(&*bytes)))))
+    }
+
+    /// The token that this text is; white space around it does not count.
+    ///
+    /// # Errors
+    /// It is none; the words do not repeat it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let digits = text.strip_prefix(PREFIX);
+        if digits.and_then(|digits| unhex::<BYTES>(digits)).is_none() {
+            return Err(format!(
+                "found no token, expected `{PREFIX}` and {} hexadecimal digits",
+                2 * BYTES
+            ));
+        }
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// Its text, to be told to its client or to the service and to nobody else.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What the service keeps of it.
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(Sha256::digest(self.0.as_bytes()).into())
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// SHA-256 of a token. A token has 256 bits of chance, so that a plain hash cannot be searched.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// The hash of these bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Whether both are the same, in a time that does not tell where they differ.
+    pub fn is(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+/// SHA-256 of a certificate in DER: what a client pins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// Of a certificate in DER.
+    pub fn of(certificate: &[u8]) -> Self {
+        Self(Sha256::digest(certificate).into())
+    }
+
+    /// The fingerprint that this text is: `sha256:` and 64 hexadecimal digits, with or without colons.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "found {}, expected `sha256:` and 64 hexadecimal digits, as `hexperiment serve` prints them",
+                hexperiment_diagnostics::printable::quoted(text)
+            )
+        };
+        let digits = text.trim().strip_prefix("sha256:").ok_or_else(wrong)?;
+        let digits: String = digits.chars().filter(|c| *c != ':').collect();
+        unhex(&digits).map(Self).ok_or_else(wrong)
+    }
+}
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "sha256:{}", hex(&self.0))
+    }
+}
+
+impl std::fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
+}
+
+/// A name of 128 random bits behind a prefix that tells what it names.
+pub(crate) fn fresh_id(prefix: &str) -> std::io::Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+    Ok(format!("{prefix}_{}", hex(&bytes)))
+}
+
+/// Bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}"); // writing into a string does not fail
+            text
+        })
+}
+
+/// So many bytes of hexadecimal digits in either case.
+fn unhex<const N: usize>(digits: &str) -> Option<[u8; N]> {
+    let digits = digits.as_bytes();
+    if digits.len() != 2 * N || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, two) in bytes.iter_mut().zip(digits.chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_read_as_they_are_written_and_not_shown() {
+        let token = Token::fresh().unwrap();
+        let read = Token::parse(&format!(" {}\n", token.reveal())).unwrap();
+        assert!(read.hash().is(&token.hash()));
+        assert!(!Token::fresh().unwrap().hash().is(&token.hash()));
+        assert_eq!(format!("{token:?}"), "Token(…)");
+        for text in [
+            "",
+            "hxp_",
+            "hxp_00",
+            &token.reveal()[4..],
+            &format!("{}0", token.reveal()),
+        ] {
+            let problem = Token::parse(text).unwrap_err();
+            assert!(text.len() < 10 || !problem.contains(text), "{problem}");
+        }
+    }
+
+    #[test]
+    fn fingerprints_are_read_as_they_are_written() {
+        let of = Fingerprint::of(b"certificate");
+        assert_eq!(Fingerprint::parse(&of.to_string()), Ok(of));
+        let colons: Vec<String> = of.to_string()[7..]
+            .as_bytes()
+            .chunks(2)
+            .map(|two| String::from_utf8_lossy(two).to_uppercase())
+            .collect();
+        assert_eq!(
+            Fingerprint::parse(&format!("sha256:{}", colons.join(":"))),
+            Ok(of)
+        );
+        for text in ["", "sha256:", "sha1:00", &of.to_string()[7..]] {
+            assert!(
+                Fingerprint::parse(text)
+                    .unwrap_err()
+                    .contains("expected `sha256:`")
+            );
+        }
+    }
+}

@@ -1,0 +1,72 @@
+"use strict";
+
+// Every byte that crossed: sums by kind, each frame, and the beginning of a ciphertext in hexadecimal.
+
+const MOST_FRAMES = 300;
+const kindsTable = document.getElementById("kinds");
+const framesFold = document.getElementById("frames-fold");
+let drawnFrames = { cell: undefined, count: 0 };
+
+const ARROWS = { server: "to the evaluator", client: "to this machine" };
+
+function drawTraffic(cell) {
+  document.getElementById("left-sum").textContent = !cell.frames.length ? "Nothing crossed." : `${bytes(cell.up)} went to the evaluator (${cell.up.toLocaleString("en")} bytes), ${bytes(cell.down)} came back (${cell.down.toLocaleString("en")} bytes), in ${counted(cell.frames.length, "frame", "frames")} of ${cell.id}.`;
+  const sums = [...cell.kinds.values()].sort((a, b) => b.bytes - a.bytes);
+  kindsTable.hidden = !sums.length;
+  kindsTable.tBodies[0].replaceChildren(...sums.map((sum) => element("tr", {},
+    element("th", { scope: "row" }, sum.kind), element("td", {}, ARROWS[sum.to]),
+    element("td", { className: "number" }, String(sum.frames)), element("td", { className: "number" }, sum.bytes.toLocaleString("en")))));
+  if (framesFold.open) drawFrames(cell);
+}
+
+function drawFrames(cell) {
+  const body = document.getElementById("frames").tBodies[0];
+  if (drawnFrames.cell !== cell.id) {
+    body.replaceChildren();
+    drawnFrames = { cell: cell.id, count: 0 };
+  }
+  const more = cell.frames.slice(drawnFrames.count, MOST_FRAMES);
+  body.append(...more.map(frameRow));
+  drawnFrames.count += more.length;
+  const left = cell.frames.length - drawnFrames.count;
+  document.getElementById("frames-more").textContent = left > 0 ? `${counted(left, "more frame is", "more frames are")} in the file to download.` : "";
+}
+
+function frameRow(frame) {
+  const contents = element("td", {});
+  if (frame.first_bytes) {
+    const button = element("button", { type: "button" }, "Look at its bytes");
+    button.addEventListener("click", () => showHex(frame));
+    contents.append(button);
+  } else contents.append(WITHIN[frame.kind] ?? "");
+  return element("tr", {},
+    element("td", { className: "number" }, duration(frame.began_ns / 1e6)), element("td", {}, ARROWS[frame.to]),
+    element("th", { scope: "row" }, frame.kind + (frame.head?.role ? `, ${frame.head.role}` : "")),
+    element("td", { className: "number" }, frame.bytes.toLocaleString("en")), contents);
+}
+
+const WITHIN = {
+  hello: "version", compile: "the program with the model's numbers", compiled: "a digest", keys: "how many keys follow",
+  key: "a key; its bytes are not kept", prepared: "a time", stored: "a time", evaluate: "which ciphertexts",
+  evaluated: "a time", download: "which result", discard: "which ciphertexts", discarded: "", bye: "", ended: "a time",
+};
+
+/** Bytes as an editor of binary files shows them. */
+function showHex(frame) {
+  const all = frame.first_bytes.match(/../g) ?? [];
+  const width = innerWidth < 520 ? 8 : 16;
+  const rows = [];
+  for (let at = 0; at < all.length; at += width) {
+    const row = all.slice(at, at + width);
+    const text = row.map((hex) => { const code = parseInt(hex, 16); return code > 31 && code < 127 ? String.fromCharCode(code) : "."; }).join("");
+    rows.push(`${at.toString(16).padStart(6, "0")}  ${row.join(" ").padEnd(3 * width)} ${text}`);
+  }
+  const figure = document.getElementById("hex");
+  figure.hidden = false;
+  document.getElementById("hex-head").textContent = `The first ${all.length} of ${frame.body_bytes.toLocaleString("en")} bytes of ${frame.kind}, as they crossed ${ARROWS[frame.to]}:`;
+  const block = figure.querySelector("pre");
+  block.textContent = rows.join("\n");
+  block.focus();
+}
+
+framesFold.addEventListener("toggle", () => { if (framesFold.open && cells.get(shownCell)) drawFrames(cells.get(shownCell)); });

@@ -1,0 +1,319 @@
+//! Experiments that pages start: run one after the other by the program itself, each in a process of its own,
+//! and watched through what it writes.
+
+use std::any::Any;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use hexperiment_diagnostics::printable;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::run_files::{self, Tail};
+use crate::upload::Upload;
+
+/// Lines of a run that are kept.
+const MOST_LINES: usize = 1000;
+
+/// What the line begins with that tells where a run writes.
+const WRITING: &str = "writing to ";
+
+/// An experiment that a page has started.
+pub(crate) struct Job {
+    pub(crate) id: String,
+    /// The path of the page that started it.
+    pub(crate) page: &'static str,
+    pub(crate) title: String,
+    /// What was dropped for it.
+    pub(crate) upload: Option<Arc<Upload>>,
+    /// What the page chose, for its results.
+    pub(crate) chosen: Value,
+    pub(crate) begun: Instant,
+    now: Mutex<Now>,
+    /// What its page has read of its results.
+    kept: OnceLock<Result<Arc<dyn Any + Send + Sync>, String>>,
+}
+
+/// How far it is.
+struct Now {
+    status: Status,
+    child: Option<Child>,
+    lines: Vec<String>,
+    run: Option<PathBuf>,
+}
+
+/// Whether it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Status {
+    /// Another one runs.
+    Waiting,
+    Running,
+    /// It has a result of every scheme, or a reason why not.
+    Done,
+    /// It has none, and its last lines say why.
+    Failed,
+    Cancelled,
+}
+
+impl Status {
+    pub(crate) fn is_over(self) -> bool {
+        !matches!(self, Self::Waiting | Self::Running)
+    }
+
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Waiting => "waits for another run",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What a page asks for.
+pub(crate) struct Wanted {
+    pub(crate) page: &'static str,
+    pub(crate) title: String,
+    pub(crate) upload: Option<Arc<Upload>>,
+    pub(crate) chosen: Value,
+    /// The folder of runs; without one the job's own.
+    pub(crate) runs: Option<PathBuf>,
+}
+
+/// Runs a job's experiment in a thread of its own, by the program, once it is its turn.
+pub(crate) fn begin(
+    job: Arc<Job>,
+    program: PathBuf,
+    turn: Arc<Mutex<()>>,
+    file: PathBuf,
+    runs: PathBuf,
+) {
+    std::thread::spawn(move || job.work(&program, &turn, &file, &runs));
+}
+
+impl Job {
+    /// One that waits for its turn.
+    pub(crate) fn new(id: String, wanted: Wanted) -> Self {
+        Self {
+            id,
+            page: wanted.page,
+            title: wanted.title,
+            upload: wanted.upload,
+            chosen: wanted.chosen,
+            begun: Instant::now(),
+            kept: OnceLock::new(),
+            now: Mutex::new(Now {
+                status: Status::Waiting,
+                child: None,
+                lines: vec![],
+                run: None,
+            }),
+        }
+    }
+
+    fn now(&self) -> std::sync::MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.now().status
+    }
+
+    /// The folder of its run, once there is one.
+    pub(crate) fn run(&self) -> Option<PathBuf> {
+        self.now().run.clone()
+    }
+
+    /// What it said, behind so many lines.
+    fn lines_behind(&self, known: usize) -> Vec<String> {
+        self.now().lines.get(known..).unwrap_or_default().to_vec()
+    }
+
+    /// What it said last, for who asks why it failed.
+    pub(crate) fn last_words(&self) -> Vec<String> {
+        let now = self.now();
+        let last = now.lines.len().saturating_sub(12);
+        now.lines[last..].to_vec()
+    }
+
+    /// What a page reads of the results of a run that is done, once.
+    pub(crate) fn keep<T: Any + Send + Sync>(
+        &self,
+        read: impl FnOnce() -> Result<T, String>,
+    ) -> Result<Arc<T>, String> {
+        let any = || read().map(|read| Arc::new(read) as Arc<dyn Any + Send + Sync>);
+        let kept = self.kept.get_or_init(any).clone()?;
+        kept.downcast()
+            .map_err(|_| "another page has read the results".into())
+    }
+
+    /// Ends it.
+    pub(crate) fn cancel(&self) {
+        let mut now = self.now();
+        if now.status.is_over() {
+            return;
+        }
+        now.status = Status::Cancelled;
+        if let Some(child) = &mut now.child {
+            // It may have ended by itself; its cells end with it.
+            let _ = child.kill();
+        }
+    }
+
+    fn work(&self, program: &Path, turn: &Mutex<()>, file: &Path, runs: &Path) {
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let spawned = {
+            let mut now = self.now();
+            if now.status.is_over() {
+                return;
+            }
+            let spawned = Command::new(program)
+                .arg("run")
+                .arg("--record-traffic")
+                .arg("--runs")
+                .arg(runs)
+                .arg(file)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn();
+            spawned.map(|mut child| {
+                let errors = child.stderr.take();
+                now.status = Status::Running;
+                now.child = Some(child);
+                errors
+            })
+        };
+        match spawned {
+            Ok(errors) => {
+                let lines = errors
+                    .into_iter()
+                    .flat_map(|errors| BufReader::new(errors).split(b'\n'));
+                for line in lines.map_while(Result::ok) {
+                    self.take(&String::from_utf8_lossy(&line));
+                }
+                self.finish();
+            }
+            Err(e) => {
+                let mut now = self.now();
+                now.lines.push(format!("the run cannot be started: {e}"));
+                now.status = Status::Failed;
+            }
+        }
+    }
+
+    fn take(&self, line: &str) {
+        let line = printable::line(line.trim_end());
+        let mut now = self.now();
+        if now.run.is_none()
+            && let Some((_, folder)) = line.split_once(WRITING)
+        {
+            now.run = Some(PathBuf::from(folder));
+        }
+        if now.lines.len() < MOST_LINES && !line.is_empty() {
+            now.lines.push(line.into_owned());
+        }
+    }
+
+    /// Waits for the process, whose streams have ended.
+    fn finish(&self) {
+        loop {
+            let mut now = self.now();
+            let ended = now.child.as_mut().map(Child::try_wait);
+            if matches!(ended, Some(Ok(None))) {
+                drop(now);
+                std::thread::sleep(Duration::from_millis(20));
+                continue;
+            }
+            now.child = None;
+            if !now.status.is_over() {
+                // A cell that refused or failed is a row, and its reason stands there.
+                let has_tables = now
+                    .run
+                    .as_ref()
+                    .is_some_and(|run| run.join("report.html").is_file());
+                now.status = if has_tables {
+                    Status::Done
+                } else {
+                    Status::Failed
+                };
+            }
+            return;
+        }
+    }
+}
+
+/// What watches a job: each look tells what is new.
+pub(crate) struct Watch {
+    job: Arc<Job>,
+    lines: usize,
+    records: Tail,
+    traffic: std::collections::BTreeMap<PathBuf, (String, Tail)>,
+    told: Option<Status>,
+}
+
+/// What is new.
+#[derive(Serialize)]
+pub(crate) struct News {
+    pub(crate) status: Status,
+    lines: Vec<String>,
+    /// Records of the run, as it wrote them.
+    records: Vec<Value>,
+    /// Frames that crossed, with their cells.
+    frames: Vec<Value>,
+}
+
+impl Watch {
+    pub(crate) fn new(job: Arc<Job>) -> Self {
+        Self {
+            job,
+            lines: 0,
+            records: Tail::default(),
+            traffic: std::collections::BTreeMap::new(),
+            told: None,
+        }
+    }
+
+    /// What is new since the last look, if anything is.
+    pub(crate) fn look(&mut self) -> Option<News> {
+        // First, so that what was written before the end is told before it.
+        let status = self.job.status();
+        let lines = self.job.lines_behind(self.lines);
+        self.lines += lines.len();
+        let (mut records, mut frames) = (vec![], vec![]);
+        if let Some(run) = self.job.run() {
+            records = self.records.lines(&run.join("records.jsonl"));
+            frames = self.frames(&run);
+        }
+        let is_new = self.told != Some(status)
+            || !(lines.is_empty() && records.is_empty() && frames.is_empty());
+        self.told = Some(status);
+        is_new.then_some(News {
+            status,
+            lines,
+            records,
+            frames,
+        })
+    }
+
+    fn frames(&mut self, run: &Path) -> Vec<Value> {
+        let mut frames = vec![];
+        for file in run_files::traffic(run) {
+            let (cell, tail) = self.traffic.entry(file.clone()).or_default();
+            for mut line in tail.lines(&file) {
+                if let Some(name) = line["cell"].as_str() {
+                    name.clone_into(cell);
+                    continue;
+                }
+                line["cell"] = cell.as_str().into();
+                frames.push(line);
+            }
+        }
+        frames
+    }
+}

@@ -1,0 +1,146 @@
+//! The workbench: web pages on loopback for whoever owns data and key. A file is dropped on a page, becomes an
+//! experiment, and is run by the program itself, as `hexperiment run` runs one: the client of each cell has
+//! the data and the secret key, the evaluator is another process. What crossed between the two is shown, frame by
+//! frame.
+//!
+//! [`guard`] keeps others out, [`uploads`] takes files in, [`jobs`] runs experiments and tells how far they are,
+//! [`pages`] has a module for each page, and a list of them.
+
+mod answer;
+mod assets;
+mod csv_out;
+mod door;
+mod experiment;
+mod guard;
+mod job_page;
+mod jobs;
+mod model;
+mod models;
+mod pages;
+mod plugins;
+mod profile;
+mod run_files;
+mod shell;
+mod state;
+mod upload;
+mod uploads;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::TcpListener;
+
+use crate::state::Workbench;
+
+/// What a workbench is started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The port on 127.0.0.1; 0 for one that is free.
+    pub port: u16,
+    /// This program, which runs experiments.
+    pub program: PathBuf,
+    /// The folder of runs that are browsed and compared.
+    pub runs: PathBuf,
+    /// The folder of experiment files that may be opened.
+    pub experiments: PathBuf,
+    /// The folder in which one is made for uploads and their results, which is removed when the workbench ends.
+    pub scratch: PathBuf,
+    /// The most bytes of one upload.
+    pub most_upload_bytes: u64,
+}
+
+/// Where a workbench is, once it can be opened.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// Its address.
+    pub address: SocketAddr,
+    /// What the login page asks for.
+    pub token: String,
+}
+
+/// Serves until the program is told to end, by Ctrl-C or a signal.
+///
+/// # Errors
+/// The scratch folder cannot be made, or the port cannot be had.
+pub fn serve(mut settings: Settings, announce: impl FnOnce(&Started)) -> io::Result<()> {
+    let name = format!("hexperiment-workbench-{}", guard::random::<8>()?);
+    let scratch = settings.scratch.join(name);
+    make_for_owner(&scratch)?;
+    settings.scratch.clone_from(&scratch);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let served = runtime.block_on(async {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port)).await?;
+        let address = listener.local_addr()?;
+        let navigation = pages::PAGES
+            .iter()
+            .map(|page| (page.path, page.title))
+            .collect();
+        let workbench = Arc::new(Workbench::new(settings, address, navigation)?);
+        let token = workbench.guard.token().to_owned();
+        announce(&Started { address, token });
+        let ended = Arc::clone(&workbench);
+        // Streams of events have no end of their own: what still runs is dropped with the runtime.
+        tokio::select! {
+            served = axum::serve(listener, routes(workbench)) => served,
+            () = told_to_end() => { ended.end(); Ok(()) }
+        }
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    let removed = std::fs::remove_dir_all(scratch);
+    served.and(removed)
+}
+
+fn routes(workbench: Arc<Workbench>) -> Router {
+    let mut router = Router::new()
+        .merge(assets::routes())
+        .merge(door::routes())
+        .merge(uploads::routes())
+        .merge(job_page::routes())
+        .merge(pages::home());
+    for page in &pages::PAGES {
+        router = router.merge((page.routes)());
+    }
+    let guarded = axum::middleware::from_fn_with_state(Arc::clone(&workbench), door::guard);
+    router
+        .fallback(shell::not_found)
+        .layer(guarded)
+        .with_state(workbench)
+}
+
+#[cfg(unix)]
+async fn told_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupt = tokio::signal::ctrl_c();
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+        },
+        // Ctrl-C alone, then.
+        Err(_) => drop(interrupt.await),
+    }
+}
+
+#[cfg(not(unix))]
+async fn told_to_end() {
+    // Without it there is nothing to wait for.
+    drop(tokio::signal::ctrl_c().await);
+}
+
+/// Makes a folder that nobody else may look into; one that is there already is another's.
+#[cfg(unix)]
+fn make_for_owner(folder: &std::path::Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().mode(0o700).create(folder)
+}
+
+#[cfg(not(unix))]
+fn make_for_owner(folder: &std::path::Path) -> io::Result<()> {
+    std::fs::create_dir(folder)
+}

@@ -1,0 +1,34 @@
+//! The pages: a module for each, and a line in [`PAGES`].
+
+mod experiments;
+mod form;
+mod home;
+mod images;
+mod sensors;
+mod tables;
+
+use axum::Router;
+use maud::Markup;
+
+use crate::jobs::Job;
+use crate::state::Shared;
+
+/// A page of the navigation.
+pub(crate) struct Page {
+    /// Its path, with which those of its parts begin.
+    pub(crate) path: &'static str,
+    pub(crate) title: &'static str,
+    /// What it is for, in a sentence.
+    pub(crate) about: &'static str,
+    pub(crate) routes: fn() -> Router<Shared>,
+    /// What its jobs came to; drawn once they are done.
+    pub(crate) result: fn(&Job) -> Markup,
+    /// The script that its results need.
+    pub(crate) script: Option<&'static str>,
+}
+
+/// The pages, in the order of the navigation; a further one is a line here.
+pub(crate) const PAGES: [Page; 4] = [sensors::PAGE, images::PAGE, tables::PAGE, experiments::PAGE];
+
+/// The first page.
+pub(crate) use home::routes as home;

@@ -1,0 +1,419 @@
+//! Sensors: a CSV of series with gaps is scored under encryption, row by row.
+
+mod result;
+
+use axum::extract::{Extension, Path, Query, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use hexperiment_diagnostics::printable::{self, line as seen};
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::form::{drop_zone, scheme_choice, table_read};
+use super::{Page, home};
+use crate::answer::{Wrong, beside, go};
+use crate::experiment::{Written, is_scheme};
+use crate::guard::Session;
+use crate::jobs::Wanted;
+use crate::models;
+use crate::plugins::{ANOMALIES, IN_THE_CLEAR};
+use crate::profile::{Column, Kind, Profile};
+use crate::shell::{Shell, missing};
+use crate::state::{Shared, Workbench};
+use crate::upload::Upload;
+
+pub(super) const PAGE: Page = Page {
+    path: "/sensors",
+    title: "Sensors",
+    about: "Drop a CSV of sensors, with gaps, and get anomalies by timestamp.",
+    routes,
+    result: result::result,
+    script: Some("sensors.js"),
+};
+
+/// What stands for a model that is yet to be trained.
+const TRAIN: &str = "train";
+
+fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/sensors", get(first))
+        .route("/sensors/train", post(train))
+        .route("/sensors/{id}", get(read))
+        .route("/sensors/{id}/run", post(run))
+        .merge(result::routes())
+}
+
+async fn first(
+    State(workbench): State<Shared>,
+    Extension(session): Extension<Session>,
+) -> Response {
+    let shell = Shell {
+        workbench: &workbench,
+        session: &session,
+        path: PAGE.path,
+        title: "Sensors",
+        scripts: &[],
+    };
+    let page = html! {
+        h1 { "Anomalies in sensor series" }
+        p.answer { "The server fills gaps, standardises and scores encrypted series; scores alone are decrypted, here." }
+        (drop_zone("sensors", "A CSV: a row for each point in time, a column for each sensor", ".csv,text/csv"))
+        section aria-labelledby="train-head" {
+            h2 #train-head { "A model of a known data set" }
+            p { "Scoring takes a model. This trains one in the clear, on this machine, and leaves it among the models to choose." }
+            form.fields data-post="/sensors/train" {
+                label {
+                    span { "Data set" }
+                    select name="dataset" {
+                        @for name in hexperiment_data::manifest::names(None) {
+                            option value=(name) selected[name == "secom"] { (name) }
+                        }
+                    }
+                }
+                label {
+                    span { "Sensors" }
+                    input type="number" name="features" value="12" min="1" max="1000" required;
+                }
+                p.problem role="alert" hidden {}
+                div { button type="submit" { "Train" } }
+            }
+        }
+        (home::jobs(&workbench, Some(PAGE.path)))
+    };
+    shell.page(page).into_response()
+}
+
+#[derive(Deserialize)]
+struct Training {
+    dataset: String,
+    features: String,
+}
+
+/// Trains on a data set that is known, and scores its test part in the clear.
+async fn train(
+    State(workbench): State<Shared>,
+    Json(wanted): Json<Training>,
+) -> Result<Response, Wrong> {
+    let features: i64 = wanted
+        .features
+        .parse()
+        .map_err(|_| Wrong::input("Sensors: expected a whole number"))?;
+    let question = format!(
+        "Which rows of `{}` are anomalies?",
+        printable::line(&wanted.dataset)
+    );
+    let mut written = Written::new("sensors-model", question, ANOMALIES);
+    written
+        .dataset("use", wanted.dataset.as_str())
+        .dataset("missing", "keep")
+        .dataset("split", "chronological")
+        .task("features", features)
+        .scheme(IN_THE_CLEAR);
+    let wanted = Wanted {
+        page: PAGE.path,
+        title: format!(
+            "Model of {}",
+            printable::cut(&printable::line(&wanted.dataset), 60)
+        ),
+        upload: None,
+        chosen: json!({}),
+        runs: None,
+    };
+    let job = beside(move || workbench.start(wanted, &written.text()))
+        .await?
+        .map_err(Wrong::here)?;
+    Ok(go(format!("/jobs/{}", job.id)))
+}
+
+#[derive(Deserialize)]
+struct Chosen {
+    model: Option<String>,
+}
+
+async fn read(
+    State(workbench): State<Shared>,
+    Extension(session): Extension<Session>,
+    Path(id): Path<String>,
+    Query(chosen): Query<Chosen>,
+) -> Response {
+    let Some(upload) = workbench.upload(&id) else {
+        return missing("There is no such upload.");
+    };
+    let Some(profile) = upload.table() else {
+        return missing("That upload is no table.");
+    };
+    let shared = std::sync::Arc::clone(&workbench);
+    let choices = beside(move || models::all(&shared))
+        .await
+        .unwrap_or_default();
+    let shell = Shell {
+        workbench: &workbench,
+        session: &session,
+        path: PAGE.path,
+        title: &upload.name,
+        scripts: &[],
+    };
+    let page = html! {
+        p.eyebrow { a href=(PAGE.path) { "Sensors" } }
+        h1 { (seen(&upload.name)) }
+        (table_read(&upload, profile))
+        section aria-labelledby="choose-head" {
+            h2 #choose-head { "Score its rows" }
+            (form(&upload, profile, &choices, chosen.model.as_deref()))
+            (model_drop(&upload))
+        }
+    };
+    shell.page(page).into_response()
+}
+
+/// A further drop zone, for a model.
+fn model_drop(upload: &Upload) -> Markup {
+    html! {
+        details {
+            summary { "Use a model from a file" }
+            div.drop.small data-upload="model" data-then={ "/sensors/" (upload.id) } {
+                label {
+                    span { "A model.json that an earlier run left" }
+                    input type="file" accept=".json,application/json";
+                }
+                p.problem role="alert" hidden {}
+                progress max="1" value="0" hidden aria-label="Upload" {}
+            }
+        }
+    }
+}
+
+/// The column of names or times that is likely: the first of text.
+fn likely_time(profile: &Profile) -> Option<&Column> {
+    let is_text = |column: &&Column| column.kind() == Kind::Text;
+    profile.columns.iter().find(is_text)
+}
+
+/// The column that says which rows are anomalies: of 0 and 1, with a name that says so, or the only one.
+fn likely_label(profile: &Profile) -> Option<&Column> {
+    let says = |column: &&Column| {
+        let name = column.name.to_lowercase();
+        ["pass_fail", "label", "target", "anomaly", "class", "fail"]
+            .iter()
+            .any(|word| name.contains(word))
+    };
+    let fits = |column: &&Column| column.is_binary && column.gaps == 0;
+    profile.columns.iter().filter(fits).find(says)
+}
+
+fn form(
+    upload: &Upload,
+    profile: &Profile,
+    choices: &[models::Choice],
+    chosen: Option<&str>,
+) -> Markup {
+    let has = |name: &str| profile.column(name).is_some();
+    let fits = |choice: &models::Choice| choice.lacks(has).next().is_none();
+    let usual = choices
+        .iter()
+        .find(|choice| fits(choice))
+        .map(|choice| choice.key.as_str());
+    let preset = chosen
+        .filter(|key| choices.iter().any(|choice| choice.key == *key))
+        .or(usual)
+        .unwrap_or(TRAIN);
+    let time = likely_time(profile).map(|column| column.name.as_str());
+    let label = likely_label(profile).map(|column| column.name.as_str());
+    html! {
+        form.fields data-post={ "/sensors/" (upload.id) "/run" } {
+            label {
+                span { "Column of times" }
+                select name="time" {
+                    option value="" { "none: rows are numbered" }
+                    @for column in &profile.columns {
+                        @if !column.name.is_empty() {
+                            option value=(column.name) selected[Some(column.name.as_str()) == time] { (seen(&column.name)) }
+                        }
+                    }
+                }
+            }
+            label {
+                span { "Column that says which rows are anomalies" }
+                select name="label" {
+                    option value="" { "none" }
+                    @for column in profile.columns.iter().filter(|column| column.is_binary) {
+                        option value=(column.name) selected[Some(column.name.as_str()) == label] { (seen(&column.name)) }
+                    }
+                }
+            }
+            label {
+                span { "A missing value is an empty field, NA, or" }
+                input type="text" name="marker" value=(profile.marker.as_deref().unwrap_or_default()) maxlength="40";
+            }
+            label {
+                span { "Model" }
+                select name="model" {
+                    @for choice in choices {
+                        @let lacks = choice.lacks(has).count();
+                        option value=(choice.key) selected[choice.key == preset] disabled[lacks > 0] {
+                            (seen(&choice.name)) ": " (choice.columns.len()) " sensors"
+                            @if lacks > 0 { ", " (lacks) " of them not in this file" }
+                        }
+                    }
+                    option value=(TRAIN) selected[preset == TRAIN] { "train one on this file, by its column of anomalies" }
+                }
+            }
+            label {
+                span { "Sensors of a model that is trained" }
+                input type="number" name="features" value="12" min="1" max="1000" required;
+            }
+            (layout_choice(profile.rows))
+            (scheme_choice("scheme"))
+            p.problem role="alert" hidden {}
+            div { button.primary type="submit" { "Run" } }
+        }
+    }
+}
+
+/// Rows beyond which neighbours of gaps are gathered: a series of more does not lie in one ciphertext of the usual scheme,
+/// within which it would be shifted.
+const MOST_SHIFTED: u64 = 8192;
+
+/// How series are sent, which decides what the server learns of gaps.
+fn layout_choice(rows: u64) -> Markup {
+    let is_long = rows > MOST_SHIFTED;
+    html! {
+        label {
+            span { "What the server learns of gaps" }
+            select name="layout" {
+                option value="series" selected[!is_long] { "where they are: each series is sent once" }
+                option value="gathered" selected[is_long] { "how long they are: neighbours are sent, too" }
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    time: String,
+    label: String,
+    marker: String,
+    model: String,
+    features: String,
+    layout: String,
+    scheme: String,
+}
+
+async fn run(
+    State(workbench): State<Shared>,
+    Path(id): Path<String>,
+    Json(asked): Json<Asked>,
+) -> Result<Response, Wrong> {
+    let upload = workbench.upload(&id).ok_or_else(|| Wrong::gone("upload"))?;
+    let job = beside(move || {
+        let profile = upload.table().ok_or_else(|| Wrong::gone("table"))?;
+        let written = experiment(&workbench, &upload, profile, &asked)?;
+        let wanted = Wanted {
+            page: PAGE.path,
+            title: format!("{} under {}", upload.name, asked.scheme),
+            chosen: json!({ "time": asked.time, "marker": asked.marker }),
+            upload: Some(std::sync::Arc::clone(&upload)),
+            runs: None,
+        };
+        workbench
+            .start(wanted, &written.text())
+            .map_err(Wrong::here)
+    });
+    Ok(go(format!("/jobs/{}", job.await??.id)))
+}
+
+/// The experiment that is asked for, or what is wrong with the form.
+fn experiment(
+    workbench: &Workbench,
+    upload: &Upload,
+    profile: &Profile,
+    asked: &Asked,
+) -> Result<Written, Wrong> {
+    let known = |what: &str, name: &str| match profile.column(name) {
+        Some(_) => Ok(()),
+        None if name.is_empty() => Ok(()),
+        None => Err(Wrong::input(format!(
+            "{what}: the file has no column {}",
+            printable::quoted(name)
+        ))),
+    };
+    known("Column of times", &asked.time)?;
+    known("Column of anomalies", &asked.label)?;
+    if !is_scheme(&asked.scheme) {
+        return Err(Wrong::input(format!(
+            "Scheme: there is none called {}",
+            printable::quoted(&asked.scheme)
+        )));
+    }
+    let question = format!("Which rows of {} are anomalies?", upload.name);
+    let mut written = Written::new("sensors", question, ANOMALIES);
+    let mut sensors: Option<Vec<String>> = None;
+    if asked.model == TRAIN {
+        if asked.label.is_empty() {
+            return Err(Wrong::input(
+                "Model: training takes a column that says which rows are anomalies; choose one, or a saved model",
+            ));
+        }
+        let features: u64 = asked
+            .features
+            .parse()
+            .map_err(|_| Wrong::input("Sensors: expected a whole number"))?;
+        let varying = profile
+            .columns
+            .iter()
+            .filter(|c| c.kind() == Kind::Numbers && !c.is_constant && c.name != asked.label);
+        let features = features.min(varying.count() as u64) as i64;
+        written.task("features", features);
+    } else {
+        let choices = models::all(workbench);
+        let choice = choices.iter().find(|choice| choice.key == asked.model);
+        let choice = choice.ok_or_else(|| Wrong::gone("model"))?;
+        let lacks: Vec<&str> = choice
+            .lacks(|name| profile.column(name).is_some())
+            .collect();
+        if !lacks.is_empty() {
+            let lacks = printable::list(lacks.iter().copied(), 10);
+            return Err(Wrong::input(format!(
+                "Model: the file lacks columns that it looks at: {lacks}"
+            )));
+        }
+        written.task("model", choice.file.display().to_string());
+        sensors = Some(choice.columns.clone());
+    }
+    written
+        .path(&upload.file)
+        .dataset("missing", "keep")
+        .dataset("split", "chronological")
+        .task("layout", asked.layout.as_str())
+        .scheme(&asked.scheme);
+    if !asked.marker.is_empty() {
+        written.dataset("missing_marker", asked.marker.as_str());
+    }
+    if !asked.label.is_empty() {
+        written.dataset("target", asked.label.as_str());
+    }
+    if !asked.time.is_empty() {
+        written.dataset("labels", vec![asked.time.clone()]);
+    }
+    let is_left_out = |column: &&Column| {
+        let name = &column.name;
+        let is_used = *name == asked.time || *name == asked.label;
+        let is_sensor = match &sensors {
+            Some(sensors) => sensors.contains(name),
+            None => column.kind() == Kind::Numbers && !name.is_empty(),
+        };
+        !is_used && !is_sensor
+    };
+    let left_out: Vec<String> = profile
+        .columns
+        .iter()
+        .filter(is_left_out)
+        .map(|c| c.name.clone())
+        .collect();
+    if !left_out.is_empty() {
+        written.dataset("drop_columns", left_out);
+    }
+    Ok(written)
+}

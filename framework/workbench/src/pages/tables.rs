@@ -1,0 +1,311 @@
+//! Tables: regression and classification of rows of one's own, by a model that was saved or is trained here.
+
+mod result;
+
+use std::sync::Arc;
+
+use axum::extract::{Extension, Path, Query, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use hexperiment_diagnostics::printable::{self, line as seen};
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::form::{drop_zone, scheme_choice, table_read};
+use super::{Page, home};
+use crate::answer::{Wrong, beside, go};
+use crate::experiment::{Written, is_scheme};
+use crate::guard::Session;
+use crate::jobs::Wanted;
+use crate::models;
+use crate::plugins::{CLASSES, NUMBERS};
+use crate::profile::{Kind, Profile};
+use crate::shell::{Shell, missing};
+use crate::state::{Shared, Workbench};
+use crate::upload::Upload;
+
+pub(super) const PAGE: Page = Page {
+    path: "/tables",
+    title: "Tables",
+    about: "Regression and classification on a CSV of your own, row by row.",
+    routes,
+    result: result::result,
+    script: Some("tables.js"),
+};
+
+/// What stands for a model that is yet to be trained.
+const TRAIN: &str = "train";
+
+/// What is computed: task, its words, the file that it leaves.
+const TASKS: [(&str, &str, &str); 2] = [
+    (NUMBERS, "a number (linear regression)", "predictions.csv"),
+    (
+        CLASSES,
+        "one of two classes (logistic regression)",
+        "scores.csv",
+    ),
+];
+
+fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/tables", get(first))
+        .route("/tables/{id}", get(read))
+        .route("/tables/{id}/run", post(run))
+        .merge(result::routes())
+}
+
+async fn first(
+    State(workbench): State<Shared>,
+    Extension(session): Extension<Session>,
+) -> Response {
+    let shell = Shell {
+        workbench: &workbench,
+        session: &session,
+        path: PAGE.path,
+        title: PAGE.title,
+        scripts: &[],
+    };
+    let page = html! {
+        h1 { "Predictions from encrypted rows" }
+        p.answer { "The server computes the model on rows that it cannot read; predictions are decrypted here." }
+        (drop_zone("tables", "A CSV: a row for each sample, a column for each feature, and one to predict", ".csv,text/csv"))
+        (home::jobs(&workbench, Some(PAGE.path)))
+    };
+    shell.page(page).into_response()
+}
+
+#[derive(Deserialize)]
+struct Chosen {
+    model: Option<String>,
+}
+
+async fn read(
+    State(workbench): State<Shared>,
+    Extension(session): Extension<Session>,
+    Path(id): Path<String>,
+    Query(chosen): Query<Chosen>,
+) -> Response {
+    let Some(upload) = workbench.upload(&id) else {
+        return missing("There is no such upload.");
+    };
+    let Some(profile) = upload.table() else {
+        return missing("That upload is no table.");
+    };
+    let shared = Arc::clone(&workbench);
+    let choices = beside(move || models::all(&shared))
+        .await
+        .unwrap_or_default();
+    let shell = Shell {
+        workbench: &workbench,
+        session: &session,
+        path: PAGE.path,
+        title: &upload.name,
+        scripts: &[],
+    };
+    let page = html! {
+        p.eyebrow { a href=(PAGE.path) { "Tables" } }
+        h1 { (seen(&upload.name)) }
+        (table_read(&upload, profile))
+        section aria-labelledby="choose-head" {
+            h2 #choose-head { "Predict" }
+            (form(&upload, profile, &choices, chosen.model.as_deref()))
+            details {
+                summary { "Use a model from a file" }
+                div.drop.small data-upload="model" data-then={ "/tables/" (upload.id) } {
+                    label { span { "A model.json that an earlier run left" } input type="file" accept=".json,application/json"; }
+                    p.problem role="alert" hidden {}
+                    progress max="1" value="0" hidden aria-label="Upload" {}
+                }
+            }
+        }
+    };
+    shell.page(page).into_response()
+}
+
+fn form(
+    upload: &Upload,
+    profile: &Profile,
+    choices: &[models::Choice],
+    chosen: Option<&str>,
+) -> Markup {
+    let has = |name: &str| profile.column(name).is_some();
+    let numbers: Vec<_> = profile
+        .columns
+        .iter()
+        .filter(|c| c.kind() == Kind::Numbers && !c.name.is_empty())
+        .collect();
+    let target = numbers.last().map(|column| column.name.as_str());
+    let is_binary = numbers.last().is_some_and(|column| column.is_binary);
+    html! {
+        form.fields data-post={ "/tables/" (upload.id) "/run" } {
+            label {
+                span { "Column to predict" }
+                select name="target" {
+                    @for column in &numbers {
+                        option value=(column.name) selected[Some(column.name.as_str()) == target] { (seen(&column.name)) }
+                    }
+                }
+            }
+            label {
+                span { "It is" }
+                select name="task" {
+                    @for (task, words, _) in TASKS {
+                        option value=(task) selected[(task == CLASSES) == is_binary] { (words) }
+                    }
+                }
+            }
+            label {
+                span { "Rows with a gap" }
+                select name="missing" {
+                    option value="median" { "get the median of the column" }
+                    option value="drop-rows" { "are left out" }
+                }
+            }
+            label {
+                span { "A missing value is an empty field, NA, or" }
+                input type="text" name="marker" value=(profile.marker.as_deref().unwrap_or_default()) maxlength="40";
+            }
+            label {
+                span { "Model" }
+                select name="model" {
+                    option value=(TRAIN) { "train one in the clear on the other rows" }
+                    @for choice in choices {
+                        @let lacks = choice.lacks(has).count();
+                        option value=(choice.key) selected[Some(choice.key.as_str()) == chosen] disabled[lacks > 0] {
+                            (seen(&choice.name)) ": " (choice.columns.len()) " columns"
+                            @if lacks > 0 { ", " (lacks) " of them not in this file" }
+                        }
+                    }
+                }
+            }
+            label { span { "Share of the rows that are encrypted" } input type="number" name="share" value="0.3" min="0.01" max="0.99" step="0.01" required; }
+            (scheme_choice("scheme"))
+            p.problem role="alert" hidden {}
+            div { button.primary type="submit" { "Run" } }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    target: String,
+    task: String,
+    missing: String,
+    marker: String,
+    model: String,
+    share: String,
+    scheme: String,
+}
+
+async fn run(
+    State(workbench): State<Shared>,
+    Path(id): Path<String>,
+    Json(asked): Json<Asked>,
+) -> Result<Response, Wrong> {
+    let upload = workbench.upload(&id).ok_or_else(|| Wrong::gone("upload"))?;
+    let job = beside(move || {
+        let profile = upload.table().ok_or_else(|| Wrong::gone("table"))?;
+        let written = experiment(&workbench, &upload, profile, &asked)?;
+        let wanted = Wanted {
+            page: PAGE.path,
+            title: format!(
+                "{} of {} under {}",
+                printable::cut(&printable::line(&asked.target), 40),
+                upload.name,
+                asked.scheme
+            ),
+            chosen: json!({ "task": asked.task, "target": asked.target }),
+            upload: Some(Arc::clone(&upload)),
+            runs: None,
+        };
+        workbench
+            .start(wanted, &written.text())
+            .map_err(Wrong::here)
+    });
+    Ok(go(format!("/jobs/{}", job.await??.id)))
+}
+
+/// The experiment that is asked for, or what is wrong with the form.
+fn experiment(
+    workbench: &Workbench,
+    upload: &Upload,
+    profile: &Profile,
+    asked: &Asked,
+) -> Result<Written, Wrong> {
+    let target = profile.column(&asked.target);
+    let target =
+        target.ok_or_else(|| Wrong::input("Column to predict: the file has no such column"))?;
+    let share: f64 = asked.share.parse().unwrap_or(f64::NAN);
+    if !(0.01..=0.99).contains(&share) {
+        return Err(Wrong::input("Share of the rows: expected 0.01 to 0.99"));
+    }
+    if !TASKS.iter().any(|(task, _, _)| *task == asked.task) || !is_scheme(&asked.scheme) {
+        return Err(Wrong::input(
+            "found a task or a scheme that is not on the form",
+        ));
+    }
+    if asked.task == CLASSES && !target.is_binary {
+        return Err(Wrong::input(format!(
+            "Column to predict: {} has other values than 0 and 1, expected these two for classes; or predict a number",
+            printable::quoted(&target.name)
+        )));
+    }
+    let question = format!(
+        "What is {} of encrypted rows of {}?",
+        printable::line(&asked.target),
+        upload.name
+    );
+    let mut written = Written::new("tables", question, &asked.task);
+    let mut wanted: Option<Vec<String>> = None;
+    if asked.model != TRAIN {
+        let choices = models::all(workbench);
+        let choice = choices
+            .iter()
+            .find(|choice| choice.key == asked.model)
+            .ok_or_else(|| Wrong::gone("model"))?;
+        let lacks: Vec<&str> = choice
+            .lacks(|name| profile.column(name).is_some())
+            .collect();
+        if !lacks.is_empty() {
+            let lacks = printable::list(lacks.iter().copied(), 10);
+            return Err(Wrong::input(format!(
+                "Model: the file lacks columns that it looks at: {lacks}"
+            )));
+        }
+        written.task("model", choice.file.display().to_string());
+        wanted = Some(choice.columns.clone());
+    }
+    if asked.task == CLASSES {
+        written.task("output", "probability");
+    }
+    written
+        .path(&upload.file)
+        .dataset("target", asked.target.as_str())
+        .dataset("missing", asked.missing.as_str())
+        .dataset("test_fraction", share)
+        .scheme(&asked.scheme);
+    if !asked.marker.is_empty() {
+        written.dataset("missing_marker", asked.marker.as_str());
+    }
+    let is_left_out = |column: &&crate::profile::Column| {
+        let is_feature = match &wanted {
+            Some(wanted) => wanted.contains(&column.name),
+            None => {
+                column.kind() == Kind::Numbers && !column.is_constant && !column.name.is_empty()
+            }
+        };
+        column.name != asked.target && !is_feature
+    };
+    let left_out: Vec<String> = profile
+        .columns
+        .iter()
+        .filter(is_left_out)
+        .map(|c| c.name.clone())
+        .collect();
+    if !left_out.is_empty() {
+        written.dataset("drop_columns", left_out);
+    }
+    Ok(written)
+}

@@ -1,0 +1,261 @@
+//! Every layout gives what the oracle gives, and sends exactly the bytes that it says.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use hexperiment_program::layout::Objective;
+use hexperiment_program::{
+    Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder, Public,
+    ValueId,
+};
+use hexperiment_scheme::options::{OptionValue, Options};
+use hexperiment_scheme::security::{Encryption, SecurityDemand};
+use hexperiment_scheme::{Circuit, CompileRequest, Parties, Scheme, SchemeError};
+use ndarray::Array2;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use scheme_seal_ckks::SealCkks;
+
+fn input(name: &str, length: usize, columns: usize) -> Input {
+    let column = |i| Column {
+        name: format!("{name}{i}"),
+        range: Interval::new(-2.0, 3.0),
+    };
+    Input {
+        name: name.into(),
+        owner: Party::Client(0),
+        length,
+        columns: (0..columns).map(column).collect(),
+        precision: 1e-7,
+    }
+}
+
+fn output(b: &mut ProgramBuilder, name: &str, values: Vec<ValueId>, precision: f64) {
+    let output = Output {
+        name: name.into(),
+        values,
+        precision,
+    };
+    b.output(output).unwrap();
+}
+
+struct Asked {
+    layout: &'static str,
+    objective: Objective,
+    encryption: Encryption,
+}
+
+impl Asked {
+    fn layout(layout: &'static str) -> Self {
+        Self {
+            layout,
+            objective: Objective::Latency,
+            encryption: Encryption::Owner,
+        }
+    }
+
+    fn compile(&self, program: &Program) -> Result<Box<dyn Circuit>, SchemeError> {
+        let given = [
+            ("layout", OptionValue::Text(self.layout.into())),
+            ("max_degrees", OptionValue::Text("7,7".into())),
+        ];
+        let given = given.map(|(name, value)| (name.to_owned(), value));
+        let options = Options::with_defaults(&SealCkks.manifest().options, given);
+        let security = SecurityDemand::new(128, false).encrypted_by(self.encryption);
+        let lowered = SealCkks.lower(program, &options, security)?;
+        SealCkks.compile(CompileRequest {
+            lowered: &lowered,
+            options: &options,
+            security,
+            threads: 2,
+            objective: self.objective,
+        })
+    }
+}
+
+/// Runs a program on random numbers with all that crosses as bytes; yields the circuit, too.
+#[track_caller]
+fn check(program: &Program, asked: &Asked, approximation: f64) -> Box<dyn Circuit> {
+    let circuit = asked.compile(program).unwrap();
+    let mut random = ChaCha8Rng::seed_from_u64(program.values().len() as u64);
+    let tables: Vec<Array2<f64>> = program
+        .inputs()
+        .iter()
+        .map(|input| {
+            Array2::from_shape_fn((input.length, input.columns.len()), |(_, column)| {
+                let range = input.columns[column].range;
+                random.random_range(range.low..=range.high)
+            })
+        })
+        .collect();
+    let sizes = circuit.sizes().unwrap();
+    let keys = Parties::of(circuit.as_ref()).unwrap();
+    assert_eq!(keys.sizes.total(), sizes.keys);
+    let sealed = tables.iter().enumerate().map(|(i, table)| {
+        let id = InputId::from_index(i);
+        let bytes = keys.encryptor.encrypt(id, table.view()).unwrap();
+        let bytes = bytes.to_bytes().unwrap();
+        assert_eq!(bytes.len() as u64, sizes.inputs[i]);
+        circuit.load(&bytes).unwrap()
+    });
+    let sealed: Vec<_> = sealed.collect();
+    let results = keys.evaluator.evaluate(&sealed).unwrap();
+    let simulated = circuit.simulate(&tables).unwrap();
+    let exact = program.interpret(&tables).unwrap();
+    for (i, result) in results.iter().enumerate() {
+        let bytes = result.to_bytes().unwrap();
+        assert_eq!(bytes.len() as u64, sizes.outputs[i]);
+        let crossed = circuit.load(&bytes).unwrap();
+        let id = OutputId::from_index(i);
+        let got = keys.decryptor.decrypt(id, &crossed).unwrap();
+        let tolerance = circuit.parameters().noise_tolerance[i];
+        let precision = program.outputs()[i].precision;
+        assert!(
+            tolerance <= precision,
+            "{tolerance:e}, demanded {precision:e}"
+        );
+        assert_eq!(got.dim(), exact[i].dim());
+        let three = got.iter().zip(&simulated[i]).zip(&exact[i]);
+        for ((got, simulated), exact) in three {
+            let noise = (got - simulated).abs();
+            assert!(
+                noise <= tolerance,
+                "{}: {noise:e}, {tolerance:e}",
+                asked.layout
+            );
+            assert!((got - exact).abs() <= tolerance + approximation);
+        }
+    }
+    circuit
+}
+
+fn layout(circuit: &dyn Circuit) -> &str {
+    let mut chosen = circuit.parameters().chosen.iter();
+    let (_, layout) = chosen.find(|(name, _)| name == "layout").unwrap();
+    layout
+}
+
+/// Random sums of random columns of two inputs, numbers for each row among them.
+fn affine(rows: usize, columns: usize, seed: u64, precision: f64) -> Program {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut b = ProgramBuilder::new("affine");
+    let (_, mut values) = b.input(input("x", rows, columns)).unwrap();
+    values.extend(b.input(input("z", rows, 2)).unwrap().1);
+    for step in 0..6 {
+        let any = |random: &mut ChaCha8Rng| values[random.random_range(0..values.len())];
+        let (x, y) = (any(&mut random), any(&mut random));
+        let by = random.random_range(-0.9..0.9);
+        let ramp = (0..rows).map(|i| by * (i % 7) as f64 / 7.0);
+        let value = match step % 3 {
+            0 => b.weighted_sum(vec![(x, by.into()), (y, 0.5.into())], by),
+            1 => b.sub(x, y),
+            _ => b.offset(x, ramp.collect::<Vec<_>>()),
+        };
+        values.push(value.unwrap());
+    }
+    let all = values.iter().enumerate();
+    let all = all.map(|(i, v)| (*v, Public::Scalar(0.31 - 0.07 * i as f64)));
+    let sum = b.weighted_sum(all.collect(), -0.25).unwrap();
+    let more = b.add(sum, values[0]).unwrap();
+    output(&mut b, "sums", vec![sum, more], precision);
+    output(&mut b, "one", vec![sum], precision);
+    b.finish().unwrap()
+}
+
+#[test]
+fn affine_programs_are_the_same_in_every_layout() {
+    let cases = [(1, 9), (334, 9), (700, 15), (5000, 3)];
+    for ((rows, columns), seed) in cases.into_iter().zip(1..) {
+        let program = affine(rows, columns, seed, 1e-6);
+        for layout in ["columns", "coefficients", "auto"] {
+            check(&program, &Asked::layout(layout), 1e-9);
+        }
+        for objective in [Objective::Throughput, Objective::Upload, Objective::Memory] {
+            let asked = Asked {
+                objective,
+                ..Asked::layout("auto")
+            };
+            check(&program, &asked, 1e-9);
+        }
+    }
+    let by_others = Asked {
+        encryption: Encryption::Public,
+        ..Asked::layout("coefficients")
+    };
+    check(&affine(334, 9, 5, 1e-6), &by_others, 1e-9);
+}
+
+fn logits(rows: usize) -> Program {
+    let mut b = ProgramBuilder::new("logits");
+    let (_, x) = b.input(input("x", rows, 9)).unwrap();
+    let terms = x.iter().enumerate();
+    let terms = terms.map(|(i, v)| (*v, Public::Scalar(0.83 - 0.19 * i as f64)));
+    let sum = b.weighted_sum(terms.collect(), -0.7).unwrap();
+    output(&mut b, "logit", vec![sum], 5e-7);
+    b.finish().unwrap()
+}
+
+/// Nine features of 334 rows lie in one ciphertext, and take neither a rotation nor a key.
+#[test]
+fn rows_share_a_ciphertext() {
+    let columns = check(&logits(334), &Asked::layout("columns"), 1e-9);
+    let rows = check(&logits(334), &Asked::layout("auto"), 1e-9);
+    assert_eq!(
+        layout(rows.as_ref()),
+        "rows of 9 columns side by side, in coefficients"
+    );
+    let [many, one] = [&columns, &rows].map(|c| c.sizes().unwrap());
+    assert_eq!((many.keys, one.keys), (0, 0));
+    assert!(
+        9 * one.inputs[0] < many.inputs[0] + 9 * 64,
+        "{one:?}, {many:?}"
+    );
+    let parameters = rows.parameters();
+    assert_eq!(parameters.counts.rotations, 0);
+    assert_eq!(parameters.layouts.iter().filter(|c| c.chosen).count(), 1);
+    assert!(parameters.layouts.len() > 3);
+    // Each party chooses by itself.
+    let again = Asked::layout("auto").compile(&logits(334)).unwrap();
+    assert!(again.digest() == rows.digest());
+    let upload = Asked {
+        objective: Objective::Upload,
+        ..Asked::layout("auto")
+    };
+    assert!(upload.compile(&logits(334)).unwrap().digest() != rows.digest());
+}
+
+#[test]
+fn layouts_that_a_program_does_not_have_are_refused() {
+    let refused = |program: &Program, layout| match Asked::layout(layout).compile(program) {
+        Err(SchemeError::Refused(refusal)) => refusal.to_string(),
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("{layout} is had"),
+    };
+    assert!(refused(&logits(8), "lanes").contains("no products are computed alike"));
+    let mut b = ProgramBuilder::new("square");
+    let (_, x) = b.input(input("x", 8, 1)).unwrap();
+    let square = b.square(x[0]).unwrap();
+    output(&mut b, "square", vec![square], 1e-3);
+    let square = b.finish().unwrap();
+    assert!(refused(&square, "coefficients").contains("are not sums of columns"));
+}
+
+/// The maximum of four: both of the first round are one evaluation, with rotations behind it.
+#[test]
+fn maxima_lie_side_by_side() {
+    let mut b = ProgramBuilder::new("maximum");
+    let (_, x) = b.input(input("x", 196, 4)).unwrap();
+    let first = b.max(x[0], x[1]).unwrap();
+    let second = b.max(x[2], x[3]).unwrap();
+    let most = b.max(first, second).unwrap();
+    output(&mut b, "maximum", vec![most], 0.05);
+    let program = b.finish().unwrap();
+    let columns = Asked::layout("columns").compile(&program).unwrap();
+    let lanes = check(&program, &Asked::layout("lanes"), 0.2);
+    let auto = Asked::layout("auto").compile(&program).unwrap();
+    let name = "2 equal operations side by side, in slots";
+    assert_eq!([&lanes, &auto].map(|c| layout(c.as_ref())), [name; 2]);
+    let products = |circuit: &dyn Circuit| circuit.parameters().counts.multiplications;
+    let [before, after] = [&columns, &lanes].map(|c| products(c.as_ref()));
+    assert!(10 * after < 7 * before, "{after} products, {before} before");
+    // One member is read as it is and in other units: two rotations by one key.
+    assert_eq!(lanes.parameters().counts.rotations, 2);
+}

@@ -1,0 +1,146 @@
+//! The client's roles.
+
+use std::sync::Arc;
+
+use hexperiment_program::{InputId, OutputId, Program};
+use hexperiment_scheme::{Ciphertexts, CircuitDigest, Decryptor, Encryptor, SchemeError};
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
+use tfhe::core_crypto::prelude::{
+    LweCiphertext, LweCiphertextCount, LweSize, PlaintextList, SeededLweCiphertextList,
+    decrypt_lwe_ciphertext, encrypt_seeded_lwe_ciphertext_list,
+};
+use tfhe::core_crypto::seeders::new_seeder;
+
+use crate::clear::decode;
+use crate::keys::{SecretKey, modulus};
+use crate::parameters::{PARAMETERS, SIZE};
+use crate::plan::{Plan, PlannedOutput};
+use crate::wire::{Fresh, Results, Seeded};
+
+/// Encrypts inputs.
+pub(crate) struct TfheEncryptor {
+    pub(crate) secret: Arc<SecretKey>,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) program: Program,
+}
+
+impl Encryptor for TfheEncryptor {
+    fn encrypt(
+        &self,
+        input: InputId,
+        rows: ArrayView2<'_, f64>,
+    ) -> Result<Ciphertexts, SchemeError> {
+        let declared = self.program.inputs().get(input.index()).ok_or_else(|| {
+            SchemeError::Foreign(format!("the circuit has no input {}", input.index()))
+        })?;
+        declared.check(rows)?;
+        let phases = |slot: &Option<usize>| -> Vec<u64> {
+            let source = slot.and_then(|index| {
+                let scale = self.plan.sources[index].scale;
+                self.plan.column(index).map(|column| (column, scale))
+            });
+            match source {
+                Some((column, scale)) => {
+                    let values = rows.column(column.column);
+                    values.iter().map(|x| column.encode(*x, scale)).collect()
+                }
+                None => vec![0; rows.nrows()],
+            }
+        };
+        let columns: Vec<Vec<u64>> = self.plan.slots[input.index()].iter().map(phases).collect();
+        let columns = columns
+            .into_par_iter()
+            .map(|phases| encrypt_column(&self.secret, phases))
+            .collect();
+        Ok(Ciphertexts::new(Fresh {
+            input: input.index(),
+            columns,
+        }))
+    }
+}
+
+pub(crate) fn encrypt_column(secret: &SecretKey, phases: Vec<u64>) -> Seeded {
+    let mut seeder = new_seeder();
+    let seed = seeder.seed();
+    let public = seed.0;
+    let mut list = SeededLweCiphertextList::new(
+        0u64,
+        LweSize(SIZE),
+        LweCiphertextCount(phases.len()),
+        seed.into(),
+        modulus(),
+    );
+    let plaintexts = PlaintextList::from_container(phases);
+    encrypt_seeded_lwe_ciphertext_list(
+        secret.get(),
+        &mut list,
+        &plaintexts,
+        PARAMETERS.glwe_noise_distribution,
+        seeder.as_mut(),
+    );
+    Seeded {
+        seed: public,
+        bodies: list.into_container(),
+    }
+}
+
+/// Decrypts results.
+pub(crate) struct TfheDecryptor {
+    pub(crate) secret: Arc<SecretKey>,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) digest: CircuitDigest,
+}
+
+impl Decryptor for TfheDecryptor {
+    fn decrypt(
+        &self,
+        output: OutputId,
+        ciphertexts: &Ciphertexts,
+    ) -> Result<Array2<f64>, SchemeError> {
+        let results = ciphertexts.downcast::<Results>()?;
+        let planned = self
+            .plan
+            .outputs
+            .get(output.index())
+            .filter(|_| {
+                let parts = self.plan.parts(output.index()).count();
+                results.output == output.index() && parts == results.columns.len()
+            })
+            .ok_or_else(|| {
+                SchemeError::Foreign(format!("these are not output {}", output.index()))
+            })?;
+        let length = planned.first().map_or(0, PlannedOutput::length);
+        let mut rows = Array2::zeros((length, planned.len()));
+        for (planned, mut cells) in planned.iter().zip(rows.columns_mut()) {
+            for (index, cell) in cells.iter_mut().enumerate() {
+                *cell = planned.bias.at(index);
+            }
+        }
+        let places = planned.iter().enumerate();
+        let places = places.flat_map(|(i, column)| column.parts.iter().map(move |p| (i, p)));
+        for ((place, part), column) in places.zip(&results.columns) {
+            if column.words.len() != length * SIZE {
+                return Err(SchemeError::Foreign("a column of another length".into()));
+            }
+            let numbers: Vec<f64> = column
+                .words
+                .par_chunks_exact(SIZE)
+                .map(|words| {
+                    let ciphertext = LweCiphertext::from_container(words, modulus());
+                    decode(
+                        decrypt_lwe_ciphertext(self.secret.get(), &ciphertext).0,
+                        part,
+                    )
+                })
+                .collect();
+            let mut cells = rows.column_mut(place);
+            cells += &ndarray::ArrayView1::from(&numbers);
+        }
+        Ok(rows)
+    }
+    fn secret_key(&self) -> Result<hexperiment_scheme::SecretKey, SchemeError> {
+        let bits = self.secret.bits();
+        Ok(hexperiment_scheme::SecretKey::new(self.digest, bits))
+    }
+}

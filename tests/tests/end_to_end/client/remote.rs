@@ -1,0 +1,159 @@
+//! Rows are asked of a service on a network, which is another process with a certificate of its own.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+
+use super::{Owner, are_the_models};
+use crate::harness::{Outcome, Place};
+
+/// A service that listens on this machine, and ends with the test.
+pub struct Service {
+    process: Child,
+    pub url: String,
+    pub fingerprint: String,
+    pub token: String,
+    _place: Place,
+}
+
+impl Service {
+    #[track_caller]
+    pub fn start() -> Self {
+        let place = Place::new();
+        let token = place.call(&["serve", "token", "new", "tester", "--state", "state"]);
+        token.ends_with(0);
+        let token = token.out.lines().last().unwrap().trim().to_owned();
+        let mut serve = place.program(["serve", "--state", "state", "--listen", "127.0.0.1:0"]);
+        let mut process = serve.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut after = |start: &str| {
+            let mut found = lines.by_ref().map(Result::unwrap);
+            let line = found.find_map(|l| l.strip_prefix(start).map(str::to_owned));
+            line.unwrap_or_else(|| panic!("no line starts with {start:?}"))
+        };
+        let url = after("listening on ");
+        let fingerprint = after("fingerprint ");
+        // It may write more: what nobody reads must not stop it.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self {
+            process,
+            url,
+            fingerprint,
+            token,
+            _place: place,
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended; either way it is waited for.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Keys are uploaded once; what one process sent, another one fetches; and the service never gets the secret.
+#[test]
+fn a_salary_is_predicted_remotely() {
+    let service = Service::start();
+    let owner = Owner::with_keys("seal-ckks", &["--encryption", "public"]);
+    let does = |step: &[&str], words: &[&str]| {
+        let mut command = owner.command(step);
+        command.env("HEXPERIMENT_TOKEN", &service.token);
+        Outcome::of(&mut command)
+            .ends_with(0)
+            .does_not_panic()
+            .says(words);
+    };
+    let here = [
+        "--server",
+        &service.url,
+        "--fingerprint",
+        &service.fingerprint,
+    ];
+    let query = [&["query", "rows.csv"][..], &here].concat();
+    does(&query, &["bytes of keys, ", "2 jobs", "row 1: salary"]);
+    are_the_models(&owner.results().1);
+    does(&query, &["the service had the keys", "2 jobs"]);
+    are_the_models(&owner.results().1);
+    // Step by step: the address is known from before.
+    fs::remove_dir_all(owner.place.path("io/ciphertexts_download")).unwrap();
+    does(&["encrypt", "rows.csv"], &[]);
+    let mut early = owner.command(&["fetch"]);
+    early.env("HEXPERIMENT_TOKEN", &service.token);
+    let early = Outcome::of(&mut early);
+    early.ends_with(2).says(&[
+        "the rows that were encrypted last were not sent",
+        "client send",
+    ]);
+    does(&["send"], &["the service had the keys"]);
+    // Sent again, nothing is computed twice: the jobs are the same.
+    let jobs = || fs::read_to_string(owner.place.path("io/remote.json")).unwrap();
+    let before = jobs();
+    does(&["send"], &["2 jobs"]);
+    assert_eq!(before, jobs());
+    does(&["fetch"], &[]);
+    does(&["decrypt"], &["3 answers"]);
+    are_the_models(&owner.results().1);
+    // New keys are uploaded.
+    owner.does(&["keys", "rotate", "--unprotected"]);
+    does(&query, &["bytes of keys, "]);
+    are_the_models(&owner.results().1);
+}
+
+/// Whoever has no token, or another service's certificate, is told so.
+#[test]
+fn services_are_held_to_what_is_known_of_them() {
+    let service = Service::start();
+    let owner = Owner::with_keys("plaintext", &[]);
+    owner.does(&["encrypt", "rows.csv"]);
+    let here = [
+        "--server",
+        &service.url,
+        "--fingerprint",
+        &service.fingerprint,
+    ];
+    let send = [&["send"][..], &here].concat();
+    owner.refuses(
+        &send,
+        &["HEXPERIMENT_TOKEN", "serve token new", "--token-file"],
+    );
+    owner
+        .place
+        .write("token.txt", format!("{}\n", service.token));
+    owner.refuses(
+        &["send", "--token-file", "token.txt"],
+        &[
+            "found no address of a service",
+            "--server https://HOST:PORT",
+        ],
+    );
+    let other = format!("sha256:{}", "0".repeat(64));
+    let fails = |more: &[&str], words: &[&str]| {
+        let send = ["send", "--token-file", "token.txt", "--server"];
+        let outcome = owner.call(&[&send[..], more].concat());
+        outcome.ends_with(1).does_not_panic().says(words);
+    };
+    fails(
+        &[&service.url, "--fingerprint", &other],
+        &["expected", "certificate"],
+    );
+    fails(
+        &["http://example.org"],
+        &["found the address", "https://HOST:PORT"],
+    );
+    owner.refuses(
+        &[
+            "send",
+            "--token-file",
+            "token.txt",
+            "--server",
+            &service.url,
+            "--fingerprint",
+            "x",
+        ],
+        &["--fingerprint"],
+    );
+    assert!(!owner.place.path("io/remote.json").exists());
+}

@@ -1,0 +1,190 @@
+//! Who is let in, asked by hand: what no browser would send is sent, too.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use crate::started::Started;
+
+/// The answer to a request, whole.
+fn ask(started: &Started, request: &str) -> String {
+    let mut stream = TcpStream::connect(&started.host).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    // A server that refuses a body may close before it has read it.
+    let _ = stream.read_to_string(&mut answer);
+    answer
+}
+
+fn get(started: &Started, path: &str, host: &str, more: &str) -> String {
+    ask(
+        started,
+        &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n"),
+    )
+}
+
+fn post(started: &Started, path: &str, more: &str, body: &str) -> String {
+    let (host, length) = (&started.host, body.len());
+    ask(
+        started,
+        &format!(
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n{more}\r\n{body}"
+        ),
+    )
+}
+
+#[track_caller]
+fn is(answer: &str, status: &str) {
+    assert!(
+        answer.starts_with(&format!("HTTP/1.1 {status}")),
+        "want {status}: {answer}"
+    );
+}
+
+#[test]
+fn nobody_comes_in_without_the_token() {
+    let started = Started::new(&[]);
+    let own = started.host.clone();
+    let port = own.rsplit_once(':').unwrap().1;
+    is(&get(&started, "/", &own, ""), "303");
+    is(&get(&started, "/assets/page.css", &own, ""), "200");
+    is(&get(&started, "/jobs/0/events", &own, ""), "303");
+    // A name that was made to point here.
+    for host in ["evil.example", "127.0.0.1", &format!("evil.example:{port}")] {
+        is(&get(&started, "/login", host, ""), "421");
+    }
+    is(
+        &post(&started, "/uploads/sensors?name=x.csv", "", "a,b\n1,2\n"),
+        "401",
+    );
+    is(
+        &get(&started, "/", &own, "Cookie: hexperiment=1\r\n"),
+        "303",
+    );
+
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    is(&post(&started, "/login", form, "token=wrong"), "403");
+    let evil = format!("{form}Origin: http://evil.example\r\n");
+    is(
+        &post(
+            &started,
+            "/login",
+            &evil,
+            &format!("token={}", started.token),
+        ),
+        "403",
+    );
+    let answer = post(
+        &started,
+        "/login",
+        form,
+        &format!("token={}", started.token),
+    );
+    is(&answer, "303");
+    let cookie = answer
+        .lines()
+        .find_map(|line| line.strip_prefix("set-cookie: "))
+        .unwrap();
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"),
+        "{cookie}"
+    );
+    let cookie = format!("Cookie: {}\r\n", cookie.split(';').next().unwrap());
+    let page = get(&started, "/", &own, &cookie);
+    is(&page, "200");
+    let policy = page
+        .lines()
+        .find_map(|line| line.strip_prefix("content-security-policy: "))
+        .unwrap();
+    assert!(
+        policy.contains("default-src 'none'") && !policy.contains("unsafe-inline"),
+        "{policy}"
+    );
+    assert!(
+        !page.contains("<style") && !page.contains("style=\""),
+        "{page}"
+    );
+    for script in page.split("<script").skip(1) {
+        assert!(script.starts_with(" src=\"/assets/"), "{script}");
+    }
+
+    // With the cookie, but from another page, or without the token of its pages.
+    let upload = "/uploads/sensors?name=x.csv";
+    is(&post(&started, upload, &cookie, "a,b\n1,2\n"), "403");
+    is(
+        &post(
+            &started,
+            upload,
+            &format!("{cookie}X-CSRF-Token: 0\r\n"),
+            "a,b\n1,2\n",
+        ),
+        "403",
+    );
+    let csrf = page
+        .split("name=\"csrf\" content=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let knows = format!("{cookie}X-CSRF-Token: {csrf}\r\n");
+    is(
+        &post(
+            &started,
+            upload,
+            &format!("{knows}Sec-Fetch-Site: cross-site\r\n"),
+            "a,b\n1,2\n",
+        ),
+        "403",
+    );
+    let answer = post(&started, upload, &knows, "a,b\n1,2\n3,\n");
+    is(&answer, "200");
+    assert!(answer.contains("/sensors/"), "{answer}");
+}
+
+#[test]
+fn uploads_have_a_limit() {
+    let started = Started::new(&["--max-upload", "1KiB"]);
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let answer = post(
+        &started,
+        "/login",
+        form,
+        &format!("token={}", started.token),
+    );
+    let cookie = answer
+        .lines()
+        .find_map(|line| line.strip_prefix("set-cookie: "))
+        .unwrap();
+    let cookie = format!("Cookie: {}\r\n", cookie.split(';').next().unwrap());
+    let page = get(&started, "/", &started.host, &cookie);
+    let csrf = page
+        .split("name=\"csrf\" content=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let knows = format!("{cookie}X-CSRF-Token: {csrf}\r\n");
+    let rows = "a,b\n".to_owned() + &"1,2\n".repeat(400);
+    let answer = post(&started, "/uploads/sensors?name=x.csv", &knows, &rows);
+    is(&answer, "413");
+    assert!(answer.contains("--max-upload"), "{answer}");
+    // Nor may it grow while it comes, whatever was announced.
+    let chunked = format!("Transfer-Encoding: chunked\r\n{knows}");
+    let host = &started.host;
+    let request = format!(
+        "POST /uploads/sensors?name=x.csv HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{chunked}\r\n{:x}\r\n{rows}\r\n0\r\n\r\n",
+        rows.len()
+    );
+    is(&ask(&started, &request), "413");
+    let scratch = std::fs::read_dir(started.folder.path()).unwrap().flatten();
+    let scratch = scratch
+        .map(|e| e.path())
+        .find(|p| p.display().to_string().contains("hexperiment-workbench-"))
+        .unwrap();
+    assert_eq!(
+        std::fs::read_dir(scratch).unwrap().count(),
+        0,
+        "what was refused is not kept"
+    );
+}
