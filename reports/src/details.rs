@@ -81,6 +81,28 @@ fn metrics(rows: &[Row]) -> Body {
     }
 }
 
+/// What a column tells of phases of evaluations by a far server.
+type OfRemote = fn(&RemotePhases) -> f64;
+
+/// Phases of evaluations by a far server, as the columns of [`phases`] that only such runs have.
+const REMOTE: [(&str, OfRemote); 8] = [
+    ("upload", |p| p.upload_ms),
+    ("upload (service)", |p| p.upload_server_ms),
+    ("job", |p| p.job_ms),
+    ("queue (service)", |p| p.queue_ms),
+    ("load (service)", |p| p.load_ms),
+    ("compute (service)", |p| p.compute_ms),
+    ("store (service)", |p| p.store_ms),
+    ("download", |p| p.download_ms),
+];
+
+/// What these columns are.
+const ABOUT_REMOTE: &str = " Where the server is a service on a network, wall time by the client's clock is in `upload` of ciphertexts, \
+    in `job`, from asking for an evaluation to hearing that it is done, and in `download` of results; by the \
+    service's own clock in the columns that say so: `upload` until it has them on its disk, and of `job` the \
+    waiting for other jobs (`queue`), the reading of keys and ciphertexts (`load`), the evaluation (`compute`) \
+    and the writing of results (`store`). The rest of `job` is the network and what client and service spend on it.";
+
 /// Times by both clocks, errors and traffic by phase.
 fn phases(rows: &[Row]) -> Body {
     let all: Vec<(&Row, &StartUp, &Measured)> = rows
@@ -160,31 +182,12 @@ fn phases(rows: &[Row]) -> Body {
     ];
     let far = all.iter().any(|(_, _, m)| m.remote.is_some());
     if far {
-        let remote = |head: &str, of: fn(&RemotePhases) -> f64| {
+        columns.extend(REMOTE.map(|(head, of)| {
             numbers(head, &|_, _, m| {
                 m.remote.map_or(String::new(), |p| significant(of(&p), 3))
             })
-        };
-        columns.extend([
-            remote("upload", |p| p.upload_ms),
-            remote("upload (service)", |p| p.upload_server_ms),
-            remote("job", |p| p.job_ms),
-            remote("queue (service)", |p| p.queue_ms),
-            remote("load (service)", |p| p.load_ms),
-            remote("compute (service)", |p| p.compute_ms),
-            remote("store (service)", |p| p.store_ms),
-            remote("download", |p| p.download_ms),
-        ]);
+        }));
     }
-    let of_far = if far {
-        " Where the server is a service on a network, wall time by the client's clock is in `upload` of ciphertexts, \
-         in `job`, from asking for an evaluation to hearing that it is done, and in `download` of results; by the \
-         service's own clock in the columns that say so: `upload` until it has them on its disk, and of `job` the \
-         waiting for other jobs (`queue`), the reading of keys and ciphertexts (`load`), the evaluation (`compute`) \
-         and the writing of results (`store`). The rest of `job` is the network and what client and service spend on it."
-    } else {
-        ""
-    };
     Body::Table {
         sources: vec![],
         about:
@@ -200,7 +203,7 @@ fn phases(rows: &[Row]) -> Body {
                 output that has the fewest. `failure` bounds the probability that noise makes any result \
                 of a run wrong by more than is stated."
                 .to_owned()
-                + of_far,
+                + if far { ABOUT_REMOTE } else { "" },
         columns,
     }
 }

@@ -67,10 +67,8 @@ const PUBLISH: &str = "publish";
 /// The schemes that a verb needs.
 fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
     match verb {
-        // They show every scheme.
-        "list" | "schema" | "overview" | "workbench" => Wanted::All,
-        // Its folder, or its clients, name the schemes.
-        "client" | "serve" => Wanted::All,
+        // They show every scheme, or what others name.
+        "list" | "schema" | "overview" | "workbench" | "client" | "serve" => Wanted::All,
         PUBLISH if publish::runs_all(arguments) => Wanted::All,
         // They read records, which name no feature of the build.
         "report" | "best" | "cmp" | "export" | PUBLISH => Wanted::NamedBy(vec![]),

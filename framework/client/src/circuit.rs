@@ -4,6 +4,7 @@ use std::path::Path;
 
 use hexperiment_diagnostics::{files, printable};
 use hexperiment_program::lower::Lowered;
+use hexperiment_program::layout::Objective;
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::security::{Encryption, Protection, SecurityDemand};
 use hexperiment_scheme::{Circuit, CompileRequest, Scheme, SchemeError, memory, registry};
@@ -159,6 +160,7 @@ impl BoundCircuit {
                 options: &options,
                 security,
                 threads: threads(),
+                objective: Objective::default(),
             })
             .map_err(&failed)?;
         let parameters = circuit.parameters();
@@ -238,6 +240,7 @@ impl BoundCircuit {
             options: self.statement.options.clone(),
             security: self.statement.security,
             threads: threads() as u64,
+            objective: Objective::default(),
             program: program.map_err(|e| ClientError::Server(e.to_string()))?,
         })
     }

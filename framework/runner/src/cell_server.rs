@@ -56,6 +56,7 @@ impl CellServer {
             options: plan.scheme_options.clone(),
             security,
             threads: plan.threads as u64,
+            objective: plan.objective,
             program: serde_json::to_vec(lowered.program()).map_err(failed)?,
         };
         let library = plugins::scheme(plan).map_err(failed)?.manifest().library;

@@ -7,6 +7,7 @@
 mod operation;
 mod problem;
 
+use hexperiment_program::layout::Objective;
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_wire::Measured;
@@ -107,6 +108,9 @@ pub struct ProgramRequest {
     pub security: SecurityDemand,
     /// Threads of its jobs.
     pub threads: u64,
+    /// What the layout of vectors is chosen for, where the scheme has several.
+    #[serde(default, skip_serializing_if = "Objective::is_default")]
+    pub optimise: Objective,
     /// The lowered program, as the body of `compile` in `docs/wire.md`.
     pub program: Value,
     /// The digest of the client's circuit: 64 hexadecimal digits in lower case.

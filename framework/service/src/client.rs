@@ -3,6 +3,7 @@
 //! Answers that are lost are asked for again, for as long as [`Endpoint::patience`] says: a service that
 //! is killed and started again costs its clients time only.
 
+mod endpoint;
 mod error;
 mod http;
 mod pinned;
@@ -20,69 +21,10 @@ use crate::api::{
     CiphertextsInfo, JobInfo, JobRequest, JobState, KeysInfo, LONGEST_WAIT_S, ProgramInfo,
     ProgramRequest, ProgramState, ServiceInfo,
 };
-use crate::token::{Fingerprint, Token, fresh_id, hex};
+use crate::token::{fresh_id, hex};
+pub use endpoint::{Endpoint, address};
 pub use error::ServiceError;
 use http::{Content, Http};
-
-/// What an address is, for messages.
-const ADDRESS: &str = "`https://HOST:PORT`, or `http://` on this machine";
-
-/// Where the service is, and as whom it is asked.
-#[derive(Clone, Debug)]
-pub struct Endpoint {
-    url: String,
-    fingerprint: Option<Fingerprint>,
-    token: Token,
-    /// How long what is lost is sent again.
-    pub patience: Duration,
-}
-
-impl Endpoint {
-    /// The service at an address, as `https://host:8443`. Without a fingerprint its certificate must be
-    /// one that browsers would trust; with one, it must be that certificate.
-    ///
-    /// # Errors
-    /// It is no such address: a token is told to nobody but in TLS, or within this machine.
-    pub fn new(
-        url: &str,
-        fingerprint: Option<Fingerprint>,
-        token: Token,
-    ) -> Result<Self, ServiceError> {
-        Ok(Self {
-            url: address(url)?,
-            fingerprint,
-            token,
-            patience: Duration::from_mins(1),
-        })
-    }
-}
-
-/// An address without a path.
-///
-/// # Errors
-/// It is none, or one without TLS that is not of this machine.
-pub fn address(url: &str) -> Result<String, ServiceError> {
-    let wrong = || ServiceError::Address {
-        found: hexperiment_diagnostics::printable::quoted(url),
-        expected: ADDRESS,
-    };
-    let url = url.trim_end_matches('/');
-    let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
-    let host = match rest.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => rest.split(':').next().unwrap_or_default(),
-    };
-    let plain = rest
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c));
-    let loopback = ["localhost", "127.0.0.1", "::1"].contains(&host);
-    match scheme {
-        _ if host.is_empty() || !plain => Err(wrong()),
-        "https" => Ok(url.to_owned()),
-        "http" if loopback => Ok(url.to_owned()),
-        _ => Err(wrong()),
-    }
-}
 
 /// A client of the service.
 pub struct ServiceClient {
@@ -127,6 +69,7 @@ impl ServiceClient {
             options: order.options.clone(),
             security: order.security,
             threads: order.threads,
+            optimise: order.objective,
             program,
             circuit: hex_digest(circuit),
             library: library.to_owned(),
@@ -225,6 +168,10 @@ impl ServiceClient {
         self.upload_key_frames(program, length, &open, keep)
     }
 
+    #[expect(
+        clippy::needless_lifetimes,
+        reason = "what is opened borrows what opens it"
+    )]
     fn upload_key_frames<'a>(
         &self,
         program: &str,
@@ -373,38 +320,4 @@ fn same(info: &CiphertextsInfo, bytes: &[u8]) -> Result<(), ServiceError> {
         info.bytes,
         hexperiment_diagnostics::printable::cut(&info.sha256, 64)
     )))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tokens_go_in_tls_or_stay_on_this_machine() {
-        for url in [
-            "https://evaluator.example.org:8443",
-            "https://evaluator.example.org/",
-            "http://127.0.0.1:80",
-            "http://[::1]:80",
-            "http://localhost",
-        ] {
-            assert_eq!(address(url).unwrap(), url.trim_end_matches('/'));
-        }
-        for url in [
-            "",
-            "evaluator.example.org",
-            "http://evaluator.example.org",
-            "http://127.0.0.1.example.org",
-            "http://localhost@example.org",
-            "https://",
-            "https://host/path",
-            "ftp://localhost",
-        ] {
-            let problem = address(url).unwrap_err().to_string();
-            assert!(
-                problem.contains("expected `https://HOST:PORT`"),
-                "{problem}"
-            );
-        }
-    }
 }

@@ -103,6 +103,7 @@ const FRAMES: &str = "The frames `keys` and `key` of docs/wire.md, one after the
 
 const CIPHERTEXTS: &str = "The ciphertexts of one input or output, as the scheme writes them.";
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn of(operation: Operation) -> Described {
     use Content::{AnyJson, Bytes, Json, JsonList, Nothing, Text};
     use ProblemCode::{Conflict, Gone, Invalid, NotFound, Quota, Refused, TooLarge, TooSlow};

@@ -35,7 +35,7 @@ impl Token {
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let digits = text.strip_prefix(PREFIX);
-        if digits.and_then(|digits| unhex::<BYTES>(digits)).is_none() {
+        if digits.and_then(unhex::<BYTES>).is_none() {
             return Err(format!(
                 "found no token, expected `{PREFIX}` and {} hexadecimal digits",
                 2 * BYTES
@@ -178,8 +178,7 @@ mod tests {
     fn fingerprints_are_read_as_they_are_written() {
         let of = Fingerprint::of(b"certificate");
         assert_eq!(Fingerprint::parse(&of.to_string()), Ok(of));
-        let colons: Vec<String> = of.to_string()[7..]
-            .as_bytes()
+        let colons: Vec<String> = of.to_string().as_bytes()[7..]
             .chunks(2)
             .map(|two| String::from_utf8_lossy(two).to_uppercase())
             .collect();

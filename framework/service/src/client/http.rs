@@ -11,7 +11,7 @@ use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector as _, TcpConnector};
 use ureq::{Agent, Body, SendBody};
 
-use super::Endpoint;
+use super::endpoint::{ADDRESS, Endpoint};
 use super::error::ServiceError;
 use super::pinned::{Pinned, Shown};
 use crate::api::Problem;
@@ -227,7 +227,7 @@ impl Http {
         };
         let wrong = |_| ServiceError::Address {
             found: self.base.clone(),
-            expected: super::ADDRESS,
+            expected: ADDRESS,
         };
         let response = match &mut reader {
             None => self.agent.run(request.body(()).map_err(wrong)?),

@@ -1,6 +1,12 @@
 //! A schema for each type of the interface. Tests hold names and required ones against the types.
+//!
+//! Longer than 400 lines, as it is one table: what stands in it is said once.
 
+#![expect(clippy::too_many_lines, reason = "a table")]
+
+use hexperiment_program::layout::Objective;
 use serde_json::{Map, Value, json};
+use strum::VariantNames;
 
 use crate::api::{LONGEST_REQUEST, ProblemCode};
 
@@ -225,6 +231,15 @@ fn programs() -> Vec<(&'static str, Value)> {
                     ("options", Always, options),
                     ("security", Always, security),
                     ("threads", Always, count("Threads of its jobs.")),
+                    (
+                        "optimise",
+                        Sometimes,
+                        json!({
+                            "type": "string",
+                            "enum": Objective::VARIANTS,
+                            "description": "What the layout of vectors is chosen for, where the scheme has several; `latency` if left out."
+                        }),
+                    ),
                     ("program", Always, program),
                     (
                         "circuit",

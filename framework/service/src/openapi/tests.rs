@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use hexperiment_program::layout::Objective;
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_wire::Measured;
@@ -16,6 +17,7 @@ const MEASURED: Measured = Measured {
 };
 
 /// One of each type, everything that may be left out given and left out.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn samples() -> Vec<(&'static str, Value, Value)> {
     fn both(full: &impl Serialize, least: &impl Serialize) -> (Value, Value) {
         (json(full), json(least))
@@ -57,6 +59,7 @@ fn samples() -> Vec<(&'static str, Value, Value)> {
         options: Options::default(),
         security: SecurityDemand::new(128, false),
         threads: 1,
+        optimise: Objective::Upload,
         program: json!({}),
         circuit: text(),
         library: text(),
@@ -126,6 +129,7 @@ fn samples() -> Vec<(&'static str, Value, Value)> {
     };
     let mut least_request = json(&request);
     least_request.as_object_mut().unwrap().remove("public");
+    least_request.as_object_mut().unwrap().remove("optimise");
     let least_program = ProgramInfo {
         reason: None,
         compile: None,
@@ -264,9 +268,9 @@ fn the_interface_has_no_place_for_secrets() {
         .unwrap()
         .values()
     {
-        names(&schema["properties"])
-            .iter()
-            .for_each(|name| check(name));
+        for name in names(&schema["properties"]) {
+            check(&name);
+        }
     }
     assert!(seen > 80, "{seen}");
 }

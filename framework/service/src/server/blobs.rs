@@ -7,7 +7,10 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use super::store::Table;
+use crate::token::hex;
 
 /// Where files are written before they are whole.
 const INCOMING: &str = "incoming";
@@ -86,6 +89,40 @@ pub(crate) struct Incoming {
 impl Drop for Incoming {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A file that is hashed while it is written.
+pub(crate) struct Hashed {
+    file: File,
+    hash: Sha256,
+}
+
+impl Hashed {
+    /// A new file.
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            file: File::create_new(path)?,
+            hash: Sha256::new(),
+        })
+    }
+
+    /// Syncs it; SHA-256 of what it holds, in hexadecimal digits.
+    pub(crate) fn finish(self) -> io::Result<String> {
+        self.file.sync_all()?;
+        Ok(hex(&self.hash.finalize()))
+    }
+}
+
+impl io::Write for Hashed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.hash.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 

@@ -1,7 +1,6 @@
 //! Threads that do what is queued: programs are checked, jobs are done, each in a process of its own.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
@@ -10,15 +9,15 @@ use std::time::{Duration, Instant};
 use hexperiment_program::OutputId;
 use hexperiment_scheme::CircuitDigest;
 use hexperiment_wire::{Handle, Measured, Order, Ready, digest_named};
-use sha2::{Digest as _, Sha256};
 
+use super::blobs::Hashed;
 use super::state::{Cut, Service, Task};
 use super::store::{JobRow, KeysRow, Outcome, Table, now_s};
 use super::worker::{Stopped, Worker};
 use crate::api::{
     CiphertextsInfo, JobInfo, JobState, JobTimes, Loaded, ProgramInfo, ProgramRequest, ProgramState,
 };
-use crate::token::{fresh_id, hex};
+use crate::token::fresh_id;
 
 /// How often late work is looked for.
 const LOOKS_EVERY: Duration = Duration::from_millis(100);
@@ -63,24 +62,6 @@ pub(crate) fn start(service: &Arc<Service>) -> io::Result<Vec<JoinHandle<()>>> {
     Ok(threads)
 }
 
-/// A file that is hashed while it is written.
-struct Hashed {
-    file: File,
-    hash: Sha256,
-}
-
-impl Write for Hashed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.file.write(bytes)?;
-        self.hash.update(&bytes[..count]);
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
 /// What an evaluation has yielded.
 struct Evaluated {
     results: Vec<CiphertextsInfo>,
@@ -120,6 +101,7 @@ impl Service {
             options,
             security,
             threads,
+            optimise: objective,
             program,
             circuit,
             ..
@@ -131,6 +113,7 @@ impl Service {
             options,
             security,
             threads,
+            objective,
             program,
         };
         Ok((order, circuit))
@@ -373,19 +356,16 @@ impl Service {
         let began = Instant::now();
         let id = fresh_id("ct").map_err(disk)?;
         let incoming = self.blobs.incoming(&id);
-        let mut file = Hashed {
-            file: File::create_new(&incoming.path).map_err(disk)?,
-            hash: Sha256::new(),
-        };
+        let mut file = Hashed::create(&incoming.path).map_err(disk)?;
         let (ciphertexts, bytes) = worker.store(handle, &mut file)?;
-        file.file.sync_all().map_err(disk)?;
+        let sha256 = file.finish().map_err(disk)?;
         let kept = self.blobs.keep(incoming, Table::Ciphertexts, &id);
         kept.map_err(disk)?;
         Ok(CiphertextsInfo {
             id,
             keys: keys.info.id.clone(),
             bytes,
-            sha256: hex(&file.hash.finalize()),
+            sha256,
             ciphertexts: Some(ciphertexts),
             created_s: now_s(),
             expires_s: keys.info.expires_s,

@@ -83,6 +83,14 @@ fn every_column_by_hand() {
         ("client_peak_rss_bytes", count(1002)),
         ("server_peak_rss_bytes", count(2002)),
         ("threads", count(2)),
+        ("remote_upload_ms", Field::Empty),
+        ("remote_upload_server_ms", Field::Empty),
+        ("remote_job_ms", Field::Empty),
+        ("remote_queue_ms", Field::Empty),
+        ("remote_load_ms", Field::Empty),
+        ("remote_compute_ms", Field::Empty),
+        ("remote_store_ms", Field::Empty),
+        ("remote_download_ms", Field::Empty),
     ];
     let names = COLUMNS.each_ref().map(|column| column.name);
     assert_eq!(want.each_ref().map(|(name, _)| *name), names);

@@ -111,13 +111,11 @@ fn submits(service: &Service, client: &str, bytes: &[u8]) -> Result<JobInfo, Fai
         owner: client.to_owned(),
         request,
     };
-    match service.store.add_job(&job)? {
-        Some(known) => Ok(service.view(&known)),
-        None => {
-            service.queue(client, &job.info.id, true);
-            Ok(service.view(&job))
-        }
+    if let Some(known) = service.store.add_job(&job)? {
+        return Ok(service.view(&known));
     }
+    service.queue(client, &job.info.id, true);
+    Ok(service.view(&job))
 }
 
 pub(super) async fn list(

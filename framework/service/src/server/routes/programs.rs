@@ -91,13 +91,11 @@ fn registers(service: &Service, client: &str, bytes: &[u8]) -> Result<ProgramInf
     if !matches!(known, Ok(None)) {
         service.blobs.remove(Table::Programs, &info.id);
     }
-    match known? {
-        Some(known) => Ok(known),
-        None => {
-            service.queue(client, &info.id, false);
-            Ok(info)
-        }
+    if let Some(known) = known? {
+        return Ok(known);
     }
+    service.queue(client, &info.id, false);
+    Ok(info)
 }
 
 fn write_synced(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
