@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use hexperiment_diagnostics::{files, printable};
-use hexperiment_program::lower::Lowered;
 use hexperiment_program::layout::Objective;
+use hexperiment_program::lower::Lowered;
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::security::{Encryption, Protection, SecurityDemand};
 use hexperiment_scheme::{Circuit, CompileRequest, Scheme, SchemeError, memory, registry};

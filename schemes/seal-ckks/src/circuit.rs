@@ -10,8 +10,8 @@ use hexperiment_scheme::memory::{hold, left};
 use hexperiment_scheme::security::{self, Encryption};
 use hexperiment_scheme::{
     Ciphertexts, Circuit, CircuitDigest, CompileRequest, Costs, Encryptor, EvaluationKeys,
-    Evaluator, KeyOwner, KeyPart, KeyRole, KeySet, OperationCounts, OperationTimes, Parameters,
-    SchemeError, SecretKey, Sizes,
+    Evaluator, KeyOwner, KeyPart, KeyRole, KeySet, OperationTimes, Parameters, SchemeError,
+    SecretKey, Sizes,
 };
 use ndarray::Array2;
 

@@ -347,7 +347,10 @@ fn compared(workbench: &Workbench, query: &str) -> Result<String, String> {
             rows: &read.rows,
         })
         .collect();
-    let compared = RunsCompared::new(&runs).ok_or("Choose two runs or more.")?;
+    if runs.len() < 2 {
+        return Err("Choose two runs or more.".into());
+    }
+    let compared = RunsCompared::new(&runs, &[])?;
     let phases: Vec<&str> = hexperiment_reports::phases().collect();
     Ok(compared.markdown(&phases))
 }
