@@ -135,7 +135,7 @@ enum Making {
     Op(Op),
 }
 
-struct Lanes<'p> {
+struct SideBySide<'p> {
     program: &'p Program,
     rows: usize,
     lanes: usize,
@@ -147,7 +147,7 @@ struct Lanes<'p> {
     plain: HashMap<ValueId, ValueId>,
 }
 
-impl Lanes<'_> {
+impl SideBySide<'_> {
     fn push(&mut self, op: Making, range: Interval) -> ValueId {
         self.nodes.push(Node { op, range });
         ValueId::from_index(self.nodes.len() - 1)
@@ -264,7 +264,7 @@ fn side_by_side(
         let places = members.iter().enumerate();
         places.map(move |(lane, id)| (*id, (members.as_slice(), lane)))
     });
-    let mut making = Lanes {
+    let mut making = SideBySide {
         program: original,
         rows,
         lanes,
@@ -319,7 +319,7 @@ fn blocks_are_programs(nodes: &[Node], lanes: usize) -> bool {
 /// The program of the nodes.
 fn built(
     lowered: &Lowered,
-    making: &Lanes<'_>,
+    making: &SideBySide<'_>,
     levels: LevelModel,
 ) -> Result<Layout, ProgramError> {
     let (original, rows, lanes) = (making.program, making.rows, making.lanes);

@@ -34,11 +34,9 @@ pub(super) fn time(kind: Kind, degree: usize, primes: usize, coefficients: bool)
     let switching = transforms(m + m * m + 2.0 * (m + 1.0)) + passes(2.0 * m * (m + 1.0), PRODUCT);
     let key = passes(m * (m + 1.0), UNIFORM) + passes(m, NOISE) + transforms(m * (m + 1.0));
     let nanoseconds = match kind {
-        Kind::Add | Kind::Negate => passes(2.0 * m, 0.5),
-        Kind::AddPlain => passes(m, 0.5),
-        Kind::Drop => passes(2.0 * m, 0.5),
+        Kind::Add | Kind::Negate | Kind::Drop => passes(2.0 * m, 0.5),
+        Kind::AddPlain | Kind::EncodeScalar => passes(m, 0.5),
         Kind::Encode => complex + transforms(m) + passes(m, PRODUCT),
-        Kind::EncodeScalar => passes(m, 0.5),
         Kind::Decode => complex + transforms(m) + passes(m * m, 5.0),
         Kind::Decrypt => passes(m, PRODUCT),
         Kind::Encrypt => passes(3.0, NOISE) + transforms(5.0 * (m + 1.0)),
