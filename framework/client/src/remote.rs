@@ -154,19 +154,18 @@ impl Remote {
             ciphertexts: 0,
             jobs: 0,
         };
-        let id = match known {
-            Some(id) => id,
-            None => {
-                let digest = bound.circuit.digest();
-                let program = service
-                    .register(&bound.order()?, digest, bound.library(), false)
-                    .and_then(|program| service.wait_for_program(&program.id))?;
-                let evaluation = keys.evaluation(folder, bound, passphrases)?;
-                let sent = service.upload_keys(&program.id, &evaluation, None);
-                let sent = sent?;
-                uploaded.keys = Some(sent.bytes);
-                sent.id
-            }
+        let id = if let Some(id) = known {
+            id
+        } else {
+            let digest = bound.circuit.digest();
+            let program = service
+                .register(&bound.order()?, digest, bound.library(), false)
+                .and_then(|program| service.wait_for_program(&program.id))?;
+            let evaluation = keys.evaluation(folder, bound, passphrases)?;
+            let sent = service.upload_keys(&program.id, &evaluation, None);
+            let sent = sent?;
+            uploaded.keys = Some(sent.bytes);
+            sent.id
         };
         let asked = &queries.manifest;
         let mut noted = Noted {

@@ -154,17 +154,15 @@ fn sources(file: &Path, names: &[&str], bound: &BoundCircuit) -> Result<Vec<Sour
             let (column, category) = column.name.split_once('=')?;
             Some(Source::Category(place(column)?, category.to_owned()))
         };
-        match place(&column.name).map(Source::Number).or_else(category) {
-            Some(source) => found.push(source),
-            None => {
-                let near = suggest(&column.name, names.iter().copied());
-                let near =
-                    near.map(|near| format!("; did you mean `{}`?", printable::cut(near, 40)));
-                let columns = printable::list(names.iter().copied(), 20);
-                let help = format!("columns of the file: {columns}{}", near.unwrap_or_default());
-                let problem = format!("has no column `{}`, which the model weights", column.name);
-                faults.push(Complaint::new(file, problem).at_line(1).help(help));
-            }
+        if let Some(source) = place(&column.name).map(Source::Number).or_else(category) {
+            found.push(source)
+        } else {
+            let near = suggest(&column.name, names.iter().copied());
+            let near = near.map(|near| format!("; did you mean `{}`?", printable::cut(near, 40)));
+            let columns = printable::list(names.iter().copied(), 20);
+            let help = format!("columns of the file: {columns}{}", near.unwrap_or_default());
+            let problem = format!("has no column `{}`, which the model weights", column.name);
+            faults.push(Complaint::new(file, problem).at_line(1).help(help));
         }
     }
     if faults.is_empty() {

@@ -46,7 +46,7 @@ fn ours(folder: &str, section: &str) -> BTreeSet<String> {
 }
 
 /// The floors of `ARCHITECTURE.md`: folder, crate, and the floors that it may use.
-const FLOORS: [(&str, &str, &[&str]); 12] = [
+const FLOORS: [(&str, &str, &[&str]); 13] = [
     ("framework/diagnostics", "hexperiment-diagnostics", &[]),
     ("framework/program", "hexperiment-program", &[]),
     (
