@@ -155,7 +155,7 @@ fn sources(file: &Path, names: &[&str], bound: &BoundCircuit) -> Result<Vec<Sour
             Some(Source::Category(place(column)?, category.to_owned()))
         };
         if let Some(source) = place(&column.name).map(Source::Number).or_else(category) {
-            found.push(source)
+            found.push(source);
         } else {
             let near = suggest(&column.name, names.iter().copied());
             let near = near.map(|near| format!("; did you mean `{}`?", printable::cut(near, 40)));

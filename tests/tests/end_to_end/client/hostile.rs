@@ -80,6 +80,7 @@ fn gaps_become_means_where_that_is_asked_for() {
 
 /// What is altered between two steps is found by the next one, with the file and the way out.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn altered_files_are_found() {
     let owner = Owner::with_keys("seal-ckks", &["--encryption", "public"]);
     owner.asks();

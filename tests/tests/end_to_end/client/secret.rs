@@ -47,7 +47,8 @@ fn the_secret_is_in_one_file() {
         owner.does(&["decrypt"]);
         let file = owner.place.path("io/secret_key/secret.key");
         let secret = secret_of(&file);
-        let digits: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits: Vec<String> = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = digits.concat();
         let mut searched = 0;
         for path in below(&owner.place.path("")) {
             let bytes = fs::read(&path).unwrap();
