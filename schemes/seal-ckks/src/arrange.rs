@@ -3,10 +3,14 @@
 //! Both parties choose, each by itself, and must come to the same: so times are those of a table that is
 //! built in ([`Bench::built_in`](crate::costs::Bench::built_in)), not of the machine that one of them runs
 //! on. Bytes are exact.
+//!
+//! Where the key owner is not who encrypts, a layout must not show more than the outputs
+//! ([`Layout::shows_more`]).
 
 use hexperiment_program::Refusal;
 use hexperiment_program::layout::{self, Abilities, Coding, Expense, Layout};
 use hexperiment_program::lower::LevelModel;
+use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::{CompileRequest, SchemeError, TimedNow, Work};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
@@ -39,6 +43,14 @@ pub(crate) fn candidates(request: &CompileRequest<'_>) -> Result<Vec<Layout>, Sc
         coefficients: 1 << (LARGEST_LOG_N - 1),
     };
     let mut all = layout::candidates(request.lowered, abilities, LevelModel::Multiplicative);
+    if request.security.encryption == Encryption::Public {
+        all.retain(|layout| !layout.shows_more());
+        if choice != Choice::Auto {
+            let why = "who decrypts is not who encrypted, and would see sums of others' data beside the outputs \
+                       under any layout but `columns`; leave it to `auto`";
+            return Err(Refusal::because("layout", why).into());
+        }
+    }
     let why = match choice {
         Choice::Auto | Choice::Columns => return Ok(all),
         Choice::Coefficients => {

@@ -176,11 +176,31 @@ fn affine_programs_are_the_same_in_every_layout() {
             check(&program, &asked, 1e-9);
         }
     }
-    let by_others = Asked {
+}
+
+/// Who decrypts others' data sees the outputs alone: the rest of a polynomial has sums of their columns.
+#[test]
+fn nothing_beside_the_outputs_is_shown_to_another_key_owner() {
+    let program = affine(334, 9, 5, 1e-6);
+    let by_others = |layout| Asked {
         encryption: Encryption::Public,
-        ..Asked::layout("coefficients")
+        ..Asked::layout(layout)
     };
-    check(&affine(334, 9, 5, 1e-6), &by_others, 1e-9);
+    let auto = check(&program, &by_others("auto"), 1e-9);
+    assert_eq!(layout(auto.as_ref()), "a vector for each column, in slots");
+    for asked in ["coefficients", "lanes"] {
+        match by_others(asked).compile(&program) {
+            Err(SchemeError::Refused(refusal)) => {
+                assert!(
+                    refusal
+                        .to_string()
+                        .contains("who decrypts is not who encrypted")
+                );
+            }
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("{asked} is had"),
+        }
+    }
 }
 
 fn logits(rows: usize) -> Program {

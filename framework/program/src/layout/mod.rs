@@ -100,6 +100,13 @@ impl Layout {
         self.stride
     }
 
+    /// Whether a ciphertext of an output holds more than the output: sums of part of a row's columns with
+    /// other columns' weights, or what was computed in other lanes. Whoever decrypts sees that, too, so
+    /// that such a layout is only for whom the inputs belong to.
+    pub fn shows_more(&self) -> bool {
+        self.stride > 1
+    }
+
     /// The program before it was laid out.
     pub fn original(&self) -> &Program {
         &self.original
