@@ -1,7 +1,7 @@
 //! Tables and charts to take away: LaTeX, Markdown, CSV, Parquet, SVG.
 //!
 //! [`latex_table`] and [`markdown_table`] show the same columns of one run, of `table`; [`all_csv`] has a
-//! line for each row of several runs, [`parquet_file`] one for each repetition; [`charts`] lets Chromium
+//! line for each row of several runs, `parquet_file` one for each repetition; [`charts`] lets Chromium
 //! draw the charts of a run's page.
 
 mod charts;
