@@ -197,7 +197,7 @@ pub fn check(name: &str, change: impl Fn(&mut Table)) {
             "{scheme}\n{outcome}"
         );
     }
-    outcome.says(&[
+    outcome.says_in_lines(&[
         "ms per",
         "Encrypt + evaluate + decrypt",
         "met; ",
