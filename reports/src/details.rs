@@ -8,15 +8,20 @@ use hexperiment_task::ledger::OutputErrors;
 
 use crate::first_table::{beside, bits, value};
 use crate::grid::Column;
-use crate::links;
 use crate::report::{Body, Section};
 use crate::units::{bytes, counted, significant};
+use crate::{library, links};
 
 /// The sections that follow what the terminal shows.
 pub(crate) fn sections(records: &Records, rows: &[Row]) -> Vec<Section> {
     vec![
         Section::detail("All metrics", metrics(rows)),
         Section::detail("Phases", phases(rows)),
+        Section::detail("Beside the library's calls", library::body_of_phases(rows)),
+        Section::detail(
+            "Operations of the library",
+            library::body_of_operations(rows),
+        ),
         Section::detail("Between processes", processes(rows, records.run.rank_by())),
         Section::detail("Errors by output", outputs(rows)),
         Section::detail("Over links", links::body(records, rows)),

@@ -119,13 +119,13 @@ fn completed(
         }
         "conform" if !file => Err(Failure::usage("`conform` wants a NAME or a LIBRARY")
             .help("cargo xtask conform plaintext")),
-        "run" | "overview" => {
+        "run" | "overview" | "bench" => {
             if !file {
-                let usual = match verb {
-                    "run" => "experiments/quickstart.toml",
-                    _ => "experiments/overview",
-                };
-                arguments.push(repository.shown(usual).into());
+                match verb {
+                    "run" => arguments.push(repository.shown("experiments/quickstart.toml").into()),
+                    "bench" => arguments.extend(experiments(repository, "experiments/overview")?),
+                    _ => arguments.push(repository.shown("experiments/overview").into()),
+                }
             }
             if !runs {
                 // In front: behind a `--` it would be a file.

@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use out::say;
 
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 22] = [
+const VERBS: [Verb; 23] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER] [--repetitions N] \
@@ -86,6 +86,13 @@ const VERBS: [Verb; 22] = [
         name: "calibrate",
         arguments: "[FILE…] [--table FILE]",
         about: "measures on this machine what operations take, for `plan`; without FILE those of \
+                experiments/overview",
+    },
+    Verb {
+        name: "bench",
+        arguments: "[FILE…] [--only CELL] [--runs FOLDER] [--set SECTION.KEY=VALUE]… [--repetitions N] [--verbose]",
+        about: "runs experiments with the calls of each scheme's library timed beside every repetition: the \
+                framework's overhead as a ratio, and each operation by itself; without FILE those of \
                 experiments/overview",
     },
     Verb {

@@ -269,6 +269,25 @@ pub struct Repetition {
     /// machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<Remote>,
+    /// What the same work takes as calls of the scheme's library alone, timed after the repetition by
+    /// `bench`; `None` where it was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library: Option<Library>,
+}
+
+/// What a repetition's work takes as calls of the scheme's library alone, in nanoseconds of processor time
+/// of one thread: each operation timed by itself, times how often the circuit has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Library {
+    /// Encryption, encoding included.
+    pub encrypt_ns: u64,
+    /// Evaluation; `None` where the protocol evaluates some outputs and not all, which are not counted apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluate_ns: Option<u64>,
+    /// Decryption, decoding included.
+    pub decrypt_ns: u64,
+    /// Each operation by itself, by its name and parameters.
+    pub operations: BTreeMap<String, u64>,
 }
 
 /// What the phases of evaluations by a far server took, in nanoseconds of wall time, each by one of two

@@ -19,9 +19,30 @@ use serde::{Deserialize, Serialize};
 /// The file's format.
 const SCHEMA: u32 = 1;
 
-/// Wall time for measuring one operation, on one thread and on all, each; one that takes longer is done
-/// three times.
-const TIME: Duration = Duration::from_millis(150);
+/// How much time an operation is given to be measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    /// Wall time for one operation, on one thread and on all, each; one that takes longer is done
+    /// three times.
+    time: Duration,
+    /// A sample of quick operations has so many that it takes at least as long: starting the threads that
+    /// share one takes some hundredths of a millisecond, which count.
+    sample: Duration,
+}
+
+impl Effort {
+    /// For a table that is kept.
+    const TABLE: Self = Self {
+        time: Duration::from_millis(150),
+        sample: Duration::from_millis(5),
+    };
+
+    /// Beside a repetition, of which there are several.
+    pub(crate) const BESIDE: Self = Self {
+        time: Duration::from_millis(15),
+        sample: Duration::from_millis(1),
+    };
+}
 
 /// What to do about a table that cannot be used.
 const HELP: &str =
@@ -29,10 +50,6 @@ const HELP: &str =
 
 /// Samples of which the median and the quartiles are kept.
 const SAMPLES: usize = 15;
-
-/// A sample of quick operations has so many that it takes at least as long: starting the threads that
-/// share one takes some hundredths of a millisecond, which count.
-const SAMPLE: Duration = Duration::from_millis(5);
 
 /// The machine as tables name it.
 pub(crate) fn machine() -> String {
@@ -75,7 +92,7 @@ pub(crate) enum Bound {
 
 /// Nanoseconds of processor time: lower quartile, median, upper quartile.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Spread([f64; 3]);
+pub(crate) struct Spread([f64; 3]);
 
 impl Spread {
     fn of(mut samples: Vec<f64>) -> Self {
@@ -90,7 +107,7 @@ impl Spread {
         Self([at(0.25), at(0.5), at(0.75)])
     }
 
-    fn at(self, bound: Bound) -> Duration {
+    pub(crate) fn at(self, bound: Bound) -> Duration {
         let Self([low, median, high]) = self;
         let nanoseconds = match bound {
             Bound::Low => low,
@@ -307,7 +324,7 @@ impl OperationTimes for TableTimes<'_> {
             let ((), time) = timed(&*step)?;
             return Ok(OperationTime::of(time));
         }
-        let alone_ns = measure_on(1, &step)?;
+        let alone_ns = measure_on(1, &step, Effort::TABLE)?;
         let entry = self.known.operations.entry(name.clone());
         let entry = entry.or_insert_with(|| Measured {
             alone_ns,
@@ -315,7 +332,7 @@ impl OperationTimes for TableTimes<'_> {
         });
         entry.alone_ns = alone_ns;
         if self.threads > 1 {
-            let together = measure_on(self.threads, &step)?;
+            let together = measure_on(self.threads, &step, Effort::TABLE)?;
             entry.together_ns.insert(self.threads, together);
         }
         *self.changed = true;
@@ -324,14 +341,18 @@ impl OperationTimes for TableTimes<'_> {
 }
 
 /// The processor time of a step while so many threads do it.
-fn measure_on(threads: usize, step: &Step<'_>) -> Result<Spread, SchemeError> {
+pub(crate) fn measure_on(
+    threads: usize,
+    step: &Step<'_>,
+    effort: Effort,
+) -> Result<Spread, SchemeError> {
     // The first is slower than all others: memory is asked for, caches are empty.
     step()?;
     let began = Instant::now();
     step()?;
     let one = began.elapsed().max(Duration::from_nanos(1));
-    let each = (SAMPLE.as_nanos() / one.as_nanos()).clamp(1, 10_000) as u32;
-    let fit = TIME.as_nanos() / (one * each).as_nanos().max(1);
+    let each = (effort.sample.as_nanos() / one.as_nanos()).clamp(1, 10_000) as u32;
+    let fit = effort.time.as_nanos() / (one * each).as_nanos().max(1);
     let samples = usize::try_from(fit).unwrap_or(SAMPLES).clamp(3, SAMPLES);
     let mut taken = Vec::with_capacity(samples);
     for _ in 0..samples {

@@ -20,6 +20,7 @@ use hexperiment_task::ledger::Time;
 use hexperiment_task::session::{Session, SessionError};
 use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError};
 
+use crate::beside::Beside;
 use crate::cell_server::CellServer;
 use crate::own_memory::{give_memory_back, limit_memory};
 use crate::protocol::{FromCell, ToCell};
@@ -131,14 +132,22 @@ fn in_the_clear(lowered: &Lowered) -> u64 {
     most.saturating_mul(size_of::<f64>() as u64)
 }
 
-/// Where a cell writes: files of its task, and what crosses, if that is recorded.
-type Places<'a> = (&'a Path, Option<&'a Path>);
+/// What a cell writes down besides its repetitions.
+#[derive(Clone, Copy)]
+pub(crate) struct Besides<'a> {
+    /// The folder of its task's files.
+    pub(crate) artefacts: &'a Path,
+    /// The file of what crosses, if that is recorded.
+    pub(crate) traffic: Option<&'a Path>,
+    /// Whether the library's own calls are timed beside each repetition.
+    pub(crate) library: bool,
+}
 
 /// Serves the process of a run that has asked for a cell, until the input ends.
 pub(crate) fn serve(
     plan: &CellPlan,
     memory_limit: Option<u64>,
-    places: Places<'_>,
+    besides: Besides<'_>,
     next: impl FnMut() -> Option<ToCell>,
 ) -> ExitCode {
     if let Some(bytes) = memory_limit {
@@ -156,7 +165,7 @@ pub(crate) fn serve(
             ),
         });
     }
-    match repeat(plan, places, next) {
+    match repeat(plan, besides, next) {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => child::tell(&FromCell::from(stop)),
     }
@@ -172,10 +181,13 @@ struct Client {
 
 fn repeat(
     plan: &CellPlan,
-    (artefacts, traffic): Places<'_>,
+    besides: Besides<'_>,
     mut next: impl FnMut() -> Option<ToCell>,
 ) -> Result<(), Stop> {
     let data = Dataset::load(&plan.dataset).map_err(failed)?;
+    let compiled = compile(plan, &data, None)?;
+    let library = besides.library.then(|| Beside::of(plan, &compiled));
+    let mut library = library.transpose()?;
     let Compiled {
         prepared,
         lowered,
@@ -183,7 +195,7 @@ fn repeat(
         compile,
         security,
         failure_log2,
-    } = compile(plan, &data, None)?;
+    } = compiled;
     // Cells wait for each other's repetitions: none keeps the table that its task was prepared from.
     let preparation = data.provenance.preparation.clone();
     drop(data);
@@ -192,7 +204,7 @@ fn repeat(
         Recorder::create(file, &plan.cell.id)
             .map_err(|e| failed(format!("{}: cannot be written: {e}", file.display())))
     };
-    let recorder = traffic.map(record).transpose()?;
+    let recorder = besides.traffic.map(record).transpose()?;
     let agreed = (&lowered, circuit.digest());
     let (mut server, key_times, client) =
         CellServer::start(plan, security, agreed, recorder.as_ref(), || {
@@ -250,9 +262,12 @@ fn repeat(
         let notes = &mut repetition.quality.notes;
         notes.extend(preparation.iter().cloned());
         if keep {
-            write(artefacts, &prepared.artefacts(&outcome)?)?;
+            write(besides.artefacts, &prepared.artefacts(&outcome)?)?;
         }
         drop(outcome);
+        if let Some(library) = &mut library {
+            repetition.library = library.time(circuit.as_ref())?;
+        }
         give_memory_back();
         child::tell(&FromCell::Done {
             repetition: Box::new(repetition),
@@ -308,6 +323,7 @@ fn once(
         server_peak_rss_bytes: None,
         load: Some(load),
         remote: None,
+        library: None,
     };
     Ok((repetition, outcome))
 }

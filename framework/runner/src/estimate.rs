@@ -35,10 +35,14 @@ const SHARED: f64 = 0.9;
 
 /// What one repetition does.
 #[derive(Clone, Debug, Default)]
-struct Steps {
+pub(crate) struct Steps {
     /// By input.
     encryptions: BTreeMap<usize, u32>,
     evaluations: u32,
+    /// Those of them that do not yield all outputs.
+    partial: u32,
+    /// Outputs of the program.
+    outputs: usize,
     /// By output.
     decryptions: BTreeMap<usize, u32>,
     /// The first table of each input.
@@ -108,8 +112,12 @@ impl Evaluator for Counted<Box<dyn Evaluator>> {
         inputs: &[Ciphertexts],
         wanted: &[OutputId],
     ) -> Result<Vec<Ciphertexts>, SchemeError> {
-        note(&self.1, |steps| steps.evaluations += 1);
-        self.0.evaluate_only(inputs, wanted)
+        let yielded = self.0.evaluate_only(inputs, wanted)?;
+        note(&self.1, |steps| {
+            steps.evaluations += 1;
+            steps.partial += u32::from(wanted.len() < steps.outputs);
+        });
+        Ok(yielded)
     }
 }
 
@@ -128,7 +136,7 @@ impl Decryptor for Counted<Box<dyn Decryptor>> {
 
 impl Steps {
     /// Runs the protocol once in the clear.
-    fn count(plan: &CellPlan, compiled: &Compiled) -> Result<Self, TaskError> {
+    pub(crate) fn count(plan: &CellPlan, compiled: &Compiled) -> Result<Self, TaskError> {
         let failed = |e: SchemeError| TaskError::Session(e.into());
         let prepared = compiled.prepared.as_ref();
         let clear = in_the_clear(plan, compiled.security, prepared.program());
@@ -137,6 +145,9 @@ impl Steps {
         })?;
         let keys = Parties::of(circuit.as_ref()).map_err(failed)?;
         let tally = Tally::default();
+        note(&tally, |steps| {
+            steps.outputs = lowered.program().outputs().len()
+        });
         let keys = Parties {
             encryptor: Box::new(Counted(keys.encryptor, tally.clone())),
             evaluator: Box::new(Counted(keys.evaluator, tally.clone())),
@@ -188,6 +199,17 @@ impl Steps {
             evaluate: costs.evaluate * f64::from(self.evaluations),
             decrypt: of(&self.decryptions, &costs.decrypt),
         }
+    }
+
+    /// The processor time of encryption, evaluation and decryption in one repetition.
+    pub(crate) fn processor_times(&self, costs: &Costs) -> [Duration; 3] {
+        let work = self.work(costs);
+        [work.encrypt, work.evaluate, work.decrypt].map(|work| work.total)
+    }
+
+    /// Whether an evaluation does not yield all outputs: what it takes is not counted apart.
+    pub(crate) fn evaluates_in_part(&self) -> bool {
+        self.partial > 0
     }
 
     /// Messages that the server answers in one repetition: for ciphertexts sent, evaluations, results
@@ -313,7 +335,7 @@ fn wall(work: Work, threads: usize) -> Duration {
     }
 }
 
-fn nanoseconds(time: Duration) -> u64 {
+pub(crate) fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
@@ -418,6 +440,8 @@ mod tests {
         let steps = Steps {
             encryptions: [(0, 1), (1, 2)].into(),
             evaluations: 2,
+            partial: 0,
+            outputs: 2,
             decryptions: [(1, 2)].into(),
             tables: BTreeMap::new(),
             beside: ms(7),

@@ -1,6 +1,8 @@
 //! The composition root: links the built-in plugins and runs experiments, every cell in two
 //! processes of its own, client and server.
 
+mod bench;
+mod beside;
 mod best;
 mod build;
 mod calibration;
@@ -95,6 +97,9 @@ enum Verb {
     Plan(plan::PlanArguments),
     /// Measures what operations take on this machine, for `plan`.
     Calibrate(plan::CalibrateArguments),
+    /// Runs experiments, and times the calls of each scheme's library beside every repetition: what the
+    /// framework adds to them, as a ratio of one run, and each operation by itself.
+    Bench(bench::BenchArguments),
     /// Prints the program of each cell before and after lowering, and its parameters.
     Explain {
         /// Experiment files.
@@ -209,6 +214,7 @@ pub fn main() -> ExitCode {
         },
         Verb::Plan(arguments) => plan::plan(&arguments),
         Verb::Calibrate(arguments) => plan::calibrate(&arguments),
+        Verb::Bench(arguments) => bench::bench(&arguments),
         Verb::Explain {
             files,
             only,

@@ -11,7 +11,7 @@ use hexperiment_scheme::registry;
 
 use crate::folder::RunFolder;
 use crate::out::{self, say, tell};
-use crate::run::{self, Place};
+use crate::run::{self, Besides, Place};
 
 /// What `overview` takes.
 #[derive(Args)]
@@ -136,7 +136,7 @@ fn ran(arguments: &OverviewArguments, file: &Path) -> (Result<PathBuf, String>, 
         } else {
             run::Resume::Never
         },
-        records_traffic: false,
+        besides: Besides::default(),
     };
     match run::one(file, None, &[], place) {
         Ok(ran) => {

@@ -35,6 +35,8 @@ pub(crate) enum ToCell {
         artefacts: PathBuf,
         /// Where what crosses is recorded, if it is.
         traffic: Option<PathBuf>,
+        /// Whether the library's own calls are timed beside each repetition.
+        beside_library: bool,
     },
     /// Run once; `index` is the repetition's number, warm-up counted from 0 too.
     Repeat {

@@ -20,7 +20,15 @@ pub(crate) fn serve() -> ExitCode {
             memory_limit,
             artefacts,
             traffic,
-        }) => cell::serve(&plan, memory_limit, (&artefacts, traffic.as_deref()), next),
+            beside_library,
+        }) => {
+            let besides = cell::Besides {
+                artefacts: &artefacts,
+                traffic: traffic.as_deref(),
+                library: beside_library,
+            };
+            cell::serve(&plan, memory_limit, besides, next)
+        }
         Some(ToCell::Examine(examine)) => explain::serve(*examine, next),
         _ => crate::bad_input("`cell` is for the program's own use; see `hexperiment help run`"),
     }

@@ -13,6 +13,7 @@
 )]
 
 mod bad_input;
+mod bench;
 mod best_and_export;
 mod circles;
 mod client;

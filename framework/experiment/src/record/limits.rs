@@ -134,6 +134,14 @@ impl Repetition {
             at_most(name, bytes.unwrap_or(0))?;
         }
         self.remote.map_or(Ok(()), Remote::check_limits)?;
+        if let Some(library) = &self.library {
+            at_most("library.encrypt_ns", library.encrypt_ns)?;
+            at_most("library.evaluate_ns", library.evaluate_ns.unwrap_or(0))?;
+            at_most("library.decrypt_ns", library.decrypt_ns)?;
+            for (name, ns) in &library.operations {
+                at_most(&format!("library.operations.{name}"), *ns)?;
+            }
+        }
         self.load.map_or(Ok(()), Load::check_limits)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::part::Part;
 use super::seeds::{self, MetricIntervals};
-use super::{Phase, RemotePhases, busy};
+use super::{BesideLibrary, Phase, RemotePhases, busy};
 use crate::measure::{Estimate, Spread};
 use crate::record::{Clock, Repetition, Setup};
 use hexperiment_task::ledger::{Clipping, Errors, Metric, OutputErrors, Precision, Time, Traffic};
@@ -91,6 +91,8 @@ pub struct Measured {
     pub share_waited: Option<f64>,
     /// Phases of evaluations by a far server; `None` where it was a process of the same machine.
     pub remote: Option<RemotePhases>,
+    /// The same work as calls of the library alone; `None` where `bench` did not time them.
+    pub library: Option<BesideLibrary>,
     /// What the task has to say, each once.
     pub notes: Vec<String>,
 }
@@ -188,6 +190,7 @@ impl Measured {
             load_average: busy::highest_load(repetitions),
             share_waited: busy::share_waited(repetitions),
             remote: RemotePhases::of(repetitions),
+            library: BesideLibrary::of(repetitions),
             notes: notes(parts),
         })
     }

@@ -6,6 +6,7 @@
 
 mod busy;
 mod columns;
+mod library;
 mod measured;
 mod over_link;
 mod part;
@@ -20,6 +21,7 @@ mod write;
 
 pub use busy::Busy;
 pub use columns::{BEFORE_AXES, COLUMNS, Column, Field, Kind, axes};
+pub use library::{BesideLibrary, PhaseBeside};
 pub use measured::{Measured, StartUp};
 pub use over_link::OverLink;
 pub use phase::Phase;

@@ -7,7 +7,7 @@ use hexperiment_experiment::record::{Line, Status, Stopped};
 use hexperiment_experiment::summary::RecordWriter;
 use hexperiment_experiment::{CellPlan, Experiment};
 
-use super::place::Done;
+use super::place::{Besides, Done};
 use super::progress::Progress;
 use crate::explain::level;
 use crate::folder::RunFolder;
@@ -23,8 +23,7 @@ pub(super) struct Runner<'a> {
     alive: BTreeMap<usize, CellProcess>,
     done: Done,
     progress: Progress,
-    /// Whether what crosses is recorded.
-    records_traffic: bool,
+    besides: Besides,
 }
 
 impl<'a> Runner<'a> {
@@ -43,16 +42,13 @@ impl<'a> Runner<'a> {
             alive: BTreeMap::new(),
             done,
             progress,
-            records_traffic: false,
+            besides: Besides::default(),
         }
     }
 
-    /// The same, with what crosses recorded or not.
-    pub(super) fn recording(self, records_traffic: bool) -> Self {
-        Self {
-            records_traffic,
-            ..self
-        }
+    /// The same, with what is written down besides.
+    pub(super) fn with(self, besides: Besides) -> Self {
+        Self { besides, ..self }
     }
 
     /// Does the rest.
@@ -170,8 +166,9 @@ impl<'a> Runner<'a> {
             plan: Box::new(plan.clone()),
             memory_limit: self.experiment.run().memory_limit,
             artefacts: self.folder.artefacts(index, &plan.cell.id),
-            traffic: (self.records_traffic && number == 0)
+            traffic: (self.besides.traffic && number == 0)
                 .then(|| self.folder.traffic(index, &plan.cell.id)),
+            beside_library: self.besides.library,
         };
         match process.ask(&message) {
             Ok(FromCell::Ready { mut setup }) => {

@@ -28,8 +28,8 @@ use crate::latest;
 use crate::out::{say, tell};
 use crate::own_memory::give_memory_back;
 use cells::Runner;
+pub(crate) use place::{Besides, Place, Resume};
 use place::{Done, resume, settle};
-pub(crate) use place::{Place, Resume};
 use progress::Progress;
 
 /// What `run` takes.
@@ -73,13 +73,13 @@ pub(crate) struct Ran {
     pub(crate) folder: RunFolder,
     pub(crate) as_expected: bool,
     records: Records,
-    rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
     verdicts: Vec<Verdict>,
 }
 
 impl Ran {
     /// Prints the report.
-    fn print(&self, verbose: bool) {
+    pub(crate) fn print(&self, verbose: bool) {
         let screen = crate::out::screen(verbose);
         let text = hexperiment_reports::terminal(&self.records, &self.rows, &self.verdicts, screen);
         crate::out::report(&text);
@@ -105,7 +105,10 @@ pub(crate) fn run(arguments: &RunArguments) -> ExitCode {
         } else {
             Resume::Never
         },
-        records_traffic: arguments.record_traffic,
+        besides: Besides {
+            traffic: arguments.record_traffic,
+            library: false,
+        },
     };
     for file in &arguments.files {
         worst = worst.max(match one(file, only, &settings, place) {
@@ -179,7 +182,7 @@ pub(crate) fn one(
         folder.path().display()
     ));
     let runner = Runner::new(&experiment, &folder, writer, done, progress);
-    runner.recording(place.records_traffic).run(&plans)?;
+    runner.with(place.besides).run(&plans)?;
     report(&experiment, folder)
 }
 

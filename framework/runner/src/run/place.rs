@@ -18,8 +18,16 @@ pub(crate) struct Place<'a> {
     /// The folder of runs.
     pub(crate) runs: &'a Path,
     pub(crate) resume: Resume,
+    pub(crate) besides: Besides,
+}
+
+/// What is written down of cells besides their repetitions.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Besides {
     /// Whether what crosses is recorded.
-    pub(crate) records_traffic: bool,
+    pub(crate) traffic: bool,
+    /// Whether the library's own calls are timed beside each repetition.
+    pub(crate) library: bool,
 }
 
 /// Whether a run goes on with the newest of its experiment.

@@ -170,6 +170,7 @@ fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition 
         client_peak_rss_bytes: Some(1000 + u64::from(index)),
         server_peak_rss_bytes: Some(2000 + u64::from(index)),
         remote: None,
+        library: None,
         load: Some(Load {
             start: Some(0.5),
             end: Some(0.25),
