@@ -7,10 +7,10 @@ use hexperiment_scheme::{
     Ciphertexts, CircuitDigest, Decryptor, Encryptor, SchemeError, SecretKey,
 };
 use ndarray::{Array2, ArrayView2};
-use rayon::prelude::*;
 
 use crate::circuit::Shared;
 use crate::flooding::flood;
+use crate::parallel;
 use crate::seal;
 use crate::sealed::{Fresh, Sealed};
 
@@ -42,15 +42,12 @@ impl CkksEncryptor {
         let places: Vec<(usize, usize)> = (0..vectors.len())
             .flat_map(|c| (0..chunks).map(move |k| (c, k)))
             .collect();
-        let ciphertexts = places
-            .par_iter()
-            .map(|(column, chunk)| {
-                let slots = shared.layout.place(&vectors[*column], *chunk);
-                let level = shared.context.levels()[0];
-                let plain = shared.encode_all(&slots, level, shared.scales[0])?;
-                encrypt(&plain).map(Arc::new)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let ciphertexts = parallel::try_map(&places, |(column, chunk)| {
+            let slots = shared.layout.place(&vectors[*column], *chunk);
+            let level = shared.context.levels()[0];
+            let plain = shared.encode_all(&slots, level, shared.scales[0])?;
+            encrypt(&plain).map(Arc::new)
+        })?;
         Ok(ciphertexts.chunks(chunks).map(<[_]>::to_vec).collect())
     }
 }
@@ -123,14 +120,11 @@ impl Decryptor for CkksDecryptor {
             }
             // What crossed has no scale of its own: the program tells it.
             let scale = shared.scales[shared.levels[value.index()]];
-            let decoded = chunks
-                .par_iter()
-                .map(|c| {
-                    let mut plain = self.seal.decrypt(c)?;
-                    plain.set_scale(scale)?;
-                    shared.decode(&plain)
-                })
-                .collect::<Result<Vec<_>, _>>()?;
+            let decoded = parallel::try_map(chunks, |c| {
+                let mut plain = self.seal.decrypt(c)?;
+                plain.set_scale(scale)?;
+                shared.decode(&plain)
+            })?;
             let elements = shared.layout.collect(&decoded, value.index(), length);
             for (row, x) in elements.into_iter().enumerate() {
                 table[[row, column]] = x;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use hexperiment_program::{Op, OutputId, Program, Public, ValueId};
 use hexperiment_scheme::{Ciphertexts, Evaluator, SchemeError};
-use rayon::prelude::*;
 
 use crate::circuit::Shared;
 use crate::encoded::{Encoded, Scaling};
 use crate::layout::{self, SlotLayout};
+use crate::parallel;
 use crate::schedule;
 use crate::seal::{self, Ciphertext};
 use crate::sealed::Sealed;
@@ -129,11 +129,8 @@ impl CkksEvaluator {
         if vector.level == level {
             return Ok(vector.clone());
         }
-        let chunks = vector
-            .chunks
-            .par_iter()
-            .map(|c| self.lower(vector.level, level, c).map(Arc::new))
-            .collect::<Result<_, _>>()?;
+        let lower = |c: &Arc<Ciphertext>| self.lower(vector.level, level, c).map(Arc::new);
+        let chunks = parallel::try_map(&vector.chunks, lower)?;
         Ok(Vector { chunks, level })
     }
 
@@ -142,10 +139,7 @@ impl CkksEvaluator {
         chunks: usize,
         f: impl Fn(usize) -> Chunk + Send + Sync,
     ) -> Result<Vector, SchemeError> {
-        let chunks = (0..chunks)
-            .into_par_iter()
-            .map(|k| f(k).map(Arc::new))
-            .collect::<Result<_, _>>()?;
+        let chunks = parallel::try_each(chunks, |k| f(k).map(Arc::new))?;
         Ok(Vector { chunks, level })
     }
 
@@ -364,11 +358,9 @@ impl Evaluator for CkksEvaluator {
                         // A small ciphertext travels and decodes fastest. Its scale stays that of
                         // the level where it was computed, which whoever decrypts goes by.
                         let last = shared.context.levels()[self.last()];
-                        vector
-                            .chunks
-                            .par_iter()
-                            .map(|c| Ok(Arc::new(self.seal.switch_to(c, last)?)))
-                            .collect::<Result<Vec<_>, SchemeError>>()
+                        parallel::try_map(&vector.chunks, |c| {
+                            Ok::<_, SchemeError>(Arc::new(self.seal.switch_to(c, last)?))
+                        })
                     })
                     .collect::<Result<Vec<_>, _>>()?;
                 Ok(Ciphertexts::new(Sealed {

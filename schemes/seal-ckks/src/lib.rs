@@ -18,6 +18,7 @@ mod layout;
 mod memory;
 mod noise;
 mod packing;
+mod parallel;
 mod parameters;
 mod precision;
 mod schedule;

@@ -62,6 +62,25 @@ fn stays(op: &Op) -> bool {
     }
 }
 
+/// The values that are computed at most at a time: the most of those that wait for as many others, one
+/// after the other.
+fn width(program: &Program, needed: &[bool]) -> usize {
+    let mut depths = vec![0_usize; needed.len()];
+    let mut at = std::collections::BTreeMap::<usize, usize>::new();
+    for (id, value) in program.iter().filter(|(id, _)| needed[id.index()]) {
+        // Inputs are there.
+        if matches!(value.op(), Op::Input { .. }) {
+            continue;
+        }
+        let operands = value.op().operands();
+        let before = operands.iter().map(|v| depths[v.index()]).max();
+        let depth = 1 + before.unwrap_or(0);
+        depths[id.index()] = depth;
+        *at.entry(depth).or_default() += 1;
+    }
+    at.into_values().max().unwrap_or(0)
+}
+
 /// Computes what the outputs `wanted` depend on, as many values at a time as there are threads, the
 /// first in the program's order first; so no more of them are in memory than in that order, but for
 /// one to a thread. Yields the outputs' values; others are dropped once nothing reads them any more.
@@ -71,12 +90,16 @@ pub(crate) fn run<T: Send + Sync>(
     compute: impl Fn(ValueId, &[(ValueId, Arc<T>)]) -> Result<T, SchemeError> + Sync,
 ) -> Result<Vec<Option<Arc<T>>>, SchemeError> {
     let queue = Queue::new(program, wanted);
+    // Starting a thread takes as long as some operations: a program that is a chain needs none.
+    let width = width(program, &program.needed_for(wanted));
+    let threads = rayon::current_num_threads().min(width);
     // Not rayon's threads: these wait for each other, and rayon runs one task inside another's
     // wait. What they compute runs on rayon's.
     std::thread::scope(|scope| {
-        for _ in 0..rayon::current_num_threads() {
+        for _ in 1..threads {
             scope.spawn(|| queue.work(program, &compute));
         }
+        queue.work(program, &compute);
     });
     let state = queue
         .state

@@ -29,10 +29,10 @@ use std::sync::Arc;
 
 use hexperiment_scheme::SchemeError;
 use hexperiment_scheme::security::Encryption;
-use rayon::prelude::*;
 
 use crate::circuit::Shared;
 use crate::packing::{self, polynomial_bytes};
+use crate::parallel;
 use crate::seal::{Ciphertext, Context, seeded_bytes};
 use crate::sealed::{Fresh, Sealed};
 
@@ -71,10 +71,9 @@ pub(crate) fn write(sealed: &Sealed, bytes: &mut Vec<u8>) -> Result<(), SchemeEr
     let sizes = [sealed.level, sealed.columns.len(), chunks];
     write_header(context, *MAGIC, sizes, bytes)?;
     let ciphertexts: Vec<_> = sealed.columns.iter().flatten().collect();
-    let packed = ciphertexts
-        .par_iter()
-        .map(|c| pack(context, sealed.level, &c.residues(context)?))
-        .collect::<Result<Vec<_>, _>>()?;
+    let packed = parallel::try_map(&ciphertexts, |c| {
+        pack(context, sealed.level, &c.residues(context)?)
+    })?;
     for ciphertext in packed {
         bytes.extend(ciphertext);
     }
@@ -88,10 +87,7 @@ pub(crate) fn write_seeded(fresh: &Fresh, bytes: &mut Vec<u8>) -> Result<(), Sch
     let sizes = [0, columns.len(), columns.first().map_or(0, Vec::len)];
     write_header(context, *MAGIC_SEEDED, sizes, bytes)?;
     let ciphertexts: Vec<_> = columns.iter().flatten().collect();
-    let packed = ciphertexts
-        .par_iter()
-        .map(|c| c.packed(context, shared.scales[0]))
-        .collect::<Result<Vec<_>, _>>()?;
+    let packed = parallel::try_map(&ciphertexts, |c| c.packed(context, shared.scales[0]))?;
     for ciphertext in packed {
         bytes.extend(ciphertext);
     }
@@ -162,19 +158,17 @@ pub(crate) fn read(shared: &Arc<Shared>, bytes: &[u8]) -> Result<Sealed, SchemeE
             "{found} bytes for {columns} x {chunks} ciphertexts of {size}"
         )));
     }
-    let ciphertexts = body
-        .par_chunks(size)
-        .map(|packed| {
-            let scale = shared.scales[level];
-            let ciphertext = if seeded {
-                Ciphertext::from_seeded(context, scale, packed)
-            } else {
-                let residues = unpack(context, level, packed);
-                Ciphertext::from_residues(context, level, scale, &residues)
-            };
-            ciphertext.map(Arc::new).map_err(|e| foreign(e.to_string()))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
+    let packed: Vec<&[u8]> = body.chunks(size).collect();
+    let ciphertexts = parallel::try_map(&packed, |packed| {
+        let scale = shared.scales[level];
+        let ciphertext = if seeded {
+            Ciphertext::from_seeded(context, scale, packed)
+        } else {
+            let residues = unpack(context, level, packed);
+            Ciphertext::from_residues(context, level, scale, &residues)
+        };
+        ciphertext.map(Arc::new).map_err(|e| foreign(e.to_string()))
+    })?;
     Ok(Sealed {
         shared: Arc::clone(shared),
         level,
