@@ -12,7 +12,7 @@ use hexperiment_experiment::measure;
 use hexperiment_experiment::record::{Build, Provenance};
 use hexperiment_scheme::clock::processor_time;
 use hexperiment_scheme::{
-    Operation, OperationTime, OperationTimes, Preparation, SchemeError, Step, timed,
+    Operation, OperationTime, OperationTimes, Preparation, SchemeError, Step, timed, timed_cold,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,8 @@ pub(crate) struct Effort {
     /// three times.
     time: Duration,
     /// A sample of quick operations has so many that it takes at least as long: starting the threads that
-    /// share one takes some hundredths of a millisecond, which count.
+    /// share one takes some hundredths of a millisecond, which count: with threads it takes four times as
+    /// long.
     sample: Duration,
 }
 
@@ -47,6 +48,9 @@ impl Effort {
 /// What to do about a table that cannot be used.
 const HELP: &str =
     "name another by `--table`, or delete it if it is one: `calibrate` makes a new one";
+
+/// Operations that take longer find their operands in no cache anyway, or mind it little.
+const QUICK: Duration = Duration::from_millis(5);
 
 /// Samples of which the median and the quartiles are kept.
 const SAMPLES: usize = 15;
@@ -124,6 +128,9 @@ impl Spread {
 #[serde(deny_unknown_fields)]
 struct Measured {
     alone_ns: Spread,
+    /// With empty caches, where that may matter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cold_ns: Option<Spread>,
     /// While so many threads do the same, the time of each.
     #[serde(default)]
     together_ns: BTreeMap<usize, Spread>,
@@ -269,9 +276,14 @@ impl Contents {
         let mut fields = all.flat_map(|(scheme, operation, time)| {
             let field =
                 move |name: String| format!("schemes.{scheme}.operations.{operation}.{name}");
+            let cold = time
+                .cold_ns
+                .iter()
+                .map(|spread| ("cold_ns".to_owned(), spread));
             let together = time.together_ns.iter();
             let together = together.map(|(n, spread)| (format!("together_ns.{n}"), spread));
             std::iter::once(("alone_ns".to_owned(), &time.alone_ns))
+                .chain(cold)
                 .chain(together)
                 .map(move |(name, spread)| (field(name), spread))
         });
@@ -328,9 +340,15 @@ impl OperationTimes for TableTimes<'_> {
         let entry = self.known.operations.entry(name.clone());
         let entry = entry.or_insert_with(|| Measured {
             alone_ns,
+            cold_ns: None,
             together_ns: BTreeMap::new(),
         });
         entry.alone_ns = alone_ns;
+        entry.cold_ns = if alone_ns.at(Bound::Median) < QUICK {
+            Some(measure_cold(&step, alone_ns)?)
+        } else {
+            None
+        };
         if self.threads > 1 {
             let together = measure_on(self.threads, &step, Effort::TABLE)?;
             entry.together_ns.insert(self.threads, together);
@@ -338,6 +356,26 @@ impl OperationTimes for TableTimes<'_> {
         *self.changed = true;
         Ok(self.known(&name).unwrap_or_default())
     }
+
+    fn cold(
+        &mut self,
+        operation: Operation,
+        prepare: &Preparation<'_, '_>,
+    ) -> Result<Duration, SchemeError> {
+        let name = operation.to_string();
+        let warm = self.time(operation, prepare)?.alone;
+        let known = self.known.operations.get(&name);
+        let cold = known.and_then(|measured| measured.cold_ns);
+        Ok(cold.map_or(warm, |cold| cold.at(self.bound)))
+    }
+}
+
+/// The time of a step that finds nothing in a cache; none of its quartiles is below that of one that does.
+fn measure_cold(step: &Step<'_>, warm: Spread) -> Result<Spread, SchemeError> {
+    let ((), time) = timed_cold(step)?;
+    let cold = time.as_nanos() as f64;
+    let Spread(warm) = warm;
+    Ok(Spread(warm.map(|warm| cold.max(warm))))
 }
 
 /// The processor time of a step while so many threads do it.
@@ -351,7 +389,8 @@ pub(crate) fn measure_on(
     let began = Instant::now();
     step()?;
     let one = began.elapsed().max(Duration::from_nanos(1));
-    let each = (effort.sample.as_nanos() / one.as_nanos()).clamp(1, 10_000) as u32;
+    let sample = effort.sample * if threads > 1 { 4 } else { 1 };
+    let each = (sample.as_nanos() / one.as_nanos()).clamp(1, 10_000) as u32;
     let fit = effort.time.as_nanos() / (one * each).as_nanos().max(1);
     let samples = usize::try_from(fit).unwrap_or(SAMPLES).clamp(3, SAMPLES);
     let mut taken = Vec::with_capacity(samples);

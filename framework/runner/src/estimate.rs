@@ -30,8 +30,9 @@ use crate::cell::Compiled;
 use crate::crossing::Crossing;
 use crate::protocol::Takes;
 
-/// Processors that share work do not all of it at once: so many of two are used in cells that ran.
-const SHARED: f64 = 0.9;
+/// Processors that share work do not all of it at once: such a part of each is used in cells that ran, 0.98
+/// under Paillier, 0.93 under TFHE.
+const SHARED: f64 = 0.95;
 
 /// What one repetition does.
 #[derive(Clone, Debug, Default)]
@@ -470,7 +471,7 @@ mod tests {
         assert_eq!(steps.bytes(&sizes), [1020, 6]);
         assert_eq!(wall(work.encrypt, 1), ms(180));
         assert_eq!(wall(work.encrypt, 2), ms(120));
-        assert_eq!(wall(work.evaluate, 2), ms(2000).div_f64(1.8));
+        assert_eq!(wall(work.evaluate, 2), ms(2000).div_f64(1.9));
         assert_eq!(wall(work.transfer, 2), ms(13));
     }
 }

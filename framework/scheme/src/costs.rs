@@ -106,7 +106,11 @@ const TIMES: usize = 5;
 
 /// What a step yields, and the wall time that it takes when caches are empty. Its own threads share it
 /// out, which processor time would not show.
-fn timed_cold<T>(
+///
+/// # Errors
+///
+/// Those of the step.
+pub fn timed_cold<T>(
     mut step: impl FnMut() -> Result<T, SchemeError>,
 ) -> Result<(T, Duration), SchemeError> {
     let mut evicted = vec![0_u8; EVICTED];

@@ -79,6 +79,20 @@ pub trait OperationTimes {
         operation: Operation,
         prepare: &Preparation<'_, '_>,
     ) -> Result<OperationTime, SchemeError>;
+
+    /// The time of an operation that finds nothing in a cache, as the first of its kind in a phase; that of
+    /// others, where it is not known.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`time`](Self::time).
+    fn cold(
+        &mut self,
+        operation: Operation,
+        prepare: &Preparation<'_, '_>,
+    ) -> Result<Duration, SchemeError> {
+        Ok(self.time(operation, prepare)?.alone)
+    }
 }
 
 /// Times each operation once when it is asked for, on one thread.

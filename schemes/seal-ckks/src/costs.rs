@@ -41,6 +41,7 @@ pub(crate) fn costs(
         let mut sum = Work::default();
         for (kind, primes, times_over) in operations.iter().filter(|(.., count)| *count > 0) {
             let each = bench.time(*kind, *primes, times)?;
+            sum = sum + Work::serial(bench.cold(*kind, *primes, times)?);
             sum = sum
                 + if shared_out {
                     Work::shared(each, *times_over)
@@ -274,6 +275,7 @@ impl Count<'_> {
         let needed = program.needed_for(&program.output_ids());
         let mut done = vec![Duration::ZERO; program.values().len()];
         let mut total = Duration::ZERO;
+        let mut seen = vec![];
         for (id, value) in program.iter() {
             if !needed[id.index()] || matches!(value.op(), Op::Input { .. }) {
                 continue;
@@ -284,6 +286,12 @@ impl Count<'_> {
                     let time = bench.time(kind, primes, times)?;
                     each.alone += time.alone * count as u32;
                     each.together += time.together * count as u32;
+                    if !seen.contains(&(kind, primes)) {
+                        seen.push((kind, primes));
+                        let more = bench.cold(kind, primes, times)?;
+                        each.alone += more;
+                        total += more;
+                    }
                 }
             }
             let operands = value.op().operands();

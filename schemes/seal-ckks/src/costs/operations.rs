@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use hexperiment_scheme::{
     CiphertextData as _, Operation, OperationTime, OperationTimes, SchemeError, Step,
@@ -125,18 +126,40 @@ impl<'c> Bench<'c> {
         times: &mut dyn OperationTimes,
     ) -> Result<OperationTime, SchemeError> {
         let degree = self.shared.context.degree();
-        let coefficients = self.shared.transform.is_some();
         if self.built_in {
+            let coefficients = self.shared.transform.is_some();
             let time = built_in::time(kind, degree, primes, coefficients);
             return Ok(OperationTime::of(time));
         }
+        times.time(self.operation(kind, primes), &|| self.step(kind, primes))
+    }
+
+    /// What the first operation of a kind in a phase takes more than the others, which find in a cache what
+    /// it has brought there.
+    pub(super) fn cold(
+        &self,
+        kind: Kind,
+        primes: usize,
+        times: &mut dyn OperationTimes,
+    ) -> Result<Duration, SchemeError> {
+        if self.built_in {
+            return Ok(Duration::ZERO);
+        }
+        let warm = self.time(kind, primes, times)?.alone;
+        let operation = self.operation(kind, primes);
+        let cold = times.cold(operation, &|| self.step(kind, primes))?;
+        Ok(cold.saturating_sub(warm))
+    }
+
+    fn operation(&self, kind: Kind, primes: usize) -> Operation {
+        let coefficients = self.shared.transform.is_some();
         let name = match kind {
             Kind::Encode if coefficients => "encode coefficients",
             Kind::Decode if coefficients => "decode coefficients",
             kind => kind.name(),
         };
-        let operation = Operation::new(name, format!("N={degree} primes={primes}"));
-        times.time(operation, &|| self.step(kind, primes))
+        let degree = self.shared.context.degree();
+        Operation::new(name, format!("N={degree} primes={primes}"))
     }
 
     fn keys(&self) -> Result<&Keys, SchemeError> {
