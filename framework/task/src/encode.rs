@@ -18,7 +18,8 @@ pub struct Encoding {
     pub clip: f64,
     /// The range of a column is the training part's, after clipping, widened by this share of its
     /// width at either end, within the clip. Test values outside are moved to its ends before
-    /// encryption, and only there: what that costs is part of what encryption costs.
+    /// encryption. What that costs is told apart, as what the clip costs is: against the model in the clear
+    /// on values as they were.
     pub range_margin: f64,
 }
 
@@ -30,9 +31,10 @@ pub struct Encoding {
 pub struct EncodedTable {
     /// The training part, standardised and clipped; rows x columns.
     pub train: Array2<f64>,
-    /// The test part, likewise: what the model in the clear is scored on.
+    /// The test part, likewise.
     pub test: Array2<f64>,
-    /// The test part within the public ranges: what is encrypted.
+    /// The test part within the public ranges: what is encrypted, and what the model in the clear is scored
+    /// on.
     pub encrypted: Array2<f64>,
     /// The training part, standardised only; `None` where that moved nothing.
     pub unclipped_train: Option<Array2<f64>>,

@@ -145,7 +145,9 @@ pub(crate) fn worse(a: f64, b: f64) -> f64 {
     }
 }
 
-/// The error of one output beside the error that the task bears, as its program states it.
+/// The error of one output beside the error that the task bears, as its program states it: all in the unit of
+/// the result. Where the task divides by numbers of its own in the end, they are those of the value that is
+/// furthest from what is wanted of it before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Precision {
     /// The output's name.
@@ -153,8 +155,7 @@ pub struct Precision {
     /// The absolute error that a value may carry.
     #[serde(with = "hexperiment_program::number::single")]
     pub demanded: f64,
-    /// The largest that one carries against the original program in the clear, before a task's own
-    /// division.
+    /// What it carries against the original program in the clear, at most.
     #[serde(with = "hexperiment_program::number::single")]
     pub observed: f64,
     /// The noise that the circuit states for what it decrypts, at most.

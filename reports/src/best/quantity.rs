@@ -240,7 +240,7 @@ pub fn quantities_help() -> String {
     let line = |q: &Quantity| {
         let columns = match q.source {
             Source::Columns(columns) => columns.join(" + "),
-            Source::Total => "encrypt_ms + evaluate_ms + decrypt_ms".into(),
+            Source::Total => "median of encrypt + evaluate + decrypt of each repetition".into(),
         };
         let unit = match q.unit {
             Unit::Milliseconds => "time",

@@ -135,8 +135,9 @@ fn options() -> Vec<OptionSpec> {
             "clip",
             0.5..=100.0,
             5.0,
-            "Values further than so many standard deviations from the training mean are moved \
-             there before encryption, in the clear too; it bounds the public ranges.",
+            "Values further than so many standard deviations from the mean are moved there before \
+             gaps are filled and anything is encrypted, in the clear too; it bounds the public \
+             ranges. Mean and deviation are those of the training part; with `folds`, of all rows.",
         ),
         OptionSpec::number(
             "alpha",

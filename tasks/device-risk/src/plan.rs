@@ -170,7 +170,7 @@ impl RiskPlan {
             })?;
             Reading::Logits
         };
-        let logits = model.logits(&material.table.test);
+        let logits = model.logits(&material.table.encrypted);
         let features = material.names();
         let mut notes = material.notes;
         notes.extend(model.note.clone());
@@ -183,7 +183,7 @@ impl RiskPlan {
                 logits.map(softmax).collect()
             }),
             unquantised: None,
-            contributions: model.contributions(&material.table.test),
+            contributions: model.contributions(&material.table.encrypted),
             inputs: vec![material.table.to_encrypt()],
             truth: material.truth,
             devices: material.devices,
@@ -211,7 +211,7 @@ impl RiskPlan {
                 rows: &rows,
                 levels: &material.rows.classes,
             });
-            (forest, grid.apply(&material.table.test))
+            (forest, grid.apply(&material.table.encrypted))
         };
         let bins = 1 << options.integer("bits")?;
         let grid = Grid::fit(&material.real.features, bins);

@@ -103,7 +103,7 @@ impl Task for LinearRegression {
         })?;
         let in_clear = |samples: &Array2<f64>| fitted.model.scores(samples).to_vec();
         Ok(Box::new(Inference {
-            plain: in_clear(&table.test),
+            plain: in_clear(&table.encrypted),
             unclipped: table.unclipped_test.as_ref().map(in_clear),
             truth,
             notes,

@@ -117,7 +117,7 @@ impl Inference {
             },
             wanted,
             truth,
-            plain: in_clear(&table.test),
+            plain: in_clear(&table.encrypted),
             unclipped: table.unclipped_test.as_ref().map(in_clear),
             cut,
             notes,

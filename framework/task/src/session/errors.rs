@@ -56,15 +56,13 @@ impl Session<'_> {
                 tolerance,
             });
         let declared = self.lowered.original().output(output);
-        let observed = match divisors {
-            None => difference(finished, exact),
-            Some(divisors) => difference(&(*finished * divisors), &(*exact * divisors)),
-        };
+        let (observed, divisor) = observed(finished, exact, divisors.as_ref());
+        // What is wanted of the value before it is divided, in the unit of the result.
         let precision = Precision {
             output: declared.name.clone(),
-            demanded: declared.precision,
+            demanded: declared.precision / divisor,
             observed,
-            claimed: tolerance,
+            claimed: tolerance / divisor,
         };
         let errors = &mut self.report.errors;
         errors.precision = Some(match errors.precision.take() {
@@ -117,6 +115,25 @@ impl Session<'_> {
         }
         errors
     }
+}
+
+/// The error of the value that is furthest from what is wanted, and the magnitude of what it was divided by:
+/// before that, the same is wanted of all.
+fn observed(
+    finished: &Array2<f64>,
+    exact: &Array2<f64>,
+    divisors: Option<&ArrayView2<'_, f64>>,
+) -> (f64, f64) {
+    let Some(divisors) = divisors else {
+        return (difference(finished, exact), 1.0);
+    };
+    let before = worst(&(finished * divisors), &(exact * divisors));
+    let Some((place, _)) = before else {
+        return (0.0, 1.0);
+    };
+    let magnitude = |divisors: ArrayView2<'_, f64>| divisors[place].abs();
+    let divisor = divisors.broadcast(finished.dim()).map_or(1.0, magnitude);
+    ((finished[place] - exact[place]).abs(), divisor)
 }
 
 /// The place of the greatest difference; NaN counts as the greatest.
