@@ -25,6 +25,7 @@
 //! killed leaves what was there before. What a step reads is held against the circuit before anything is
 //! made of it: digests, lengths, numbers of rows.
 
+mod accuracy;
 mod circuit;
 mod decrypt;
 mod encrypt;
@@ -38,6 +39,7 @@ mod remote;
 mod rows;
 mod secret;
 
+pub use accuracy::Accuracy;
 pub use circuit::{BoundCircuit, Wanted};
 pub use decrypt::{Decrypted, decrypt};
 pub use encrypt::{Encrypted, encrypt};

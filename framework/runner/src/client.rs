@@ -221,7 +221,7 @@ fn step(folder: &Folder, step: Step) -> Result<(), ClientError> {
     match step {
         Step::Init(arguments) => {
             let bound = BoundCircuit::state(folder, arguments.wanted()?)?;
-            told_circuit(folder, &bound);
+            told_circuit(folder, &bound, bound.accuracy()?);
         }
         Step::Keygen {
             rotate,
@@ -338,6 +338,6 @@ fn decrypt(
     passphrases: &Passphrases,
 ) -> Result<(), ClientError> {
     let decrypted = hexperiment_client::decrypt(folder, bound, passphrases)?;
-    told_answers(folder, bound, &decrypted.answers);
+    told_answers(folder, bound, &decrypted.answers, bound.accuracy()?);
     Ok(())
 }

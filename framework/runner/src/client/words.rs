@@ -1,6 +1,8 @@
 //! What the steps of a client tell.
 
-use hexperiment_client::{BoundCircuit, Evaluated, Exchange, Folder, KeyInfo, Place, Uploaded};
+use hexperiment_client::{
+    Accuracy, BoundCircuit, Evaluated, Exchange, Folder, KeyInfo, Place, Uploaded,
+};
 use hexperiment_diagnostics::printable;
 
 use crate::explain::level;
@@ -9,7 +11,7 @@ use crate::out::{say, tell};
 /// Answers that are shown; all of them stand in the file.
 const SHOWN: usize = 10;
 
-pub(super) fn told_circuit(folder: &Folder, bound: &BoundCircuit) {
+pub(super) fn told_circuit(folder: &Folder, bound: &BoundCircuit, accuracy: Option<Accuracy>) {
     let query = bound.query();
     let columns = query.model.sensors.iter().map(|s| s.name.as_str());
     say!(
@@ -33,6 +35,29 @@ pub(super) fn told_circuit(folder: &Folder, bound: &BoundCircuit) {
             hexperiment_scheme::security::Encryption::Public => "whoever has the public keys",
         }
     );
+    if let Some(accuracy) = accuracy {
+        say!("  answers may be off by {}", error(accuracy));
+    }
+}
+
+/// How far answers may be off, in words.
+fn error(accuracy: Accuracy) -> String {
+    let Accuracy {
+        wanted,
+        noise,
+        rounding,
+        rows,
+    } = accuracy;
+    let end = if accuracy.is_met() {
+        ""
+    } else {
+        ", which this scheme does not reach"
+    };
+    format!(
+        "{:.1e}: noise by {noise:.1e} at most, rounding and approximation by {rounding:.1e} in {rows} rows \
+         that were tried; the model wants {wanted:.1e}{end}",
+        accuracy.error()
+    )
 }
 
 pub(super) fn told_key(key: &KeyInfo) {
@@ -96,12 +121,20 @@ pub(super) fn told_evaluated(folder: &Folder, evaluated: &Evaluated) {
     );
 }
 
-pub(super) fn told_answers(folder: &Folder, bound: &BoundCircuit, answers: &[f64]) {
+pub(super) fn told_answers(
+    folder: &Folder,
+    bound: &BoundCircuit,
+    answers: &[f64],
+    accuracy: Option<Accuracy>,
+) {
     say!("{}: {} answers", folder.results().display(), answers.len());
     for (row, answer) in answers.iter().enumerate().take(SHOWN) {
         say!("  row {}: {} {answer:.6}", row + 1, bound.query().name);
     }
     if answers.len() > SHOWN {
         say!("  and {} more", answers.len() - SHOWN);
+    }
+    if let Some(accuracy) = accuracy.filter(|accuracy| !accuracy.is_met()) {
+        tell!("note: they may be off by {}", error(accuracy));
     }
 }
