@@ -278,7 +278,7 @@ function spread(run, places, width) {
   const said = rows.map((r) => `${r.id} ${duration(r.middle)}`).join(", ");
   return [plotted({
     ...options,
-    x: { domain: [-most * 1.08, most * 1.08], label: null, ticks: ticks - 1, tickFormat: (x) => `${x > 0 ? "+" : ""}${+(100 * x).toPrecision(2)} %`, grid: true },
+    x: { domain: [Math.max(-1, -most * 1.08), most * 1.08], label: null, ticks: ticks - 1, tickFormat: (x) => `${x > 0 ? "+" : ""}${+(100 * x).toPrecision(2)} %`, grid: true },
     marks: [
       labels,
       Plot.ruleX([0], { stroke: "var(--soft)" }),
@@ -367,7 +367,7 @@ function confusion(run, places, width) {
   const size = Math.min(width, 190);
   const charts = drawn.map(({ matrix, ids }) => {
     const sums = d3.rollup(matrix, (rows) => d3.sum(rows, (r) => r[2]), (r) => r[0]);
-    const items = matrix.map(([is, taken, count]) => ({ is, taken, count, share: count / (sums.get(is) || 1), said: `is ${is}, taken for ${taken}\n${count}` }));
+    const items = matrix.map(([is, taken, count]) => ({ is, taken, count, share: count / (sums.get(is) || 1), said: `actual ${is}, predicted ${taken}\n${count}` }));
     const name = ids.length > 3 ? `${ids[0]} and ${ids.length - 1} more` : ids.join(", ");
     return element("div", {}, element("p", { className: "under" }, name), plotted({
       width: size,
@@ -377,8 +377,8 @@ function confusion(run, places, width) {
       marginRight: 6,
       marginBottom: 36,
       padding: 0.04,
-      x: { type: "band", label: "taken for", labelAnchor: "center", labelArrow: "none", tickSize: 0 },
-      y: { type: "band", label: "is", labelAnchor: "center", labelArrow: "none", tickSize: 0 },
+      x: { type: "band", label: "predicted", labelAnchor: "center", labelArrow: "none", tickSize: 0 },
+      y: { type: "band", label: "actual", labelAnchor: "center", labelArrow: "none", tickSize: 0 },
       color: { type: "identity" },
       marks: [
         Plot.cell(items, { x: "taken", y: "is", fill: (i) => `color-mix(in oklab, var(${i.is === i.taken ? "--c0" : "--c1"}) ${Math.round(6 + 44 * i.share)}%, var(--page))`, title: "said", tip: true }),

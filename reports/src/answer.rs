@@ -24,6 +24,7 @@ pub fn answer(rows: &[Row], clock: Clock, margin: f64) -> String {
         |group: &Comparable<'_>| group.members.iter().all(|(r, _)| r.imprecise().is_some());
     let (imprecise, precise): (Vec<_>, Vec<_>) = groups.into_iter().partition(misses);
     // Where all miss what the task wants, they are compared all the same.
+    let all_miss = precise.is_empty() && !imprecise.is_empty();
     let (groups, apart) = if precise.is_empty() {
         (imprecise, vec![])
     } else {
@@ -39,6 +40,15 @@ pub fn answer(rows: &[Row], clock: Clock, margin: f64) -> String {
         if !apart.is_empty() {
             let misses = if apart.len() > 1 { "miss" } else { "misses" };
             clauses.push(format!("{} {misses} the precision wanted", listed(&apart)));
+        }
+        if all_miss {
+            let names = labels(groups.iter().flat_map(|g| &g.members).map(|(row, _)| *row));
+            let who = if names.len() > 1 {
+                "all miss"
+            } else {
+                "it misses"
+            };
+            clauses.push(format!("{who} the precision wanted"));
         }
         clauses.extend(ends(rows));
         let ranked = groups.iter().flat_map(|group| &group.members);

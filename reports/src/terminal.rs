@@ -256,7 +256,8 @@ impl Text {
             wanted.dedup();
             let wanted: Vec<String> = wanted.into_iter().map(number).collect();
             let words = format!(
-                "off by {times} times the error that the task bears, wanted {} ({})",
+                "off by {times} times the error that the task bears, wanted {} ({}); most tasks have an option \
+                 `precision` for it",
                 listed(&wanted),
                 names(&imprecise)
             );

@@ -132,7 +132,7 @@ enum Verb {
     Client(client::ClientArguments),
     /// Prints the JSON Schema of experiment files, for editors.
     Schema,
-    /// Evaluates for clients on other machines, over HTTP; `serve token new NAME` makes a client's token.
+    /// Evaluates for clients on other machines, over HTTPS; `serve token new NAME` makes a client's token.
     Serve(service::ServeArguments),
     /// Prints the cargo features that this program was built with; `cargo xtask` asks.
     #[command(hide = true)]

@@ -16,7 +16,8 @@ function understood(text, status) {
   try {
     return JSON.parse(text);
   } catch {
-    return { problems: [text || `the workbench answered ${status}`] };
+    const isPage = text.trimStart().startsWith("<");
+    return { problems: [text && !isPage ? text : `the workbench answered ${status}; load the page again`] };
   }
 }
 
@@ -49,7 +50,9 @@ for (const form of document.querySelectorAll("form[data-post]")) {
     const problem = form.querySelector(".problem");
     complain(problem, []);
     button.disabled = true;
-    const answer = await send(form.dataset.post, { ...fieldsOf(form), ...(form.dataset.file === undefined ? {} : { file: form.dataset.file }) });
+    // Not `form.dataset`: a field of that name would be taken for it.
+    const file = form.getAttribute("data-file");
+    const answer = await send(form.getAttribute("data-post"), { ...fieldsOf(form), ...(file === null ? {} : { file }) });
     button.disabled = false;
     if (answer.go) location.assign(answer.go);
     else complain(problem, answer.problems ?? ["the workbench answered what this page does not know"]);

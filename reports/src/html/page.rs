@@ -112,8 +112,8 @@ const CHARTS: [Chart; 10] = [
     },
     Chart {
         name: "confusion",
-        title: "Decisions",
-        about: "What samples are, line by line, and what they are taken for. Rows of the table with the \
+        title: "Confusion matrix",
+        about: "Actual classes of samples, line by line, and the classes predicted. Rows of the table with the \
                 same numbers share a matrix.",
     },
 ];

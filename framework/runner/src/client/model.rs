@@ -90,7 +90,13 @@ impl InitArguments {
             Some(AnswerArgument::Probability) => Answer::Probability,
             Some(AnswerArgument::Class) => Answer::Class,
         };
-        let name = self.name.unwrap_or_else(|| query.name.clone());
+        // A logit's probability is no logit.
+        let name = self.name.unwrap_or_else(|| match answer {
+            same if same == query.answer => query.name.clone(),
+            Answer::Score => "score".into(),
+            Answer::Probability => "probability".into(),
+            Answer::Class => "class".into(),
+        });
         let query = if answer == query.answer {
             QueryModel { name, ..query }
         } else {

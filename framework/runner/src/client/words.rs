@@ -11,6 +11,14 @@ use crate::out::{say, tell};
 /// Answers that are shown; all of them stand in the file.
 const SHOWN: usize = 10;
 
+fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String {
+    match count.try_into() {
+        Ok(1) => format!("1 {one}"),
+        Ok(count) => format!("{count} {many}"),
+        Err(_) => many.into(),
+    }
+}
+
 pub(super) fn told_circuit(folder: &Folder, bound: &BoundCircuit, accuracy: Option<Accuracy>) {
     let query = bound.query();
     let columns = query.model.sensors.iter().map(|s| s.name.as_str());
@@ -89,10 +97,10 @@ pub(super) fn tell_notes(notes: &[String]) {
 
 pub(super) fn told_encrypted(folder: &Folder, sent: &Exchange) {
     say!(
-        "{}: {} rows in {} batches, {} bytes",
+        "{}: {} in {}, {} bytes",
         folder.upload().display(),
-        sent.rows(),
-        sent.batches.len(),
+        counted(sent.rows(), "row", "rows"),
+        counted(sent.batches.len(), "batch", "batches"),
         sent.bytes()
     );
 }
@@ -103,9 +111,9 @@ pub(super) fn told_sent(sent: Uploaded) {
         Some(bytes) => format!("{bytes} bytes of keys"),
     };
     say!(
-        "sent: {keys}, {} bytes of ciphertexts, {} jobs",
+        "sent: {keys}, {} bytes of ciphertexts, {}",
         sent.ciphertexts,
-        sent.jobs
+        counted(sent.jobs, "job", "jobs")
     );
 }
 
@@ -127,7 +135,8 @@ pub(super) fn told_answers(
     answers: &[f64],
     accuracy: Option<Accuracy>,
 ) {
-    say!("{}: {} answers", folder.results().display(), answers.len());
+    let count = counted(answers.len(), "answer", "answers");
+    say!("{}: {count}", folder.results().display());
     for (row, answer) in answers.iter().enumerate().take(SHOWN) {
         say!("  row {}: {} {answer:.6}", row + 1, bound.query().name);
     }

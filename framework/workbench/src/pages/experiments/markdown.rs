@@ -51,6 +51,19 @@ fn words(text: &str) -> Markup {
     }
 }
 
+/// Text without the backslashes before what Markdown would take for marks.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' => plain.extend(rest.next()),
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
 fn table(lines: &[&str]) -> Markup {
     let cells = |line: &str| -> Vec<String> {
         let inner = line.trim().trim_start_matches('|').trim_end_matches('|');
@@ -58,7 +71,7 @@ fn table(lines: &[&str]) -> Markup {
         let whole = inner.replace("\\|", "\u{1}");
         whole
             .split('|')
-            .map(|cell| cell.trim().replace('\u{1}', "|"))
+            .map(|cell| plain(cell.trim()).replace('\u{1}', "|"))
             .collect()
     };
     let numbers: Vec<bool> = lines
