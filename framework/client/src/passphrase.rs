@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::error::ClientError;
 
 /// The environment variable that holds a passphrase.
-pub const PASSPHRASE: &str = "HEXPERIMENT_PASSPHRASE";
+pub const PASSPHRASE: &str = hexperiment_diagnostics::PASSPHRASE_VARIABLE;
 
 const WAYS: &str = "give it at the prompt of a terminal, by `--passphrase-file FILE`, or by the environment \
                     variable HEXPERIMENT_PASSPHRASE";

@@ -21,7 +21,7 @@ use crate::keys::PublicKeys;
 use crate::passphrase::Passphrases;
 
 /// The environment variable that holds the token.
-pub const TOKEN: &str = "HEXPERIMENT_TOKEN";
+pub const TOKEN: &str = hexperiment_diagnostics::TOKEN_VARIABLE;
 
 const TOKENS: &str = "give the token that `serve token new` printed, by `--token-file FILE` or by the environment \
                       variable HEXPERIMENT_TOKEN";

@@ -25,6 +25,15 @@ pub struct Complaint {
     pub option: Option<&'static str>,
 }
 
+/// The variable with the passphrase of a secret key.
+pub const PASSPHRASE_VARIABLE: &str = "HEXPERIMENT_PASSPHRASE";
+
+/// The variable with a token of a service.
+pub const TOKEN_VARIABLE: &str = "HEXPERIMENT_TOKEN";
+
+/// Variables that no program of somebody else is given.
+pub const SECRET_VARIABLES: [&str; 2] = [PASSPHRASE_VARIABLE, TOKEN_VARIABLE];
+
 /// Characters of a message and of its help, at most: what is longer holds a whole file.
 const MOST: [usize; 2] = [1_000, 2_000];
 

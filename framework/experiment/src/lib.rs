@@ -100,6 +100,20 @@ impl Experiment {
         Self::parse_with(text, file, &[])
     }
 
+    /// Whether checking a text starts a program: one of its schemes has a `command`.
+    pub fn starts_programs(text: &str) -> bool {
+        // What is no TOML is not looked at further.
+        let Ok(table) = text.parse::<toml::Table>() else {
+            return false;
+        };
+        let has_command = |scheme: &toml::Value| scheme.get("command").is_some();
+        match table.get("scheme") {
+            Some(toml::Value::Array(schemes)) => schemes.iter().any(has_command),
+            Some(scheme) => has_command(scheme),
+            None => false,
+        }
+    }
+
     /// Checks the text of `file` as if the settings stood in it.
     ///
     /// # Errors

@@ -376,8 +376,10 @@ pub fn file_name(index: usize, cell: &str) -> String {
             }
         })
         .collect();
-    // A file system has a longest name, and other cells may be called nearly so.
-    let same = name.chars().count() <= LONGEST
+    // A file system has a longest name, `..` is another folder, and other cells may be called nearly so.
+    let same = !name.is_empty()
+        && !name.starts_with('.')
+        && name.chars().count() <= LONGEST
         && cell
             .chars()
             .zip(name.chars())

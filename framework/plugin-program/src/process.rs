@@ -43,6 +43,9 @@ pub(crate) fn starts(command: &Command, role: &str) -> std::process::Command {
         .args(&command.arguments)
         .arg(role)
         .current_dir(&command.folder);
+    for secret in hexperiment_diagnostics::SECRET_VARIABLES {
+        starts.env_remove(secret);
+    }
     in_a_group(&mut starts);
     starts
 }

@@ -223,6 +223,13 @@ async fn check(
         if typed.text.len() > MOST_TEXT {
             return Err(Wrong::input("the text is too long"));
         }
+        if Experiment::starts_programs(&typed.text) {
+            let message = "a scheme has a `command`, a program on this machine, which nothing starts while \
+                           you type";
+            let help = "Run checks the text and starts it: read the command before";
+            let complaint = json!({ "line": null, "message": message, "help": help });
+            return Ok(json!({ "complaints": [complaint], "cells": [] }));
+        }
         Ok(
             match Experiment::parse(&typed.text, &typed.place(&workbench)) {
                 Ok(experiment) => {
