@@ -43,7 +43,7 @@ pub(super) const CHARTS: [&str; 10] = [
     "Spread over repetitions",
     "Where the error comes from",
     "Memory",
-    "Decisions",
+    "Confusion matrix",
 ];
 
 /// Five schemes that are all well.
