@@ -103,6 +103,21 @@ const ABOUT_REMOTE: &str = " Where the server is a service on a network, wall ti
     waiting for other jobs (`queue`), the reading of keys and ciphertexts (`load`), the evaluation (`compute`) \
     and the writing of results (`store`). The rest of `job` is the network and what client and service spend on it.";
 
+/// What the columns of [`phases`] are.
+const ABOUT_PHASES: &str = "Medians over the repetitions for the whole batch, in milliseconds of wall time, and \
+                in brackets of CPU time, that of all threads together. Done once in each process: `compile` chooses \
+                parameters, `keygen` makes the client's keys, `key transfer` takes the evaluation \
+                keys to the server, `prepare` expands them there and encodes weights. `transfer` is what \
+                ciphertexts take to cross: written, sent to the other process, read. `waited` is the share of their time that threads were \
+                ready and had no processor, in the median; `load` the highest load average of the \
+                last minute before and after the repetitions. Memory is the most that each party's \
+                process held. Errors are the worst of all repetitions: `clipping` of values moved into \
+                ranges before encryption, which the others leave out. `precision bits` are those of the \
+                output that has the fewest. Of the output that is furthest from its precision: the error that the \
+                task bears (`wanted`), the noise that the circuit states (`stated`), and the error that was \
+                `found`, before what the task itself divides by. `failure` bounds the probability that noise makes any result \
+                of a run wrong by more than is stated.";
+
 /// Times by both clocks, errors and traffic by phase.
 fn phases(rows: &[Row]) -> Body {
     let all: Vec<(&Row, &StartUp, &Measured)> = rows
@@ -199,22 +214,7 @@ fn phases(rows: &[Row]) -> Body {
     }
     Body::Table {
         sources: vec![],
-        about:
-            "Medians over the repetitions for the whole batch, in milliseconds of wall time, and \
-                in brackets of CPU time, that of all threads together. Done once in each process: `compile` chooses \
-                parameters, `keygen` makes the client's keys, `key transfer` takes the evaluation \
-                keys to the server, `prepare` expands them there and encodes weights. `transfer` is what \
-                ciphertexts take to cross: written, sent to the other process, read. `waited` is the share of their time that threads were \
-                ready and had no processor, in the median; `load` the highest load average of the \
-                last minute before and after the repetitions. Memory is the most that each party's \
-                process held. Errors are the worst of all repetitions: `clipping` of values moved into \
-                ranges before encryption, which the others leave out. `precision bits` are those of the \
-                output that has the fewest. Of the output that is furthest from its precision: the error that the \
-                task bears (`wanted`), the noise that the circuit states (`stated`), and the error that was \
-                `found`, before what the task itself divides by. `failure` bounds the probability that noise makes any result \
-                of a run wrong by more than is stated."
-                .to_owned()
-                + if far { ABOUT_REMOTE } else { "" },
+        about: ABOUT_PHASES.to_owned() + if far { ABOUT_REMOTE } else { "" },
         columns,
     }
 }

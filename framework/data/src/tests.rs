@@ -384,10 +384,9 @@ fn filled_values_and_balanced_classes_are_noted() {
 fn rows_are_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("my.csv");
-    let lines: String = (0..10)
-        .map(|i| format!("{i},{}\n", u8::from(i == 2 || i == 7)))
-        .collect();
-    std::fs::write(&path, format!("a,y\n{lines}")).unwrap();
+    let line = |i: u8| format!("{i},{}", u8::from(i == 2 || i == 7));
+    let lines: Vec<String> = (0..10).map(line).collect();
+    std::fs::write(&path, format!("a,y\n{}\n", lines.join("\n"))).unwrap();
     let mut request = DatasetRequest::new(DatasetSource::File(path), 73);
     request.target = Some("y".into());
     request.test_fraction = 0.5;

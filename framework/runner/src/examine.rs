@@ -268,10 +268,10 @@ mod tests {
             asked
                 .map(|asked| {
                     let name = asked.plan.cell.id.clone();
-                    match Compilation::of(asked, &mut loaded, &mut tasks) {
-                        Ok(compilation) => (name, compilation.compiled.prepared),
-                        Err(_) => panic!("{name} cannot be compiled"),
-                    }
+                    let Ok(compilation) = Compilation::of(asked, &mut loaded, &mut tasks) else {
+                        panic!("{name} cannot be compiled");
+                    };
+                    (name, compilation.compiled.prepared)
                 })
                 .collect()
         };

@@ -86,7 +86,7 @@ impl AdditiveCircuit {
             threads: 1,
             objective: Objective::default(),
         };
-        let circuit = clear().compile(request).unwrap_or_else(|e| panic!("{e}"));
+        let circuit = clear().compile(request).unwrap();
         let parameters = Parameters {
             security,
             ..circuit.parameters().clone()
