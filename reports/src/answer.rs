@@ -278,7 +278,10 @@ fn range<'a>(standings: impl Iterator<Item = &'a Standing<'a>>) -> String {
     match times.as_slice() {
         [] => String::new(),
         [one] => duration(*one),
-        [least, .., most] => format!("{} to {}", duration(*least), duration(*most)),
+        [least, .., most] => match [least, most].map(|time| duration(*time)) {
+            [least, most] if least == most => least,
+            [least, most] => format!("{least} to {most}"),
+        },
     }
 }
 

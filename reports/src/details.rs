@@ -4,7 +4,7 @@ use hexperiment_experiment::measure::Spread;
 use hexperiment_experiment::record::{Clock, Setup};
 use hexperiment_experiment::summary::{Measured, Phase, Records, RemotePhases, Row, StartUp};
 use hexperiment_scheme::security::failure::Failure;
-use hexperiment_task::ledger::OutputErrors;
+use hexperiment_task::ledger::{OutputErrors, Precision};
 
 use crate::first_table::{beside, bits, value};
 use crate::grid::Column;
@@ -108,6 +108,21 @@ const ABOUT_REMOTE: &str = " Where the server is a service on a network, wall ti
     waiting for other jobs (`queue`), the reading of keys and ciphertexts (`load`), the evaluation (`compute`) \
     and the writing of results (`store`). The rest of `job` is the network and what client and service spend on it.";
 
+/// What the columns of [`phases`] are.
+const ABOUT_PHASES: &str = "Medians over the repetitions for the whole batch, in milliseconds of wall time, and \
+                in brackets of CPU time, that of all threads together. Done once in each process: `compile` chooses \
+                parameters, `keygen` makes the client's keys, `key transfer` takes the evaluation \
+                keys to the server, `prepare` expands them there and encodes weights. `transfer` is what \
+                ciphertexts take to cross: written, sent to the other process, read. `waited` is the share of their time that threads were \
+                ready and had no processor, in the median; `load` the highest load average of the \
+                last minute before and after the repetitions. Memory is the most that each party's \
+                process held. Errors are the worst of all repetitions: `clipping` of values moved into \
+                ranges before encryption, which the others leave out. `precision bits` are those of the \
+                output that has the fewest. Of the output that is furthest from its precision: the error that the \
+                task bears (`wanted`), the noise that the circuit states (`stated`), and the error that was \
+                `found`, before what the task itself divides by. `failure` bounds the probability that noise makes any result \
+                of a run wrong by more than is stated.";
+
 /// Times by both clocks, errors and traffic by phase.
 fn phases(rows: &[Row]) -> Body {
     let all: Vec<(&Row, &StartUp, &Measured)> = rows
@@ -128,6 +143,12 @@ fn phases(rows: &[Row]) -> Body {
         format!("{} ({})", significant(wall, 3), significant(cpu, 3))
     };
     let phase = |head: &str, f: fn(&Measured) -> &Phase| numbers(head, &|_, _, m| both(f(m)));
+    let precision = |head: &str, f: fn(&Precision) -> f64| {
+        numbers(head, &|_, _, m| {
+            let precision = m.errors.precision.as_ref();
+            precision.map_or(String::new(), |p| significant(f(p), 2))
+        })
+    };
     let mut columns = vec![
         Column::words("label", cells(&|row, _, _| row.name().to_owned())),
         numbers("samples", &|_, _, m| m.samples.to_string()),
@@ -160,6 +181,9 @@ fn phases(rows: &[Row]) -> Body {
         numbers("precision bits", &|_, _, m| {
             format!("{:.1}", m.errors.precision_bits)
         }),
+        precision("wanted", |p| p.demanded),
+        precision("stated", |p| p.claimed),
+        precision("found", |p| p.observed),
         numbers("failure", &|row, _, _| {
             let setup = row.setup.as_ref();
             match setup.map_or(Failure::NotStated, |setup| setup.parameters.failure) {
@@ -195,20 +219,7 @@ fn phases(rows: &[Row]) -> Body {
     }
     Body::Table {
         sources: vec![],
-        about:
-            "Medians over the repetitions for the whole batch, in milliseconds of wall time, and \
-                in brackets of CPU time, that of all threads together. Done once in each process: `compile` chooses \
-                parameters, `keygen` makes the client's keys, `key transfer` takes the evaluation \
-                keys to the server, `prepare` expands them there and encodes weights. `transfer` is what \
-                ciphertexts take to cross: written, sent to the other process, read. `waited` is the share of their time that threads were \
-                ready and had no processor, in the median; `load` the highest load average of the \
-                last minute before and after the repetitions. Memory is the most that each party's \
-                process held. Errors are the worst of all repetitions: `clipping` of values moved into \
-                ranges before encryption, which the others leave out. `precision bits` are those of the \
-                output that has the fewest. `failure` bounds the probability that noise makes any result \
-                of a run wrong by more than is stated."
-                .to_owned()
-                + if far { ABOUT_REMOTE } else { "" },
+        about: ABOUT_PHASES.to_owned() + if far { ABOUT_REMOTE } else { "" },
         columns,
     }
 }

@@ -4,6 +4,7 @@ use hexperiment_experiment::summary::{Measured, Row};
 use hexperiment_task::ledger::Metric;
 
 use crate::first_table::value;
+use crate::units::significant;
 
 /// What encryption costs in the headline metric, as it is shown.
 pub(crate) fn quality(members: &[(&Row, &Measured)]) -> Option<String> {
@@ -68,12 +69,31 @@ pub(crate) fn quality(members: &[(&Row, &Measured)]) -> Option<String> {
 }
 
 /// What moving values into public ranges before they are encrypted does to the headline metric, where that is
-/// seen: of every scheme the same, so that the first row tells it.
+/// seen: where it is the same of all rows, as of every scheme on the same data, what the metric is without; where
+/// it differs, how much it changes at most.
 fn clipping(told: &[(&Row, &Metric, f64)], name: &str) -> Option<String> {
-    let (_, metric, clear) = told.first()?;
-    let unclipped = value(metric.unclipped?);
-    (unclipped != value(*clear))
-        .then(|| format!("without clipping the {name} of the clear is {unclipped}"))
+    let changed = |(_, metric, clear): &(&Row, &Metric, f64)| {
+        let unclipped = metric.unclipped.unwrap_or(*clear);
+        (value(unclipped) != value(*clear)).then(|| (unclipped, (unclipped - clear).abs()))
+    };
+    // NaN is the most.
+    let (unclipped, most) = told
+        .iter()
+        .filter_map(changed)
+        .max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    let is_shared = told.iter().all(|row| {
+        let same = changed(row).map(|(other, _)| value(other));
+        same == Some(value(unclipped)) && value(row.2) == value(told[0].2)
+    });
+    Some(if is_shared {
+        format!(
+            "without clipping the {name} of the clear is {}",
+            value(unclipped)
+        )
+    } else {
+        let most = significant(most, 2);
+        format!("clipping changes the {name} of the clear by up to {most}")
+    })
 }
 
 /// `auc` as people write it; other names with blanks.

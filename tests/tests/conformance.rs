@@ -41,6 +41,7 @@ macro_rules! by_public_key {
                 foreign_keys_are_refused,
                 tampered_keys_never_panic,
                 keys_are_separate,
+                kept_keys_are_the_keys,
                 encryption_is_randomised,
                 nothing_shows_in_ciphertexts,
                 statements_are_complete,

@@ -128,14 +128,20 @@ pub struct Dataset {
 
 impl Dataset {
     /// The same rows again and again, up to so many: for planning sizes that no file has. Each part
-    /// keeps its share of them. One that has as many already, or none, stays as it is.
+    /// keeps its share of them. Rows of neither part, which count, are left out: of a table that is balanced
+    /// they are most. One that has as many already, or none, stays as it is.
     #[must_use]
     pub fn repeated(mut self, rows: usize) -> Self {
         let there = self.features.nrows();
         if there == 0 || rows <= there {
             return self;
         }
-        let from: Vec<usize> = (0..rows).map(|row| row % there).collect();
+        let mut used = [self.train.as_slice(), &self.test].concat();
+        used.sort_unstable();
+        let blocks = || (0..rows.div_ceil(there)).map(|block| (block, rows - block * there));
+        let from: Vec<usize> = blocks()
+            .flat_map(|(_, left)| used.iter().copied().filter(move |row| *row < left))
+            .collect();
         self.features = self.features.select(ndarray::Axis(0), &from);
         if let Some(target) = &mut self.target {
             target.values = target.values.select(ndarray::Axis(0), &from);
@@ -144,9 +150,17 @@ impl Dataset {
             label.values = from.iter().map(|row| label.values[*row].clone()).collect();
         }
         for part in [&mut self.train, &mut self.test] {
-            let blocks = (0..rows.div_ceil(there)).map(|block| block * there);
-            let all = blocks.flat_map(|first| part.iter().map(move |row| first + row));
-            *part = all.filter(|row| *row < rows).collect();
+            let places: Vec<(usize, usize)> = part
+                .iter()
+                .map(|row| (*row, used.partition_point(|other| other < row)))
+                .collect();
+            let each = used.len();
+            *part = blocks()
+                .flat_map(|(block, left)| {
+                    let here = places.iter().filter(move |(row, _)| *row < left);
+                    here.map(move |(_, place)| block * each + place)
+                })
+                .collect();
         }
         self
     }

@@ -377,3 +377,47 @@ fn filled_values_and_balanced_classes_are_noted() {
     let balanced = notes(&text.replace(",,", ",1,"), &|r| r.balance = true);
     assert_eq!(balanced, ["left out of 6 rows to balance the classes: 2"]);
 }
+
+/// Rows that are used come again in their order, each in its part; those of neither part count, and are left
+/// out.
+#[test]
+fn rows_are_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("my.csv");
+    let line = |i: u8| format!("{i},{}", u8::from(i == 2 || i == 7));
+    let lines: Vec<String> = (0..10).map(line).collect();
+    std::fs::write(&path, format!("a,y\n{}\n", lines.join("\n"))).unwrap();
+    let mut request = DatasetRequest::new(DatasetSource::File(path), 73);
+    request.target = Some("y".into());
+    request.test_fraction = 0.5;
+    let whole = Dataset::load(&request).unwrap();
+    request.balance = true;
+    let balanced = Dataset::load(&request).unwrap();
+    let numbers = |data: &Dataset| {
+        let parts = data.partition().unwrap();
+        [&parts.train, &parts.test].map(|part| part.features.column(0).to_vec())
+    };
+    for data in [whole, balanced] {
+        let once = numbers(&data);
+        let many = data.clone().repeated(27);
+        // Two whole tables, and the first seven rows of a third.
+        let expected = once.each_ref().map(|part| {
+            let third = part.iter().filter(|a| **a < 7.0);
+            part.iter()
+                .chain(part)
+                .chain(third)
+                .copied()
+                .collect::<Vec<_>>()
+        });
+        assert_eq!(numbers(&many), expected);
+        assert_eq!(many.features.nrows(), many.train.len() + many.test.len());
+        assert_eq!(
+            many.target.as_ref().unwrap().values.len(),
+            many.features.nrows()
+        );
+        let mut order = many.features.column(0).to_vec();
+        order.truncate(data.train.len() + data.test.len());
+        assert!(order.is_sorted(), "{order:?}");
+        assert_eq!(numbers(&data.clone().repeated(5)), once);
+    }
+}

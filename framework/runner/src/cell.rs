@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use hexperiment_data::Dataset;
 use hexperiment_experiment::CellPlan;
@@ -30,7 +31,7 @@ use crate::{child, plugins};
 
 /// A task on its data under a scheme: all but the keys.
 pub(crate) struct Compiled {
-    pub(crate) prepared: Box<dyn Prepared>,
+    pub(crate) prepared: Rc<dyn Prepared>,
     pub(crate) lowered: Lowered,
     pub(crate) circuit: Box<dyn Circuit>,
     pub(crate) compile: Time,
@@ -58,8 +59,18 @@ pub(crate) fn compile(
     data: &Dataset,
     memory_limit: Option<u64>,
 ) -> Result<Compiled, Stop> {
+    plugins::scheme(plan).map_err(failed)?;
+    compile_prepared(plan, prepare(plan, data)?.into(), memory_limit)
+}
+
+/// Lowers and compiles the program of a task that was prepared for the cell, or for another one of the same task
+/// on the same data.
+pub(crate) fn compile_prepared(
+    plan: &CellPlan,
+    prepared: Rc<dyn Prepared>,
+    memory_limit: Option<u64>,
+) -> Result<Compiled, Stop> {
     let scheme = plugins::scheme(plan).map_err(failed)?;
-    let prepared = prepare(plan, data)?;
     let of_run = plan.security.demand(prepared.scenario())?;
     let failure_log2 = of_run.failure_log2;
     let security = SecurityDemand {

@@ -8,21 +8,16 @@ use std::time::{Duration, Instant};
 use hexperiment_diagnostics::{Complaint, printable};
 use hexperiment_experiment::record::{Cell, Status};
 use hexperiment_experiment::{CellPlan, Experiment, Setting};
-use hexperiment_program::layout::Objective;
-use hexperiment_scheme::clock::processor_time;
-use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::security::{Protection, Security};
 
-use crate::calibration::{Fill, Table, machine, usual_table};
-use crate::cell::{Compiled, compile, parameters};
-use crate::estimate::{Estimator, Total, about};
+use crate::calibration::{Fill, usual_table};
+use crate::estimate::{Total, about};
 use crate::input::{Loaded, check_input};
 use crate::out::{say, tell};
 use crate::own_memory::give_memory_back;
+use crate::plugins;
 use crate::process::{CellProcess, End};
 use crate::protocol::{Estimate, Examine, FromCell, Takes, ToCell, View};
-use crate::stop::{Stop, failed};
-use crate::{child, plugins};
 
 /// How long cells are examined with an estimate of their time; those of long matrices beyond are
 /// examined without.
@@ -254,183 +249,4 @@ impl Examiner {
             Ok(_) | Err(_) => None,
         }
     }
-}
-
-/// The other side: examines one cell after the other.
-pub(crate) fn serve(first: Examine, mut next: impl FnMut() -> Option<ToCell>) -> ExitCode {
-    let mut loaded = Loaded::default();
-    let mut estimator = Estimator::default();
-    let mut last: Option<Compilation> = None;
-    let mut asked = Some(ToCell::Examine(Box::new(first)));
-    loop {
-        let answer = match asked {
-            Some(ToCell::Examine(cell)) => {
-                // Before the next one takes memory of its own.
-                drop(last.take());
-                match Compilation::of(*cell, &mut loaded) {
-                    Ok(compilation) => {
-                        let words = compilation.words();
-                        last = Some(compilation);
-                        FromCell::Examined { words }
-                    }
-                    Err(stop) => stop.into(),
-                }
-            }
-            Some(ToCell::Estimate(how)) => {
-                let mut unwritten = None;
-                let takes = last
-                    .as_ref()
-                    .and_then(|cell| cell.takes(&mut estimator, &how, &mut unwritten));
-                FromCell::Estimated {
-                    takes: takes.map(Box::new),
-                    unwritten,
-                }
-            }
-            _ => return ExitCode::SUCCESS,
-        };
-        let told = child::tell(&answer);
-        if told != ExitCode::SUCCESS {
-            return told;
-        }
-        give_memory_back();
-        asked = next();
-    }
-}
-
-/// A cell that was compiled to be told of.
-struct Compilation {
-    asked: Examine,
-    compiled: Compiled,
-    /// Processor time of reading its data, preparing and compiling it.
-    took: Duration,
-}
-
-impl Compilation {
-    fn of(asked: Examine, loaded: &mut Loaded) -> Result<Self, Stop> {
-        let (data, reading) = loaded.get_timed(&asked.plan).map_err(failed)?;
-        let began = processor_time();
-        let limit = asked.plan.dataset.limit;
-        let compiled = if asked.view == View::Plan && limit > data.features.nrows() {
-            compile(
-                &asked.plan,
-                &data.clone().repeated(limit),
-                asked.memory_limit,
-            )?
-        } else {
-            compile(&asked.plan, data, asked.memory_limit)?
-        };
-        let took = *reading + processor_time().saturating_sub(began);
-        Ok(Self {
-            asked,
-            compiled,
-            took,
-        })
-    }
-
-    fn words(&self) -> String {
-        match self.asked.view {
-            View::Check | View::Plan => checked(&self.compiled),
-            View::Explain => explained(&self.compiled, self.asked.plan.objective),
-        }
-    }
-
-    fn takes(
-        &self,
-        estimator: &mut Estimator,
-        how: &Estimate,
-        unwritten: &mut Option<String>,
-    ) -> Option<Takes> {
-        let plan = &self.asked.plan;
-        let library = plugins::scheme(plan).ok()?.manifest().library;
-        let path = how.table.as_deref().unwrap_or(Path::new(""));
-        let machine = machine();
-        // A table that cannot be read was told of before, where it matters; without, all is timed.
-        let mut table = Table::read(path, &machine)
-            .or_else(|_| Table::read(Path::new(""), &machine))
-            .ok()?;
-        let mut times = table.of(&plan.cell.scheme, &library, plan.threads, how.fill);
-        let takes = estimator.takes(plan, &self.compiled, self.took, &mut times);
-        if how.fill != Fill::Now {
-            *unwritten = table.write().err();
-        }
-        takes
-    }
-}
-
-/// What `check` says of a cell that can be run.
-fn checked(compiled: &Compiled) -> String {
-    let security = &compiled.circuit.parameters().security;
-    let samples = compiled.prepared.samples();
-    format!("fine; {samples} samples, {}", level(security))
-}
-
-/// What `explain` says of it.
-fn explained(compiled: &Compiled, objective: Objective) -> String {
-    let Compiled {
-        prepared,
-        lowered,
-        circuit,
-        failure_log2,
-        ..
-    } = compiled;
-    let mut lines = vec![
-        format!("as the task states it:\n{}", lowered.original()),
-        format!(
-            "as the scheme evaluates it:\n{}",
-            lowered.program().listing(Some(lowered.levels()))
-        ),
-    ];
-    let p = parameters(circuit.as_ref(), prepared.as_ref());
-    let notes = lowered.notes().iter().chain(&p.shortfalls);
-    lines.extend(notes.map(|note| format!("  note: {note}")));
-    lines.push("parameters:".into());
-    let (level, basis) = (level(&p.security), p.security.basis());
-    lines.push(format!("  security: {level}; {basis}"));
-    lines.push(format!(
-        "  failure of a run: {}; {} demanded, over {} evaluations",
-        p.failure,
-        Failure::AtMost((*failure_log2).into()),
-        prepared.evaluations()
-    ));
-    let demanded = compiled.security.encryption;
-    lines.push(match p.encryption {
-        Some(found) => format!("  encryption: {found} ({demanded} demanded)"),
-        None => format!("  encryption: no choice of keys ({demanded} demanded)"),
-    });
-    let chosen = p.chosen.iter();
-    lines.extend(chosen.map(|(name, value)| format!("  {name}: {value}")));
-    if !p.layouts.is_empty() {
-        lines.push(format!(
-            "  layouts, chosen for {objective} by times of a table that is built in:"
-        ));
-        let layouts = p.layouts.iter();
-        lines.extend(layouts.map(|candidate| format!("    {candidate}")));
-    }
-    lines.push(format!("  depth: {}", p.depth));
-    let c = &p.counts;
-    lines.push(format!(
-        "  counts: {} additions, {} plaintext multiplications, {} multiplications, {} rotations, {} bootstraps",
-        c.additions,
-        c.plain_multiplications,
-        c.multiplications,
-        c.rotations,
-        c.bootstraps
-    ));
-    let quantisation = p.quantisation.iter();
-    lines.extend(quantisation.map(|how| format!("  quantisation: {how}")));
-    if let Some(sizes) = circuit.sizes() {
-        let [inputs, outputs]: [u64; 2] =
-            [&sizes.inputs, &sizes.outputs].map(|bytes| bytes.iter().sum());
-        let keys = sizes.keys;
-        lines.push(format!(
-            "  bytes: {keys} of keys, {inputs} of all inputs, {outputs} of all outputs"
-        ));
-    }
-    let memory = p.memory_bytes.iter();
-    lines.extend(memory.map(|bytes| format!("  memory: about {} MiB", bytes.div_ceil(1 << 20))));
-    lines.push(format!("  the server sees: {}", p.server_sees));
-    let tolerances = p.noise_tolerance.iter().map(|t| format!("{t:.3e}"));
-    let tolerances: Vec<String> = tolerances.collect();
-    lines.push(format!("  noise tolerance: {}", tolerances.join(", ")));
-    lines.join("\n")
 }

@@ -14,6 +14,7 @@ mod cmp;
 mod crossing;
 mod data;
 mod estimate;
+mod examine;
 mod explain;
 mod export;
 mod folder;

@@ -4,7 +4,7 @@ use std::io::BufRead as _;
 use std::process::ExitCode;
 
 use crate::protocol::ToCell;
-use crate::{cell, child, explain};
+use crate::{cell, child, examine};
 
 /// Serves a parent process on standard input and output until the input ends.
 pub(crate) fn serve() -> ExitCode {
@@ -29,7 +29,7 @@ pub(crate) fn serve() -> ExitCode {
             };
             cell::serve(&plan, memory_limit, besides, next)
         }
-        Some(ToCell::Examine(examine)) => explain::serve(*examine, next),
+        Some(ToCell::Examine(examine)) => examine::serve(*examine, next),
         _ => crate::bad_input("`cell` is for the program's own use; see `hexperiment help run`"),
     }
 }

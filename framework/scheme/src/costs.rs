@@ -104,6 +104,14 @@ const EVICTED: usize = 32 << 20;
 /// Times a step is done; the median counts.
 const TIMES: usize = 5;
 
+/// A step that has taken as long is not done again: of millions of rows one time says enough.
+const LONG: Duration = Duration::from_millis(200);
+
+/// Whether a step that took so long is done once more.
+fn is_done_again(times: &[Duration]) -> bool {
+    times.len() < TIMES && times.iter().sum::<Duration>() < LONG
+}
+
 /// What a step yields, and the wall time that it takes when caches are empty. Its own threads share it
 /// out, which processor time would not show.
 ///
@@ -124,13 +132,14 @@ pub fn timed_cold<T>(
     };
     let (mut last, first) = once()?;
     let mut times = vec![first];
-    while times.len() < TIMES {
+    while is_done_again(&times) {
         let (yielded, time) = once()?;
         times.push(time);
         last = yielded;
     }
     times.sort();
-    Ok((last, times[TIMES / 2]))
+    let middle = times[times.len() / 2];
+    Ok((last, middle))
 }
 
 impl Costs {
@@ -186,6 +195,14 @@ impl Costs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_steps_are_timed_once() {
+        let ms = Duration::from_millis;
+        assert!(is_done_again(&[ms(1); TIMES - 1]) && !is_done_again(&[ms(1); TIMES]));
+        assert!(is_done_again(&[LONG / 2]) && !is_done_again(&[LONG / 2; 2]));
+        assert!(!is_done_again(&[LONG]));
+    }
 
     #[test]
     fn work_is_shared_out_but_for_its_chains() {

@@ -30,9 +30,10 @@ pub fn latex_table(shown: &Shown<'_>) -> String {
     );
     let _ = writeln!(
         text,
-        "  \\footnotesize\\setlength{{\\tabcolsep}}{{3pt}}\n  \\begin{{tabular}}{{@{{}}{form}@{{}}}}\n    \\toprule"
+        "  \\footnotesize\\setlength{{\\tabcolsep}}{{3pt}}\n  \\makebox[\\linewidth]{{\n  \\begin{{tabular}}{{@{{}}{form}@{{}}}}\n    \\toprule"
     );
-    // Units stand below names, so that heads are no wider than figures.
+    // The box is as wide as the text: a table that is wider stands out on both sides alike. Units stand below
+    // names, so that heads are no wider than figures.
     let heads = || columns.iter().map(|column| split_head(&column.head));
     line(&mut text, heads().map(|(name, _)| escaped(name)));
     if heads().any(|(_, unit)| !unit.is_empty()) {
@@ -47,7 +48,7 @@ pub fn latex_table(shown: &Shown<'_>) -> String {
     for row in 0..rows {
         line(&mut text, columns.iter().map(|column| cell(column, row)));
     }
-    text.push_str("    \\bottomrule\n  \\end{tabular}\n\\end{table}\n");
+    text.push_str("    \\bottomrule\n  \\end{tabular}\n  }\n\\end{table}\n");
     text
 }
 
@@ -105,6 +106,8 @@ fn escaped(text: &str) -> String {
             '>' => out.push_str("\\textgreater{}"),
             '|' => out.push_str("\\textbar{}"),
             '"' => out.push_str("''"),
+            // Behind the end of a line these would be its options.
+            '[' | '*' => out.extend(['{', c, '}']),
             c => out.push(c),
         }
     }
@@ -132,6 +135,7 @@ mod tests {
             "a\\textbackslash{}b \\textasciitilde{}\\textasciicircum{}\\textless{}\\textbar{}\\textgreater{}"
         );
         assert_eq!(escaped("two\nlines"), "two lines");
+        assert_eq!(escaped("[a] *b"), "{[}a] {*}b");
     }
 
     #[test]

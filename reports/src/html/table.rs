@@ -2,7 +2,7 @@
 
 use hexperiment_experiment::measure::Interval;
 use hexperiment_experiment::record::{Clock, Status};
-use hexperiment_experiment::summary::{COLUMNS, Field, Measured, Row, axes};
+use hexperiment_experiment::summary::{COLUMNS, Field, Row, axes};
 use hexperiment_scheme::security::Protection;
 
 use super::spaced;
@@ -90,6 +90,15 @@ const SHOWN_OTHERWISE: [&str; 25] = [
     "server_sees",
 ];
 
+/// Columns that can be chosen where they say the same of all rows, too: what was demanded, and what came of it.
+const DEMANDS: [&str; 5] = [
+    "clipping_error",
+    "encryption",
+    "failure_log2",
+    "precision_demanded",
+    "precision_met",
+];
+
 /// The columns, in order.
 pub(super) fn columns(rows: &[Row], clock: Clock) -> Vec<Column> {
     let mut all = vec![column("label", "scheme", Room::Narrow, rows, label)];
@@ -114,6 +123,13 @@ pub(super) fn columns(rows: &[Row], clock: Clock) -> Vec<Column> {
     ];
     all.extend(sizes.map(|(head, of)| column(of, head, Room::Wide, rows, |row| summary(row, of))));
     all.push(column(
+        "both_ways",
+        "both ways",
+        Room::Chosen,
+        rows,
+        both_ways,
+    ));
+    all.push(column(
         "sees",
         "the server sees",
         Room::Chosen,
@@ -125,7 +141,11 @@ pub(super) fn columns(rows: &[Row], clock: Clock) -> Vec<Column> {
     ));
     let others = COLUMNS
         .iter()
-        .filter(|c| !SHOWN_OTHERWISE.contains(&c.name) && same(rows, c.name).is_none());
+        .filter(|c| !SHOWN_OTHERWISE.contains(&c.name))
+        .filter(|c| match same(rows, c.name) {
+            None => true,
+            Some(text) => DEMANDS.contains(&c.name) && !text.is_empty(),
+        });
     all.extend(others.map(|c| {
         column(c.name, &head_of(c.name), Room::Chosen, rows, |row| {
             summary(row, c.name)
@@ -162,7 +182,6 @@ fn quality(rows: &[Row]) -> [Column; 3] {
             ..Cell::number(x, value(x))
         })
     });
-    let error = measured(|m| m.errors.max_abs, 2);
     let error = column("error", "max error", Room::Wide, rows, error);
     [found, clear, error]
 }
@@ -207,12 +226,29 @@ fn times(rows: &[Row], clock: Clock) -> [Column; 3] {
     [per_sample, security, evaluate]
 }
 
-/// A number of what was measured, in so many digits.
-fn measured(number: fn(&Measured) -> f64, digits: i32) -> impl Fn(&Row) -> Cell {
-    move |row: &Row| {
-        let found = row.measured.as_ref().map(number);
-        found.map_or(Cell::default(), |x| Cell::number(x, significant(x, digits)))
+/// The largest error, and below it what the task bears, and what noise the circuit states.
+fn error(row: &Row) -> Cell {
+    let Some(m) = &row.measured else {
+        return Cell::default();
+    };
+    let under = m.errors.precision.iter().flat_map(|p| {
+        let said = |x: f64, what: &str| format!("{} {what}", significant(x, 2));
+        let stated = (p.claimed > 0.0).then(|| (said(p.claimed, "stated"), false));
+        let wanted = (said(p.demanded, "wanted"), !p.is_met());
+        std::iter::once(wanted).chain(stated)
+    });
+    Cell {
+        under: under.collect(),
+        ..Cell::number(m.errors.max_abs, significant(m.errors.max_abs, 2))
     }
+}
+
+/// The bytes of ciphertexts in both directions, which sentences compare.
+fn both_ways(row: &Row) -> Cell {
+    row.measured.as_ref().map_or(Cell::default(), |m| {
+        let sent = m.traffic.upload_bytes + m.traffic.download_bytes;
+        Cell::number(sent as f64, bytes(sent))
+    })
 }
 
 /// `task.local_rounds` as `local rounds`.

@@ -61,8 +61,8 @@ fn part(published: &Publication, folder: &str) -> String {
     page.paragraph(&format!("**{}**", escaped(&published.answer)));
     page.table(&published.columns());
     page.paragraph(&format!(
-        "{}. {} [All of it]({folder}/{name}/table.md), and [the other results]({folder}/README.md).",
-        escaped(&published.facts),
+        "{} {} [All of it]({folder}/{name}/table.md), and [the other results]({folder}/README.md).",
+        escaped(&published.in_common()),
         published.environment()
     ));
     page.finish()

@@ -79,6 +79,16 @@ struct PublishedRow {
 struct PublishedFigures {
     metric: Option<PublishedMetric>,
     max_error: f64,
+    /// The error that the task bears, of the output that is furthest from it; here and below none of what was
+    /// published by earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error_wanted: Option<f64>,
+    /// What moving values into public ranges does to a result, which the error leaves out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clipping_error: Option<f64>,
+    /// Probability that noise makes any result of a run wrong, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
     /// Median time of encryption, evaluation and decryption of the whole batch.
     total_ms: f64,
     up_bytes: u64,
@@ -202,7 +212,8 @@ impl Publication {
         names.all(|name| name == first).then_some(first)
     }
 
-    /// The table of the rows; a column that says nothing of any row is left out.
+    /// The table of the rows; a column that says nothing of any row is left out, and one of [`Self::demands`] that
+    /// says the same of all.
     fn columns(&self) -> Vec<Column> {
         let words = |head: &str, cell: &dyn Fn(&PublishedRow) -> String| {
             Column::words(head, self.rows.iter().map(cell).collect())
@@ -227,14 +238,58 @@ impl Publication {
                 clear.map_or(String::new(), value)
             }),
             figures("max error", &|m| significant(m.max_error, 2)),
+        ];
+        let demands = self.demands().into_iter();
+        all.extend(demands.filter(|column| self.said_of_all(column).is_none()));
+        all.extend([
             figures(time, &|m| duration(m.total_ms)),
             figures("up", &|m| bytes(m.up_bytes)),
             figures("down", &|m| bytes(m.down_bytes)),
+            figures("both ways", &|m| bytes(m.up_bytes + m.down_bytes)),
             figures("keys", &|m| bytes(m.key_bytes)),
             words("status", &PublishedRow::remark),
-        ];
+        ]);
         all.retain(|column| column.cells.iter().any(|cell| !cell.is_empty()));
         all
+    }
+
+    /// What a row's figures are to be held against: mostly the same for all.
+    fn demands(&self) -> [Column; 3] {
+        let column = |head: &str, cell: &dyn Fn(&PublishedFigures) -> Option<String>| {
+            let text =
+                |row: &PublishedRow| row.measured.as_ref().and_then(cell).unwrap_or_default();
+            Column::numbers(head, self.rows.iter().map(text).collect())
+        };
+        let number = |x: Option<f64>| x.map(|x| significant(x, 2));
+        [
+            column("error wanted", &|m| number(m.error_wanted)),
+            column("clipping error", &|m| number(m.clipping_error)),
+            column("fails", &|m| m.failure.clone()),
+        ]
+    }
+
+    /// What a column says, if it says the same of all rows that came to a result.
+    fn said_of_all<'a>(&self, column: &'a Column) -> Option<&'a str> {
+        let measured = self.rows.iter().map(|row| row.measured.is_some());
+        let cells = column.cells.iter().zip(measured);
+        let mut cells =
+            cells.filter_map(|(cell, is_measured)| is_measured.then_some(cell.as_str()));
+        let first = cells.next()?;
+        (!first.is_empty() && cells.all(|cell| cell == first)).then_some(first)
+    }
+
+    /// What all rows have in common, in sentences: the facts, and what the table leaves out as it is the same in all.
+    fn in_common(&self) -> String {
+        let demands = self.demands();
+        let alike: Vec<String> = demands
+            .iter()
+            .filter_map(|column| Some(format!("{} {}", column.head, self.said_of_all(column)?)))
+            .collect();
+        if alike.is_empty() {
+            format!("{}.", self.facts)
+        } else {
+            format!("{}. In all rows: {}.", self.facts, alike.join(", "))
+        }
     }
 }
 
@@ -247,6 +302,9 @@ impl PublishedRow {
                 in_the_clear: metric.plaintext,
             }),
             max_error: m.errors.max_abs,
+            error_wanted: m.errors.precision.as_ref().map(|p| p.demanded),
+            clipping_error: m.errors.clipping.map(|c| c.error),
+            failure: row.setup.as_ref().map(|s| s.parameters.failure.to_string()),
             total_ms: median(m.total.values(clock)),
             up_bytes: m.traffic.upload_bytes,
             down_bytes: m.traffic.download_bytes,

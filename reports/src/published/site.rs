@@ -23,7 +23,8 @@ pub fn site(all: &[Publication], pages: &BTreeSet<String>) -> String {
             h1 { "Which homomorphic-encryption scheme fits, and what does it cost?" }
             p.facts {
                 "End to end: encrypt + evaluate + decrypt of the whole batch, medians. Bits: computed security; none \
-                 and transport only hide nothing from the server."
+                 and transport only hide nothing from the server. Fails: the probability that noise makes a \
+                 result of a run wrong."
             }
             ul {
                 @for task in tasks.keys() { li { a href={ "#" (task) } { (task) } } }
@@ -74,7 +75,7 @@ fn experiment(publication: &Publication) -> Markup {
                 }
             }
             p.facts {
-                (publication.facts) ". " (publication.environment().replace("**", "")) " "
+                (publication.in_common()) " " (publication.environment().replace("**", "")) " "
                 a href={ (publication.folder()) "/table.md" } { "Table" } ", "
                 a href={ (publication.folder()) "/summary.csv" } { "figures" } "."
             }

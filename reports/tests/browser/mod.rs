@@ -185,6 +185,57 @@ fn many_cells_make_no_large_page() {
     );
 }
 
+/// Told when all is loaded and drawn, in milliseconds from the beginning: what a reader waits for. The charts of the
+/// page wait for a timer, so that its table is there first; here they are drawn at once.
+const TELLS_TIME: &str = "<script>addEventListener('load', () => { \
+    redraw(document.querySelector('article.run')); \
+    const drawn = document.querySelectorAll('.plot svg').length; \
+    document.body.append(`FOUND${JSON.stringify([performance.now(), drawn])}END`); });</script></body>";
+
+#[test]
+#[ignore = "tells times, which a busy machine makes longer: run it alone, with --nocapture"]
+fn how_long_large_pages_take_to_open() {
+    let Some(program) = chromium() else {
+        note();
+        return;
+    };
+    let pages = [
+        ("five rows", pages::many_repetitions(2000)),
+        ("500 rows", pages::large()),
+    ];
+    for (what, page) in pages {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("page.html");
+        fs::write(&file, page.replacen("</body>", TELLS_TIME, 1)).unwrap();
+        let mut times: Vec<f64> = (0..5)
+            .map(|_| {
+                let output = Command::new(&program)
+                    .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
+                    .arg("--window-size=1280,1000")
+                    .arg(format!(
+                        "--user-data-dir={}",
+                        folder.path().join("user").display()
+                    ))
+                    .arg(format!("file://{}", file.display()))
+                    .output()
+                    .unwrap();
+                let text = String::from_utf8_lossy(&output.stdout);
+                let found = text
+                    .rsplit_once("FOUND")
+                    .and_then(|(_, rest)| rest.split_once("END"));
+                let (ms, drawn): (f64, usize) = serde_json::from_str(found.unwrap().0).unwrap();
+                assert!(drawn >= pages::CHARTS.len(), "{drawn} charts");
+                ms
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
+        println!(
+            "10,000 records of {what}: {} bytes, drawn after {times:.0?} ms",
+            page.len()
+        );
+    }
+}
+
 /// What looks at a page does find what is wrong with one.
 #[test]
 fn faults_are_found() {

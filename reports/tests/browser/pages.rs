@@ -9,6 +9,7 @@ use hexperiment_experiment::verdict::evaluate;
 use hexperiment_reports::published::{self, Publication};
 use hexperiment_reports::{Shown, html};
 use hexperiment_scheme::security::Protection;
+use hexperiment_task::ledger::Precision;
 
 use crate::fixture::{Fixture, factoring, metric, millis, security, unprotected, violation};
 use crate::{around, expect};
@@ -95,6 +96,13 @@ fn all_well() -> Fixture {
             };
             r.errors.noise = r.errors.max_abs / 2.0;
             r.errors.approximation = r.errors.max_abs / 3.0;
+            // The last is further off than its task bears.
+            r.errors.precision = Some(Precision {
+                output: "logit".into(),
+                demanded: 5e-9,
+                observed: r.errors.max_abs,
+                claimed: 2.0 * r.errors.max_abs,
+            });
         });
     }
     f

@@ -44,6 +44,14 @@ fn structure(text: &str) {
     let mut columns = 0;
     for line in text.lines().filter(|line| !line.starts_with('%')) {
         let line = line.trim();
+        if line == "\\makebox[\\linewidth]{" {
+            open.push("makebox".to_owned());
+            continue;
+        }
+        if line == "}" {
+            assert_eq!(open.pop().as_deref(), Some("makebox"), "{text}");
+            continue;
+        }
         if let Some(rest) = line.strip_prefix("\\begin{") {
             let name = rest.split('}').next().unwrap();
             open.push(name.to_owned());

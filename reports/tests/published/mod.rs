@@ -6,6 +6,8 @@ use hexperiment_experiment::record::Status;
 use hexperiment_experiment::summary::rows;
 use hexperiment_reports::Shown;
 use hexperiment_reports::published::{Publication, front_page, index, picture, shown_in};
+use hexperiment_scheme::security::failure::Failure;
+use hexperiment_task::ledger::{Clipping, Precision};
 
 use crate::around;
 use crate::fixture::{Fixture, unprotected};
@@ -145,5 +147,52 @@ fn a_front_page_keeps_what_is_around_its_marks() {
     ] {
         let found = front_page(page, &all, "kept").unwrap_err();
         assert!(found.contains(problem), "{found}");
+    }
+}
+
+/// What figures are held against: in the table where rows differ, in a sentence where they do not.
+#[test]
+fn demands_stand_beside_the_figures() {
+    let page = "<!-- published: demands -->\n<!-- end of published -->";
+    let shown = |clipping: [f64; 2]| {
+        let mut f = Fixture::new("demands", 10, 128);
+        for (scheme, clipping) in ["seal-ckks", "tfhe"].into_iter().zip(clipping) {
+            let cell = f.cell(scheme, &[]);
+            f.setup(&cell, |s| {
+                let exponent = if scheme == "tfhe" { -41.0 } else { -40.0 };
+                s.parameters.failure = Failure::AtMost(exponent);
+            });
+            f.repetitions(&cell, &around(3.0), 0.75, |r| {
+                r.errors.precision = Some(Precision {
+                    output: "y".into(),
+                    demanded: 5e-7,
+                    observed: 1e-9,
+                    claimed: 1e-8,
+                });
+                r.errors.clipping = Some(Clipping {
+                    error: clipping,
+                    ..Clipping::default()
+                });
+                (r.traffic.upload_bytes, r.traffic.download_bytes) = (1024, 2048);
+            });
+        }
+        front_page(page, &[published(f)], "kept").unwrap()
+    };
+    let alike = shown([0.25, 0.25]);
+    for words in [
+        "| max error | fails |",
+        "| 2^-41 |",
+        "| up | down | both ways | keys |",
+        "| 1.00 KiB | 2.00 KiB | 3.00 KiB |",
+        "In all rows: error wanted 5.0e-7, clipping error 0.25.",
+    ] {
+        assert!(alike.contains(words), "lacks {words}: {alike}");
+    }
+    let differ = shown([0.25, 0.5]);
+    for words in [
+        "| max error | clipping error | fails |",
+        "In all rows: error wanted 5.0e-7.",
+    ] {
+        assert!(differ.contains(words), "lacks {words}: {differ}");
     }
 }

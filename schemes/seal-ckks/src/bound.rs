@@ -3,6 +3,7 @@
 use hexperiment_program::layout::Layout;
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{Op, Program, Refusal};
+use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::{CompileRequest, OperationCounts, SchemeError};
 
@@ -44,7 +45,10 @@ impl Bound {
         let noise = Noise::new(arrangement, &choice, &encrypting, failure_log2, flooding);
         let (tolerance, failure) = (noise.tolerances(), noise.failure());
         let flooding_deviations = noise.flooding_deviations();
-        let shortfalls = shortfalls(arrangement.original(), &tolerance, &choice, scale_bits)?;
+        let mut shortfalls = shortfalls(arrangement.original(), &tolerance, &choice, scale_bits)?;
+        if request.security.encryption == Encryption::Public {
+            shortfalls.extend(shown_beside(lowered.program(), &layout));
+        }
         let need = memory::bytes(lowered, &layout, &choice, request.threads);
         Ok(Self {
             choice,
@@ -105,6 +109,21 @@ fn shortfalls(
         }
     }
     Ok(shortfalls)
+}
+
+/// Outputs beside which slots may hold more of the data, which are not those of whoever decrypts, in words.
+fn shown_beside(program: &Program, layout: &SlotLayout) -> Vec<String> {
+    let outputs = program.outputs().iter();
+    let shown = outputs.filter(|output| output.values.iter().any(|v| layout.has_others(v.index())));
+    shown
+        .map(|output| {
+            format!(
+                "`{}`: others than the key owner encrypt, who is to learn this output alone; its ciphertext has \
+                 slots beside it that may hold other elements and partial sums, which nothing masks",
+                output.name
+            )
+        })
+        .collect()
 }
 
 /// Parameters by name.

@@ -202,6 +202,13 @@ impl SlotLayout {
         self.places[value].stride
     }
 
+    /// Whether slots of value number `value` may hold anything but its elements, repeated: what lies between
+    /// those of a picked vector, and at the ends where elements were moved beyond them.
+    pub(crate) fn has_others(&self, value: usize) -> bool {
+        let place = self.places[value];
+        place.stride > 1 || place.held != Held::default()
+    }
+
     /// Ciphertexts that a vector of `length` takes.
     pub(crate) fn chunks(&self, length: usize) -> usize {
         if self.single {

@@ -6,8 +6,8 @@ use hexperiment_program::{
     ProgramBuilder, Public, Relation, ValueId,
 };
 use hexperiment_scheme::options::{OptionValue, Options};
-use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_scheme::security::failure::slot_deviations_each;
+use hexperiment_scheme::security::{Encryption, SecurityDemand};
 use hexperiment_scheme::{Ciphertexts, Circuit, CompileRequest, Parties, Scheme};
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
@@ -632,6 +632,43 @@ fn tolerances_follow_from_the_failure_probability() {
     // Rounding in double precision is tolerated besides.
     assert!((found - ratio(-128.0, -40.0)).abs() < 1e-3, "{found}");
     assert!(stated(2000, -40) > stated(100, -40));
+}
+
+/// Slots beside an output are told of where the data are not those of whoever decrypts: sums of groups, which
+/// stand between sums over other neighbours, and vectors that were moved beyond their ends.
+#[test]
+fn what_stands_beside_an_output_of_others_is_told() {
+    let told = |program: &Program, encryption| {
+        let security = SECURITY.encrypted_by(encryption);
+        let options = options(&[]);
+        let lowered = SealCkks.lower(program, &options, security).unwrap();
+        let request = CompileRequest {
+            lowered: &lowered,
+            options: &options,
+            security,
+            threads: 2,
+            objective: hexperiment_program::layout::Objective::default(),
+        };
+        let circuit = SealCkks.compile(request).unwrap();
+        circuit.parameters().shortfalls.clone()
+    };
+    let sums = program(16, 1, 1.0, 1e-3, |b, x| b.sum(x[0], 4).unwrap());
+    let moved = program(10, 1, 1.0, 1e-3, |b, x| b.shift(x[0], 1).unwrap());
+    for shows in [sums, moved] {
+        let words = told(&shows, Encryption::Public);
+        assert_eq!(words.len(), 1, "{words:?}");
+        assert!(words[0].starts_with("`y`: others than the key owner encrypt"));
+        assert!(words[0].contains("partial sums, which nothing masks"));
+        assert_eq!(told(&shows, Encryption::Owner), Vec::<String>::new());
+    }
+    let alone = program(10, 2, 1.0, 1e-3, |b, x| b.add(x[0], x[1]).unwrap());
+    let turned = program(16, 1, 1.0, 1e-3, |b, x| b.shift(x[0], 1).unwrap());
+    for shows_nothing in [alone, turned] {
+        assert_eq!(
+            told(&shows_nothing, Encryption::Public),
+            Vec::<String>::new()
+        );
+    }
 }
 
 /// What does not fit is told: what was demanded, what is stated, why.

@@ -1,6 +1,8 @@
 //! The conformance suite fails where it must: schemes with one fault each, which the check for it
 //! has to find.
 
+mod documented;
+mod kept;
 mod lies;
 
 use hexperiment_program::lower::Capabilities;
