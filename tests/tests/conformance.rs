@@ -52,29 +52,43 @@ macro_rules! by_public_key {
 by_public_key!(seal_ckks_public, "seal-ckks");
 by_public_key!(paillier_public, "paillier");
 
-/// A vector for each column, where the usual layout is another: what depends on how elements lie.
-mod seal_ckks_columns {
-    use super::*;
+/// Layouts of one kind, where the usual one is chosen among all: what depends on how elements lie.
+macro_rules! laid_out {
+    ($module:ident, $layout:literal; $($check:ident,)*) => {
+        mod $module {
+            use super::*;
 
-    fn profile() -> Profile {
-        let mut profile = Profile::of("seal-ckks");
-        let columns = OptionValue::Text("columns".into());
-        profile.options.push(("layout".into(), columns));
-        profile
-    }
+            fn profile() -> Profile {
+                let mut profile = Profile::of("seal-ckks");
+                let layout = OptionValue::Text($layout.into());
+                profile.options.push(("layout".into(), layout));
+                profile
+            }
 
-    conformance! {
-        @tests "seal-ckks", profile();
-        round_trips,
-        ends_of_ranges_are_kept,
-        outputs_are_computed_alone,
-        random_programs_are_the_oracles,
-        inputs_are_checked,
-        results_are_checked,
-        encryption_is_randomised,
-        sizes_are_exact,
-        statements_are_complete,
-    }
+            conformance! { @tests "seal-ckks", profile(); $($check,)* }
+        }
+    };
+}
+laid_out! {
+    seal_ckks_columns, "columns";
+    round_trips,
+    ends_of_ranges_are_kept,
+    outputs_are_computed_alone,
+    random_programs_are_the_oracles,
+    equal_operations_are_the_oracles,
+    inputs_are_checked,
+    results_are_checked,
+    encryption_is_randomised,
+    sizes_are_exact,
+    statements_are_complete,
+}
+laid_out! {
+    seal_ckks_coefficients, "coefficients";
+    equal_operations_are_the_oracles,
+}
+laid_out! {
+    seal_ckks_lanes, "lanes";
+    equal_operations_are_the_oracles,
 }
 
 /// The table of operations in `docs/adding-a-task.md`.

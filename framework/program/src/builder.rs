@@ -1,5 +1,6 @@
 //! Building programs, with every check.
 
+use super::program::Evidence;
 use super::{
     Input, InputId, Interval, Op, Output, OutputId, Polynomial, Program, ProgramError, Public,
     Relation, Value, ValueId, ranges,
@@ -84,7 +85,7 @@ impl ProgramBuilder {
             op,
             length,
             range,
-            assumed: false,
+            evidence: Evidence::Derived,
         });
         Ok(ValueId::from_index(self.program.values.len() - 1))
     }
@@ -109,28 +110,53 @@ impl ProgramBuilder {
     /// `ProgramError::Assumption`: `stated` is not finite, or has no number in common with the
     /// derived range.
     pub fn assume(&mut self, value: ValueId, stated: Interval) -> Result<(), ProgramError> {
+        self.limit(value, stated, Evidence::Stated)
+    }
+
+    /// Limits the range of `value` to `said`, as a program says that was built elsewhere.
+    ///
+    /// # Errors
+    /// As [`ProgramBuilder::assume`].
+    pub(crate) fn limit(
+        &mut self,
+        value: ValueId,
+        said: Interval,
+        evidence: Evidence,
+    ) -> Result<(), ProgramError> {
         let known = &mut self.program.values[value.index()];
-        let low = known.range.low.max(stated.low);
-        let high = known.range.high.min(stated.high);
-        if !stated.is_finite() || low > high {
+        let low = known.range.low.max(said.low);
+        let high = known.range.high.min(said.high);
+        if !said.is_finite() || low > high {
             return Err(ProgramError::Assumption {
                 value,
                 found: known.range,
-                stated,
+                stated: said,
             });
         }
         known.range = Interval { low, high };
-        known.assumed = true;
+        known.evidence = evidence;
         Ok(())
     }
 
     /// Narrows the range of a value that is proven to lie in `known` as well, by an argument that
     /// interval arithmetic cannot make. What is not proven is for [`ProgramBuilder::assume`].
     pub fn narrow(&mut self, value: ValueId, known: Interval) {
-        let range = &mut self.program.values[value.index()].range;
-        let (low, high) = (range.low.max(known.low), range.high.min(known.high));
-        if low <= high {
-            *range = Interval { low, high };
+        self.narrow_by(value, known, Evidence::Proven);
+    }
+
+    /// As [`ProgramBuilder::narrow`], of a range that rests on `evidence` where it does become narrower.
+    pub(crate) fn narrow_by(&mut self, value: ValueId, known: Interval, evidence: Evidence) {
+        let value = &mut self.program.values[value.index()];
+        let (low, high) = (
+            value.range.low.max(known.low),
+            value.range.high.min(known.high),
+        );
+        let narrowed = Interval { low, high };
+        if low <= high && narrowed != value.range {
+            value.range = narrowed;
+            if value.evidence != Evidence::Stated {
+                value.evidence = evidence;
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use ndarray::Array2;
 
+use super::program::Evidence;
 use super::{Input, Interval, Op, OutputId, Program, ProgramError};
 
 /// `1 / (1 + exp(-x))`, without overflow at either end.
@@ -128,7 +129,7 @@ impl Program {
         for ((id, value), elements) in self.iter().zip(values) {
             let room = 1e-9 * value.range.width();
             let holds = |x: &f64| value.range.padded(room).contains(*x);
-            if value.assumed && !elements.iter().all(holds) {
+            if value.evidence != Evidence::Derived && !elements.iter().all(holds) {
                 let everything = Interval::new(f64::NEG_INFINITY, f64::INFINITY);
                 return Err(ProgramError::Assumption {
                     value: id,

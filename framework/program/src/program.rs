@@ -1,6 +1,6 @@
 //! Programs: inputs, values, outputs.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ids::{InputId, OutputId, ValueId};
 use crate::interval::Interval;
@@ -52,14 +52,37 @@ pub struct Output {
     pub precision: f64,
 }
 
+/// What a value's range rests on, beside the ranges of its operands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Evidence {
+    /// Interval arithmetic.
+    Derived,
+    /// A proof that interval arithmetic cannot make: see [`ProgramBuilder::narrow`](crate::ProgramBuilder::narrow).
+    Proven,
+    /// The word of the program's author: see [`ProgramBuilder::assume`](crate::ProgramBuilder::assume).
+    Stated,
+}
+
+impl Evidence {
+    /// A program is written down with `assumed` alone: whoever reads it derives the ranges again, and sees
+    /// which of them need a proof.
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes fields by reference"
+    )]
+    fn assumed<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(*self == Self::Stated)
+    }
+}
+
 /// One value: an operation, and what is known of its result.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Value {
     pub(crate) op: Op,
     pub(crate) length: usize,
     pub(crate) range: Interval,
-    /// Whether the range was stated, not derived: see [`ProgramBuilder::assume`](crate::ProgramBuilder::assume).
-    pub(crate) assumed: bool,
+    #[serde(rename = "assumed", serialize_with = "Evidence::assumed")]
+    pub(crate) evidence: Evidence,
 }
 
 impl Value {
@@ -79,9 +102,10 @@ impl Value {
     }
 
     /// Whether its range was stated by the program's author, beyond what follows from the inputs'
-    /// ranges. The oracle holds every run to it.
+    /// ranges. The oracle holds every run to it. Lowering keeps it: a range that rests on such a
+    /// statement and could not be derived without is stated, too.
     pub fn is_assumed(&self) -> bool {
-        self.assumed
+        self.evidence == Evidence::Stated
     }
 }
 
@@ -152,6 +176,17 @@ impl Program {
             .iter()
             .position(|o| o.name == name)
             .map(OutputId::from_index)
+    }
+
+    /// Whether the range of each value was stated, or follows from one that was, by [`ValueId::index`].
+    pub(crate) fn relies_on_statements(&self) -> Vec<bool> {
+        let mut relies: Vec<bool> = Vec::with_capacity(self.values.len());
+        for value in &self.values {
+            let operands = value.op.operands();
+            let of_operands = operands.iter().any(|v| relies[v.index()]);
+            relies.push(value.is_assumed() || of_operands);
+        }
+        relies
     }
 
     /// How often each kind of operation occurs, inputs and constants left out.

@@ -3,6 +3,7 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use crate::program::Evidence;
 use crate::{Input, Interval, Op, Output, Program, ProgramBuilder, ProgramError};
 
 #[derive(Deserialize)]
@@ -31,11 +32,13 @@ impl TryFrom<ProgramWire> for Program {
         }
         for value in wire.values {
             // A range is derived again. One that is narrower rests on an argument that did not
-            // travel, so here it is an assumption, to which every interpretation is held.
+            // travel: the sender says whether it is a proof. Here every interpretation is held to it.
             let id = builder.push(value.op)?;
             let derived = builder.so_far().value(id).range();
-            if value.assumed || !value.range.encloses(derived) {
-                builder.assume(id, value.range)?;
+            if value.assumed {
+                builder.limit(id, value.range, Evidence::Stated)?;
+            } else if !value.range.encloses(derived) {
+                builder.limit(id, value.range, Evidence::Proven)?;
             }
         }
         for output in wire.outputs {

@@ -89,9 +89,9 @@ impl std::fmt::Debug for KeyPart {
     }
 }
 
-/// Names a circuit: SHA-256 of the library with its version, the program, the options, the security
-/// demanded, who encrypts, how seldom it may fail, what layouts are chosen for, and the parameters that
-/// were chosen. Two parties that compile the same have the same one.
+/// Names a circuit: SHA-256 of the library with its version, the program and which of its ranges were
+/// stated, the options, the security demanded, who encrypts, how seldom it may fail, what layouts are
+/// chosen for, and the parameters that were chosen. Two parties that compile the same have the same one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CircuitDigest([u8; 32]);
 
@@ -109,8 +109,6 @@ impl CircuitDigest {
         let demand = &request.security;
         let security = (demand.bits, demand.insecure);
         let program = request.lowered.program();
-        // Whether a range was stated or proven is left out: what arrives at the other party with a
-        // range that it cannot derive is stated there.
         let values: Vec<_> = program
             .values()
             .iter()
@@ -129,7 +127,12 @@ impl CircuitDigest {
             operation: "the circuit's digest".into(),
             message: e.to_string(),
         })?;
-        // Where the key owner encrypts, as circuits of earlier versions are named.
+        // Which ranges were stated and not proven: layouts depend on it. Without any, where the key owner
+        // encrypts and where nothing is asked of layouts, circuits are named as in earlier versions.
+        let stated = program.iter().filter(|(_, value)| value.is_assumed());
+        for (id, _) in stated {
+            hash.update(format!("stated {} ", id.index()));
+        }
         if demand.encryption == Encryption::Public {
             hash.update(b"public");
         }

@@ -21,6 +21,8 @@ pub mod vector_length;
 pub use inventory;
 pub use scenario::{DataOwner, Recipient, Scenario};
 
+use std::ops::Range;
+
 use ndarray::Array2;
 use serde::Serialize;
 
@@ -177,6 +179,27 @@ impl InputTable {
             }),
             ..self
         }
+    }
+
+    /// Some of its rows, at least one, as a table of `length` rows, which is at least as many: the last of
+    /// them is repeated. What was moved of the whole table counts with its first rows.
+    pub(crate) fn part(&self, rows: Range<usize>, length: usize) -> Self {
+        let columns = self.values.ncols();
+        let part = |table: &Array2<f64>| {
+            Array2::from_shape_fn((length, columns), |(row, column)| {
+                table[[(rows.start + row).min(rows.end - 1), column]]
+            })
+        };
+        let table = Self::new(part(&self.values), rows.len() * columns);
+        let Some(unclipped) = &self.unclipped else {
+            return table;
+        };
+        let moved = if rows.start == 0 {
+            unclipped.moved.clone()
+        } else {
+            Moved::default()
+        };
+        table.clipped_from(part(&unclipped.table), moved)
     }
 
     /// Encrypts it as the key owner's input `id`.

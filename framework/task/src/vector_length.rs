@@ -22,6 +22,18 @@ pub const MANY_PRODUCTS: usize = 1 << 14;
 /// vector in the slots of one ciphertext rotate no longer ones.
 pub const LONGEST_ROTATED: usize = 1 << 15;
 
+/// Rows that are scored in one round at most; more of them take several rounds, one after the other, so that
+/// neither party ever holds the ciphertexts of all. Nine features of so many rows fill 18 ciphertexts of a
+/// ring of degree 8192, so that rounds cost nothing but themselves.
+pub const ROWS_OF_A_ROUND: usize = 1 << 14;
+
+/// The rows of each round that scores its share of `rows`: all alike, so that the last one is padded by less
+/// than a row for each round.
+pub fn of_a_round(rows: usize) -> usize {
+    let rounds = rows.div_ceil(ROWS_OF_A_ROUND).max(1);
+    rows.div_ceil(rounds)
+}
+
 /// The option of tasks that train under encryption.
 pub fn option() -> OptionSpec {
     OptionSpec::integer(
@@ -36,6 +48,23 @@ pub fn option() -> OptionSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rounds_are_alike() {
+        for (rows, expect) in [
+            (0, 0),
+            (1, 1),
+            (334, 334),
+            (ROWS_OF_A_ROUND, ROWS_OF_A_ROUND),
+            (ROWS_OF_A_ROUND + 1, ROWS_OF_A_ROUND / 2 + 1),
+            (1_000_000, 16_130),
+        ] {
+            let each = of_a_round(rows);
+            assert_eq!(each, expect, "{rows}");
+            let rounds = rows.div_ceil(each.max(1));
+            assert!(rounds * each - rows <= rounds, "{rows}");
+        }
+    }
 
     #[test]
     fn the_option_says_what_its_default_is() {

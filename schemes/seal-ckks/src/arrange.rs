@@ -28,6 +28,8 @@ pub(crate) enum Choice {
     Columns,
     /// Those in coefficients.
     Coefficients,
+    /// Those of equal operations side by side.
+    Lanes,
 }
 
 /// The layouts to choose from; one at least.
@@ -36,14 +38,13 @@ pub(crate) fn candidates(request: &CompileRequest<'_>) -> Result<Vec<Layout>, Sc
     if choice == Choice::Columns {
         return Ok(vec![Layout::columns(request.lowered)]);
     }
-    // Not yet equal operations side by side: whether those are offered depends on which ranges were
-    // stated and not proven, which the server is not told, so that it would come to another choice.
     let abilities = Abilities {
-        rotations: false,
+        rotations: true,
         coefficients: 1 << (LARGEST_LOG_N - 1),
     };
     let mut all = layout::candidates(request.lowered, abilities, LevelModel::Multiplicative);
-    if request.security.encryption == Encryption::Public {
+    let others = request.security.encryption == Encryption::Public;
+    if others {
         all.retain(|layout| !layout.shows_more());
     }
     let why = match choice {
@@ -52,6 +53,16 @@ pub(crate) fn candidates(request: &CompileRequest<'_>) -> Result<Vec<Layout>, Sc
             all.retain(|layout| layout.coding() == Coding::Coefficients);
             "`coefficients` was asked for, where outputs are not sums of columns with the same weights for \
              every row; leave it to `auto`"
+        }
+        Choice::Lanes => {
+            all.retain(|layout| layout.coding() == Coding::Slots && layout.stride() > 1);
+            if others {
+                "`lanes` was asked for, where who decrypts is not who encrypted, and would see what the other \
+                 lanes computed of others' data; leave it to `auto`"
+            } else {
+                "`lanes` was asked for, where no products are computed alike, or where ranges were stated \
+                 that other lanes need not keep to; leave it to `auto`"
+            }
         }
     };
     if all.is_empty() {

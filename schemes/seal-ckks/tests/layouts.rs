@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hexperiment_program::layout::Objective;
+use hexperiment_program::lower::Lowered;
 use hexperiment_program::{
     Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder, Public,
     ValueId,
@@ -61,13 +62,28 @@ impl Asked {
         let options = Options::with_defaults(&SealCkks.manifest().options, given);
         let security = SecurityDemand::new(128, false).encrypted_by(self.encryption);
         let lowered = SealCkks.lower(program, &options, security)?;
-        SealCkks.compile(CompileRequest {
-            lowered: &lowered,
-            options: &options,
-            security,
-            threads: 2,
-            objective: self.objective,
-        })
+        let compile = |lowered: &Lowered| {
+            SealCkks.compile(CompileRequest {
+                lowered,
+                options: &options,
+                security,
+                threads: 2,
+                objective: self.objective,
+            })
+        };
+        let circuit = compile(&lowered)?;
+        // The server has the program as it crosses, and chooses by itself.
+        let crossed = serde_json::to_vec(lowered.program()).unwrap();
+        let crossed: Program = serde_json::from_slice(&crossed).unwrap();
+        let capabilities = SealCkks.capabilities(&options)?;
+        let server = compile(&Lowered::given(crossed, &capabilities).unwrap())?;
+        assert!(
+            server.digest() == circuit.digest(),
+            "{:?}, {:?} at the server",
+            circuit.parameters().chosen,
+            server.parameters().chosen
+        );
+        Ok(circuit)
     }
 }
 
@@ -194,6 +210,7 @@ fn nothing_beside_the_outputs_is_shown_to_another_key_owner() {
             "a vector for each column, in coefficients"
         );
     }
+    assert!(refused(&program, &by_others("lanes")).contains("who decrypts is not who encrypted"));
     let own = check(&program, &Asked::layout("coefficients"), 1e-9);
     assert_eq!(
         layout(own.as_ref()),
@@ -240,17 +257,89 @@ fn rows_share_a_ciphertext() {
     assert!(upload.compile(&logits(334)).unwrap().digest() != rows.digest());
 }
 
-#[test]
-fn layouts_that_a_program_does_not_have_are_refused() {
-    let refused = |program: &Program, layout| match Asked::layout(layout).compile(program) {
+/// What a refusal says.
+#[track_caller]
+fn refused(program: &Program, asked: &Asked) -> String {
+    match asked.compile(program) {
         Err(SchemeError::Refused(refusal)) => refusal.to_string(),
         Err(other) => panic!("{other}"),
-        Ok(_) => panic!("{layout} is had"),
-    };
+        Ok(_) => panic!("{} is had", asked.layout),
+    }
+}
+
+#[test]
+fn layouts_that_a_program_does_not_have_are_refused() {
+    let lanes = refused(&logits(8), &Asked::layout("lanes"));
+    assert!(lanes.contains("no products are computed alike"));
     let mut b = ProgramBuilder::new("square");
     let (_, x) = b.input(input("x", 8, 1)).unwrap();
     let square = b.square(x[0]).unwrap();
     output(&mut b, "square", vec![square], 1e-3);
     let square = b.finish().unwrap();
-    assert!(refused(&square, "coefficients").contains("are not sums of columns"));
+    let coefficients = refused(&square, &Asked::layout("coefficients"));
+    assert!(coefficients.contains("are not sums of columns"));
+}
+
+fn maximum(rows: usize) -> Program {
+    let mut b = ProgramBuilder::new("maximum");
+    let (_, x) = b.input(input("x", rows, 4)).unwrap();
+    let first = b.max(x[0], x[1]).unwrap();
+    let second = b.max(x[2], x[3]).unwrap();
+    let most = b.max(first, second).unwrap();
+    output(&mut b, "maximum", vec![most], 0.05);
+    b.finish().unwrap()
+}
+
+/// Both maxima of the first round are one evaluation, with rotations behind it.
+#[test]
+fn maxima_lie_side_by_side() {
+    let program = maximum(196);
+    let columns = Asked::layout("columns").compile(&program).unwrap();
+    let lanes = check(&program, &Asked::layout("lanes"), 0.2);
+    let auto = Asked::layout("auto").compile(&program).unwrap();
+    let name = "2 equal operations side by side, in slots";
+    assert_eq!([&lanes, &auto].map(|c| layout(c.as_ref())), [name; 2]);
+    let products = |circuit: &dyn Circuit| circuit.parameters().counts.multiplications;
+    let [before, after] = [&columns, &lanes].map(|c| products(c.as_ref()));
+    assert!(10 * after < 7 * before, "{after} products, {before} before");
+    // One member is read as it is and in other units: two rotations by one key.
+    assert_eq!(lanes.parameters().counts.rotations, 2);
+}
+
+/// Vectors whose elements move lie in one ciphertext: of too many rows, columns are left where they are.
+#[test]
+fn many_rows_keep_their_columns() {
+    let program = maximum(9000);
+    let why = refused(&program, &Asked::layout("lanes"));
+    assert!(why.contains("lie in one ciphertext of"), "{why}");
+    let auto = Asked::layout("auto").compile(&program).unwrap();
+    assert_eq!(layout(auto.as_ref()), "a vector for each column, in slots");
+}
+
+/// Two squares and their product, with a range that interval arithmetic does not yield.
+fn squares(tell: impl Fn(&mut ProgramBuilder, ValueId)) -> Program {
+    let mut b = ProgramBuilder::new("squares");
+    let (_, x) = b.input(input("x", 16, 2)).unwrap();
+    let [first, second] = [x[0], x[1]].map(|x| b.square(x).unwrap());
+    let sum = b.add(first, second).unwrap();
+    let first = b.sub(sum, second).unwrap();
+    tell(&mut b, first);
+    let product = b.mul(first, second).unwrap();
+    output(&mut b, "product", vec![product], 1e-3);
+    b.finish().unwrap()
+}
+
+/// Where a range is proven, other lanes keep to it, too; where it is the author's word, they may not. Both
+/// parties see which it is.
+#[test]
+fn lanes_keep_to_what_is_proven() {
+    let known = Interval::new(0.0, 9.0);
+    let proven = squares(|b, value| b.narrow(value, known));
+    let circuit = check(&proven, &Asked::layout("lanes"), 1e-9);
+    let name = "2 equal operations side by side, in slots";
+    assert_eq!(layout(circuit.as_ref()), name);
+    let stated = squares(|b, value| b.assume(value, known).unwrap());
+    let why = refused(&stated, &Asked::layout("lanes"));
+    assert!(why.contains("ranges were stated"), "{why}");
+    check(&stated, &Asked::layout("auto"), 1e-9);
 }

@@ -16,6 +16,7 @@ use crate::client::{TfheDecryptor, TfheEncryptor};
 use crate::evaluate::TfheEvaluator;
 use crate::keys::{self, Generated, SecretKey, SeededServerKey};
 use crate::memory;
+use crate::packing::Packing;
 use crate::parameters::{N, SETS, security};
 use crate::plan::{Plan, PlannedKind, PlannedOutput, plan_program};
 use crate::wire::{self, Read};
@@ -154,6 +155,10 @@ fn chosen(plan: &Plan) -> Vec<(String, String)> {
             "levels of a comparison".into(),
             plan.certainty.levels.to_string(),
         ));
+    }
+    if plan.packing == Packing::Polynomials {
+        let packed = format!("up to {N} elements share a mask");
+        all.push(("ring ciphertexts of columns and results".into(), packed));
     }
     let sent: Vec<String> = plan
         .outputs

@@ -6,17 +6,11 @@ use hexperiment_program::{InputId, OutputId, Program};
 use hexperiment_scheme::{Ciphertexts, CircuitDigest, Decryptor, Encryptor, SchemeError};
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
-use tfhe::core_crypto::prelude::{
-    LweCiphertext, LweCiphertextCount, LweSize, PlaintextList, SeededLweCiphertextList,
-    decrypt_lwe_ciphertext, encrypt_seeded_lwe_ciphertext_list,
-};
-use tfhe::core_crypto::seeders::new_seeder;
 
 use crate::clear::decode;
-use crate::keys::{SecretKey, modulus};
-use crate::parameters::{PARAMETERS, SIZE};
+use crate::keys::SecretKey;
 use crate::plan::{Plan, PlannedOutput};
-use crate::wire::{Fresh, Results, Seeded};
+use crate::wire::{Fresh, Results};
 
 /// Encrypts inputs.
 pub(crate) struct TfheEncryptor {
@@ -51,37 +45,13 @@ impl Encryptor for TfheEncryptor {
         let columns: Vec<Vec<u64>> = self.plan.slots[input.index()].iter().map(phases).collect();
         let columns = columns
             .into_par_iter()
-            .map(|phases| encrypt_column(&self.secret, phases))
+            .map(|phases| self.plan.packing.encrypt(&self.secret, phases))
             .collect();
         Ok(Ciphertexts::new(Fresh {
             input: input.index(),
             columns,
+            packing: self.plan.packing,
         }))
-    }
-}
-
-pub(crate) fn encrypt_column(secret: &SecretKey, phases: Vec<u64>) -> Seeded {
-    let mut seeder = new_seeder();
-    let seed = seeder.seed();
-    let public = seed.0;
-    let mut list = SeededLweCiphertextList::new(
-        0u64,
-        LweSize(SIZE),
-        LweCiphertextCount(phases.len()),
-        seed.into(),
-        modulus(),
-    );
-    let plaintexts = PlaintextList::from_container(phases);
-    encrypt_seeded_lwe_ciphertext_list(
-        secret.get(),
-        &mut list,
-        &plaintexts,
-        PARAMETERS.glwe_noise_distribution,
-        seeder.as_mut(),
-    );
-    Seeded {
-        seed: public,
-        bodies: list.into_container(),
     }
 }
 
@@ -119,21 +89,13 @@ impl Decryptor for TfheDecryptor {
         }
         let places = planned.iter().enumerate();
         let places = places.flat_map(|(i, column)| column.parts.iter().map(move |p| (i, p)));
+        let packing = self.plan.packing;
         for ((place, part), column) in places.zip(&results.columns) {
-            if column.words.len() != length * SIZE {
+            if column.words.len() != packing.words(length) {
                 return Err(SchemeError::Foreign("a column of another length".into()));
             }
-            let numbers: Vec<f64> = column
-                .words
-                .par_chunks_exact(SIZE)
-                .map(|words| {
-                    let ciphertext = LweCiphertext::from_container(words, modulus());
-                    decode(
-                        decrypt_lwe_ciphertext(self.secret.get(), &ciphertext).0,
-                        part,
-                    )
-                })
-                .collect();
+            let phases = packing.decrypt(&self.secret, &column.words);
+            let numbers: Vec<f64> = phases.into_iter().map(|x| decode(x, part)).collect();
             let mut cells = rows.column_mut(place);
             cells += &ndarray::ArrayView1::from(&numbers);
         }

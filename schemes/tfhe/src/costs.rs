@@ -10,11 +10,10 @@ use hexperiment_scheme::{
     CiphertextData as _, CircuitDigest, Costs, EvaluationKeys, KeyReader, Operation, OperationTime,
     OperationTimes, SchemeError, Sizes, Step, Work,
 };
-use tfhe::core_crypto::prelude::{LweCiphertext, decrypt_lwe_ciphertext};
 
-use crate::client::encrypt_column;
-use crate::evaluate::{add, expand};
-use crate::keys::{self, Generated, SeededServerKey, ServerKey, modulus};
+use crate::evaluate::add;
+use crate::keys::{self, Generated, SeededServerKey, ServerKey};
+use crate::packing::Packing;
 use crate::parameters::{N, ParameterSet, SIZE};
 use crate::plan::{Plan, PlannedOutput, WholeForm, WholeTerm};
 use crate::wire::{self, Column, Results, Seeded};
@@ -27,6 +26,7 @@ struct Bench {
     circuit: CircuitDigest,
     set: &'static ParameterSet,
     bootstraps: bool,
+    packing: Packing,
     generated: OnceLock<Generated>,
     server: OnceLock<ServerKey>,
 }
@@ -80,7 +80,25 @@ impl Bench {
     }
 
     fn column(&self) -> Seeded {
-        encrypt_column(&self.generated().secret, vec![0; SAMPLE])
+        Packing::Each.encrypt(&self.generated().secret, vec![0; SAMPLE])
+    }
+
+    /// The words of [`SAMPLE`] ciphertexts.
+    fn words(&self) -> Vec<u64> {
+        Packing::Each.expand(&self.column())
+    }
+
+    /// What takes one ciphertext after the other: [`SAMPLE`] of them, or one of a ring.
+    fn by_packing<'a>(
+        &'a self,
+        names: [&'static str; 2],
+        times: &mut dyn OperationTimes,
+        step: fn(&'a Self, usize) -> Step<'a>,
+    ) -> Result<OperationTime, SchemeError> {
+        match self.packing {
+            Packing::Each => self.each(names[0], times, &|bench| Ok(step(bench, SAMPLE))),
+            Packing::Polynomials => self.time(names[1], times, &|bench| Ok(step(bench, N))),
+        }
     }
 }
 
@@ -114,47 +132,48 @@ impl Bench {
     }
 
     fn encrypted(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
-        self.each("encrypt 64", times, &|bench| {
-            Ok(Box::new(|| {
-                black_box(bench.column());
+        self.by_packing(["encrypt 64", "encrypt a ring"], times, |bench, length| {
+            let secret = &bench.generated().secret;
+            Box::new(move || {
+                black_box(bench.packing.encrypt(secret, vec![0; length]));
                 Ok(())
-            }))
+            })
         })
     }
 
     /// The masks of a fresh ciphertext, from its seed.
     fn expanded(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
-        self.each("expand 64", times, &|bench| {
-            let column = bench.column();
-            Ok(Box::new(move || {
-                black_box(expand(&column));
+        self.by_packing(["expand 64", "expand a ring"], times, |bench, length| {
+            let secret = &bench.generated().secret;
+            let column = bench.packing.encrypt(secret, vec![0; length]);
+            Box::new(move || {
+                black_box(bench.packing.expand(&column));
                 Ok(())
-            }))
+            })
         })
     }
 
     fn decrypted(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
-        self.each("decrypt 64", times, &|bench| {
-            let words = expand(&bench.column());
+        self.by_packing(["decrypt 64", "decrypt a ring"], times, |bench, length| {
             let secret = &bench.generated().secret;
-            Ok(Box::new(move || {
-                for words in words.chunks_exact(SIZE) {
-                    let ciphertext = LweCiphertext::from_container(words, modulus());
-                    black_box(decrypt_lwe_ciphertext(secret.get(), &ciphertext));
-                }
+            let column = bench.packing.encrypt(secret, vec![0; length]);
+            let words = bench.packing.expand(&column);
+            Box::new(move || {
+                black_box(bench.packing.decrypt(secret, &words));
                 Ok(())
-            }))
+            })
         })
     }
 
     /// A result, rounded and written.
     fn written(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
         self.each("write 64", times, &|bench| {
-            let words = expand(&bench.column());
+            let words = bench.words();
             Ok(Box::new(move || {
                 let results = Results {
                     output: 0,
                     columns: vec![Column::rounded(words.clone(), 32)],
+                    ciphertexts: SAMPLE,
                 };
                 let mut bytes = Vec::new();
                 results.write(&mut bytes)?;
@@ -166,7 +185,7 @@ impl Bench {
 
     fn added(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
         self.each("add 64", times, &|bench| {
-            let words = expand(&bench.column());
+            let words = bench.words();
             Ok(Box::new(move || {
                 let mut sum = vec![0; SAMPLE * SIZE];
                 for (out, ciphertext) in sum.chunks_exact_mut(SIZE).zip(words.chunks_exact(SIZE)) {
@@ -184,7 +203,7 @@ impl Bench {
             return Ok(OperationTime::default());
         }
         self.time("bootstrap", times, &|bench| {
-            let (server, words) = (bench.server()?, expand(&bench.column()));
+            let (server, words) = (bench.server()?, bench.words());
             let cells = vec![1_u64 << 60; N];
             Ok(Box::new(move || {
                 black_box(server.bootstrap(&words[..SIZE], &cells));
@@ -212,6 +231,7 @@ pub(crate) fn costs(
         circuit,
         set: plan.set,
         bootstraps: plan.bootstraps() > 0,
+        packing: plan.packing,
         generated: OnceLock::new(),
         server: OnceLock::new(),
     };
@@ -223,28 +243,30 @@ pub(crate) fn costs(
     let (keygen, prepare) = (bench.keys(times)?, bench.expanded_keys(times)?);
     let (encrypted, decrypted) = (bench.encrypted(times)?, bench.decrypted(times)?);
     let inputs = program.inputs().iter().zip(&plan.slots);
-    // Elements of a column are encrypted one after the other.
-    let encrypt =
-        inputs.map(|(input, slots)| Work::shared(times_over(encrypted, input.length), slots.len()));
+    // Ciphertexts of a column are encrypted one after the other.
+    let of = |length| plan.packing.ciphertexts(length);
+    let encrypt = inputs
+        .map(|(input, slots)| Work::shared(times_over(encrypted, of(input.length)), slots.len()));
     let fresh: usize = program
         .inputs()
         .iter()
         .zip(&plan.slots)
-        .map(|(input, slots)| input.length * slots.iter().flatten().count())
+        .map(|(input, slots)| of(input.length) * slots.iter().flatten().count())
         .sum();
     let (added, bootstrapped) = (bench.added(times)?, bench.bootstrapped(times)?);
     let mut evaluate = Work::shared(bench.expanded(times)?, fresh);
     for form in plan.forms() {
-        evaluate = evaluate + Work::shared(added, terms(form));
+        evaluate = evaluate + Work::shared(added, terms(plan.packing, form));
     }
     for function in &plan.functions {
         let one = times_over(bootstrapped, function.table.bootstraps() as usize);
         evaluate = evaluate + Work::shared(one, function.operand.length);
     }
-    let parts = |columns: &Vec<PlannedOutput>| -> usize {
-        let of = |column: &PlannedOutput| column.parts.len() * column.length();
+    let parts = |columns: &Vec<PlannedOutput>, of: &dyn Fn(usize) -> usize| -> usize {
+        let of = |column: &PlannedOutput| column.parts.len() * of(column.length());
         columns.iter().map(of).sum()
     };
+    let large = |length| plan.packing.words(length).div_ceil(SIZE);
     // Written and read.
     let sent = bench.written(times)?.alone * 2;
     let outputs = plan.outputs.iter();
@@ -257,10 +279,10 @@ pub(crate) fn costs(
         evaluate,
         download: outputs
             .clone()
-            .map(|columns| Work::serial(sent) * parts(columns) as f64)
+            .map(|columns| Work::serial(sent) * parts(columns, &large) as f64)
             .collect(),
         decrypt: outputs
-            .map(|columns| Work::shared(decrypted, parts(columns)))
+            .map(|columns| Work::shared(decrypted, parts(columns, &of)))
             .collect(),
     })
 }
@@ -283,8 +305,11 @@ pub(crate) fn sizes(program: &Program, plan: &Plan) -> Sizes {
     }
 }
 
-/// Ciphertexts that a form adds up: those with a factor of 0 are passed over.
-fn terms(form: &WholeForm) -> usize {
+/// Ciphertexts of [`SIZE`] words that a form adds up: those with a factor of 0 are passed over.
+fn terms(packing: Packing, form: &WholeForm) -> usize {
+    if packing == Packing::Polynomials {
+        return form.terms.len() * packing.words(form.length).div_ceil(SIZE);
+    }
     let of_term = |term: &WholeTerm| (0..form.length).filter(|i| term.weight.at(*i) != 0).count();
     form.terms.iter().map(of_term).sum()
 }

@@ -4,14 +4,13 @@ use hexperiment_scheme::{Ciphertexts, Evaluator, SchemeError};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tfhe::core_crypto::commons::math::random::Seed;
-use tfhe::core_crypto::prelude::{LweSize, SeededLweCiphertextList};
 
-use crate::keys::{ServerKey, modulus};
-use crate::parameters::SIZE;
+use crate::keys::ServerKey;
+use crate::packing::Packing;
+use crate::parameters::{N, SIZE};
 use crate::plan::{Plan, PlannedColumn, PlannedKind, WholeForm, WholeTerm};
 use crate::table::{CELL_LOG, Cells, HALF_CELL, Steps, Table};
-use crate::wire::{Column, Fresh, Results, Seeded};
+use crate::wire::{Column, Fresh, Results, output_ciphertexts};
 
 /// The server's role.
 pub(crate) struct TfheEvaluator {
@@ -23,20 +22,8 @@ pub(crate) struct TfheEvaluator {
     pub(crate) inputs: Vec<(usize, usize)>,
 }
 
-/// Ciphertexts one after the other, [`SIZE`] words each.
+/// Ciphertexts one after the other, as the plan's packing says.
 type Vector = Vec<u64>;
-
-/// A seeded column with its masks.
-pub(crate) fn expand(column: &Seeded) -> Vector {
-    let list = SeededLweCiphertextList::from_container(
-        column.bodies.clone(),
-        LweSize(SIZE),
-        Seed(column.seed).into(),
-        modulus(),
-    );
-    list.par_decompress_into_lwe_ciphertext_list()
-        .into_container()
-}
 
 impl Evaluator for TfheEvaluator {
     fn evaluate(&self, inputs: &[Ciphertexts]) -> Result<Vec<Ciphertexts>, SchemeError> {
@@ -45,7 +32,9 @@ impl Evaluator for TfheEvaluator {
             .map(Ciphertexts::downcast::<Fresh>)
             .collect::<Result<Vec<_>, _>>()?;
         self.check_shapes(&fresh)?;
-        let mut sums: Vec<Vector> = self.plan.forms().map(trivial).collect();
+        let packing = self.plan.packing;
+        let forms = self.plan.forms();
+        let mut sums: Vec<Vector> = forms.map(|form| trivial(packing, form)).collect();
         let mut next = 0;
         // Read from rotations before their turn.
         let mut read: BTreeMap<usize, Vector> = BTreeMap::new();
@@ -54,7 +43,9 @@ impl Evaluator for TfheEvaluator {
                 PlannedKind::Column(PlannedColumn { input, .. }) => {
                     let mut slots = self.plan.slots[*input].iter();
                     match slots.position(|s| *s == Some(index)) {
-                        Some(slot) if self.is_used(index) => expand(&fresh[*input].columns[slot]),
+                        Some(slot) if self.is_used(index) => {
+                            packing.expand(&fresh[*input].columns[slot])
+                        }
                         _ => continue,
                     }
                 }
@@ -70,7 +61,7 @@ impl Evaluator for TfheEvaluator {
             };
             for (form, sum) in self.plan.forms().zip(&mut sums) {
                 for term in form.terms.iter().filter(|t| t.source == index) {
-                    accumulate(sum, term, &vector);
+                    accumulate(packing, sum, term, &vector);
                 }
             }
         }
@@ -79,6 +70,7 @@ impl Evaluator for TfheEvaluator {
             let parts = self.plan.parts(output).zip(&mut results);
             Ciphertexts::new(Results {
                 output,
+                ciphertexts: output_ciphertexts(&self.plan, output),
                 columns: parts
                     .map(|(part, words)| Column::rounded(words, part.sent_bits))
                     .collect(),
@@ -156,15 +148,21 @@ impl TfheEvaluator {
 }
 
 /// A form's bias, as ciphertexts without masks.
-fn trivial(form: &WholeForm) -> Vector {
-    let mut vector = vec![0u64; form.length * SIZE];
-    for (i, ciphertext) in vector.chunks_exact_mut(SIZE).enumerate() {
-        ciphertext[SIZE - 1] = form.bias.at(i);
+fn trivial(packing: Packing, form: &WholeForm) -> Vector {
+    let mut vector = vec![0u64; packing.words(form.length)];
+    for i in 0..form.length {
+        vector[packing.body(i)] = form.bias.at(i);
     }
     vector
 }
 
-fn accumulate(sum: &mut [u64], term: &WholeTerm, source: &[u64]) {
+fn accumulate(packing: Packing, sum: &mut [u64], term: &WholeTerm, source: &[u64]) {
+    if packing == Packing::Polynomials {
+        // One factor for all elements, which stay where they are.
+        let weight = term.weight.at(0);
+        let chunks = sum.par_chunks_mut(N).zip(source.par_chunks(N));
+        return chunks.for_each(|(out, source)| add(out, weight, source));
+    }
     sum.par_chunks_exact_mut(SIZE)
         .enumerate()
         .for_each(|(i, out)| {
@@ -211,7 +209,7 @@ fn look_up(key: &ServerKey, table: &Table, ciphertext: &[u64], places: &[usize])
             let decided = if levels.len() == 1 {
                 votes
             } else {
-                let sign = [one / 2; crate::parameters::N];
+                let sign = [one / 2; N];
                 key.bootstrap(&affine(&votes, 1, HALF_CELL.wrapping_neg()), &sign)
             };
             vec![affine(&decided, 1, one / 2)]

@@ -22,6 +22,7 @@ mod evaluate;
 mod flatten;
 mod keys;
 mod memory;
+mod packing;
 mod parameters;
 mod plan;
 mod scheme;

@@ -16,7 +16,7 @@ pub(crate) fn bytes(plan: &Plan, threads: usize) -> u64 {
         0
     };
     let threads = THREAD.saturating_mul(threads.max(1) as u64);
-    let ciphertexts = ciphertexts(plan).saturating_mul(SIZE as u64 * WORD);
+    let ciphertexts = ciphertexts(plan).saturating_mul(WORD);
     keys.saturating_add(ciphertexts).saturating_add(threads)
 }
 
@@ -34,27 +34,24 @@ fn keys(set: &ParameterSet) -> u64 {
     WORD * first.max(second)
 }
 
-/// LWE ciphertexts held at one time: every form, from the start; a source at a time, beside what
+/// Words of ciphertexts held at one time: every form, from the start; a source at a time, beside what
 /// is read from one rotation for later, twice while it is collected; the outputs as bytes, and
 /// read again.
 fn ciphertexts(plan: &Plan) -> u64 {
-    let forms: u64 = plan.forms().map(|form| form.length as u64).sum();
+    let words = |length: usize| plan.packing.words(length) as u64;
+    let forms: u64 = plan.forms().map(|form| words(form.length)).sum();
     let inputs = plan
         .sources
         .iter()
         .filter(|s| matches!(s.kind, PlannedKind::Column { .. }));
     let outputs = (0..plan.outputs.len()).flat_map(|output| plan.parts(output));
-    let outputs: u64 = outputs.map(|part| part.form.length as u64).sum();
-    let longest = plan
-        .forms()
-        .map(|form| form.length as u64)
-        .max()
-        .unwrap_or(0);
+    let outputs: u64 = outputs.map(|part| words(part.form.length)).sum();
+    let longest = plan.forms().map(|form| form.length).max().unwrap_or(0);
     // Results read from the rotation of another one.
     let results = plan.sources.iter();
     let results = results.filter(|s| matches!(s.kind, PlannedKind::Result { .. }));
     let later = results.count().saturating_sub(plan.functions.len()) as u64;
     // Fresh ciphertexts are one word each, at the client, on the way and at the server.
-    let fresh = (3 * inputs.count() as u64 * longest).div_ceil(SIZE as u64);
-    forms + 2 * (1 + later) * longest + 2 * outputs + fresh
+    let fresh = (3 * inputs.count() * longest).next_multiple_of(SIZE) as u64;
+    forms + 2 * (1 + later) * words(longest) + 2 * outputs + fresh
 }

@@ -2,11 +2,11 @@
 //!
 //! Fresh ciphertexts share one seed for each column and are sent as their bodies: 8 bytes for
 //! each number. Results are full, each word rounded to the bits that their noise leaves
-//! meaningful.
+//! meaningful. What the ciphertexts of a column are is the plan's ([`Packing`](crate::packing::Packing)).
 
 use hexperiment_scheme::{CiphertextData, SchemeError};
 
-use crate::parameters::SIZE;
+use crate::packing::Packing;
 use crate::plan::Plan;
 
 const MAGIC: [u8; 4] = *b"HXT1";
@@ -21,13 +21,15 @@ pub(crate) struct Fresh {
     pub(crate) input: usize,
     /// The columns.
     pub(crate) columns: Vec<Seeded>,
+    /// The ciphertexts of a column.
+    pub(crate) packing: Packing,
 }
 
 /// Ciphertexts whose masks follow from a seed.
 pub(crate) struct Seeded {
     /// The masks' public seed.
     pub(crate) seed: u128,
-    /// One body for each ciphertext.
+    /// One body for each element.
     pub(crate) bodies: Vec<u64>,
 }
 
@@ -37,13 +39,15 @@ pub(crate) struct Results {
     pub(crate) output: usize,
     /// The columns.
     pub(crate) columns: Vec<Column>,
+    /// Ciphertexts of all columns.
+    pub(crate) ciphertexts: usize,
 }
 
 /// Full ciphertexts, rounded to `bits` of each word.
 pub(crate) struct Column {
     /// A multiple of 8.
     pub(crate) bits: u32,
-    /// [`SIZE`] words for each ciphertext.
+    /// As many as [`Packing::words`] says.
     pub(crate) words: Vec<u64>,
 }
 
@@ -78,7 +82,10 @@ impl CiphertextData for Fresh {
     }
 
     fn count(&self) -> usize {
-        self.columns.iter().map(|c| c.bodies.len()).sum()
+        let columns = self.columns.iter();
+        columns
+            .map(|c| self.packing.ciphertexts(c.bodies.len()))
+            .sum()
     }
 
     fn as_any(&self) -> &dyn std::any::Any {
@@ -99,7 +106,7 @@ impl CiphertextData for Results {
     }
 
     fn count(&self) -> usize {
-        self.columns.iter().map(|c| c.words.len() / SIZE).sum()
+        self.ciphertexts
     }
 
     fn as_any(&self) -> &dyn std::any::Any {
@@ -115,8 +122,14 @@ pub(crate) fn input_bytes(length: usize, columns: usize) -> u64 {
 /// Bytes of an output.
 pub(crate) fn output_bytes(plan: &Plan, output: usize) -> u64 {
     let parts = plan.parts(output);
-    let words = parts.map(|p| p.form.length * SIZE * (p.sent_bits / 8) as usize);
-    HEADER as u64 + words.sum::<usize>() as u64
+    let bytes = parts.map(|p| plan.packing.words(p.form.length) * (p.sent_bits / 8) as usize);
+    HEADER as u64 + bytes.sum::<usize>() as u64
+}
+
+/// The ciphertexts of an output.
+pub(crate) fn output_ciphertexts(plan: &Plan, output: usize) -> usize {
+    let parts = plan.parts(output);
+    parts.map(|p| plan.packing.ciphertexts(p.form.length)).sum()
 }
 
 /// What bytes hold.
@@ -151,15 +164,25 @@ pub(crate) fn read(
                 .get(index)
                 .zip(plan.slots.get(index))
                 .ok_or_else(|| foreign(format!("the circuit has no input {index}")))?;
-            read_fresh(body, index, *length, slots.len()).map(Read::Fresh)
+            let columns = read_fresh(body, *length, slots.len())?;
+            Ok(Read::Fresh(Fresh {
+                input: index,
+                columns,
+                packing: plan.packing,
+            }))
         }
         RESULT => {
             if index >= plan.outputs.len() {
                 return Err(foreign(format!("the circuit has no output {index}")));
             }
             let parts = plan.parts(index);
-            let shapes: Vec<_> = parts.map(|p| (p.form.length, p.sent_bits)).collect();
-            read_results(body, index, &shapes).map(Read::Results)
+            let words = |length| plan.packing.words(length);
+            let shapes: Vec<_> = parts.map(|p| (words(p.form.length), p.sent_bits)).collect();
+            Ok(Read::Results(Results {
+                output: index,
+                columns: read_results(body, &shapes)?,
+                ciphertexts: output_ciphertexts(plan, index),
+            }))
         }
         kind => Err(foreign(format!("unknown kind {kind}"))),
     }
@@ -174,12 +197,7 @@ fn expect_length(found: usize, expected: usize) -> Result<(), SchemeError> {
     )))
 }
 
-fn read_fresh(
-    body: &[u8],
-    input: usize,
-    length: usize,
-    count: usize,
-) -> Result<Fresh, SchemeError> {
+fn read_fresh(body: &[u8], length: usize, count: usize) -> Result<Vec<Seeded>, SchemeError> {
     let column_bytes = SEED + 8 * length;
     expect_length(body.len(), column_bytes * count)?;
     let columns = body.chunks_exact(column_bytes).filter_map(|chunk| {
@@ -194,18 +212,12 @@ fn read_fresh(
             bodies: bodies.collect(),
         })
     });
-    Ok(Fresh {
-        input,
-        columns: columns.collect(),
-    })
+    Ok(columns.collect())
 }
 
-fn read_results(
-    body: &[u8],
-    output: usize,
-    shapes: &[(usize, u32)],
-) -> Result<Results, SchemeError> {
-    let size = |(length, bits): &(usize, u32)| length * SIZE * (*bits / 8) as usize;
+/// Columns of so many words and bits of each.
+fn read_results(body: &[u8], shapes: &[(usize, u32)]) -> Result<Vec<Column>, SchemeError> {
+    let size = |(words, bits): &(usize, u32)| words * (*bits / 8) as usize;
     expect_length(body.len(), shapes.iter().map(size).sum())?;
     let mut rest = body;
     let mut columns = Vec::new();
@@ -222,5 +234,5 @@ fn read_results(
             words: words.collect(),
         });
     }
-    Ok(Results { output, columns })
+    Ok(columns)
 }

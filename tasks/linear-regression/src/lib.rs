@@ -9,20 +9,20 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use hexperiment_data::{Partition, transform};
-use hexperiment_program::{Output, Program, ProgramBuilder};
+use hexperiment_program::{Input, Output, Program, ProgramBuilder};
 use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue};
 use hexperiment_task::choices::Mode;
 use hexperiment_task::encode::EncodedTable;
 use hexperiment_task::inventory;
 use hexperiment_task::ledger::{Metric, Quality};
 use hexperiment_task::linear_model::{
-    Answer, Features, LinearModelSettings, OneRound, QueryModel, SavedModel,
+    Answer, Features, LinearModelSettings, QueryModel, Rounds, SavedModel,
 };
 use hexperiment_task::metrics;
 use hexperiment_task::registry::TaskPlugin;
 use hexperiment_task::session::Session;
 use hexperiment_task::{
-    Artefact, Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest,
+    Artefact, Outcome, PrepareRequest, Prepared, Task, TaskError, TaskManifest, vector_length,
 };
 
 use ndarray::Array2;
@@ -91,7 +91,10 @@ impl Task for LinearRegression {
 
         let precision = options.number("precision")? * fitted.deviation;
         let mut builder = ProgramBuilder::new("linear regression");
-        let input = table.input("samples", fitted.model.input_precision(precision));
+        let input = Input {
+            length: vector_length::of_a_round(table.test.nrows()),
+            ..table.input("samples", fitted.model.input_precision(precision))
+        };
         let (_, columns) = builder.input(input)?;
         let prediction = fitted.model.state(&mut builder, columns, 0.0)?;
         let target = request.data.target.as_ref();
@@ -111,7 +114,7 @@ impl Task for LinearRegression {
                 precision,
                 ..QueryModel::new(target, Answer::Score, saved)
             },
-            protocol: OneRound {
+            protocol: Rounds {
                 program: builder.finish()?,
                 samples: table.to_encrypt(),
             },
@@ -148,7 +151,7 @@ fn load(
 }
 
 struct Inference {
-    protocol: OneRound,
+    protocol: Rounds,
     /// The plaintext model's predictions.
     plain: Vec<f64>,
     /// Those of samples as they were before values were moved; `None` where none was.
@@ -169,6 +172,10 @@ impl Prepared for Inference {
 
     fn samples(&self) -> usize {
         self.truth.len()
+    }
+
+    fn evaluations(&self) -> u64 {
+        self.protocol.count()
     }
 
     fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {

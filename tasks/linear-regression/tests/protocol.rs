@@ -6,6 +6,7 @@ use hexperiment_data::{Dataset, DatasetRequest, DatasetSource, MissingPolicy};
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_task::ledger::Quality;
 use hexperiment_task::testkit::{self, Given, Ran, Testbed, file, samples};
+use hexperiment_task::vector_length::ROWS_OF_A_ROUND;
 use hexperiment_task::{PrepareRequest, Task, TaskError};
 use ndarray::{Array1, Array2};
 use scheme_plaintext::Plaintext;
@@ -77,6 +78,47 @@ fn predictions_are_left() {
         assert_eq!(row[1], row[2], "nothing is encrypted");
         assert!((row[0] - row[1]).abs() < 10.0, "{row:?}");
     }
+}
+
+/// More rows than a round has: predictions and what clipping does are those of one evaluation, and nothing is
+/// counted twice.
+#[test]
+fn many_rows_take_several_rounds() {
+    let rows = 3 * (2 * ROWS_OF_A_ROUND + 1);
+    let mut data = data(rows);
+    let far = [data.test[7], data.test[2 * ROWS_OF_A_ROUND]];
+    for row in far {
+        data.features[[row, 1]] += 50.0;
+    }
+    let prepared = LinearRegression
+        .prepare(PrepareRequest {
+            options: &options(&[]),
+            data: &data,
+            seed: 1,
+        })
+        .unwrap();
+    let length = prepared.program().inputs()[0].length;
+    assert_eq!((prepared.samples(), prepared.evaluations()), (rows / 3, 3));
+    assert!(3 * length < rows / 3 + 3, "{length}");
+    let testbed = Testbed::new(&Plaintext, prepared.program()).unwrap();
+    let mut session = testbed.session();
+    let outcome = prepared.run(&mut session).unwrap();
+    let report = session.finish();
+    assert_eq!((report.evaluations, report.traffic.rounds), (3, 3));
+    assert_eq!(report.traffic.clear_values, (4 * rows / 3) as u64);
+    let clipping = report.errors.clipping.unwrap();
+    assert_eq!((clipping.values, clipping.columns), (2, 1));
+    assert_eq!(outcome.outputs[0].dim(), (rows / 3, 1));
+    let quality = prepared.score(&outcome).unwrap();
+    // Those that were moved before encryption alone are predicted otherwise than in the clear.
+    let files = prepared.artefacts(&outcome).unwrap();
+    let lines = file(&files, "predictions.csv").lines().skip(1);
+    let differ = lines.enumerate().filter_map(|(place, line)| {
+        let fields: Vec<&str> = line.split(',').collect();
+        (fields[1] != fields[2]).then_some(place)
+    });
+    assert_eq!(differ.collect::<Vec<_>>(), [7, 2 * ROWS_OF_A_ROUND]);
+    assert_eq!(quality.samples, rows / 3);
 }
 
 #[test]

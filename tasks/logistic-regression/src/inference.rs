@@ -4,18 +4,18 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use hexperiment_data::{Partition, transform};
-use hexperiment_program::{Output, Program, ProgramBuilder};
+use hexperiment_program::{Input, Output, Program, ProgramBuilder};
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_task::choices::ClassWeight;
 use hexperiment_task::encode::EncodedTable;
 use hexperiment_task::ledger::{Metric, Quality};
 use hexperiment_task::linear_model::{
-    Answer, Features, LinearModel, LinearModelSettings, LogisticTraining, OneRound, QueryModel,
+    Answer, Features, LinearModel, LinearModelSettings, LogisticTraining, QueryModel, Rounds,
     SavedModel, check_binary, sigmoid,
 };
 use hexperiment_task::metrics;
 use hexperiment_task::session::Session;
-use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError};
+use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError, vector_length};
 use ndarray::Array2;
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
@@ -46,7 +46,7 @@ fn decide(scores: &[f64], cut: f64) -> Vec<f64> {
 
 /// A trained model, the encrypted samples and the program between them.
 pub(crate) struct Inference {
-    protocol: OneRound,
+    protocol: Rounds,
     wanted: Wanted,
     truth: Vec<f64>,
     /// The plaintext model's output, of the kind wanted.
@@ -111,7 +111,7 @@ impl Inference {
             notes.push(CLASS_NOTE.into());
         }
         Ok(Self {
-            protocol: OneRound {
+            protocol: Rounds {
                 program,
                 samples: table.to_encrypt(),
             },
@@ -167,7 +167,10 @@ fn state(
     precision: f64,
 ) -> Result<Program, TaskError> {
     let mut builder = ProgramBuilder::new("logistic regression");
-    let input = table.input("samples", model.input_precision(precision));
+    let input = Input {
+        length: vector_length::of_a_round(table.test.nrows()),
+        ..table.input("samples", model.input_precision(precision))
+    };
     let (_, columns) = builder.input(input)?;
     let (name, value, precision) = match wanted {
         Wanted::Logit => {
@@ -202,6 +205,10 @@ impl Prepared for Inference {
 
     fn samples(&self) -> usize {
         self.truth.len()
+    }
+
+    fn evaluations(&self) -> u64 {
+        self.protocol.count()
     }
 
     fn run(&self, session: &mut Session<'_>) -> Result<Outcome, TaskError> {

@@ -48,6 +48,30 @@ enum Mix {
     Linear,
     /// Products and polynomials besides.
     Products,
+    /// Sums with the same numbers for every row.
+    Sums,
+    /// Sums and products of each element alone.
+    Elements,
+}
+
+impl Mix {
+    /// The kinds of steps, of [`Drawing::step`].
+    fn kinds(self) -> &'static [u8] {
+        match self {
+            Self::Linear => &[0, 1, 2, 3, 4, 5, 6, 7, 8],
+            Self::Products => &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+            Self::Sums => &[0, 1, 2, 3, 5],
+            Self::Elements => &[0, 1, 3, 5, 9, 10, 11],
+        }
+    }
+}
+
+/// What is said of a range that interval arithmetic does not yield.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    Proven,
+    Stated,
 }
 
 /// A value, and what a task's author would know of it.
@@ -77,7 +101,10 @@ impl Drawing {
         all[self.random.random_range(0..all.len())]
     }
 
-    fn public(&mut self, length: usize) -> Public {
+    fn public(&mut self, mix: Mix, length: usize) -> Public {
+        if mix == Mix::Sums {
+            return self.random.random_range(-0.9..0.9).into();
+        }
         match self.random.random_range(0..3) {
             0 => [-3.0, 2.0][self.random.random_range(0..2)].into(),
             1 => self.random.random_range(-0.9..0.9).into(),
@@ -94,10 +121,11 @@ impl Drawing {
         let x = self.any();
         let y = self.like(x);
         let (length, size) = (self.builder.length(x.id), self.size(x));
-        let by = self.public(length);
+        let by = self.public(mix, length);
         let factor = largest(&by);
-        let kinds = if mix == Mix::Linear { 9 } else { 13 };
-        let (op, error, levels) = match self.random.random_range(0..kinds) {
+        let kinds = mix.kinds();
+        let kind = self.random.random_range(0..kinds.len() as u32);
+        let (op, error, levels) = match kinds[kind as usize] {
             0 => (Op::Add(x.id, y.id), x.error + y.error, 0),
             1 => (Op::Sub(x.id, y.id), x.error + y.error, 0),
             2 => (Op::Neg(x.id), x.error, 0),
@@ -105,7 +133,7 @@ impl Drawing {
             4 => (Op::Scale { value: x.id, by }, factor * x.error, 1),
             5 => {
                 let terms = vec![(x.id, by), (y.id, 0.5.into())];
-                let bias = self.public(length);
+                let bias = self.public(mix, length);
                 let error = factor * x.error + 0.5 * y.error;
                 (Op::WeightedSum { terms, bias }, error, 1)
             }
@@ -152,6 +180,25 @@ impl Drawing {
             let error = error.max(1e-3);
             self.values.push(Known { id, error, depth });
         }
+    }
+
+    /// A value, and then without it again, another: it has the range of the first, which is not derived.
+    fn there_and_back(
+        &mut self,
+        value: Known,
+        other: ValueId,
+        said: Said,
+    ) -> Result<Known, ProgramError> {
+        let there = self.builder.add(value.id, other)?;
+        let id = self.builder.sub(there, other)?;
+        let range = self.builder.range(value.id);
+        match said {
+            Said::Nothing => {}
+            Said::Proven => self.builder.narrow(id, range),
+            Said::Stated => self.builder.assume(id, range)?,
+        }
+        let error = value.error + 2.0;
+        Ok(Known { id, error, ..value })
     }
 
     fn size(&self, value: Known) -> f64 {
@@ -226,6 +273,61 @@ fn program(mix: Mix, seed: u64, length: usize, share: f64) -> Result<Program, Pr
     drawing.builder.finish()
 }
 
+/// Groups of columns of [`alike`].
+const GROUPS: usize = 3;
+
+/// The same random steps on each of several groups of columns, and others on what they yield.
+fn alike(
+    mix: Mix,
+    seed: u64,
+    length: usize,
+    share: f64,
+    said: Said,
+) -> Result<Program, ProgramError> {
+    let name = format!("{mix:?} program {seed} of equal operations on {length} rows, {said:?}");
+    let mut builder = ProgramBuilder::new(name);
+    let precision = RANGES[1].width() * share;
+    let ranges = [[RANGES[0]; 2 * GROUPS].as_slice(), &[RANGES[1]]].concat();
+    let columns = ranges.iter().enumerate().map(|(i, range)| Column {
+        name: format!("x{i}"),
+        range: *range,
+    });
+    let (_, columns) = builder.input(Input {
+        name: "x".into(),
+        owner: Party::Client(0),
+        length,
+        columns: columns.collect(),
+        precision,
+    })?;
+    let known = |id: &ValueId| Known {
+        id: *id,
+        error: 1.0,
+        depth: 0,
+    };
+    let mut drawing = Drawing {
+        builder,
+        random: ChaCha8Rng::seed_from_u64(seed),
+        values: vec![],
+    };
+    let mut results = vec![known(&columns[2 * GROUPS])];
+    for group in columns[..2 * GROUPS].chunks(2) {
+        drawing.values = group.iter().map(known).collect();
+        drawing.random = ChaCha8Rng::seed_from_u64(seed);
+        for _ in 0..STEPS / 2 {
+            drawing.step(mix);
+        }
+        let last = drawing.values[drawing.values.len() - 1];
+        results.push(drawing.there_and_back(last, group[0], said)?);
+        results.push(drawing.values[drawing.values.len() / 2]);
+    }
+    drawing.values = results;
+    for _ in 0..STEPS / 2 {
+        drawing.step(mix);
+    }
+    drawing.output("all", length, precision)?;
+    drawing.builder.finish()
+}
+
 /// Whether some output holds values of several levels.
 fn mixes_levels(lowered: &Lowered) -> bool {
     let outputs = lowered.program().outputs().iter();
@@ -246,7 +348,7 @@ pub fn random_programs_are_the_oracles(subject: &Subject) {
             let program = program(mix, seed, *length, share)
                 .unwrap_or_else(|e| panic!("{mix:?} program {seed}: {e}"));
             let name = program.name().to_owned();
-            match subject.try_ready(program) {
+            match subject.try_apart(program) {
                 Ok(ready) => {
                     levels |= ready.lowered.depth() > 0;
                     mixed |= mixes_levels(&ready.lowered);
@@ -261,4 +363,31 @@ pub fn random_programs_are_the_oracles(subject: &Subject) {
         assert!(ran > 0 || mix == Mix::Products, "all sums were refused");
     }
     assert!(mixed || !levels, "no output mixed levels");
+}
+
+/// Random programs that lie in ciphertexts in other ways than column by column give what the oracle gives,
+/// or are refused with a reason, and both parties come to the same way by themselves: sums with the same
+/// numbers for every row, and equal operations on several columns, also where ranges are proven or stated.
+pub fn equal_operations_are_the_oracles(subject: &Subject) {
+    let share = subject.profile.precision;
+    let length = 12.min(subject.profile.max_length);
+    let mut ran = 0;
+    for mix in [Mix::Sums, Mix::Elements] {
+        let said = [Said::Nothing, Said::Proven, Said::Stated];
+        for (seed, said) in (0..PROGRAMS).zip(said.into_iter().cycle()) {
+            let program = alike(mix, seed, length, share, said)
+                .unwrap_or_else(|e| panic!("{mix:?} program {seed} of equal operations: {e}"));
+            let name = program.name().to_owned();
+            match subject.try_apart(program) {
+                Ok(ready) => {
+                    let tables = cases::tables(&ready.program, Draw::Real, seed);
+                    ready.check(&tables, 0.0);
+                    ran += 1;
+                }
+                Err(SchemeError::Refused(refusal)) => check_refusal(&name, &refusal),
+                Err(error) => panic!("{name}: {error}"),
+            }
+        }
+    }
+    assert!(ran > 0, "all were refused");
 }

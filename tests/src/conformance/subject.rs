@@ -107,14 +107,34 @@ impl Subject {
         security: SecurityDemand,
     ) -> Result<(Lowered, Box<dyn Circuit>), SchemeError> {
         let lowered = self.scheme.lower(program, &self.options, security)?;
-        let circuit = self.scheme.compile(CompileRequest {
-            lowered: &lowered,
+        let circuit = self.bind(&lowered, security)?;
+        Ok((lowered, circuit))
+    }
+
+    fn bind(
+        &self,
+        lowered: &Lowered,
+        security: SecurityDemand,
+    ) -> Result<Box<dyn Circuit>, SchemeError> {
+        self.scheme.compile(CompileRequest {
+            lowered,
             options: &self.options,
             security,
             threads: 2,
             objective: hexperiment_program::layout::Objective::default(),
-        })?;
-        Ok((lowered, circuit))
+        })
+    }
+
+    /// The circuit of a server, which has the program as it crosses and nothing else.
+    #[track_caller]
+    fn at_server(&self, client: &Lowered) -> Result<Box<dyn Circuit>, SchemeError> {
+        let name = client.program().name();
+        let crossed = serde_json::to_vec(client.program());
+        let crossed = crossed.and_then(|bytes| serde_json::from_slice::<Program>(&bytes));
+        let crossed = crossed.unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(client.program(), &crossed, "{name}: as it arrives");
+        let lowered = Lowered::given(crossed, &self.capabilities())?;
+        self.bind(&lowered, self.demand(128))
     }
 
     /// Compiles, makes keys and lets the server prepare, of their bytes alone.
@@ -125,6 +145,39 @@ impl Subject {
             program,
             lowered,
             circuit,
+            server: None,
+            keys,
+        })
+    }
+
+    /// As [`Subject::try_ready`], where the server compiles by itself, and must come to the same circuit.
+    pub(super) fn try_apart(&self, program: Program) -> Result<Ready, SchemeError> {
+        let (lowered, circuit) = self.compile(&program, self.demand(128))?;
+        let name = program.name();
+        let server = self.at_server(&lowered);
+        let server = server.unwrap_or_else(|e| panic!("{name}: at the server: {e}"));
+        let chosen = |circuit: &dyn Circuit| circuit.parameters().chosen.clone();
+        assert_eq!(
+            chosen(circuit.as_ref()),
+            chosen(server.as_ref()),
+            "{name}: at the server"
+        );
+        assert!(
+            circuit.digest() == server.digest(),
+            "{name}: the parties' digests differ"
+        );
+        let keys = circuit.generate_keys()?;
+        let keys = Parties {
+            sizes: keys.evaluation.sizes(),
+            evaluator: server.prepare(keys.evaluation.cross())?,
+            encryptor: keys.encryptor,
+            decryptor: keys.decryptor,
+        };
+        Ok(Ready {
+            program,
+            lowered,
+            circuit,
+            server: Some(server),
             keys,
         })
     }
@@ -143,6 +196,8 @@ pub(super) struct Ready {
     pub(super) program: Program,
     pub(super) lowered: Lowered,
     pub(super) circuit: Box<dyn Circuit>,
+    /// The server's, where it has one of its own.
+    server: Option<Box<dyn Circuit>>,
     pub(super) keys: Parties,
 }
 
@@ -162,7 +217,8 @@ impl Ready {
                     .keys
                     .encryptor
                     .encrypt(InputId::from_index(i), table.view())?;
-                self.cross(&sealed)
+                let server = self.server.as_ref().unwrap_or(&self.circuit);
+                server.load(&sealed.to_bytes()?)
             })
             .collect()
     }

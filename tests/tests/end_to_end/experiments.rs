@@ -187,6 +187,15 @@ fn fleet_risk() {
     });
 }
 
+/// Rows of two rounds.
+#[test]
+fn fleet_growth() {
+    check("fleet-growth", |experiment| {
+        once(experiment);
+        set(experiment, "matrix", "dataset.devices", vec![20_000]);
+    });
+}
+
 #[test]
 fn fleet_risk_packed() {
     check("fleet-risk-packed", once);

@@ -9,20 +9,36 @@ use crate::{Column, Input, Interval, Op, Output, Party, Program, ProgramBuilder,
 
 const COEFFICIENTS: usize = 64;
 
-fn lowered(program: &Program) -> Lowered {
-    let capabilities = Capabilities {
+fn capabilities() -> Capabilities {
+    Capabilities {
         levels: LevelModel::Multiplicative,
         ..Capabilities::everything()
-    };
-    lower(program, &capabilities).unwrap()
+    }
 }
 
+fn lowered(program: &Program) -> Lowered {
+    lower(program, &capabilities()).unwrap()
+}
+
+/// The layouts at the client, which must be those at the server, too.
 fn laid_out(program: &Program) -> Vec<Layout> {
     let abilities = Abilities {
         rotations: true,
         coefficients: COEFFICIENTS,
     };
-    candidates(&lowered(program), abilities, LevelModel::Multiplicative)
+    let client = lowered(program);
+    let text = serde_json::to_string(client.program()).unwrap();
+    let crossed: Program = serde_json::from_str(&text).unwrap();
+    let server = Lowered::given(crossed, &capabilities()).unwrap();
+    let [client, server] =
+        [client, server].map(|l| candidates(&l, abilities, LevelModel::Multiplicative));
+    let said = |all: &[Layout]| {
+        let all = all.iter();
+        all.map(|layout| (layout.name.clone(), layout.lowered.program().clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(said(&client), said(&server));
+    client
 }
 
 /// A weighted sum of vectors in coefficients: element `k` of the product of each term.
@@ -175,14 +191,99 @@ fn program(rows: usize, columns: usize, steps: &[(u8, usize, usize, i8)]) -> Pro
     b.finish().unwrap()
 }
 
+/// One more value of these, if it stays small; steps are chosen by numbers.
+fn step(
+    b: &mut ProgramBuilder,
+    values: &[ValueId],
+    (kind, left, right, by): (u8, usize, usize, i8),
+) -> Option<ValueId> {
+    let (x, y) = (values[left % values.len()], values[right % values.len()]);
+    let by = f64::from(by) / 64.0 + 0.01;
+    let ramp: Vec<f64> = (0..b.length(x)).map(|i| by * i as f64).collect();
+    let value = match kind % 8 {
+        0 | 1 => b.mul(x, y),
+        2 => b.square(x),
+        3 => b.add(x, y),
+        4 => b.sub(x, y),
+        5 => b.offset(x, ramp),
+        6 => b.scale(x, by),
+        _ => b.weighted_sum(vec![(x, ramp.into()), (y, 0.5.into())], by),
+    };
+    let value = value.ok()?;
+    (b.range(value).magnitude() < 50.0).then_some(value)
+}
+
+/// The same steps on each of several groups of columns, and others on what they yield. It may be stated
+/// or proven of one result of each group that it keeps to its range.
+fn alike(
+    groups: usize,
+    columns: usize,
+    steps: [&[(u8, usize, usize, i8)]; 2],
+    said: u8,
+) -> Program {
+    let mut b = ProgramBuilder::new("alike");
+    let like = input("x", 3, 1).columns[0].clone();
+    let (_, x) = b
+        .input(Input {
+            columns: vec![like; groups * columns],
+            ..input("x", 3, groups * columns)
+        })
+        .unwrap();
+    let (_, mut all) = b.input(input("z", 3, 2)).unwrap();
+    for group in x.chunks(columns) {
+        let mut values = group.to_vec();
+        for choice in steps[0] {
+            values.extend(step(&mut b, &values, *choice));
+        }
+        let last = values[values.len() - 1];
+        // Of a difference, which is known to be what it was before, and not derived.
+        let more = b.add(last, group[0]).unwrap();
+        let back = b.sub(more, group[0]).unwrap();
+        let range = b.range(last);
+        match said % 4 {
+            0 => b.assume(back, range).unwrap(),
+            1 => b.narrow(back, range),
+            _ => {}
+        }
+        all.extend([back, values[values.len() / 2]]);
+    }
+    for choice in steps[1] {
+        let value = step(&mut b, &all, *choice);
+        all.extend(value);
+    }
+    output(&mut b, vec![all[all.len() - 1], all[2]]);
+    let every = all.iter().map(|v| (*v, Public::Scalar(0.25))).collect();
+    let every = b.weighted_sum(every, 0.0).unwrap();
+    output(&mut b, vec![every]);
+    b.finish().unwrap()
+}
+
+fn steps(most: usize) -> impl Strategy<Value = Vec<(u8, usize, usize, i8)>> {
+    proptest::collection::vec(
+        (any::<u8>(), 0..40_usize, 0..40_usize, any::<i8>()),
+        0..most,
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn equal_operations_are_the_same_in_every_layout(
+        groups in 2..6_usize,
+        columns in 1..4_usize,
+        each in steps(6),
+        last in steps(6),
+        said in any::<u8>(),
+    ) {
+        check(&alike(groups, columns, [&each, &last], said), 1);
+    }
 
     #[test]
     fn affine_programs_are_the_same_in_every_layout(
         rows in 1..9_usize,
         columns in 1..12_usize,
-        steps in proptest::collection::vec((any::<u8>(), 0..40_usize, 0..40_usize, any::<i8>()), 0..8),
+        steps in steps(8),
     ) {
         let program = program(rows, columns, &steps);
         let cancelled = affine::outputs(lowered(&program).program()).is_none();
@@ -288,6 +389,15 @@ fn equal_operations_lie_side_by_side() {
     assert_eq!(products(&program), 4);
     assert_eq!(products(lanes.lowered().program()), 3);
     assert_eq!(lanes.lowered().depth(), lowered(&program).depth());
+}
+
+/// Where a range is stated, no lane but the first need keep to it; where it is proven, all do.
+#[test]
+fn statements_keep_columns_apart() {
+    let each = [(2, 0, 0, 0)];
+    let last = [(0, 2, 4, 0)];
+    let [stated, proven] = [0, 1].map(|said| laid_out(&alike(2, 1, [&each, &last], said)).len());
+    assert_eq!((stated, proven), (1, 2));
 }
 
 /// A column that is read in one lane and for itself: other blocks would hold what no columns give.

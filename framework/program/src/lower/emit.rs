@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 
+use super::super::program::Evidence;
 use super::super::{Interval, Op, Program, ProgramBuilder, ProgramError, ValueId};
 
 /// A builder that shares common subexpressions.
@@ -11,6 +12,8 @@ pub(super) struct Emitter {
     hasher: RandomState,
     /// Values by the hash of their operation.
     seen: HashMap<u64, Vec<ValueId>>,
+    /// What a range rests on that is known beforehand.
+    evidence: Evidence,
 }
 
 impl Emitter {
@@ -24,7 +27,18 @@ impl Emitter {
             builder,
             hasher: RandomState::new(),
             seen: HashMap::new(),
+            evidence: Evidence::Proven,
         })
+    }
+
+    /// Says of what is emitted next whether what is known of it beforehand relies on ranges that were
+    /// stated ([`Program::relies_on_statements`]).
+    pub(super) fn rely_on_statements(&mut self, relies: bool) {
+        self.evidence = if relies {
+            Evidence::Stated
+        } else {
+            Evidence::Proven
+        };
     }
 
     /// The value of `op`: a new one, or the one that is there already.
@@ -45,7 +59,8 @@ impl Emitter {
         if let Some(id) = alike.iter().find(|id| *program.value(**id).op() == op) {
             return Ok(*id);
         }
-        let id = self.builder.push_within(op, known)?;
+        let id = self.builder.push(op)?;
+        self.builder.narrow_by(id, known, self.evidence);
         alike.push(id);
         Ok(id)
     }

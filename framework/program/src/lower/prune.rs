@@ -10,8 +10,10 @@ pub(super) fn prune(program: &Program) -> Result<Program, ProgramError> {
     let mut emitter = Emitter::like(program)?;
     // The place of a dropped value is never read.
     let mut map = vec![ValueId::from_index(0); program.values().len()];
+    let relies = program.relies_on_statements();
     for (id, value) in program.iter() {
         if needed[id.index()] {
+            emitter.rely_on_statements(relies[id.index()]);
             let op: Op = value.op().map_operands(|v| map[v.index()]);
             map[id.index()] = emitter.emit_within(op, value.range())?;
         }

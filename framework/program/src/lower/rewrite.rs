@@ -39,6 +39,7 @@ pub(super) fn rewrite(
     let mut approximate = vec![false; program.values().len()];
     let mut map: Vec<ValueId> = Vec::with_capacity(program.values().len());
     let needed = needed(program);
+    let relies = program.relies_on_statements();
     for (id, value) in program.iter() {
         if !needed[id.index()] {
             // Dead, and maybe beyond the scheme: no reason to refuse. Never read again.
@@ -47,6 +48,7 @@ pub(super) fn rewrite(
         }
         let op = value.op().map_operands(|v| map[v.index()]);
         rewriter.rounds = rounds[id.index()];
+        rewriter.emitter.rely_on_statements(relies[id.index()]);
         // What stands in for a function may leave the function's range; so may all after it.
         let operands = value.op().operands();
         rewriter.approximated = operands.iter().any(|v| approximate[v.index()]);

@@ -9,7 +9,8 @@ use super::emit::Emitter;
 pub(super) fn simplify(program: &Program) -> Result<Program, ProgramError> {
     let mut emitter = Emitter::like(program)?;
     let mut map: Vec<ValueId> = Vec::with_capacity(program.values().len());
-    for value in program.values() {
+    for (value, relies) in program.values().iter().zip(program.relies_on_statements()) {
+        emitter.rely_on_statements(relies);
         let op = value.op().map_operands(|v| map[v.index()]);
         let op = fold(emitter.program(), op, value.length());
         let id = match op {

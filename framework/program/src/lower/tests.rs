@@ -543,31 +543,103 @@ fn refusals_name_the_operation_and_the_place() {
     );
 }
 
-/// Whether `back` is `sent` after a journey: the same, but ranges that rest on an argument which did
-/// not travel are assumptions, to which every interpretation is held.
-fn arrives(sent: &Program, back: &Program) -> bool {
-    let alike = sent.values().iter().zip(back.values()).all(|(a, b)| {
-        let same = (a.op(), a.length(), a.range()) == (b.op(), b.length(), b.range());
-        same && (b.is_assumed() || !a.is_assumed())
-    });
-    alike
-        && sent.values().len() == back.values().len()
-        && (sent.name(), sent.inputs(), sent.outputs())
-            == (back.name(), back.inputs(), back.outputs())
-}
-
 #[test]
 fn programs_survive_the_wire() {
     let program = unary(Op::Sigmoid, 6.0);
     let lowered = lower(&program, &arithmetic()).unwrap();
     let text = serde_json::to_string(lowered.program()).unwrap();
     let back: Program = serde_json::from_str(&text).unwrap();
-    assert!(arrives(lowered.program(), &back), "{back}");
+    assert_eq!(lowered.program(), &back);
     let bad = text.replacen("\"Square\":", "\"Square\":9", 1);
     assert!(
         serde_json::from_str::<Program>(&bad).is_err(),
         "a value that does not exist"
     );
+}
+
+/// Which ranges were stated, and which proven, is the same at both parties, lowered or not.
+#[test]
+fn what_was_stated_stays_stated() {
+    let within = Interval::new(0.0, 1.0);
+    let program = |tell: &dyn Fn(&mut ProgramBuilder, ValueId)| {
+        let mut b = ProgramBuilder::new("difference");
+        let (_, x) = b.input(input(2, 4, 1.0)).unwrap();
+        let square = b.square(x[0]).unwrap();
+        let sum = b.add(square, x[1]).unwrap();
+        let back = b.sub(sum, x[1]).unwrap();
+        tell(&mut b, back);
+        // Nothing is left of the value that something is said of, but of what is computed from it.
+        let same = b.scale(back, 1.0).unwrap();
+        let twice = b.scale(same, 2.0).unwrap();
+        b.output(output(vec![twice])).unwrap();
+        b.finish().unwrap()
+    };
+    let assumed = |program: &Program| {
+        let text = serde_json::to_string(program).unwrap();
+        let back: Program = serde_json::from_str(&text).unwrap();
+        assert_eq!(*program, back);
+        let assumed = back.values().iter().filter(|v| v.is_assumed());
+        assumed.map(|v| v.op().kind()).collect::<Vec<_>>()
+    };
+    let check = |tell: &dyn Fn(&mut ProgramBuilder, ValueId), expect: [&[OpKind]; 2]| {
+        let program = program(tell);
+        assert_eq!(assumed(&program), expect[0]);
+        let lowered = lower(&program, &arithmetic()).unwrap();
+        let output = lowered.program().output_named("y").unwrap();
+        let twice = lowered.program().output(output).values[0];
+        assert_eq!(lowered.program().value(twice).range().high, 2.0);
+        assert_eq!(assumed(lowered.program()), expect[1]);
+    };
+    let stated = |b: &mut ProgramBuilder, value| b.assume(value, within).unwrap();
+    check(&stated, [&[OpKind::Sub]; 2]);
+    let proven = |b: &mut ProgramBuilder, value| b.narrow(value, within);
+    check(&proven, [&[]; 2]);
+    // Stated of a value that lowering folds into another: what follows from it cannot be derived again.
+    let folded = |b: &mut ProgramBuilder, value| {
+        let zero = b.offset(value, 0.0).unwrap();
+        b.assume(zero, within).unwrap();
+        let more = b.scale(zero, 0.5).unwrap();
+        let more = Output {
+            name: "half".into(),
+            ..output(vec![more])
+        };
+        b.output(more).unwrap();
+        b.narrow(value, within);
+    };
+    check(&folded, [&[OpKind::Offset], &[]]);
+    let folded = |b: &mut ProgramBuilder, value| {
+        let zero = b.offset(value, 0.0).unwrap();
+        b.assume(zero, Interval::new(0.0, 0.5)).unwrap();
+        let more = b.scale(zero, 0.5).unwrap();
+        let more = Output {
+            name: "half".into(),
+            ..output(vec![more])
+        };
+        b.output(more).unwrap();
+        b.narrow(value, within);
+    };
+    check(&folded, [&[OpKind::Offset], &[OpKind::Scale]]);
+}
+
+/// A range that a program says to be proven is one that every interpretation is held to, where it arrives.
+#[test]
+fn what_a_stranger_proves_is_checked() {
+    let mut b = ProgramBuilder::new("square");
+    let (_, x) = b.input(input(1, 2, 2.0)).unwrap();
+    let y = b.square(x[0]).unwrap();
+    b.narrow(y, Interval::new(0.0, 1.0));
+    b.output(output(vec![y])).unwrap();
+    let text = serde_json::to_string(&b.finish().unwrap()).unwrap();
+    assert!(!text.contains("\"assumed\":true"));
+    let back: Program = serde_json::from_str(&text).unwrap();
+    let table = |most: f64| Array2::from_shape_fn((2, 1), |(i, _)| most * i as f64);
+    assert!(back.interpret(&[table(1.0)]).is_ok());
+    let error = back.interpret(&[table(1.5)]).unwrap_err();
+    assert!(matches!(error, ProgramError::Assumption { .. }), "{error}");
+    // None of what is derived is left.
+    let beyond = text.replace("\"high\":1.0}", "\"high\":-1.0}");
+    assert_ne!(beyond, text);
+    assert!(serde_json::from_str::<Program>(&beyond).is_err());
 }
 
 #[test]

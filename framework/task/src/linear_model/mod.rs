@@ -1,6 +1,6 @@
 //! Linear models: what the tasks share whose server computes a weighted sum of encrypted
 //! features. Which features, in which unit and range ([`Features`]); the weights and their part
-//! of the program ([`LinearModel`]); the protocol of one round ([`OneRound`]); how the weights of a
+//! of the program ([`LinearModel`]); the protocol of scoring rows ([`Rounds`]); how the weights of a
 //! logistic regression are found in the clear ([`LogisticTraining`]) or under encryption
 //! ([`training`]); a model in a file ([`SavedModel`]), and what answers rows by it ([`QueryModel`]).
 //!
@@ -17,6 +17,6 @@ pub mod training;
 pub use features::{Features, LinearModelSettings, Ranking};
 pub use logistic::{LogisticTraining, Trained, check_binary, sigmoid, solve};
 pub use model::LinearModel;
-pub use protocol::OneRound;
+pub use protocol::Rounds;
 pub use query::{Answer, QueryModel};
 pub use saved::{SavedColumn, SavedModel, Unit};

@@ -16,11 +16,12 @@ use hexperiment_scheme::security::failure::{Failure, deviations_each, log2_tail,
 use crate::algebra::{ColumnLimb, LimbOptions, Source};
 use crate::error::PlanError;
 use crate::flatten::{Flat, InLimbs, flatten};
+use crate::packing::Packing;
 use crate::parameters::{ParameterSet, SETS};
 use crate::table::Table;
 
 use scales::{Encoding, Given};
-use whole::Signal;
+use whole::{Signal, Words};
 pub(crate) use whole::{WholeForm, WholeTerm};
 
 /// A source with its scale.
@@ -185,6 +186,8 @@ pub(crate) struct Plan {
     pub(crate) slots: Vec<Vec<Option<usize>>>,
     /// How sure exact functions are.
     pub(crate) certainty: Certainty,
+    /// How the elements of all columns lie in ciphertexts.
+    pub(crate) packing: Packing,
     /// The parameter set that it is for.
     pub(crate) set: &'static ParameterSet,
     /// Standard deviations of noise within which nothing is wrong.
@@ -389,8 +392,9 @@ fn plan(flat: &Flat, target: Target) -> Result<Plan, PlanError> {
         .outputs
         .iter()
         .map(|columns| columns.iter().map(|f| planner.output(f)).collect())
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(Plan {
+        packing: packing(&functions, &outputs),
         slots: slots(flat),
         sources,
         functions,
@@ -400,6 +404,23 @@ fn plan(flat: &Flat, target: Target) -> Result<Plan, PlanError> {
         deviations: target.deviations,
         bootstrapped,
     })
+}
+
+/// Polynomials, where nothing is bootstrapped, each sum has one factor for all elements of a column, which
+/// stay where they are, and a mask is shared at all.
+fn packing(functions: &[PlannedFunction], outputs: &[Vec<PlannedOutput>]) -> Packing {
+    let plain = |term: &WholeTerm| term.gather.is_none() && matches!(term.weight, Words::Scalar(_));
+    let mut forms = outputs
+        .iter()
+        .flatten()
+        .flat_map(|o| &o.parts)
+        .map(|p| &p.form);
+    let fits = forms.all(|form| form.length > 1 && form.terms.iter().all(plain));
+    if functions.is_empty() && fits {
+        Packing::Polynomials
+    } else {
+        Packing::Each
+    }
 }
 
 fn slots(flat: &Flat) -> Vec<Vec<Option<usize>>> {

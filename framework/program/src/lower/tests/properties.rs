@@ -6,7 +6,7 @@ use ndarray::Array2;
 use proptest::prelude::*;
 
 use super::super::{Capabilities, LevelModel, Lowered, lower};
-use super::{arithmetic, arrives, input, output};
+use super::{arithmetic, input, output};
 use crate::{
     Fit, Input, Interval, LookupTable, Op, OpKind, OutputId, Polynomial, Program, ProgramBuilder,
     Public, Relation, ValueId,
@@ -147,6 +147,11 @@ impl Random {
 /// outputs are some of its values of one length, from the first, which are hardly computed on, to
 /// the last, of any depth; one of its middle; and a conjunction.
 fn program(mix: Mix, choices: &[Choice]) -> Program {
+    with_statement(mix, choices, None)
+}
+
+/// As [`program`], where of the value of one choice it is stated that it is the middle of its range.
+fn with_statement(mix: Mix, choices: &[Choice], stated: Option<usize>) -> Program {
     let mut builder = ProgramBuilder::new("random");
     let (_, mut values) = builder.input(input(3, ROWS, 1.0)).unwrap();
     let table = |name: &str, columns, range| {
@@ -167,12 +172,16 @@ fn program(mix: Mix, choices: &[Choice]) -> Program {
         values,
         bits,
     };
-    for choice in choices {
+    for (place, choice) in choices.iter().enumerate() {
         let op = random.op(mix, *choice);
         // What grows too large is built but never used, like any dead value.
         if let Ok(value) = random.builder.push(op)
             && random.builder.range(value).magnitude() <= LARGEST
         {
+            if stated == Some(place) {
+                let middle = Interval::point(random.builder.range(value).centre());
+                random.builder.assume(value, middle).unwrap();
+            }
             random.values.push(value);
         }
     }
@@ -274,7 +283,7 @@ fn levels_hold(lowered: &Lowered, capabilities: &Capabilities) -> Result<(), Tes
 fn survives_the_wire(program: &Program) -> Result<(), TestCaseError> {
     let text = serde_json::to_string(program).unwrap();
     let back: Program = serde_json::from_str(&text).unwrap();
-    prop_assert!(arrives(program, &back), "{back}");
+    prop_assert_eq!(program, &back);
     Ok(())
 }
 
@@ -365,6 +374,33 @@ proptest! {
                 means_the_same(&program, &lowered, &inputs)?;
                 ranges_hold(lowered.program(), &inputs)?;
                 levels_hold(&lowered, &arithmetic())?;
+            }
+        }
+    }
+
+    /// A statement that does not hold makes nothing wrong but what is marked as relying on it.
+    #[test]
+    fn what_does_not_rely_on_statements_holds_without(
+        choices in choices(),
+        numbers in numbers(),
+        place in any::<prop::sample::Index>(),
+        native in any::<bool>(),
+    ) {
+        let program = with_statement(Mix::Continuous, &choices, Some(place.index(choices.len())));
+        let capabilities = if native { Capabilities::everything() } else { arithmetic() };
+        survives_the_wire(&program)?;
+        if let Ok(lowered) = lower(&program, &capabilities) {
+            let lowered = lowered.program();
+            survives_the_wire(lowered)?;
+            let values = lowered.interpret_values(&tables(&numbers)).unwrap();
+            let relies = lowered.relies_on_statements();
+            for (((id, value), numbers), relies) in lowered.iter().zip(&values).zip(relies) {
+                let range = value.range();
+                let range = range.padded(1e-9 * (1.0 + range.magnitude()));
+                prop_assert!(
+                    relies || numbers.iter().all(|x| range.contains(*x)),
+                    "{id}: {numbers:?} outside {range}\n{program}\n{lowered}"
+                );
             }
         }
     }
