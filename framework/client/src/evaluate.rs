@@ -11,7 +11,7 @@ use hexperiment_wire::{Client, Limits, Measured, WireError};
 use crate::circuit::BoundCircuit;
 use crate::error::ClientError;
 use crate::exchange::{Exchange, Received, Sent, Way};
-use crate::folder::{Folder, json};
+use crate::folder::{Folder, json, private_whole};
 use crate::keys::PublicKeys;
 use crate::passphrase::{PASSPHRASE, Passphrases};
 use hexperiment_diagnostics::files;
@@ -194,5 +194,5 @@ pub(crate) fn report(folder: &Folder, evaluated: Evaluated) -> Result<(), Client
     ]);
     let file = folder.server_steps();
     let text = json(&file, &steps)?;
-    files::write_whole(&file, &text).map_err(|e| ClientError::unwritable(&file, &e))
+    private_whole(&file, &text)
 }
