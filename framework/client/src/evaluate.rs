@@ -14,7 +14,6 @@ use crate::exchange::{Exchange, Received, Sent, Way};
 use crate::folder::{Folder, json, private_whole};
 use crate::keys::PublicKeys;
 use crate::passphrase::{PASSPHRASE, Passphrases};
-use hexperiment_diagnostics::files;
 
 /// How long a server that was told to end may take.
 const ENDS_WITHIN: Duration = Duration::from_secs(5);

@@ -248,7 +248,11 @@ pub fn write_with_folders(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// # Errors
 /// It cannot be written, synced or moved to its place, or its place is taken by something else.
 pub fn write_whole(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    write_beside(file, bytes, OpenOptions::new().write(true).create(true).truncate(true))
+    write_beside(
+        file,
+        bytes,
+        OpenOptions::new().write(true).create(true).truncate(true),
+    )
 }
 
 /// As [`write_whole`], for its owner alone: 0600 from the moment on when it is there, whatever the umask is and whatever

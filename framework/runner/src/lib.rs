@@ -14,6 +14,7 @@ mod data;
 mod estimate;
 mod explain;
 mod export;
+mod far_service;
 mod folder;
 mod input;
 mod latest;
