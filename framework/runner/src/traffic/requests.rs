@@ -147,8 +147,8 @@ mod tests {
                 of("results", "client", 700, "cdcd"),
             ]
         );
-        assert_eq!(lines[2]["head"]["request"], "POST /v1/programs/p/keys");
-        assert_eq!(lines[3]["head"]["status"], 422);
-        assert!(lines[2]["began_ns"].as_u64().unwrap() < lines[2]["ended_ns"].as_u64().unwrap());
+        assert_eq!(lines[1]["head"]["request"], "POST /v1/programs/p/keys");
+        assert_eq!(lines[2]["head"]["status"], 422);
+        assert!(lines[1]["began_ns"].as_u64().unwrap() < lines[1]["ended_ns"].as_u64().unwrap());
     }
 }

@@ -153,7 +153,7 @@ mod tests {
             assert!(!all.make_room(), "what is left is a client's");
             assert!(open[0].upgrade().is_some());
             // One client does not keep all.
-            let many: Vec<_> = (0..MOST_OF_CLIENT + 1).map(|_| begun(&all)).collect();
+            let many: Vec<_> = (0..=MOST_OF_CLIENT).map(|_| begun(&all)).collect();
             for connection in &many {
                 connection.upgrade().unwrap().is_of("mallory");
             }
