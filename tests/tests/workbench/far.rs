@@ -1,6 +1,7 @@
 //! The workbench whose evaluator is a service on a network: what pages send is computed there, every byte of the
 //! connection is told of, and a service that cannot be used is told of on the page.
 
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
@@ -282,7 +283,8 @@ fn all_pages_use_the_service() {
     let mut rows = String::from("time,a,b,fail\n");
     for row in 0..60 {
         let fail = u32::from(row % 6 == 2);
-        rows += &format!("{row},{},{},{fail}\n", row % 7 + 9 * fail, row % 5);
+        // Writing to a string does not fail.
+        let _ = writeln!(rows, "{row},{},{},{fail}", row % 7 + 9 * fail, row % 5);
     }
     let uploaded = visit.post("/uploads/sensors?name=s.csv", "text/csv", &rows);
     let asked = serde_json::json!({
