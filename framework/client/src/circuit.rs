@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hexperiment_diagnostics::{files, printable};
+use hexperiment_diagnostics::printable;
 use hexperiment_program::layout::Objective;
 use hexperiment_program::lower::Lowered;
 use hexperiment_scheme::options::Options;
@@ -13,7 +13,9 @@ use hexperiment_wire::Order;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ClientError;
-use crate::folder::{FORMAT, Folder, held_format, hex, json, private_folder, read_json};
+use crate::folder::{
+    FORMAT, Folder, held_format, hex, json, private_folder, private_whole, read_json,
+};
 
 /// Rows of one batch at most: each is an element of vectors.
 const MOST_ROWS: usize = 65_536;
@@ -79,7 +81,7 @@ impl BoundCircuit {
         let bound = Self::compile(wanted, &file)?;
         private_folder(folder.path())?;
         let text = json(&file, &bound.statement)?;
-        files::write_whole(&file, &text).map_err(|e| ClientError::unwritable(&file, &e))?;
+        private_whole(&file, &text)?;
         Ok(bound)
     }
 

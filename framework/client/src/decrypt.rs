@@ -2,13 +2,12 @@
 
 use std::fmt::Write as _;
 
-use hexperiment_diagnostics::files;
 use hexperiment_program::OutputId;
 
 use crate::circuit::BoundCircuit;
 use crate::error::ClientError;
 use crate::exchange::{Exchange, Way};
-use crate::folder::{Folder, read_json};
+use crate::folder::{Folder, private_whole, read_json};
 use crate::keys;
 use crate::passphrase::Passphrases;
 
@@ -79,9 +78,7 @@ pub fn decrypt(
         // Writing to a string does not fail.
         let _ = writeln!(text, "{},{answer}", row + 1);
     }
-    let file = folder.results();
-    let written = files::write_whole(&file, text.as_bytes());
-    written.map_err(|e| ClientError::unwritable(&file, &e))?;
+    private_whole(&folder.results(), text.as_bytes())?;
     Ok(Decrypted { answers })
 }
 

@@ -11,10 +11,9 @@ use hexperiment_wire::{Client, Limits, Measured, WireError};
 use crate::circuit::BoundCircuit;
 use crate::error::ClientError;
 use crate::exchange::{Exchange, Received, Sent, Way};
-use crate::folder::{Folder, json};
+use crate::folder::{Folder, json, private_whole};
 use crate::keys::PublicKeys;
 use crate::passphrase::{PASSPHRASE, Passphrases};
-use hexperiment_diagnostics::files;
 
 /// How long a server that was told to end may take.
 const ENDS_WITHIN: Duration = Duration::from_secs(5);
@@ -194,5 +193,5 @@ pub(crate) fn report(folder: &Folder, evaluated: Evaluated) -> Result<(), Client
     ]);
     let file = folder.server_steps();
     let text = json(&file, &steps)?;
-    files::write_whole(&file, &text).map_err(|e| ClientError::unwritable(&file, &e))
+    private_whole(&file, &text)
 }

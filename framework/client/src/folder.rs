@@ -115,19 +115,21 @@ pub(crate) fn remove(folder: &Path) -> Result<(), ClientError> {
     }
 }
 
-/// Makes a folder, and those above it, that its owner alone may enter.
+/// Makes a folder, and those above it that are not there, that its owner alone may enter.
 pub(crate) fn private_folder(folder: &Path) -> Result<(), ClientError> {
-    let made = || {
-        if let Some(above) = folder.parent() {
-            fs::create_dir_all(above)?;
-        }
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)
-    };
-    made().map_err(|e| ClientError::unwritable(folder, &e))
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let made = builder.create(folder);
+    made.map_err(|e| ClientError::unwritable(folder, &e))
+}
+
+/// Writes a file in place of what was there, whole or not at all, that its owner alone may read: of rows, answers and
+/// models none is for others, unless their owner hands it on.
+pub(crate) fn private_whole(file: &Path, bytes: &[u8]) -> Result<(), ClientError> {
+    let written = files::write_whole_private(file, bytes);
+    written.map_err(|e| ClientError::unwritable(file, &e))
 }
 
 /// Writes a new file that its owner alone may read, from the moment on when it is there.

@@ -16,7 +16,7 @@ use crate::circuit::BoundCircuit;
 use crate::error::ClientError;
 use crate::evaluate::{Evaluated, report, under_these_keys};
 use crate::exchange::{Exchange, Sent, Way};
-use crate::folder::{FORMAT, Folder, held_format, json, read_json};
+use crate::folder::{FORMAT, Folder, held_format, json, private_whole, read_json};
 use crate::keys::PublicKeys;
 use crate::passphrase::Passphrases;
 
@@ -247,7 +247,7 @@ impl Remote {
 fn note(folder: &Folder, noted: &Noted) -> Result<(), ClientError> {
     let file = folder.remote();
     let text = json(&file, noted)?;
-    files::write_whole(&file, &text).map_err(|e| ClientError::unwritable(&file, &e))
+    private_whole(&file, &text)
 }
 
 /// Whether keys are kept long enough for a query.

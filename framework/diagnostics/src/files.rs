@@ -248,6 +248,29 @@ pub fn write_with_folders(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// # Errors
 /// It cannot be written, synced or moved to its place, or its place is taken by something else.
 pub fn write_whole(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    write_beside(
+        file,
+        bytes,
+        OpenOptions::new().write(true).create(true).truncate(true),
+    )
+}
+
+/// As [`write_whole`], for its owner alone: 0600 from the moment on when it is there, whatever the umask is and whatever
+/// permissions the file had that was there.
+///
+/// # Errors
+/// As [`write_whole`].
+pub fn write_whole_private(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    // Never one that is there, which would keep its permissions.
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    write_beside(file, bytes, &options)
+}
+
+/// Writes a file beside its place, opened by these options, and moves it there.
+fn write_beside(file: &Path, bytes: &[u8], options: &OpenOptions) -> std::io::Result<()> {
     static WRITTEN: AtomicUsize = AtomicUsize::new(0);
     let place = match std::fs::metadata(file) {
         Ok(found) if !found.is_file() => {
@@ -262,7 +285,10 @@ pub fn write_whole(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut beside = place.as_os_str().to_owned();
     let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
     beside.push(format!(".{}-{number}.part", std::process::id()));
-    let written = File::create(&beside)
+    // What a killed process of the same number has left.
+    let _ = std::fs::remove_file(&beside);
+    let written = options
+        .open(&beside)
         .and_then(|mut part| part.write_all(bytes).and_then(|()| part.sync_all()))
         .and_then(|()| std::fs::rename(&beside, &place));
     if written.is_err() {
@@ -301,6 +327,21 @@ mod tests {
         }
         let left = std::fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(left, 2);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn private_files_are_their_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.csv");
+        write_whole(&file, b"open").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).unwrap();
+        write_whole_private(&file, b"secret").unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), b"secret");
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     /// Whoever finds a file finds all of it, while others still write; nothing is left beside it.

@@ -23,6 +23,7 @@ use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError};
 
 use crate::beside::Beside;
 use crate::cell_server::CellServer;
+use crate::far_service::FarService;
 use crate::own_memory::{give_memory_back, limit_memory};
 use crate::protocol::{FromCell, ToCell};
 use crate::stop::{Stop, failed};
@@ -195,6 +196,13 @@ fn repeat(
     besides: Besides<'_>,
     mut next: impl FnMut() -> Option<ToCell>,
 ) -> Result<(), Stop> {
+    let record = |file: &Path| {
+        Recorder::create(file, &plan.cell.id)
+            .map_err(|e| failed(format!("{}: cannot be written: {e}", file.display())))
+    };
+    let is_far = plan.server.is_some();
+    let mut recorder = besides.traffic.filter(|_| is_far).map(record).transpose()?;
+    let far = FarService::reach(plan, recorder.as_ref())?;
     let data = Dataset::load(&plan.dataset).map_err(failed)?;
     let compiled = compile(plan, &data, None)?;
     let library = besides.library.then(|| Beside::of(plan, &compiled));
@@ -207,18 +215,18 @@ fn repeat(
         security,
         failure_log2,
     } = compiled;
+    far.iter()
+        .try_for_each(|service| service.takes(circuit.as_ref()))?;
     // Cells wait for each other's repetitions: none keeps the table that its task was prepared from.
     let preparation = data.provenance.preparation.clone();
     drop(data);
     give_memory_back();
-    let record = |file: &Path| {
-        Recorder::create(file, &plan.cell.id)
-            .map_err(|e| failed(format!("{}: cannot be written: {e}", file.display())))
-    };
-    let recorder = besides.traffic.map(record).transpose()?;
+    if !is_far {
+        recorder = besides.traffic.map(record).transpose()?;
+    }
     let agreed = (&lowered, circuit.digest());
     let (mut server, key_times, client) =
-        CellServer::start(plan, security, agreed, recorder.as_ref(), || {
+        CellServer::start(plan, security, agreed, (far, recorder.as_ref()), || {
             forget_peak_rss();
             let watch = Stopwatch::start();
             let keys = circuit.generate_keys()?;

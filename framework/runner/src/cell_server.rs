@@ -5,14 +5,12 @@ use hexperiment_experiment::record::Remote;
 use hexperiment_program::lower::Lowered;
 use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_scheme::{CircuitDigest, EvaluationKeys};
-use hexperiment_service::client::{ServiceClient, ServiceError};
 use hexperiment_service::remote::{RemoteServer, RemoteTimes};
 use hexperiment_task::session::{EvaluationServer, KeyTimes};
-use hexperiment_wire::{Order, WireError};
+use hexperiment_wire::WireError;
 
-use crate::plugins;
+use crate::far_service::FarService;
 use crate::server_process::{Server, ServerProcess};
-use crate::service;
 use crate::stop::{Stop, failed};
 use crate::traffic::Recorder;
 
@@ -28,43 +26,24 @@ pub(crate) enum CellServer {
 }
 
 impl CellServer {
-    /// Starts the server of a cell, lets it compile, and sends it the keys, which are made when both
-    /// parties have the same circuit; what `keys` yields beside them is handed back. The recorder writes
-    /// down the frames of a process of this machine; a service has requests, which are none.
+    /// Starts the server of a cell, or takes the service that was reached, lets it compile, and sends it the keys,
+    /// which are made when both parties have the same circuit; what `keys` yields beside them is handed back. The
+    /// recorder is told of the frames of a process of this machine.
     pub(crate) fn start<T>(
         plan: &CellPlan,
         security: SecurityDemand,
-        (lowered, circuit): (&Lowered, CircuitDigest),
-        recorder: Option<&Recorder>,
+        agreed: (&Lowered, CircuitDigest),
+        (far, recorder): (Option<FarService>, Option<&Recorder>),
         keys: impl FnOnce() -> Result<(T, EvaluationKeys), Stop>,
     ) -> Result<(Self, KeyTimes, T), Stop> {
-        let Some(settings) = &plan.server else {
-            let (process, server, times, kept) =
-                ServerProcess::start(plan, security, (lowered, circuit), recorder, keys)?;
-            let server = Box::new(server);
-            return Ok((Self::Near { process, server }, times, kept));
-        };
-        if plan.program.is_some() {
-            return Err(failed(
-                "the scheme is a program of its own, which a far server does not have; leave `server` in [run] out",
-            ));
+        if let Some(far) = far {
+            let (server, times, kept) = far.start(plan, security, agreed, keys)?;
+            return Ok((Self::Far(Box::new(server)), times, kept));
         }
-        let endpoint = service::endpoint(settings).map_err(failed)?;
-        let client = ServiceClient::new(&endpoint).map_err(stop)?;
-        let order = Order {
-            scheme: plan.cell.scheme.clone(),
-            options: plan.scheme_options.clone(),
-            security,
-            threads: plan.threads as u64,
-            objective: plan.objective,
-            program: serde_json::to_vec(lowered.program()).map_err(failed)?,
-        };
-        let library = plugins::scheme(plan).map_err(failed)?.manifest().library;
-        let program = RemoteServer::register(&client, &order, circuit, &library).map_err(stop)?;
-        drop(order);
-        let (kept, keys) = keys()?;
-        let (server, times) = RemoteServer::start(client, &program, keys).map_err(stop)?;
-        Ok((Self::Far(Box::new(server)), times, kept))
+        let (process, server, times, kept) =
+            ServerProcess::start(plan, security, agreed, recorder, keys)?;
+        let server = Box::new(server);
+        Ok((Self::Near { process, server }, times, kept))
     }
 
     /// What a session asks.
@@ -125,13 +104,5 @@ impl CellServer {
             store_ns,
             download_ns,
         })
-    }
-}
-
-/// A refusal is a result, all else a failure.
-fn stop(error: ServiceError) -> Stop {
-    match error {
-        ServiceError::Refused(reason) => Stop::Refused(reason),
-        error => failed(error),
     }
 }

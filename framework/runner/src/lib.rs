@@ -17,6 +17,7 @@ mod estimate;
 mod examine;
 mod explain;
 mod export;
+mod far_service;
 mod folder;
 mod input;
 mod latest;

@@ -20,7 +20,7 @@ use crate::out::{say, tell};
 use crate::plugins;
 
 /// The environment variable that holds the token of a service.
-const TOKEN: &str = "HEXPERIMENT_TOKEN";
+pub(crate) const TOKEN: &str = "HEXPERIMENT_TOKEN";
 
 /// What `serve` takes.
 #[derive(Args)]
@@ -129,6 +129,9 @@ struct ServeOptions {
     /// Requests of a client per second; ten times as many at once.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
+    /// Connections at a time: one on which no token was shown gives way to a new one.
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u16).range(8..))]
+    connections: u16,
     /// For which a body may stand still.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     body_idle: Duration,
@@ -173,6 +176,7 @@ pub(crate) fn serve(arguments: ServeArguments) -> ExitCode {
 }
 
 fn serves(options: ServeOptions) -> Result<(), String> {
+    raise_open_files();
     server::serve(config(options)?, |address, fingerprint| {
         say!("listening on {address}");
         if let Some(fingerprint) = fingerprint {
@@ -180,6 +184,26 @@ fn serves(options: ServeOptions) -> Result<(), String> {
         }
     })
 }
+
+/// Raises what this process may open at a time to what the system allows: connections, keys and processes of jobs are
+/// files, too.
+#[cfg(unix)]
+fn raise_open_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    /// More than all connections and jobs take.
+    const ENOUGH: u64 = 1 << 16;
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return;
+    };
+    let wanted = hard.min(ENOUGH);
+    if soft < wanted {
+        // Where it is refused, fewer connections are taken at a time.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, wanted, hard);
+    }
+}
+
+#[cfg(not(unix))]
+fn raise_open_files() {}
 
 fn config(options: ServeOptions) -> Result<Config, String> {
     let program = std::env::current_exe().map_err(|e| e.to_string())?;
@@ -233,6 +257,7 @@ fn config(options: ServeOptions) -> Result<Config, String> {
             time: options.quota_time,
         },
         rate: options.rate,
+        connections: options.connections,
         body_idle: options.body_idle,
         grace: options.grace,
         accept_shared_keys: options.accept_shared_keys,
@@ -291,27 +316,56 @@ fn token(verb: TokenVerb) -> Result<(), String> {
     Ok(())
 }
 
-/// Where the far server of a cell is, and as whom it is asked.
-pub(crate) fn endpoint(settings: &ServerSettings) -> Result<Endpoint, String> {
+/// What the settings of a far server are called where they were given.
+pub(crate) struct Names {
+    server: &'static str,
+    fingerprint: &'static str,
+    token_file: &'static str,
+    /// Whether a file of a token counts before the environment.
+    is_file_first: bool,
+}
+
+/// In an experiment.
+pub(crate) const IN_RUN: Names = Names {
+    server: "`server` in [run]",
+    fingerprint: "`server_fingerprint` in [run]",
+    token_file: "`server_token_file` in [run]",
+    is_file_first: false,
+};
+
+/// On the command line of the workbench.
+pub(crate) const AS_OPTIONS: Names = Names {
+    server: "`--server`",
+    fingerprint: "`--server-fingerprint`",
+    token_file: "`--token-file`",
+    is_file_first: true,
+};
+
+/// Where a far server is, and as whom it is asked.
+pub(crate) fn endpoint(settings: &ServerSettings, names: &Names) -> Result<Endpoint, String> {
     let fingerprint = settings.fingerprint.as_deref();
     let fingerprint = fingerprint.map(Fingerprint::parse).transpose();
-    let fingerprint = fingerprint.map_err(|e| format!("`server_fingerprint` in [run]: {e}"))?;
-    let token = match (std::env::var(TOKEN), &settings.token_file) {
-        (Ok(text), _) => Token::parse(&text).map_err(|e| format!("{TOKEN}: {e}"))?,
-        (Err(_), Some(file)) => {
+    let fingerprint = fingerprint.map_err(|e| format!("{}: {e}", names.fingerprint))?;
+    let from_environment = std::env::var(TOKEN).ok();
+    let from_environment =
+        from_environment.filter(|_| !names.is_file_first || settings.token_file.is_none());
+    let token = match (from_environment, &settings.token_file) {
+        (Some(text), _) => Token::parse(&text).map_err(|e| format!("{TOKEN}: {e}"))?,
+        (None, Some(file)) => {
             let help = "its first line is what `hexperiment serve token new NAME` printed";
             let text = files::read_text(Path::new(file), files::TEXT, help);
             let text = text.map_err(|e| e.to_string())?;
             let line = text.lines().next().unwrap_or_default();
             Token::parse(line).map_err(|e| format!("{file}: {e}"))?
         }
-        (Err(_), None) => {
+        (None, None) => {
             return Err(format!(
-                "found no token for {}, expected one in {TOKEN} or in the file that `server_token_file` in [run] \
-                 names; whoever runs the service makes one by `hexperiment serve token new NAME`",
-                printable::line(&settings.url)
+                "found no token for {}, expected one in {TOKEN} or in the file that {} names; whoever runs the \
+                 service makes one by `hexperiment serve token new NAME`",
+                printable::line(&settings.url),
+                names.token_file
             ));
         }
     };
-    Endpoint::new(&settings.url, fingerprint, token).map_err(|e| format!("`server` in [run]: {e}"))
+    Endpoint::new(&settings.url, fingerprint, token).map_err(|e| format!("{}: {e}", names.server))
 }

@@ -1,9 +1,12 @@
 //! What crosses between client and server, frame by frame, written while it crosses: `run
-//! --record-traffic`, and the panel of the workbench that shows it.
+//! --record-traffic`, and the panel of the workbench that shows it. Of a service on a network it is requests and
+//! answers (`requests`).
 //!
 //! The bytes are looked at where they enter and leave the pipes, by the preludes of `docs/wire.md`, whatever the
 //! parties believe to have sent. Of bodies that are ciphertexts the first bytes are kept; of keys none, as
 //! one of them may be a shared secret.
+
+mod requests;
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -146,27 +149,53 @@ impl Direction {
     }
 }
 
+/// What is written of a frame, a request or an answer.
+struct Line<'a> {
+    to: &'static str,
+    kind: &'a str,
+    bytes: u64,
+    body_bytes: u64,
+    began_ns: u64,
+    ended_ns: u64,
+    head: Value,
+    /// The first bytes of its body.
+    sample: &'a [u8],
+}
+
 impl Lines {
     fn write(&mut self, frame: &Frame, to: &'static str, now: u64) {
-        self.frames += 1;
         let head: Value = serde_json::from_slice(&frame.head).unwrap_or(Value::Null);
         let kind = head["type"].as_str().unwrap_or("unknown").to_owned();
-        let all = (frame.prelude.len() + frame.head.len()) as u64 + frame.body;
-        let mut line = json!({
-            "frame": self.frames,
-            "to": to,
-            "kind": kind,
-            "bytes": all,
-            "body_bytes": frame.body,
-            "began_ns": frame.began_ns.unwrap_or(now),
-            "ended_ns": now,
-            "head": head,
+        self.put(Line {
+            to,
+            kind: &kind,
+            bytes: (frame.prelude.len() + frame.head.len()) as u64 + frame.body,
+            body_bytes: frame.body,
+            began_ns: frame.began_ns.unwrap_or(now),
+            ended_ns: now,
+            head,
+            sample: &frame.sample,
         });
-        let is_ciphertext = matches!(kind.as_str(), "ciphertexts" | "results");
-        if is_ciphertext && self.frames <= MOST_SAMPLES {
-            line["first_bytes"] = hex(&frame.sample).into();
+    }
+
+    fn put(&mut self, line: Line<'_>) {
+        self.frames += 1;
+        let is_ciphertext = matches!(line.kind, "ciphertexts" | "results");
+        let sample = (is_ciphertext && self.frames <= MOST_SAMPLES).then(|| hex(line.sample));
+        let mut text = json!({
+            "frame": self.frames,
+            "to": line.to,
+            "kind": line.kind,
+            "bytes": line.bytes,
+            "body_bytes": line.body_bytes,
+            "began_ns": line.began_ns,
+            "ended_ns": line.ended_ns,
+            "head": line.head,
+        });
+        if let Some(sample) = sample {
+            text["first_bytes"] = sample.into();
         }
-        let written = self.file.as_mut().map(|file| writeln!(file, "{line}"));
+        let written = self.file.as_mut().map(|file| writeln!(file, "{text}"));
         if let Some(Err(e)) = written {
             tell!("what crosses is no longer recorded: {e}");
             self.file = None;

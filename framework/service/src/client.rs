@@ -3,6 +3,7 @@
 //! Answers that are lost are asked for again, for as long as [`Endpoint::patience`] says: a service that
 //! is killed and started again costs its clients time only.
 
+mod crossed;
 mod endpoint;
 mod error;
 mod http;
@@ -22,6 +23,7 @@ use crate::api::{
     ProgramRequest, ProgramState, ServiceInfo,
 };
 use crate::token::{fresh_id, hex};
+pub use crossed::{Crossed, Observer, Passed};
 pub use endpoint::{Endpoint, address};
 pub use error::ServiceError;
 use http::{Content, Http};
@@ -126,7 +128,7 @@ impl ServiceClient {
     /// # Errors
     /// [`ServiceError`]
     pub fn delete_program(&self, program: &str) -> Result<(), ServiceError> {
-        self.http.tell("DELETE", &format!("/v1/programs/{program}"))
+        self.http.delete(&format!("/v1/programs/{program}"))
     }
 
     /// Uploads evaluation keys for a program; they are kept for so long, or as long as the service
@@ -197,7 +199,7 @@ impl ServiceClient {
     /// # Errors
     /// [`ServiceError`]
     pub fn delete_keys(&self, keys: &str) -> Result<(), ServiceError> {
-        self.http.tell("DELETE", &format!("/v1/keys/{keys}"))
+        self.http.delete(&format!("/v1/keys/{keys}"))
     }
 
     /// Uploads the ciphertexts of one input.
@@ -232,7 +234,7 @@ impl ServiceClient {
     /// [`ServiceError`]
     pub fn delete_ciphertexts(&self, ciphertexts: &str) -> Result<(), ServiceError> {
         let path = format!("/v1/ciphertexts/{ciphertexts}");
-        self.http.tell("DELETE", &path)
+        self.http.delete(&path)
     }
 
     /// Asks for a job. One without a name gets a random one, so that it is done once however often the
@@ -292,7 +294,7 @@ impl ServiceClient {
     /// # Errors
     /// [`ServiceError`]
     pub fn cancel(&self, job: &str) -> Result<(), ServiceError> {
-        self.http.tell("DELETE", &format!("/v1/jobs/{job}"))
+        self.http.delete(&format!("/v1/jobs/{job}"))
     }
 
     fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, ServiceError> {

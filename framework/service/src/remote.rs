@@ -13,7 +13,7 @@ use hexperiment_task::session::{
 };
 use hexperiment_wire::{Handle, Measured, Order, WireError};
 
-use crate::api::{CiphertextsInfo, JobRequest, JobTimes};
+use crate::api::{CiphertextsInfo, JobRequest, JobTimes, ProblemCode};
 use crate::client::{ServiceClient, ServiceError};
 
 /// What the phases of remote evaluations took, in nanoseconds: by the client's clock and by the
@@ -176,6 +176,9 @@ fn time(measured: Measured) -> Time {
 fn session(error: ServiceError) -> SessionError {
     match error {
         ServiceError::Refused(reason) => WireError::Refused(reason).into(),
+        error if error.code() == Some(ProblemCode::Refused) => {
+            WireError::Refused(error.to_string()).into()
+        }
         error => SessionError::Service(error.to_string()),
     }
 }

@@ -5,6 +5,7 @@ mod audit;
 mod auth;
 mod blobs;
 mod config;
+mod connections;
 mod failure;
 mod jobs;
 mod listen;
@@ -80,7 +81,10 @@ pub fn serve(
             listener,
             tls,
             router,
-            app.config.body_idle,
+            listen::Bounds {
+                most: app.config.connections,
+                idle: app.config.body_idle,
+            },
             stops,
         ));
         started(&format!("{protocol}://{address}"), fingerprint);

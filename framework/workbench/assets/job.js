@@ -3,6 +3,8 @@
 // A run while it goes on: the steps of the two parties with their times and bytes.
 
 const job = document.getElementById("job");
+/** Who evaluates, in words: a service on a network, or a process of this machine. */
+const evaluator = job.dataset.server ?? "another process";
 const wasOver = ["done", "failed", "cancelled"].includes(job.dataset.status);
 const WORDS = { waiting: "waits for another run", running: "running", done: "done", failed: "failed", cancelled: "cancelled" };
 
@@ -42,6 +44,8 @@ function takeFrame(frame) {
   const took = (frame.ended_ns - frame.began_ns) / 1e6;
   const measured = (frame.head?.measured?.wall_ns ?? 0) / 1e6;
   if (BY_KIND[frame.kind]) went(cell, BY_KIND[frame.kind], { bytes: frame.bytes, ms: took });
+  // A service has no frame for keys that are prepared: it prepares them for the first job, before there are ciphertexts.
+  const prepares = frame.head?.request && !cell.steps.ciphertexts;
   if (frame.kind === "compiled") went(cell, "keygen", { state: "runs" });
   if (frame.kind === "keys") {
     const before = cell.frames.at(-2);
@@ -52,8 +56,8 @@ function takeFrame(frame) {
     went(cell, "prepare", { ms: measured });
     went(cell, "encrypt", { state: "runs" });
   }
-  if (frame.kind === "evaluate") went(cell, "evaluate", { state: "runs" });
-  if (frame.kind === "evaluated") went(cell, "evaluate", { ms: measured });
+  if (frame.kind === "evaluate" && !prepares) went(cell, "evaluate", { state: "runs" });
+  if (frame.kind === "evaluated") went(cell, prepares ? "prepare" : "evaluate", { ms: measured });
   if (frame.kind === "results") went(cell, "decrypt", { state: "runs" });
 }
 
@@ -116,9 +120,9 @@ function draw() {
 
 /** What the evaluator has, and what crosses, by how the scheme protects. */
 const PROTECTS = {
-  encrypted: { has: "another process: has ciphertexts and evaluation keys", up: "Ciphertexts", down: "Encrypted results", last: "It was sent the program with the model's numbers, evaluation keys and ciphertexts, as listed above; never the secret key." },
-  "transport-only": { has: "another process: has the shared key, and decrypts", up: "Ciphertexts", down: "Encrypted results", last: "It was sent the shared secret key, and decrypts what it is sent: this guards the way between the parties alone." },
-  none: { has: "another process: sees everything", up: "Numbers, not encrypted", down: "Results, not encrypted", last: "Nothing is encrypted: this is the zero line that schemes are compared with." },
+  encrypted: { has: "has ciphertexts and evaluation keys", up: "Ciphertexts", down: "Encrypted results", last: "It was sent the program with the model's numbers, evaluation keys and ciphertexts, as listed above; never the secret key." },
+  "transport-only": { has: "has the shared key, and decrypts", up: "Ciphertexts", down: "Encrypted results", last: "It was sent the shared secret key, and decrypts what it is sent: this guards the way between the parties alone." },
+  none: { has: "sees everything", up: "Numbers, not encrypted", down: "Results, not encrypted", last: "Nothing is encrypted: this is the zero line that schemes are compared with." },
 };
 
 /** What parameters and task say that the server learns. */
@@ -126,7 +130,7 @@ function drawKnows(cell) {
   const parameters = cell.setup?.parameters;
   if (!parameters) return;
   const protects = PROTECTS[parameters.security.protection] ?? PROTECTS.encrypted;
-  document.getElementById("evaluator-has").textContent = protects.has;
+  document.getElementById("evaluator-has").textContent = `${evaluator}: ${protects.has}`;
   document.querySelector("[data-step=ciphertexts] .what").textContent = protects.up;
   document.querySelector("[data-step=results] .what").textContent = protects.down;
   const said = [`It sees ${parameters.server_sees}.`];

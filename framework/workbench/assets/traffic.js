@@ -10,7 +10,10 @@ let drawnFrames = { cell: undefined, count: 0 };
 const ARROWS = { server: "to the evaluator", client: "to this machine" };
 
 function drawTraffic(cell) {
-  document.getElementById("left-sum").textContent = !cell.frames.length ? "Nothing crossed." : `${bytes(cell.up)} went to the evaluator (${cell.up.toLocaleString("en")} bytes), ${bytes(cell.down)} came back (${cell.down.toLocaleString("en")} bytes), in ${counted(cell.frames.length, "frame", "frames")} of ${cell.id}.`;
+  const isFar = cell.frames[0]?.head?.request !== undefined;
+  const parts = isFar ? counted(cell.frames.length, "request or answer", "requests and answers") : counted(cell.frames.length, "frame", "frames");
+  const over = isFar ? ` These are the bytes of the connection to ${evaluator}, with what encrypts it and the heads of requests.` : "";
+  document.getElementById("left-sum").textContent = !cell.frames.length ? "Nothing crossed." : `${bytes(cell.up)} went to the evaluator (${cell.up.toLocaleString("en")} bytes), ${bytes(cell.down)} came back (${cell.down.toLocaleString("en")} bytes), in ${parts} of ${cell.id}.${over}`;
   const sums = [...cell.kinds.values()].sort((a, b) => b.bytes - a.bytes);
   kindsTable.hidden = !sums.length;
   kindsTable.tBodies[0].replaceChildren(...sums.map((sum) => element("tr", {},
@@ -39,6 +42,7 @@ function frameRow(frame) {
     button.addEventListener("click", () => showHex(frame));
     contents.append(button);
   } else contents.append(WITHIN[frame.kind] ?? "");
+  if (frame.head?.request) contents.append(element("span", { className: "under" }, frame.head.request + (frame.head.status ? `: ${frame.head.status}` : "")));
   return element("tr", {},
     element("td", { className: "number" }, duration(frame.began_ns / 1e6)), element("td", {}, ARROWS[frame.to]),
     element("th", { scope: "row" }, frame.kind + (frame.head?.role ? `, ${frame.head.role}` : "")),
@@ -49,6 +53,7 @@ const WITHIN = {
   hello: "version", compile: "the program with the model's numbers", compiled: "a digest", keys: "how many keys follow",
   key: "a key; its bytes are not kept", prepared: "a time", stored: "a time", evaluate: "which ciphertexts",
   evaluated: "a time", download: "which result", discard: "which ciphertexts", discarded: "", bye: "", ended: "a time",
+  registered: "a name", wait: "a question whether it is done", queued: "a name", problem: "what is wrong",
 };
 
 /** Bytes as an editor of binary files shows them. */

@@ -137,7 +137,7 @@ fn body(job: &Job, result: Markup) -> Markup {
     html! {
         p.eyebrow { a href=(job.page) { "Back" } }
         h1 { (seen(&job.title)) }
-        div #job data-id=(job.id) data-status=(words_of(status)) {
+        div #job data-id=(job.id) data-status=(words_of(status)) data-server=[&job.evaluated.server] {
             p.status role="status" { "This run: " strong #status { (status.words()) } " " span #elapsed {} }
             @if !status.is_over() {
                 button #cancel type="button" { "Cancel" }
@@ -154,7 +154,7 @@ fn body(job: &Job, result: Markup) -> Markup {
         section aria-labelledby="parties-head" {
             h2 #parties-head { "The two parties" }
             div.cells role="group" aria-label="Schemes" #cells {}
-            (parties())
+            (parties(job.evaluated.server.as_deref()))
         }
         section #left aria-labelledby="left-head" {
             h2 #left-head { "What left this machine" }
@@ -214,7 +214,7 @@ fn words_of(status: Status) -> String {
 }
 
 /// The picture, without its numbers: the script has them.
-fn parties() -> Markup {
+fn parties(server: Option<&str>) -> Markup {
     html! {
         div.parties #parties {
             div.party.client {
@@ -224,7 +224,9 @@ fn parties() -> Markup {
             div.between aria-hidden="true" {}
             div.party.server {
                 h3 { "The evaluator" }
-                p.under #evaluator-has { "another process" }
+                p.under #evaluator-has {
+                    @match server { Some(server) => (seen(server)), None => "another process" }
+                }
             }
             ol.steps {
                 @for Step { name, title, at } in &STEPS {

@@ -12,6 +12,7 @@ use hexperiment_diagnostics::printable;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::far::Evaluated;
 use crate::run_files::{self, Tail};
 use crate::upload::Upload;
 
@@ -32,6 +33,8 @@ pub(crate) struct Job {
     /// What the page chose, for its results.
     pub(crate) chosen: Value,
     pub(crate) begun: Instant,
+    /// Who evaluates.
+    pub(crate) evaluated: Evaluated,
     now: Mutex<Now>,
     /// What its page has read of its results.
     kept: OnceLock<Result<Arc<dyn Any + Send + Sync>, String>>,
@@ -98,7 +101,7 @@ pub(crate) fn begin(
 
 impl Job {
     /// One that waits for its turn.
-    pub(crate) fn new(id: String, wanted: Wanted) -> Self {
+    pub(crate) fn new(id: String, wanted: Wanted, evaluated: Evaluated) -> Self {
         Self {
             id,
             page: wanted.page,
@@ -106,6 +109,7 @@ impl Job {
             upload: wanted.upload,
             chosen: wanted.chosen,
             begun: Instant::now(),
+            evaluated,
             kept: OnceLock::new(),
             now: Mutex::new(Now {
                 status: Status::Waiting,
@@ -172,9 +176,14 @@ impl Job {
             if now.status.is_over() {
                 return;
             }
-            let spawned = Command::new(program)
+            let mut command = Command::new(program);
+            if let Some(hidden) = self.evaluated.hidden {
+                command.env_remove(hidden);
+            }
+            let spawned = command
                 .arg("run")
                 .arg("--record-traffic")
+                .args(&self.evaluated.arguments)
                 .arg("--runs")
                 .arg(runs)
                 .arg(file)

@@ -11,6 +11,7 @@ mod assets;
 mod csv_out;
 mod door;
 mod experiment;
+mod far;
 mod guard;
 mod job_page;
 mod jobs;
@@ -50,6 +51,27 @@ pub struct Settings {
     pub scratch: PathBuf,
     /// The most bytes of one upload.
     pub most_upload_bytes: u64,
+    /// The evaluator, where it is no process of this machine.
+    pub evaluator: Option<Evaluator>,
+}
+
+/// A service on a network, which evaluates in the place of a process of this machine.
+#[derive(Clone)]
+pub struct Evaluator {
+    /// Its address.
+    pub url: String,
+    /// Keys of `[run]` by which an experiment is run against it, and their values.
+    pub settings: Vec<(&'static str, String)>,
+    /// An environment variable that runs are not given, as it would count before these settings.
+    pub hidden: Option<&'static str>,
+    /// Asks it, before each run, how many threads it gives to a job; or says what is wrong, and what to do.
+    pub check: Arc<dyn Fn() -> Result<u64, String> + Send + Sync>,
+}
+
+impl std::fmt::Debug for Evaluator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Evaluator").field(&self.url).finish()
+    }
 }
 
 /// Where a workbench is, once it can be opened.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::Settings;
+use crate::far::{Evaluated, NotStarted};
 use crate::guard::{Guard, random};
 use crate::jobs::{self, Job, Wanted};
 use crate::model::Model;
@@ -90,13 +91,29 @@ impl Workbench {
         self.uploads.get(id)
     }
 
-    /// Starts a job, or lines it up behind another.
-    pub(crate) fn start(&self, wanted: Wanted, experiment: &str) -> io::Result<Arc<Job>> {
+    /// Starts a job, or lines it up behind another. A service evaluates, if the workbench was started with one.
+    pub(crate) fn start(&self, wanted: Wanted, experiment: &str) -> Result<Arc<Job>, NotStarted> {
+        let evaluator = self.settings.evaluator.as_ref();
+        let evaluated = Evaluated::of(experiment, wanted.runs.is_none(), evaluator)?;
+        Ok(self.line_up(wanted, experiment, evaluated)?)
+    }
+
+    /// The same, evaluated by a process of this machine in any case.
+    pub(crate) fn start_here(&self, wanted: Wanted, experiment: &str) -> io::Result<Arc<Job>> {
+        self.line_up(wanted, experiment, Evaluated::default())
+    }
+
+    fn line_up(
+        &self,
+        wanted: Wanted,
+        experiment: &str,
+        evaluated: Evaluated,
+    ) -> io::Result<Arc<Job>> {
         let (id, folder) = self.new_folder()?;
         let file = folder.join("experiment.toml");
         std::fs::write(&file, experiment)?;
         let runs = wanted.runs.clone().unwrap_or_else(|| folder.join("runs"));
-        let job = self.jobs.keep(&id, Job::new(id.clone(), wanted));
+        let job = self.jobs.keep(&id, Job::new(id.clone(), wanted, evaluated));
         let (program, turn) = (self.settings.program.clone(), Arc::clone(&self.turn));
         jobs::begin(Arc::clone(&job), program, turn, file, runs);
         Ok(job)

@@ -1,6 +1,7 @@
 //! The evaluator on a network: experiments against it are those of this machine, a kill loses nothing
 //! that was acknowledged, and who does what the interface does not have gets an error, and disturbs nobody.
 
+mod distance;
 mod hostile;
 mod load;
 mod served;
@@ -119,6 +120,55 @@ fn experiments_against_a_service_are_the_local_ones() {
         audit.contains("\"upload-keys\"") && audit.contains("\"delete-keys\""),
         "{audit}"
     );
+}
+
+/// What a service cannot take is refused, not failed, before keys are made: nothing is uploaded, and the other cells run.
+#[test]
+fn what_a_service_cannot_take_is_refused() {
+    let service = Served::start(&[]);
+    let place = Place::new();
+    place.write("t", service.token("runner"));
+    let far = format!(
+        "server = \"{}\"\nserver_token_file = \"t\"\nserver_fingerprint = \"{}\"\n",
+        service.url,
+        service.fingerprint.as_ref().unwrap()
+    );
+    place.write(
+        "e.toml",
+        experiment(
+            "use = \"wine-quality\"\nlimit = 60",
+            "use = \"logistic-regression\"\nfeatures = 2",
+            &format!(
+                "[[scheme]]\nuse = \"fernet\"\n[[scheme]]\nuse = \"paillier\"\n\
+                 [run]\nrepetitions = 1\nwarmup = 0\n{far}"
+            ),
+        ),
+    );
+    let ran = place.call(&["run", "e.toml"]);
+    ran.ends_with(0).does_not_panic();
+    let run = place.latest();
+    let stopped: Vec<_> = run
+        .records()
+        .into_iter()
+        .filter(|record| record["kind"] == "stopped")
+        .collect();
+    assert_eq!(stopped.len(), 1, "{stopped:?}");
+    assert_eq!(stopped[0]["cell"], "fernet");
+    assert_eq!(stopped[0]["status"], "refused");
+    let reason = stopped[0]["reason"].as_str().unwrap();
+    for words in [
+        service.url.as_str(),
+        "takes no shared key",
+        "--accept-shared-keys",
+    ] {
+        assert!(reason.contains(words), "{reason}");
+    }
+    assert_eq!(run.row("fernet")["status"], "refused");
+    assert_eq!(run.row("paillier")["status"], "ok");
+    // It was found before a program was registered, let alone a key sent.
+    let audit = service.read("audit.jsonl");
+    assert_eq!(audit.matches("\"register-program\"").count(), 1, "{audit}");
+    assert_eq!(audit.matches("\"upload-keys\"").count(), 1, "{audit}");
 }
 
 #[test]

@@ -158,10 +158,11 @@ impl Browser {
             Some("Log.entryAdded") if told["entry"]["level"] == "error" => {
                 let entry = &told["entry"];
                 let text = entry["text"].as_str().unwrap_or_default();
-                // The answer to bad input, which the page shows in its own words.
-                if entry["source"] == "network"
-                    && (text.contains("422") || text.contains("413") || text.contains("403"))
-                {
+                // The answer to bad input, or of an evaluator that cannot be used: the page shows it in its own words.
+                let is_answer = ["422", "413", "403", "502"]
+                    .iter()
+                    .any(|status| text.contains(status));
+                if entry["source"] == "network" && is_answer {
                     self.refused += 1;
                 } else {
                     self.faults.push(format!("log: {text} {}", entry["url"]));

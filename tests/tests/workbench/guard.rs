@@ -15,14 +15,14 @@ fn ask(started: &Started, request: &str) -> String {
     answer
 }
 
-fn get(started: &Started, path: &str, host: &str, more: &str) -> String {
+pub fn get(started: &Started, path: &str, host: &str, more: &str) -> String {
     ask(
         started,
         &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n"),
     )
 }
 
-fn post(started: &Started, path: &str, more: &str, body: &str) -> String {
+pub fn post(started: &Started, path: &str, more: &str, body: &str) -> String {
     let (host, length) = (&started.host, body.len());
     ask(
         started,
@@ -33,7 +33,7 @@ fn post(started: &Started, path: &str, more: &str, body: &str) -> String {
 }
 
 #[track_caller]
-fn is(answer: &str, status: &str) {
+pub fn is(answer: &str, status: &str) {
     assert!(
         answer.starts_with(&format!("HTTP/1.1 {status}")),
         "want {status}: {answer}"

@@ -9,6 +9,7 @@
 )]
 
 mod browser;
+mod far;
 mod guard;
 mod pages;
 mod started;

@@ -7,7 +7,7 @@ use crate::started::{Started, look};
 
 /// Waits until a run that was started has its results on the page.
 #[track_caller]
-fn results(browser: &mut Browser) {
+pub fn results(browser: &mut Browser) {
     browser.until("location.pathname.startsWith('/jobs/') && document.readyState === 'complete'");
     browser.until(
         "['done', 'failed', 'cancelled'].includes(document.getElementById('job')?.dataset.status)",
@@ -18,7 +18,7 @@ fn results(browser: &mut Browser) {
 
 /// The words of an element.
 #[track_caller]
-fn words(browser: &mut Browser, selector: &str) -> String {
+pub fn words(browser: &mut Browser, selector: &str) -> String {
     let text = browser.value(&format!(
         "document.querySelector({selector:?})?.innerText ?? 'none'"
     ));
@@ -47,7 +47,7 @@ fn refuses(
 
 /// What crossed is told in full, and its beginning in hexadecimal.
 #[track_caller]
-fn crossed(browser: &mut Browser, expect: &str) {
+pub fn crossed(browser: &mut Browser, expect: &str) {
     browser.until("document.querySelectorAll('#kinds tbody tr').length > 5");
     let sum = words(browser, "#left-sum");
     assert!(
@@ -327,6 +327,21 @@ fn images_from_upload_to_pixels() {
     look(&mut browser, "images-refused");
 }
 
+/// Salaries by two columns, so many.
+pub fn salaries(rows: u32) -> String {
+    let mut text = String::from("age,weight,salary\n");
+    for row in 0..rows {
+        let (age, weight) = (20 + row % 40, 50 + (row * 7) % 45);
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            text,
+            "{age},{weight},{}",
+            1000 + 30 * age - 4 * weight + row % 3
+        );
+    }
+    text
+}
+
 #[test]
 fn tables_from_upload_to_predictions() {
     let started = Started::new(&[]);
@@ -343,29 +358,86 @@ fn tables_from_upload_to_predictions() {
         b"only one column\n1\n",
         "several columns",
     );
-    let mut text = String::from("age,weight,salary\n");
-    for row in 0..160 {
-        let (age, weight) = (20 + row % 40, 50 + (row * 7) % 45);
-        // Writing to a string does not fail.
-        let _ = writeln!(
-            text,
-            "{age},{weight},{}",
-            1000 + 30 * age - 4 * weight + row % 3
-        );
-    }
     browser.open(&started.at("/tables"));
-    browser.choose_file("[data-upload] input", &started.file("salary.csv", text));
+    browser.choose_file(
+        "[data-upload] input",
+        &started.file("salary.csv", salaries(160)),
+    );
     browser.until("location.pathname.startsWith('/tables/') && document.readyState === 'complete'");
     look(&mut browser, "tables-read");
+    // The last column of numbers is preset; salaries are no classes, and a note is no answer.
+    let preset = words(&mut browser, "select[name=target] option:checked");
+    assert_eq!(preset, "salary");
+    browser.value("document.querySelector('[name=task]').value = 'logistic-regression'; true");
+    browser.tab_to("form[data-post] button[type=submit]");
+    browser.press("Enter");
+    browser.until("!document.querySelector('form[data-post] .problem').hidden");
+    let said = words(&mut browser, "form[data-post] .problem");
+    assert!(
+        said.contains("Column with the true answers: \"salary\" has other values than 0 and 1"),
+        "{said}"
+    );
+    look(&mut browser, "tables-wrong-column");
+    browser.value("document.querySelector('[name=task]').value = 'linear-regression'; true");
     browser.tab_to("form[data-post] button[type=submit]");
     browser.press("Enter");
     results(&mut browser);
     browser.until("document.querySelectorAll('#predicted svg[role=img] circle').length === 48");
+    let measured = words(&mut browser, "#measured");
+    assert!(
+        measured.contains("48 rows")
+            && measured.contains("Held against salary, which was not sent: RMSE 0.")
+            && measured.contains("R² 1.0000 (in the clear 1.0000)"),
+        "{measured}"
+    );
     crossed(&mut browser, "never the secret key");
     look(&mut browser, "tables-result");
     let csv = browser
         .value("fetch(document.querySelector('.result a[download]').href).then((a) => a.text())");
     assert_eq!(csv.as_str().unwrap().lines().count(), 49);
+
+    // A model from a file: the answers cannot be in a column that it looks at.
+    browser.open(&started.at("/tables"));
+    let other = started.file("other.csv", salaries(40));
+    browser.choose_file("[data-upload] input", &other);
+    browser.until("location.pathname.startsWith('/tables/') && document.readyState === 'complete'");
+    let column = |name: &str, centre: f64, width: f64, weight: f64| {
+        serde_json::json!({
+            "name": name, "unit": { "centre": centre, "width": width }, "mean": 0.0, "deviation": 1.0,
+            "weight": weight,
+        })
+    };
+    let model = serde_json::json!({
+        "clip": 5.0, "intercept": 1920.0, "threshold": 0.0,
+        "sensors": [column("age", 40.0, 10.0, 300.0), column("weight", 70.0, 15.0, -60.0)],
+    });
+    browser.value(
+        "document.querySelector('[data-upload=model]').closest('details').open = true; true",
+    );
+    let file = started.file("model.json", model.to_string());
+    browser.choose_file("[data-upload=model] input", &file);
+    browser.until("location.search.startsWith('?model=') && document.readyState === 'complete'");
+    let chosen = words(&mut browser, "select[name=model] option:checked");
+    assert!(chosen.contains("model.json"), "{chosen}");
+    browser.value("document.querySelector('[name=target]').value = 'age'; true");
+    browser.tab_to("form[data-post] button[type=submit]");
+    browser.press("Enter");
+    browser.until("!document.querySelector('form[data-post] .problem').hidden");
+    let said = words(&mut browser, "form[data-post] .problem");
+    assert!(
+        said.contains("\"age\" is one of the columns that the model looks at"),
+        "{said}"
+    );
+    browser.value("document.querySelector('[name=target]').value = 'salary'; true");
+    browser.tab_to("form[data-post] button[type=submit]");
+    browser.press("Enter");
+    results(&mut browser);
+    let measured = words(&mut browser, "#measured");
+    assert!(
+        measured.contains("12 rows")
+            && measured.contains("Held against salary, which was not sent: RMSE 0."),
+        "{measured}"
+    );
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Where the service is, and as whom it is asked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::crossed::{Observer, Told};
 use super::error::ServiceError;
 use crate::token::{Fingerprint, Token};
 
@@ -16,6 +18,7 @@ pub struct Endpoint {
     pub(super) token: Token,
     /// How long what is lost is sent again.
     pub patience: Duration,
+    pub(super) observer: Option<Told>,
 }
 
 impl Endpoint {
@@ -34,7 +37,17 @@ impl Endpoint {
             fingerprint,
             token,
             patience: Duration::from_mins(1),
+            observer: None,
         })
+    }
+
+    /// The same, of whom somebody is told what crosses.
+    #[must_use]
+    pub fn observed(self, observer: Arc<dyn Observer>) -> Self {
+        Self {
+            observer: Some(Told(observer)),
+            ..self
+        }
     }
 }
 

@@ -8,13 +8,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::http::{Request, Response};
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{Connector as _, TcpConnector};
+use ureq::unversioned::transport::{Connector as _, RustlsConnector, TcpConnector};
 use ureq::{Agent, Body, SendBody};
 
+use super::crossed::{Crossed, Meter, Metered, SAMPLE, Told};
 use super::endpoint::{ADDRESS, Endpoint};
 use super::error::ServiceError;
 use super::pinned::{Pinned, Shown};
-use crate::api::Problem;
+use crate::api::{Problem, ProblemCode};
 use crate::token::{Fingerprint, Token};
 
 /// The longest answer in JSON that is read, in bytes.
@@ -54,6 +55,26 @@ impl Content<'_> {
             Self::Stream { length, .. } => *length,
         }
     }
+
+    /// What an observer is shown of it: ciphertexts are bytes in memory, keys a stream.
+    fn first_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Bytes(bytes) => first(bytes),
+            _ => vec![],
+        }
+    }
+}
+
+fn first(bytes: &[u8]) -> Vec<u8> {
+    bytes[..bytes.len().min(SAMPLE)].to_vec()
+}
+
+/// What has come of an answer.
+#[derive(Default)]
+struct Came {
+    status: Option<u16>,
+    body_bytes: u64,
+    first_bytes: Vec<u8>,
 }
 
 /// A body that is being sent.
@@ -71,6 +92,9 @@ impl Read for Reader<'_> {
     }
 }
 
+/// A request: its method, path and body.
+type Asked<'a, 'c> = (&'static str, &'a str, &'a Content<'c>);
+
 /// The service, seen through HTTP.
 pub(super) struct Http {
     agent: Agent,
@@ -78,6 +102,8 @@ pub(super) struct Http {
     token: Token,
     patience: Duration,
     pin: Option<(Fingerprint, Shown)>,
+    meter: Meter,
+    observer: Option<Told>,
 }
 
 impl Http {
@@ -95,16 +121,20 @@ impl Http {
         let pin = endpoint
             .fingerprint
             .map(|expected| (expected, Arc::new(Mutex::new(None))));
+        let meter = Meter::default();
+        let tcp = ().chain(TcpConnector::default()).chain(Metered(meter.clone()));
         let agent = match &pin {
-            None => Agent::new_with_config(config),
+            None => {
+                let connector = tcp.chain(RustlsConnector::default());
+                Agent::with_parts(config, connector, DefaultResolver::default())
+            }
             Some((expected, shown)) => {
                 let pinned =
                     Pinned::new(*expected, shown).map_err(|e| ServiceError::Unreachable {
                         url: endpoint.url.clone(),
                         problem: e.to_string(),
                     })?;
-                let connector = ().chain(TcpConnector::default()).chain(pinned);
-                Agent::with_parts(config, connector, DefaultResolver::default())
+                Agent::with_parts(config, tcp.chain(pinned), DefaultResolver::default())
             }
         };
         Ok(Self {
@@ -113,37 +143,49 @@ impl Http {
             token: endpoint.token.clone(),
             patience: endpoint.patience,
             pin,
+            meter,
+            observer: endpoint.observer.clone(),
         })
     }
 
     /// Asks until there is an answer that another attempt would not change, and reads it as JSON.
     pub(super) fn ask<T: DeserializeOwned>(
         &self,
-        method: &str,
+        method: &'static str,
         path: &str,
         content: &Content<'_>,
     ) -> Result<T, ServiceError> {
-        self.attempt(|| {
-            let (status, mut body) = self.send(method, path, content)?;
-            let bytes = self.read(&mut body)?;
+        self.attempt((method, path, content), |came| {
+            let (status, mut body) = self.send((method, path, content), came)?;
+            let bytes = self.read(&mut body, came)?;
             success(status, &bytes, None)?;
             serde_json::from_slice(&bytes).map_err(|e| ServiceError::Answer(e.to_string()))
         })
     }
 
-    /// As [`Http::ask`], of an answer without content.
-    pub(super) fn tell(&self, method: &str, path: &str) -> Result<(), ServiceError> {
-        self.attempt(|| {
-            let (status, mut body) = self.send(method, path, &Content::Nothing)?;
-            let bytes = self.read(&mut body)?;
-            success(status, &bytes, None)
+    /// Deletes something. Where an answer was lost on the way, it may be gone already.
+    pub(super) fn delete(&self, path: &str) -> Result<(), ServiceError> {
+        let asked: Asked<'_, '_> = ("DELETE", path, &Content::Nothing);
+        let mut lost = false;
+        self.attempt(asked, |came| {
+            let told = self.send(asked, came).and_then(|(status, mut body)| {
+                let bytes = self.read(&mut body, came)?;
+                success(status, &bytes, None)
+            });
+            match &told {
+                Err(error) if lost && error.code() == Some(ProblemCode::NotFound) => return Ok(()),
+                Err(ServiceError::Unreachable { .. }) => lost = true,
+                _ => {}
+            }
+            told
         })
     }
 
     /// Fetches so many bytes.
     pub(super) fn fetch(&self, path: &str, length: u64) -> Result<Vec<u8>, ServiceError> {
-        self.attempt(|| {
-            let (status, body) = self.send("GET", path, &Content::Nothing)?;
+        let asked: Asked<'_, '_> = ("GET", path, &Content::Nothing);
+        self.attempt(asked, |came| {
+            let (status, body) = self.send(asked, came)?;
             let mut bytes = Vec::new();
             let limit = if status == 200 {
                 length + 1
@@ -151,10 +193,11 @@ impl Http {
                 LONGEST_ANSWER
             };
             let mut reader = body.into_reader().take(limit);
-            reader
-                .read_to_end(&mut bytes)
-                .map_err(|e| self.unreachable(&e))?;
+            let read = reader.read_to_end(&mut bytes);
+            came.body_bytes = bytes.len() as u64;
+            read.map_err(|e| self.unreachable(&e))?;
             success(status, &bytes, None)?;
+            came.first_bytes = first(&bytes);
             match bytes.len() as u64 {
                 found if found == length => Ok(bytes),
                 found if found < length => Err(self.unreachable(&format!(
@@ -170,12 +213,17 @@ impl Http {
     /// Tries until patience is at its end.
     fn attempt<T>(
         &self,
-        mut once: impl FnMut() -> Result<T, ServiceError>,
+        asked: Asked<'_, '_>,
+        mut once: impl FnMut(&mut Came) -> Result<T, ServiceError>,
     ) -> Result<T, ServiceError> {
         let began = Instant::now();
         let mut pause = Duration::from_millis(50);
         loop {
-            let error = match once() {
+            let mut came = Came::default();
+            let attempted = Instant::now();
+            let done = once(&mut came);
+            self.observe(asked, attempted, came);
+            let error = match done {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
@@ -194,13 +242,32 @@ impl Http {
         }
     }
 
+    /// Tells the observer, if there is one, what has crossed since `began`.
+    fn observe(&self, (method, path, content): Asked<'_, '_>, began: Instant, came: Came) {
+        let Some(Told(observer)) = &self.observer else {
+            return;
+        };
+        let (mut up, mut down) = self.meter.take(began);
+        up.body_bytes = content.length().min(up.bytes); // a body that is refused does not cross
+        up.first_bytes = content.first_bytes();
+        down.body_bytes = came.body_bytes;
+        down.first_bytes = came.first_bytes;
+        let status = came.status;
+        observer.crossed(&Crossed {
+            method,
+            path,
+            status,
+            up,
+            down,
+        });
+    }
+
     /// Sends a request once; status and body of the answer. An answer that may be asked for again is an
     /// error already.
     fn send(
         &self,
-        method: &str,
-        path: &str,
-        content: &Content<'_>,
+        (method, path, content): Asked<'_, '_>,
+        came: &mut Came,
     ) -> Result<(u16, Body), ServiceError> {
         let length = content.length();
         let mut request = Request::builder()
@@ -238,21 +305,24 @@ impl Http {
         };
         let response = response.map_err(|e| self.failed(&e))?;
         let status = response.status().as_u16();
+        came.status = Some(status);
         let retry_after = retry_after(&response);
         let mut body = response.into_body();
         if matches!(status, 429 | 503) {
-            let bytes = self.read(&mut body)?;
+            let bytes = self.read(&mut body, came)?;
             success(status, &bytes, retry_after)?;
         }
         Ok((status, body))
     }
 
-    fn read(&self, body: &mut Body) -> Result<Vec<u8>, ServiceError> {
+    fn read(&self, body: &mut Body, came: &mut Came) -> Result<Vec<u8>, ServiceError> {
         let mut bytes = Vec::new();
-        body.as_reader()
+        let read = body
+            .as_reader()
             .take(LONGEST_ANSWER)
-            .read_to_end(&mut bytes)
-            .map_err(|e| self.unreachable(&e))?;
+            .read_to_end(&mut bytes);
+        came.body_bytes = bytes.len() as u64;
+        read.map_err(|e| self.unreachable(&e))?;
         Ok(bytes)
     }
 
@@ -299,3 +369,6 @@ fn retry_after(response: &Response<Body>) -> Option<Duration> {
     let value = response.headers().get("retry-after")?.to_str().ok()?;
     value.parse().ok().map(Duration::from_secs)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use axum::extract::{Extension, FromRequestParts};
@@ -10,6 +10,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 
 use super::App;
+use super::connections::Connection;
 use super::failure::{Failure, failure};
 use super::routes::blocking;
 use crate::api::ProblemCode;
@@ -25,8 +26,11 @@ const BURST_S: f64 = 10.0;
 const MANY: usize = 4096;
 
 /// Where a request comes from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+#[derive(Clone)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    pub(crate) connection: Arc<Connection>,
+}
 
 /// The client whose token a request has.
 #[derive(Clone, Debug)]
@@ -96,8 +100,10 @@ impl FromRequestParts<App> for Client {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
-        let peer = Extension::<Peer>::from_request_parts(parts, app).await;
-        let address = peer.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(Peer(a))| a.ip());
+        let peer = Extension::<Peer>::from_request_parts(parts, app).await.ok();
+        let address = peer
+            .as_ref()
+            .map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.address.ip());
         let token = parts
             .headers
             .get(header::AUTHORIZATION)
@@ -125,6 +131,9 @@ impl FromRequestParts<App> for Client {
         app.rates
             .take(Who::Client(client.clone()), app.config.rate, now)
             .map_err(too_many)?;
+        if let Some(Extension(peer)) = peer {
+            peer.connection.is_of(&client);
+        }
         // For the audit log and the numbers.
         parts.extensions.insert(Self(client.clone()));
         Ok(Self(client))

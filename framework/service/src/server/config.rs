@@ -40,6 +40,8 @@ pub struct Config {
     pub quotas: Quotas,
     /// Requests of a client per second.
     pub rate: u32,
+    /// Connections at a time.
+    pub connections: u16,
     /// Time for which a body may stand still.
     pub body_idle: Duration,
     /// Time for running jobs when it is stopped.

@@ -1,7 +1,6 @@
 //! Connections: TLS, and limits of time for whoever says nothing.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,59 +11,89 @@ use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use super::auth::Peer;
-
-/// Connections at a time; more wait until one is closed.
-const MOST: usize = 1024;
+use super::connections::Connections;
 
 /// For the greeting of TLS.
 const GREETS_WITHIN: Duration = Duration::from_secs(10);
 
-/// How long to wait where the system has no connection to give.
+/// How long to wait where the system has no connection to give, and for one that was closed to be gone.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves connections, each of which may stand still for `idle`, amid the head of a request and between two,
-/// until `stop` is true; those that are open then end with the request that they
-/// have begun.
+/// Bytes that are read ahead of a connection: no head is longer.
+const AHEAD: usize = 64 << 10;
+
+/// How many connections there are at a time, and how long each may stand still, amid the head of a request and
+/// between two.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) most: u16,
+    pub(crate) idle: Duration,
+}
+
+/// Serves connections until `stop` is true; those that are open then end with the request that they have begun.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
     router: Router,
-    idle: Duration,
+    bounds: Bounds,
     mut stop: watch::Receiver<bool>,
 ) {
     let tls = tls.map(TlsAcceptor::from);
-    let free = Arc::new(Semaphore::new(MOST));
+    let free = Arc::new(Semaphore::new(bounds.most.into()));
+    let connections = Arc::new(Connections::default());
     loop {
-        let Ok(permit) = Arc::clone(&free).acquire_owned().await else {
-            return; // nobody closes it
-        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.changed() => break,
         };
-        let Ok((stream, peer)) = accepted else {
+        let Ok((stream, address)) = accepted else {
+            // Mostly the system has no more files to give.
+            connections.make_room();
             tokio::time::sleep(PAUSE).await;
             continue;
         };
+        let Some(permit) = room(&free, &connections).await else {
+            return; // nobody closes it
+        };
         let (tls, router, stop) = (tls.clone(), router.clone(), stop.clone());
-        tokio::spawn(async move {
+        connections.begin(|connection| async move {
+            let peer = Peer {
+                address,
+                connection,
+            };
             // Whatever goes wrong with one connection is the affair of its client.
-            let _ = connection(stream, peer, tls, (router, idle), stop).await;
+            let _ = serve_one(stream, peer, tls, (router, bounds.idle), stop).await;
             drop(permit);
         });
     }
     drop(listener);
     // Every connection has a permit until it is closed.
-    let _ = free.acquire_many(MOST as u32).await;
+    let _ = free.acquire_many(bounds.most.into()).await;
 }
 
-async fn connection(
+/// Room for one more connection: where there is none, one on which nobody has shown a token is closed.
+async fn room(free: &Arc<Semaphore>, connections: &Connections) -> Option<OwnedSemaphorePermit> {
+    loop {
+        if let Ok(permit) = Arc::clone(free).try_acquire_owned() {
+            return Some(permit);
+        }
+        let soon = Arc::clone(free).acquire_owned();
+        if !connections.make_room() {
+            return soon.await.ok();
+        }
+        if let Ok(permit) = tokio::time::timeout(PAUSE, soon).await {
+            return permit.ok();
+        }
+    }
+}
+
+async fn serve_one(
     stream: TcpStream,
-    peer: SocketAddr,
+    peer: Peer,
     tls: Option<TlsAcceptor>,
     served: (Router, Duration),
     stop: watch::Receiver<bool>,
@@ -82,14 +111,15 @@ async fn connection(
 
 async fn requests(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    peer: SocketAddr,
+    peer: Peer,
     (router, idle): (Router, Duration),
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    let service = TowerToHyperService::new(router.layer(Extension(Peer(peer))));
+    let service = TowerToHyperService::new(router.layer(Extension(peer)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(idle)
+        .max_buf_size(AHEAD)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     loop {

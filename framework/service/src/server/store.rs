@@ -112,6 +112,7 @@ impl Store {
     /// # Errors
     /// It cannot be opened, or is of another version.
     pub fn open(file: &Path) -> Result<Self, StoreError> {
+        private(file);
         let mut connection = Connection::open(file)?;
         connection.busy_timeout(Duration::from_secs(10))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -151,6 +152,16 @@ impl Store {
         transaction.commit()?;
         Ok(done)
     }
+}
+
+/// Makes the file for its owner alone, if it is not there; SQLite gives the files beside it the same permissions.
+fn private(file: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // One that is there is left as it is; where none can be made, SQLite says why.
+    drop(options.open(file));
 }
 
 /// Seconds since 1970.

@@ -270,7 +270,7 @@ async fn run(State(workbench): State<Shared>, Json(typed): Json<Typed>) -> Resul
             chosen: json!({}),
             runs: Some(workbench.settings.runs.clone()),
         };
-        workbench.start(wanted, &typed.text).map_err(Wrong::here)
+        workbench.start(wanted, &typed.text).map_err(Wrong::from)
     });
     Ok(go(format!("/jobs/{}", job.await??.id)))
 }

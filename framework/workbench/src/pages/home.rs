@@ -27,8 +27,12 @@ async fn page(State(workbench): State<Shared>, Extension(session): Extension<Ses
     let page: Html<String> = shell.page(html! {
         h1 { "Compute on what nobody else may see" }
         p.answer {
-            "Data and secret key stay on this machine. The evaluator is another process, which an encrypting scheme sends \
-             ciphertexts and evaluation keys alone. Each run shows every byte that crossed."
+            "Data and secret key stay on this machine. The evaluator is "
+            @match &workbench.settings.evaluator {
+                Some(far) => { "a service on a network, " (seen(&far.url)) ", " },
+                None => { "another process, " },
+            }
+            "which an encrypting scheme sends ciphertexts and evaluation keys alone. Each run shows every byte that crossed."
         }
         ul.cards {
             @for page in &PAGES {

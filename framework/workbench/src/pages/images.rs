@@ -205,7 +205,7 @@ async fn run(
     };
     let job = beside(move || workbench.start(wanted, &written.text()))
         .await?
-        .map_err(Wrong::here)?;
+        .map_err(Wrong::from)?;
     Ok(go(format!("/jobs/{}", job.id)))
 }
 

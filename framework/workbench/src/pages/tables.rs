@@ -21,7 +21,7 @@ use crate::guard::Session;
 use crate::jobs::Wanted;
 use crate::models;
 use crate::plugins::{CLASSES, NUMBERS};
-use crate::profile::{Kind, Profile};
+use crate::profile::{Column, Kind, Profile};
 use crate::shell::{Shell, missing};
 use crate::state::{Shared, Workbench};
 use crate::upload::Upload;
@@ -35,8 +35,14 @@ pub(super) const PAGE: Page = Page {
     script: Some("tables.js"),
 };
 
+/// What becomes of rows with a gap where they are left out.
+const DROP_ROWS: &str = "drop-rows";
+
 /// What stands for a model that is yet to be trained.
 const TRAIN: &str = "train";
+
+/// What the column is called that is predicted.
+const TRUTH: &str = "Column with the true answers";
 
 /// What is computed: task, its words, the file that it leaves.
 const TASKS: [(&str, &str, &str); 2] = [
@@ -70,7 +76,7 @@ async fn first(
     let page = html! {
         h1 { "Predictions from encrypted rows" }
         p.answer { "The server computes the model on rows that it cannot read; predictions are decrypted here." }
-        (drop_zone("tables", "A CSV: a row for each sample, a column for each feature, and one to predict", ".csv,text/csv"))
+        (drop_zone("tables", "A CSV: a row for each sample, a column for each feature, and one with the true answers", ".csv,text/csv"))
         (home::jobs(&workbench, Some(PAGE.path)))
     };
     shell.page(page).into_response()
@@ -136,17 +142,26 @@ fn form(
         .iter()
         .filter(|c| c.kind() == Kind::Numbers && !c.name.is_empty())
         .collect();
-    let target = numbers.last().map(|column| column.name.as_str());
-    let is_binary = numbers.last().is_some_and(|column| column.is_binary);
+    // A model looks at other columns than the one that it predicts.
+    let looked_at = choices
+        .iter()
+        .find(|choice| Some(choice.key.as_str()) == chosen)
+        .map_or(&[][..], |choice| &choice.columns);
+    let likely = numbers
+        .iter()
+        .rfind(|column| !looked_at.contains(&column.name));
+    let target = likely.map(|column| column.name.as_str());
+    let is_binary = likely.is_some_and(|column| column.is_binary);
     html! {
         form.fields data-post={ "/tables/" (upload.id) "/run" } {
             label {
-                span { "Column to predict" }
+                span { (TRUTH) }
                 select name="target" {
                     @for column in &numbers {
                         option value=(column.name) selected[Some(column.name.as_str()) == target] { (seen(&column.name)) }
                     }
                 }
+                span.under { "It is not sent: predictions are held against it on this machine." }
             }
             label {
                 span { "It is" }
@@ -160,7 +175,7 @@ fn form(
                 span { "Rows with a gap" }
                 select name="missing" {
                     option value="median" { "get the median of the column" }
-                    option value="drop-rows" { "are left out" }
+                    option value=(DROP_ROWS) { "are left out" }
                 }
             }
             label {
@@ -222,9 +237,36 @@ async fn run(
         };
         workbench
             .start(wanted, &written.text())
-            .map_err(Wrong::here)
+            .map_err(Wrong::from)
     });
     Ok(go(format!("/jobs/{}", job.await??.id)))
+}
+
+/// Why a column cannot hold the true answers, if it cannot.
+fn wrong_truth(column: &Column, asked: &Asked) -> Option<String> {
+    let is_of_classes = asked.task == CLASSES;
+    if column.kind() != Kind::Numbers {
+        return Some("holds no numbers, expected the true answer of each row as a number".into());
+    }
+    if column.gaps > 0 && asked.missing != DROP_ROWS {
+        return Some(format!(
+            "has {} gaps, expected an answer in every row; choose that rows with a gap are left out, or fill them",
+            column.gaps
+        ));
+    }
+    if column.is_constant {
+        let value = column.least.unwrap_or_default();
+        return Some(format!(
+            "is {value} in every row, expected answers that differ: any prediction would be right or wrong alike"
+        ));
+    }
+    if is_of_classes && !column.is_binary {
+        return Some(
+            "has other values than 0 and 1, expected these two for classes; or predict a number"
+                .into(),
+        );
+    }
+    None
 }
 
 /// The experiment that is asked for, or what is wrong with the form.
@@ -234,9 +276,12 @@ fn experiment(
     profile: &Profile,
     asked: &Asked,
 ) -> Result<Written, Wrong> {
-    let target = profile.column(&asked.target);
-    let target =
-        target.ok_or_else(|| Wrong::input("Column to predict: the file has no such column"))?;
+    let target = profile.column(&asked.target).ok_or_else(|| {
+        let found = printable::quoted(&asked.target);
+        Wrong::input(format!(
+            "{TRUTH}: found {found}, expected one of the file's columns"
+        ))
+    })?;
     let share: f64 = asked.share.parse().unwrap_or(f64::NAN);
     if !(0.01..=0.99).contains(&share) {
         return Err(Wrong::input("Share of the rows: expected 0.01 to 0.99"));
@@ -246,11 +291,9 @@ fn experiment(
             "found a task or a scheme that is not on the form",
         ));
     }
-    if asked.task == CLASSES && !target.is_binary {
-        return Err(Wrong::input(format!(
-            "Column to predict: {} has other values than 0 and 1, expected these two for classes; or predict a number",
-            printable::quoted(&target.name)
-        )));
+    if let Some(problem) = wrong_truth(target, asked) {
+        let name = printable::quoted(&target.name);
+        return Err(Wrong::input(format!("{TRUTH}: {name} {problem}")));
     }
     let question = format!(
         "What is {} of encrypted rows of {}?",
@@ -274,6 +317,13 @@ fn experiment(
                 "Model: the file lacks columns that it looks at: {lacks}"
             )));
         }
+        if choice.columns.contains(&target.name) {
+            return Err(Wrong::input(format!(
+                "{TRUTH}: {} is one of the columns that the model looks at, expected one that it does not; choose the \
+                 column that it predicts",
+                printable::quoted(&target.name)
+            )));
+        }
         written.task("model", choice.file.display().to_string());
         wanted = Some(choice.columns.clone());
     }
@@ -289,7 +339,7 @@ fn experiment(
     if !asked.marker.is_empty() {
         written.dataset("missing_marker", asked.marker.as_str());
     }
-    let is_left_out = |column: &&crate::profile::Column| {
+    let is_left_out = |column: &&Column| {
         let is_feature = match &wanted {
             Some(wanted) => wanted.contains(&column.name),
             None => {

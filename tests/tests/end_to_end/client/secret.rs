@@ -85,6 +85,55 @@ fn others_may_not_read_it() {
     owner.does(&["encrypt", "rows.csv"]);
 }
 
+/// Whatever the umask is, what the steps write is for its owner alone: keys, ciphertexts, answers, what is noted.
+#[cfg(unix)]
+#[test]
+fn all_that_the_steps_write_is_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let owner = Owner::new("deep/io");
+    let step = |step: &[&str]| {
+        let command = owner.command(step);
+        let mut open = std::process::Command::new("sh");
+        open.args(["-c", "umask 000; exec \"$0\" \"$@\""])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .current_dir(owner.place.path(""))
+            .env_remove("HEXPERIMENT_PASSPHRASE");
+        Outcome::of(&mut open).ends_with(0).does_not_panic();
+    };
+    step(&["init", "model.json", "--rows", "2", "--scheme", "plaintext"]);
+    step(&["keygen", "--unprotected"]);
+    // Answers that an earlier version has left open are closed.
+    let results = owner.place.path("deep/io/results.csv");
+    owner.place.write("deep/io/results.csv", "row,x\n");
+    fs::set_permissions(&results, fs::Permissions::from_mode(0o666)).unwrap();
+    step(&["query", "rows.csv"]);
+    step(&["keys", "rotate", "--unprotected"]);
+    are_the_models(&owner.results().1);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let files = below(&owner.place.path("deep"));
+    let mut names = HashSet::new();
+    for file in &files {
+        assert_eq!(mode(file), 0o600, "{}", file.display());
+        names.insert(file.file_name().unwrap().to_str().unwrap());
+        let mut folder = file.parent().unwrap();
+        while folder != owner.place.path("") {
+            assert_eq!(mode(folder), 0o700, "{}", folder.display());
+            folder = folder.parent().unwrap();
+        }
+    }
+    for name in [
+        "circuit.json",
+        "results.csv",
+        "server_reported_steps.json",
+        "queries.json",
+        "secret.key",
+    ] {
+        assert!(names.contains(name), "{name}: {names:?}");
+    }
+}
+
 /// A key under a passphrase: from a file, from the environment, and not without.
 #[test]
 fn a_passphrase_opens_it() {

@@ -14,14 +14,22 @@ use super::{Party, Served};
 
 /// Sends bytes, and reads the answer to its end: status and body.
 fn raw(service: &Served, bytes: &[u8], close: bool) -> (u16, String) {
-    let (_, address) = service.url.split_once("://").unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
-    stream.write_all(bytes).unwrap();
+    raw_at(address(service), bytes, close).unwrap()
+}
+
+/// Where a service listens.
+pub fn address(service: &Served) -> &str {
+    service.url.split_once("://").unwrap().1
+}
+
+/// The same, of a service that may not be there; the status is 0 where the connection was closed without an answer.
+pub fn raw_at(address: &str, bytes: &[u8], close: bool) -> std::io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    // Whoever is refused may be cut off before all is sent.
+    let _ = stream.write_all(bytes);
     if close {
-        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let _ = stream.shutdown(std::net::Shutdown::Write);
     }
     let mut answer = Vec::new();
     let mut piece = [0; 4096];
@@ -39,13 +47,13 @@ fn raw(service: &Served, bytes: &[u8], close: bool) -> (u16, String) {
         if whole || count == 0 {
             let status = text.split(' ').nth(1).and_then(|s| s.parse().ok());
             let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
-            return (status.unwrap_or(0), body.unwrap_or_default());
+            return Ok((status.unwrap_or(0), body.unwrap_or_default()));
         }
     }
 }
 
 /// A request with a token.
-fn request(token: &str, method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+pub fn request(token: &str, method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n{headers}\r\n"
     );
@@ -178,6 +186,7 @@ fn bodies_that_are_too_large_too_short_or_too_slow() {
     // Ten gigabytes are announced, and refused before one byte is read.
     check(&keys, "10000000000", b"", false, 413, "too-large");
     check(&ciphertexts, "2000000", b"", false, 413, "too-large");
+    check(&keys, "1000", &[7; 500], false, 408, "too-slow");
     // Half a body, then nothing, or the end.
     check(&ciphertexts, "1000", &[7; 500], false, 408, "too-slow");
     check(&ciphertexts, "1000", &[7; 500], true, 400, "invalid");
@@ -193,6 +202,104 @@ fn bodies_that_are_too_large_too_short_or_too_slow() {
     let (status, _) = raw(&service, b"GET /healthz HTTP/1.1\r\nhost:", false);
     assert!([0, 408].contains(&status), "{status}");
     assert_eq!(service.files("incoming"), 0);
+    party.evaluates();
+}
+
+/// Heads that come byte by byte, or have no end.
+#[test]
+fn heads_that_are_too_slow_or_too_long() {
+    let (service, party) = beside(&["--body-idle", "1s"]);
+    let mut slow = TcpStream::connect(address(&service)).unwrap();
+    slow.set_read_timeout(Some(Duration::from_millis(50)))
+        .unwrap();
+    // For ten seconds at most: each byte comes soon, the head never.
+    let is_closed = (0..200).any(|_| {
+        let sent = slow.write_all(b"x");
+        let mut byte = [0];
+        sent.is_err() || matches!(slow.read(&mut byte), Ok(0)) || matches!(slow.read(&mut byte), Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset)
+    });
+    assert!(is_closed);
+    let long = format!("x-long: {}\r\n", "a".repeat(1 << 20));
+    let many = "x-many: a\r\n".repeat(10_000);
+    for headers in [long, many] {
+        let asked = request("none", "GET", "/healthz", &headers, b"");
+        let (status, _) = raw(&service, &asked, false);
+        assert!([0, 431].contains(&status), "{status}");
+    }
+    let (status, _) = raw(&service, &vec![0; 70_000], false);
+    assert!([0, 400, 431].contains(&status), "{status}");
+    party.evaluates();
+}
+
+/// Connections on which nothing is said give way to those on which something is, and close by themselves.
+#[test]
+fn idle_connections_keep_nobody_waiting() {
+    let (service, party) = beside(&["--connections", "40", "--body-idle", "20s"]);
+    let mut idle: Vec<TcpStream> = (0..300)
+        .map(|_| TcpStream::connect(address(&service)).unwrap())
+        .collect();
+    party.evaluates();
+    // A new client beside them, and one that has many connections itself.
+    Party::new(&service, &service.token("another"), "plaintext").evaluates();
+    let token = service.token("mallory");
+    let health = request(&token, "GET", "/v1/service", "", b"");
+    let mut kept: Vec<TcpStream> = (0..100)
+        .map(|_| {
+            let mut stream = TcpStream::connect(address(&service)).unwrap();
+            stream.write_all(&health).unwrap();
+            stream
+        })
+        .collect();
+    let mut closed = 0;
+    for stream in &mut idle {
+        stream
+            .set_read_timeout(Some(Duration::from_millis(1)))
+            .unwrap();
+        let mut byte = [0];
+        closed += usize::from(match stream.read(&mut byte) {
+            Ok(count) => count == 0,
+            Err(e) => e.kind() == std::io::ErrorKind::ConnectionReset,
+        });
+    }
+    assert!(closed >= 260, "{closed}");
+    party.evaluates();
+    kept.clear();
+    party.evaluates();
+}
+
+/// Tokens are not found out by trying: after some, an address has to wait, and whoever has one there does not.
+#[test]
+fn tokens_are_not_guessed() {
+    let (service, party) = beside(&[]);
+    let statuses: Vec<u16> = (0..300)
+        .map(|number| {
+            let guess = format!("hxp_{number:064x}");
+            let asked = request(&guess, "GET", "/v1/service", "", b"");
+            raw(&service, &asked, false).0
+        })
+        .collect();
+    let told = statuses.iter().filter(|status| **status == 401).count();
+    assert!(
+        statuses.iter().all(|s| [401, 429].contains(s)),
+        "{statuses:?}"
+    );
+    assert!((10..300).contains(&told), "{told}");
+    party.evaluates();
+}
+
+/// Whoever speaks no TLS gets no answer.
+#[test]
+fn a_service_with_tls_speaks_nothing_else() {
+    let service = Served::start(&[]);
+    let party = Party::new(&service, &service.token("beside"), "plaintext");
+    for bytes in [
+        &request("none", "GET", "/healthz", "", b"")[..],
+        &[0x16; 100],
+        &[0; 10_000],
+    ] {
+        let (status, body) = raw(&service, bytes, false);
+        assert_eq!(status, 0, "{body}");
+    }
     party.evaluates();
 }
 
@@ -250,6 +357,13 @@ fn keys_that_are_none() {
             false,
         );
         assert_eq!(status, 400, "byte {place}: {body}");
+    }
+    // Frames that end in their midst, whatever the head of the request announces.
+    for length in [0, 10, 16, frames.len() / 2, frames.len() - 1] {
+        let head = format!("content-length: {length}\r\n");
+        let bytes = request(&token, "POST", &path, &head, &frames[..length]);
+        let (status, body) = raw(&service, &bytes, false);
+        assert_eq!(status, 400, "{length} bytes: {body}");
     }
     // With which the service could decrypt.
     let (order, circuit, library) = order("fernet");
@@ -453,8 +567,9 @@ fn jobs_are_cancelled() {
     let (service, party) = beside(&[]);
     let alice = Party::new(&service, &service.token("alice"), "seal-ckks");
     let inputs = alice.upload();
-    let jobs: Vec<String> = (0..6).map(|_| alice.submit(&inputs).id).collect();
-    for job in &jobs {
+    let jobs: Vec<String> = (0..20).map(|_| alice.submit(&inputs).id).collect();
+    // From the last on, which waits for all the others.
+    for job in jobs.iter().rev() {
         alice.client.cancel(job).unwrap();
     }
     for job in &jobs {
@@ -469,7 +584,7 @@ fn jobs_are_cancelled() {
             "{info:?}"
         );
     }
-    let last = alice.client.job(&jobs[5], Duration::ZERO).unwrap();
+    let last = alice.client.job(&jobs[19], Duration::ZERO).unwrap();
     assert_eq!(last.state, JobState::Cancelled);
     alice.evaluates();
     alice.client.delete_keys(&alice.keys).unwrap();

@@ -9,6 +9,7 @@ use axum::response::Response;
 use axum::routing::get;
 use hexperiment_diagnostics::files;
 use hexperiment_diagnostics::printable::line as seen;
+use hexperiment_task::ledger::Metric;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
@@ -19,6 +20,10 @@ use crate::jobs::Job;
 use crate::plugins::CLASSES;
 use crate::run_files::{self, Read};
 use crate::state::Shared;
+
+/// Measures that are told first, and what they are called.
+const FOR_CLASSES: [(&str, &str); 2] = [("accuracy", "accuracy"), ("auc", "AUC")];
+const FOR_NUMBERS: [(&str, &str); 2] = [("rmse", "RMSE"), ("r2", "R²")];
 
 /// Rows that the page shows.
 const MOST_SHOWN: usize = 2000;
@@ -94,15 +99,35 @@ pub(super) fn result(job: &Job) -> Markup {
     let Ok(all) = kept(job) else {
         return html! {};
     };
-    let metrics = read
+    let metrics: Vec<&Metric> = read
         .records
         .repetitions
         .iter()
-        .flat_map(|r| &r.quality.metrics);
+        .flat_map(|r| &r.quality.metrics)
+        .collect();
+    let told = if job.chosen["task"] == CLASSES {
+        FOR_CLASSES
+    } else {
+        FOR_NUMBERS
+    };
+    let told: Vec<(&str, &Metric)> = told
+        .into_iter()
+        .filter_map(|(name, words)| Some((words, *metrics.iter().find(|m| m.name == name)?)))
+        .collect();
     html! {
         section.result #tables data-id=(job.id) aria-labelledby="predictions-head" {
             h2 #predictions-head { "Predictions" }
-            p.answer { (all.len()) " rows were encrypted, computed by the server, and decrypted here." }
+            p.answer #measured {
+                (all.len()) " rows were encrypted, computed by the server, and decrypted here. "
+                "Held against " strong { (seen(job.chosen["target"].as_str().unwrap_or_default())) } ", which was not sent: "
+                @for (place, (words, metric)) in told.iter().enumerate() {
+                    @if place > 0 { ", " }
+                    (words) " " strong { (short(metric.value)) }
+                    @if let Some(clear) = metric.plaintext { " (in the clear " (short(clear)) ")" }
+                }
+                @if told.is_empty() { "no measure is defined for these rows" }
+                "."
+            }
             figure { h3 { "Decrypted and true" } div.plot #predicted {} }
             div.scroll tabindex="0" role="region" aria-label="Measures" {
                 table {
@@ -132,6 +157,34 @@ pub(super) fn result(job: &Job) -> Markup {
     }
 }
 
+/// A number with four digits that count.
+fn short(x: f64) -> String {
+    if x == 0.0 || !x.is_finite() {
+        return x.to_string();
+    }
+    let digits = 3 - x.abs().log10().floor() as i32;
+    format!("{x:.*}", digits.clamp(0, 12) as usize)
+}
+
 fn rounded(x: f64) -> String {
     format!("{}", (x * 1e6).round() / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_digits_count() {
+        for (x, expect) in [
+            (0.0, "0"),
+            (1234.56, "1235"),
+            (12.3456, "12.35"),
+            (0.98765, "0.9877"),
+            (0.000_123_456, "0.0001235"),
+            (-3.0, "-3.000"),
+        ] {
+            assert_eq!(short(x), expect);
+        }
+    }
 }
