@@ -9,6 +9,7 @@
 )]
 
 mod browser;
+mod fleet;
 mod guard;
 mod pages;
 mod started;
