@@ -80,7 +80,7 @@ function begin(message) {
   by("evaluator-has").textContent = protectsOf(message.setup).has;
   const shape = ({ name, rows, columns }) => `${name}: ${counted(rows, "row", "rows")} × ${counted(columns.length, "column", "columns")}`;
   by("shapes").textContent = `It is sent ${message.inputs.map(shape).join("; ")}, and sends back ${message.outputs.map(shape).join("; ")}: a row for each device, no value in the clear${message.setup.parameters.security.protection === "encrypted" ? "" : " but that this scheme hides nothing from it"}.`;
-  by("alarm-rule").textContent = `A device raises an alarm when it has been ${message.levels.at(-1)} ${message.raised_after} rounds in a row and was not before; the alarm ends after ${message.cleared_after} rounds of another level.`;
+  by("alarm-rule").textContent = `A device that was not ${message.levels.at(-1)} raises an alarm when it has been on the black list ${message.raised_after} rounds in a row; the alarm ends after ${message.cleared_after} rounds of another level.`;
   by("lag-about").textContent = `From the readings to their decrypted classes. A round is due every ${duration(message.every_ms)}; of more than ${message.most_waiting} that wait, the oldest is dropped.`;
   by("heat").setAttribute("aria-valuemax", String(things - 1));
 }
@@ -206,6 +206,12 @@ function drawAlarms(round) {
   if (!known.length) body.append(element("tr", {}, element("td", { colSpan: 3 }, "None so far.")));
 }
 
+/** The axis of rounds: as wide as there are some, and no wider than is shown. */
+function roundAxis(all, width) {
+  const [first, last] = [all[0].round, all.at(-1).round];
+  return { domain: [first - 0.5, Math.max(last, first + SHOWN_ROUNDS / 3) + 0.5], label: "round →", labelArrow: "none", ticks: width < 520 ? 4 : 8, tickFormat: (x) => (Number.isInteger(x) ? String(x) : "") };
+}
+
 /** Stretches of one level, of a device. */
 function stretches(all, thing) {
   const found = [];
@@ -237,7 +243,7 @@ function drawTimeline(all) {
     plotted({
       width, height: 20 * lines.length + 44, marginLeft: 108, marginRight: 10, marginTop: 6, marginBottom: 38,
       color: { type: "identity" },
-      x: { domain: [last - SHOWN_ROUNDS + 0.5, last + 0.5], label: "round →", labelArrow: "none", ticks: width < 520 ? 4 : 8, tickFormat: (x) => (Number.isInteger(x) && x > 0 ? String(x) : "") },
+      x: roundAxis(all, width),
       y: { type: "band", domain: lines.map((thing) => setup.names[thing]), label: null, tickSize: 0, padding: 0.18 },
       marks: [
         Plot.rect(parts, { x1: (p) => p.from - 0.5, x2: (p) => p.to + 0.5, y: "name", fill: (p) => levelFill(p.level), title: (p) => `${p.name}\n${setup.levels[p.level]}, rounds ${p.from} to ${p.to}`, tip: true }),
@@ -249,13 +255,12 @@ function drawTimeline(all) {
 
 function drawLag(all) {
   const width = by("lag").clientWidth;
-  const last = all.at(-1).round;
   by("lag").replaceChildren(
     legend([{ name: "lag", color: "var(--c0)" }, { name: "a round, encrypted to decrypted", color: "var(--c2)", symbol: "circle" }]),
     plotted({
       width, height: 180, marginLeft: 62, marginRight: 10, marginTop: 10, marginBottom: 38,
       color: { type: "identity" },
-      x: { domain: [last - SHOWN_ROUNDS + 0.5, last + 0.5], label: "round →", labelArrow: "none", ticks: width < 520 ? 4 : 8, tickFormat: (x) => (Number.isInteger(x) && x > 0 ? String(x) : "") },
+      x: roundAxis(all, width),
       y: { label: null, grid: true, ticks: 4, zero: true, tickFormat: duration },
       marks: [
         Plot.line(all, { x: "round", y: "lag_ms", stroke: "var(--c0)", strokeWidth: 1.6 }),
@@ -274,6 +279,12 @@ function drawFigures(round) {
   say("crossed", bytes(round.to_server_bytes));
 }
 
+/** Bytes in hexadecimal and as text that have room beside one another: an address, then four characters each. */
+function bytesAcross(width) {
+  const characters = (width - 36) / 8;
+  return Math.max(4, Math.min(16, 4 * Math.floor((characters - 9) / 16)));
+}
+
 function drawServer(round) {
   const body = by("frames").tBodies[0];
   body.replaceChildren(...round.frames.map((frame) => element("tr", {}, element("th", { scope: "row" }, frame.kind),
@@ -282,7 +293,7 @@ function drawServer(round) {
   const sample = round.frames.find((frame) => frame.first_bytes && frame.to === "server");
   if (!sample) return;
   by("hex-head").textContent = `${sampleWords(sample)}, round ${round.round}:`;
-  by("hex").querySelector("pre").textContent = hexRows(sample.first_bytes, by("hex").clientWidth < 560 ? 8 : 16);
+  by("hex").querySelector("pre").textContent = hexRows(sample.first_bytes, bytesAcross(by("hex").clientWidth));
 }
 
 function drawState() {

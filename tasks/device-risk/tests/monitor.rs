@@ -5,7 +5,7 @@
 use hexperiment_data::registry::SourceOptions;
 use hexperiment_data::{Dataset, DatasetRequest, DatasetSource};
 use hexperiment_scheme::options::OptionValue;
-use hexperiment_task::monitor::{Assessment, MOST_ROUNDS, Monitor, MonitorRequest};
+use hexperiment_task::monitor::{Assessment, List, MOST_ROUNDS, Monitor, MonitorRequest};
 use hexperiment_task::testkit::{self, Given, Testbed};
 use hexperiment_task::{Outcome, PrepareRequest, Task as _, TaskError};
 use scheme_plaintext::Plaintext;
@@ -66,7 +66,7 @@ fn a_round_says_what_the_model_says_in_the_clear() {
     assert_eq!(self::monitor(1, &[]).unwrap().next_round().clear.len(), 1);
 }
 
-/// Of devices at Low each fault makes nearly all High, and few become High without one.
+/// Each fault brings nearly all devices at Low onto the black list, and few come there without one.
 #[test]
 fn each_fault_is_found_in_nearly_all_devices() {
     for fault in 0..4 {
@@ -81,8 +81,11 @@ fn each_fault_is_found_in_nearly_all_devices() {
         }
         let rounds: Vec<Vec<Assessment>> = (0..25).map(|_| monitor.next_round().clear).collect();
         let high = |thing: &usize| {
-            let levels: Vec<usize> = rounds.iter().map(|round| round[*thing].level).collect();
-            levels.windows(3).any(|three| three == [2, 2, 2])
+            let black = rounds
+                .iter()
+                .map(|round| round[*thing].listed == Some(List::Black));
+            let black: Vec<bool> = black.collect();
+            black.windows(3).any(|three| three == [true; 3])
         };
         let found = faulty.iter().filter(|thing| high(thing)).count();
         let false_alarms = healthy.iter().filter(|thing| high(thing)).count();

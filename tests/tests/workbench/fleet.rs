@@ -7,8 +7,12 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use hexperiment_experiment::Experiment;
+// All built-in tasks and schemes, for the test that needs no process.
+use hexperiment_runner as _;
+use hexperiment_scheme::security::SecurityDemand;
+use hexperiment_scheme::{CompileRequest, Parties};
 use hexperiment_task::monitor::MonitorRequest;
-use hexperiment_task::testkit::Testbed;
+use hexperiment_task::session::Session;
 use hexperiment_task::{Outcome, PrepareRequest};
 use serde_json::{Value, json};
 
@@ -62,7 +66,19 @@ fn a_thousand_devices_are_scored_under_ckks_as_in_the_clear() {
     };
     let mut monitor = task.monitor(request).unwrap().unwrap();
     let scheme = hexperiment_scheme::registry::scheme("seal-ckks").unwrap();
-    let bed = Testbed::new(scheme, monitor.prepared().program()).unwrap();
+    let security = SecurityDemand::new(128, false);
+    let program = monitor.prepared().program();
+    let options = &plan.scheme_options;
+    let lowered = scheme.lower(program, options, security).unwrap();
+    let request = CompileRequest {
+        lowered: &lowered,
+        options,
+        security,
+        threads: 1,
+        objective: plan.objective,
+    };
+    let circuit = scheme.compile(request).unwrap();
+    let keys = Parties::of(circuit.as_ref()).unwrap();
     let (mut scored, mut high, mut uploads) = (0, 0, vec![]);
     for round in 0..ROUNDS {
         if round == 2 {
@@ -71,7 +87,7 @@ fn a_thousand_devices_are_scored_under_ckks_as_in_the_clear() {
             }
         }
         let readings = monitor.next_round();
-        let mut session = bed.session();
+        let mut session = Session::new(circuit.as_ref(), &lowered, &keys);
         let outcome = Outcome::of_one_round(&mut session, &readings.inputs).unwrap();
         let report = session.finish();
         let said = monitor.assess(&outcome).unwrap();
@@ -371,7 +387,7 @@ fn a_fleet_from_start_to_a_fault_that_is_found() {
     );
     let shapes = words(&mut browser, "#shapes");
     assert!(
-        shapes.contains("100 rows × 18 columns") && shapes.contains("no value in the clear"),
+        shapes.contains("100 rows × 19 columns") && shapes.contains("no value in the clear"),
         "{shapes}"
     );
     assert!(words(&mut browser, "#knows").contains("never the secret key"));
@@ -412,8 +428,11 @@ fn a_fleet_from_start_to_a_fault_that_is_found() {
     browser.press("Enter");
     browser
         .until("document.getElementById('replayed').innerText.includes('nothing is read or sent')");
+    // Not at its first round, from which there is no way back.
+    browser.until("Number(document.getElementById('fleet').dataset.round) > 3");
     browser.tab_to("#back");
     browser.press("ArrowLeft");
+    browser.until("document.getElementById('play').innerText === 'Play'");
     browser.until(&format!(
         "Number(document.getElementById('fleet').dataset.round) < {last}"
     ));

@@ -1,11 +1,13 @@
-//! Alarms from decrypted levels: raised when a thing has become High and stays so, cleared when it has not been High
-//! for a while. The delays keep what is near a border from raising an alarm with every reading.
+//! Alarms from decrypted levels: raised when a thing has come onto the black list and stays there, cleared when it has
+//! not been of the highest level for a while. The delays, and the gap between the two, keep what is near a border from
+//! raising an alarm with every reading.
 
 use std::time::Instant;
 
+use hexperiment_task::monitor::{Assessment, List};
 use serde::Serialize;
 
-/// Rounds of the highest level in a row that raise an alarm.
+/// Rounds on the black list in a row that raise an alarm.
 pub(super) const RAISED_AFTER: u32 = 3;
 
 /// Rounds of other levels in a row that clear it.
@@ -67,34 +69,34 @@ impl Alarms {
         }
     }
 
-    /// Takes the levels of a round. What is High in the first one raises no alarm: nothing has changed.
-    pub(super) fn take(
-        &mut self,
-        round: u64,
-        levels: impl IntoIterator<Item = usize>,
-    ) -> Vec<Change> {
+    /// Takes what a round says of each thing. What is High in the first one raises no alarm: nothing has changed.
+    pub(super) fn take(&mut self, round: u64, assessed: &[Assessment]) -> Vec<Change> {
         let mut changes = vec![];
-        for (thing, (watch, level)) in self.things.iter_mut().zip(levels).enumerate() {
-            let is_high = level == self.highest;
+        for (thing, (watch, one)) in self.things.iter_mut().zip(assessed).enumerate() {
+            let is_high = one.level == self.highest;
             if !self.has_begun {
                 watch.is_raised = is_high;
                 continue;
             }
-            if is_high == watch.is_raised {
-                watch.against = 0;
-                continue;
-            }
-            watch.against += 1;
-            let delay = if is_high { RAISED_AFTER } else { CLEARED_AFTER };
+            let (is_against, delay) = if watch.is_raised {
+                (!is_high, CLEARED_AFTER)
+            } else {
+                (one.listed == Some(List::Black), RAISED_AFTER)
+            };
+            watch.against = if is_against { watch.against + 1 } else { 0 };
             if watch.against < delay {
                 continue;
             }
             watch.against = 0;
-            watch.is_raised = is_high;
-            let fault = if is_high { watch.fault.take() } else { None };
+            watch.is_raised = !watch.is_raised;
+            let fault = if watch.is_raised {
+                watch.fault.take()
+            } else {
+                None
+            };
             changes.push(Change {
                 thing,
-                raised: is_high,
+                raised: watch.is_raised,
                 found: fault.map(|fault| Found {
                     fault: fault.fault,
                     rounds: round.saturating_sub(fault.after_round),
@@ -129,32 +131,49 @@ impl Alarms {
 mod tests {
     use super::*;
 
-    /// Levels of one thing, a digit a round; a letter for each alarm, `+` raised, `-` cleared.
-    fn heard(levels: &str) -> String {
+    /// One of a level, as a digit, or on the black list.
+    fn of(state: char) -> Assessment {
+        Assessment {
+            level: state.to_digit(10).unwrap_or(2) as usize,
+            score: 0.5,
+            listed: (state == 'b').then_some(List::Black),
+        }
+    }
+
+    /// Assessments of one round.
+    fn round(states: &str) -> Vec<Assessment> {
+        states.chars().map(of).collect()
+    }
+
+    /// States of one thing, a character a round; a character for each alarm, `+` raised, `-` cleared.
+    fn heard(states: &str) -> String {
         let mut alarms = Alarms::new(1, 2);
-        let rounds = levels.bytes().zip(1..);
+        let rounds = states.chars().zip(1..);
         rounds
-            .map(|(level, round)| {
-                match alarms.take(round, [usize::from(level - b'0')]).as_slice() {
+            .map(
+                |(state, round)| match alarms.take(round, &[of(state)]).as_slice() {
                     [] => '.',
                     [change] if change.raised => '+',
                     _ => '-',
-                }
-            })
+                },
+            )
             .collect()
     }
 
     #[test]
     fn alarms_are_delayed_both_ways() {
         for (levels, expect) in [
-            ("0000222", "......+"),
-            ("0220220222", ".........+"),
-            ("0222201222", "...+......"),
-            ("022200000222", "...+....-..+"),
+            ("0000bbb", "......+"),
+            ("0bb0bb0bbb", ".........+"),
+            ("0bbb2201bbb", "...+......."),
+            ("0bbb00000bbb", "...+....-..+"),
+            // Near a border nothing is raised, and nothing cleared.
+            ("0222222222", ".........."),
+            ("0bbb222222", "...+......"),
             // What is High from the beginning changes nothing, until it was something else.
-            ("2222222", "......."),
-            ("200000222", ".....-..+"),
-            ("1112112", "......."),
+            ("2bbbbbb", "......."),
+            ("b00000bbb", ".....-..+"),
+            ("111b11b", "......."),
         ] {
             assert_eq!(heard(levels), expect, "{levels}");
         }
@@ -163,7 +182,7 @@ mod tests {
     #[test]
     fn an_injected_fault_is_found_once() {
         let mut alarms = Alarms::new(2, 2);
-        alarms.take(1, [0, 2]);
+        alarms.take(1, &round("0b"));
         let fault = |after_round| Injected {
             fault: 3,
             after_round,
@@ -172,24 +191,24 @@ mod tests {
         assert!(!alarms.injected(0, fault(1)));
         assert!(alarms.injected(1, fault(1)), "it is High already");
         assert!(!alarms.injected(7, fault(1)), "there is no such thing");
-        for round in 2..4 {
-            assert_eq!(alarms.take(round, [2, 2]), []);
+        for number in 2..4 {
+            assert_eq!(alarms.take(number, &round("bb")), []);
         }
-        let [change] = alarms.take(4, [2, 2])[..] else {
+        let [change] = alarms.take(4, &round("bb"))[..] else {
             panic!("one alarm");
         };
         let found = change.found.unwrap();
         assert_eq!((change.thing, found.fault, found.rounds), (0, 3, 3));
         // Repaired before it shows, it is not found; nor is one found again.
-        for round in 5..10 {
-            alarms.take(round, [0, 0]);
+        for number in 5..10 {
+            alarms.take(number, &round("00"));
         }
         alarms.injected(0, fault(9));
         alarms.repaired(0);
-        for round in 10..12 {
-            alarms.take(round, [2, 0]);
+        for number in 10..12 {
+            alarms.take(number, &round("b0"));
         }
-        let [change] = alarms.take(12, [2, 0])[..] else {
+        let [change] = alarms.take(12, &round("b0"))[..] else {
             panic!("one alarm");
         };
         assert_eq!(change.found, None);

@@ -266,9 +266,7 @@ impl Rounds<'_> {
             to_client_bytes: crossed.to_client,
             waiting: self.pace.waiting(),
             dropped: self.pace.dropped(),
-            alarms: self
-                .alarms
-                .take(number, assessed.iter().map(|one| one.level)),
+            alarms: self.alarms.take(number, &assessed),
             states,
             scores,
             frames: self.recorder.take(),

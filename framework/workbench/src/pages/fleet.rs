@@ -72,8 +72,8 @@ async fn first(
     let page = html! {
         h1 { "A fleet, watched by who cannot see it" }
         p.answer {
-            "Each second, the readings of all devices are encrypted here in one batch, and the evaluator scores them \
-             without seeing one. The classes are decrypted here, and become lists and alarms."
+            "In each round the readings of all devices are encrypted here in one batch; under an encrypting scheme the \
+             evaluator scores them without seeing one. The classes are decrypted here, and become lists and alarms."
         }
         @if let Some(feed) = &last {
             p { a href={ "/fleet/" (feed.id) } { (feed.wanted.title) } @if feed.is_over() { ": over" } @else { ": running; a new fleet takes its place" } }
