@@ -1,4 +1,6 @@
 //! What is trained in the clear, and the program that follows from it.
+//!
+//! A little long: both models share the material that they are made from and how their outputs are read.
 
 use hexperiment_data::{Partition, transform};
 use hexperiment_program::{Output, Program, ProgramBuilder, ValueId};

@@ -1,5 +1,7 @@
 //! Fleet: simulated devices whose readings stream encrypted to the evaluator; risk, lists and alarms here, ciphertexts
 //! alone there.
+//!
+//! Longer than other files for its markup alone: the page is one picture of both parties, and reads from top to bottom.
 
 use std::convert::Infallible;
 use std::time::Duration;
