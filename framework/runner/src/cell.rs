@@ -14,11 +14,11 @@ use hexperiment_scheme::memory;
 use hexperiment_scheme::security::failure::demand_each;
 use hexperiment_scheme::security::{Encryption, Protection, SecurityDemand};
 use hexperiment_scheme::{
-    Circuit, CompileRequest, Decryptor, Encryptor, KeySizes, Parameters, SchemeError,
+    Circuit, CompileRequest, Decryptor, Encryptor, KeySizes, Parameters, Scheme, SchemeError,
 };
 use hexperiment_task::clock::Stopwatch;
 use hexperiment_task::ledger::Time;
-use hexperiment_task::session::{Session, SessionError};
+use hexperiment_task::session::{KeyTimes, Session, SessionError};
 use hexperiment_task::{Artefact, Outcome, PrepareRequest, Prepared, TaskError};
 
 use crate::beside::Beside;
@@ -72,6 +72,41 @@ pub(crate) fn compile_prepared(
     memory_limit: Option<u64>,
 ) -> Result<Compiled, Stop> {
     let scheme = plugins::scheme(plan).map_err(failed)?;
+    let Bound {
+        lowered,
+        circuit,
+        compile,
+        security,
+        failure_log2,
+    } = bind(plan, scheme, prepared.as_ref(), memory_limit)?;
+    Ok(Compiled {
+        prepared,
+        lowered,
+        circuit,
+        compile,
+        security,
+        failure_log2,
+    })
+}
+
+/// A prepared program under a scheme.
+pub(crate) struct Bound {
+    pub(crate) lowered: Lowered,
+    pub(crate) circuit: Box<dyn Circuit>,
+    pub(crate) compile: Time,
+    /// What was demanded of the circuit: of one evaluation.
+    pub(crate) security: SecurityDemand,
+    /// The failure probability that is demanded of a run.
+    pub(crate) failure_log2: i32,
+}
+
+/// Lowers and compiles a prepared program; `memory_limit` is as in [`compile`].
+pub(crate) fn bind(
+    plan: &CellPlan,
+    scheme: &dyn Scheme,
+    prepared: &dyn Prepared,
+    memory_limit: Option<u64>,
+) -> Result<Bound, Stop> {
     let of_run = plan.security.demand(prepared.scenario())?;
     let failure_log2 = of_run.failure_log2;
     let security = SecurityDemand {
@@ -103,15 +138,14 @@ pub(crate) fn compile_prepared(
         error => error,
     })?;
     let compile = watch.elapsed();
-    parameters(circuit.as_ref(), prepared.as_ref())
+    parameters(circuit.as_ref(), prepared)
         .meets(of_run)
         .map_err(Stop::Refused)?;
     if let Some(need) = circuit.parameters().memory_bytes {
         let need = need.saturating_add(in_the_clear(&lowered));
         memory::hold(need, left).map_err(SchemeError::from)?;
     }
-    Ok(Compiled {
-        prepared,
+    Ok(Bound {
         lowered,
         circuit,
         compile,
@@ -165,17 +199,8 @@ pub(crate) fn serve(
     if let Some(bytes) = memory_limit {
         limit_memory(bytes);
     }
-    // The pool can be set once; this is the process's start.
-    if let Err(e) = rayon::ThreadPoolBuilder::new()
-        .num_threads(plan.threads)
-        .build_global()
-    {
-        return child::tell(&FromCell::Failed {
-            reason: format!(
-                "{} threads cannot be started: {e}; take fewer `threads`, or more `memory_limit`",
-                plan.threads
-            ),
-        });
+    if let Err(stop) = start_threads(plan.threads) {
+        return child::tell(&FromCell::from(stop));
     }
     match repeat(plan, besides, next) {
         Ok(()) => ExitCode::SUCCESS,
@@ -183,12 +208,72 @@ pub(crate) fn serve(
     }
 }
 
+/// Starts the pool of threads, which can be set once: at the start of a process.
+pub(crate) fn start_threads(threads: usize) -> Result<(), Stop> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    pool.build_global().map_err(|e| {
+        failed(format!(
+            "{threads} threads cannot be started: {e}; take fewer `threads`, or more `memory_limit`"
+        ))
+    })
+}
+
 /// What the client keeps of its keys.
-struct Client {
-    encryptor: Box<dyn Encryptor>,
-    decryptor: Box<dyn Decryptor>,
-    sizes: KeySizes,
-    keygen: Time,
+pub(crate) struct Client {
+    pub(crate) encryptor: Box<dyn Encryptor>,
+    pub(crate) decryptor: Box<dyn Decryptor>,
+    pub(crate) sizes: KeySizes,
+    pub(crate) keygen: Time,
+}
+
+/// Starts the server of a cell, and makes the keys of both.
+pub(crate) fn start_server(
+    plan: &CellPlan,
+    security: SecurityDemand,
+    (lowered, circuit): (&Lowered, &dyn Circuit),
+    reached: (Option<FarService>, Option<&Recorder>),
+) -> Result<(CellServer, KeyTimes, Client), Stop> {
+    CellServer::start(plan, security, (lowered, circuit.digest()), reached, || {
+        forget_peak_rss();
+        let watch = Stopwatch::start();
+        let keys = circuit.generate_keys()?;
+        let keygen = watch.elapsed();
+        crosses(security, circuit, keys.evaluation.sizes())?;
+        let client = Client {
+            keygen,
+            sizes: keys.evaluation.sizes(),
+            encryptor: keys.encryptor,
+            decryptor: keys.decryptor,
+        };
+        Ok((client, keys.evaluation))
+    })
+}
+
+/// What is told of a cell that is ready.
+pub(crate) fn setup(
+    plan: &CellPlan,
+    prepared: &dyn Prepared,
+    (lowered, circuit, compile): (&Lowered, &dyn Circuit, Time),
+    (client, key_times): (&Client, KeyTimes),
+    failure_log2: i32,
+) -> Setup {
+    let mut parameters = parameters(circuit, prepared);
+    let shortfalls = std::mem::take(&mut parameters.shortfalls);
+    Setup {
+        cell: plan.cell.id.clone(),
+        // The run knows which of the cell's processes this is.
+        process: 0,
+        samples: prepared.samples() as u64,
+        compile,
+        keygen: client.keygen,
+        key_transfer: Some(key_times.transfer),
+        prepare: Some(key_times.prepare),
+        parameters,
+        failure_demanded: Some(failure_log2),
+        keys: client.sizes,
+        client_computes: [lowered.client_computes(), prepared.client_computes()].concat(),
+        lowering: [lowered.notes().to_vec(), shortfalls].concat(),
+    }
 }
 
 fn repeat(
@@ -224,41 +309,18 @@ fn repeat(
     if !is_far {
         recorder = besides.traffic.map(record).transpose()?;
     }
-    let agreed = (&lowered, circuit.digest());
-    let (mut server, key_times, client) =
-        CellServer::start(plan, security, agreed, (far, recorder.as_ref()), || {
-            forget_peak_rss();
-            let watch = Stopwatch::start();
-            let keys = circuit.generate_keys()?;
-            let keygen = watch.elapsed();
-            crosses(security, circuit.as_ref(), keys.evaluation.sizes())?;
-            let client = Client {
-                keygen,
-                sizes: keys.evaluation.sizes(),
-                encryptor: keys.encryptor,
-                decryptor: keys.decryptor,
-            };
-            Ok((client, keys.evaluation))
-        })?;
+    let agreed = (&lowered, circuit.as_ref());
+    let reached = (far, recorder.as_ref());
+    let (mut server, key_times, client) = start_server(plan, security, agreed, reached)?;
     give_memory_back();
-    let mut parameters = parameters(circuit.as_ref(), prepared.as_ref());
-    let shortfalls = std::mem::take(&mut parameters.shortfalls);
     child::tell(&FromCell::Ready {
-        setup: Box::new(Setup {
-            cell: plan.cell.id.clone(),
-            // The run knows which of the cell's processes this is.
-            process: 0,
-            samples: prepared.samples() as u64,
-            compile,
-            keygen: client.keygen,
-            key_transfer: Some(key_times.transfer),
-            prepare: Some(key_times.prepare),
-            parameters,
-            failure_demanded: Some(failure_log2),
-            keys: client.sizes,
-            client_computes: [lowered.client_computes(), prepared.client_computes()].concat(),
-            lowering: [lowered.notes().to_vec(), shortfalls].concat(),
-        }),
+        setup: Box::new(setup(
+            plan,
+            prepared.as_ref(),
+            (&lowered, circuit.as_ref(), compile),
+            (&client, key_times),
+            failure_log2,
+        )),
     });
     let processes = server.processes();
     while let Some(ToCell::Repeat { index, keep }) = next() {

@@ -23,6 +23,7 @@ mod input;
 mod latest;
 mod launch;
 mod list;
+mod monitor;
 mod out;
 mod overview;
 mod own_memory;
@@ -142,6 +143,9 @@ enum Verb {
     /// Runs one cell for a parent process.
     #[command(hide = true)]
     Cell,
+    /// Has a fleet's readings evaluated round by round for a parent process, which reads lines of JSON.
+    #[command(hide = true)]
+    Monitor(monitor::MonitorArguments),
     /// Evaluates for a client on standard input and output, by the protocol of `docs/wire.md`.
     #[command(hide = true)]
     Server,
@@ -190,14 +194,17 @@ pub fn main() -> ExitCode {
     plugins::link();
     let arguments = Arguments::parse();
     let plugins = match arguments.verb {
-        Verb::Cell | Verb::Server => plugins::load().map_err(|e| e.to_string()),
+        Verb::Cell | Verb::Server | Verb::Monitor(_) => plugins::load().map_err(|e| e.to_string()),
         Verb::Probe { .. } | Verb::Launch { .. } => Ok(()),
         _ => plugins::register(arguments.plugins),
     };
     if let Err(problem) = plugins {
         return bad_input(problem);
     }
-    plugins::start_programs(matches!(arguments.verb, Verb::Cell | Verb::Server));
+    plugins::start_programs(matches!(
+        arguments.verb,
+        Verb::Cell | Verb::Server | Verb::Monitor(_)
+    ));
     out::checked(match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Overview(arguments) => overview::overview(&arguments),
@@ -241,6 +248,7 @@ pub fn main() -> ExitCode {
         }
         Verb::Serve(arguments) => service::serve(arguments),
         Verb::Cell => serve::serve(),
+        Verb::Monitor(arguments) => monitor::monitor(&arguments),
         Verb::Server => server::serve(),
         Verb::Launch { memory, words } => launch::launch(memory, &words),
         Verb::Probe { library } => probe::answer(&library),

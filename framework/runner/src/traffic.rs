@@ -17,6 +17,7 @@ use std::time::Instant;
 
 use hexperiment_wire::{MAGIC, PRELUDE_BYTES};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::out::tell;
 
@@ -34,10 +35,32 @@ const MOST_SAMPLES: u64 = 2000;
 pub(crate) struct Recorder(Arc<Mutex<Lines>>);
 
 struct Lines {
-    file: Option<File>,
+    to: Sink,
     began: Instant,
     frames: u64,
+    /// Bytes of all frames, by who they went to.
+    sums: Sums,
 }
+
+/// Bytes that have crossed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub(crate) to_server: u64,
+    pub(crate) to_client: u64,
+}
+
+/// Where frames go.
+enum Sink {
+    /// Lines of a file.
+    File(File),
+    /// To whoever asks next, with digests of ciphertexts.
+    Kept(Vec<Value>),
+    /// Nowhere any more: a file cannot be written, or what crosses is no frames.
+    Over,
+}
+
+/// Frames that are kept until somebody asks; further ones are not.
+const MOST_KEPT: usize = 1000;
 
 impl Recorder {
     /// A new file, which begins with the cell's name.
@@ -48,10 +71,34 @@ impl Recorder {
         let mut made = File::create(file)?;
         writeln!(made, "{}", json!({ "cell": cell }))?;
         Ok(Self(Arc::new(Mutex::new(Lines {
-            file: Some(made),
+            to: Sink::File(made),
             began: Instant::now(),
             frames: 0,
+            sums: Sums::default(),
         }))))
+    }
+
+    /// One that keeps frames until [`Recorder::take`] asks for them.
+    pub(crate) fn kept() -> Self {
+        Self(Arc::new(Mutex::new(Lines {
+            to: Sink::Kept(vec![]),
+            began: Instant::now(),
+            frames: 0,
+            sums: Sums::default(),
+        })))
+    }
+
+    /// The frames since this was last asked, where they are kept.
+    pub(crate) fn take(&self) -> Vec<Value> {
+        match &mut self.lines().to {
+            Sink::Kept(frames) => std::mem::take(frames),
+            Sink::File(_) | Sink::Over => vec![],
+        }
+    }
+
+    /// Bytes of all frames that have crossed whole.
+    pub(crate) fn sums(&self) -> Sums {
+        self.lines().sums
     }
 
     /// What crosses in one direction, `to` the party of that name.
@@ -84,6 +131,8 @@ struct Frame {
     /// Bytes of the body that have crossed.
     body: u64,
     sample: Vec<u8>,
+    /// Of the body, where it is wanted.
+    digest: Option<Sha256>,
 }
 
 impl Frame {
@@ -113,6 +162,9 @@ impl Frame {
         let kept = more.min(SAMPLE - self.sample.len());
         self.sample.extend_from_slice(&rest[..kept]);
         self.body += more as u64;
+        if let Some(digest) = &mut self.digest {
+            digest.update(&rest[..more]);
+        }
         (taken + more, self.head.len() == head && self.body == body)
     }
 
@@ -129,21 +181,24 @@ impl Direction {
     pub(crate) fn crossed(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let mut lines = self.recorder.lines();
-            if lines.file.is_none() {
+            if matches!(lines.to, Sink::Over) {
                 return;
             }
             let now = lines.began.elapsed().as_nanos() as u64;
-            self.frame.began_ns.get_or_insert(now);
+            if self.frame.began_ns.is_none() {
+                self.frame.began_ns = Some(now);
+                self.frame.digest = matches!(lines.to, Sink::Kept(_)).then(Sha256::new);
+            }
             let (taken, complete) = self.frame.take(bytes);
             if self.frame.is_foreign() {
                 tell!("what crosses is no longer recorded: found bytes that are no frame");
-                lines.file = None;
+                lines.to = Sink::Over;
                 return;
             }
             bytes = &bytes[taken..];
             if complete {
                 let frame = std::mem::take(&mut self.frame);
-                lines.write(&frame, self.to, now);
+                lines.write(frame, self.to, now);
             }
         }
     }
@@ -160,10 +215,12 @@ struct Line<'a> {
     head: Value,
     /// The first bytes of its body.
     sample: &'a [u8],
+    /// Of its body, where it is wanted.
+    digest: Option<Sha256>,
 }
 
 impl Lines {
-    fn write(&mut self, frame: &Frame, to: &'static str, now: u64) {
+    fn write(&mut self, frame: Frame, to: &'static str, now: u64) {
         let head: Value = serde_json::from_slice(&frame.head).unwrap_or(Value::Null);
         let kind = head["type"].as_str().unwrap_or("unknown").to_owned();
         self.put(Line {
@@ -175,13 +232,16 @@ impl Lines {
             ended_ns: now,
             head,
             sample: &frame.sample,
+            digest: frame.digest,
         });
     }
 
     fn put(&mut self, line: Line<'_>) {
         self.frames += 1;
-        let is_ciphertext = matches!(line.kind, "ciphertexts" | "results");
-        let sample = (is_ciphertext && self.frames <= MOST_SAMPLES).then(|| hex(line.sample));
+        match line.to {
+            "server" => self.sums.to_server += line.bytes,
+            _ => self.sums.to_client += line.bytes,
+        }
         let mut text = json!({
             "frame": self.frames,
             "to": line.to,
@@ -192,13 +252,23 @@ impl Lines {
             "ended_ns": line.ended_ns,
             "head": line.head,
         });
-        if let Some(sample) = sample {
-            text["first_bytes"] = sample.into();
+        let is_ciphertext = matches!(line.kind, "ciphertexts" | "results");
+        let is_kept = matches!(self.to, Sink::Kept(_));
+        if is_ciphertext && (is_kept || self.frames <= MOST_SAMPLES) {
+            text["first_bytes"] = hex(line.sample).into();
+            if let Some(digest) = line.digest {
+                text["sha256"] = hex(&digest.finalize()).into();
+            }
         }
-        let written = self.file.as_mut().map(|file| writeln!(file, "{text}"));
-        if let Some(Err(e)) = written {
-            tell!("what crosses is no longer recorded: {e}");
-            self.file = None;
+        match &mut self.to {
+            Sink::File(file) => {
+                if let Err(e) = writeln!(file, "{text}") {
+                    tell!("what crosses is no longer recorded: {e}");
+                    self.to = Sink::Over;
+                }
+            }
+            Sink::Kept(frames) if frames.len() < MOST_KEPT => frames.push(text),
+            Sink::Kept(_) | Sink::Over => {}
         }
     }
 }
@@ -264,6 +334,43 @@ mod tests {
             assert_eq!(lines[3]["first_bytes"], "ab".repeat(SAMPLE));
             assert_eq!(lines[3]["head"]["handle"], 0);
         }
+    }
+
+    #[test]
+    fn kept_frames_are_handed_out_once_with_digests_of_ciphertexts_alone() {
+        let recorder = Recorder::kept();
+        let mut direction = recorder.direction("server");
+        direction.crossed(&frame(r#"{"type":"key","role":"shared"}"#, &[7; 32]));
+        for _ in 0..3 {
+            for piece in frame(r#"{"type":"ciphertexts","handle":0}"#, b"abc").chunks(5) {
+                direction.crossed(piece);
+            }
+        }
+        let kept = recorder.take();
+        assert_eq!(kept.len(), 4);
+        assert_eq!(
+            (kept[0].get("sha256"), kept[0].get("first_bytes")),
+            (None, None)
+        );
+        // FIPS 180-2, appendix B.1.
+        let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        for line in &kept[1..] {
+            assert_eq!(
+                (&line["sha256"], &line["first_bytes"]),
+                (&digest.into(), &"616263".into())
+            );
+        }
+        assert!(recorder.take().is_empty());
+        let all: u64 = kept
+            .iter()
+            .map(|line| line["bytes"].as_u64().unwrap())
+            .sum();
+        let sums = recorder.sums();
+        assert_eq!((sums.to_server, sums.to_client), (all, 0));
+        for _ in 0..=MOST_KEPT {
+            direction.crossed(&frame(r#"{"type":"bye"}"#, b""));
+        }
+        assert_eq!(recorder.take().len(), MOST_KEPT);
     }
 
     #[test]

@@ -177,6 +177,16 @@ impl EncodedTable {
         }
     }
 
+    /// Other rows, of the same columns in their own units, brought within the public ranges as the test part is
+    /// that is encrypted; and how many of their values the ranges moved.
+    pub fn encode(&self, rows: &Array2<f64>) -> (Array2<f64>, usize) {
+        let standard = self.standardizer.apply(rows);
+        let ranges: Vec<Interval> = self.columns.iter().map(|column| column.range).collect();
+        let encrypted = clamped(&standard, &ranges);
+        let moved = differing(&standard, &encrypted);
+        (encrypted, moved)
+    }
+
     /// The declaration of the test part, as `name`, whose values may each carry an absolute
     /// error of `precision`, in standard deviations.
     pub fn input(&self, name: &str, precision: f64) -> Input {

@@ -1,7 +1,7 @@
 //! Tasks: what is computed, and how well it went.
 //!
-//! Required: the first four methods of [`Prepared`] and both of [`Task`]. Optional: what a task
-//! shows to the server and leaves to the client, and the files that it leaves. Timed: only what the session does, never the
+//! Required: the first four methods of [`Prepared`] and the first two of [`Task`]. Optional: what a task
+//! shows to the server and leaves to the client, the files that it leaves, and monitoring. Timed: only what the session does, never the
 //! task's own work in the clear. Non-goal: a task knows no scheme.
 
 pub mod choices;
@@ -11,6 +11,7 @@ pub mod encode;
 pub mod ledger;
 pub mod linear_model;
 pub mod metrics;
+pub mod monitor;
 pub mod registry;
 mod scenario;
 pub mod session;
@@ -29,6 +30,7 @@ use serde::Serialize;
 use crate::clipping::{Moved, Unclipped};
 use crate::ledger::Quality;
 use crate::linear_model::QueryModel;
+use crate::monitor::{Monitor, MonitorRequest};
 use crate::session::{Sealed, Session, SessionError};
 use hexperiment_data::{DataError, Dataset};
 use hexperiment_diagnostics::printable::line;
@@ -304,6 +306,16 @@ pub trait Task: Send + Sync {
     /// `Program` where the program fails the builder's checks; `Option` where an option is read
     /// that the manifest does not declare so.
     fn prepare(&self, request: PrepareRequest<'_>) -> Result<Box<dyn Prepared>, TaskError>;
+
+    /// Trains on labelled history, and states the program that scores things round by round. `None` of a task
+    /// that monitors nothing.
+    ///
+    /// # Errors
+    /// As [`Task::prepare`]; `TaskError::Data` and `Options`, too, where the history is none of such things, or a
+    /// model is wanted that cannot be asked again.
+    fn monitor(&self, _request: MonitorRequest<'_>) -> Result<Option<Box<dyn Monitor>>, TaskError> {
+        Ok(None)
+    }
 }
 
 /// One task on one data set.

@@ -118,28 +118,14 @@ function draw() {
   if (cell) drawTraffic(cell);
 }
 
-/** What the evaluator has, and what crosses, by how the scheme protects. */
-const PROTECTS = {
-  encrypted: { has: "has ciphertexts and evaluation keys", up: "Ciphertexts", down: "Encrypted results", last: "It was sent the program with the model's numbers, evaluation keys and ciphertexts, as listed above; never the secret key." },
-  "transport-only": { has: "has the shared key, and decrypts", up: "Ciphertexts", down: "Encrypted results", last: "It was sent the shared secret key, and decrypts what it is sent: this guards the way between the parties alone." },
-  none: { has: "sees everything", up: "Numbers, not encrypted", down: "Results, not encrypted", last: "Nothing is encrypted: this is the zero line that schemes are compared with." },
-};
-
 /** What parameters and task say that the server learns. */
 function drawKnows(cell) {
-  const parameters = cell.setup?.parameters;
-  if (!parameters) return;
-  const protects = PROTECTS[parameters.security.protection] ?? PROTECTS.encrypted;
+  if (!cell.setup?.parameters) return;
+  const protects = protectsOf(cell.setup);
   document.getElementById("evaluator-has").textContent = `${evaluator}: ${protects.has}`;
   document.querySelector("[data-step=ciphertexts] .what").textContent = protects.up;
   document.querySelector("[data-step=results] .what").textContent = protects.down;
-  const said = [`It sees ${parameters.server_sees}.`];
-  const security = parameters.security;
-  if (security?.basis) said.push(`Protection: ${security.protection}${security.bits ? `, ${security.bits} bits` : ""}: ${security.basis}.`);
-  if (parameters.encryption) said.push(parameters.encryption === "owner" ? "Encrypted with the owner's secret key, which the client's process on this machine alone has." : "Encrypted with a public key, which others may have.");
-  if (cell.setup.client_computes?.length) said.push(`It does not see what this machine computes after decryption: ${cell.setup.client_computes.join(", ")}.`);
-  said.push(protects.last);
-  document.getElementById("knows").replaceChildren(...said.map((text) => element("li", {}, text)));
+  document.getElementById("knows").replaceChildren(...knownOf(cell.setup).map((text) => element("li", {}, text)));
 }
 
 const output = document.getElementById("lines");

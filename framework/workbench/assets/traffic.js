@@ -7,8 +7,6 @@ const kindsTable = document.getElementById("kinds");
 const framesFold = document.getElementById("frames-fold");
 let drawnFrames = { cell: undefined, count: 0 };
 
-const ARROWS = { server: "to the evaluator", client: "to this machine" };
-
 function drawTraffic(cell) {
   const isFar = cell.frames[0]?.head?.request !== undefined;
   const parts = isFar ? counted(cell.frames.length, "request or answer", "requests and answers") : counted(cell.frames.length, "frame", "frames");
@@ -56,21 +54,12 @@ const WITHIN = {
   registered: "a name", wait: "a question whether it is done", queued: "a name", problem: "what is wrong",
 };
 
-/** Bytes as an editor of binary files shows them. */
 function showHex(frame) {
-  const all = frame.first_bytes.match(/../g) ?? [];
-  const width = innerWidth < 520 ? 8 : 16;
-  const rows = [];
-  for (let at = 0; at < all.length; at += width) {
-    const row = all.slice(at, at + width);
-    const text = row.map((hex) => { const code = parseInt(hex, 16); return code > 31 && code < 127 ? String.fromCharCode(code) : "."; }).join("");
-    rows.push(`${at.toString(16).padStart(6, "0")}  ${row.join(" ").padEnd(3 * width)} ${text}`);
-  }
   const figure = document.getElementById("hex");
   figure.hidden = false;
-  document.getElementById("hex-head").textContent = `The first ${all.length} of ${frame.body_bytes.toLocaleString("en")} bytes of ${frame.kind}, as they crossed ${ARROWS[frame.to]}:`;
+  document.getElementById("hex-head").textContent = `${sampleWords(frame)}:`;
   const block = figure.querySelector("pre");
-  block.textContent = rows.join("\n");
+  block.textContent = hexRows(frame.first_bytes, innerWidth < 520 ? 8 : 16);
   block.focus();
 }
 

@@ -9,10 +9,12 @@ use axum::routing::get;
 use crate::state::Shared;
 
 /// Our own files; those of the reports are known to them.
-const OWN: [(&str, &str); 9] = [
+const OWN: [(&str, &str); 11] = [
     ("workbench.css", include_str!("../assets/workbench.css")),
     ("login.js", include_str!("../assets/login.js")),
     ("send.js", include_str!("../assets/send.js")),
+    ("crossed.js", include_str!("../assets/crossed.js")),
+    ("fleet.js", include_str!("../assets/fleet.js")),
     ("job.js", include_str!("../assets/job.js")),
     ("traffic.js", include_str!("../assets/traffic.js")),
     ("sensors.js", include_str!("../assets/sensors.js")),

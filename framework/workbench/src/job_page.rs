@@ -118,6 +118,7 @@ async fn page(
         "plot.min.js",
         "format.js",
         "parts.js",
+        "crossed.js",
         "job.js",
         "traffic.js",
     ];

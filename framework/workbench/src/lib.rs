@@ -3,8 +3,8 @@
 //! the data and the secret key, the evaluator is another process. What crossed between the two is shown, frame by
 //! frame.
 //!
-//! `guard` keeps others out, `uploads` takes files in, `jobs` runs experiments and tells how far they are,
-//! `pages` has a module for each page, and a list of them.
+//! `guard` keeps others out, `uploads` takes files in, `jobs` runs experiments and tells how far they are, `feed`
+//! has a fleet monitored and keeps what was told last, `pages` has a module for each page, and a list of them.
 
 mod answer;
 mod assets;
@@ -12,6 +12,7 @@ mod csv_out;
 mod door;
 mod experiment;
 mod far;
+mod feed;
 mod guard;
 mod job_page;
 mod jobs;

@@ -13,6 +13,12 @@ pub(crate) const NUMBERS: &str = "linear-regression";
 /// What predicts one of two classes.
 pub(crate) const CLASSES: &str = "logistic-regression";
 
+/// What tells the risk of devices, and goes on doing so.
+pub(crate) const DEVICES: &str = "device-risk";
+
+/// The data set of simulated devices.
+pub(crate) const FLEET: &str = "fleet";
+
 /// The scheme that forms have chosen: the quickest that encrypts, for tables of any length and images.
 pub(crate) const USUAL_SCHEME: &str = "seal-ckks";
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::Settings;
 use crate::far::{Evaluated, NotStarted};
+use crate::feed::{self, Feed, Monitored};
 use crate::guard::{Guard, random};
 use crate::jobs::{self, Job, Wanted};
 use crate::model::Model;
@@ -23,6 +24,8 @@ pub(crate) struct Workbench {
     uploads: Kept<Upload>,
     jobs: Kept<Job>,
     models: Kept<Model>,
+    /// The fleet that is monitored, or was last.
+    feed: Mutex<Option<Arc<Feed>>>,
     /// One run at a time: each uses all processors that it is given.
     turn: Arc<Mutex<()>>,
     /// Path and title of each page.
@@ -69,6 +72,7 @@ impl Workbench {
             uploads: Kept::default(),
             jobs: Kept::default(),
             models: Kept::default(),
+            feed: Mutex::default(),
             turn: Arc::default(),
             navigation,
         })
@@ -130,6 +134,30 @@ impl Workbench {
         all
     }
 
+    /// Starts to monitor a fleet, in place of the one before: two would be in each other's way.
+    pub(crate) fn monitor(&self, wanted: Monitored, experiment: &str) -> io::Result<Arc<Feed>> {
+        let (id, folder) = self.new_folder()?;
+        let file = folder.join("experiment.toml");
+        std::fs::write(&file, experiment)?;
+        let started = Arc::new(Feed::new(id, wanted));
+        let mut feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = feed.replace(Arc::clone(&started)) {
+            before.stop();
+        }
+        feed::begin(Arc::clone(&started), self.settings.program.clone(), file);
+        Ok(started)
+    }
+
+    /// The fleet that is monitored, or was last.
+    pub(crate) fn last_feed(&self) -> Option<Arc<Feed>> {
+        let feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner);
+        feed.clone()
+    }
+
+    pub(crate) fn feed(&self, id: &str) -> Option<Arc<Feed>> {
+        self.last_feed().filter(|feed| feed.id == id)
+    }
+
     pub(crate) fn keep_model(&self, model: Model) -> Arc<Model> {
         let id = model.id.clone();
         self.models.keep(&id, model)
@@ -143,6 +171,9 @@ impl Workbench {
     pub(crate) fn end(&self) {
         for job in self.jobs.all() {
             job.cancel();
+        }
+        if let Some(feed) = self.last_feed() {
+            feed.stop();
         }
     }
 }

@@ -8,6 +8,7 @@ mod fleet;
 mod forest;
 mod level;
 mod lists;
+mod monitor;
 mod multinomial;
 mod options;
 mod plan;
@@ -19,6 +20,7 @@ use hexperiment_task::inventory;
 use hexperiment_task::ledger::{Metric, Quality};
 use hexperiment_task::metrics;
 use hexperiment_task::metrics::ConfusionMatrix;
+use hexperiment_task::monitor::{Monitor, MonitorRequest};
 use hexperiment_task::registry::TaskPlugin;
 use hexperiment_task::session::Session;
 use hexperiment_task::{
@@ -28,6 +30,7 @@ use hexperiment_task::{
 use crate::forest::Thresholds;
 use crate::level::{LEVELS, Scores, decide};
 use crate::lists::Rules;
+use crate::monitor::FleetMonitor;
 use crate::plan::{Reading, RiskPlan};
 
 inventory::submit! { TaskPlugin(&DeviceRisk) }
@@ -67,8 +70,13 @@ impl Task for DeviceRisk {
             server_sees,
             plan,
             rules,
+            evaluations: 1,
             fleet: made.then(|| request.data.to_csv()),
         }))
+    }
+
+    fn monitor(&self, request: MonitorRequest<'_>) -> Result<Option<Box<dyn Monitor>>, TaskError> {
+        Ok(Some(Box::new(FleetMonitor::new(request)?)))
     }
 }
 
@@ -101,6 +109,7 @@ struct Risk {
     plan: RiskPlan,
     rules: Rules,
     server_sees: &'static str,
+    evaluations: u64,
     /// The fleet as a file, where it is none yet.
     fleet: Option<String>,
 }
@@ -173,6 +182,10 @@ impl Prepared for Risk {
             metrics,
             notes: self.plan.notes.clone(),
         })
+    }
+
+    fn evaluations(&self) -> u64 {
+        self.evaluations
     }
 
     fn server_sees(&self) -> Option<String> {

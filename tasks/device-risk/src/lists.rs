@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use hexperiment_data::export::field;
 use hexperiment_scheme::options::{OptionError, Options};
 use hexperiment_task::Artefact;
+use hexperiment_task::monitor::{Assessment, List};
 
 use crate::level::{LEVELS, Scores, decide, expected};
 use crate::plan::RiskPlan;
@@ -41,6 +42,27 @@ impl Rules {
         )
     }
 
+    /// The list that a device is on, if any.
+    fn list(self, level: usize, score: f64) -> Option<List> {
+        if level == 0 && score <= self.whitelist_below {
+            Some(List::White)
+        } else if level == LEVELS.len() - 1 && score >= self.blacklist_above {
+            Some(List::Black)
+        } else {
+            None
+        }
+    }
+
+    /// What shares say of a device.
+    pub(crate) fn assess(self, shares: Scores) -> Assessment {
+        let (level, score) = (decide(shares), expected(shares));
+        Assessment {
+            level,
+            score,
+            listed: self.list(level, score),
+        }
+    }
+
     /// The files, of what was decrypted.
     pub(crate) fn files(self, plan: &RiskPlan, shares: &[Scores]) -> Vec<Artefact> {
         let rows: Vec<Listed> = shares
@@ -56,9 +78,9 @@ impl Rules {
                 }
             })
             .collect();
-        let highest = LEVELS.len() - 1;
-        let white = |row: &Listed| row.level == 0 && row.score <= self.whitelist_below;
-        let black = |row: &Listed| row.level == highest && row.score >= self.blacklist_above;
+        let is_on = |row: &Listed, list| self.list(row.level, row.score) == Some(list);
+        let white = |row: &Listed| is_on(row, List::White);
+        let black = |row: &Listed| is_on(row, List::Black);
         let mut files = vec![
             file(
                 plan,

@@ -1,13 +1,15 @@
 //! What is trained in the clear, and the program that follows from it.
+//!
+//! A little long: both models share the material that they are made from and how their outputs are read.
 
-use hexperiment_data::transform;
+use hexperiment_data::{Partition, transform};
 use hexperiment_program::{Output, Program, ProgramBuilder, ValueId};
 use hexperiment_task::choices::Side;
 use hexperiment_task::encode::EncodedTable;
 use hexperiment_task::linear_model::{Features, LinearModelSettings};
-use hexperiment_task::metrics;
+use hexperiment_task::metrics::{self, ConfusionMatrix};
 use hexperiment_task::{InputTable, PrepareRequest, TaskError};
-use ndarray::Array3;
+use ndarray::{Array2, Array3, s};
 
 use crate::columns::{Devices, levels};
 use crate::forest::{Forest, Grid, Sample, Thresholds, Training, Votes, tests_of};
@@ -52,10 +54,25 @@ pub(crate) struct RiskPlan {
     pub(crate) notes: Vec<String>,
 }
 
+/// A linear model, and how rows become what it sees.
+#[derive(Debug)]
+pub(crate) struct Linear {
+    pub(crate) plan: RiskPlan,
+    pub(crate) model: Multinomial,
+    /// The units and ranges of its features.
+    pub(crate) table: EncodedTable,
+    /// The names of all columns, also of those that it does not see.
+    pub(crate) columns: Vec<String>,
+    /// The test part in these columns, in their own units.
+    pub(crate) rows: Array2<f64>,
+}
+
 /// What both models are made from: encoded tables, training rows with synthetic ones, the devices
 /// to be scored.
 struct Material<'a> {
     request: PrepareRequest<'a>,
+    /// Both parts in numbers, in their own units.
+    partition: Partition,
     table: EncodedTable,
     /// Rows of the training part, without synthetic ones.
     real: Rows,
@@ -66,7 +83,33 @@ struct Material<'a> {
 }
 
 impl<'a> Material<'a> {
+    /// With the devices that the options want to be scored.
     fn gather(request: PrepareRequest<'a>) -> Result<Self, TaskError> {
+        let mut material = Self::gather_all(request)?;
+        let all = material.truth.len();
+        let scored = match request.options.integer("scored")? as usize {
+            0 => all,
+            n if n <= all => n,
+            n => {
+                return Err(TaskError::Options(format!(
+                    "`scored = {n}`, but the test part has {all} devices; take at most {all}, or 0 \
+                     for all"
+                )));
+            }
+        };
+        if scored < all {
+            material.notes.push(format!(
+                "{scored} of the {all} devices of the test part are scored"
+            ));
+        }
+        let mut material = material.first(scored);
+        let classes: Vec<f64> = material.truth.iter().map(|level| *level as f64).collect();
+        material.notes.extend(metrics::few_of_a_class(&classes));
+        Ok(material)
+    }
+
+    /// With all devices of the test part.
+    fn gather_all(request: PrepareRequest<'a>) -> Result<Self, TaskError> {
         let options = request.options;
         let Devices {
             partition,
@@ -74,10 +117,8 @@ impl<'a> Material<'a> {
             notes: of_columns,
         } = Devices::read(request.data, options)?;
         let settings = LinearModelSettings::read(options)?;
-        let Features {
-            mut table,
-            mut notes,
-        } = Features::prepare(&partition, settings, transform::rank_by_f)?;
+        let Features { table, mut notes } =
+            Features::prepare(&partition, settings, transform::rank_by_f)?;
         notes.extend(of_columns);
         let real = Rows {
             features: table.train.clone(),
@@ -94,37 +135,25 @@ impl<'a> Material<'a> {
         } else {
             real.clone()
         };
-        let all = partition.test.rows.len();
-        let scored = match options.integer("scored")? as usize {
-            0 => all,
-            n if n <= all => n,
-            n => {
-                return Err(TaskError::Options(format!(
-                    "`scored = {n}`, but the test part has {all} devices; take at most {all}, or 0 \
-                     for all"
-                )));
-            }
-        };
-        if scored < all {
-            notes.push(format!(
-                "{scored} of the {all} devices of the test part are scored"
-            ));
-        }
-        table = table.with_test_rows(scored);
-        let mut truth = levels(&partition.test);
-        truth.truncate(scored);
-        let classes: Vec<f64> = truth.iter().map(|level| *level as f64).collect();
-        notes.extend(metrics::few_of_a_class(&classes));
-        let rows_scored = partition.test.rows.iter().take(scored);
+        let devices = partition.test.rows.iter();
         Ok(Self {
             request,
+            truth: levels(&partition.test),
+            devices: devices.map(|row| names[*row].clone()).collect(),
+            partition,
             table,
             real,
             rows,
-            truth,
-            devices: rows_scored.map(|row| names[*row].clone()).collect(),
             notes,
         })
+    }
+
+    /// The same of the first devices of the test part alone.
+    fn first(mut self, devices: usize) -> Self {
+        self.table = self.table.with_test_rows(devices);
+        self.truth.truncate(devices);
+        self.devices.truncate(devices);
+        self
     }
 
     fn names(&self) -> Vec<String> {
@@ -147,11 +176,37 @@ impl RiskPlan {
         if forest {
             Self::of_forest(material)
         } else {
-            Self::of_multinomial(material)
+            Ok(Self::of_multinomial(material)?.plan)
         }
     }
 
-    fn of_multinomial(material: Material<'_>) -> Result<Self, TaskError> {
+    /// Of the first `devices` of the test part, which will report again; the others tell what the model is worth.
+    pub(crate) fn of_reports(
+        request: PrepareRequest<'_>,
+        devices: usize,
+    ) -> Result<(Linear, ConfusionMatrix), TaskError> {
+        if request.options.choice::<Model>("model")? == Model::Forest {
+            return Err(TaskError::Options(
+                "devices are monitored by `model = \"multinomial\"`; a forest compares, which takes longer than \
+                 there is between two reports"
+                    .into(),
+            ));
+        }
+        let all = Material::gather_all(request)?;
+        let held_out = all.table.test.slice(s![devices.., ..]).to_owned();
+        let truth = all.truth[devices..].to_vec();
+        let linear = Self::of_multinomial(all.first(devices))?;
+        let said: Vec<usize> = linear
+            .model
+            .logits(&held_out)
+            .into_iter()
+            .map(decide)
+            .collect();
+        let worth = ConfusionMatrix::count(&said, &truth, LEVELS.len());
+        Ok((linear, worth))
+    }
+
+    fn of_multinomial(material: Material<'_>) -> Result<Linear, TaskError> {
         let options = material.request.options;
         let alpha = options.number("alpha")?;
         let iterations = options.integer("max_iterations")? as u64;
@@ -174,7 +229,7 @@ impl RiskPlan {
         let features = material.names();
         let mut notes = material.notes;
         notes.extend(model.note.clone());
-        Ok(Self {
+        let plan = Self {
             program: builder.finish()?,
             reading,
             clear: logits.into_iter().map(softmax).collect(),
@@ -189,6 +244,13 @@ impl RiskPlan {
             devices: material.devices,
             features,
             notes,
+        };
+        Ok(Linear {
+            plan,
+            model,
+            table: material.table,
+            columns: material.partition.columns,
+            rows: material.partition.test.features,
         })
     }
 

@@ -10,6 +10,7 @@
 
 mod browser;
 mod far;
+mod fleet;
 mod guard;
 mod pages;
 mod started;

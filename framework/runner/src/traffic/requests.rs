@@ -43,6 +43,7 @@ impl Lines {
             ended_ns,
             head,
             sample: &passed.first_bytes,
+            digest: None,
         });
     }
 }

@@ -26,6 +26,10 @@ fn check(range_margin: f64, clip: f64, value: f64, range: (f64, f64), clear: f64
     assert_eq!((got.low, got.high), range);
     assert_eq!(table.test[[0, 0]], clear);
     assert_eq!(table.encrypted[[0, 0]], sent);
+    // Rows that come later are encoded as the test part is.
+    let (later, later_moved) = table.encode(&array![[value]]);
+    assert_eq!(later, table.encrypted);
+    assert_eq!(later_moved, usize::from(sent != value - 1.0));
     let clipped = usize::from(clear != value - 1.0);
     assert_eq!(table.notes.len(), clipped, "{:?}", table.notes);
     let moved = table.moved_in_test();

@@ -1,6 +1,7 @@
 //! The pages: a module for each, and a line in [`PAGES`].
 
 mod experiments;
+mod fleet;
 mod form;
 mod home;
 mod images;
@@ -28,7 +29,13 @@ pub(crate) struct Page {
 }
 
 /// The pages, in the order of the navigation; a further one is a line here.
-pub(crate) const PAGES: [Page; 4] = [sensors::PAGE, images::PAGE, tables::PAGE, experiments::PAGE];
+pub(crate) const PAGES: [Page; 5] = [
+    sensors::PAGE,
+    images::PAGE,
+    tables::PAGE,
+    fleet::PAGE,
+    experiments::PAGE,
+];
 
 /// The first page.
 pub(crate) use home::routes as home;

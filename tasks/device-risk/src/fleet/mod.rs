@@ -7,15 +7,18 @@
 //!
 //! The numbers are plausible, not measured: nothing here says anything about real sensors.
 
+mod device;
 mod reports;
 mod wear;
 
+pub(crate) use device::{Device, FAULTS, Fault};
 use hexperiment_data::inventory;
 use hexperiment_data::registry::{
     SourceOption, SourceOptions, Table, TableSource, TableSourcePlugin,
 };
 use hexperiment_diagnostics::Complaint;
-use wear::Life;
+pub(crate) use reports::{NUMBERS, TEXTS};
+use wear::Random;
 
 inventory::submit! { TableSourcePlugin(&Fleet) }
 
@@ -32,7 +35,13 @@ const TARGET: &str = "risk";
 /// The devices of a manifest that does not say.
 const USUAL_DEVICES: u64 = 100;
 
-const OPTIONS: [SourceOption; 2] = [
+/// What the option is called that says how many reports a row sums up.
+pub(crate) const REPORTS: &str = "reports";
+
+/// Reports that a row may sum up.
+const MOST_REPORTS: u64 = 600;
+
+const OPTIONS: [SourceOption; 4] = [
     SourceOption {
         name: "devices",
         least: *DEVICES.start(),
@@ -45,6 +54,20 @@ const OPTIONS: [SourceOption; 2] = [
         least: 0,
         most: i64::MAX as u64,
         doc: "The seed that a fleet is made from; overrides the manifest's.",
+    },
+    SourceOption {
+        name: REPORTS,
+        least: 1,
+        most: MOST_REPORTS,
+        doc: "Reports of a made fleet, one a second, that each row sums up: means, of recorded extremes the \
+              least and the greatest; 1 unless set.",
+    },
+    SourceOption {
+        name: "faulty_percent",
+        least: 0,
+        most: 100,
+        doc: "Devices of a made fleet, in percent, that have had a fault for some seconds (stuck, drift, spikes or \
+              silent), which makes them failing; 0 unless set.",
     },
 ];
 
@@ -62,9 +85,24 @@ impl TableSource for Fleet {
 
     fn table(&self, options: &SourceOptions, place: &str) -> Result<Table, Complaint> {
         let of = |option: &SourceOption| options.get(option.name).copied();
-        let [devices, seed] = OPTIONS.each_ref().map(of);
-        Ok(Order::new(devices, seed, place)?.table())
+        let [devices, seed, reports, faulty] = OPTIONS.each_ref().map(of);
+        let mut order = Order::new(devices, seed, place)?;
+        order.reports = within(&OPTIONS[2], reports.unwrap_or(1), place)? as usize;
+        order.faulty_percent = within(&OPTIONS[3], faulty.unwrap_or(0), place)?;
+        Ok(order.table())
     }
+}
+
+/// The value, if the option can have it: a manifest may set any.
+fn within(option: &SourceOption, value: u64, place: &str) -> Result<u64, Complaint> {
+    let SourceOption {
+        name, least, most, ..
+    } = *option;
+    if (least..=most).contains(&value) {
+        return Ok(value);
+    }
+    let problem = format!("`{name}`: found {value}, expected {least} to {most}");
+    Err(Complaint::new(place, problem).about(name))
 }
 
 /// How many devices, made from which seed.
@@ -72,6 +110,10 @@ impl TableSource for Fleet {
 struct Order {
     devices: u64,
     seed: u64,
+    /// How many reports a row sums up.
+    reports: usize,
+    /// How many devices of a hundred have a fault.
+    faulty_percent: u64,
 }
 
 impl Order {
@@ -93,29 +135,27 @@ impl Order {
         Ok(Self {
             devices,
             seed: seed.unwrap_or(0),
+            reports: 1,
+            faulty_percent: 0,
         })
     }
 
     /// The fleet as a table: a row for each device. A device depends on the seed and its number
     /// only, so that a larger fleet of one seed begins with the smaller one.
     fn table(self) -> Table {
-        let mut texts = reports::TEXTS.map(|name| (name.to_owned(), Vec::new()));
-        let mut numbers: Vec<(String, Vec<f64>)> = reports::NUMBERS
+        let mut texts = TEXTS.map(|name| (name.to_owned(), Vec::new()));
+        let mut numbers: Vec<(String, Vec<f64>)> = NUMBERS
             .iter()
             .chain(&[TARGET])
             .map(|name| ((*name).to_owned(), Vec::new()))
             .collect();
         for number in 0..self.devices {
-            let life = Life::live(self.seed, number);
-            let report = life.report(number);
-            let state = f64::from(life.state() as u8);
-            for ((_, column), text) in texts.iter_mut().zip(report.texts) {
-                column.push(text);
+            let device = self.device(number);
+            let state = device.state() as f64;
+            for ((_, column), text) in texts.iter_mut().zip(device.texts()) {
+                column.push(text.clone());
             }
-            for ((_, column), x) in numbers
-                .iter_mut()
-                .zip(report.numbers.iter().chain([&state]))
-            {
+            for ((_, column), x) in numbers.iter_mut().zip(device.row().iter().chain([&state])) {
                 column.push(*x);
             }
         }
@@ -124,6 +164,24 @@ impl Order {
             texts: texts.into(),
             ..Table::default()
         }
+    }
+
+    /// Device `number` after so many reports, and after its fault has shown for some seconds, if it has one.
+    fn device(self, number: u64) -> Device {
+        let mut device = Device::new(self.seed, number, number, self.reports);
+        for _ in 0..self.reports {
+            device.report();
+        }
+        // A stream of its own, far from those of devices: without faults, no draw changes.
+        let mut random = Random::new(self.seed, u64::MAX - number);
+        if random.chance(self.faulty_percent as f64 / 100.0) {
+            let kind = random.whole(0, FAULTS.len() as u64 - 1) as usize;
+            device.fail(Fault::ALL[kind]);
+            for _ in 0..random.whole(device::SHOWS.0, device::SHOWS.1) {
+                device.report();
+            }
+        }
+        device
     }
 }
 
@@ -186,7 +244,7 @@ mod tests {
                 .find(|x| **x < low || **x > high);
             assert_eq!(outside, None, "{name}");
         }
-        for name in reports::NUMBERS {
+        for name in NUMBERS {
             assert!(column(&fleet, name).iter().all(|x| x.is_finite()), "{name}");
         }
         let (low, now, high) = (
@@ -196,6 +254,48 @@ mod tests {
         );
         for i in 0..now.len() {
             assert!(low[i] <= now[i] && now[i] <= high[i], "device {i}");
+        }
+    }
+
+    #[test]
+    fn rows_may_sum_up_reports_of_devices_with_faults() {
+        let order = |reports, faulty_percent| Order {
+            devices: 2000,
+            seed: 3,
+            reports,
+            faulty_percent,
+        };
+        let (one, ten) = (order(1, 0).table(), order(10, 0).table());
+        assert_eq!(column(&one, TARGET), column(&ten, TARGET));
+        // Less noise, wider extremes.
+        let spread = |fleet: &Table| -> f64 {
+            let (low, high) = (column(fleet, "recorded_min"), column(fleet, "recorded_max"));
+            low.iter().zip(high).map(|(low, high)| high - low).sum()
+        };
+        assert!(spread(&ten) > spread(&one));
+        let faulty = order(10, 30).table();
+        let failing = |fleet: &Table| column(fleet, TARGET).iter().filter(|y| **y == 2.0).count();
+        let more = failing(&faulty) - failing(&ten);
+        assert!((420..640).contains(&more), "{more}");
+        let same = column(&ten, "battery")
+            .iter()
+            .zip(column(&faulty, "battery"));
+        let same = same.filter(|(a, b)| a == b).count();
+        assert!(
+            (1300..1500).contains(&same),
+            "devices without a fault are as before: {same}"
+        );
+    }
+
+    #[test]
+    fn options_of_a_manifest_are_held_to_what_they_can_be() {
+        for (name, value) in [(REPORTS, 0), (REPORTS, 601), ("faulty_percent", 101)] {
+            let options = [(name.to_owned(), value)].into();
+            let complaint = Fleet.table(&options, "fleet").unwrap_err().to_string();
+            assert!(
+                complaint.contains(&format!("`{name}`: found {value}, expected")),
+                "{complaint}"
+            );
         }
     }
 

@@ -1,16 +1,16 @@
 //! What a device reports: caused by its site and its wear, blurred by noise, rounded as devices
 //! round.
 
-use super::wear::{Life, RELEASES};
+use super::wear::{Life, RELEASES, Random};
 
 /// The columns of text, in order.
-pub(super) const TEXTS: [&str; 4] = ["device", "firmware", "calibrated", "maintained"];
+pub(crate) const TEXTS: [&str; 4] = ["device", "firmware", "calibrated", "maintained"];
 
 /// The columns of numbers, in order. Temperatures, accuracy in degrees Celsius; power in watts,
 /// signal strength in dBm, sensitivity in millivolts a degree, response time in milliseconds,
 /// battery and humidity in percent, error codes of the last month, transmissions an hour, pressure
 /// in hectopascals, altitude in metres, vibration in millimetres a second.
-pub(super) const NUMBERS: [&str; 16] = [
+pub(crate) const NUMBERS: [&str; 16] = [
     "reading",
     "recorded_min",
     "recorded_max",
@@ -39,16 +39,14 @@ pub(super) struct Report {
 }
 
 impl Life {
-    /// Today's report of device `number`.
-    pub(super) fn report(&self, number: u64) -> Report {
-        let mut random = self.random.clone();
+    /// A report of today of device `number`, its noise drawn from `random`.
+    pub(super) fn report(&self, number: u64, random: &mut Random) -> Report {
         let (site, wear) = (self.site, self.wear);
         let truth = site.ambient + site.process;
         let reading = truth + self.drift + (0.2 + 0.5 * wear) * random.normal();
-        let swing =
-            |random: &mut super::wear::Random| 3.0 + (0.8 + 3.0 * wear) * random.normal().abs();
-        let recorded_min = reading - swing(&mut random);
-        let recorded_max = reading + swing(&mut random);
+        let swing = |random: &mut Random| 3.0 + (0.8 + 3.0 * wear) * random.normal().abs();
+        let recorded_min = reading - swing(random);
+        let recorded_max = reading + swing(random);
         let ambient = site.ambient + 0.4 * random.normal();
         let power = 1.2 + 0.4 * wear + 0.002 * site.process + 0.09 * random.normal();
         let signal = -62.0 - 13.0 * wear - 0.006 * site.altitude + 4.5 * random.normal();
@@ -82,15 +80,15 @@ impl Life {
             (site.altitude, 0),
             (vibration, 2),
         ];
-        let months_ago = |months: u64, random: &mut super::wear::Random| {
+        let months_ago = |months: u64, random: &mut Random| {
             date(TODAY - 30 * months as i64 - random.whole(0, 29) as i64)
         };
         Report {
             texts: [
                 format!("sensor-{number:06}"),
                 RELEASES[self.release].0.into(),
-                months_ago(self.months_since_calibration, &mut random),
-                months_ago(self.months_since_maintenance, &mut random),
+                months_ago(self.months_since_calibration, random),
+                months_ago(self.months_since_maintenance, random),
             ],
             numbers: numbers.map(|(x, places)| rounded(x, places)),
         }

@@ -174,7 +174,7 @@ impl Site {
 pub(super) struct Random(ChaCha20Rng);
 
 impl Random {
-    fn new(seed: u64, device: u64) -> Self {
+    pub(super) fn new(seed: u64, device: u64) -> Self {
         let mut generator = ChaCha20Rng::seed_from_u64(seed);
         generator.set_stream(device);
         Self(generator)
@@ -185,7 +185,7 @@ impl Random {
         self.0.random()
     }
 
-    fn chance(&mut self, probability: f64) -> bool {
+    pub(super) fn chance(&mut self, probability: f64) -> bool {
         self.share() < probability
     }
 
