@@ -56,22 +56,26 @@ fn of_phases(rows: &[Row]) -> Vec<Column> {
     ]
 }
 
+/// Scheme, operation, nanoseconds.
+type Operation<'a> = (&'a str, &'a str, f64);
+
 /// Operations by scheme; those of several rows in the median that was measured last.
 fn of_operations(rows: &[Row]) -> Vec<Column> {
-    let mut all: BTreeMap<(&str, &str), f64> = BTreeMap::new();
+    let mut by_name: BTreeMap<(&str, &str), f64> = BTreeMap::new();
     for (row, beside) in timed(rows) {
         for (name, ns) in &beside.operations {
-            all.insert((&row.cell.scheme, name), *ns);
+            by_name.insert((&row.cell.scheme, name), *ns);
         }
     }
-    if all.is_empty() {
+    if by_name.is_empty() {
         return vec![];
     }
-    let words = |of: &dyn Fn((&(&str, &str), &f64)) -> String| all.iter().map(of).collect();
+    let all: Vec<Operation<'_>> = by_name.into_iter().map(|((s, n), ns)| (s, n, ns)).collect();
+    let words = |of: &dyn Fn(&Operation<'_>) -> String| all.iter().map(of).collect();
     vec![
-        Column::words("scheme", words(&|((scheme, _), _)| (*scheme).to_owned())),
-        Column::words("operation", words(&|((_, name), _)| (*name).to_owned())),
-        Column::numbers("CPU time", words(&|(_, ns)| duration(ns / 1e6))),
+        Column::words("scheme", words(&|(scheme, ..)| (*scheme).to_owned())),
+        Column::words("operation", words(&|(_, name, _)| (*name).to_owned())),
+        Column::numbers("CPU time", words(&|(.., ns)| duration(ns / 1e6))),
     ]
 }
 

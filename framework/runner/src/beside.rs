@@ -14,7 +14,7 @@ use hexperiment_scheme::{
 use hexperiment_task::TaskError;
 
 use crate::calibration::{Bound, Effort, measure_on};
-use crate::cell::Compiled;
+use crate::compiled::Compiled;
 use crate::estimate::{Steps, nanoseconds};
 
 /// An operation that takes so long is timed beside the first repetition only, as making keys is: it scatters

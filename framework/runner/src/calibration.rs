@@ -126,6 +126,10 @@ impl Spread {
 /// What one operation takes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names stand in a file, and tell the unit"
+)]
 struct Measured {
     alone_ns: Spread,
     /// With empty caches, where that may matter.

@@ -26,7 +26,7 @@ use hexperiment_task::session::Session;
 use ndarray::{Array2, ArrayView2};
 
 use crate::calibration::{Bound, TableTimes};
-use crate::cell::Compiled;
+use crate::compiled::Compiled;
 use crate::crossing::Crossing;
 use crate::protocol::Takes;
 
@@ -147,7 +147,7 @@ impl Steps {
         let keys = Parties::of(circuit.as_ref()).map_err(failed)?;
         let tally = Tally::default();
         note(&tally, |steps| {
-            steps.outputs = lowered.program().outputs().len()
+            steps.outputs = lowered.program().outputs().len();
         });
         let keys = Parties {
             encryptor: Box::new(Counted(keys.encryptor, tally.clone())),

@@ -13,7 +13,7 @@ use hexperiment_scheme::security::failure::Failure;
 use hexperiment_task::Prepared;
 
 use crate::calibration::{Fill, Table, machine};
-use crate::cell::{Compiled, compile_prepared, parameters, prepare};
+use crate::compiled::{Compiled, compile_prepared, parameters, prepare};
 use crate::estimate::Estimator;
 use crate::explain::level;
 use crate::input::Loaded;

@@ -10,7 +10,7 @@ use hexperiment_experiment::{CellPlan, Experiment};
 use hexperiment_scheme::clock::processor_time;
 use hexperiment_task::TaskError;
 
-use crate::cell::prepare;
+use crate::compiled::prepare;
 
 /// Data sets that were read, by what was asked for, and the processor time that it took.
 #[derive(Default)]

@@ -11,6 +11,7 @@ mod cell_server;
 pub mod child;
 mod client;
 mod cmp;
+mod compiled;
 mod crossing;
 mod data;
 mod estimate;

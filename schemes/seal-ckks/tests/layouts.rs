@@ -1,5 +1,9 @@
 //! Every layout gives what the oracle gives, and sends exactly the bytes that it says.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use hexperiment_program::layout::Objective;
 use hexperiment_program::lower::Lowered;

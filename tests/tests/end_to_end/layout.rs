@@ -401,8 +401,14 @@ fn nobody_names_a_source_that_a_task_brings() {
         .collect();
     assert!(!sources.is_empty());
     for (text, path) in ["framework", "reports", "xtask"].map(texts).concat() {
+        // A composition root, whose pages have names of what they show.
+        if path.starts_with("framework/workbench") {
+            continue;
+        }
         for name in &sources {
-            assert!(!text.contains(name), "{} names {name}", path.display());
+            let named = [format!("\"{name}\""), format!("generated:{name}")];
+            let is_named = named.iter().any(|words| text.contains(words.as_str()));
+            assert!(!is_named, "{} names {name}", path.display());
         }
     }
 }

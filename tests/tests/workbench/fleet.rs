@@ -348,6 +348,10 @@ fn words(browser: &mut Browser, selector: &str) -> String {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one visit of the page, from start to end"
+)]
 fn a_fleet_from_start_to_a_fault_that_is_found() {
     let started = Started::new(&[]);
     let Some(mut browser) = started.browser() else {

@@ -11,7 +11,7 @@ use hexperiment_scheme::registry;
 use hexperiment_scheme::security::{Encryption, SecurityDemand};
 use hexperiment_task::linear_model::{Answer, QueryModel, SavedModel};
 
-use crate::cell::prepare;
+use crate::compiled::prepare;
 use crate::input::{Loaded, check_input};
 
 #[derive(Args)]

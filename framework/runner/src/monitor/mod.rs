@@ -19,9 +19,10 @@ use hexperiment_task::monitor::{MOST_ROUNDS, MOST_THINGS, Monitor, MonitorReques
 use hexperiment_task::session::{Session, SessionError};
 use hexperiment_task::{Outcome, PrepareRequest, TaskError};
 
-use crate::cell::{self, Bound, Client};
+use crate::cell::{self, Client};
 use crate::cell_server::CellServer;
 use crate::child::{self, tell};
+use crate::compiled::{self, Bound};
 use crate::own_memory::give_memory_back;
 use crate::plugins;
 use crate::protocol::FromCell;
@@ -70,7 +71,7 @@ fn work(plan: &CellPlan, arguments: &MonitorArguments) -> Result<(), Stop> {
     cell::start_threads(plan.threads)?;
     let mut monitor = prepare(plan, arguments)?;
     let scheme = plugins::scheme(plan).map_err(failed)?;
-    let bound = cell::bind(plan, scheme, monitor.prepared(), None)?;
+    let bound = compiled::bind(plan, scheme, monitor.prepared(), None)?;
     let recorder = Recorder::kept();
     let parties = (&bound.lowered, bound.circuit.as_ref());
     let (mut server, key_times, client) =

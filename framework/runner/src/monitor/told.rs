@@ -83,6 +83,7 @@ pub(super) enum Told {
 
 /// A round that was evaluated.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the name stands in a message")]
 pub(super) struct Round {
     pub(super) round: u64,
     /// A character for each thing: its level as a digit, `w` on the white list, `b` on the black one.
