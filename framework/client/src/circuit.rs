@@ -20,6 +20,9 @@ use crate::folder::{
 /// Rows of one batch at most: each is an element of vectors.
 const MOST_ROWS: usize = 65_536;
 
+/// Bytes of a result at most, of schemes that do not say how many they are.
+const LONGEST_RESULT: u64 = 1 << 30;
+
 const BEGIN: &str = "write it by `client init`, or copy it from whoever did";
 
 /// What is asked for: a model under a scheme.
@@ -229,6 +232,31 @@ impl BoundCircuit {
     /// What the scheme chose, and what follows from it.
     pub fn parameters(&self) -> &hexperiment_scheme::Parameters {
         self.circuit.parameters()
+    }
+
+    /// Holds the sizes of a batch's results, as a server states them, against the circuit's: as many as there
+    /// are outputs, each of the bytes that follow from the parameters, where the scheme says them.
+    ///
+    /// # Errors
+    /// They are not so.
+    pub(crate) fn are_results(&self, found: &[u64]) -> Result<(), ClientError> {
+        let outputs = self.lowered.program().outputs().len();
+        let wrong = |expected: String| {
+            ClientError::Server(format!(
+                "it states results of {found:?} bytes, expected {expected}"
+            ))
+        };
+        if found.len() != outputs {
+            let found = found.len();
+            let problem = format!("it states {found} results, expected {outputs}");
+            return Err(ClientError::Server(problem));
+        }
+        match self.circuit.sizes() {
+            Some(sizes) if sizes.outputs != found => Err(wrong(format!("{:?}", sizes.outputs))),
+            Some(_) => Ok(()),
+            None if found.iter().all(|bytes| *bytes <= LONGEST_RESULT) => Ok(()),
+            None => Err(wrong(format!("at most {LONGEST_RESULT} each"))),
+        }
     }
 
     /// What a server is asked to compile.

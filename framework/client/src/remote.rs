@@ -229,8 +229,12 @@ impl Remote {
         let mut evaluated = Evaluated::default();
         for (job, batch) in sent.jobs.iter().zip(&asked.batches) {
             let job = service.wait_for_job(job)?;
-            evaluated.prepare_ns += job.times.prepare.map_or(0, |m| m.wall_ns);
-            evaluated.evaluate_ns += job.times.compute.map_or(0, |m| m.wall_ns);
+            let prepare_ns = job.times.prepare.map_or(0, |m| m.wall_ns);
+            evaluated.prepare_ns = evaluated.prepare_ns.saturating_add(prepare_ns);
+            let compute_ns = job.times.compute.map_or(0, |m| m.wall_ns);
+            evaluated.evaluate_ns = evaluated.evaluate_ns.saturating_add(compute_ns);
+            let found: Vec<u64> = job.results.iter().map(|result| result.bytes).collect();
+            bound.are_results(&found)?;
             let mut contents = Vec::new();
             for result in &job.results {
                 contents.push(service.download(result)?);

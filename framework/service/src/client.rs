@@ -12,7 +12,7 @@ mod pinned;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hexperiment_scheme::{CircuitDigest, EvaluationKeys};
 use hexperiment_wire::{KeyFrames, Limits, Order, hex as hex_digest};
@@ -277,14 +277,18 @@ impl ServiceClient {
     /// It was refused or cancelled, or it failed.
     pub fn wait_for_job(&self, job: &str) -> Result<JobInfo, ServiceError> {
         loop {
+            let asked = Instant::now();
             let found = self.job(job, Duration::from_secs(LONGEST_WAIT_S))?;
-            let reason = || found.reason.clone().unwrap_or_default();
+            let reason = || http::shown(found.reason.as_deref().unwrap_or_default());
             match found.state {
                 JobState::Done => return Ok(found),
                 JobState::Refused => return Err(ServiceError::Refused(reason())),
                 JobState::Failed => return Err(ServiceError::Failed(reason())),
                 JobState::Cancelled => return Err(ServiceError::Failed("cancelled".into())),
-                JobState::Queued | JobState::Loading | JobState::Computing | JobState::Storing => {}
+                JobState::Queued | JobState::Loading | JobState::Computing | JobState::Storing => {
+                    // A service waits before it says so; one that does not is not asked all the time.
+                    std::thread::sleep(ASKS_AGAIN.saturating_sub(asked.elapsed()));
+                }
             }
         }
     }
@@ -301,6 +305,9 @@ impl ServiceClient {
         self.http.ask("GET", path, &Content::Nothing)
     }
 }
+
+/// How seldom a service is asked how far a job is.
+const ASKS_AGAIN: Duration = Duration::from_millis(200);
 
 /// A path, with how long what is uploaded there is to be kept.
 fn kept(path: &str, keep: Option<Duration>) -> String {

@@ -136,10 +136,11 @@ impl RemoteServer {
         for measured in [times.prepare, times.compute].into_iter().flatten() {
             self.peak_rss_bytes = self.peak_rss_bytes.max(measured.peak_rss_bytes);
         }
-        self.times.queue_ns += times.queue_ns;
-        self.times.load_ns += times.load_ns;
-        self.times.compute_ns += times.compute.map_or(0, |m| m.wall_ns);
-        self.times.store_ns += times.store_ns;
+        self.times.queue_ns = self.times.queue_ns.saturating_add(times.queue_ns);
+        self.times.load_ns = self.times.load_ns.saturating_add(times.load_ns);
+        let compute_ns = times.compute.map_or(0, |m| m.wall_ns);
+        self.times.compute_ns = self.times.compute_ns.saturating_add(compute_ns);
+        self.times.store_ns = self.times.store_ns.saturating_add(times.store_ns);
         Ok((done.results, times))
     }
 
@@ -190,7 +191,7 @@ impl EvaluationServer for RemoteServer {
         let info = uploaded.map_err(session)?;
         let transfer = watch.elapsed();
         self.times.upload_ns += transfer.wall_ns;
-        self.times.upload_server_ns += info.received_ns;
+        self.times.upload_server_ns = self.times.upload_server_ns.saturating_add(info.received_ns);
         Ok(Uploaded {
             handle: self.keep(info),
             ciphertexts: None, // they are read when a job needs them

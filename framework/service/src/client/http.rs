@@ -4,6 +4,7 @@ use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use hexperiment_diagnostics::printable;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::http::{Request, Response};
@@ -188,7 +189,7 @@ impl Http {
             let (status, body) = self.send(asked, came)?;
             let mut bytes = Vec::new();
             let limit = if status == 200 {
-                length + 1
+                length.saturating_add(1)
             } else {
                 LONGEST_ANSWER
             };
@@ -234,7 +235,7 @@ impl Http {
                 } => *after,
                 _ => pause,
             };
-            if !error.passes() || began.elapsed() + wanted > self.patience {
+            if !error.passes() || began.elapsed().saturating_add(wanted) > self.patience {
                 return Err(error);
             }
             std::thread::sleep(wanted);
@@ -350,15 +351,25 @@ impl Http {
 }
 
 /// Whether the service did what it was asked for; what it says if not.
+/// Words of a service, as they are shown: one line, no longer than a person reads.
+pub(super) fn shown(words: &str) -> String {
+    let line: Vec<&str> = words.split_whitespace().collect();
+    printable::cut(&line.join(" "), 1000).into_owned()
+}
+
 fn success(status: u16, body: &[u8], retry_after: Option<Duration>) -> Result<(), ServiceError> {
     if (200..300).contains(&status) {
         return Ok(());
     }
     match serde_json::from_slice::<Problem>(body) {
-        Ok(problem) => Err(ServiceError::Problem {
-            problem,
-            retry_after,
-        }),
+        Ok(mut problem) => {
+            problem.message = shown(&problem.message);
+            problem.help = problem.help.as_deref().map(shown);
+            Err(ServiceError::Problem {
+                problem,
+                retry_after,
+            })
+        }
         Err(_) => Err(ServiceError::Answer(format!(
             "found status {status} without a problem, expected one in JSON; is it this service?"
         ))),

@@ -83,7 +83,7 @@ pub enum Transport {
 }
 
 /// Bytes of a program's registration.
-pub(crate) const MAX_PROGRAM: u64 = 64 << 20;
+pub(crate) const MAX_PROGRAM: u64 = 32 << 20;
 
 /// Bytes of a job's description.
 pub(crate) const MAX_JOB: usize = 4 << 20;

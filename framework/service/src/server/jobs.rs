@@ -2,7 +2,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use hexperiment_scheme::CircuitDigest;
 use hexperiment_wire::{Handle, Measured, Order, Ready, digest_named};
 
 use super::blobs::Hashed;
-use super::state::{Cut, Service, Task};
+use super::state::{Cut, Service, Task, Unwritten};
 use super::store::{JobRow, KeysRow, Outcome, Table, now_s};
 use super::worker::{Stopped, Worker};
 use crate::api::{
@@ -53,6 +53,7 @@ pub(crate) fn start(service: &Arc<Service>) -> io::Result<Vec<JoinHandle<()>>> {
         while !service.is_stopping() || service.is_busy() {
             std::thread::sleep(LOOKS_EVERY);
             service.end_late();
+            service.writes_again();
             if tidied.elapsed() > TIDIES_EVERY {
                 service.tidy();
                 tidied = Instant::now();
@@ -79,12 +80,21 @@ impl Service {
 
     /// The end of work amid which the service itself failed.
     fn failed_itself(&self, task: &Task) {
+        let reason = "the service failed; its log says more".to_owned();
         if !task.is_job {
+            if let Ok(Some(row)) = self.store.program(&task.id) {
+                let info = ProgramInfo {
+                    state: ProgramState::Failed,
+                    reason: Some(reason),
+                    ..row.info
+                };
+                self.ends_later(Unwritten::Program(Box::new(info)));
+            }
             return;
         }
         if let Ok(Some(row)) = self.store.job(&task.id) {
-            let reason = "the service failed; its log says more".to_owned();
-            self.ends(&row, JobState::Failed, Some(reason), JobTimes::default());
+            let times = (JobTimes::default(), Duration::ZERO);
+            self.ends(&row, JobState::Failed, Some(reason), times);
         }
     }
 
@@ -149,6 +159,7 @@ impl Service {
         };
         if let Err(e) = self.store.checked(&info) {
             super::log(&format!("{id}: {e}"));
+            self.ends_later(Unwritten::Program(Box::new(info)));
         }
     }
 
@@ -192,7 +203,7 @@ impl Service {
                 (JobState::Failed, Some(OWN.into()))
             }
         };
-        self.ends(&row, state, reason, times);
+        self.ends(&row, state, reason, (times, began.elapsed()));
     }
 
     fn ends_well(&self, row: &JobRow, evaluated: Evaluated, began: Instant) {
@@ -217,22 +228,62 @@ impl Service {
             Ok(Outcome::Written) => self.metrics.ended(JobState::Done),
             Ok(Outcome::HadEnded) => {}
             Ok(Outcome::KeysAreGone) => self.metrics.ended(JobState::Failed),
-            Err(e) => super::log(&format!("{}: {e}", info.id)),
+            Err(e) => {
+                super::log(&format!("{}: {e}", info.id));
+                let reason = Some(OWN.to_owned());
+                self.ends(row, JobState::Failed, reason, (times, began.elapsed()));
+            }
         }
     }
 
-    fn ends(&self, row: &JobRow, state: JobState, reason: Option<String>, times: JobTimes) {
+    /// The end of a job without results; what it took until then is time of its client's day.
+    fn ends(
+        &self,
+        row: &JobRow,
+        state: JobState,
+        reason: Option<String>,
+        (times, took): (JobTimes, Duration),
+    ) {
         let info = JobInfo {
             state,
             reason,
             times,
             ..row.info.clone()
         };
-        let ms = times.load_ns / 1_000_000;
+        let ms = took.as_millis() as u64;
         match self.store.end_job(&info, &row.owner, ms) {
             Ok(_) => self.metrics.ended(state),
-            Err(e) => super::log(&format!("{}: {e}", info.id)),
+            Err(e) => {
+                super::log(&format!("{}: {e}", info.id));
+                self.ends_later(Unwritten::Job(Box::new(info), row.owner.clone(), ms));
+            }
         }
+    }
+
+    fn ends_later(&self, end: Unwritten) {
+        let mut all = self
+            .unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.push(end);
+    }
+
+    /// Writes what could not be written when it ended, as on a full disk.
+    fn writes_again(&self) {
+        let mut all = self
+            .unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.retain(|end| {
+            let written = match end {
+                Unwritten::Job(info, owner, ms) => {
+                    let written = self.store.end_job(info, owner, *ms);
+                    written.map(|_| self.metrics.ended(info.state))
+                }
+                Unwritten::Program(info) => self.store.checked(info),
+            };
+            written.is_err()
+        });
     }
 
     /// Does a job by a process that has its keys loaded, or by a new one. A loaded one may have died since:

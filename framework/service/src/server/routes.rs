@@ -86,13 +86,7 @@ async fn counted(State(app): State<App>, request: Request, next: Next) -> Respon
         } else {
             "rate-limited"
         };
-        app.audit.write(&super::audit::Entry {
-            client: None,
-            action: "request",
-            id: None,
-            bytes: None,
-            end,
-        });
+        app.audit.refused(end);
     }
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -18,7 +18,7 @@ use super::queue::FairQueue;
 use super::store::{Deleted, JobRow, Store, Table, now_s};
 use super::upload::Reserved;
 use super::worker::{Ender, Worker};
-use crate::api::{JobInfo, JobState, Loaded};
+use crate::api::{JobInfo, JobState, Loaded, ProgramInfo};
 
 /// How long a process may keep keys loaded that nobody asks for.
 const WARM_FOR: Duration = Duration::from_mins(10);
@@ -87,8 +87,20 @@ pub(crate) struct Service {
     pub(crate) reserved: Reserved,
     /// Names of work that has come to its end; an empty one when the service is being stopped.
     pub(crate) ended: broadcast::Sender<String>,
+    /// Ends of jobs and programs that the tables do not have yet.
+    pub(super) unwritten: Mutex<Vec<Unwritten>>,
+    /// Held while a program is read: it takes many times its bytes in memory.
+    pub(super) registering: Mutex<()>,
     work: Mutex<Work>,
     wake: Condvar,
+}
+
+/// The end of something that could not be written yet.
+pub(super) enum Unwritten {
+    /// A job, its owner, and the milliseconds that it took.
+    Job(Box<JobInfo>, String, u64),
+    /// A program.
+    Program(Box<ProgramInfo>),
 }
 
 impl Service {
@@ -113,6 +125,8 @@ impl Service {
             rates: Rates::default(),
             reserved: Reserved::default(),
             ended: broadcast::channel(ENDED_AT_ONCE).0,
+            unwritten: Mutex::default(),
+            registering: Mutex::default(),
             work: Mutex::default(),
             wake: Condvar::new(),
         };

@@ -60,6 +60,14 @@ fn submits(service: &Service, client: &str, bytes: &[u8]) -> Result<JobInfo, Fai
             request.outputs.len()
         )));
     }
+    let mut outputs = request.outputs.clone();
+    outputs.sort_unstable();
+    outputs.dedup();
+    if outputs.len() < request.outputs.len() {
+        return Err(invalid(
+            "found an output that is wanted twice, expected each once".to_owned(),
+        ));
+    }
     for input in &request.inputs {
         let input = own_ciphertexts(service, client, input)?.info;
         if input.keys != keys.id {

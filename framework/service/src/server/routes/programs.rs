@@ -40,6 +40,8 @@ pub(super) async fn register(
 }
 
 fn registers(service: &Service, client: &str, bytes: &[u8]) -> Result<ProgramInfo, Failure> {
+    let one = service.registering.lock();
+    let one = one.unwrap_or_else(std::sync::PoisonError::into_inner);
     let request: ProgramRequest = serde_json::from_slice(bytes)
         .map_err(|e| invalid(format!("found no program in JSON: {e}")))?;
     hexperiment_wire::digest_named(&request.circuit).map_err(|e| invalid(e.to_string()))?;
@@ -70,6 +72,7 @@ fn registers(service: &Service, client: &str, bytes: &[u8]) -> Result<ProgramInf
     }
     // What is kept is what was understood, so that two ways to write the same are the same.
     let kept = serde_json::to_vec(&request).map_err(|e| internal("a program", &e))?;
+    drop(one);
     let disk = |e: std::io::Error| internal("writing a program", &e);
     let info = ProgramInfo {
         id: fresh_id("program").map_err(disk)?,
