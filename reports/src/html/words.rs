@@ -26,7 +26,7 @@ pub(super) fn words(section: Section, rows: &[Row]) -> Markup {
         // Those stand above.
         Body::FirstTable(..) => return html! {},
         _ if is_told => return html! {},
-        Body::Text(text) => html! { p { (text) } },
+        Body::Text(text) => html! { p { (coded(&text)) } },
         Body::Pairs(items) => html! {
             ul { @for (whom, what) in items { li { (whom_and_what(&whom, &what)) } } }
         },
@@ -48,7 +48,7 @@ pub(super) fn words(section: Section, rows: &[Row]) -> Markup {
             sources,
             columns,
         } => html! {
-            p { (about) }
+            p { (coded(&about)) }
             @if !sources.is_empty() {
                 details.sources.printed {
                     summary { "Where the figures of these " (sources.len()) " are from" }
@@ -60,7 +60,7 @@ pub(super) fn words(section: Section, rows: &[Row]) -> Markup {
         Body::Lists(lists) => html! {
             @for (heading, items) in shared(lists) {
                 @if !heading.is_empty() { h3 { (heading) } }
-                ul { @for item in items { li { (item) } } }
+                ul { @for item in items { li { (coded(&item)) } } }
             }
         },
     };
@@ -102,7 +102,21 @@ fn shared(lists: Vec<(String, Vec<String>)>) -> Vec<(String, Vec<String>)> {
 }
 
 fn whom_and_what(whom: &str, what: &str) -> Markup {
-    html! { @if !whom.is_empty() { strong { (whom) } ": " } (what) }
+    html! { @if !whom.is_empty() { strong { (whom) } ": " } (coded(what)) }
+}
+
+/// Words, of which those between two backticks are code.
+fn coded(text: &str) -> Markup {
+    let parts: Vec<&str> = text.split('`').collect();
+    // One without a partner is a character like others.
+    if parts.len() % 2 == 0 {
+        return html! { (text) };
+    }
+    html! {
+        @for (place, part) in parts.iter().enumerate() {
+            @if place % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
 }
 
 fn plain_table(title: &str, columns: &[grid::Column]) -> Markup {
