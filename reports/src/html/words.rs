@@ -109,7 +109,7 @@ fn whom_and_what(whom: &str, what: &str) -> Markup {
 fn coded(text: &str) -> Markup {
     let parts: Vec<&str> = text.split('`').collect();
     // One without a partner is a character like others.
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return html! { (text) };
     }
     html! {
