@@ -156,17 +156,31 @@ pub(super) struct Packed {
 
 /// What packing has come to, for those who ask again.
 #[derive(Debug, Default)]
-pub(crate) struct Packings(RefCell<Vec<(Vec<Conjunction>, Vec<Chain>, Rc<Packed>)>>);
+pub(crate) struct Packings(RefCell<Vec<Known>>);
+
+/// What was packed, and what it came to.
+#[derive(Debug)]
+struct Known {
+    wanted: Vec<Conjunction>,
+    chains: Vec<Chain>,
+    packed: Rc<Packed>,
+}
 
 impl Packings {
     pub(super) fn of(&self, wanted: &[Conjunction], chains: &[Chain]) -> Rc<Packed> {
         let mut known = self.0.borrow_mut();
-        let found = known.iter().find(|(w, c, _)| w == wanted && c == chains);
-        if let Some((.., packed)) = found {
-            return packed.clone();
+        let found = known
+            .iter()
+            .find(|k| k.wanted == wanted && k.chains == chains);
+        if let Some(found) = found {
+            return found.packed.clone();
         }
         let packed = Rc::new(pack(wanted, chains));
-        known.push((wanted.to_vec(), chains.to_vec(), packed.clone()));
+        known.push(Known {
+            wanted: wanted.to_vec(),
+            chains: chains.to_vec(),
+            packed: packed.clone(),
+        });
         packed
     }
 }

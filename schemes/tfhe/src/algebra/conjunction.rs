@@ -152,13 +152,13 @@ impl Sources {
         let read = self.packed(&packed, &mut bits);
         let forms = all.iter().zip(told).map(|(forms, told)| match told {
             Told::Public(bit) => Form::constant(bit, forms.first().map_or(1, Form::length)),
-            Told::Of(conjunction) => match wanted.iter().position(|c| *c == conjunction) {
-                Some(index) => read[index].clone(),
-                None => {
-                    let literals = conjunction.into_iter().map(|l| bits.form(l));
-                    self.conjunction(literals.collect())
+            Told::Of(conjunction) => {
+                if let Some(index) = wanted.iter().position(|c| *c == conjunction) {
+                    return read[index].clone();
                 }
-            },
+                let literals = conjunction.into_iter().map(|l| bits.form(l));
+                self.conjunction(literals.collect())
+            }
         });
         forms.collect()
     }

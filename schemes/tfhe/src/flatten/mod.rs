@@ -144,7 +144,11 @@ impl<'a> Flattener<'a> {
         }
     }
 
-    /// The number of a value; all operands are there before what they are operands of.
+    /// The number of a value.
+    #[expect(
+        clippy::expect_used,
+        reason = "a checked program's values come after their operands"
+    )]
     pub(crate) fn number(&self, id: ValueId) -> &Number {
         let number = self.numbers[id.index()].as_ref();
         number.expect("values are flattened after their operands, and outputs after all")
