@@ -41,6 +41,7 @@ mod server;
 mod server_process;
 mod service;
 mod stop;
+mod timing;
 mod traffic;
 mod workbench;
 

@@ -49,13 +49,7 @@ async fn first(
     State(workbench): State<Shared>,
     Extension(session): Extension<Session>,
 ) -> Response {
-    let shell = Shell {
-        workbench: &workbench,
-        session: &session,
-        path: PAGE.path,
-        title: "Sensors",
-        scripts: &[],
-    };
+    let shell = PAGE.shell(&workbench, &session);
     let page = html! {
         h1 { "Anomalies in sensor series" }
         p.answer { "The server fills gaps, standardises and scores encrypted series; scores alone are decrypted, here." }
