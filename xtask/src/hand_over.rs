@@ -79,18 +79,17 @@ fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
 
 /// Whether the runner needs the feature that takes long to compile, and that nothing else needs.
 fn writes_parquet(verb: &str, arguments: &[OsString]) -> bool {
-    let mut words = arguments.iter().map(|word| word.to_string_lossy());
-    let mut is_parquet = || {
-        while let Some(word) = words.next() {
-            match word.as_ref() {
-                "--format=parquet" => return true,
-                "--format" => return words.next().is_some_and(|format| format == "parquet"),
-                _ => {}
-            }
-        }
-        false
-    };
-    verb == "export" && is_parquet()
+    let words: Vec<_> = arguments
+        .iter()
+        .map(|word| word.to_string_lossy())
+        .collect();
+    let after = words.iter().zip(words.iter().skip(1));
+    let after = after.filter_map(|(key, format)| (key == "--format").then_some(format.as_ref()));
+    let joined = words
+        .iter()
+        .filter_map(|word| word.strip_prefix("--format="));
+    let mut formats = after.chain(joined).flat_map(|formats| formats.split(','));
+    verb == "export" && formats.any(|format| format == "parquet")
 }
 
 fn takes_no_path(verb: &str) -> bool {
@@ -296,6 +295,8 @@ mod tests {
         for (verb, line, expected) in [
             ("export", "--format parquet --into t", true),
             ("export", "r --into t --format=parquet", true),
+            ("export", "--format csv,parquet --into t", true),
+            ("export", "--format csv --format=latex,parquet", true),
             ("export", "--format csv --into parquet", false),
             ("report", "--format parquet", false),
             ("export", "--format", false),

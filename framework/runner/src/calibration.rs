@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::timing::{Bound, Effort, QUICK, Spread, measure_cold, measure_on};
 
-/// The file's format.
-const SCHEMA: u32 = 1;
+/// The file's format. In the first, operations found their operands in caches.
+const SCHEMA: u32 = 2;
 
 /// What to do about a table that cannot be used.
 const HELP: &str =
@@ -87,6 +87,12 @@ struct Contents {
     schemes: BTreeMap<String, OfScheme>,
 }
 
+/// Whether a table is of an earlier format: what is in it is measured anew.
+fn is_older(bytes: &[u8]) -> bool {
+    let found = serde_json::from_slice::<Contents>(bytes);
+    found.is_ok_and(|found| (1..SCHEMA).contains(&found.schema))
+}
+
 /// The table of this machine.
 pub(crate) struct Table {
     path: PathBuf,
@@ -119,6 +125,7 @@ impl Table {
         let there = path.symlink_metadata().is_ok();
         let contents = match there.then(|| files::read(path, files::CALIBRATION, HELP)) {
             None => empty,
+            Some(Ok(bytes)) if is_older(&bytes) => empty,
             Some(Err(complaint)) => return Err(complaint.to_string()),
             Some(Ok(bytes)) => {
                 let found: Contents = serde_json::from_slice(&bytes)
@@ -403,6 +410,28 @@ mod tests {
             assert!(error.contains(expect), "{error}");
             assert!(error.contains("help: name another"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_table_of_an_earlier_format_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.json");
+        let done = AtomicU32::new(0);
+        let mut table = Table::read(&path, MACHINE).unwrap();
+        ask(&mut table.of("s", "lib", 1, Fill::Missing), &done);
+        table.write().unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        for (format, measured) in [(1, 1), (SCHEMA, 0)] {
+            let found = text.replacen("\"schema\": 2", &format!("\"schema\": {format}"), 1);
+            fs::write(&path, found).unwrap();
+            let mut table = Table::read(&path, MACHINE).unwrap();
+            let mut times = table.of("s", "lib", 1, Fill::Missing);
+            ask(&mut times, &done);
+            assert_eq!(times.measured, measured, "format {format}");
+        }
+        fs::write(&path, text.replacen("\"schema\": 2", "\"schema\": 3", 1)).unwrap();
+        let error = Table::read(&path, MACHINE).err().unwrap();
+        assert!(error.contains("found format 3, expected 2"), "{error}");
     }
 
     #[test]

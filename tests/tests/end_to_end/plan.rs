@@ -31,6 +31,9 @@ fn bytes_are_exact_and_operations_are_measured_once() {
     assert!(!plan.out.contains("were measured"), "{plan}");
     let exact = plan.out.lines().filter(|line| line.ends_with("exact"));
     assert_eq!(exact.count(), 5, "{plan}");
+    for line in plan.out.lines() {
+        assert!(line.chars().count() <= 80, "{line:?} of\n{plan}");
+    }
     // The table was read, not written.
     let after = fs::read_to_string(place.path("table.json")).unwrap();
     assert_eq!(after, measured);
