@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use hexperiment_diagnostics::printable;
+use hexperiment_diagnostics::{files, printable};
 use hexperiment_experiment::{CellPlan, Experiment, Setting};
 use hexperiment_reports::{bytes, duration};
 
@@ -25,7 +25,7 @@ use crate::own_memory::give_memory_back;
 use crate::protocol::{Estimate, FromCell, Takes, View};
 use crate::report::read_all;
 use crate::run::UNEXPECTED;
-use against::{compare, runs, show_errors};
+use against::{compare, page, runs, show_errors};
 
 /// Time for what is measured of one cell: a deep circuit has hundreds of operations.
 const MEASURING: Duration = Duration::from_mins(10);
@@ -48,6 +48,9 @@ pub(crate) struct PlanArguments {
     /// Compares with a run of the same experiment.
     #[arg(long, value_name = "RUN")]
     against: Vec<PathBuf>,
+    /// Writes that comparison into a file, as Markdown.
+    #[arg(long, value_name = "FILE", requires = "against")]
+    errors: Option<PathBuf>,
     #[command(flatten)]
     settings: SettingArguments,
 }
@@ -230,6 +233,14 @@ pub(crate) fn plan(arguments: &PlanArguments) -> ExitCode {
     }
     if !arguments.against.is_empty() {
         show_errors(&compared);
+    }
+    if let Some(file) = &arguments.errors
+        && let Err(e) = files::write_with_folders(file, page(&compared).as_bytes())
+    {
+        return crate::bad_input(format!(
+            "{}: cannot be written: {e}\n  help: name a file that can be written by `--errors`",
+            file.display()
+        ));
     }
     // What was bad input weighs more.
     if worst == ExitCode::SUCCESS && ends.are_bad() {

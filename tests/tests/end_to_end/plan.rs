@@ -24,10 +24,14 @@ fn bytes_are_exact_and_operations_are_measured_once() {
     let measured = fs::read_to_string(place.path("table.json")).unwrap();
     assert!(measured.contains("\"multiply plaintext N="), "{measured}");
     place.call(&["run", "e.toml"]).ends_with(0);
-    let plan = call(&["plan", "e.toml", "--against", "runs/latest"]);
+    let against = ["plan", "e.toml", "--against", "runs/latest"];
+    let plan = call(&[&against[..], &["--errors", "errors.md"]].concat());
     plan.ends_with(0)
         .does_not_panic()
-        .says(&["a query", "5 cells: half within"]);
+        .says(&["a query", "half within"]);
+    let errors = fs::read_to_string(place.path("errors.md")).unwrap();
+    assert_eq!(errors.matches("| exact |").count(), 5, "{errors}");
+    assert!(errors.contains("| all | 5 | "), "{errors}");
     assert!(!plan.out.contains("were measured"), "{plan}");
     let exact = plan.out.lines().filter(|line| line.ends_with("exact"));
     assert_eq!(exact.count(), 5, "{plan}");
