@@ -12,10 +12,11 @@ use hexperiment_scheme::{
 };
 
 use crate::evaluate::add;
-use crate::keys::{self, Generated, SeededServerKey, ServerKey};
+use crate::keys::{self, Generated, SeededServerKey};
 use crate::packing::Packing;
 use crate::parameters::{N, ParameterSet, SIZE};
 use crate::plan::{Plan, PlannedOutput, WholeForm, WholeTerm};
+use crate::rotation::{Argument, MOST_TOGETHER, ServerKey};
 use crate::wire::{self, Column, Results, Seeded};
 
 /// Ciphertexts that are timed together.
@@ -213,6 +214,33 @@ impl Bench {
             }))
         })
     }
+
+    /// One of as many bootstraps as share what they read of the keys.
+    fn bootstrapped_together(
+        &self,
+        times: &mut dyn OperationTimes,
+    ) -> Result<OperationTime, SchemeError> {
+        if !self.bootstraps {
+            return Ok(OperationTime::default());
+        }
+        let all = self.time("bootstrap 8", times, &|bench| {
+            let (server, words) = (bench.server()?, bench.words());
+            let cells = vec![1_u64 << 60; N];
+            Ok(Box::new(move || {
+                let arguments = words.chunks_exact(SIZE).take(MOST_TOGETHER);
+                let arguments = arguments.map(|words| Argument {
+                    ciphertext: words.to_vec(),
+                    cells: &cells,
+                });
+                black_box(server.rotate(&arguments.collect::<Vec<_>>()));
+                Ok(())
+            }))
+        })?;
+        Ok(OperationTime {
+            alone: all.alone / MOST_TOGETHER as u32,
+            together: all.together / MOST_TOGETHER as u32,
+        })
+    }
 }
 
 /// So many times an operation, one after the other.
@@ -255,14 +283,20 @@ pub(crate) fn costs(
         .zip(&plan.slots)
         .map(|(input, slots)| of(input.length) * slots.iter().flatten().count())
         .sum();
-    let (added, bootstrapped) = (bench.added(times)?, bench.bootstrapped(times)?);
+    let added = bench.added(times)?;
+    let bootstrapped = [
+        bench.bootstrapped(times)?,
+        bench.bootstrapped_together(times)?,
+    ];
     let mut evaluate = Work::shared(bench.expanded(times)?, fresh);
     for form in plan.forms() {
         evaluate = evaluate + Work::shared(added, terms(plan.packing, form));
     }
     for function in &plan.functions {
-        let one = times_over(bootstrapped, function.table.bootstraps() as usize);
-        evaluate = evaluate + Work::shared(one, function.operand.length);
+        let length = function.operand.length;
+        let together = usize::from(length >= MOST_TOGETHER);
+        let one = times_over(bootstrapped[together], function.table.bootstraps() as usize);
+        evaluate = evaluate + Work::shared(one, length);
     }
     let parts = |columns: &Vec<PlannedOutput>, of: &dyn Fn(usize) -> usize| -> usize {
         let of = |column: &PlannedOutput| column.parts.len() * of(column.length());
