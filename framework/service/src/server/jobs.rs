@@ -11,11 +11,14 @@ use hexperiment_scheme::CircuitDigest;
 use hexperiment_wire::{Handle, Measured, Order, Ready, digest_named};
 
 use super::blobs::Hashed;
-use super::state::{Cut, Service, Task, Unwritten};
+use super::failure::Failure;
+use super::ledger::{Reservation, Room};
+use super::state::{Cut, KEYS_ARE_GONE, Service, Task, Unwritten};
 use super::store::{JobRow, KeysRow, Outcome, Table, now_s};
 use super::worker::{Stopped, Worker};
 use crate::api::{
-    CiphertextsInfo, JobInfo, JobState, JobTimes, Loaded, ProgramInfo, ProgramRequest, ProgramState,
+    CiphertextsInfo, JobInfo, JobState, JobTimes, Loaded, Problem, ProgramInfo, ProgramRequest,
+    ProgramState,
 };
 use crate::token::fresh_id;
 
@@ -67,6 +70,8 @@ pub(crate) fn start(service: &Arc<Service>) -> io::Result<Vec<JoinHandle<()>>> {
 struct Evaluated {
     results: Vec<CiphertextsInfo>,
     times: JobTimes,
+    /// Room for the results, until the tables have them.
+    room: Vec<Reservation>,
 }
 
 impl Service {
@@ -88,7 +93,7 @@ impl Service {
                     reason: Some(reason),
                     ..row.info
                 };
-                self.ends_later(Unwritten::Program(Box::new(info)));
+                self.ends_later(Unwritten::Program(Box::new(info), row.owner, 0));
             }
             return;
         }
@@ -134,14 +139,17 @@ impl Service {
         let Ok(Some(row)) = self.store.program(id) else {
             return;
         };
-        let compiled = self.order(id).and_then(|(order, circuit)| {
+        let began = Instant::now();
+        let compiled = self.has_time(&row.owner).map_err(without_room);
+        let compiled = compiled.and_then(|()| {
+            let (order, circuit) = self.order(id)?;
             let started = |ender| self.does(id, ender);
             Worker::start(&self.config, &order, circuit, started)
         });
         let (state, reason, compile) = match (compiled, self.cut_of(id)) {
             (_, Some(Cut::Stopping)) => return,
             (Ok((_, compiled)), _) => (ProgramState::Ready, None, Some(compiled.measured)),
-            (Err(_), Some(Cut::Late)) => (ProgramState::Failed, Some(self.too_long()), None),
+            (Err(_), Some(cut)) => (ProgramState::Failed, self.reason(cut), None),
             (Err(Stopped::Refused(why)), _) => (ProgramState::Refused, Some(why), None),
             (Err(Stopped::Failed(why) | Stopped::Died(why)), _) => {
                 (ProgramState::Failed, Some(why), None)
@@ -157,9 +165,23 @@ impl Service {
             compile,
             ..row.info
         };
-        if let Err(e) = self.store.checked(&info) {
+        let ms = began.elapsed().as_millis() as u64;
+        if let Err(e) = self.store.checked(&info, &row.owner, ms) {
             super::log(&format!("{id}: {e}"));
-            self.ends_later(Unwritten::Program(Box::new(info)));
+            self.ends_later(Unwritten::Program(Box::new(info), row.owner, ms));
+        }
+    }
+
+    /// What is told of work that was cut short.
+    fn reason(&self, cut: Cut) -> Option<String> {
+        match cut {
+            Cut::Cancelled | Cut::Stopping => None,
+            Cut::Deleted => Some(KEYS_ARE_GONE.into()),
+            Cut::Late => Some(self.too_long()),
+            Cut::DayIsOver => Some(format!(
+                "its client has used up the {} s of work that this service gives to it on a day (UTC)",
+                self.config.quotas.time.as_secs()
+            )),
         }
     }
 
@@ -185,13 +207,14 @@ impl Service {
             ..JobTimes::default()
         };
         let began = Instant::now();
-        let evaluated = self.evaluates(&row, &mut times);
+        let evaluated = self.has_time(&row.owner).map_err(without_room);
+        let evaluated = evaluated.and_then(|()| self.evaluates(&row, &mut times));
         let cut = self.cut_of(id);
         let (state, reason) = match (evaluated, cut) {
             // It is queued in the tables, and done when the service is started again.
             (Err(_), Some(Cut::Stopping)) => return,
             (Err(_), Some(Cut::Cancelled)) => (JobState::Cancelled, None),
-            (Err(_), Some(Cut::Late)) => (JobState::Failed, Some(self.too_long())),
+            (Err(_), Some(cut)) => (JobState::Failed, self.reason(cut)),
             (Ok(evaluated), _) => {
                 self.ends_well(&row, evaluated, began);
                 return;
@@ -207,7 +230,11 @@ impl Service {
     }
 
     fn ends_well(&self, row: &JobRow, evaluated: Evaluated, began: Instant) {
-        let Evaluated { results, times } = evaluated;
+        let Evaluated {
+            results,
+            times,
+            room,
+        } = evaluated;
         self.metrics.load_ns.add(times.load_ns);
         let compute = times.compute.map_or(0, |m| m.wall_ns);
         self.metrics.compute_ns.add(compute);
@@ -219,6 +246,7 @@ impl Service {
         };
         let ms = began.elapsed().as_millis() as u64;
         let written = self.store.end_job(&info, &row.owner, ms);
+        drop(room);
         if !matches!(written, Ok(Outcome::Written)) {
             for result in &info.results {
                 self.blobs.remove(Table::Ciphertexts, &result.id);
@@ -280,7 +308,7 @@ impl Service {
                     let written = self.store.end_job(info, owner, *ms);
                     written.map(|_| self.metrics.ended(info.state))
                 }
-                Unwritten::Program(info) => self.store.checked(info),
+                Unwritten::Program(info, owner, ms) => self.store.checked(info, owner, *ms),
             };
             written.is_err()
         });
@@ -374,10 +402,13 @@ impl Service {
         }
         let began = Instant::now();
         self.update(id, |running| running.state = JobState::Storing);
-        let mut results = Vec::new();
+        let (mut results, mut room) = (Vec::new(), Vec::new());
         for handle in &found {
             match self.stores(&mut worker, *handle, keys) {
-                Ok(result) => results.push(result),
+                Ok((result, reserved)) => {
+                    results.push(result);
+                    room.push(reserved);
+                }
                 Err(stopped) => {
                     let stored = results.iter();
                     stored.for_each(|r: &CiphertextsInfo| {
@@ -393,16 +424,20 @@ impl Service {
         if worker.discard(&held).is_ok() {
             self.keep_warm(&keys.info.id, worker);
         }
-        Ok(Evaluated { results, times })
+        Ok(Evaluated {
+            results,
+            times,
+            room,
+        })
     }
 
-    /// Writes a result into a file of its own.
+    /// Writes a result into a file of its own. One for which its client has no room is not kept.
     fn stores(
         &self,
         worker: &mut Worker<Ready>,
         handle: Handle,
         keys: &KeysRow,
-    ) -> Result<CiphertextsInfo, Stopped> {
+    ) -> Result<(CiphertextsInfo, Reservation), Stopped> {
         let disk = |e: io::Error| Stopped::Storage(e.to_string());
         let began = Instant::now();
         let id = fresh_id("ct").map_err(disk)?;
@@ -410,9 +445,14 @@ impl Service {
         let mut file = Hashed::create(&incoming.path).map_err(disk)?;
         let (ciphertexts, bytes) = worker.store(handle, &mut file)?;
         let sha256 = file.finish().map_err(disk)?;
+        let room = Room {
+            bytes,
+            ..Room::default()
+        };
+        let room = self.reserve(&keys.owner, room).map_err(without_room)?;
         let kept = self.blobs.keep(incoming, Table::Ciphertexts, &id);
         kept.map_err(disk)?;
-        Ok(CiphertextsInfo {
+        let info = CiphertextsInfo {
             id,
             keys: keys.info.id.clone(),
             bytes,
@@ -421,12 +461,22 @@ impl Service {
             created_s: now_s(),
             expires_s: keys.info.expires_s,
             received_ns: began.elapsed().as_nanos() as u64,
-        })
+        };
+        Ok((info, room))
     }
 }
 
 /// What a client is told when the service's own files fail.
 const OWN: &str = "the service cannot read or write its files; its log says more";
+
+/// Work that a quota of its client does not allow: it fails, in the quota's words.
+fn without_room(failure: Failure) -> Stopped {
+    let Problem { message, help, .. } = failure.problem;
+    Stopped::Failed(match help {
+        Some(help) => format!("{message}; {help}"),
+        None => message,
+    })
+}
 
 fn storage(error: super::store::StoreError) -> Stopped {
     Stopped::Storage(error.to_string())

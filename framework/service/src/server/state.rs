@@ -13,15 +13,18 @@ use super::auth::Rates;
 use super::blobs::Blobs;
 use super::config::Config;
 use super::failure::Failure;
+use super::ledger::Taken;
 use super::metrics::{Gauges, Metrics};
 use super::queue::FairQueue;
 use super::store::{Deleted, JobRow, Store, Table, now_s};
-use super::upload::Reserved;
 use super::worker::{Ender, Worker};
 use crate::api::{JobInfo, JobState, Loaded, ProgramInfo};
 
 /// How long a process may keep keys loaded that nobody asks for.
 const WARM_FOR: Duration = Duration::from_mins(10);
+
+/// Why a job fails whose keys were deleted.
+pub(super) const KEYS_ARE_GONE: &str = "its keys were deleted before it ended";
 
 /// Names of ended work that a slow listener may be behind with.
 const ENDED_AT_ONCE: usize = 4096;
@@ -30,6 +33,8 @@ const ENDED_AT_ONCE: usize = 4096;
 #[derive(Clone, Debug)]
 pub(crate) struct Task {
     pub(crate) id: String,
+    /// The client whose time it takes.
+    pub(crate) client: String,
     pub(crate) is_job: bool,
     pub(crate) since: Instant,
 }
@@ -45,14 +50,20 @@ impl PartialEq for Task {
 pub(crate) enum Cut {
     /// The client wants no more of it.
     Cancelled,
+    /// It was deleted, or the keys that it is under.
+    Deleted,
     /// Its time is over.
     Late,
+    /// The time of its client on this day is.
+    DayIsOver,
     /// The service is being stopped: it is done again later.
     Stopping,
 }
 
 /// Work that is done at the moment.
 pub(crate) struct Running {
+    client: String,
+    began: Instant,
     pub(crate) state: JobState,
     pub(crate) loaded: Loaded,
     ender: Option<Ender>,
@@ -84,7 +95,8 @@ pub(crate) struct Service {
     pub(crate) audit: Audit,
     pub(crate) metrics: Metrics,
     pub(crate) rates: Rates,
-    pub(crate) reserved: Reserved,
+    /// Room of clients for what is on its way.
+    pub(super) taken: Taken,
     /// Names of work that has come to its end; an empty one when the service is being stopped.
     pub(crate) ended: broadcast::Sender<String>,
     /// Ends of jobs and programs that the tables do not have yet.
@@ -99,8 +111,8 @@ pub(crate) struct Service {
 pub(super) enum Unwritten {
     /// A job, its owner, and the milliseconds that it took.
     Job(Box<JobInfo>, String, u64),
-    /// A program.
-    Program(Box<ProgramInfo>),
+    /// A program, likewise.
+    Program(Box<ProgramInfo>, String, u64),
 }
 
 impl Service {
@@ -116,6 +128,11 @@ impl Service {
             let known: HashSet<String> = names.into_iter().collect();
             blobs.sweep(table, &known).map_err(|e| problem(&e))?;
         }
+        let length = |id: &str| {
+            let file = blobs.path(Table::Programs, id).metadata();
+            file.map_or(0, |file| file.len())
+        };
+        store.measure_programs(length).map_err(|e| problem(&e))?;
         let service = Self {
             config,
             store,
@@ -123,7 +140,7 @@ impl Service {
             audit,
             metrics: Metrics::default(),
             rates: Rates::default(),
-            reserved: Reserved::default(),
+            taken: Taken::default(),
             ended: broadcast::channel(ENDED_AT_ONCE).0,
             unwritten: Mutex::default(),
             registering: Mutex::default(),
@@ -147,6 +164,7 @@ impl Service {
     pub(crate) fn queue(&self, client: &str, id: &str, is_job: bool) {
         let task = Task {
             id: id.to_owned(),
+            client: client.to_owned(),
             is_job,
             since: Instant::now(),
         };
@@ -163,6 +181,8 @@ impl Service {
             }
             if let Some(task) = work.queue.pop() {
                 let running = Running {
+                    client: task.client.clone(),
+                    began: Instant::now(),
                     state: JobState::Loading,
                     loaded: Loaded { bytes: 0, of: 0 },
                     ender: None,
@@ -228,6 +248,7 @@ impl Service {
         }
         let task = Task {
             id: info.id.clone(),
+            client: row.owner.clone(),
             is_job: true,
             since: Instant::now(),
         };
@@ -241,27 +262,58 @@ impl Service {
         info
     }
 
-    /// Cancels a job: one that waits is at its end now, one that runs very soon.
-    pub(crate) fn cancel(&self, row: &JobRow) -> Result<(), Failure> {
-        let id = &row.info.id;
+    /// Ends work of a client that waits or runs; whether it waited, and so is at its end now.
+    fn ends_work(&self, client: &str, id: &str, why: Cut) -> bool {
         let task = Task {
-            id: id.clone(),
+            id: id.to_owned(),
+            client: client.to_owned(),
             is_job: true,
             since: Instant::now(),
         };
         let waited = self.work().queue.remove(&task);
         if !waited {
-            self.cut(id, Cut::Cancelled);
+            self.cut(id, why);
+        }
+        waited
+    }
+
+    /// Cancels a job: one that waits is at its end now, one that runs very soon.
+    pub(crate) fn cancel(&self, row: &JobRow) -> Result<(), Failure> {
+        self.ends_job(row, Cut::Cancelled, (JobState::Cancelled, None))
+    }
+
+    /// Ends a job whose keys were deleted, likewise.
+    pub(crate) fn keys_are_gone(&self, row: &JobRow) -> Result<(), Failure> {
+        let end = (JobState::Failed, Some(KEYS_ARE_GONE.to_owned()));
+        self.ends_job(row, Cut::Deleted, end)
+    }
+
+    fn ends_job(
+        &self,
+        row: &JobRow,
+        why: Cut,
+        (state, reason): (JobState, Option<String>),
+    ) -> Result<(), Failure> {
+        let id = &row.info.id;
+        if !self.ends_work(&row.owner, id, why) {
             return Ok(());
         }
         let info = JobInfo {
-            state: JobState::Cancelled,
+            state,
+            reason,
             ..row.info.clone()
         };
         self.store.end_job(&info, &row.owner, 0)?;
-        self.metrics.ended(JobState::Cancelled);
+        self.metrics.ended(state);
         self.done(id);
         Ok(())
+    }
+
+    /// A program was deleted: it is not compiled any more.
+    pub(crate) fn program_is_gone(&self, client: &str, id: &str) {
+        if self.ends_work(client, id, Cut::Deleted) {
+            self.done(id);
+        }
     }
 
     /// A process that has these keys loaded.
@@ -300,6 +352,9 @@ impl Service {
         for ciphertexts in &deleted.ciphertexts {
             self.blobs.remove(Table::Ciphertexts, ciphertexts);
         }
+        for program in &deleted.programs {
+            self.blobs.remove(Table::Programs, program);
+        }
         let gone = |warm: &mut Warm| deleted.keys.contains(&warm.keys);
         let ended: Vec<Warm> = self.work().warm.extract_if(.., gone).collect();
         drop(ended);
@@ -315,16 +370,28 @@ impl Service {
         }
     }
 
-    /// Ends work whose time is over.
+    /// Ends work whose time is over, or that of its client on this day.
     pub(crate) fn end_late(&self) {
         let now = Instant::now();
-        let late: Vec<String> = {
-            let work = self.work();
-            let late = work.running.iter().filter(|(_, r)| r.deadline < now);
-            late.map(|(id, _)| id.clone()).collect()
-        };
-        for id in late {
-            self.cut(&id, Cut::Late);
+        let mut late: Vec<(String, Cut)> = Vec::new();
+        let mut clients: HashMap<String, (Duration, Vec<String>)> = HashMap::new();
+        for (id, running) in &self.work().running {
+            if running.deadline < now {
+                late.push((id.clone(), Cut::Late));
+            }
+            let (took, ids) = clients.entry(running.client.clone()).or_default();
+            *took += running.began.elapsed();
+            ids.push(id.clone());
+        }
+        for (client, (took, ids)) in clients {
+            // Where the tables do not say, the work goes on.
+            let used = self.store.used(&client).map_or(0, |used| used.today_ms);
+            if u128::from(used) + took.as_millis() > self.config.quotas.time.as_millis() {
+                late.extend(ids.into_iter().map(|id| (id, Cut::DayIsOver)));
+            }
+        }
+        for (id, why) in late {
+            self.cut(&id, why);
         }
     }
 
@@ -382,7 +449,7 @@ pub(crate) const STATE: &str = "state.sqlite";
 /// # Errors
 /// They cannot be opened, or made.
 pub fn tables(folder: &Path) -> Result<Store, String> {
-    super::blobs::private_folder(folder)
+    super::blobs::state_folder(folder)
         .map_err(|e| format!("{}: cannot be made: {e}", folder.display()))?;
     Store::open(&folder.join(STATE)).map_err(|e| format!("{}: {e}", folder.display()))
 }

@@ -202,6 +202,7 @@ async fn run(
         chosen: json!({}),
         upload: Some(upload),
         runs: None,
+        training: None,
     };
     let job = beside(move || workbench.start(wanted, &written.text()))
         .await?

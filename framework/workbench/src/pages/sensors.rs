@@ -16,7 +16,8 @@ use super::{Page, home};
 use crate::answer::{Wrong, beside, go};
 use crate::experiment::{Written, is_scheme};
 use crate::guard::Session;
-use crate::jobs::Wanted;
+use crate::jobs::{Training, Wanted};
+use crate::known::{self, Known, LEAST_ROWS};
 use crate::models;
 use crate::plugins::{ANOMALIES, IN_THE_CLEAR};
 use crate::profile::{Column, Kind, Profile};
@@ -33,8 +34,14 @@ pub(super) const PAGE: Page = Page {
     script: Some("sensors.js"),
 };
 
-/// What stands for a model that is yet to be trained.
+/// What stands for a model that is yet to be trained on the file itself.
 const TRAIN: &str = "train";
+
+/// What stands before the data set on which a model is trained first.
+const TRAIN_ON: &str = "train-on:";
+
+/// The data set that is chosen where nothing else is.
+const SENSORS: &str = "secom";
 
 fn routes() -> Router<Shared> {
     Router::new()
@@ -56,6 +63,7 @@ async fn first(
         title: "Sensors",
         scripts: &[],
     };
+    let known = beside(known::trainable).await.unwrap_or_default();
     let page = html! {
         h1 { "Anomalies in sensor series" }
         p.answer { "The server fills gaps, standardises and scores encrypted series; scores alone are decrypted, here." }
@@ -67,8 +75,10 @@ async fn first(
                 label {
                     span { "Data set" }
                     select name="dataset" {
-                        @for name in hexperiment_data::manifest::names(None) {
-                            option value=(name) selected[name == "secom"] { (name) }
+                        @for known in known {
+                            option value=(known.name) selected[known.name == SENSORS] {
+                                (known.name) ": " (known.rows) " rows, " (known.columns.len()) " columns"
+                            }
                         }
                     }
                 }
@@ -86,7 +96,7 @@ async fn first(
 }
 
 #[derive(Deserialize)]
-struct Training {
+struct AskedToTrain {
     dataset: String,
     features: String,
 }
@@ -94,23 +104,9 @@ struct Training {
 /// Trains on a data set that is known, and scores its test part in the clear.
 async fn train(
     State(workbench): State<Shared>,
-    Json(wanted): Json<Training>,
+    Json(wanted): Json<AskedToTrain>,
 ) -> Result<Response, Wrong> {
-    let features: i64 = wanted
-        .features
-        .parse()
-        .map_err(|_| Wrong::input("Sensors: expected a whole number"))?;
-    let question = format!(
-        "Which rows of `{}` are anomalies?",
-        printable::line(&wanted.dataset)
-    );
-    let mut written = Written::new("sensors-model", question, ANOMALIES);
-    written
-        .dataset("use", wanted.dataset.as_str())
-        .dataset("missing", "keep")
-        .dataset("split", "chronological")
-        .task("features", features)
-        .scheme(IN_THE_CLEAR);
+    let written = of_training(&wanted.dataset, features_of(&wanted.features)?);
     let wanted = Wanted {
         page: PAGE.path,
         title: format!(
@@ -120,6 +116,7 @@ async fn train(
         upload: None,
         chosen: json!({}),
         runs: None,
+        training: None,
     };
     // Nothing is encrypted: it is nobody else's to compute.
     let job = beside(move || workbench.start_here(wanted, &written.text()))
@@ -146,7 +143,7 @@ async fn read(
         return missing("That upload is no table.");
     };
     let shared = std::sync::Arc::clone(&workbench);
-    let choices = beside(move || models::all(&shared))
+    let (choices, known) = beside(move || (models::all(&shared), known::trainable()))
         .await
         .unwrap_or_default();
     let shell = Shell {
@@ -162,7 +159,7 @@ async fn read(
         (table_read(&upload, profile))
         section aria-labelledby="choose-head" {
             h2 #choose-head { "Score its rows" }
-            (form(&upload, profile, &choices, chosen.model.as_deref()))
+            (form(&upload, profile, (&choices, known), chosen.model.as_deref()))
             (model_drop(&upload))
         }
     };
@@ -207,7 +204,7 @@ fn likely_label(profile: &Profile) -> Option<&Column> {
 fn form(
     upload: &Upload,
     profile: &Profile,
-    choices: &[models::Choice],
+    (choices, known): (&[models::Choice], &[Known]),
     chosen: Option<&str>,
 ) -> Markup {
     let has = |name: &str| profile.column(name).is_some();
@@ -216,12 +213,20 @@ fn form(
         .iter()
         .find(|choice| fits(choice))
         .map(|choice| choice.key.as_str());
+    let time = likely_time(profile).map(|column| column.name.as_str());
+    let label = likely_label(profile).map(|column| column.name.as_str());
+    let is_known = |known: &&Known| known.columns.iter().all(|column| has(column));
+    let known: Vec<&Known> = known.iter().filter(is_known).collect();
+    let own = (label.is_some() && profile.rows >= LEAST_ROWS).then_some(TRAIN);
+    let first_known = known
+        .first()
+        .map(|known| format!("{TRAIN_ON}{}", known.name));
     let preset = chosen
         .filter(|key| choices.iter().any(|choice| choice.key == *key))
         .or(usual)
+        .or(own)
+        .or(first_known.as_deref())
         .unwrap_or(TRAIN);
-    let time = likely_time(profile).map(|column| column.name.as_str());
-    let label = likely_label(profile).map(|column| column.name.as_str());
     html! {
         form.fields data-post={ "/sensors/" (upload.id) "/run" } {
             label {
@@ -258,7 +263,15 @@ fn form(
                             @if lacks > 0 { ", " (lacks) " of them not in this file" }
                         }
                     }
-                    option value=(TRAIN) selected[preset == TRAIN] { "train one on this file, by its column of anomalies" }
+                    option value=(TRAIN) selected[preset == TRAIN] disabled[profile.rows < LEAST_ROWS && preset != TRAIN] {
+                        "train one on this file, by its column of anomalies"
+                    }
+                    @for known in &known {
+                        @let key = format!("{TRAIN_ON}{}", known.name);
+                        option value=(key) selected[preset == key] {
+                            "train one first on " (known.name) ", which has these columns and " (known.rows) " rows"
+                        }
+                    }
                 }
             }
             label {
@@ -310,13 +323,14 @@ async fn run(
     let upload = workbench.upload(&id).ok_or_else(|| Wrong::gone("upload"))?;
     let job = beside(move || {
         let profile = upload.table().ok_or_else(|| Wrong::gone("table"))?;
-        let written = experiment(&workbench, &upload, profile, &asked)?;
+        let (written, training) = experiment(&workbench, &upload, profile, &asked)?;
         let wanted = Wanted {
             page: PAGE.path,
             title: format!("{} under {}", upload.name, asked.scheme),
             chosen: json!({ "time": asked.time, "marker": asked.marker }),
             upload: Some(std::sync::Arc::clone(&upload)),
             runs: None,
+            training,
         };
         workbench
             .start(wanted, &written.text())
@@ -331,7 +345,7 @@ fn experiment(
     upload: &Upload,
     profile: &Profile,
     asked: &Asked,
-) -> Result<Written, Wrong> {
+) -> Result<(Written, Option<Training>), Wrong> {
     let known = |what: &str, name: &str| match profile.column(name) {
         Some(_) => Ok(()),
         None if name.is_empty() => Ok(()),
@@ -351,16 +365,32 @@ fn experiment(
     let question = format!("Which rows of {} are anomalies?", upload.name);
     let mut written = Written::new("sensors", question, ANOMALIES);
     let mut sensors: Option<Vec<String>> = None;
-    if asked.model == TRAIN {
+    let mut training = None;
+    if let Some(name) = asked.model.strip_prefix(TRAIN_ON) {
+        let known = known::trainable().iter().find(|known| known.name == name);
+        let known = known.ok_or_else(|| Wrong::gone("data set"))?;
+        let model = upload.file.with_file_name(format!("model-{name}.json"));
+        let features = features_of(&asked.features)?;
+        training = Some(Training {
+            experiment: of_training(name, features).text(),
+            model: model.clone(),
+        });
+        written.task("model", model.display().to_string());
+        sensors = Some(known.columns.clone());
+    } else if asked.model == TRAIN {
         if asked.label.is_empty() {
             return Err(Wrong::input(
                 "Model: training takes a column that says which rows are anomalies; choose one, or a saved model",
             ));
         }
-        let features: u64 = asked
-            .features
-            .parse()
-            .map_err(|_| Wrong::input("Sensors: expected a whole number"))?;
+        if profile.rows < LEAST_ROWS {
+            return Err(Wrong::input(format!(
+                "Model: {} has {} rows, which is too few to train on; expected {LEAST_ROWS} or more. Choose a saved model, or \
+                 one that is trained on a known data set with these columns",
+                upload.name, profile.rows
+            )));
+        }
+        let features = features_of(&asked.features)? as u64;
         let varying = profile
             .columns
             .iter()
@@ -416,5 +446,28 @@ fn experiment(
     if !left_out.is_empty() {
         written.dataset("drop_columns", left_out);
     }
-    Ok(written)
+    Ok((written, training))
+}
+
+fn features_of(text: &str) -> Result<i64, Wrong> {
+    let features = text.parse().ok().filter(|n| (1..=1000).contains(n));
+    features.ok_or_else(|| {
+        let found = printable::quoted(text);
+        Wrong::input(format!(
+            "Sensors: found {found}, expected a whole number, 1 to 1000"
+        ))
+    })
+}
+
+/// An experiment that trains a model on a data set that is known, and scores its test part in the clear.
+fn of_training(name: &str, features: i64) -> Written {
+    let question = format!("Which rows of `{}` are anomalies?", printable::line(name));
+    let mut written = Written::new("sensors-model", question, ANOMALIES);
+    written
+        .dataset("use", name)
+        .dataset("missing", "keep")
+        .dataset("split", "chronological")
+        .task("features", features)
+        .scheme(IN_THE_CLEAR);
+    written
 }
