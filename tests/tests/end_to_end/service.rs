@@ -4,6 +4,7 @@
 mod distance;
 mod hostile;
 mod load;
+mod quotas;
 mod served;
 
 use std::time::Duration;
