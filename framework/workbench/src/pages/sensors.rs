@@ -3,6 +3,8 @@
 mod form;
 mod result;
 
+use std::path::PathBuf;
+
 use axum::extract::{Extension, Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -186,11 +188,15 @@ async fn run(
     let upload = workbench.upload(&id).ok_or_else(|| Wrong::gone("upload"))?;
     let job = beside(move || {
         let profile = upload.table().ok_or_else(|| Wrong::gone("table"))?;
-        let (written, training) = experiment(&workbench, &upload, profile, &asked)?;
+        let Scoring {
+            written,
+            training,
+            model,
+        } = experiment(&workbench, &upload, profile, &asked)?;
         let wanted = Wanted {
             page: PAGE.path,
             title: format!("{} under {}", upload.name, asked.scheme),
-            chosen: json!({ "time": asked.time, "marker": asked.marker }),
+            chosen: json!({ "time": asked.time, "marker": asked.marker, "model": model }),
             upload: Some(std::sync::Arc::clone(&upload)),
             runs: None,
             training,
@@ -202,13 +208,22 @@ async fn run(
     Ok(go(format!("/jobs/{}", job.await??.id)))
 }
 
+/// What is run for a form.
+struct Scoring {
+    written: Written,
+    /// The model that is trained first, where there is none.
+    training: Option<Training>,
+    /// The model that scores, unless the run trains one.
+    model: Option<PathBuf>,
+}
+
 /// The experiment that is asked for, or what is wrong with the form.
 fn experiment(
     workbench: &Workbench,
     upload: &Upload,
     profile: &Profile,
     asked: &Asked,
-) -> Result<(Written, Option<Training>), Wrong> {
+) -> Result<Scoring, Wrong> {
     let known = |what: &str, name: &str| match profile.column(name) {
         Some(_) => Ok(()),
         None if name.is_empty() => Ok(()),
@@ -228,7 +243,7 @@ fn experiment(
     let question = format!("Which rows of {} are anomalies?", upload.name);
     let mut written = Written::new("sensors", question, ANOMALIES);
     let mut sensors: Option<Vec<String>> = None;
-    let mut training = None;
+    let (mut training, mut scores) = (None, None);
     if let Some(name) = asked.model.strip_prefix(TRAIN_ON) {
         let known = known::trainable().iter().find(|known| known.name == name);
         let known = known.ok_or_else(|| Wrong::gone("data set"))?;
@@ -239,6 +254,7 @@ fn experiment(
             model: model.clone(),
         });
         written.task("model", model.display().to_string());
+        scores = Some(model);
         sensors = Some(known.columns.clone());
     } else if asked.model == TRAIN {
         if asked.label.is_empty() {
@@ -274,6 +290,7 @@ fn experiment(
             )));
         }
         written.task("model", choice.file.display().to_string());
+        scores = Some(choice.file.clone());
         sensors = Some(choice.columns.clone());
     }
     written
@@ -309,7 +326,11 @@ fn experiment(
     if !left_out.is_empty() {
         written.dataset("drop_columns", left_out);
     }
-    Ok((written, training))
+    Ok(Scoring {
+        written,
+        training,
+        model: scores,
+    })
 }
 
 fn features_of(text: &str) -> Result<i64, Wrong> {

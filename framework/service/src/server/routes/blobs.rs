@@ -206,10 +206,12 @@ pub(super) async fn delete_keys(
     let done = blocking(&app, move |service| {
         own_keys(service, &owner, &id)?;
         let jobs = service.store.jobs_under(&id)?;
-        service.forget(&service.store.delete_keys(&id)?);
+        let deleted = service.store.delete_keys(&id)?;
+        // Before their files go, which a job may be reading.
         for job in &jobs {
             service.keys_are_gone(job)?;
         }
+        service.forget(&deleted);
         Ok(id)
     });
     audited(&app, &client, "delete-keys", done.await, |id| {

@@ -97,7 +97,7 @@ pub(super) fn form(
                 span { "A missing value is an empty field, NA, or" }
                 input type="text" name="marker" value=(profile.marker.as_deref().unwrap_or_default()) maxlength="40";
             }
-            label {
+            label.wide {
                 span { "Model" }
                 select name="model" {
                     @for choice in choices {
@@ -113,7 +113,7 @@ pub(super) fn form(
                     @for known in &known {
                         @let key = format!("{TRAIN_ON}{}", known.name);
                         option value=(key) selected[preset == key] {
-                            "train one first on " (known.name) ", which has these columns and " (known.rows) " rows"
+                            "train first on " (known.name) ": " (known.rows) " rows of these sensors"
                         }
                     }
                 }

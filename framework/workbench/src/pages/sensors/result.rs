@@ -89,11 +89,12 @@ impl Scored {
                 Some(())
             })?;
         }
+        let chosen = job.chosen["model"].as_str().map(Into::into);
         Ok(Self {
             times,
             scores,
             gaps,
-            sensors: left("model.json").and_then(columns_of),
+            sensors: left("model.json").or(chosen).and_then(columns_of),
             shown: Mutex::default(),
         })
     }
