@@ -161,7 +161,7 @@ fn examine(
     }
     let all = plans.len();
     tell!("  reading the data of {}, preparing the task", counted(all));
-    check_input(&experiment, &plans, &mut Loaded::default())?;
+    check_input(&experiment, &plans, &mut Loaded::default()).map_err(|e| e.to_string())?;
     give_memory_back();
     let mut examiner = Examiner::new(&experiment, View::Plan);
     for (place, plan) in plans.into_iter().enumerate() {

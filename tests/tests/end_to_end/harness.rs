@@ -57,6 +57,17 @@ impl Place {
         fs::write(path, contents).unwrap();
     }
 
+    /// A file that its owner alone may read, as one of a secret must be.
+    pub fn write_private(&self, name: &str, contents: impl AsRef<[u8]>) {
+        self.write(name, contents);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let private = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(self.path(name), private).unwrap();
+        }
+    }
+
     /// The program, with nothing of the surroundings that could matter: no data, no plugins, an
     /// empty cache.
     pub fn program(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {

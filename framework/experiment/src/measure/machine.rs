@@ -77,6 +77,12 @@ pub fn provenance(threads: usize, build: Build, versions: BTreeMap<String, Strin
     }
 }
 
+/// The memory of this machine, if it says.
+pub fn memory_bytes() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    Some(kibibytes(&text, "MemTotal:")).filter(|bytes| *bytes > 0)
+}
+
 /// The first value of a key of `/proc/cpuinfo`.
 fn field<'a>(cpuinfo: &'a str, key: &str) -> Option<&'a str> {
     cpuinfo.lines().find_map(|line| {

@@ -195,7 +195,7 @@ fn prepare(
 ) -> Result<Run, String> {
     progress.doing(&format!("{}: read data, prepare tasks", experiment.name()));
     let mut loaded = Loaded::default();
-    check_input(experiment, plans, &mut loaded)?;
+    check_input(experiment, plans, &mut loaded).map_err(|e| e.to_string())?;
     let mut data: Vec<dataset::Provenance> = Vec::new();
     for plan in plans {
         let read = loaded.get(plan).map_err(|e| e.to_string())?;

@@ -89,7 +89,17 @@ async fn read(
         section aria-labelledby="choose-head" {
             h2 #choose-head { "Pool it" }
             form.fields data-post={ "/images/" (upload.id) "/run" } {
-                label { span { "Of each window" } select name="method" { option value="max" { "the maximum" } option value="average" { "the mean" } } }
+                label {
+                    span { "Of each window" }
+                    select name="method" {
+                        option value="average" { "the mean" }
+                        option value="max" { "the maximum" }
+                    }
+                    span.under {
+                        "The mean is a sum, which every scheme has: it is a matter of seconds. The maximum takes comparisons, whose large \
+                         keys and many products take half a minute or more, however few the pixels are."
+                    }
+                }
                 label { span { "Pixels to a side of a window" } input type="number" name="window" value="2" min="2" max="64" required; }
                 label { span { "Pixels from one window to the next" } input type="number" name="stride" value="2" min="1" max="64" required; }
                 label { span { "Colours" } select name="colour" { option value="original" { "as they are" } option value="grey" { "grey levels" } } }
@@ -196,6 +206,7 @@ async fn run(
         chosen: json!({}),
         upload: Some(upload),
         runs: None,
+        training: None,
     };
     let job = beside(move || workbench.start(wanted, &written.text()))
         .await?

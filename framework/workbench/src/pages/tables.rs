@@ -228,6 +228,7 @@ async fn run(
             chosen: json!({ "task": asked.task, "target": asked.target }),
             upload: Some(Arc::clone(&upload)),
             runs: None,
+            training: None,
         };
         workbench
             .start(wanted, &written.text())
