@@ -71,7 +71,7 @@ fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
         "list" | "schema" | "overview" | "workbench" | "client" | "serve" => Wanted::All,
         PUBLISH if publish::runs_all(arguments) => Wanted::All,
         // They read records, which name no feature of the build.
-        "report" | "best" | "cmp" | "export" | PUBLISH => Wanted::NamedBy(vec![]),
+        "report" | "best" | "cmp" | "export" | "status" | "cancel" | PUBLISH => Wanted::NamedBy(vec![]),
         // `data` needs none.
         _ => Wanted::NamedBy(given(arguments).files),
     }
@@ -107,6 +107,8 @@ fn completed(
     let Given { files, runs } = given(&arguments);
     let file = !files.is_empty();
     match verb {
+        "status" | "cancel" if !file => Err(Failure::usage(format!("`{verb}` wants the FOLDER of a plan"))
+            .help(format!("cargo xtask {verb} plans/quickstart"))),
         "check" | "explain" | "plan" if !file => {
             Err(Failure::usage(format!("`{verb}` wants a FILE"))
                 .help(format!("cargo xtask {verb} experiments/quickstart.toml")))
