@@ -389,12 +389,12 @@ impl Asked {
         if let Some(partition) = self.choices.partition.as_deref().filter(|_| !is_dry || slurm::is_there("sinfo")) {
             slurm::check_partition(partition)?;
         }
+        text_of(&self.plan.path)?;
+        let paths = Paths::of(&self.plan.path)?;
         if !is_dry {
             self.write_plan()?;
         }
         let arrays = self.arrays(largest);
-        let paths = Paths::of(&self.plan.path)?;
-        text_of(&self.plan.path)?;
         let place = submissions::folder(&self.plan.path, self.number);
         let scripts: Vec<String> =
             arrays.iter().zip(1..).map(|(array, number)| self.script(array, number, &place, &paths)).collect::<Result<_, _>>()?;
@@ -472,11 +472,12 @@ impl Asked {
     }
 
     fn to_hyperqueue(&mut self, is_dry: bool) -> Result<(), String> {
+        text_of(&self.plan.path)?;
+        let paths = Paths::of(&self.plan.path)?;
         if !is_dry {
             self.write_plan()?;
         }
         let arrays = self.arrays(usize::MAX);
-        let paths = Paths::of(&self.plan.path)?;
         let place = submissions::folder(&self.plan.path, self.number);
         let logs = place.join("logs");
         let file = JobFile {
