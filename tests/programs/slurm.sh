@@ -1,12 +1,12 @@
 #!/bin/sh
-# A Slurm of one's own on this machine, for the time of a test: munged, slurmctld and two nodes, n1 and n2, as the user
-# who calls, with all files in a folder and nothing outside of it.
+# A Slurm of one's own on this machine, for the time of a test: munged, slurmctld and three nodes as the user who
+# calls, with all files in a folder and nothing outside of it.
 #
-#   slurm.sh FOLDER PORT     FOLDER is there and empty; PORT and the two behind it are free
+#   slurm.sh FOLDER PORT     FOLDER is there and empty; PORT and the three behind it are free
 #
-# It prints `ready`, then obeys lines of its standard input, each answered by `done`:
+# Partition `batch` has the nodes n1 and n2, `late` has n3. It prints `ready`, then obeys lines of its standard input, each answered by `done`:
 #
-#   kill NAME     NAME is slurmctld, n1 or n2: by SIGKILL, a node with its jobs, as when a machine loses its power
+#   kill NAME     NAME is slurmctld or a node: by SIGKILL, a node with its jobs, as when a machine loses its power
 #   start NAME
 #
 # At the end of its input it ends everything. With SLURM_CONF=FOLDER/slurm.conf the commands of Slurm speak to it.
@@ -17,7 +17,7 @@ user=$(id -un)
 PATH=$PATH:/usr/sbin:/sbin
 export SLURM_CONF="$folder/slurm.conf"
 
-mkdir -p "$folder/state" "$folder/n1" "$folder/n2"
+mkdir -p "$folder/state" "$folder/n1" "$folder/n2" "$folder/n3"
 dd if=/dev/urandom of="$folder/munge.key" bs=1024 count=1 2>/dev/null
 chmod 0400 "$folder/munge.key"
 cat >"$SLURM_CONF" <<END
@@ -52,7 +52,9 @@ KillWait=2
 ReturnToService=2
 NodeName=n1 NodeAddr=127.0.0.1 Port=$((port + 1)) CPUs=4 RealMemory=16000 State=UNKNOWN
 NodeName=n2 NodeAddr=127.0.0.1 Port=$((port + 2)) CPUs=4 RealMemory=16000 State=UNKNOWN
+NodeName=n3 NodeAddr=127.0.0.1 Port=$((port + 3)) CPUs=4 RealMemory=16000 State=UNKNOWN
 PartitionName=batch Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
+PartitionName=late Nodes=n3 MaxTime=INFINITE State=UP
 END
 
 # The processes that have a line in their environment.
@@ -72,7 +74,7 @@ start() {
         slurmctld -D >"$folder/slurmctld.out" 2>&1 &
         slurmctld=$!
         ;;
-    n1 | n2)
+    n?)
         NODE_OF_TEST="$folder/$1" slurmd -D -N "$1" >"$folder/$1.out" 2>&1 &
         ;;
     esac
@@ -91,8 +93,9 @@ kill_node() {
 }
 
 end() {
-    kill_node n1
-    kill_node n2
+    for node in n1 n2 n3; do
+        kill_node "$node"
+    done
     kill -KILL "$slurmctld" "$munged" 2>/dev/null || true
 }
 slurmctld='' munged=''
@@ -106,8 +109,9 @@ done
 start slurmctld
 start n1
 start n2
+start n3
 tries=0
-until [ "$(sinfo --noheader --states=idle --format=%D 2>/dev/null)" = 2 ]; do
+until [ "$(sinfo --noheader --states=idle --format=%D 2>/dev/null | tr -d '\n')" = 21 ]; do
     tries=$((tries + 1))
     [ "$tries" -lt 300 ] || { tail -n 20 "$folder"/*.log "$folder"/*.out >&2; exit 1; }
     sleep 0.1
@@ -117,8 +121,8 @@ echo ready
 while read -r what name; do
     case "$what $name" in
     "kill slurmctld") kill -KILL "$slurmctld" ;;
-    "kill n1" | "kill n2") kill_node "$name" ;;
-    "start slurmctld" | "start n1" | "start n2") start "$name" ;;
+    "kill n"?) kill_node "$name" ;;
+    "start slurmctld" | "start n"?) start "$name" ;;
     *) echo "no such order: $what $name" >&2 ;;
     esac
     echo "done"

@@ -141,8 +141,12 @@ pub(crate) fn environment(scheme: &str) -> (&'static str, OsString) {
 /// paths from the root; `None` where there are none.
 pub(crate) fn for_other_machines() -> Option<(&'static str, OsString)> {
     let libraries = OUT_OF_TREE.get().map_or(&[][..], Vec::as_slice);
-    let paths = libraries.iter().flat_map(|library| std::env::split_paths(&library.told));
-    let told = std::env::join_paths(paths).ok().filter(|told| !told.is_empty())?;
+    let paths = libraries
+        .iter()
+        .flat_map(|library| std::env::split_paths(&library.told));
+    let told = std::env::join_paths(paths)
+        .ok()
+        .filter(|told| !told.is_empty())?;
     Some((plugin_abi::ENVIRONMENT, told))
 }
 

@@ -22,9 +22,12 @@ fn small(seeds: usize) -> String {
 
 /// Columns of `summary.csv` that a clock or a machine decides.
 fn is_measured(column: &str) -> bool {
-    ["_ms", "_ns", "_mib", "rss", "cpu", "time", "rank", "busy", "host", "node", "load", "wait", "overhead"]
-        .iter()
-        .any(|part| column.contains(part))
+    [
+        "_ms", "_ns", "_mib", "rss", "cpu", "time", "rank", "busy", "host", "node", "load", "wait",
+        "overhead",
+    ]
+    .iter()
+    .any(|part| column.contains(part))
 }
 
 /// Two runs of the same cells have the same rows, but for what clocks say, and the same repetitions, each once.
@@ -34,7 +37,11 @@ fn same_but_for_times(found: &crate::harness::RunFolder, expect: &crate::harness
     let compared: Vec<&String> = columns.iter().filter(|c| !is_measured(c)).collect();
     for (found, expect) in found_rows.iter().zip(&expect_rows) {
         for column in &compared {
-            assert_eq!(found[*column], expect[*column], "{column} of {}", found["cell"]);
+            assert_eq!(
+                found[*column], expect[*column],
+                "{column} of {}",
+                found["cell"]
+            );
         }
     }
     assert_eq!(found_rows.len(), expect_rows.len());
@@ -50,7 +57,9 @@ fn same_but_for_times(found: &crate::harness::RunFolder, expect: &crate::harness
 fn is_there(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let more = ["/usr/sbin", "/sbin"].map(Path::new).map(Path::to_owned);
-    std::env::split_paths(&path).chain(more).any(|folder| folder.join(program).is_file())
+    std::env::split_paths(&path)
+        .chain(more)
+        .any(|folder| folder.join(program).is_file())
 }
 
 /// Runs the experiments of a place as one machine does.

@@ -49,25 +49,32 @@ impl Needs {
         // They run one after the other.
         let memory_mib = memory.and_then(|of_each| of_each.into_iter().max());
         let time: Option<Vec<Duration>> = cells().map(|c| c.time).collect();
-        let time = time.map(|of_each| of_each.into_iter().fold(Duration::ZERO, Duration::saturating_add));
+        let time = time.map(|of_each| {
+            of_each
+                .into_iter()
+                .fold(Duration::ZERO, Duration::saturating_add)
+        });
         Self {
             threads: cells().map(|c| c.threads).max().unwrap_or(1),
-            memory_mib: given
-                .memory_mib
-                .or_else(|| memory_mib.map(|bytes| bytes.saturating_mul(2).div_ceil(1 << 20) + BESIDE)),
+            memory_mib: given.memory_mib.or_else(|| {
+                memory_mib.map(|bytes| bytes.saturating_mul(2).div_ceil(1 << 20) + BESIDE)
+            }),
             minutes: given.minutes.or_else(|| time.map(with_margin)),
         }
     }
 
     /// Seconds before the end of its time at which a job is told that it ends.
     pub(super) fn warned_before(self) -> Option<u64> {
-        self.minutes.map(|minutes| minutes.saturating_mul(60 / 4).min(60))
+        self.minutes
+            .map(|minutes| minutes.saturating_mul(60 / 4).min(60))
     }
 }
 
 /// A quarter more, of at least two minutes, in whole minutes.
 fn with_margin(time: Duration) -> u64 {
-    time.saturating_add(MARGIN.max(time / 4)).as_secs().div_ceil(60)
+    time.saturating_add(MARGIN.max(time / 4))
+        .as_secs()
+        .div_ceil(60)
 }
 
 /// Cells of one class, by their numbers in the plan.
@@ -78,14 +85,19 @@ pub(super) struct Array {
 }
 
 /// The arrays of some cells: one for each class, in parts of at most `largest` cells.
-pub(super) fn arrays(cells: impl IntoIterator<Item = (usize, Needs)>, largest: usize) -> Vec<Array> {
+pub(super) fn arrays(
+    cells: impl IntoIterator<Item = (usize, Needs)>,
+    largest: usize,
+) -> Vec<Array> {
     let mut classes: BTreeMap<Needs, Vec<usize>> = BTreeMap::new();
     for (index, needs) in cells {
         classes.entry(needs).or_default().push(index);
     }
     let parts = classes.into_iter().flat_map(|(needs, cells)| {
         let parts = cells.chunks(largest.max(1)).map(<[usize]>::to_vec);
-        parts.map(move |cells| Array { needs, cells }).collect::<Vec<_>>()
+        parts
+            .map(move |cells| Array { needs, cells })
+            .collect::<Vec<_>>()
     });
     parts.collect()
 }
@@ -101,7 +113,12 @@ mod tests {
     };
 
     #[track_caller]
-    fn check(cell: Limits, reference: Option<Limits>, given: Given, expect: (usize, Option<u64>, Option<u64>)) {
+    fn check(
+        cell: Limits,
+        reference: Option<Limits>,
+        given: Given,
+        expect: (usize, Option<u64>, Option<u64>),
+    ) {
         let needs = Needs::of(cell, reference, given);
         assert_eq!((needs.threads, needs.memory_mib, needs.minutes), expect);
     }
@@ -110,21 +127,42 @@ mod tests {
     fn a_job_asks_for_what_its_cell_may_take() {
         let none = Given::default();
         check(CELL, None, none, (2, Some(2048 + 512), Some(13)));
-        let short = Limits { time: Some(Duration::from_secs(5)), ..CELL };
+        let short = Limits {
+            time: Some(Duration::from_secs(5)),
+            ..CELL
+        };
         check(short, None, none, (2, Some(2560), Some(3)));
-        let unlimited = Limits { memory_bytes: None, time: None, ..CELL };
+        let unlimited = Limits {
+            memory_bytes: None,
+            time: None,
+            ..CELL
+        };
         check(unlimited, None, none, (2, None, None));
         // The reference cell runs before it, in the same job.
-        let reference = Limits { threads: 4, memory_bytes: Some(2 << 30), time: Some(Duration::from_mins(6)) };
+        let reference = Limits {
+            threads: 4,
+            memory_bytes: Some(2 << 30),
+            time: Some(Duration::from_mins(6)),
+        };
         check(CELL, Some(reference), none, (4, Some(4096 + 512), Some(20)));
         check(CELL, Some(unlimited), none, (2, None, None));
-        let given = Given { memory_mib: Some(100), minutes: Some(1) };
+        let given = Given {
+            memory_mib: Some(100),
+            minutes: Some(1),
+        };
         check(CELL, Some(reference), given, (4, Some(100), Some(1)));
     }
 
     #[test]
     fn a_job_is_told_of_its_end_in_time() {
-        let told = |minutes| Needs { threads: 1, memory_mib: None, minutes }.warned_before();
+        let told = |minutes| {
+            Needs {
+                threads: 1,
+                memory_mib: None,
+                minutes,
+            }
+            .warned_before()
+        };
         assert_eq!(told(Some(1)), Some(15));
         assert_eq!(told(Some(4)), Some(60));
         assert_eq!(told(Some(600)), Some(60));
@@ -133,16 +171,33 @@ mod tests {
 
     #[test]
     fn an_array_for_each_class_in_parts() {
-        let small = Needs { threads: 1, memory_mib: Some(512), minutes: Some(3) };
-        let large = Needs { threads: 8, ..small };
+        let small = Needs {
+            threads: 1,
+            memory_mib: Some(512),
+            minutes: Some(3),
+        };
+        let large = Needs {
+            threads: 8,
+            ..small
+        };
         let cells = (0..7).map(|k| (k, if k == 3 { large } else { small }));
         let found = arrays(cells, 4);
-        let expect = [(small, vec![0, 1, 2, 4]), (small, vec![5, 6]), (large, vec![3])];
-        let expect: Vec<Array> = expect.into_iter().map(|(needs, cells)| Array { needs, cells }).collect();
+        let expect = [
+            (small, vec![0, 1, 2, 4]),
+            (small, vec![5, 6]),
+            (large, vec![3]),
+        ];
+        let expect: Vec<Array> = expect
+            .into_iter()
+            .map(|(needs, cells)| Array { needs, cells })
+            .collect();
         assert_eq!(found, expect);
         assert!(arrays([], 4).is_empty());
         // Ten thousand cells, as many arrays as it takes.
         let many = arrays((0..10_000).map(|k| (k, small)), 1001);
-        assert_eq!(many.iter().map(|a| a.cells.len()).collect::<Vec<_>>(), [vec![1001; 9], vec![991]].concat());
+        assert_eq!(
+            many.iter().map(|a| a.cells.len()).collect::<Vec<_>>(),
+            [vec![1001; 9], vec![991]].concat()
+        );
     }
 }

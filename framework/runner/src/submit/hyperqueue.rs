@@ -42,13 +42,31 @@ impl JobFile<'_> {
             "# Cells of a plan as tasks of HyperQueue, by `hexperiment submit`.\nname = {}\n",
             string(self.name)
         );
-        let variables = self.variables.iter().map(|(name, value)| format!("{} = {}", string(name), string(value)));
+        let variables = self
+            .variables
+            .iter()
+            .map(|(name, value)| format!("{} = {}", string(name), string(value)));
         let variables = variables.collect::<Vec<_>>().join(", ");
         for Array { needs, cells } in self.arrays {
-            let cpus = if self.shared { needs.threads.to_string() } else { string("all") };
-            let memory = needs.memory_mib.map(|mib| format!(", \"mem\" = {mib}")).unwrap_or_default();
+            let cpus = if self.shared {
+                needs.threads.to_string()
+            } else {
+                string("all")
+            };
+            let memory = needs
+                .memory_mib
+                .map(|mib| format!(", \"mem\" = {mib}"))
+                .unwrap_or_default();
             for cell in cells {
-                let words = [self.program, "run", "--cells", &cell.to_string(), "--into", self.plan].map(string);
+                let words = [
+                    self.program,
+                    "run",
+                    "--cells",
+                    &cell.to_string(),
+                    "--into",
+                    self.plan,
+                ]
+                .map(string);
                 let log = |ending| string(&format!("{}/{cell}.{ending}", self.logs));
                 let _ = write!(
                     text,
@@ -64,7 +82,10 @@ impl JobFile<'_> {
                 if let Some(minutes) = needs.minutes {
                     let _ = writeln!(text, "time_limit = \"{minutes}m\"");
                 }
-                let _ = writeln!(text, "[[task.request]]\nresources = {{ \"cpus\" = {cpus}{memory} }}");
+                let _ = writeln!(
+                    text,
+                    "[[task.request]]\nresources = {{ \"cpus\" = {cpus}{memory} }}"
+                );
             }
         }
         text
@@ -78,10 +99,24 @@ mod tests {
 
     #[test]
     fn a_task_for_each_cell() {
-        let needs = Needs { threads: 2, memory_mib: Some(2560), minutes: Some(13) };
+        let needs = Needs {
+            threads: 2,
+            memory_mib: Some(2560),
+            minutes: Some(13),
+        };
         let arrays = [
-            Array { needs, cells: vec![0, 2] },
-            Array { needs: Needs { memory_mib: None, minutes: None, ..needs }, cells: vec![1] },
+            Array {
+                needs,
+                cells: vec![0, 2],
+            },
+            Array {
+                needs: Needs {
+                    memory_mib: None,
+                    minutes: None,
+                    ..needs
+                },
+                cells: vec![1],
+            },
         ];
         let file = JobFile {
             name: "hexperiment-0a1b2c3d-001-1",
@@ -110,8 +145,15 @@ resources = { "cpus" = "all", "mem" = 2560 }
 "#;
         assert!(text.starts_with(expect), "{text}");
         let last = text.rsplit("[[task]]").next().unwrap();
-        assert!(last.starts_with("\nid = 1\n") && !last.contains("time_limit") && !last.contains("mem"), "{last}");
-        let shared = JobFile { shared: true, variables: &[], ..file };
+        assert!(
+            last.starts_with("\nid = 1\n") && !last.contains("time_limit") && !last.contains("mem"),
+            "{last}"
+        );
+        let shared = JobFile {
+            shared: true,
+            variables: &[],
+            ..file
+        };
         assert!(shared.text().contains("{ \"cpus\" = 2, ") && !shared.text().contains("env"));
     }
 }

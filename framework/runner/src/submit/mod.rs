@@ -3,6 +3,7 @@
 //! the folder of the plan.
 
 mod arrays;
+mod hand_over;
 mod hyperqueue;
 mod script;
 mod slurm;
@@ -20,22 +21,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::SettingArguments;
 use crate::out::{say, tell};
-use crate::plugins;
 use crate::shards::plan::{self, Plan, PlanCell, PlanFolder};
 use crate::shards::survey::{CellState, survey};
-use arrays::{Array, Given, Limits, Needs, arrays};
-use hyperqueue::JobFile;
-use script::{Script, shell};
+use arrays::{Given, Limits};
 use standing::Held;
 use status::Standings;
 pub(crate) use status::{CancelArguments, StatusArguments, cancel, status};
-use submissions::{Choices, Claim, Submission};
+use submissions::Choices;
 
 /// What `submit` takes.
 #[derive(Args)]
 pub(crate) struct SubmitArguments {
     /// Experiment files.
-    #[arg(required_unless_present = "again", conflicts_with = "again", value_name = "FILE")]
+    #[arg(
+        required_unless_present = "again",
+        conflicts_with = "again",
+        value_name = "FILE"
+    )]
     files: Vec<PathBuf>,
     /// Submits those cells of a plan anew that ended without a result: that failed, were preempted, timed out or cancelled,
     /// or are missing.
@@ -96,7 +98,9 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> ExitCode {
     } else {
         first(arguments).map(Some)
     };
-    match asked.and_then(|asked| asked.map_or(Ok(()), |mut asked| asked.hand_over(arguments.dry_run))) {
+    match asked
+        .and_then(|asked| asked.map_or(Ok(()), |mut asked| asked.hand_over(arguments.dry_run)))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => crate::bad_input(problem),
     }
@@ -122,7 +126,13 @@ impl From<CellState> for Held {
         match state {
             CellState::Missing => Self::Nothing,
             CellState::Partial { .. } => Self::Part,
-            CellState::Ended { status, reason, signal, node, .. } => Self::Ended {
+            CellState::Ended {
+                status,
+                reason,
+                signal,
+                node,
+                ..
+            } => Self::Ended {
                 status,
                 reason,
                 signal,
@@ -168,16 +178,17 @@ fn choices(arguments: &SubmitArguments, earlier: Choices) -> Result<Choices, Str
             Some(time.as_secs().div_ceil(60))
         }
     };
-    let memory_mib = match &arguments.job_memory {
-        None => earlier.given.memory_mib,
-        Some(text) => {
-            let bytes = units::bytes(text).filter(|bytes| *bytes >= 1 << 20).ok_or_else(|| {
+    let memory_mib =
+        match &arguments.job_memory {
+            None => earlier.given.memory_mib,
+            Some(text) => {
+                let bytes = units::bytes(text).filter(|bytes| *bytes >= 1 << 20).ok_or_else(|| {
                 let found = printable::quoted(text);
                 format!("--job-memory: found {found}, expected at least a mebibyte, as in \"8GiB\"")
             })?;
-            Some(bytes.div_ceil(1 << 20))
-        }
-    };
+                Some(bytes.div_ceil(1 << 20))
+            }
+        };
     let own = |given: &Option<String>, earlier| given.clone().or(earlier);
     Ok(Choices {
         partition: own(&arguments.partition, earlier.partition),
@@ -185,7 +196,10 @@ fn choices(arguments: &SubmitArguments, earlier: Choices) -> Result<Choices, Str
         constraint: own(&arguments.constraint, earlier.constraint),
         max_parallel: arguments.max_parallel.or(earlier.max_parallel),
         shared: arguments.shared || earlier.shared,
-        given: Given { memory_mib, minutes },
+        given: Given {
+            memory_mib,
+            minutes,
+        },
     })
 }
 
@@ -199,7 +213,13 @@ fn first(arguments: &SubmitArguments) -> Result<Asked, String> {
     }
     let settings = arguments.settings.read().map_err(|e| e.to_string())?;
     let reference = arguments.reference_cell.as_deref();
-    let plan = Plan::make(&arguments.files, &settings, None, reference, &arguments.runs)?;
+    let plan = Plan::make(
+        &arguments.files,
+        &settings,
+        None,
+        reference,
+        &arguments.runs,
+    )?;
     let folder = match &arguments.into {
         Some(folder) => folder.clone(),
         None => Path::new("plans").join(name(&plan)),
@@ -278,7 +298,11 @@ fn again(arguments: &SubmitArguments) -> Result<Option<Asked>, String> {
     let standings = Standings::of(&plan)?;
     let cells: Vec<usize> = standings.lost().collect();
     if cells.is_empty() {
-        say!("{}: nothing to submit again; {}", folder.display(), standings.counts());
+        say!(
+            "{}: nothing to submit again; {}",
+            folder.display(),
+            standings.counts()
+        );
         return Ok(None);
     }
     Ok(Some(Asked {
@@ -291,257 +315,10 @@ fn again(arguments: &SubmitArguments) -> Result<Option<Asked>, String> {
     }))
 }
 
-/// A path as text for scripts, which cannot hold every path.
-fn text_of(path: &Path) -> Result<&str, String> {
-    let text = path.to_str().filter(|text| !text.contains(|c: char| c.is_control() || c == '\\'));
-    text.ok_or_else(|| {
-        format!(
-            "{}: this path cannot stand in a script of a scheduler\n  help: one in UTF-8 without control characters and \
-             backslashes can",
-            printable::line(&path.to_string_lossy())
-        )
-    })
-}
-
-/// Variables that the program reads on a node as it does here.
-fn variables() -> Result<Vec<(String, String)>, String> {
-    let mut variables = Vec::new();
-    if let Some(folder) = std::env::var_os("HEXPERIMENT_DATA").filter(|folder| !folder.is_empty()) {
-        let folder = std::path::absolute(&folder).map_err(|e| format!("HEXPERIMENT_DATA: {e}"))?;
-        variables.push(("HEXPERIMENT_DATA".into(), text_of(&folder)?.into()));
-    }
-    if let Some((name, paths)) = plugins::for_other_machines() {
-        variables.push((name.into(), text_of(Path::new(&paths))?.into()));
-    }
-    Ok(variables)
-}
-
-/// The paths that all files of a submission have.
-struct Paths {
-    program: PathBuf,
-    folder: PathBuf,
-    variables: Vec<(String, String)>,
-}
-
-impl Paths {
-    fn of(plan: &Path) -> Result<Self, String> {
-        let fail = |e: std::io::Error| format!("the folder in which this is called is not there: {e}");
-        Ok(Self {
-            program: submissions::program(plan),
-            folder: std::env::current_dir().map_err(fail)?,
-            variables: variables()?,
-        })
-    }
-}
-
-impl Asked {
-    /// Hands the cells over, or prints what would be.
-    fn hand_over(&mut self, is_dry: bool) -> Result<(), String> {
-        if is_dry {
-            say!("nothing is written or submitted, as `--dry-run` wants it");
-        }
-        match self.engine {
-            Engine::Slurm => self.to_slurm(is_dry),
-            Engine::Hyperqueue => self.to_hyperqueue(is_dry),
-        }
-    }
-
-    /// The cells in arrays of at most `largest`.
-    fn arrays(&self, largest: usize) -> Vec<Array> {
-        let plan = &self.plan.plan;
-        let limits = |index: usize| plan.cells.get(index).map(Limits::from);
-        let reference = plan.reference.and_then(limits);
-        let needs = |index: usize| Some((index, Needs::of(limits(index)?, reference, self.choices.given)));
-        arrays(self.cells.iter().copied().filter_map(needs), largest)
-    }
-
-    /// Writes the plan where it is not there.
-    fn write_plan(&mut self) -> Result<(), String> {
-        if self.is_new {
-            self.plan.plan.write(&self.plan.path)?;
-            // With the digest of what was written.
-            self.plan = PlanFolder::open(&self.plan.path)?;
-            self.is_new = false;
-        }
-        Ok(())
-    }
-
-    /// Takes the submission's number.
-    fn claim(&self) -> Result<Claim, String> {
-        let folder = &self.plan.path;
-        let claim = Claim::take(folder, self.number)?;
-        match submissions::keep_program(folder) {
-            Ok(()) => Ok(claim),
-            Err(problem) => {
-                claim.give_back();
-                Err(problem)
-            }
-        }
-    }
-
-    fn to_slurm(&mut self, is_dry: bool) -> Result<(), String> {
-        let largest = if is_dry && !slurm::is_there("scontrol") {
-            say!("no Slurm is here to be asked: arrays as its defaults have them");
-            slurm::USUAL_LARGEST
-        } else {
-            slurm::largest_array()?
-        };
-        if let Some(partition) = self.choices.partition.as_deref().filter(|_| !is_dry || slurm::is_there("sinfo")) {
-            slurm::check_partition(partition)?;
-        }
-        text_of(&self.plan.path)?;
-        let paths = Paths::of(&self.plan.path)?;
-        if !is_dry {
-            self.write_plan()?;
-        }
-        let arrays = self.arrays(largest);
-        let place = submissions::folder(&self.plan.path, self.number);
-        let scripts: Vec<String> =
-            arrays.iter().zip(1..).map(|(array, number)| self.script(array, number, &place, &paths)).collect::<Result<_, _>>()?;
-        if is_dry {
-            for ((script, array), number) in scripts.iter().zip(&arrays).zip(1..) {
-                let file = place.join(submissions::script_file(number));
-                say!("\nsbatch --parsable {}\n{}", shell(&file.to_string_lossy()), script.trim_end());
-                say!("cells: {}", numbers(&array.cells));
-            }
-            return Ok(());
-        }
-        let claim = self.claim()?;
-        let submission = Submission::new(self.engine, self.choices.clone(), arrays);
-        let files = match claim.fill(&submission, &scripts) {
-            Ok(files) => files,
-            Err(problem) => {
-                claim.give_back();
-                return Err(format!("{problem}\n  help: nothing was submitted; the same command submits it"));
-            }
-        };
-        let shown = self.plan.path.display();
-        let mut before: Option<String> = None;
-        for ((file, array), number) in files.iter().zip(&submission.arrays).zip(1..) {
-            // A limit of what runs at once is one of an array: the next one waits for this one.
-            let after = before.as_deref().filter(|_| self.choices.max_parallel.is_some());
-            let job = match slurm::submit(file, after) {
-                Ok(job) => job,
-                Err(failure) if number == 1 && failure.is_certain() => {
-                    claim.give_back();
-                    return Err(format!(
-                        "{}\n  help: nothing was submitted; the same command submits it",
-                        failure.told("sbatch")
-                    ));
-                }
-                Err(failure) => {
-                    return Err(format!(
-                        "{}\n  help: {} of {} arrays were submitted and go on; `hexperiment submit --again {shown}` submits \
-                         the rest",
-                        failure.told("sbatch"),
-                        number - 1,
-                        files.len()
-                    ));
-                }
-            };
-            claim.submitted(number, &job)?;
-            let cells = counted(array.cells.len());
-            say!("job {job}: {cells}, each with {}", asks(array.needs, self.choices.shared));
-            before = Some(job);
-        }
-        say!("submitted {} of {shown}", counted(self.cells.len()));
-        say!("  help: `hexperiment status {shown}` tells where they stand, `hexperiment cancel {shown}` takes them back");
-        Ok(())
-    }
-
-    fn script(&self, array: &Array, number: usize, place: &Path, paths: &Paths) -> Result<String, String> {
-        let cells = place.join(submissions::cells_file(number));
-        let log = submissions::log(place, number);
-        let script = Script {
-            name: &submissions::job_name(&self.plan.digest, self.number, number),
-            needs: array.needs,
-            count: array.cells.len(),
-            max_parallel: self.choices.max_parallel,
-            shared: self.choices.shared,
-            partition: self.choices.partition.as_deref(),
-            account: self.choices.account.as_deref(),
-            constraint: self.choices.constraint.as_deref(),
-            program: text_of(&paths.program)?,
-            plan: text_of(&self.plan.path)?,
-            cells: text_of(&cells)?,
-            log: text_of(&log)?,
-            folder: text_of(&paths.folder)?,
-            variables: &paths.variables,
-        };
-        Ok(script.text())
-    }
-
-    fn to_hyperqueue(&mut self, is_dry: bool) -> Result<(), String> {
-        text_of(&self.plan.path)?;
-        let paths = Paths::of(&self.plan.path)?;
-        if !is_dry {
-            self.write_plan()?;
-        }
-        let arrays = self.arrays(usize::MAX);
-        let place = submissions::folder(&self.plan.path, self.number);
-        let logs = place.join("logs");
-        let file = JobFile {
-            name: &submissions::job_name(&self.plan.digest, self.number, 1),
-            arrays: &arrays,
-            shared: self.choices.shared,
-            program: text_of(&paths.program)?,
-            plan: text_of(&self.plan.path)?,
-            folder: text_of(&paths.folder)?,
-            logs: text_of(&logs)?,
-            variables: &paths.variables,
-        };
-        let text = file.text();
-        if is_dry {
-            say!("{}", text.trim_end());
-            return Ok(());
-        }
-        let claim = self.claim()?;
-        let submission = Submission::new(self.engine, self.choices.clone(), arrays.clone());
-        let written = claim.begin(&submission).and_then(|()| claim.write("hyperqueue.toml", &text));
-        let path = match written {
-            Ok(path) => path,
-            Err(problem) => {
-                claim.give_back();
-                return Err(problem);
-            }
-        };
-        let shown = self.plan.path.display();
-        say!("{} of {shown}, written to {}", counted(self.cells.len()), path.display());
-        say!("three commands run them, the second one on every node:");
-        say!("  hq server start");
-        say!("  hq worker start");
-        say!("  hq job submit-file {}", shell(&path.to_string_lossy()));
-        say!("  help: `hexperiment status {shown}` tells what is done, `hq job list` what waits and runs");
-        Ok(())
-    }
-}
-
 /// So many cells, in words.
 fn counted(cells: usize) -> String {
     match cells {
         1 => "1 cell".into(),
         n => format!("{n} cells"),
     }
-}
-
-/// What a job asks for, in words.
-fn asks(needs: Needs, shared: bool) -> String {
-    let threads = match needs.threads {
-        1 => "1 thread".into(),
-        n => format!("{n} threads"),
-    };
-    let memory = needs.memory_mib.map(|mib| format!(", {mib} MiB"));
-    let minutes = needs.minutes.map(|minutes| format!(", {minutes} min"));
-    let node = if shared { "" } else { ", a node of its own" };
-    [threads, memory.unwrap_or_default(), minutes.unwrap_or_default(), node.into()].concat()
-}
-
-/// Numbers in short, as in `0-39,50`.
-fn numbers(all: &[usize]) -> String {
-    let runs = all.chunk_by(|a, b| *b == a + 1).map(|run| match run {
-        [one] => one.to_string(),
-        [first, .., last] => format!("{first}-{last}"),
-        [] => String::new(),
-    });
-    runs.collect::<Vec<_>>().join(",")
 }

@@ -43,7 +43,10 @@ fn sbatch(option: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/-_=.,:@%+~".contains(c);
     match option.split_once('=') {
         Some((name, value)) if !value.chars().all(plain) => {
-            format!("{name}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+            format!(
+                "{name}=\"{}\"",
+                value.replace('\\', "\\\\").replace('"', "\\\"")
+            )
         }
         _ => option.into(),
     }
@@ -57,7 +60,10 @@ impl Script<'_> {
             memory_mib,
             minutes,
         } = self.needs;
-        let at_once = self.max_parallel.map(|n| format!("%{n}")).unwrap_or_default();
+        let at_once = self
+            .max_parallel
+            .map(|n| format!("%{n}"))
+            .unwrap_or_default();
         let mut options = vec![
             format!("job-name={}", self.name),
             format!("array=0-{}{at_once}", self.count.saturating_sub(1)),
@@ -137,7 +143,11 @@ mod tests {
     fn script() -> Script<'static> {
         Script {
             name: "hexperiment-0a1b2c3d-001-1",
-            needs: Needs { threads: 2, memory_mib: Some(2560), minutes: Some(13) },
+            needs: Needs {
+                threads: 2,
+                memory_mib: Some(2560),
+                minutes: Some(13),
+            },
             count: 40,
             max_parallel: Some(4),
             shared: false,
@@ -173,7 +183,11 @@ mod tests {
             assert!(text.lines().any(|l| l == line), "lacks {line}\n{text}");
         }
         assert!(!text.contains("account"), "{text}");
-        let shared = Script { shared: true, max_parallel: None, ..script() };
+        let shared = Script {
+            shared: true,
+            max_parallel: None,
+            ..script()
+        };
         assert!(!shared.text().contains("--exclusive") && shared.text().contains("--array=0-39\n"));
     }
 
@@ -189,26 +203,59 @@ mod tests {
         std::fs::create_dir(&folder).unwrap();
         let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
         let (program, cells, file) = (path("a program"), path("cells"), path("array 1.sh"));
-        std::fs::write(&program, "#!/bin/sh\nprintf '%s|' \"$HEXPERIMENT_DATA\" \"$HEXPERIMENT_NODE\" \"$@\"\n").unwrap();
+        std::fs::write(
+            &program,
+            "#!/bin/sh\nprintf '%s|' \"$HEXPERIMENT_DATA\" \"$HEXPERIMENT_NODE\" \"$@\"\n",
+        )
+        .unwrap();
         std::fs::write(&cells, "3\n5,7\n9\n").unwrap();
         let variables = [("HEXPERIMENT_DATA".to_owned(), path("data"))];
         let plan = folder.to_str().unwrap();
-        let script = Script { program: &program, cells: &cells, plan, variables: &variables, ..script() };
+        let script = Script {
+            program: &program,
+            cells: &cells,
+            plan,
+            variables: &variables,
+            ..script()
+        };
         std::fs::write(&file, script.text()).unwrap();
         let run = |index: &str| {
             let mut shell = Command::new("sh");
-            shell.arg(&file).env("SLURM_ARRAY_TASK_ID", index).env("SLURMD_NODENAME", "n1");
+            shell
+                .arg(&file)
+                .env("SLURM_ARRAY_TASK_ID", index)
+                .env("SLURMD_NODENAME", "n1");
             let output = shell.output().unwrap();
             let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-            (output.status.code(), text(output.stdout), text(output.stderr))
+            (
+                output.status.code(),
+                text(output.stdout),
+                text(output.stderr),
+            )
         };
         let (code, _, errors) = run("1");
         assert_eq!(code, Some(2), "{errors}");
-        assert!(errors.contains("node n1") && errors.contains(&program), "{errors}");
+        assert!(
+            errors.contains("node n1") && errors.contains(&program),
+            "{errors}"
+        );
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let expect = [path("data").as_str(), "n1", "run", "--cells", "5,7", "--into", plan, ""].join("|");
+        let expect = [
+            path("data").as_str(),
+            "n1",
+            "run",
+            "--cells",
+            "5,7",
+            "--into",
+            plan,
+            "",
+        ]
+        .join("|");
         assert_eq!(run("1"), (Some(0), expect, String::new()));
         let (code, _, errors) = run("3");
-        assert!(code == Some(2) && errors.contains("no line for job 3"), "{errors}");
+        assert!(
+            code == Some(2) && errors.contains("no line for job 3"),
+            "{errors}"
+        );
     }
 }

@@ -6,13 +6,13 @@ use std::process::ExitCode;
 use clap::Args;
 use hexperiment_diagnostics::printable;
 
+use super::slurm::{self, State, Tasks};
 use super::standing::{Job, Standing, Told};
 use super::submissions::{self, Submitted};
-use super::slurm::{self, State, Tasks};
 use super::{Engine, counted, held, open};
-use crate::shards::plan::PlanFolder;
 use crate::out::say;
 use crate::run::UNEXPECTED;
+use crate::shards::plan::PlanFolder;
 
 /// What `status` takes.
 #[derive(Args)]
@@ -72,7 +72,10 @@ pub(crate) fn cancel(arguments: &CancelArguments) -> ExitCode {
 fn cancelled(folder: &Path) -> Result<(), String> {
     let plan = open(folder)?;
     let submissions = submissions::all(&plan.path)?;
-    if submissions.iter().any(|s| s.what.engine == Engine::Hyperqueue) {
+    if submissions
+        .iter()
+        .any(|s| s.what.engine == Engine::Hyperqueue)
+    {
         say!("what HyperQueue has is cancelled by `hq job cancel`; `hq job list` lists its jobs");
     }
     let handed = handed(&plan, &submissions);
@@ -86,7 +89,10 @@ fn cancelled(folder: &Path) -> Result<(), String> {
         };
         let live = (0..array.cells.len()).filter(is_live).count();
         count += live;
-        let job = array.job.as_deref().or_else(|| tasks.number_of(&array.name));
+        let job = array
+            .job
+            .as_deref()
+            .or_else(|| tasks.number_of(&array.name));
         jobs.extend(job.filter(|_| live > 0));
     }
     let shown = plan.path.display();
@@ -116,7 +122,9 @@ struct Handed<'a> {
 
 /// The arrays of submissions, in order.
 fn handed<'a>(plan: &PlanFolder, submissions: &'a [Submitted]) -> Vec<Handed<'a>> {
-    let slurm = submissions.iter().filter(|s| s.what.engine == Engine::Slurm);
+    let slurm = submissions
+        .iter()
+        .filter(|s| s.what.engine == Engine::Slurm);
     let arrays = slurm.flat_map(|submitted| {
         let arrays = submitted.what.arrays.iter().zip(1..);
         arrays.map(move |(array, number)| Handed {
@@ -136,7 +144,10 @@ fn ask(handed: &[Handed<'_>]) -> Result<Tasks, String> {
         return Ok(Tasks::default());
     }
     let names: Vec<&str> = handed.iter().map(|array| array.name.as_str()).collect();
-    let numbers: Vec<&str> = handed.iter().filter_map(|array| array.job.as_deref()).collect();
+    let numbers: Vec<&str> = handed
+        .iter()
+        .filter_map(|array| array.job.as_deref())
+        .collect();
     Tasks::ask(&names, &numbers)
 }
 
@@ -174,22 +185,33 @@ impl Standings {
         });
         Ok(Self {
             of_cells: of_cells.collect(),
-            has_unasked: submissions.iter().any(|s| s.what.engine == Engine::Hyperqueue),
+            has_unasked: submissions
+                .iter()
+                .any(|s| s.what.engine == Engine::Hyperqueue),
         })
     }
 
     /// The cells that ended without a result, by their numbers.
     pub(super) fn lost(&self) -> impl Iterator<Item = usize> {
         let cells = self.of_cells.iter().enumerate();
-        cells.filter(|(_, told)| told.standing.is_lost()).map(|(index, _)| index)
+        cells
+            .filter(|(_, told)| told.standing.is_lost())
+            .map(|(index, _)| index)
     }
 
     /// How many cells stand where, as in "40 cells: 38 done, 2 failed".
     pub(super) fn counts(&self) -> String {
-        let count = |standing| self.of_cells.iter().filter(|told| told.standing == standing).count();
+        let count = |standing| {
+            self.of_cells
+                .iter()
+                .filter(|told| told.standing == standing)
+                .count()
+        };
         let counts = Standing::ALL.map(|standing| (standing, count(standing)));
         let some = counts.iter().filter(|(_, n)| *n > 0);
-        let words: Vec<String> = some.map(|(standing, n)| format!("{n} {}", standing.word())).collect();
+        let words: Vec<String> = some
+            .map(|(standing, n)| format!("{n} {}", standing.word()))
+            .collect();
         format!("{}: {}", counted(self.of_cells.len()), words.join(", "))
     }
 
@@ -198,25 +220,38 @@ impl Standings {
         say!("{shown}: {}", self.counts());
         let mut cells: Vec<(usize, &Told)> = self.of_cells.iter().enumerate().collect();
         cells.sort_by_key(|(index, told)| (told.standing, *index));
-        let listed = cells.iter().filter(|(_, told)| verbose || told.standing.is_lost());
+        let listed = cells
+            .iter()
+            .filter(|(_, told)| verbose || told.standing.is_lost());
         let most = if verbose { usize::MAX } else { LISTED };
         for (index, told) in listed.clone().take(most) {
             let why = match told.why.as_str() {
                 "" => String::new(),
                 why => format!(": {}", printable::cut(why, 500)),
             };
-            say!("  {:<9} cell {index}, {}{why}", told.standing.word(), plan.plan.cells.get(*index).map_or("", |cell| cell.id.as_str()));
+            say!(
+                "  {:<9} cell {index}, {}{why}",
+                told.standing.word(),
+                plan.plan
+                    .cells
+                    .get(*index)
+                    .map_or("", |cell| cell.id.as_str())
+            );
         }
         let more = listed.count().saturating_sub(most);
         if more > 0 {
             say!("  and {more} more; `--verbose` lists all");
         }
         if self.has_unasked {
-            say!("  HyperQueue is not asked: `hq job list` tells what waits and runs of what is missing here");
+            say!(
+                "  HyperQueue is not asked: `hq job list` tells what waits and runs of what is missing here"
+            );
         }
         let has = |of: fn(Standing) -> bool| self.of_cells.iter().any(|told| of(told.standing));
         if has(Standing::is_lost) {
-            say!("  help: `hexperiment submit --again {shown}` submits anew what ended without a result");
+            say!(
+                "  help: `hexperiment submit --again {shown}` submits anew what ended without a result"
+            );
         }
         if !has(|s| matches!(s, Standing::Running | Standing::Pending)) {
             say!("  help: `hexperiment merge {shown}` makes a run of what there is");

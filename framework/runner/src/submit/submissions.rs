@@ -88,11 +88,14 @@ pub(super) fn all(plan: &Path) -> Result<Vec<Submitted>, String> {
             continue;
         }
         let text = files::read_text(&file, RECORDS, "").map_err(|e| e.to_string())?;
-        let what: Submission = serde_json::from_str(&text).map_err(|e| {
-            format!("{}: not a submission of this version: {e}", file.display())
-        })?;
+        let what: Submission = serde_json::from_str(&text)
+            .map_err(|e| format!("{}: not a submission of this version: {e}", file.display()))?;
         if what.format != FORMAT {
-            return Err(format!("{}: found format {}, expected {FORMAT}", file.display(), what.format));
+            return Err(format!(
+                "{}: found format {}, expected {FORMAT}",
+                file.display(),
+                what.format
+            ));
         }
         found.push(Submitted { folder, what });
     }
@@ -101,7 +104,10 @@ pub(super) fn all(plan: &Path) -> Result<Vec<Submitted>, String> {
 
 /// The number that the next submission of a plan has.
 pub(super) fn next(plan: &Path) -> usize {
-    let entries = fs::read_dir(plan.join(JOBS)).into_iter().flatten().flatten();
+    let entries = fs::read_dir(plan.join(JOBS))
+        .into_iter()
+        .flatten()
+        .flatten();
     let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<usize>().ok());
     numbers.max().unwrap_or(0) + 1
 }
@@ -139,7 +145,8 @@ impl Claim {
     /// Takes the number of a submission: of two processes one gets it.
     pub(super) fn take(plan: &Path, number: usize) -> Result<Self, String> {
         let folder = folder(plan, number);
-        let fail = |e: std::io::Error| format!("{}: cannot be made: {e}", folder.display());
+        let shown = folder.display().to_string();
+        let fail = |e: std::io::Error| format!("{shown}: cannot be made: {e}");
         fs::create_dir_all(plan.join(JOBS)).map_err(fail)?;
         match fs::create_dir(&folder) {
             Ok(()) => {}
@@ -178,7 +185,11 @@ impl Claim {
     }
 
     /// Writes all files of arrays, and then what is to be handed over; yields the scripts.
-    pub(super) fn fill(&self, what: &Submission, scripts: &[String]) -> Result<Vec<PathBuf>, String> {
+    pub(super) fn fill(
+        &self,
+        what: &Submission,
+        scripts: &[String],
+    ) -> Result<Vec<PathBuf>, String> {
         let mut files = Vec::new();
         for ((array, script), number) in what.arrays.iter().zip(scripts).zip(1..) {
             let cells: Vec<String> = array.cells.iter().map(|cell| format!("{cell}\n")).collect();

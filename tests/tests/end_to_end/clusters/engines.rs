@@ -19,7 +19,10 @@ fn with_program(place: &Place, command: &mut Command) {
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::iter::once(bin).chain(std::env::split_paths(&path)));
-    command.env("PATH", path.unwrap()).current_dir(place.path("")).env_remove("HEXPERIMENT_DATA");
+    command
+        .env("PATH", path.unwrap())
+        .current_dir(place.path(""))
+        .env_remove("HEXPERIMENT_DATA");
 }
 
 /// The script of docs/clusters.md that has `word`, run as it stands; its run is that of one machine.
@@ -70,34 +73,77 @@ fn gnu_parallel_as_documented() {
 fn hyperqueue_gets_a_task_for_each_cell() {
     let place = Place::new();
     let folder = "it's \"a\" plan";
-    place.write("e.toml", small(2).replace("[run]\n", "[run]\nmemory_limit = \"1GiB\"\ntime_limit = \"40m\"\n"));
-    let outcome = place.call(&["submit", "e.toml", "--engine", "hyperqueue", "--into", folder]);
-    outcome.ends_with(0).says(&["hq server start", "hq worker start", "hq job submit-file"]);
+    place.write(
+        "e.toml",
+        small(2).replace(
+            "[run]\n",
+            "[run]\nmemory_limit = \"1GiB\"\ntime_limit = \"40m\"\n",
+        ),
+    );
+    let outcome = place.call(&[
+        "submit",
+        "e.toml",
+        "--engine",
+        "hyperqueue",
+        "--into",
+        folder,
+    ]);
+    outcome
+        .ends_with(0)
+        .says(&["hq server start", "hq worker start", "hq job submit-file"]);
     let file = place.path(folder).join("jobs/001/hyperqueue.toml");
     let text = std::fs::read_to_string(file).unwrap();
     let file: Table = text.parse().unwrap();
     let keys = |table: &Table| table.keys().cloned().collect::<BTreeSet<_>>();
-    assert_eq!(keys(&file), BTreeSet::from(["name", "task"].map(String::from)));
+    assert_eq!(
+        keys(&file),
+        BTreeSet::from(["name", "task"].map(String::from))
+    );
     let tasks = file["task"].as_array().unwrap();
     assert_eq!(tasks.len(), 4);
     for (number, task) in tasks.iter().enumerate() {
         let task = task.as_table().unwrap();
-        let known = ["command", "cwd", "id", "request", "stderr", "stdout", "time_limit"].map(String::from);
+        let known = [
+            "command",
+            "cwd",
+            "id",
+            "request",
+            "stderr",
+            "stdout",
+            "time_limit",
+        ]
+        .map(String::from);
         assert_eq!(keys(task), BTreeSet::from(known));
         assert_eq!(task["id"].as_integer(), Some(number as i64));
         assert_eq!(task["time_limit"].as_str(), Some("50m"));
         let request = task["request"].as_array().unwrap();
         assert_eq!(request[0]["resources"]["cpus"].as_str(), Some("all"));
         assert_eq!(request[0]["resources"]["mem"].as_integer(), Some(2560));
-        let words: Vec<&str> = task["command"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let words: Vec<&str> = task["command"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
         let mut command = Command::new(words[0]);
-        command.args(&words[1..]).current_dir(task["cwd"].as_str().unwrap());
+        command
+            .args(&words[1..])
+            .current_dir(task["cwd"].as_str().unwrap());
         Outcome::of(&mut command).ends_with(0);
     }
-    place.call(&["status", folder]).ends_with(0).says(&["4 cells: 4 done"]);
+    place
+        .call(&["status", folder])
+        .ends_with(0)
+        .says(&["4 cells: 4 done"]);
     place.call(&["merge", folder]).ends_with(0);
     let alone = Place::new();
-    alone.write("e.toml", small(2).replace("[run]\n", "[run]\nmemory_limit = \"1GiB\"\ntime_limit = \"40m\"\n"));
+    alone.write(
+        "e.toml",
+        small(2).replace(
+            "[run]\n",
+            "[run]\nmemory_limit = \"1GiB\"\ntime_limit = \"40m\"\n",
+        ),
+    );
     same_but_for_times(&place.latest(), &locally(&alone, "e.toml", |_| {}));
 }
 
@@ -107,31 +153,65 @@ fn two_submits_of_one_plan() {
     let place = Place::new();
     place.write("e.toml", small(1));
     let submit = ["submit", "e.toml", "--engine", "hyperqueue"];
-    place.call(&["submit", "e.toml", "--engine", "hyperqueue", "--dry-run"]).ends_with(0).says(&["[[task]]"]);
+    place
+        .call(&["submit", "e.toml", "--engine", "hyperqueue", "--dry-run"])
+        .ends_with(0)
+        .says(&["[[task]]"]);
     assert!(!place.path("plans").exists(), "a dry run writes nothing");
     place.call(&submit).ends_with(0);
     let twice = place.call(&submit);
-    twice.ends_with(2).says(&["submitted already", "hexperiment status", "submit --again", "--into FOLDER"]);
+    twice.ends_with(2).says(&[
+        "submitted already",
+        "hexperiment status",
+        "submit --again",
+        "--into FOLDER",
+    ]);
     place.write("e.toml", small(2));
     place.call(&submit).ends_with(2);
-    place.call(&["status", "plans/trial"]).ends_with(1).says(&["2 cells: 2 missing"]);
+    place
+        .call(&["status", "plans/trial"])
+        .ends_with(1)
+        .says(&["2 cells: 2 missing"]);
     let again = place.call(&["submit", "--again", "plans/trial"]);
-    again.ends_with(0).says(&["2 cells", "jobs/002/hyperqueue.toml"]);
-    place.call(&["submit", "--again", "plans"]).ends_with(2).says(&["plan.json"]);
+    again
+        .ends_with(0)
+        .says(&["2 cells", "jobs/002/hyperqueue.toml"]);
+    place
+        .call(&["submit", "--again", "plans"])
+        .ends_with(2)
+        .says(&["plan.json"]);
 }
 
 #[test]
 fn without_slurm() {
     let place = Place::new();
     place.write("e.toml", small(1));
-    let without = |arguments: &[&str]| Outcome::of(place.program(arguments).env("PATH", place.path("empty")));
+    let without =
+        |arguments: &[&str]| Outcome::of(place.program(arguments).env("PATH", place.path("empty")));
     let submit = ["submit", "e.toml", "--engine", "slurm"];
     let outcome = without(&submit);
-    outcome.ends_with(2).says(&["`sbatch` was not found", "--engine hyperqueue", "docs/clusters.md"]);
+    outcome.ends_with(2).says(&[
+        "`sbatch` was not found",
+        "--engine hyperqueue",
+        "docs/clusters.md",
+    ]);
     assert!(!place.path("plans").exists());
-    let dry = without(&[&submit[..], &["--dry-run", "--partition", "p", "--max-parallel", "3"]].concat());
-    let lines = ["#SBATCH --array=0-1%3", "#SBATCH --partition=p", "#SBATCH --exclusive", "#SBATCH --signal=B:USR1@60"];
-    dry.ends_with(0).says(&lines).says(&["nothing is written", "cells: 0-1"]);
+    let dry = without(
+        &[
+            &submit[..],
+            &["--dry-run", "--partition", "p", "--max-parallel", "3"],
+        ]
+        .concat(),
+    );
+    let lines = [
+        "#SBATCH --array=0-1%3",
+        "#SBATCH --partition=p",
+        "#SBATCH --exclusive",
+        "#SBATCH --signal=B:USR1@60",
+    ];
+    dry.ends_with(0)
+        .says(&lines)
+        .says(&["nothing is written", "cells: 0-1"]);
     assert!(!place.path("plans").exists());
     for (arguments, words) in [
         (["--job-time", "1s"], ["--job-time", "at least a minute"]),
@@ -139,7 +219,9 @@ fn without_slurm() {
         (["--max-parallel", "0"], ["--max-parallel", "1.."]),
         (["--engine", "pbs"], ["hyperqueue", "slurm"]),
     ] {
-        without(&[&submit[..2], &["--engine", "slurm"], &arguments].concat()[..]).ends_with(2).says(&words);
+        without(&[&submit[..2], &["--engine", "slurm"], &arguments].concat()[..])
+            .ends_with(2)
+            .says(&words);
     }
 }
 
@@ -158,7 +240,13 @@ fn nothing_is_lost_where_a_disk_is_full() {
         .args(program.get_args())
         .current_dir(place.path(""));
     let outcome = Outcome::of(&mut limited);
-    outcome.ends_with(2).says(&["cannot be written"]).does_not_panic();
+    outcome
+        .ends_with(2)
+        .says(&["cannot be written"])
+        .does_not_panic();
     place.call(&submit).ends_with(0);
-    place.call(&["status", "plans/trial"]).ends_with(1).says(&["40 cells: 40 missing"]);
+    place
+        .call(&["status", "plans/trial"])
+        .ends_with(1)
+        .says(&["40 cells: 40 missing"]);
 }
