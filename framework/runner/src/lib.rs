@@ -21,6 +21,7 @@ mod export;
 mod far_service;
 mod folder;
 mod input;
+mod interrupt;
 mod latest;
 mod launch;
 mod list;
@@ -40,6 +41,7 @@ mod serve;
 mod server;
 mod server_process;
 mod service;
+mod shards;
 mod stop;
 mod submit;
 mod traffic;
@@ -71,6 +73,8 @@ struct Arguments {
 enum Verb {
     /// Runs experiments and prints their tables.
     Run(run::RunArguments),
+    /// Makes one run of the shards that `run --cells` has written, on whatever machines.
+    Merge(shards::MergeArguments),
     /// One table of all tasks and schemes, from several runs.
     Overview(overview::OverviewArguments),
     /// One page of HTML of runs, with charts, from their records alone; runs nothing.
@@ -214,7 +218,12 @@ pub fn main() -> ExitCode {
         Verb::Cell | Verb::Server | Verb::Monitor(_)
     ));
     out::checked(match arguments.verb {
-        Verb::Run(arguments) => run::run(&arguments),
+        Verb::Run(arguments) => match (&arguments.cells, &arguments.plan_into) {
+            (Some(cells), _) => shards::run_cells(cells, &arguments),
+            (None, Some(folder)) => shards::plan_into(folder, &arguments),
+            (None, None) => run::run(&arguments),
+        },
+        Verb::Merge(arguments) => shards::merge(&arguments),
         Verb::Overview(arguments) => overview::overview(&arguments),
         Verb::Report(arguments) => report::report(&arguments),
         Verb::Best(arguments) => best::best_of(&arguments),
