@@ -61,7 +61,7 @@ impl Paths {
 
 impl Asked {
     /// Hands the cells over, or prints what would be.
-    fn hand_over(&mut self, is_dry: bool) -> Result<(), String> {
+    pub(super) fn hand_over(&mut self, is_dry: bool) -> Result<(), String> {
         if is_dry {
             say!("nothing is written or submitted, as `--dry-run` wants it");
         }

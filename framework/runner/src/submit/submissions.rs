@@ -137,8 +137,7 @@ pub(super) fn keep_program(plan: &Path) -> Result<(), String> {
 /// A submission's folder that this process alone has made.
 #[derive(Debug)]
 pub(super) struct Claim {
-    pub(super) number: usize,
-    pub(super) folder: PathBuf,
+    folder: PathBuf,
 }
 
 impl Claim {
@@ -160,7 +159,7 @@ impl Claim {
             }
             Err(e) => return Err(fail(e)),
         }
-        let claim = Self { number, folder };
+        let claim = Self { folder };
         // Jobs cannot make it.
         fs::create_dir(claim.logs()).map_err(fail)?;
         Ok(claim)
