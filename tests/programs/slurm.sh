@@ -111,7 +111,7 @@ start n1
 start n2
 start n3
 tries=0
-until [ "$(sinfo --noheader --states=idle --format=%D 2>/dev/null | tr -d '\n')" = 21 ]; do
+until [ "$(sinfo --noheader --states=idle --format=%D 2>/dev/null)" = 3 ]; do
     tries=$((tries + 1))
     [ "$tries" -lt 300 ] || { tail -n 20 "$folder"/*.log "$folder"/*.out >&2; exit 1; }
     sleep 0.1

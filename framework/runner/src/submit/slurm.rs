@@ -10,7 +10,7 @@ use std::time::Duration;
 use hexperiment_diagnostics::printable;
 
 use crate::child::{self, Kept};
-pub(super) use tasks::{State, Task, Tasks};
+pub(super) use tasks::{Named, State, Task, Tasks};
 
 /// How long a command of Slurm may take: it asks a controller that is away again and again.
 const PATIENCE: Duration = Duration::from_mins(2);

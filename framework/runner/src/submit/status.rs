@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use hexperiment_diagnostics::printable;
 
-use super::slurm::{self, State, Tasks};
+use super::slurm::{self, Named, State, Tasks};
 use super::standing::{Job, Standing, Told};
 use super::submissions::{self, Submitted};
 use super::{Engine, counted, held, open};
@@ -143,12 +143,12 @@ fn ask(handed: &[Handed<'_>]) -> Result<Tasks, String> {
     if handed.is_empty() {
         return Ok(Tasks::default());
     }
-    let names: Vec<&str> = handed.iter().map(|array| array.name.as_str()).collect();
-    let numbers: Vec<&str> = handed
-        .iter()
-        .filter_map(|array| array.job.as_deref())
-        .collect();
-    Tasks::ask(&names, &numbers)
+    let arrays = handed.iter().map(|array| Named {
+        name: &array.name,
+        number: array.job.as_deref(),
+        count: array.cells.len(),
+    });
+    Tasks::ask(&arrays.collect::<Vec<_>>())
 }
 
 /// Where each cell of a plan stands.

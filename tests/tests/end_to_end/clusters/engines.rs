@@ -217,12 +217,16 @@ fn without_slurm() {
         (["--job-time", "1s"], ["--job-time", "at least a minute"]),
         (["--job-memory", "much"], ["--job-memory", "8GiB"]),
         (["--max-parallel", "0"], ["--max-parallel", "1.."]),
-        (["--engine", "pbs"], ["hyperqueue", "slurm"]),
     ] {
-        without(&[&submit[..2], &["--engine", "slurm"], &arguments].concat()[..])
+        without(&[&submit[..], &arguments].concat())
             .ends_with(2)
             .says(&words);
     }
+    let unknown = without(&["submit", "e.toml", "--engine", "pbs"]);
+    unknown.ends_with(2).says(&["slurm", "hyperqueue"]);
+    without(&["submit", "e.toml"])
+        .ends_with(2)
+        .says(&["--engine"]);
 }
 
 /// A disk that is full, or a quota: what was begun is told, and the same command goes on.

@@ -56,7 +56,11 @@ fn exit_of(text: &str) -> Option<(u32, u32)> {
         return Some((code.parse().ok()?, signal.parse().ok()?));
     }
     let status: u32 = text.parse().ok()?;
-    Some((status >> 8 & 0xff, status & 0x7f))
+    // As `wait` has it: what was ended by a signal has no code.
+    Some(match status & 0x7f {
+        0 => (status >> 8 & 0xff, 0),
+        signal => (0, signal),
+    })
 }
 
 /// What the scheduler knows of jobs: by the array's number, then by that in the array.
@@ -69,14 +73,26 @@ pub(in crate::submit) struct Tasks {
     numbers: BTreeMap<String, String>,
 }
 
+/// An array that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::submit) struct Named<'a> {
+    /// The name of its jobs.
+    pub(in crate::submit) name: &'a str,
+    /// Its number, where that is known.
+    pub(in crate::submit) number: Option<&'a str>,
+    /// Jobs that it has.
+    pub(in crate::submit) count: usize,
+}
+
 /// What is asked of `squeue` for each job, each followed by a bar; what has no length is not cut.
 const QUEUE: &str = "--Format=ArrayJobID:|,ArrayTaskID:|,State:|,exit_code:|,NodeList:|,Name:|";
 
 impl Tasks {
-    /// Asks the queue, and accounting where there is any: the queue forgets a job some minutes after its end. Arrays are named, and
-    /// numbered where their numbers are known.
-    pub(in crate::submit) fn ask(names: &[&str], numbers: &[&str]) -> Result<Self, String> {
+    /// Asks the queue; and accounting, where there is any, of arrays that the queue has forgotten, as it does some minutes after
+    /// their end.
+    pub(in crate::submit) fn ask(arrays: &[Named<'_>]) -> Result<Self, String> {
         let program = "squeue";
+        let names: Vec<&str> = arrays.iter().map(|array| array.name).collect();
         let names = format!("--name={}", names.join(","));
         let wanted = [
             "--noheader",
@@ -89,16 +105,14 @@ impl Tasks {
         let text = ask(program, &wanted).map_err(|e| e.told(program))?;
         let mut tasks = Self::default();
         tasks.add_queue(&text);
-        let known: Vec<String> = tasks.numbers.values().cloned().collect();
-        let mut all: Vec<&str> = known
-            .iter()
-            .map(String::as_str)
-            .chain(numbers.iter().copied())
-            .collect();
-        all.sort_unstable();
-        all.dedup();
-        if !all.is_empty() {
-            let jobs = format!("--jobs={}", all.join(","));
+        let forgotten = arrays.iter().filter_map(|array| {
+            let number = array.number.or_else(|| tasks.number_of(array.name))?;
+            let known = tasks.by_array.get(number).map_or(0, BTreeMap::len);
+            (known < array.count && !tasks.rest.contains_key(number)).then_some(number)
+        });
+        let forgotten: Vec<&str> = forgotten.collect();
+        if !forgotten.is_empty() {
+            let jobs = format!("--jobs={}", forgotten.join(","));
             let wanted = [
                 "--noheader",
                 "--allocations",
