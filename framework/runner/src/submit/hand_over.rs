@@ -6,7 +6,7 @@ use hexperiment_diagnostics::printable;
 
 use super::arrays::{Array, Limits, Needs, arrays};
 use super::hyperqueue::JobFile;
-use super::script::{Script, shell};
+use super::script::{Script, shell, typed};
 use super::submissions::{self, Claim, Submission};
 use super::{Asked, Engine, counted, slurm};
 use crate::out::say;
@@ -159,7 +159,7 @@ impl Asked {
                 ));
             }
         };
-        let shown = self.plan.path.display();
+        let (shown, typed) = (self.plan.path.display(), typed(&self.plan.path));
         let mut before: Option<String> = None;
         for ((file, array), number) in files.iter().zip(&submission.arrays).zip(1..) {
             // A limit of what runs at once is one of an array: the next one waits for this one.
@@ -177,7 +177,7 @@ impl Asked {
                 }
                 Err(failure) => {
                     return Err(format!(
-                        "{}\n  help: {} of {} arrays were submitted and go on; `hexperiment submit --again {shown}` submits \
+                        "{}\n  help: {} of {} arrays were submitted and go on; `hexperiment submit --again {typed}` submits \
                          the rest",
                         failure.told("sbatch"),
                         number - 1,
@@ -195,7 +195,7 @@ impl Asked {
         }
         say!("submitted {} of {shown}", counted(self.cells.len()));
         say!(
-            "  help: `hexperiment status {shown}` tells where they stand, `hexperiment cancel {shown}` takes them back"
+            "  help: `hexperiment status {typed}` tells where they stand, `hexperiment cancel {typed}` takes them back"
         );
         Ok(())
     }
@@ -264,7 +264,7 @@ impl Asked {
                 return Err(problem);
             }
         };
-        let shown = self.plan.path.display();
+        let (shown, typed) = (self.plan.path.display(), typed(&self.plan.path));
         say!(
             "{} of {shown}, written to {}",
             counted(self.cells.len()),
@@ -275,7 +275,7 @@ impl Asked {
         say!("  hq worker start");
         say!("  hq job submit-file {}", shell(&path.to_string_lossy()));
         say!(
-            "  help: `hexperiment status {shown}` tells what is done, `hq job list` what waits and runs"
+            "  help: `hexperiment status {typed}` tells what is done, `hq job list` what waits and runs"
         );
         Ok(())
     }

@@ -245,11 +245,11 @@ fn first(arguments: &SubmitArguments) -> Result<Asked, String> {
 /// The plan that is there where another one is to be made: if it is of the same, and nothing was submitted of it.
 fn unsubmitted(made: PlanFolder) -> Result<PlanFolder, String> {
     let there = open(&made.path)?;
-    let shown = made.path.display();
+    let (shown, typed) = (made.path.display(), script::typed(&made.path));
     if let Some(last) = submissions::all(&there.path)?.pop() {
         return Err(format!(
-            "{shown}: a plan of this folder was submitted already, at {}\n  help: `hexperiment status {shown}` tells where its \
-             cells stand, `hexperiment submit --again {shown}` submits those anew that ended without a result; `--into \
+            "{shown}: a plan of this folder was submitted already, at {}\n  help: `hexperiment status {typed}` tells where its \
+             cells stand, `hexperiment submit --again {typed}` submits those anew that ended without a result; `--into \
              FOLDER` names another folder for another plan",
             last.what.at
         ));

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use hexperiment_diagnostics::printable;
 
+use super::script::typed;
 use super::slurm::{self, Named, State, Tasks};
 use super::standing::{Job, Standing, Told};
 use super::submissions::{self, Submitted};
@@ -95,7 +96,7 @@ fn cancelled(folder: &Path) -> Result<(), String> {
             .or_else(|| tasks.number_of(&array.name));
         jobs.extend(job.filter(|_| live > 0));
     }
-    let shown = plan.path.display();
+    let (shown, typed) = (plan.path.display(), typed(&plan.path));
     if jobs.is_empty() {
         say!("{shown}: no job of this plan waits or runs");
         return Ok(());
@@ -103,7 +104,7 @@ fn cancelled(folder: &Path) -> Result<(), String> {
     slurm::cancel(&jobs)?;
     say!(
         "{shown}: cancelled what waited or ran, {}; what was recorded is kept, and `hexperiment submit \
-         --again {shown}` goes on",
+         --again {typed}` goes on",
         counted(count)
     );
     Ok(())
@@ -216,7 +217,7 @@ impl Standings {
     }
 
     fn tell(&self, plan: &PlanFolder, verbose: bool) {
-        let shown = plan.path.display();
+        let (shown, typed) = (plan.path.display(), typed(&plan.path));
         say!("{shown}: {}", self.counts());
         let mut cells: Vec<(usize, &Told)> = self.of_cells.iter().enumerate().collect();
         cells.sort_by_key(|(index, told)| (told.standing, *index));
@@ -250,11 +251,11 @@ impl Standings {
         let has = |of: fn(Standing) -> bool| self.of_cells.iter().any(|told| of(told.standing));
         if has(Standing::is_lost) {
             say!(
-                "  help: `hexperiment submit --again {shown}` submits anew what ended without a result"
+                "  help: `hexperiment submit --again {typed}` submits anew what ended without a result"
             );
         }
         if !has(|s| matches!(s, Standing::Running | Standing::Pending)) {
-            say!("  help: `hexperiment merge {shown}` makes a run of what there is");
+            say!("  help: `hexperiment merge {typed}` makes a run of what there is");
         }
     }
 }

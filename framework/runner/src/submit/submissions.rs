@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Engine;
 use super::arrays::{Array, Given};
+use super::script::typed;
 
 /// The version of `submission.json`.
 const FORMAT: u32 = 1;
@@ -154,7 +155,7 @@ impl Claim {
                     "{}: another `submit` is handing over the same plan\n  help: `hexperiment status {}` shows what \
                      came of it",
                     plan.display(),
-                    plan.display()
+                    typed(plan)
                 ));
             }
             Err(e) => return Err(fail(e)),

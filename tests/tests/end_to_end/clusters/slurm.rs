@@ -218,7 +218,7 @@ fn forty_cells(cluster: &mut Cluster) {
         "submitted 40 cells",
         "25 cells, each with 1 thread",
         "11 cells",
-        "2560",
+        "1536 MiB",
         "a node of its own",
     ]);
 
