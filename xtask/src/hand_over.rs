@@ -71,7 +71,9 @@ fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
         "list" | "schema" | "overview" | "workbench" | "client" | "serve" => Wanted::All,
         PUBLISH if publish::runs_all(arguments) => Wanted::All,
         // They read records, which name no feature of the build.
-        "report" | "best" | "cmp" | "export" | PUBLISH => Wanted::NamedBy(vec![]),
+        "report" | "best" | "cmp" | "export" | "status" | "cancel" | PUBLISH => {
+            Wanted::NamedBy(vec![])
+        }
         // `data` needs none.
         _ => Wanted::NamedBy(given(arguments).files),
     }
@@ -106,6 +108,10 @@ fn completed(
     let Given { files, runs } = given(&arguments);
     let file = !files.is_empty();
     match verb {
+        "status" | "cancel" if !file => Err(Failure::usage(format!(
+            "`{verb}` wants the FOLDER of a plan"
+        ))
+        .help(format!("cargo xtask {verb} plans/quickstart"))),
         "check" | "explain" | "plan" if !file => {
             Err(Failure::usage(format!("`{verb}` wants a FILE"))
                 .help(format!("cargo xtask {verb} experiments/quickstart.toml")))
@@ -332,6 +338,14 @@ mod tests {
         check_wanted("data", "", &named(""));
         check_wanted("best", "--max upload=1MB runs/a --link 4G", &named(""));
         check_wanted("cmp", "--fail-if-slower 10% a b", &named(""));
+        check_wanted(
+            "submit",
+            "a.toml --engine slurm --partition p b.toml",
+            &named("a.toml b.toml"),
+        );
+        // The schemes of a plan are those of the program that is built: its digest is the plan's.
+        check_wanted("submit", "--again plans/a --job-time 2h", &named(""));
+        check_wanted("status", "plans/a --unfinished", &named(""));
         check_wanted("list", "", &Wanted::All);
         check_wanted("overview", "--runs runs runs/a", &Wanted::All);
     }

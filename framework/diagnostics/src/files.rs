@@ -46,6 +46,12 @@ pub const RECORDS: Kind = Kind {
     most_bytes: 1 << 30,
 };
 
+/// The plan of cells that are run on other machines.
+pub const PLAN: Kind = Kind {
+    expected: "a plan of cells",
+    most_bytes: 1 << 28,
+};
+
 /// A table of what operations take.
 pub const CALIBRATION: Kind = Kind {
     expected: "a table of `calibrate`",

@@ -38,6 +38,8 @@ fn run(cells: &[&str]) -> Run {
             cores: 2,
             ..Provenance::default()
         },
+        shard: None,
+        merged: None,
     }
 }
 
@@ -92,6 +94,7 @@ fn setup(cell: &str, keygen_ms: u64) -> Setup {
         },
         client_computes: vec![],
         lowering: vec![],
+        environment: None,
     }
 }
 
@@ -188,6 +191,8 @@ fn stopped(cell: &str, status: Status) -> Stopped {
         cell: cell.into(),
         status,
         reason: "for a reason".into(),
+        signal: None,
+        environment: None,
     }
 }
 
@@ -198,6 +203,8 @@ fn records(cells: &[&str], lines: Vec<Line>) -> Records {
         setups: BTreeMap::new(),
         repetitions: vec![],
         stopped: vec![],
+        environments: BTreeMap::new(),
+        finished: None,
     };
     for line in lines {
         match line {
@@ -209,6 +216,7 @@ fn records(cells: &[&str], lines: Vec<Line>) -> Records {
             Line::Repetition(r) => records.repetitions.push(*r),
             Line::Extended(e) => records.run.extended.push(e),
             Line::Stopped(s) => records.stopped.push(s),
+            Line::Finished(f) => records.finished = Some(f.at),
         }
     }
     records
