@@ -74,7 +74,10 @@ impl RunFolder {
         experiment: &str,
         is_ours: impl Fn(&Self) -> bool,
     ) -> io::Result<Self> {
-        let time = time.replace([':', '-'], "").replace('T', "-").replace('Z', "");
+        let time = time
+            .replace([':', '-'], "")
+            .replace('T', "-")
+            .replace('Z', "");
         let mut folder = Self::at(&runs.join(format!("{time}-{name}")));
         fs::create_dir_all(runs)?;
         for again in 2.. {

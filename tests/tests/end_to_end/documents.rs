@@ -7,7 +7,7 @@ use hexperiment_experiment::sections;
 use crate::conform::conform;
 use crate::harness::{Outcome, Place, repository, text_of};
 
-const DOCUMENTS: [&str; 17] = [
+const DOCUMENTS: [&str; 18] = [
     "README.md",
     "ARCHITECTURE.md",
     "SECURITY.md",
@@ -22,6 +22,7 @@ const DOCUMENTS: [&str; 17] = [
     "docs/reading-results.md",
     "docs/schemes-and-tasks.md",
     "docs/service.md",
+    "docs/shards.md",
     "docs/wire.md",
     "docs/workbench.md",
     "reports/published/README.md",

@@ -240,8 +240,7 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, number: usize, text: &str) -> Result<(), Complaint> {
-        let line = line(text)
-            .map_err(|e| malformed(self.path, number, text, &e).help(DAMAGED))?;
+        let line = line(text).map_err(|e| malformed(self.path, number, text, &e).help(DAMAGED))?;
         let cell = match &line {
             Line::Run(_) => {
                 return Err(Complaint::new(

@@ -248,7 +248,9 @@ impl<'a> Runner<'a> {
                 let violation = done.errors.violation.clone();
                 if is_measured {
                     self.append(&Line::Repetition(done))?;
-                    self.done.repetitions.insert((cell.1.cell.id.clone(), number));
+                    self.done
+                        .repetitions
+                        .insert((cell.1.cell.id.clone(), number));
                 }
                 if let Some(violation) = violation {
                     let reason = violation.to_string();
@@ -280,7 +282,11 @@ impl<'a> Runner<'a> {
             Ok(FromCell::Failed { reason }) => End::by(Status::Failed, reason),
             Ok(_) => End::by(Status::Crashed, "the process answered out of turn".into()),
         };
-        let End { status, reason, signal } = end;
+        let End {
+            status,
+            reason,
+            signal,
+        } = end;
         let reason = match process {
             0 => reason,
             process => format!("{}{reason}", self.which(process)),

@@ -29,8 +29,8 @@ use crate::out::{say, tell};
 use crate::own_memory::give_memory_back;
 pub(crate) use cells::Runner;
 pub(crate) use changes::differences;
-pub(crate) use place::{Besides, Done, Place, Resume, settle};
 use place::resume;
+pub(crate) use place::{Besides, Done, Place, Resume, settle};
 pub(crate) use progress::Progress;
 
 /// What `run` takes.

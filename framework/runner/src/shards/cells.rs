@@ -90,7 +90,9 @@ fn parse(text: &str, folder: &PlanFolder) -> Result<Vec<usize>, String> {
     };
     let number = |word: &str| match word.trim().parse::<usize>() {
         Ok(number) if number < count => Ok(number),
-        Ok(number) => Err(bad(&format!("the cell {number}, which the plan does not have"))),
+        Ok(number) => Err(bad(&format!(
+            "the cell {number}, which the plan does not have"
+        ))),
         Err(_) => Err(bad(&format!("`{word}`"))),
     };
     let mut all = BTreeSet::new();
@@ -147,7 +149,8 @@ impl Group {
         let experiment = folder.experiment(place)?;
         let wanted = numbers.iter().map(|number| &folder.plan.cells[*number]);
         let known = experiment.cells().iter();
-        let known: HashMap<&str, &CellPlan> = known.map(|plan| (plan.cell.id.as_str(), plan)).collect();
+        let known: HashMap<&str, &CellPlan> =
+            known.map(|plan| (plan.cell.id.as_str(), plan)).collect();
         let plans = wanted.map(|cell| {
             let found = known.get(cell.id.as_str()).map(|plan| (*plan).clone());
             found.ok_or_else(|| {
@@ -173,9 +176,7 @@ impl Group {
     fn check(&mut self, folder: &PlanFolder, loaded: &mut Loaded) -> Result<(), String> {
         let mut data: Vec<Provenance> = Vec::new();
         for plan in &self.plans {
-            let read = loaded
-                .get(plan)
-                .map_err(|e| format!("{}: {e}", here()))?;
+            let read = loaded.get(plan).map_err(|e| format!("{}: {e}", here()))?;
             if !data.contains(&read.provenance) {
                 data.push(read.provenance.clone());
             }
@@ -196,7 +197,12 @@ impl Group {
     }
 
     /// Runs the cells; whether all ended as they should.
-    fn run(mut self, folder: &PlanFolder, besides: Besides, reference: bool) -> Result<bool, String> {
+    fn run(
+        mut self,
+        folder: &PlanFolder,
+        besides: Besides,
+        reference: bool,
+    ) -> Result<bool, String> {
         self.run.shard = Some(ShardOf {
             plan: folder.digest.clone(),
             experiment: self.place,
@@ -208,7 +214,11 @@ impl Group {
         });
         let (writing, writer) = Writing::begin(&folder.path, self.numbers[0], self.run)?;
         let progress = Progress::new();
-        let what = if reference { "the reference cell" } else { "cells" };
+        let what = if reference {
+            "the reference cell"
+        } else {
+            "cells"
+        };
         let numbers: Vec<String> = self.numbers.iter().map(usize::to_string).collect();
         progress.line(&format!(
             "{}: {what} {}",

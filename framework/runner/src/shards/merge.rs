@@ -115,12 +115,14 @@ fn one(
     let set: Vec<&str> = of_plan.run.set.iter().map(String::as_str).collect();
     let copy = with_settings(&of_plan.text, &set);
     let named = (plan.plan.made.as_str(), experiment.name());
-    let written = RunFolder::of(&arguments.runs, named, &copy, |folder| is_of(folder, planned))
-        .and_then(|folder| {
-            take_files(&folder, planned, &run, shards)?;
-            files::write_whole(&folder.records(), &run.bytes)?;
-            Ok(folder)
-        });
+    let written = RunFolder::of(&arguments.runs, named, &copy, |folder| {
+        is_of(folder, planned)
+    })
+    .and_then(|folder| {
+        take_files(&folder, planned, &run, shards)?;
+        files::write_whole(&folder.records(), &run.bytes)?;
+        Ok(folder)
+    });
     let folder = written.map_err(|e| {
         format!(
             "{}: the run cannot be written: {e}\n  help: name a folder that can be written by `--runs`",
@@ -150,17 +152,31 @@ fn tell_of(plan: &PlanFolder, run: &MergedRun) {
     }
     if !run.several.is_empty() {
         let words = run.several.iter().take(NAMED);
-        let words: Vec<String> = words.map(|(cell, count)| format!("{cell} ({count})")).collect();
+        let words: Vec<String> = words
+            .map(|(cell, count)| format!("{cell} ({count})"))
+            .collect();
         let more = run.several.len().saturating_sub(NAMED);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
         tell!(
             "warning: in more than one shard, of which the one that came furthest counts, and the earliest of those: cells {}{more}",
             words.join(", ")
         );
     }
     for end in run.superseded.iter().take(NAMED) {
-        let node = end.node.as_ref().map_or(String::new(), |node| format!(" on {node}"));
-        tell!("warning: {} had ended before{node}: {}: {}", end.cell, end.status, end.reason);
+        let node = end
+            .node
+            .as_ref()
+            .map_or(String::new(), |node| format!(" on {node}"));
+        tell!(
+            "warning: {} had ended before{node}: {}: {}",
+            end.cell,
+            end.status,
+            end.reason
+        );
     }
 }
 
@@ -224,7 +240,8 @@ fn take_files(
             let cell: &Cell = &planned.run.cells[*place];
             let there = shard.run().cells.iter().position(|c| c.id == cell.id);
             let Some(there) = there else { continue };
-            let [from, to] = [(there, &cell.id), (*place, &cell.id)].map(|(n, id)| file_name(n, id));
+            let [from, to] =
+                [(there, &cell.id), (*place, &cell.id)].map(|(n, id)| file_name(n, id));
             take(source, folder.path(), &from, &to)?;
         }
     }
@@ -247,7 +264,9 @@ fn take(source: &Path, target: &Path, from: &str, to: &str) -> io::Result<()> {
                 continue;
             };
             // `a.log`, `a,process=1.log` or the folder `a`, and not `ab.log` or `a.b.log`.
-            let of_process = rest.strip_prefix(",process=").and_then(|r| r.strip_suffix(".log"));
+            let of_process = rest
+                .strip_prefix(",process=")
+                .and_then(|r| r.strip_suffix(".log"));
             let is_own = matches!(rest, "" | ".log" | ".jsonl");
             if !is_own && of_process.is_none_or(|number| number.parse::<u32>().is_err()) {
                 continue;

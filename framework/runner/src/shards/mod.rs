@@ -25,7 +25,13 @@ pub(crate) fn plan_into(folder: &Path, arguments: &RunArguments) -> ExitCode {
         .and_then(|settings| {
             let only = arguments.only.as_deref();
             let reference = arguments.reference_cell.as_deref();
-            Plan::make(&arguments.files, &settings, only, reference, &arguments.runs)
+            Plan::make(
+                &arguments.files,
+                &settings,
+                only,
+                reference,
+                &arguments.runs,
+            )
         })
         .and_then(|plan| plan.write(folder).map(|()| plan));
     match made {
@@ -37,7 +43,9 @@ pub(crate) fn plan_into(folder: &Path, arguments: &RunArguments) -> ExitCode {
                 folder.join(plan::FILE).display()
             );
             let folder = folder.display();
-            say!("run some of them by `hexperiment run --cells K,… --into {folder}`, then `hexperiment merge {folder}`");
+            say!(
+                "run some of them by `hexperiment run --cells K,… --into {folder}`, then `hexperiment merge {folder}`"
+            );
             ExitCode::SUCCESS
         }
         Err(problem) => crate::bad_input(problem),

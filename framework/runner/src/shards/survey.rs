@@ -48,10 +48,8 @@ pub(crate) fn survey(folder: &PlanFolder) -> Result<(Vec<CellState>, Vec<String>
             states.push(match tries.first() {
                 None => CellState::Missing,
                 Some((shard, one)) => {
-                    let (name, node) = (
-                        shard.name().to_owned(),
-                        shard.of().environment.node.clone(),
-                    );
+                    let (name, node) =
+                        (shard.name().to_owned(), shard.of().environment.node.clone());
                     let (status, reason) = one.end.clone().unwrap_or((Status::Ok, String::new()));
                     if one.end.is_none() && !one.is_complete {
                         CellState::Partial {

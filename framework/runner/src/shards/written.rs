@@ -23,7 +23,8 @@ const WHOLE: &str = ".jsonl";
 const PART: &str = ".jsonl.part";
 
 /// What to do where a record of a shard cannot be written.
-const HELP: &str = "is the disk full? what was written before is kept; once it is not, run the cells again";
+const HELP: &str =
+    "is the disk full? what was written before is kept; once it is not, run the cells again";
 
 /// Now, in UTC, to the microsecond.
 pub(super) fn now() -> String {
@@ -44,9 +45,23 @@ impl Writing {
         run: Run,
     ) -> Result<(Self, RecordWriter), String> {
         let shards = folder.join(SHARDS);
-        let node = run.shard.as_ref().and_then(|of| of.environment.node.clone());
-        let safe = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
-        let node: String = node.unwrap_or_default().chars().take(40).map(safe).collect();
+        let node = run
+            .shard
+            .as_ref()
+            .and_then(|of| of.environment.node.clone());
+        let safe = |c: char| {
+            if c.is_ascii_alphanumeric() || c == '-' {
+                c
+            } else {
+                '_'
+            }
+        };
+        let node: String = node
+            .unwrap_or_default()
+            .chars()
+            .take(40)
+            .map(safe)
+            .collect();
         // Seeded by the operating system.
         let random = RandomState::new().build_hasher().finish();
         let process = std::process::id();
