@@ -48,3 +48,4 @@ mod seeds;
 mod server;
 mod service;
 mod settings;
+mod shards;

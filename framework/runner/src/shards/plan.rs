@@ -401,7 +401,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 /// SHA-256 of the program that runs.
 pub(crate) fn program_digest() -> Result<String, String> {
     let path = std::env::current_exe().map_err(|e| format!("this program cannot be found: {e}"))?;
-    let read = || -> std::io::Result<String> {
+    let read = || -> io::Result<String> {
         let mut file = File::open(&path)?;
         let mut digest = Sha256::new();
         let mut buffer = vec![0; 1 << 20];
