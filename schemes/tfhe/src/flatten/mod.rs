@@ -71,6 +71,8 @@ pub(crate) struct Flattener<'a> {
     pub(crate) sources: Sources,
     /// The program's values, as far as they are there.
     numbers: Vec<Option<Number>>,
+    /// Whether conjunctions are read from rotations of several.
+    shares_rotations: bool,
 }
 
 impl<'a> Flattener<'a> {
@@ -88,6 +90,7 @@ impl<'a> Flattener<'a> {
             radix: in_limbs.radix(program, options),
             sources: Sources::default(),
             numbers: vec![None; program.values().len()],
+            shares_rotations: false,
         };
         loop {
             let mut waiting: Vec<(ValueId, &[ValueId])> = Vec::new();
@@ -126,6 +129,7 @@ impl<'a> Flattener<'a> {
         options: LimbOptions,
         packings: &Packings,
     ) {
+        self.shares_rotations = true;
         let length = |id: ValueId| self.program.value(id).length();
         waiting.sort_by_key(|(id, _)| length(*id));
         for alike in waiting.chunk_by(|(a, _), (b, _)| length(*a) == length(*b)) {
@@ -264,7 +268,10 @@ impl<'a> Flattener<'a> {
                 FlatOutput::one(self.merged(id), None)
             }
             Number::Form(form) => {
-                FlatOutput::one(form.clone(), form.is_proven_whole().then_some(1.0))
+                // On the whole circle there is room for twice the noise of rotations that are shared.
+                let is_whole = self.shares_rotations && form.is_whole() && !form.terms().is_empty();
+                let is_whole = is_whole || form.is_proven_whole();
+                FlatOutput::one(form.clone(), is_whole.then_some(1.0))
             }
         }
     }
