@@ -120,8 +120,10 @@ impl Transform {
         let unit = 1.0 / all.len() as f64;
         let mut coefficients = vec![0.0; 2 * all.len()];
         let (low, high) = coefficients.split_at_mut(all.len());
-        for ((value, twist), (low, high)) in
-            all.into_iter().zip(&self.twists).zip(low.iter_mut().zip(high))
+        for ((value, twist), (low, high)) in all
+            .into_iter()
+            .zip(&self.twists)
+            .zip(low.iter_mut().zip(high))
         {
             let (re, im) = times(value, conjugate(*twist));
             (*low, *high) = (re * unit, im * unit);

@@ -72,7 +72,10 @@ fn costs_of_bootstraps_together() {
             took[1] = took[1].min(together - alone);
         }
         let [alone, together] = took.map(|all| all / MOST_TOGETHER as f64);
-        println!("{}: {alone:.1} ms alone, {together:.1} ms of {MOST_TOGETHER}", set.name);
+        println!(
+            "{}: {alone:.1} ms alone, {together:.1} ms of {MOST_TOGETHER}",
+            set.name
+        );
     }
 }
 
