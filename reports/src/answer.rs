@@ -271,7 +271,11 @@ fn of_many(groups: &[Comparable<'_>], by: (Clock, f64), machines: bool) -> Vec<S
 
 fn points(count: usize, machines: bool) -> String {
     if machines {
-        return counted(count, "group of rows that compare", "groups of rows that compare");
+        return counted(
+            count,
+            "group of rows that compare",
+            "groups of rows that compare",
+        );
     }
     counted(count, "point of the matrix", "points of the matrix")
 }

@@ -79,7 +79,8 @@ impl<'a> Kinds<'a> {
             clauses.push(match self.all_shared {
                 true => "all times are of machines that others may have used".into(),
                 false => {
-                    "some times are of machines that others may have used, and are ranked apart".into()
+                    "some times are of machines that others may have used, and are ranked apart"
+                        .into()
                 }
             });
         }
@@ -115,7 +116,10 @@ pub(crate) fn machines(records: &Records, rows: &[Row]) -> Vec<(String, String)>
         let beside = shards.filter(|shard| shard.beside_others).count();
         let how = match beside {
             0 => "jobs had a part of the processors".to_owned(),
-            beside => format!("{} ran beside others on one machine", counted(beside, "job", "jobs")),
+            beside => format!(
+                "{} ran beside others on one machine",
+                counted(beside, "job", "jobs")
+            ),
         };
         items.push((
             whom(rows, &shared),
@@ -129,14 +133,20 @@ pub(crate) fn machines(records: &Records, rows: &[Row]) -> Vec<(String, String)>
         let reason = shortened(&end.reason.replace('\n', " "), REASON);
         (
             end.cell.clone(),
-            format!("another try ended{node} ({}: {reason}), and is not shown", end.status),
+            format!(
+                "another try ended{node} ({}: {reason}), and is not shown",
+                end.status
+            ),
         )
     });
     items.extend(tries);
     let more = merged.superseded.len().saturating_sub(TRIES);
     if more > 0 {
         let more = counted(more, "more try", "more tries");
-        items.push((String::new(), format!("{more} that ended, and are not shown")));
+        items.push((
+            String::new(),
+            format!("{more} that ended, and are not shown"),
+        ));
     }
     items
 }
@@ -164,7 +174,10 @@ fn by_cpu(rows: &[Row]) -> Vec<(String, String)> {
         }
     }
     let told = |(cpu, (machines, rows)): (&str, (Vec<&Environment>, usize))| {
-        let microcode: BTreeSet<&str> = machines.iter().filter_map(|e| e.microcode.as_deref()).collect();
+        let microcode: BTreeSet<&str> = machines
+            .iter()
+            .filter_map(|e| e.microcode.as_deref())
+            .collect();
         let microcode: Vec<&str> = microcode.into_iter().collect();
         let microcode = match microcode.as_slice() {
             [] => String::new(),
@@ -173,7 +186,11 @@ fn by_cpu(rows: &[Row]) -> Vec<(String, String)> {
         };
         (
             cpu.to_owned(),
-            format!("{} on {}{microcode}", counted(rows, "row", "rows"), names(&machines)),
+            format!(
+                "{} on {}{microcode}",
+                counted(rows, "row", "rows"),
+                names(&machines)
+            ),
         )
     };
     cpus.into_iter().map(told).collect()
@@ -188,7 +205,11 @@ fn reference(merged: &Merged) -> Option<(String, String)> {
         machines.entry(machine).or_default().push(reference);
     }
     let millis = |reference: &Reference| {
-        let times: Vec<f64> = reference.wall_ns.iter().map(|ns| *ns as f64 / 1e6).collect();
+        let times: Vec<f64> = reference
+            .wall_ns
+            .iter()
+            .map(|ns| *ns as f64 / 1e6)
+            .collect();
         median(&times)
     };
     let mut medians: Vec<(f64, String)> = machines
@@ -205,7 +226,9 @@ fn reference(merged: &Merged) -> Option<(String, String)> {
     let words = match medians.as_slice() {
         [_] => format!("{} on {first}, the only machine", duration(*least)),
         all if all.len() <= NAMED => {
-            let each = all.iter().map(|(ms, name)| format!("{name} {}", duration(*ms)));
+            let each = all
+                .iter()
+                .map(|(ms, name)| format!("{name} {}", duration(*ms)));
             let each: Vec<String> = each.collect();
             format!("{}: {}", listed(&each), spread(*least, *most))
         }

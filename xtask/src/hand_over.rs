@@ -71,7 +71,7 @@ fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
         "list" | "schema" | "overview" | "workbench" | "client" | "serve" => Wanted::All,
         PUBLISH if publish::runs_all(arguments) => Wanted::All,
         // They read records, which name no feature of the build.
-        "report" | "best" | "cmp" | "export" | "status" | "cancel" | PUBLISH => {
+        "report" | "best" | "cmp" | "export" | "merge" | "status" | "cancel" | PUBLISH => {
             Wanted::NamedBy(vec![])
         }
         // `data` needs none.
@@ -106,7 +106,7 @@ fn completed(
     verb: &str,
     mut arguments: Vec<OsString>,
 ) -> Result<Vec<OsString>, Failure> {
-    let Given { files, runs } = given(&arguments);
+    let Given { files, runs, cells } = given(&arguments);
     let file = !files.is_empty();
     match verb {
         "status" | "cancel" if !file => Err(Failure::usage(format!(
@@ -128,6 +128,7 @@ fn completed(
         "run" | "overview" | "bench" => {
             if !file {
                 match verb {
+                    "run" if cells => {}
                     "run" => arguments.push(repository.shown("experiments/quickstart.toml").into()),
                     "bench" => arguments.extend(experiments(repository, "experiments/overview")?),
                     _ => arguments.push(repository.shown("experiments/overview").into()),
@@ -144,7 +145,11 @@ fn completed(
             arguments.splice(0..0, defaults);
             Ok(arguments)
         }
-        "report" | "best" | "export" => {
+        "merge" if !file => {
+            Err(Failure::usage("`merge` wants the folder of a plan")
+                .help("cargo xtask merge FOLDER"))
+        }
+        "report" | "best" | "export" | "merge" => {
             if !runs {
                 arguments.splice(0..0, ["--runs".into(), repository.shown("runs").into()]);
             }
@@ -184,6 +189,13 @@ mod tests {
             "a.toml --resume",
             "--runs runs a.toml --resume",
         );
+        check_completed(
+            "/repo",
+            "run",
+            "--cells 3 --into plan",
+            "--runs runs --cells 3 --into plan",
+        );
+        check_completed("/repo", "merge", "plan", "--runs runs plan");
         check_completed(
             "/repo",
             "run",

@@ -31,12 +31,19 @@ use std::process::ExitCode;
 use out::say;
 
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 26] = [
+const VERBS: [Verb; 27] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER] [--repetitions N] \
-                    [--set SECTION.KEY=VALUE]… [--verbose]",
-        about: "runs experiments and prints their tables; without FILE the quickstart",
+                    [--set SECTION.KEY=VALUE]… [--verbose] | FILE… --plan-into FOLDER [--reference-cell CELL] | \
+                    --cells K,… --into FOLDER",
+        about: "runs experiments and prints their tables; without FILE the quickstart; or plans their cells, and runs \
+                some cells of a plan",
+    },
+    Verb {
+        name: "merge",
+        arguments: "FOLDER… [--runs FOLDER] [--verbose]",
+        about: "makes one run of the cells of a plan, wherever they were run",
     },
     Verb {
         name: "overview",

@@ -204,7 +204,11 @@ fn text(
             continue;
         };
         let of_shard = lines.get(&(shard.name(), shard.digest()));
-        for line in of_shard.and_then(|of| of.get(cell.id.as_str())).into_iter().flatten() {
+        for line in of_shard
+            .and_then(|of| of.get(cell.id.as_str()))
+            .into_iter()
+            .flatten()
+        {
             bytes.extend_from_slice(line.as_bytes());
             bytes.push(b'\n');
         }
@@ -265,7 +269,9 @@ fn set_machine(provenance: &mut Provenance, shards: &[&Shard<'_>]) {
     machine.cpu = joined(all.iter().map(|p| p.cpu.as_str()));
     machine.kernel = joined(all.iter().map(|p| p.kernel.as_str()));
     for other in others.iter().map(of) {
-        machine.cpu_features.retain(|f| other.cpu_features.contains(f));
+        machine
+            .cpu_features
+            .retain(|f| other.cpu_features.contains(f));
         machine.cores = machine.cores.min(other.cores);
         machine.memory_bytes = machine.memory_bytes.min(other.memory_bytes);
     }

@@ -247,9 +247,10 @@ pub struct Setup {
     pub environment: Option<Environment>,
 }
 
-/// One repetition of a cell.
+/// One repetition of a cell. While it is read, `Q` is nothing: how well it went is read apart, as of most cells every
+/// repetition says the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Repetition {
+pub struct Repetition<Q = Quality> {
     /// The cell's id.
     pub cell: String,
     /// Counted from 0; warm-up is not recorded.
@@ -271,7 +272,7 @@ pub struct Repetition {
     /// The error, split.
     pub errors: Errors,
     /// How well it went.
-    pub quality: Quality,
+    pub quality: Q,
     /// Peak resident set of the cell's process so far, in bytes: of versions in which both parties
     /// were one process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -294,6 +295,30 @@ pub struct Repetition {
     /// `bench`; `None` where it was not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub library: Option<Library>,
+}
+
+impl Repetition<()> {
+    /// The repetition that went so.
+    pub(crate) fn with(self, quality: Quality) -> Repetition {
+        Repetition {
+            cell: self.cell,
+            index: self.index,
+            process: self.process,
+            encrypt: self.encrypt,
+            evaluate: self.evaluate,
+            decrypt: self.decrypt,
+            transfer: self.transfer,
+            traffic: self.traffic,
+            errors: self.errors,
+            quality,
+            peak_rss_bytes: self.peak_rss_bytes,
+            client_peak_rss_bytes: self.client_peak_rss_bytes,
+            server_peak_rss_bytes: self.server_peak_rss_bytes,
+            load: self.load,
+            remote: self.remote,
+            library: self.library,
+        }
+    }
 }
 
 /// What a repetition's work takes as calls of the scheme's library alone, in nanoseconds of processor time

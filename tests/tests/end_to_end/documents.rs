@@ -23,6 +23,7 @@ const DOCUMENTS: [&str; 18] = [
     "docs/reading-results.md",
     "docs/schemes-and-tasks.md",
     "docs/service.md",
+    "docs/shards.md",
     "docs/wire.md",
     "docs/workbench.md",
     "reports/published/README.md",

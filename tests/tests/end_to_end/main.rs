@@ -49,3 +49,4 @@ mod seeds;
 mod server;
 mod service;
 mod settings;
+mod shards;

@@ -54,16 +54,18 @@ impl<'a> Shard<'a> {
     ) -> Result<Self, Complaint> {
         let records = parse_records(path, bytes)?;
         let Some(of) = records.run.shard.clone() else {
-            return Err(
-                Complaint::new(path, "found the records of a run, expected those of a shard")
-                    .at_line(1)
-                    .help("shards are written by `run --cells`; a run of its own is read by `report`"),
-            );
+            return Err(Complaint::new(
+                path,
+                "found the records of a run, expected those of a shard",
+            )
+            .at_line(1)
+            .help("shards are written by `run --cells`; a run of its own is read by `report`"));
         };
         if of.cells.len() != records.run.cells.len() {
             let (numbers, cells) = (of.cells.len(), records.run.cells.len());
-            let problem =
-                format!("found {numbers} numbers in `shard.cells`, expected {cells}, as in `cells`");
+            let problem = format!(
+                "found {numbers} numbers in `shard.cells`, expected {cells}, as in `cells`"
+            );
             return Err(Complaint::new(path, problem).at_line(1).help(EDITED));
         }
         let whole = crate::summary::whole(bytes);
@@ -106,7 +108,11 @@ impl<'a> Shard<'a> {
         }
         let (run, expected) = (&self.run, planned.run);
         let all = [
-            ("experiment", Value::from(run.experiment.as_str()), Value::from(expected.experiment.as_str())),
+            (
+                "experiment",
+                Value::from(run.experiment.as_str()),
+                Value::from(expected.experiment.as_str()),
+            ),
             ("resolved", run.resolved.clone(), expected.resolved.clone()),
             (
                 "provenance.build",
@@ -248,9 +254,11 @@ pub fn first_difference(path: &str, a: &Value, b: &Value) -> Option<(String, Str
             differ.next()
         }
         (Value::Array(x), Value::Array(y)) if x.len() == y.len() => {
-            let mut differ = x.iter().zip(y).enumerate().filter_map(|(i, (a, b))| {
-                first_difference(&format!("{path}[{i}]"), a, b)
-            });
+            let mut differ = x
+                .iter()
+                .zip(y)
+                .enumerate()
+                .filter_map(|(i, (a, b))| first_difference(&format!("{path}[{i}]"), a, b));
             differ.next()
         }
         _ => (a != b).then(|| (path.to_owned(), a.to_string(), b.to_string())),

@@ -17,7 +17,7 @@ mod remote;
 mod row;
 mod seeds;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod write;
 
 pub use busy::Busy;

@@ -1,6 +1,6 @@
 //! Where the cells of a row ran, and with which others they took turns.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Records;
 use super::busy::Occupied;
@@ -92,5 +92,34 @@ impl<'a> Turns<'a> {
             places.shared = shards.any(|shard| shard.beside_others) || has_a_part();
         }
         places
+    }
+}
+
+impl Records {
+    /// Numbers the machines in the place of their names, for what is given to others.
+    pub fn number_machines(&mut self) {
+        let merged = self.run.merged.as_deref_mut();
+        let (references, superseded) = merged.map_or((&mut [][..], &mut [][..]), |merged| {
+            (&mut merged.references[..], &mut merged.superseded[..])
+        });
+        let setups = self.setups.values_mut().flat_map(BTreeMap::values_mut);
+        let ends = self.stopped.iter_mut();
+        let mut all: Vec<&mut Environment> = (self.environments.values_mut().flatten())
+            .chain(setups.filter_map(|setup| setup.environment.as_mut()))
+            .chain(ends.filter_map(|end| end.environment.as_mut()))
+            .chain(references.iter_mut().map(|r| &mut r.environment))
+            .collect();
+        let names: BTreeSet<String> = all.iter().map(|e| e.name()).collect();
+        let number = |name: &str| {
+            let place = names.iter().position(|known| known == name);
+            place.map(|place| format!("node {}", place + 1))
+        };
+        for environment in &mut all {
+            environment.node = number(&environment.name());
+            environment.boot = None;
+        }
+        for end in superseded {
+            end.node = end.node.as_deref().and_then(number);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::BufRead;
 use std::path::Path;
 
 use serde_json::Value;
@@ -12,6 +13,7 @@ use crate::record::{
     Cell, Environment, Extended, Line, Repetition, Run, SCHEMA, Setup, Status, Stopped,
 };
 use hexperiment_diagnostics::{Complaint, files, printable};
+use hexperiment_task::ledger::Quality;
 
 /// All that a file of records holds.
 #[derive(Clone, Debug)]
@@ -48,7 +50,7 @@ const LONGEST_NAME: usize = 4096;
 /// begin with a run of this schema that has repetitions, and each cell once.
 pub fn read_records(path: &Path) -> Result<Records, Complaint> {
     let help = "records are written by a run, into runs/<time>-<name>/records.jsonl";
-    parse_records(path, &files::read(path, files::RECORDS, help)?)
+    parse(path, files::reader(path, files::RECORDS, help)?)
 }
 
 /// The records in the bytes of the file `path`, as [`read_records`] takes them.
@@ -56,25 +58,38 @@ pub fn read_records(path: &Path) -> Result<Records, Complaint> {
 /// # Errors
 /// As [`read_records`], but for those of reading the file.
 pub fn parse_records(path: &Path, bytes: &[u8]) -> Result<Records, Complaint> {
-    let whole = &bytes[..intact(bytes)];
-    let text = std::str::from_utf8(whole).map_err(|e| {
-        let line = 1 + whole[..e.valid_up_to()]
-            .iter()
-            .filter(|b| **b == b'\n')
-            .count();
-        Complaint::new(path, "found bytes that are not UTF-8, expected JSON").at_line(line)
-    })?;
-    let mut lines = (1..).zip(text.lines());
-    let Some((_, first)) = lines.next() else {
-        return Err(
-            Complaint::new(path, "found no whole record, expected the run's first")
-                .help("the run was killed before it began; start a new one without `--resume`"),
-        );
-    };
-    let mut reader = Reader::new(header(path, first)?, path);
-    for (number, line) in lines {
-        reader.take(number, line)?;
+    parse(path, bytes)
+}
+
+/// The records in some bytes of the file `path`, of which one line is in memory at a time.
+fn parse(path: &Path, mut bytes: impl BufRead) -> Result<Records, Complaint> {
+    let mut reader: Option<Reader<'_>> = None;
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let read = bytes.read_until(b'\n', &mut line);
+        let read = read.and_then(|_| Ok(bytes.fill_buf()?.is_empty()));
+        let is_last = read.map_err(|e| Complaint::new(path, format!("cannot be read: {e}")))?;
+        if is_last && intact(&line) == 0 {
+            break;
+        }
+        let text = std::str::from_utf8(&line).map_err(|_| {
+            Complaint::new(path, "found bytes that are not UTF-8, expected JSON").at_line(number)
+        })?;
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        match &mut reader {
+            None => reader = Some(Reader::new(header(path, text)?, path)),
+            Some(reader) => reader.take(number, text)?,
+        }
+        if is_last {
+            break;
+        }
     }
+    let reader = reader.ok_or_else(|| {
+        Complaint::new(path, "found no whole record, expected the run's first")
+            .help("the run was killed before it began; start a new one without `--resume`")
+    })?;
     Ok(reader.finish())
 }
 
@@ -163,19 +178,36 @@ fn kind(line: &Line) -> &'static str {
     }
 }
 
-/// One line. Nearly all of them are repetitions, as this program writes them: these are read without what telling
-/// kinds apart takes.
-fn line(text: &str) -> serde_json::Result<Line> {
-    if text.starts_with(REPETITION)
-        && let Ok(repetition) = serde_json::from_str(text)
-    {
-        return Ok(Line::Repetition(repetition));
-    }
-    serde_json::from_str(text)
-}
-
 /// How the line of a repetition begins that this program has written.
 const REPETITION: &str = r#"{"kind":"repetition","#;
+
+/// How it goes on where it tells how well the repetition went.
+const QUALITY: &str = r#","quality":"#;
+
+/// The line of a repetition in three: what is before how well it went, that, and what is behind it. Only of a line as this
+/// program writes them.
+fn around_quality(text: &str) -> Option<[&str; 3]> {
+    // No text of JSON holds quotes that are not escaped: this is a key.
+    let begin = text.strip_prefix(REPETITION)?.find(QUALITY)? + REPETITION.len() + QUALITY.len();
+    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
+    for (at, byte) in text.bytes().enumerate().skip(begin) {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_text,
+            b'"' => is_text = !is_text,
+            _ if is_text => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    return Some([&text[..begin], &text[begin..=at], &text[at + 1..]]);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
 
 /// What to do about a record that this program cannot have written.
 const DAMAGED: &str = "only the last line of a killed run may be torn; this file was damaged or \
@@ -214,6 +246,8 @@ struct Reader<'a> {
     seen: HashMap<(usize, u32), (usize, usize)>,
     /// The place in `records` of the end of each cell, by the cell's place in the run.
     ended: HashMap<usize, usize>,
+    /// How well the last repetition of each cell went, as text and as it was read: of most, the next went as well.
+    quality: HashMap<String, (String, Quality)>,
     /// Repetitions that each cell has at most.
     repetitions: u32,
     records: Records,
@@ -227,6 +261,7 @@ impl<'a> Reader<'a> {
             order: ids.zip(0..).collect(),
             seen: HashMap::new(),
             ended: HashMap::new(),
+            quality: HashMap::new(),
             repetitions: run.repetitions().unwrap_or(0),
             records: Records {
                 run,
@@ -239,8 +274,35 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// One line. Nearly all of them are repetitions, as this program writes them: these are read without what telling
+    /// kinds apart takes, and what the last one of the cell said in the same words is not read again.
+    fn line(&mut self, text: &str) -> serde_json::Result<Line> {
+        match self.repetition(text) {
+            Some(repetition) => Ok(Line::Repetition(Box::new(repetition))),
+            None => serde_json::from_str(text),
+        }
+    }
+
+    /// A repetition as this program writes them; `None` of everything else, in which something may be wrong.
+    fn repetition(&mut self, text: &str) -> Option<Repetition> {
+        let [before, quality, behind] = around_quality(text)?;
+        let rest = [before, "null", behind].concat();
+        let repetition: Repetition<()> = serde_json::from_str(&rest).ok()?;
+        if let Some((known, value)) = self.quality.get(&repetition.cell)
+            && known == quality
+        {
+            let value = value.clone();
+            return Some(repetition.with(value));
+        }
+        let value: Quality = serde_json::from_str(quality).ok()?;
+        let known = (quality.to_owned(), value.clone());
+        self.quality.insert(repetition.cell.clone(), known);
+        Some(repetition.with(value))
+    }
+
     fn take(&mut self, number: usize, text: &str) -> Result<(), Complaint> {
-        let line = line(text)
+        let line = self
+            .line(text)
             .map_err(|e| malformed(self.path, number, text, &e).help(DAMAGED))?;
         let cell = match &line {
             Line::Run(_) => {

@@ -211,14 +211,7 @@ pub(crate) fn prepare(
     progress.doing(&format!("{}: read data, prepare tasks", experiment.name()));
     let mut loaded = Loaded::default();
     check_input(experiment, plans, &mut loaded)?;
-    let mut data: Vec<dataset::Provenance> = Vec::new();
-    for plan in plans {
-        let read = loaded.get(plan).map_err(|e| e.to_string())?;
-        if !data.contains(&read.provenance) {
-            data.push(read.provenance.clone());
-        }
-    }
-    drop(loaded);
+    let data = loaded.into_provenance();
     give_memory_back();
     Ok(header(experiment, plans, data))
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::process::ExitCode;
 
-use hexperiment_data::Provenance;
 use hexperiment_experiment::record::{Run, ShardOf, Status};
 use hexperiment_experiment::summary::read_records;
 use hexperiment_experiment::{CellPlan, Experiment, measure};
@@ -53,7 +52,6 @@ fn run(cells: &str, folder: &Path, besides: Besides) -> Result<bool, String> {
     let numbers = parse(cells, &folder)?;
     check_program(&folder)?;
     let progress = Progress::new();
-    let mut loaded = Loaded::default();
     // All is looked at before anything is run.
     let reference = folder.plan.reference.map(|number| [number]);
     let reference = reference.iter().flat_map(|number| groups(&folder, number));
@@ -62,9 +60,9 @@ fn run(cells: &str, folder: &Path, besides: Besides) -> Result<bool, String> {
     for group in reference.iter_mut().chain(&mut all) {
         let doing = format!("{}: read data", group.experiment.name());
         progress.doing(&doing);
-        group.check(&folder, &mut loaded)?;
+        group.check(&folder)?;
     }
-    drop((loaded, progress));
+    drop(progress);
     give_memory_back();
     interrupt::watch();
     let mut well = true;
@@ -173,15 +171,12 @@ impl Group {
     }
 
     /// Reads the data of the cells, and holds them, settings and libraries against the plan.
-    fn check(&mut self, folder: &PlanFolder, loaded: &mut Loaded) -> Result<(), String> {
-        let mut data: Vec<Provenance> = Vec::new();
+    fn check(&mut self, folder: &PlanFolder) -> Result<(), String> {
+        let mut loaded = Loaded::default();
         for plan in &self.plans {
-            let read = loaded.get(plan).map_err(|e| format!("{}: {e}", here()))?;
-            if !data.contains(&read.provenance) {
-                data.push(read.provenance.clone());
-            }
+            loaded.get(plan).map_err(|e| format!("{}: {e}", here()))?;
         }
-        self.run = header(&self.experiment, &self.plans, data);
+        self.run = header(&self.experiment, &self.plans, loaded.into_provenance());
         let planned = &folder.plan.experiments[self.place].run;
         let differ = differences(planned, &self.run);
         if differ.is_empty() {

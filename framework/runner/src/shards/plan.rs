@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use hexperiment_diagnostics::{Complaint, files};
@@ -174,15 +174,42 @@ impl Plan {
                 file.display()
             ));
         }
-        let bytes = serde_json::to_vec(self).map_err(|e| e.to_string())?;
         fs::create_dir_all(folder.join(SHARDS))
-            .and_then(|()| files::write_whole(&file, &bytes))
+            .and_then(|()| write_new(&file, &self.bytes()))
             .map_err(|e| {
                 format!(
                     "{}: the plan cannot be written: {e}\n  help: name a folder that all machines can read and write",
                     file.display()
                 )
             })
+    }
+
+    /// The content of its file.
+    fn bytes(&self) -> Vec<u8> {
+        // Names of all its maps are texts, and its numbers finite.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// SHA-256 of its file, also of one that is not written yet.
+    pub(crate) fn digest(&self) -> String {
+        digest(&self.bytes())
+    }
+
+    /// Whether a folder has a plan.
+    pub(crate) fn is_in(folder: &Path) -> bool {
+        folder.join(FILE).exists()
+    }
+
+    /// Whether both plan the same cells of the same experiments by the same program, whenever they were made.
+    pub(crate) fn is_of_the_same(&self, other: &Self) -> bool {
+        let of = |plan: &Self| {
+            let experiments = plan.experiments.iter();
+            let experiments: Vec<_> = experiments
+                .map(|e| (e.file.clone(), e.sha256.clone(), e.run.fingerprint.clone()))
+                .collect();
+            (experiments, plan.binary.clone(), plan.reference)
+        };
+        of(self) == of(other) && self.cells == other.cells
     }
 }
 
@@ -313,6 +340,22 @@ fn check(plan: &Plan) -> Result<(), String> {
     }
 }
 
+/// Writes a file whole or not at all, and never in the place of one that is there: of two processes that write it at once,
+/// one is told that it is there.
+fn write_new(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = file.with_extension(format!("json.{}.new", std::process::id()));
+    let linked = files::write_whole(&beside, bytes).and_then(|()| fs::hard_link(&beside, file));
+    // Its content has its other name by now, if all went well.
+    let _ = fs::remove_file(&beside);
+    match linked {
+        // A file system without links.
+        Err(e) if e.kind() == io::ErrorKind::Unsupported && !file.exists() => {
+            files::write_whole(file, bytes)
+        }
+        linked => linked,
+    }
+}
+
 /// The experiment, with a number of threads in it: that of this machine where none is given, so that all machines take
 /// the same.
 fn load(file: &Path, settings: &[Setting]) -> Result<Experiment, String> {
@@ -358,7 +401,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 /// SHA-256 of the program that runs.
 pub(crate) fn program_digest() -> Result<String, String> {
     let path = std::env::current_exe().map_err(|e| format!("this program cannot be found: {e}"))?;
-    let read = || -> std::io::Result<String> {
+    let read = || -> io::Result<String> {
         let mut file = File::open(&path)?;
         let mut digest = Sha256::new();
         let mut buffer = vec![0; 1 << 20];

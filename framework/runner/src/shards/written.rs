@@ -75,11 +75,11 @@ impl Writing {
         let begun = File::create_new(&part).map_err(|e| e.to_string());
         let writer = begun.and_then(|file| {
             drop(file);
-            let writer = RecordWriter::open(&part).map_err(|e| e.to_string())?;
+            let writer = RecordWriter::open(&part).map_err(|e| e.message)?;
             let mut writer = writer.with_help(HELP);
             writer
                 .append(&Line::Run(Box::new(run)))
-                .map_err(|e| e.to_string())?;
+                .map_err(|e| e.message)?;
             Ok(writer)
         });
         let writer = writer.map_err(|e| {

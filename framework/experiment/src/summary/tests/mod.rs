@@ -21,7 +21,7 @@ use hexperiment_task::ledger::{Clipping, Errors, Precision, Time, Traffic};
 use hexperiment_task::ledger::{Metric, OutputErrors, Quality};
 
 /// A run of these cells, three repetitions each.
-fn run(cells: &[&str]) -> Run {
+pub(crate) fn run(cells: &[&str]) -> Run {
     Run {
         schema: SCHEMA,
         experiment: "by-hand".into(),
@@ -63,7 +63,7 @@ fn cell(id: &str) -> Cell {
     }
 }
 
-fn setup(cell: &str, keygen_ms: u64) -> Setup {
+pub(crate) fn setup(cell: &str, keygen_ms: u64) -> Setup {
     Setup {
         cell: cell.into(),
         process: 0,
@@ -118,7 +118,7 @@ fn output_errors(output: &str, index: u32) -> OutputErrors {
 }
 
 /// A repetition whose AUC in the clear is 0.75, and whose `mae` in the clear is 2.
-fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition {
+pub(crate) fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition {
     let metric = |name: &str, value, plaintext| Metric {
         name: name.into(),
         value,
@@ -186,7 +186,7 @@ fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition 
     }
 }
 
-fn stopped(cell: &str, status: Status) -> Stopped {
+pub(crate) fn stopped(cell: &str, status: Status) -> Stopped {
     Stopped {
         cell: cell.into(),
         status,
