@@ -159,7 +159,7 @@ fn many() -> Vec<(String, Vec<u8>)> {
     };
     let all = [
         shard(first, 10, &[(0, Whole), (1, Failed)]),
-        shard(job("n1", "10:20", "10:21"), 11, &[(1, Whole)]),
+        shard(job("n1", "10:15", "10:16"), 11, &[(1, Whole)]),
         shard(job("n3", "10:20", "10:22"), 12, &[(1, Whole), (0, Signal)]),
         shard(job("n3", "10:21", "10:23"), 13, &[(2, Refused)]),
         torn,
