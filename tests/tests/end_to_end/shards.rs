@@ -116,7 +116,7 @@ fn shards_make_the_run_of_one_machine() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let of = |kind: &str| lines.iter().filter(move |line| line["kind"] == kind);
+    let of = |kind: &'static str| lines.iter().filter(move |line| line["kind"] == kind);
     assert_eq!(of("repetition").count(), 18);
     let nodes: BTreeMap<&str, &str> = of("setup")
         .map(|line| {

@@ -66,8 +66,8 @@ impl Asked {
             say!("nothing is written or submitted, as `--dry-run` wants it");
         }
         match self.engine {
-            Engine::Slurm => self.to_slurm(is_dry),
-            Engine::Hyperqueue => self.to_hyperqueue(is_dry),
+            Engine::Slurm => self.by_slurm(is_dry),
+            Engine::Hyperqueue => self.by_hyperqueue(is_dry),
         }
     }
 
@@ -109,7 +109,7 @@ impl Asked {
         }
     }
 
-    fn to_slurm(&mut self, is_dry: bool) -> Result<(), String> {
+    fn by_slurm(&mut self, is_dry: bool) -> Result<(), String> {
         let largest = if is_dry && !slurm::is_there("scontrol") {
             say!("no Slurm is here to be asked: arrays as its defaults have them");
             slurm::USUAL_LARGEST
@@ -228,7 +228,7 @@ impl Asked {
         Ok(script.text())
     }
 
-    fn to_hyperqueue(&mut self, is_dry: bool) -> Result<(), String> {
+    fn by_hyperqueue(&mut self, is_dry: bool) -> Result<(), String> {
         text_of(&self.plan.path)?;
         let paths = Paths::of(&self.plan.path)?;
         if !is_dry {

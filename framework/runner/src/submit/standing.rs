@@ -96,121 +96,129 @@ pub(super) struct Told {
     pub(super) why: String,
 }
 
+/// The place where a job ran, behind what happened to it.
+fn on(node: &str) -> String {
+    if node.is_empty() {
+        String::new()
+    } else {
+        format!(" (node {node})")
+    }
+}
+
 impl Told {
+    fn new(standing: Standing, why: impl Into<String>) -> Self {
+        Self {
+            standing,
+            why: why.into(),
+        }
+    }
+
     /// Of what its shards hold, of its last job, and of the last words that this job wrote.
     pub(super) fn of(held: &Held, job: Job<'_>, words: impl Fn() -> Option<String>) -> Self {
-        use Standing::{
-            Cancelled, Done, Failed, Missing, Pending, Preempted, Refused, Running, TimedOut,
-        };
-
-        let told = |standing, why: String| Self { standing, why };
-        let on = |node: &str| {
-            if node.is_empty() {
-                String::new()
-            } else {
-                format!(" (node {node})")
-            }
-        };
-        let quiet = |standing| told(standing, String::new());
         // A result counts, whatever became of its job afterwards.
-        match held {
-            Held::Ended {
-                status: Status::Ok, ..
-            } => return quiet(Done),
-            Held::Ended {
-                status: Status::Refused,
-                ..
-            } => return quiet(Refused),
-            _ => {}
+        if let Held::Ended { status, .. } = held {
+            match status {
+                Status::Ok => return Self::new(Standing::Done, ""),
+                Status::Refused => return Self::new(Standing::Refused, ""),
+                _ => {}
+            }
         }
         let task = match job {
             Job::Known(task) => Some(task),
             Job::None | Job::Unknown => None,
         };
-        match task.map(|task| task.state) {
-            Some(State::Pending) => return quiet(Pending),
-            Some(State::Running) => return quiet(Running),
-            _ => {}
+        if let Some(told) = task.and_then(Self::by_scheduler) {
+            return told;
         }
-        // What the scheduler says of how it took the job away is the reason for what the shard says.
-        if let Some(Task { state, node, .. }) = task {
-            let at = on(node);
-            match state {
-                State::Preempted => return told(Preempted, format!("its job had to make way{at}")),
-                State::NodeLost => return told(Failed, format!("its node was lost{at}")),
-                State::OutOfMemory => {
-                    return told(
-                        Failed,
-                        format!("its job took more memory than it asked for{at}"),
-                    );
-                }
-                State::Cancelled => return told(Cancelled, format!("its job was cancelled{at}")),
-                _ => {}
+        match (held, task) {
+            (
+                Held::Ended {
+                    status,
+                    reason,
+                    node,
+                    ..
+                },
+                _,
+            ) => {
+                let standing = if *status == Status::Timeout {
+                    Standing::TimedOut
+                } else {
+                    Standing::Failed
+                };
+                let at = on(node.as_deref().unwrap_or_default());
+                Self::new(standing, format!("{reason}{at}"))
             }
+            (_, Some(task)) => Self::by_end(held, task, &words),
+            (_, None) => Self::without_job(held, job, &words),
         }
-        if let Held::Ended {
-            status,
-            reason,
-            node,
-            ..
-        } = held
-        {
-            let standing = if *status == Status::Timeout {
-                TimedOut
-            } else {
-                Failed
-            };
-            return told(
-                standing,
-                format!("{reason}{}", on(node.as_deref().unwrap_or_default())),
-            );
-        }
+    }
+
+    /// What the scheduler alone decides: whether a job waits or runs, and that it took one away, which is then the reason for what the
+    /// shard says.
+    fn by_scheduler(task: &Task) -> Option<Self> {
+        let at = on(&task.node);
+        let (standing, why) = match task.state {
+            State::Pending => (Standing::Pending, String::new()),
+            State::Running => (Standing::Running, String::new()),
+            State::Preempted => (Standing::Preempted, format!("its job had to make way{at}")),
+            State::NodeLost => (Standing::Failed, format!("its node was lost{at}")),
+            State::OutOfMemory => {
+                let why = format!("its job took more memory than it asked for{at}");
+                (Standing::Failed, why)
+            }
+            State::Cancelled => (Standing::Cancelled, format!("its job was cancelled{at}")),
+            State::Completed | State::Failed | State::TimedOut => return None,
+        };
+        Some(Self::new(standing, why))
+    }
+
+    /// Of a job that ended, and no shard says how its cell did.
+    fn by_end(held: &Held, task: &Task, words: &impl Fn() -> Option<String>) -> Self {
+        let at = on(&task.node);
         let partly = match held {
             Held::Part => ", in its midst",
             _ => "",
         };
-        let Some(Task { state, node, exit }) = task else {
-            let held = if partly.is_empty() {
-                "no shard has it"
-            } else {
-                "its shard is not finished"
-            };
-            return match (job, words()) {
-                (_, Some(words)) => told(Failed, words),
-                (Job::None, None) => told(Missing, held.into()),
-                (_, None) => told(
-                    Missing,
-                    format!("{held}, and the scheduler knows no job of it"),
-                ),
-            };
-        };
-        let at = on(node);
-        match state {
-            State::TimedOut => told(
-                TimedOut,
-                format!("the time of its job was over{partly}{at}"),
-            ),
-            State::Completed => told(
-                Missing,
-                format!(
-                    "its job ended well, and no shard of it is here yet{at}; is the folder shared?"
-                ),
-            ),
-            _ => {
-                // Slurm's own end of a job whose output it cannot open.
-                let unwritten = (*exit == Some((0, UNWRITABLE))).then(|| {
-                    format!("the node cannot write to the folder of the plan{at}; is it shared, and may it be written there?")
-                });
-                let said = words().map(|words| format!("{words}{at}"));
-                let ended = || match exit {
-                    Some((0, signal @ 1..)) => {
-                        format!("its job was ended by signal {signal}{partly}{at}")
-                    }
-                    Some((code, _)) => format!("its job ended with code {code}{partly}{at}"),
-                    None => format!("its job ended badly{partly}{at}"),
-                };
-                told(Failed, said.or(unwritten).unwrap_or_else(ended))
+        match task.state {
+            State::TimedOut => {
+                let why = format!("the time of its job was over{partly}{at}");
+                return Self::new(Standing::TimedOut, why);
             }
+            State::Completed => {
+                let why = format!(
+                    "its job ended well, and no shard of it is here yet{at}; is the folder shared?"
+                );
+                return Self::new(Standing::Missing, why);
+            }
+            _ => {}
         }
+        let why = match (words(), task.exit) {
+            (Some(words), _) => format!("{words}{at}"),
+            (None, Some((0, UNWRITABLE))) => format!(
+                "the node cannot write to the folder of the plan{at}; is it shared, and may it be written there?"
+            ),
+            (None, Some((0, signal @ 1..))) => {
+                format!("its job was ended by signal {signal}{partly}{at}")
+            }
+            (None, Some((code, _))) => format!("its job ended with code {code}{partly}{at}"),
+            (None, None) => format!("its job ended badly{partly}{at}"),
+        };
+        Self::new(Standing::Failed, why)
+    }
+
+    /// Of a cell whose job nobody knows.
+    fn without_job(held: &Held, job: Job<'_>, words: &impl Fn() -> Option<String>) -> Self {
+        if let Some(words) = words() {
+            return Self::new(Standing::Failed, words);
+        }
+        let held = match held {
+            Held::Part => "its shard is not finished",
+            _ => "no shard has it",
+        };
+        let asked = match job {
+            Job::None => "",
+            _ => ", and the scheduler knows no job of it",
+        };
+        Self::new(Standing::Missing, format!("{held}{asked}"))
     }
 }

@@ -222,11 +222,14 @@ mod tests {
 17|0|RUNNING|0|n1|usr|
 ";
 
+    /// State, node, code and signal.
+    type Known = (State, &'static str, Option<(u32, u32)>);
+
     #[track_caller]
     fn check(
         tasks: &Tasks,
         (number, name, index): (Option<&str>, &str, usize),
-        expect: Option<(State, &str, Option<(u32, u32)>)>,
+        expect: Option<Known>,
     ) {
         let found = tasks.of(number, name, index);
         let found = found.map(|task| (task.state, task.node.as_str(), task.exit));

@@ -85,7 +85,7 @@ fn what_the_scheduler_has_is_not_lost() {
 
 #[test]
 fn what_ended_badly_says_why() {
-    use Standing::{Cancelled, Failed, Missing, Preempted, TimedOut};
+    use Standing::{Cancelled, Failed, Preempted, TimedOut};
 
     let nothing = &Held::Nothing;
     check(
@@ -138,6 +138,13 @@ fn what_ended_badly_says_why() {
         TimedOut,
         "the time of its job was over, in its midst (node n2)",
     );
+}
+
+#[test]
+fn what_no_shard_says() {
+    use Standing::{Failed, Missing};
+
+    let nothing = &Held::Nothing;
     check(
         nothing,
         Some((State::Failed, (2, 0))),
