@@ -254,6 +254,8 @@ fn five_rows_are_scored_by_the_defaults() {
     let model = words(&mut browser, "select[name=model] option:checked");
     assert!(model.contains("train first on secom"), "{model}");
     look(&mut browser, "sensors-secom-read");
+    let form = browser.value("location.pathname");
+    let form = form.as_str().unwrap().to_owned();
     browser.tab_to("form[data-post] button[type=submit]");
     browser.press("Enter");
     results(&mut browser);
@@ -283,9 +285,7 @@ fn five_rows_are_scored_by_the_defaults() {
     look(&mut browser, "sensors-secom");
 
     // Asked to train on it all the same, the page says what is wrong with that, in its own words.
-    browser.value("history.back(); true");
-    browser
-        .until("location.pathname.startsWith('/sensors/') && document.readyState === 'complete'");
+    browser.open(&started.at(&form));
     browser.value(
         "const m = document.querySelector('select[name=model]'); const t = m.querySelector('[value=train]'); t.disabled = false; \
          m.value = 'train'; true",

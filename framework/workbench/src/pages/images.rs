@@ -88,16 +88,16 @@ async fn read(
         }
         section aria-labelledby="choose-head" {
             h2 #choose-head { "Pool it" }
+            p.facts {
+                "The mean is a sum, which every scheme has: it is a matter of seconds. The maximum takes comparisons, whose large keys and \
+                 many products take half a minute or more, however few the pixels are."
+            }
             form.fields data-post={ "/images/" (upload.id) "/run" } {
                 label {
                     span { "Of each window" }
                     select name="method" {
                         option value="average" { "the mean" }
                         option value="max" { "the maximum" }
-                    }
-                    span.under {
-                        "The mean is a sum, which every scheme has: it is a matter of seconds. The maximum takes comparisons, whose large \
-                         keys and many products take half a minute or more, however few the pixels are."
                     }
                 }
                 label { span { "Pixels to a side of a window" } input type="number" name="window" value="2" min="2" max="64" required; }
