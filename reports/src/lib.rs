@@ -20,6 +20,7 @@ mod grid;
 mod html;
 mod library;
 mod links;
+mod machines;
 mod markdown;
 mod notes;
 mod overview;
@@ -48,7 +49,7 @@ pub use links::links_csv;
 pub use markdown::markdown;
 pub use overview::{Known, Overview, Runs};
 pub use terminal::{Screen, terminal};
-pub use units::{bytes, duration};
+pub use units::{bytes, counted, duration};
 
 /// Writes `table.md`, `summary.csv`, `links.csv` and `report.html` into `dir`, each whole or not at all.
 ///

@@ -135,6 +135,8 @@ pub(crate) fn setup(
         keys: client.sizes,
         client_computes: [lowered.client_computes(), prepared.client_computes()].concat(),
         lowering: [lowered.notes().to_vec(), shortfalls].concat(),
+        // The run has looked at the machine before it started this process.
+        environment: None,
     }
 }
 

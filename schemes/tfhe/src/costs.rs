@@ -8,7 +8,7 @@ use std::time::Duration;
 use hexperiment_program::Program;
 use hexperiment_scheme::{
     CiphertextData as _, CircuitDigest, Costs, EvaluationKeys, KeyReader, Operation, OperationTime,
-    OperationTimes, SchemeError, Sizes, Step, Work,
+    OperationTimes, SchemeError, Sizes, Step, Work, step,
 };
 
 use crate::evaluate::add;
@@ -21,6 +21,12 @@ use crate::wire::{self, Column, Results, Seeded};
 
 /// Ciphertexts that are timed together.
 const SAMPLE: usize = 64;
+
+/// Columns that steps go round in: more than the cache of a processor holds, as in a program, whose operations each
+/// find others.
+fn around(length: usize) -> usize {
+    if length == N { 256 } else { 8 }
+}
 
 /// What operations are timed with, made when the first one needs it.
 struct Bench {
@@ -80,13 +86,16 @@ impl Bench {
         Ok(self.server.get_or_init(|| server))
     }
 
-    fn column(&self) -> Seeded {
-        Packing::Each.encrypt(&self.generated().secret, vec![0; SAMPLE])
+    /// A column as its owner encrypts it.
+    fn fresh(&self, length: usize) -> Seeded {
+        let secret = &self.generated().secret;
+        self.packing.encrypt(secret, vec![0; length])
     }
 
     /// The words of [`SAMPLE`] ciphertexts.
     fn words(&self) -> Vec<u64> {
-        Packing::Each.expand(&self.column())
+        let secret = &self.generated().secret;
+        Packing::Each.expand(&Packing::Each.encrypt(secret, vec![0; SAMPLE]))
     }
 
     /// What takes one ciphertext after the other: [`SAMPLE`] of them, or one of a ring.
@@ -135,9 +144,8 @@ impl Bench {
     fn encrypted(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
         self.by_packing(["encrypt 64", "encrypt a ring"], times, |bench, length| {
             let secret = &bench.generated().secret;
-            Box::new(move || {
-                black_box(bench.packing.encrypt(secret, vec![0; length]));
-                Ok(())
+            step::kept(around(length), move || {
+                Ok::<_, SchemeError>(bench.packing.encrypt(secret, vec![0; length]))
             })
         })
     }
@@ -145,11 +153,9 @@ impl Bench {
     /// The masks of a fresh ciphertext, from its seed.
     fn expanded(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
         self.by_packing(["expand 64", "expand a ring"], times, |bench, length| {
-            let secret = &bench.generated().secret;
-            let column = bench.packing.encrypt(secret, vec![0; length]);
-            Box::new(move || {
-                black_box(bench.packing.expand(&column));
-                Ok(())
+            let columns = (0..around(length)).map(|_| bench.fresh(length)).collect();
+            step::in_turn(columns, move |column| {
+                Ok::<_, SchemeError>(bench.packing.expand(column))
             })
         })
     }
@@ -157,11 +163,9 @@ impl Bench {
     fn decrypted(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
         self.by_packing(["decrypt 64", "decrypt a ring"], times, |bench, length| {
             let secret = &bench.generated().secret;
-            let column = bench.packing.encrypt(secret, vec![0; length]);
-            let words = bench.packing.expand(&column);
-            Box::new(move || {
-                black_box(bench.packing.decrypt(secret, &words));
-                Ok(())
+            let all = (0..around(length)).map(|_| bench.packing.expand(&bench.fresh(length)));
+            step::in_turn(all.collect(), move |words: &Vec<u64>| {
+                Ok::<_, SchemeError>(bench.packing.decrypt(secret, words))
             })
         })
     }
@@ -169,8 +173,8 @@ impl Bench {
     /// A result, rounded and written.
     fn written(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
         self.each("write 64", times, &|bench| {
-            let words = bench.words();
-            Ok(Box::new(move || {
+            let all = (0..around(SAMPLE)).map(|_| bench.words());
+            Ok(step::in_turn(all.collect(), move |words: &Vec<u64>| {
                 let results = Results {
                     output: 0,
                     columns: vec![Column::rounded(words.clone(), 32)],
@@ -178,22 +182,20 @@ impl Bench {
                 };
                 let mut bytes = Vec::new();
                 results.write(&mut bytes)?;
-                black_box(bytes);
-                Ok(())
+                Ok::<_, SchemeError>(bytes)
             }))
         })
     }
 
     fn added(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
         self.each("add 64", times, &|bench| {
-            let words = bench.words();
-            Ok(Box::new(move || {
+            let all = (0..around(SAMPLE)).map(|_| bench.words());
+            Ok(step::in_turn(all.collect(), move |words: &Vec<u64>| {
                 let mut sum = vec![0; SAMPLE * SIZE];
                 for (out, ciphertext) in sum.chunks_exact_mut(SIZE).zip(words.chunks_exact(SIZE)) {
                     add(out, 3, ciphertext);
                 }
-                black_box(sum);
-                Ok(())
+                Ok::<_, SchemeError>(sum)
             }))
         })
     }
