@@ -4,21 +4,16 @@ use hexperiment_scheme::zeroize::Zeroizing;
 use hexperiment_scheme::{KeyPart, KeyReader, KeyRole, SchemeError};
 use tfhe::core_crypto::commons::math::random::{CompressionSeed, Seed};
 use tfhe::core_crypto::prelude::{
-    CiphertextModulus, DefaultRandomGenerator, Fft, FourierLweBootstrapKey, LweSecretKeyOwned,
-    PolynomialSize, SecretRandomGenerator, SeededLweBootstrapKey, SeededLweKeyswitchKey,
+    DefaultRandomGenerator, Fft, FourierLweBootstrapKey, LweSecretKeyOwned, PolynomialSize,
+    SecretRandomGenerator, SeededLweBootstrapKey, SeededLweKeyswitchKey,
     allocate_and_generate_new_binary_glwe_secret_key,
     allocate_and_generate_new_binary_lwe_secret_key, generate_seeded_lwe_keyswitch_key,
     par_convert_standard_lwe_bootstrap_key_to_fourier, par_generate_seeded_lwe_bootstrap_key,
 };
 use tfhe::core_crypto::seeders::new_seeder;
 
-use crate::parameters::{N, ParameterSet};
+use crate::parameters::{N, ParameterSet, modulus};
 use crate::rotation::ServerKey;
-
-/// Ciphertexts' modulus: 2^64.
-pub(crate) fn modulus() -> CiphertextModulus<u64> {
-    CiphertextModulus::new_native()
-}
 
 /// A secret key, wiped when it is dropped: tfhe-rs does not.
 pub(crate) struct SecretKey(LweSecretKeyOwned<u64>);

@@ -17,8 +17,8 @@ use tfhe::core_crypto::prelude::{
 };
 use tfhe::core_crypto::seeders::new_seeder;
 
-use crate::keys::{SecretKey, modulus};
-use crate::parameters::{N, PARAMETERS, SIZE};
+use crate::keys::SecretKey;
+use crate::parameters::{N, PARAMETERS, SIZE, modulus};
 use crate::wire::Seeded;
 
 /// How the elements of a column lie in ciphertexts.

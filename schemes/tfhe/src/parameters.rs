@@ -8,7 +8,7 @@ use tfhe::core_crypto::commons::noise_formulas::centered_mean_shifted_modulus_sw
 use tfhe::core_crypto::commons::noise_formulas::lwe_keyswitch::keyswitch_additive_variance_132_bits_security_tuniform;
 use tfhe::core_crypto::commons::noise_formulas::lwe_programmable_bootstrap::pbs_variance_132_bits_security_tuniform_fft_mul;
 use tfhe::core_crypto::prelude::{
-    CiphertextModulusLog, DynamicDistribution, LweDimension, PolynomialSize,
+    CiphertextModulus, CiphertextModulusLog, DynamicDistribution, LweDimension, PolynomialSize,
 };
 use tfhe::shortint::parameters::ClassicPBSParameters;
 use tfhe::shortint::parameters::v1_6::{
@@ -63,6 +63,11 @@ pub(crate) const SIZE: usize = BIG + 1;
 
 /// Bits of the modulus that a bootstrap reads: `2 N = 2^12`.
 pub(crate) const SWITCHED_LOG: CiphertextModulusLog = CiphertextModulusLog(12);
+
+/// Ciphertexts' modulus: 2^64.
+pub(crate) fn modulus() -> CiphertextModulus<u64> {
+    CiphertextModulus::new_native()
+}
 
 /// Bits of the modulus of ciphertexts.
 const LOG_Q: u32 = 64;

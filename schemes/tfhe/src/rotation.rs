@@ -16,8 +16,7 @@ use tfhe::core_crypto::prelude::{
     lwe_ciphertext_centered_binary_modulus_switch,
 };
 
-use crate::keys::modulus;
-use crate::parameters::{N, SIZE, SWITCHED_LOG};
+use crate::parameters::{N, SIZE, SWITCHED_LOG, modulus};
 use crate::table::HALF_CELL;
 
 /// Blind rotations that share what they read of the keys: their accumulators, 64 KB each with what is rotated
@@ -25,7 +24,7 @@ use crate::table::HALF_CELL;
 pub(crate) const MOST_TOGETHER: usize = 8;
 
 /// Words of a ring ciphertext.
-const RING: usize = 2 * N;
+pub(crate) const RING: usize = 2 * N;
 
 /// What a server needs to bootstrap.
 pub(crate) struct ServerKey {
@@ -116,7 +115,7 @@ impl ServerKey {
 
     /// The arguments under the small key: the library's `keyswitch_lwe_ciphertext` with its loop over the
     /// key outside that over ciphertexts.
-    fn key_switched(&self, arguments: &[Argument<'_>]) -> Vec<LweCiphertextOwned<u64>> {
+    pub(crate) fn key_switched(&self, arguments: &[Argument<'_>]) -> Vec<LweCiphertextOwned<u64>> {
         let key = &self.key_switching;
         let size = key.output_key_lwe_dimension().to_lwe_size();
         let decomposer = SignedDecomposer::new(
@@ -148,14 +147,14 @@ impl ServerKey {
 }
 
 /// A ciphertext whose words are places of a circle of `2 N`.
-struct Switched {
+pub(crate) struct Switched {
     mask: Vec<usize>,
     body: usize,
 }
 
 impl Switched {
     /// Centred: the mean of what rounding the mask does is taken off the body.
-    fn new(mut ciphertext: LweCiphertextOwned<u64>) -> Self {
+    pub(crate) fn new(mut ciphertext: LweCiphertextOwned<u64>) -> Self {
         // The library takes half a cell off, which suits its own tables.
         let body = ciphertext.get_mut_body().data;
         *body = body.wrapping_add(HALF_CELL);
@@ -189,7 +188,7 @@ impl ModulusSwitchedLweCiphertext<usize> for Switched {
 }
 
 /// A table, rotated by a phase: coefficient `i` is the entry `i` cells after the phase's.
-pub(crate) struct Rotated(GlweCiphertext<Vec<u64>>);
+pub(crate) struct Rotated(pub(crate) GlweCiphertext<Vec<u64>>);
 
 impl Rotated {
     /// The entry so many cells after the phase's: [`SIZE`] words.
@@ -204,72 +203,5 @@ impl Rotated {
             }
         }
         result
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tfhe::core_crypto::prelude::{blind_rotate_assign, keyswitch_lwe_ciphertext};
-
-    use super::*;
-    use crate::packing::Packing;
-    use crate::parameters::SETS;
-
-    /// As many as share what they read, and one more, are what each is alone, to the bit.
-    #[test]
-    fn together_as_alone() {
-        let set = &SETS[2];
-        let (secret, key) = crate::keys::pair(set);
-        let count = MOST_TOGETHER + 1;
-        let phases = (0..count as u64).map(|i| i << 58).collect();
-        let words = Packing::Each.expand(&Packing::Each.encrypt(&secret, phases));
-        let cells: Vec<Vec<u64>> = (0..count as u64)
-            .map(|i| (0..N as u64).map(|x| (x * (i + 1)) << 40).collect())
-            .collect();
-        let arguments: Vec<Argument<'_>> = words
-            .chunks_exact(SIZE)
-            .zip(&cells)
-            .map(|(words, cells)| Argument {
-                ciphertext: words.to_vec(),
-                cells,
-            })
-            .collect();
-        let together = key.rotate(&arguments);
-        assert_eq!(together.len(), count);
-        for (argument, together) in arguments.iter().zip(&together) {
-            let alone = key.bootstrap(&argument.ciphertext, argument.cells);
-            assert_eq!(together.read(0), alone);
-        }
-    }
-
-    /// Key switch and blind rotation are the library's own.
-    #[test]
-    fn the_librarys_own_does_the_same() {
-        let set = &SETS[0];
-        let (secret, key) = crate::keys::pair(set);
-        let words = Packing::Each.expand(&Packing::Each.encrypt(&secret, vec![1 << 60]));
-        let cells: Vec<u64> = (0..N as u64).map(|x| x << 50).collect();
-        let argument = Argument {
-            ciphertext: words.clone(),
-            cells: &cells,
-        };
-        let ours = key.key_switched(&[argument]).remove(0);
-        let input = LweCiphertext::from_container(words.as_slice(), modulus());
-        let mut small = LweCiphertext::new(0u64, ours.lwe_size(), modulus());
-        keyswitch_lwe_ciphertext(&key.key_switching, &input, &mut small);
-        assert_eq!(ours, small);
-        let mut accumulator = vec![0u64; RING];
-        accumulator[N..].copy_from_slice(&cells);
-        let mut theirs = GlweCiphertext::from_container(accumulator, PolynomialSize(N), modulus());
-        let switched = Switched::new(ours);
-        blind_rotate_assign(&switched, &mut theirs, &key.bootstrapping);
-        assert_eq!(
-            Rotated(theirs).read(3),
-            key.rotate(&[Argument {
-                ciphertext: words,
-                cells: &cells
-            }])[0]
-                .read(3)
-        );
     }
 }

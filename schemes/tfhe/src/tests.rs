@@ -23,6 +23,7 @@ mod limbs;
 mod noise;
 mod random;
 mod refusals;
+mod rotation;
 mod sharing;
 mod whole;
 
