@@ -5,6 +5,7 @@ use hexperiment_experiment::measure::{Outcome, median};
 use hexperiment_experiment::record::{Clock, Status};
 use hexperiment_experiment::summary::Row;
 
+use crate::machines::Kinds;
 use crate::quality::quality;
 use crate::ranking::{Comparable, Standing, comparable, standings};
 use crate::units::{bytes, counted, duration, fraction, listed};
@@ -33,7 +34,7 @@ pub fn answer(rows: &[Row], clock: Clock, margin: f64) -> String {
     let mut clauses = match groups.as_slice() {
         [] => vec![without_ranks(rows)],
         [one] => of_one(one, &apart, by),
-        many => of_many(many, by),
+        many => of_many(many, by, Kinds::of(rows).are_several()),
     };
     if !groups.is_empty() {
         let apart = labels(apart.iter().flat_map(|g| &g.members).map(|(row, _)| *row));
@@ -55,6 +56,7 @@ pub fn answer(rows: &[Row], clock: Clock, margin: f64) -> String {
         if ranked.into_iter().any(|(row, _)| row.busy.is_some()) {
             clauses.push("the machine was busy meanwhile".into());
         }
+        clauses.extend(Kinds::of(rows).clauses());
     }
     let mut sentence = clauses.join("; ");
     if let Some(first) = sentence.get(..1).map(str::to_uppercase)
@@ -184,8 +186,9 @@ fn fewest_bytes(ranked: &[Standing<'_>]) -> Option<String> {
     })
 }
 
-/// The clauses about several groups, as a matrix makes them.
-fn of_many(groups: &[Comparable<'_>], by: (Clock, f64)) -> Vec<String> {
+/// The clauses about several groups, as a matrix makes them, or several machines.
+fn of_many(groups: &[Comparable<'_>], by: (Clock, f64), machines: bool) -> Vec<String> {
+    let points = |count| points(count, machines);
     let ranked: Vec<Vec<Standing<'_>>> = groups
         .iter()
         .map(|group| standings(&group.members, |m| &m.total, by))
@@ -203,8 +206,7 @@ fn of_many(groups: &[Comparable<'_>], by: (Clock, f64)) -> Vec<String> {
                 format!("{label} takes {} end to end", range(of.copied()))
             })
             .collect();
-        let points = counted(firsts.len(), "point", "points");
-        clauses.push(format!("over {points} of the matrix, {}", listed(&told)));
+        clauses.push(format!("over {}, {}", points(firsts.len()), listed(&told)));
     } else {
         let mut wins: Vec<(&str, Vec<&Standing<'_>>)> = Vec::new();
         let (mut ties, mut open) = (0, 0);
@@ -235,7 +237,7 @@ fn of_many(groups: &[Comparable<'_>], by: (Clock, f64)) -> Vec<String> {
             .map(|(place, (label, of))| {
                 let range = range(of.iter().copied());
                 let count = match of.len() {
-                    n if n == all => format!("all {all} points of the matrix"),
+                    n if n == all => format!("all {}", points(all)),
                     n if place == 0 => format!("{n} of {}", points(all)),
                     n => n.to_string(),
                 };
@@ -268,7 +270,14 @@ fn of_many(groups: &[Comparable<'_>], by: (Clock, f64)) -> Vec<String> {
     clauses
 }
 
-fn points(count: usize) -> String {
+fn points(count: usize, machines: bool) -> String {
+    if machines {
+        return counted(
+            count,
+            "group of rows that compare",
+            "groups of rows that compare",
+        );
+    }
     counted(count, "point of the matrix", "points of the matrix")
 }
 

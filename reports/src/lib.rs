@@ -20,6 +20,7 @@ mod grid;
 mod html;
 mod library;
 mod links;
+mod machines;
 mod markdown;
 mod notes;
 mod overview;

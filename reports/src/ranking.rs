@@ -3,10 +3,12 @@
 //!
 //! Rows are ranked among those that meet the same demanded security level, with the same threads
 //! and matrix point (but for the scheme's own options); what a row has beyond the demand is said
-//! beside its name. Insecure rows are ranked among their like, and so are those whose results are
+//! beside its name. Rows of different processors, and of machines that others may have used, are ranked
+//! among their like. Insecure rows are ranked among their like, and so are those whose results are
 //! further off than their task bears. Rows without encryption, or with
 //! transport encryption only, are named as not ranked.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use hexperiment_experiment::measure::{Comparison, Outcome, Timed, compare_with_first, median};
@@ -15,6 +17,7 @@ use hexperiment_experiment::summary::{Measured, Phase, Row};
 use hexperiment_scheme::security::Protection;
 
 use crate::first_table::{INSECURE, client_part};
+use crate::machines::Kinds;
 use crate::units::{counted, significant};
 
 /// Rows that can be compared, and how they do.
@@ -55,22 +58,24 @@ pub(crate) struct Comparable<'a> {
 /// ranked, each with why.
 pub(crate) fn comparable(rows: &[Row]) -> (Vec<Comparable<'_>>, Vec<(String, &'static str)>) {
     let mut groups: Vec<Comparable<'_>> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     let mut left_out = Vec::new();
+    let kinds = Kinds::of(rows);
     for row in rows.iter().filter(|row| row.status == Status::Ok) {
         let Some(measured) = &row.measured else {
             continue;
         };
         let why = match row.protection() {
             Some(Protection::Encrypted) => {
-                let title = title(row);
-                let member = (row, measured);
-                match groups.iter_mut().find(|group| group.title == title) {
-                    Some(group) => group.members.push(member),
-                    None => groups.push(Comparable {
+                let title = title(row) + &kinds.title(row);
+                let place = *places.entry(title.clone()).or_insert(groups.len());
+                if place == groups.len() {
+                    groups.push(Comparable {
                         title,
-                        members: vec![member],
-                    }),
+                        members: vec![],
+                    });
                 }
+                groups[place].members.push((row, measured));
                 continue;
             }
             Some(Protection::TransportOnly) => "encrypted in transport only, the server sees all",

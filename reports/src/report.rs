@@ -8,6 +8,7 @@ use crate::facts::{facts, over_seeds};
 use crate::first_table::first_table;
 use crate::fit::Candidate;
 use crate::grid::Column;
+use crate::machines::machines;
 use crate::notes::{Footnotes, busy, ends, remarks};
 use crate::ranking::rank;
 
@@ -26,6 +27,8 @@ pub(crate) enum Part {
     Facts,
     /// The table of all cells.
     Table,
+    /// The machines, where these are several.
+    Machines,
     /// Rows that were disturbed.
     Busy,
     /// Rows that came to no result.
@@ -99,6 +102,7 @@ pub(crate) fn sections(records: &Records, rows: &[Row], verdicts: &[Verdict]) ->
     let mut all = vec![
         Section::new(Part::Facts, "", Body::Text(facts(rows))),
         Section::new(Part::Table, "", Body::FirstTable(table, footnotes)),
+        pairs(Part::Machines, "Machines", machines(records, rows)),
         Section::new(Part::Notes, "Over seeds", Body::Text(over_seeds(run, rows))),
         pairs(Part::Busy, "Busy machine", busy(rows, processors, clock)),
         pairs(Part::Ends, "Not ok", ends(rows)),

@@ -60,7 +60,12 @@ pub fn terminal(records: &Records, rows: &[Row], verdicts: &[Verdict], screen: S
         if part == Part::Detail {
             continue;
         }
-        if screen.verbose || matches!(part, Part::Facts | Part::Table | Part::Ends) {
+        if screen.verbose
+            || matches!(
+                part,
+                Part::Facts | Part::Table | Part::Machines | Part::Ends
+            )
+        {
             text.section(section, rows);
         } else {
             untold.count(&section);

@@ -16,7 +16,9 @@ mod same;
 
 use fixture::{Fixture, factoring, security, unprotected, violation};
 use hexperiment_experiment::Expectation;
-use hexperiment_experiment::record::{Repetition, Schedule, Status};
+use hexperiment_experiment::record::{
+    Environment, Merged, MergedShard, Reference, Repetition, Schedule, Status, Superseded,
+};
 use hexperiment_experiment::summary::{Row, rows};
 use hexperiment_experiment::verdict::{Verdict, evaluate};
 use hexperiment_reports::{Screen, markdown, summary_csv, terminal};
@@ -385,6 +387,73 @@ fn busy(name: &str) -> Fixture {
         schedule(r, 54_000_000, 46_000_000);
     });
     f
+}
+
+/// A run of shards from three machines of two processors, one of them shared: what is ranked against what, and what the
+/// reference cell took.
+#[test]
+fn machines_that_differ_are_told() {
+    let mut f = Fixture::new("machines", 10, 128);
+    let environment = |node: &str, cpu: &str| Environment {
+        node: Some(node.into()),
+        boot: Some(format!("boot-{node}")),
+        cpu: cpu.into(),
+        microcode: Some("0x2b".into()),
+        frequency_mhz: Some(2600),
+        load: Some(0.1),
+        processors: Some(64),
+        usable: 64,
+    };
+    let (a, b) = ("Example CPU A", "Example CPU B");
+    let jobs = [
+        ("paillier", environment("node-1", a), 40.0, false),
+        ("seal-ckks", environment("node-2", a), 5.0, false),
+        ("tfhe", environment("node-3", b), 6.0, false),
+        ("paillier-rs", environment("node-1", a), 50.0, true),
+        ("tfhe-small", environment("node-3", b), 9.0, false),
+    ];
+    let mut merged = Merged {
+        plan: "ab".repeat(32),
+        ..Merged::default()
+    };
+    for (number, (scheme, environment, ms, shared)) in jobs.into_iter().enumerate() {
+        let cell = f.cell(scheme, &[]);
+        f.setup(&cell, |s| s.environment = Some(environment.clone()));
+        f.repetitions(&cell, &around(ms), 0.7, |_| {});
+        merged.shards.push(MergedShard {
+            name: format!("{number:05}"),
+            beside_others: shared,
+            cells: vec![number],
+            ..MergedShard::default()
+        });
+        merged.references.push(Reference {
+            cell: "paillier".into(),
+            wall_ns: vec![1_000_000 + 50_000 * number as u64; 3],
+            cpu_ns: vec![1_000_000; 3],
+            environment,
+            ..Reference::default()
+        });
+    }
+    merged.superseded.push(Superseded {
+        cell: "tfhe".into(),
+        status: Status::Failed,
+        reason: "a result was wrong".into(),
+        node: Some("node-2".into()),
+    });
+    f.run.merged = Some(Box::new(merged));
+    f.run.provenance.cpu = format!("{a} and {b}");
+    let text = check(f, &[]);
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in [
+        "times of 2 different processors are not ranked against each other",
+        "some times are of machines that others may have used, and are ranked apart",
+        "on Example CPU A",
+        "on Example CPU A, on shared machines",
+        "reference cell paillier: ",
+        "another try ended on node-2 (failed: a result was wrong)",
+    ] {
+        assert!(flat.contains(words), "lacks {words:?}\n{text}");
+    }
 }
 
 /// Axes of both kinds, words and numbers, one name in two sections, one that a scheme lacks.

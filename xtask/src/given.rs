@@ -26,6 +26,8 @@ pub(crate) fn experiments(repository: &Repository, folder: &str) -> Result<Vec<O
 pub(crate) struct Given {
     pub(crate) files: Vec<PathBuf>,
     pub(crate) runs: bool,
+    /// Whether cells of a plan are named, in the place of files.
+    pub(crate) cells: bool,
 }
 
 pub(crate) fn given(arguments: &[OsString]) -> Given {
@@ -33,7 +35,12 @@ pub(crate) fn given(arguments: &[OsString]) -> Given {
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
         let text = word.to_string_lossy();
-        given.runs |= text == "--runs" || text.starts_with("--runs=");
+        let is = |option: &str| {
+            let rest = text.strip_prefix(option);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        };
+        given.runs |= is("--runs");
+        given.cells |= is("--cells");
         match text.as_ref() {
             option if WITH_VALUE.contains(&option) => drop(words.next()),
             "--" => given.files.extend(words.by_ref().map(PathBuf::from)),
@@ -45,22 +52,34 @@ pub(crate) fn given(arguments: &[OsString]) -> Given {
 }
 
 /// Options of the programs that are followed by a value.
-const WITH_VALUE: [&str; 24] = [
+const WITH_VALUE: [&str; 36] = [
+    "--account",
+    "--again",
     "--against",
+    "--cells",
+    "--constraint",
+    "--engine",
+    "--errors",
     "--fail-if-slower",
     "--format",
     "--into",
+    "--job-memory",
+    "--job-time",
     "--link",
     "--max",
     "--max-error",
+    "--max-parallel",
     "--min",
     "--only",
     "--option",
     "--output",
+    "--partition",
     "--phase",
+    "--plan-into",
     "--plugin",
     "--precision",
     "--readme",
+    "--reference-cell",
     "--repetitions",
     "--rows",
     "--runs",

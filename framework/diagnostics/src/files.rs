@@ -4,7 +4,7 @@
 //! device such as `/dev/zero` has no end, and a file may be larger than the memory.
 
 use std::fs::{File, FileType, Metadata, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::{BufReader, Read as _, Take, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -40,10 +40,16 @@ pub const VALUES: Kind = Kind {
     most_bytes: 1 << 30,
 };
 
-/// Records of a run.
+/// Records of a run: a million of them have some gibibytes.
 pub const RECORDS: Kind = Kind {
     expected: "the records of a run",
-    most_bytes: 1 << 30,
+    most_bytes: 8 << 30,
+};
+
+/// The plan of cells that are run on other machines.
+pub const PLAN: Kind = Kind {
+    expected: "a plan of cells",
+    most_bytes: 1 << 28,
 };
 
 /// A table of what operations take.
@@ -128,6 +134,21 @@ pub fn read(file: &Path, kind: Kind, help: &str) -> Result<Vec<u8>, Complaint> {
         return Err(too_large(file, &format!("more than {most}"), most, most));
     }
     Ok(bytes)
+}
+
+/// A reader of a regular file of a size that is allowed, for what need not be in memory as a whole. What is appended
+/// meanwhile is not read.
+///
+/// # Errors
+/// As [`open`]; and where the file is larger than its kind or [`LIMIT`] allows, or [`LIMIT`] is no size.
+pub fn reader(file: &Path, kind: Kind, help: &str) -> Result<BufReader<Take<File>>, Complaint> {
+    let most = most_bytes(kind)?;
+    let opened = open(file, kind.expected, help)?;
+    let length = opened.metadata().map_or(0, |found| found.len());
+    if length > most {
+        return Err(too_large(file, &length.to_string(), length, most));
+    }
+    Ok(BufReader::with_capacity(1 << 20, opened.take(length)))
 }
 
 /// The bytes that a regular file has, without reading it.

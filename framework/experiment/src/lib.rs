@@ -7,6 +7,7 @@ mod expect;
 pub mod links;
 mod matrix;
 pub mod measure;
+pub mod merge;
 mod parse;
 mod plugins;
 pub mod record;
@@ -156,6 +157,12 @@ impl Experiment {
             Some(Place::Setting(words)) => words.clone(),
             None => file.to_string(),
         }
+    }
+
+    /// Whether an option of `[task]`, `[dataset]` or `[run]`, as in `run.threads`, is given: in its section, in the
+    /// matrix or by a [`Setting`].
+    pub fn gives(&self, option: &str) -> bool {
+        self.places.contains_key(option)
     }
 
     fn given_at(&self, option: &str) -> Option<&Place> {

@@ -4,10 +4,12 @@
 //! time a cell's process starts, a [`Line::Repetition`] for each repetition and a
 //! [`Line::Stopped`] for each cell that was refused, failed, crashed or ran out of time. A run
 //! that is resumed with more repetitions than before says so by a [`Line::Extended`]. Each line is
-//! synced before the next step begins.
+//! synced before the next step begins. A shard of some cells of a plan (`docs/shards.md`) is such a file, too: its run
+//! says which cells, and its last line is a [`Line::Finished`].
 
 mod limits;
 mod machine;
+mod nodes;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +19,7 @@ use strum::{EnumString, IntoStaticStr, VariantNames};
 use hexperiment_task::ledger::{Errors, Quality, Time, Traffic};
 
 pub use machine::{Build, Load, Processors, Provenance, Schedule};
+pub use nodes::{Environment, Merged, MergedShard, Reference, ShardOf, Superseded};
 
 use hexperiment_scheme::options::OptionValue;
 use hexperiment_scheme::{KeySizes, Parameters};
@@ -44,6 +47,8 @@ pub enum Line {
     Repetition(Box<Repetition>),
     /// A cell that will yield no more.
     Stopped(Stopped),
+    /// All cells of a shard came to their ends.
+    Finished(Finished),
 }
 
 /// The run as a whole.
@@ -72,8 +77,14 @@ pub struct Run {
     pub extended: Vec<Extended>,
     /// The cells, in order.
     pub cells: Vec<Cell>,
-    /// The machine and the code.
+    /// The machine and the code; of a run that was put together from shards, the first machine.
     pub provenance: Provenance,
+    /// Which cells of which plan these are, where they are not a run of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<ShardOf>,
+    /// What it was put together from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged: Option<Box<Merged>>,
 }
 
 impl Run {
@@ -151,6 +162,13 @@ pub struct Extended {
     pub set: Vec<String>,
 }
 
+/// The end of a shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finished {
+    /// When, in UTC (RFC 3339), to the microsecond.
+    pub at: String,
+}
+
 /// One combination of scheme, task, data set and matrix point.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
@@ -224,11 +242,15 @@ pub struct Setup {
     pub client_computes: Vec<String>,
     /// What lowering did, in words.
     pub lowering: Vec<String>,
+    /// The machine, as the process was started; `None` in records of versions that did not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
 }
 
-/// One repetition of a cell.
+/// One repetition of a cell. While it is read, `Q` is nothing: how well it went is read apart, as of most cells every
+/// repetition says the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Repetition {
+pub struct Repetition<Q = Quality> {
     /// The cell's id.
     pub cell: String,
     /// Counted from 0; warm-up is not recorded.
@@ -250,7 +272,7 @@ pub struct Repetition {
     /// The error, split.
     pub errors: Errors,
     /// How well it went.
-    pub quality: Quality,
+    pub quality: Q,
     /// Peak resident set of the cell's process so far, in bytes: of versions in which both parties
     /// were one process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -273,6 +295,30 @@ pub struct Repetition {
     /// `bench`; `None` where it was not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub library: Option<Library>,
+}
+
+impl Repetition<()> {
+    /// The repetition that went so.
+    pub(crate) fn with(self, quality: Quality) -> Repetition {
+        Repetition {
+            cell: self.cell,
+            index: self.index,
+            process: self.process,
+            encrypt: self.encrypt,
+            evaluate: self.evaluate,
+            decrypt: self.decrypt,
+            transfer: self.transfer,
+            traffic: self.traffic,
+            errors: self.errors,
+            quality,
+            peak_rss_bytes: self.peak_rss_bytes,
+            client_peak_rss_bytes: self.client_peak_rss_bytes,
+            server_peak_rss_bytes: self.server_peak_rss_bytes,
+            load: self.load,
+            remote: self.remote,
+            library: self.library,
+        }
+    }
 }
 
 /// What a repetition's work takes as calls of the scheme's library alone, in nanoseconds of processor time
@@ -358,6 +404,12 @@ pub struct Stopped {
     pub status: Status,
     /// Why.
     pub reason: String,
+    /// The signal by which a scheduler ended it, as `SIGTERM`, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
+    /// The machine, as the process was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
 }
 
 /// Characters of a file's name made from a cell's, at most four bytes each: file systems take 255 bytes.

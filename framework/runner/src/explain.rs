@@ -165,7 +165,9 @@ fn show(
         }
         Ok(FromCell::Failed { reason }) => ("fails".into(), format!("failed: {reason}")),
         Ok(_) => ("fails".into(), "failed".into()),
-        Err(End { status, reason }) => (format!("ends ({status})"), format!("{status}: {reason}")),
+        Err(End { status, reason, .. }) => {
+            (format!("ends ({status})"), format!("{status}: {reason}"))
+        }
     };
     match view {
         View::Check | View::Plan => say!("  {id}: {short}"),
@@ -218,6 +220,7 @@ impl Examiner {
                 let process = process.map_err(|e| End {
                     status: Status::Crashed,
                     reason: format!("its process cannot be started: {e}"),
+                    signal: None,
                 })?;
                 (libraries, process)
             }

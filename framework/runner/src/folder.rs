@@ -66,6 +66,33 @@ impl RunFolder {
         Ok(folder)
     }
 
+    /// The folder below `runs` of what began at this time, with a copy of the experiment: one that is there and for which
+    /// `is_ours`, else a new one.
+    pub(crate) fn of(
+        runs: &Path,
+        (time, name): (&str, &str),
+        experiment: &str,
+        is_ours: impl Fn(&Self) -> bool,
+    ) -> io::Result<Self> {
+        let time = time
+            .replace([':', '-'], "")
+            .replace('T', "-")
+            .replace('Z', "");
+        let mut folder = Self::at(&runs.join(format!("{time}-{name}")));
+        fs::create_dir_all(runs)?;
+        for again in 2.. {
+            match fs::create_dir(&folder.path) {
+                Ok(()) => break,
+                Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+                Err(_) if is_ours(&folder) => break,
+                Err(_) => folder.path = runs.join(format!("{time}-{name}-{again}")),
+            }
+        }
+        folder.copy(experiment)?;
+        latest::point(runs, &folder.path)?;
+        Ok(folder)
+    }
+
     /// Writes the copy of the experiment; it is there whole, or as it was before.
     pub(crate) fn copy(&self, experiment: &str) -> io::Result<()> {
         files::write_whole(&self.path.join("experiment.toml"), experiment.as_bytes())

@@ -1,10 +1,10 @@
 //! Whether the task of each cell can be had with its options and data: what is wrong with these is
 //! told once, before anything is run, and at the place of the experiment that is to blame.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use hexperiment_data::Dataset;
+use hexperiment_data::{Dataset, Provenance};
 use hexperiment_diagnostics::Complaints;
 use hexperiment_experiment::{CellPlan, Experiment};
 use hexperiment_scheme::clock::processor_time;
@@ -12,9 +12,21 @@ use hexperiment_task::TaskError;
 
 use crate::compiled::prepare;
 
-/// Data sets that were read, by what was asked for, and the processor time that it took.
+/// Bytes of values of the data that are kept, at most; those asked for last are kept in any case.
+const KEPT: usize = 128 << 20;
+
+/// Data sets that were read, by what was asked for, and the processor time that it took. Of very many, as of a thousand
+/// seeds, those are kept that were read last.
 #[derive(Default)]
-pub(crate) struct Loaded(HashMap<String, (Dataset, Duration)>);
+pub(crate) struct Loaded {
+    kept: HashMap<String, (Dataset, Duration)>,
+    /// What was asked for, in the order in which it was read.
+    order: VecDeque<String>,
+    /// Bytes of the values that are kept.
+    bytes: usize,
+    /// Where all data came from that were read, none twice.
+    provenance: Vec<Provenance>,
+}
 
 impl Loaded {
     /// The data of a cell, read once.
@@ -28,14 +40,39 @@ impl Loaded {
         plan: &CellPlan,
     ) -> Result<&(Dataset, Duration), Complaints> {
         let key = format!("{:?}", plan.dataset);
-        if !self.0.contains_key(&key) {
+        if !self.kept.contains_key(&key) {
             let began = processor_time();
             let data = Dataset::load(&plan.dataset)?;
             let time = processor_time().saturating_sub(began);
-            self.0.insert(key.clone(), (data, time));
+            if !self.provenance.contains(&data.provenance) {
+                self.provenance.push(data.provenance.clone());
+            }
+            self.make_room(bytes(&data));
+            self.kept.insert(key.clone(), (data, time));
+            self.order.push_back(key.clone());
         }
-        Ok(&self.0[&key])
+        Ok(&self.kept[&key])
     }
+
+    /// Where all data came from that were read, in the order in which they were.
+    pub(crate) fn into_provenance(self) -> Vec<Provenance> {
+        self.provenance
+    }
+
+    fn make_room(&mut self, more: usize) {
+        while self.bytes + more > KEPT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            let dropped = self.kept.remove(&oldest);
+            self.bytes -= dropped.map_or(0, |(data, _)| bytes(&data));
+        }
+        self.bytes += more;
+    }
+}
+
+/// Bytes of the values of data.
+fn bytes(data: &Dataset) -> usize {
+    data.features.len() * size_of::<f64>()
 }
 
 /// What is wrong with the options or the data of a cell.

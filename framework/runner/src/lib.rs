@@ -21,6 +21,7 @@ mod export;
 mod far_service;
 mod folder;
 mod input;
+mod interrupt;
 mod latest;
 mod launch;
 mod list;
@@ -40,7 +41,10 @@ mod serve;
 mod server;
 mod server_process;
 mod service;
+mod shards;
 mod stop;
+mod submit;
+mod timing;
 mod traffic;
 mod workbench;
 
@@ -70,6 +74,8 @@ struct Arguments {
 enum Verb {
     /// Runs experiments and prints their tables.
     Run(run::RunArguments),
+    /// Makes one run of the shards that `run --cells` has written, on whatever machines.
+    Merge(shards::MergeArguments),
     /// One table of all tasks and schemes, from several runs.
     Overview(overview::OverviewArguments),
     /// One page of HTML of runs, with charts, from their records alone; runs nothing.
@@ -104,6 +110,12 @@ enum Verb {
     /// Runs experiments, and times the calls of each scheme's library beside every repetition: what the
     /// framework adds to them, as a ratio of one run, and each operation by itself.
     Bench(bench::BenchArguments),
+    /// Hands the cells of experiments to a cluster: to Slurm as arrays of jobs, or to HyperQueue as a job file.
+    Submit(submit::SubmitArguments),
+    /// Tells where the cells of submitted plans stand: done, running, pending, failed, preempted, timed out, missing.
+    Status(submit::StatusArguments),
+    /// Takes back what waits or runs of a submitted plan.
+    Cancel(submit::CancelArguments),
     /// Prints the program of each cell before and after lowering, and its parameters.
     Explain {
         /// Experiment files.
@@ -207,7 +219,12 @@ pub fn main() -> ExitCode {
         Verb::Cell | Verb::Server | Verb::Monitor(_)
     ));
     out::checked(match arguments.verb {
-        Verb::Run(arguments) => run::run(&arguments),
+        Verb::Run(arguments) => match (&arguments.cells, &arguments.plan_into) {
+            (Some(cells), _) => shards::run_cells(cells, &arguments),
+            (None, Some(folder)) => shards::plan_into(folder, &arguments),
+            (None, None) => run::run(&arguments),
+        },
+        Verb::Merge(arguments) => shards::merge(&arguments),
         Verb::Overview(arguments) => overview::overview(&arguments),
         Verb::Report(arguments) => report::report(&arguments),
         Verb::Best(arguments) => best::best_of(&arguments),
@@ -225,6 +242,9 @@ pub fn main() -> ExitCode {
         Verb::Plan(arguments) => plan::plan(&arguments),
         Verb::Calibrate(arguments) => plan::calibrate(&arguments),
         Verb::Bench(arguments) => bench::bench(&arguments),
+        Verb::Submit(arguments) => submit::submit(&arguments),
+        Verb::Status(arguments) => submit::status(&arguments),
+        Verb::Cancel(arguments) => submit::cancel(&arguments),
         Verb::Explain {
             files,
             only,

@@ -10,22 +10,53 @@ use std::time::{Duration, Instant};
 use hexperiment_experiment::record::Status;
 
 use crate::child::{self, Kept};
+use crate::interrupt::{self, Ending};
 use crate::protocol::{FromCell, ToCell};
 
 /// How a cell ended before its time.
 pub(crate) struct End {
     pub(crate) status: Status,
     pub(crate) reason: String,
+    /// The signal of a scheduler that ended it.
+    pub(crate) signal: Option<Ending>,
 }
 
 impl End {
-    fn crashed(reason: String) -> Self {
+    /// Without a scheduler's doing.
+    pub(crate) fn by(status: Status, reason: String) -> Self {
         Self {
-            status: Status::Crashed,
+            status,
             reason,
+            signal: None,
+        }
+    }
+
+    fn crashed(reason: String) -> Self {
+        Self::by(Status::Crashed, reason)
+    }
+
+    /// By a scheduler.
+    pub(crate) fn of(signal: Ending) -> Self {
+        let (status, reason) = match signal {
+            Ending::Terminate => (
+                Status::Crashed,
+                "SIGTERM came: the job was preempted, cancelled or out of time",
+            ),
+            Ending::NearlyOver => (
+                Status::Timeout,
+                "SIGUSR1 came: the time of the job was nearly over; give it more, or take a smaller cell",
+            ),
+        };
+        Self {
+            status,
+            reason: reason.into(),
+            signal: Some(signal),
         }
     }
 }
+
+/// How often a cell that is waited for is left for a look at signals, where they are watched.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// How long a cell may take to end by itself.
 const ENDS_WITHIN: Duration = Duration::from_millis(500);
@@ -96,7 +127,12 @@ impl CellProcess {
         loop {
             // What has come counts, also where this process stood still meanwhile.
             let left = self.left.saturating_sub(began.elapsed());
-            match self.messages.recv_timeout(left) {
+            let wait = if interrupt::is_watched() {
+                left.min(LOOK)
+            } else {
+                left
+            };
+            match self.messages.recv_timeout(wait) {
                 Ok(line) => {
                     // What a library prints is no message; it stays out of the way.
                     match serde_json::from_str::<FromCell>(&line) {
@@ -111,7 +147,15 @@ impl CellProcess {
                         return Err(self.late()); // also of one that never stops talking
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => return Err(self.late()),
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Some(signal) = interrupt::came() {
+                        self.end();
+                        return Err(End::of(signal));
+                    }
+                    if wait == left {
+                        return Err(self.late());
+                    }
+                }
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(self.autopsy(self.left.saturating_sub(began.elapsed())));
                 }
@@ -144,6 +188,9 @@ impl CellProcess {
         let Some(status) = child::within(&mut self.child, left) else {
             return self.late();
         };
+        if let Some(signal) = interrupt::died_of(status) {
+            return End::of(signal);
+        }
         let words = match &mut self.errors {
             Errors::Log(path) => child::last_words(&tail(path)),
             Errors::Kept(kept) => kept.take().and_then(Kept::words),
@@ -162,12 +209,13 @@ impl CellProcess {
         End {
             status: Status::Timeout,
             reason: format!("the {who} was still busy after {limit}; raise `time_limit` in [run]"),
+            signal: None,
         }
     }
 }
 
 /// The end of a log; all of most.
-fn tail(log: &Path) -> String {
+pub(crate) fn tail(log: &Path) -> String {
     const LENGTH: u64 = 1 << 20;
     let read = || -> std::io::Result<Vec<u8>> {
         let mut file = File::open(log)?;

@@ -148,6 +148,8 @@ fn newest(read: Vec<Read>) -> Result<BTreeMap<String, Read>, String> {
             ));
         }
     }
+    // What is published is for others, whom names of machines do not concern.
+    newest.values_mut().for_each(Read::number_machines);
     if newest.is_empty() {
         return Err(
             "there is no run to publish\n  help: name the folders of runs, or run an experiment"

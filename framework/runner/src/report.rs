@@ -170,6 +170,12 @@ fn expectations(run: &Run) -> Result<Vec<Expectation>, serde_json::Error> {
 }
 
 impl Read {
+    /// Numbers the machines in the place of their names.
+    pub(crate) fn number_machines(&mut self) {
+        self.records.number_machines();
+        self.rows = rows(&self.records);
+    }
+
     /// What was read.
     pub(crate) fn into_records(self) -> Records {
         self.records

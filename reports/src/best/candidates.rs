@@ -92,7 +92,7 @@ pub(super) fn machines<'a>(
     for (records, rows) in runs {
         let of_task = |row: &&Row| request.task.as_ref().is_none_or(|t| *t == row.cell.task);
         for row in rows.iter().filter(of_task) {
-            let title = machine(&records.run);
+            let title = machine(&records.run, row);
             let place = machines.iter().position(|m| m.title == title);
             let place = place.unwrap_or_else(|| {
                 machines.push(Machine {

@@ -20,12 +20,18 @@ const PROCESSES: &str = "run.processes";
 const FAILURE: &str = "run.failure_log2";
 const ENCRYPTION: &str = "run.encryption";
 
-/// The machine of a run, in words.
-pub(super) fn machine(run: &Run) -> String {
+/// The machine of a row, in words: of a run that was put together from shards, that of its cells.
+pub(super) fn machine(run: &Run, row: &Row) -> String {
     let p = &run.provenance;
-    let cpu = match p.cpu.as_str() {
-        "" => "an unnamed processor".into(),
-        cpu => seen(cpu),
+    let cpus = row.places.cpus().join(" and ");
+    let cpu = match (&run.merged, p.cpu.as_str()) {
+        (Some(_), _) if !cpus.is_empty() => seen(&cpus),
+        (_, "") => "an unnamed processor".into(),
+        (_, cpu) => seen(cpu),
+    };
+    let cpu = match row.places.shared {
+        true => format!("{cpu} (shared with others)").into(),
+        false => cpu,
     };
     // What a kernel keeps for itself differs from start to start.
     let memory = (p.memory_bytes as f64 / f64::from(1 << 30)).round();

@@ -7,7 +7,7 @@ use hexperiment_experiment::sections;
 use crate::conform::conform;
 use crate::harness::{Outcome, Place, repository, text_of};
 
-const DOCUMENTS: [&str; 17] = [
+const DOCUMENTS: [&str; 19] = [
     "README.md",
     "ARCHITECTURE.md",
     "SECURITY.md",
@@ -16,12 +16,14 @@ const DOCUMENTS: [&str; 17] = [
     "docs/adding-a-scheme.md",
     "docs/adding-a-task.md",
     "docs/client.md",
+    "docs/clusters.md",
     "docs/commands.md",
     "docs/experiments.md",
     "docs/glossary.md",
     "docs/reading-results.md",
     "docs/schemes-and-tasks.md",
     "docs/service.md",
+    "docs/shards.md",
     "docs/wire.md",
     "docs/workbench.md",
     "reports/published/README.md",

@@ -264,6 +264,15 @@ pub fn experiment(dataset: &str, task: &str, more: &str) -> String {
     )
 }
 
+/// The same, of a logistic regression on a small data set under these schemes.
+pub fn regression(schemes: &[&str], run: &str) -> String {
+    let scheme = |name: &&str| format!("[[scheme]]\nuse = \"{name}\"\n");
+    let schemes: String = schemes.iter().map(scheme).collect();
+    let task = "use = \"logistic-regression\"\nfeatures = 3";
+    let dataset = "use = \"wine-quality\"\ntest_fraction = 0.3\nlimit = 200";
+    experiment(dataset, task, &format!("{schemes}[run]\n{run}"))
+}
+
 /// Says something even where the test passes: the test's own output is caught, this is not.
 pub fn note(words: &str) {
     use std::io::Write as _;

@@ -77,7 +77,7 @@ pub fn kill(place: &Place, mut run: Child) {
 
 /// Waits for something that comes about soon; long enough for a machine that is busy.
 #[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
         assert!(

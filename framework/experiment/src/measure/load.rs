@@ -88,7 +88,7 @@ fn idle(text: &str) -> Option<u64> {
 }
 
 /// The processors that `/proc/stat` counts.
-fn processors(text: &str) -> usize {
+pub(super) fn processors(text: &str) -> usize {
     let of_one = |line: &&str| {
         line.strip_prefix("cpu")
             .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))

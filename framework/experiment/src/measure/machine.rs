@@ -5,7 +5,8 @@ use std::fs;
 
 use hexperiment_scheme::elsewhere;
 
-use crate::record::{Build, Provenance};
+use super::load::{load_averages, processors};
+use crate::record::{Build, Environment, Provenance};
 
 /// The largest resident set that this process has had, in bytes, and those of programs that work for
 /// it; 0 for one that cannot be read.
@@ -45,7 +46,6 @@ const EXTENSIONS: [&str; 10] = [
 
 /// The machine, the code of `build`, and libraries by name.
 pub fn provenance(threads: usize, build: Build, versions: BTreeMap<String, String>) -> Provenance {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpuinfo = read("/proc/cpuinfo");
     let cpu = field(&cpuinfo, "model name").unwrap_or(std::env::consts::ARCH);
     // x86 calls them flags, ARM features.
@@ -67,8 +67,8 @@ pub fn provenance(threads: usize, build: Build, versions: BTreeMap<String, Strin
             .join(" ")
             .trim()
             .to_owned(),
-        load: super::load_averages(),
-        cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        load: load_averages(),
+        cores: usable(),
         memory_bytes: kibibytes(&read("/proc/meminfo"), "MemTotal:"),
         threads,
         versions,
@@ -81,6 +81,77 @@ pub fn provenance(threads: usize, build: Build, versions: BTreeMap<String, Strin
 pub fn memory_bytes() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     Some(kibibytes(&text, "MemTotal:")).filter(|bytes| *bytes > 0)
+}
+
+/// The environment variable that names this machine in records; set and empty, none is recorded.
+pub const NODE: &str = "HEXPERIMENT_NODE";
+
+/// Characters of a machine's name that are recorded: names in the domain name system have at most 253.
+const LONGEST_NODE: usize = 253;
+
+/// The machine as it is now.
+pub fn environment() -> Environment {
+    let cpuinfo = read("/proc/cpuinfo");
+    Environment {
+        node: node(),
+        boot: first_line("/proc/sys/kernel/random/boot_id").map(|id| id.chars().take(8).collect()),
+        cpu: field(&cpuinfo, "model name")
+            .unwrap_or(std::env::consts::ARCH)
+            .to_owned(),
+        microcode: field(&cpuinfo, "microcode").map(str::to_owned),
+        frequency_mhz: frequency_mhz(&cpuinfo),
+        load: load_averages().map(|[minute, ..]| minute),
+        processors: Some(processors(&read("/proc/stat"))).filter(|count| *count > 0),
+        usable: usable(),
+    }
+}
+
+/// The name of this machine, as [`NODE`] says, else as the system does.
+pub fn node() -> Option<String> {
+    let name = match std::env::var_os(NODE) {
+        Some(set) => Some(set.to_string_lossy().into_owned()),
+        None => first_line("/proc/sys/kernel/hostname"),
+    };
+    let name = name?.trim().chars().take(LONGEST_NODE).collect::<String>();
+    (!name.is_empty()).then_some(name)
+}
+
+fn usable() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+fn first_line(path: &str) -> Option<String> {
+    let text = read(path);
+    let line = text.lines().next()?.trim();
+    (!line.is_empty()).then(|| line.to_owned())
+}
+
+/// The highest frequency of a processor: as the driver of its clock says, else as `/proc/cpuinfo` does.
+fn frequency_mhz(cpuinfo: &str) -> Option<u32> {
+    let policies = fs::read_dir("/sys/devices/system/cpu/cpufreq").into_iter();
+    let files = policies
+        .flatten()
+        .flatten()
+        .map(|policy| policy.path().join("scaling_cur_freq"));
+    let khz = files.filter_map(|file| fs::read_to_string(file).ok()?.trim().parse::<u32>().ok());
+    khz.max()
+        .map(|khz| khz / 1000)
+        .or_else(|| highest_mhz(cpuinfo))
+}
+
+/// Of `/proc/cpuinfo`, where each processor has one of its own.
+fn highest_mhz(cpuinfo: &str) -> Option<u32> {
+    let all = cpuinfo.lines().filter_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let mhz: f64 = value.trim().parse().ok()?;
+        let is_frequency = name.trim() == "cpu MHz" && (1.0..1e6).contains(&mhz);
+        is_frequency.then_some(mhz as u32)
+    });
+    all.max()
 }
 
 /// The first value of a key of `/proc/cpuinfo`.
@@ -111,5 +182,18 @@ mod tests {
         assert_eq!(field(text, "model name"), Some("A CPU: fast"));
         assert_eq!(field(text, "flags"), Some("fpu aes"));
         assert_eq!(field(text, "model"), None);
+        let clocks = "cpu MHz\t\t: 2500.4\ncpu MHz\t\t: 3100.9\ncpu MHz\t\t: -1\ncpu MHz\t\t: x\n";
+        assert_eq!(highest_mhz(clocks), Some(3100));
+        assert_eq!(highest_mhz(text), None);
+    }
+
+    #[test]
+    fn the_machine_is_told() {
+        let environment = environment();
+        assert!(environment.usable > 0 && !environment.cpu.is_empty());
+        if cfg!(target_os = "linux") {
+            assert!(environment.load.is_some() && environment.processors.is_some());
+            assert_eq!(environment.boot.map(|boot| boot.len()), Some(8));
+        }
     }
 }

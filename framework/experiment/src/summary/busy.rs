@@ -62,17 +62,18 @@ pub enum Busy {
 }
 
 impl Busy {
-    /// Of the repetitions of a cell with so many threads, on so many processors, among those of a run.
+    /// Of the repetitions of a cell with so many threads, on so many processors, among those with which it took
+    /// turns.
     pub(super) fn of(
         repetitions: &[&Repetition],
-        of_run: &[Repetition],
+        of_run: Occupied,
         threads: usize,
         processors: usize,
     ) -> Option<Self> {
         let alone = Occupied::of(repetitions.iter().copied());
         let counted = alone.capacity_ns > 0.0;
         let occupied = if alone.capacity_ns < ENOUGH_NS {
-            Occupied::of(of_run.iter())
+            of_run
         } else {
             alone
         };
@@ -95,7 +96,8 @@ impl Busy {
 }
 
 /// What processors did during some repetitions.
-struct Occupied {
+#[derive(Clone, Copy)]
+pub(super) struct Occupied {
     /// Repetitions of which it is known.
     count: usize,
     /// What they could do, in nanoseconds.
@@ -105,7 +107,7 @@ struct Occupied {
 }
 
 impl Occupied {
-    fn of<'a>(repetitions: impl Iterator<Item = &'a Repetition>) -> Self {
+    pub(super) fn of<'a>(repetitions: impl Iterator<Item = &'a Repetition>) -> Self {
         let mut all = Self {
             count: 0,
             capacity_ns: 0.0,

@@ -11,12 +11,13 @@ mod measured;
 mod over_link;
 mod part;
 mod phase;
+mod places;
 mod read;
 mod remote;
 mod row;
 mod seeds;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod write;
 
 pub use busy::Busy;
@@ -25,18 +26,23 @@ pub use library::{BesideLibrary, PhaseBeside};
 pub use measured::{Measured, StartUp};
 pub use over_link::OverLink;
 pub use phase::Phase;
-pub use read::{Records, read_records};
+pub use places::Places;
+pub use read::{Records, parse_records, read_records};
 pub use remote::RemotePhases;
 pub use row::{Row, rows};
 pub use seeds::{MetricIntervals, correction};
 pub use write::RecordWriter;
 
-/// The length of the part of a record file that is whole: all of it, or all before a torn last
-/// line.
+/// The part of a record file that is whole: all of it, or all before a torn last line.
 ///
 /// A killed run leaves at most one torn line, the last: each is synced before the next is
 /// written. Torn means that it is not JSON. A last line that is whole but for its newline
 /// counts: no part of a JSON object short of its last brace parses.
+pub(crate) fn whole(bytes: &[u8]) -> &[u8] {
+    &bytes[..intact(bytes)]
+}
+
+/// Its length.
 fn intact(bytes: &[u8]) -> usize {
     let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let start = body

@@ -1,7 +1,33 @@
 //! The cells that a row is made of: of several seeds, one for each.
 
-use crate::record::{Cell, Repetition, Setup, Status};
+use std::collections::HashMap;
+
+use crate::record::{Cell, Repetition, Setup, Status, Stopped};
 use crate::summary::Records;
+
+/// The records of each cell, by its id: those of all cells are gone through once, not for each row.
+pub(super) struct ByCell<'a> {
+    records: &'a Records,
+    repetitions: HashMap<&'a str, Vec<&'a Repetition>>,
+    stopped: HashMap<&'a str, &'a Stopped>,
+}
+
+impl<'a> ByCell<'a> {
+    pub(super) fn of(records: &'a Records) -> Self {
+        let mut repetitions: HashMap<&str, Vec<&Repetition>> = HashMap::new();
+        for repetition in &records.repetitions {
+            let of_cell = repetitions.entry(repetition.cell.as_str());
+            of_cell.or_default().push(repetition);
+        }
+        // The first counts, should there be two.
+        let stopped = records.stopped.iter().rev();
+        Self {
+            records,
+            repetitions,
+            stopped: stopped.map(|s| (s.cell.as_str(), s)).collect(),
+        }
+    }
+}
 
 /// A cell of a row, and how it ended.
 pub(super) struct Part<'a> {
@@ -18,15 +44,14 @@ pub(super) struct Part<'a> {
 
 impl<'a> Part<'a> {
     /// The cell with this place in its row.
-    pub(super) fn of(records: &'a Records, cell: &'a Cell, place: u32) -> Self {
+    pub(super) fn of(by_cell: &mut ByCell<'a>, cell: &'a Cell, place: u32) -> Self {
+        let records = by_cell.records;
         let run = &records.run;
-        let repetitions: Vec<&Repetition> = records
-            .repetitions
-            .iter()
-            .filter(|r| r.cell == cell.id)
-            .collect();
+        // No cell is there twice.
+        let repetitions = by_cell.repetitions.remove(cell.id.as_str());
+        let repetitions = repetitions.unwrap_or_default();
         let setups = records.setups.get(&cell.id);
-        let stopped = records.stopped.iter().find(|s| s.cell == cell.id);
+        let stopped = by_cell.stopped.get(cell.id.as_str()).copied();
         // A run that is killed after a wrong result is recorded does not record the cell's end.
         let wrong = repetitions.iter().find_map(|r| r.errors.violation.as_ref());
         let wanted = run.repetitions().unwrap_or(1).max(1);
@@ -36,10 +61,16 @@ impl<'a> Part<'a> {
             (None, None) if repetitions.len() >= wanted as usize => (Status::Ok, String::new()),
             (None, None) => (
                 Status::Failed,
-                format!(
-                    "the run was interrupted: {} of {wanted} repetitions are there; `--resume` goes on",
-                    repetitions.len()
-                ),
+                match run.merged {
+                    None => format!(
+                        "the run was interrupted: {} of {wanted} repetitions are there; `--resume` goes on",
+                        repetitions.len()
+                    ),
+                    Some(_) => format!(
+                        "{} of {wanted} repetitions are in the shards; `run --cells` runs the cell again",
+                        repetitions.len()
+                    ),
+                },
             ),
         };
         Self {

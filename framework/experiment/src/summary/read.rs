@@ -2,14 +2,18 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::BufRead;
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::intact;
 use crate::links;
-use crate::record::{Cell, Extended, Line, Repetition, Run, SCHEMA, Setup, Status, Stopped};
+use crate::record::{
+    Cell, Environment, Extended, Line, Repetition, Run, SCHEMA, Setup, Status, Stopped,
+};
 use hexperiment_diagnostics::{Complaint, files, printable};
+use hexperiment_task::ledger::Quality;
 
 /// All that a file of records holds.
 #[derive(Clone, Debug)]
@@ -23,6 +27,11 @@ pub struct Records {
     pub repetitions: Vec<Repetition>,
     /// The cells that yield no more, in the run's order; none twice.
     pub stopped: Vec<Stopped>,
+    /// The machines that each cell ran on, by the cell's id, in the order of the file; none twice, and none of a cell
+    /// whose records do not say.
+    pub environments: BTreeMap<String, Vec<Environment>>,
+    /// When the shard that these are came to its end; `None` of what is no shard, or has not come there.
+    pub finished: Option<String>,
 }
 
 /// Characters of a name in records: an experiment has labels of at most 100, and ids tell values of a matrix, too.
@@ -41,26 +50,46 @@ const LONGEST_NAME: usize = 4096;
 /// begin with a run of this schema that has repetitions, and each cell once.
 pub fn read_records(path: &Path) -> Result<Records, Complaint> {
     let help = "records are written by a run, into runs/<time>-<name>/records.jsonl";
-    let bytes = files::read(path, files::RECORDS, help)?;
-    let whole = &bytes[..intact(&bytes)];
-    let text = std::str::from_utf8(whole).map_err(|e| {
-        let line = 1 + whole[..e.valid_up_to()]
-            .iter()
-            .filter(|b| **b == b'\n')
-            .count();
-        Complaint::new(path, "found bytes that are not UTF-8, expected JSON").at_line(line)
-    })?;
-    let mut lines = (1..).zip(text.lines());
-    let Some((_, first)) = lines.next() else {
-        return Err(
-            Complaint::new(path, "found no whole record, expected the run's first")
-                .help("the run was killed before it began; start a new one without `--resume`"),
-        );
-    };
-    let mut reader = Reader::new(header(path, first)?, path);
-    for (number, line) in lines {
-        reader.take(number, line)?;
+    parse(path, files::reader(path, files::RECORDS, help)?)
+}
+
+/// The records in the bytes of the file `path`, as [`read_records`] takes them.
+///
+/// # Errors
+/// As [`read_records`], but for those of reading the file.
+pub fn parse_records(path: &Path, bytes: &[u8]) -> Result<Records, Complaint> {
+    parse(path, bytes)
+}
+
+/// The records in some bytes of the file `path`, of which one line is in memory at a time.
+fn parse(path: &Path, mut bytes: impl BufRead) -> Result<Records, Complaint> {
+    let mut reader: Option<Reader<'_>> = None;
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let read = bytes.read_until(b'\n', &mut line);
+        let read = read.and_then(|_| Ok(bytes.fill_buf()?.is_empty()));
+        let is_last = read.map_err(|e| Complaint::new(path, format!("cannot be read: {e}")))?;
+        if is_last && intact(&line) == 0 {
+            break;
+        }
+        let text = std::str::from_utf8(&line).map_err(|_| {
+            Complaint::new(path, "found bytes that are not UTF-8, expected JSON").at_line(number)
+        })?;
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        match &mut reader {
+            None => reader = Some(Reader::new(header(path, text)?, path)),
+            Some(reader) => reader.take(number, text)?,
+        }
+        if is_last {
+            break;
+        }
     }
+    let reader = reader.ok_or_else(|| {
+        Complaint::new(path, "found no whole record, expected the run's first")
+            .help("the run was killed before it began; start a new one without `--resume`")
+    })?;
     Ok(reader.finish())
 }
 
@@ -145,7 +174,39 @@ fn kind(line: &Line) -> &'static str {
         Line::Extended(_) => "extended",
         Line::Repetition(_) => "repetition",
         Line::Stopped(_) => "stopped",
+        Line::Finished(_) => "finished",
     }
+}
+
+/// How the line of a repetition begins that this program has written.
+const REPETITION: &str = r#"{"kind":"repetition","#;
+
+/// How it goes on where it tells how well the repetition went.
+const QUALITY: &str = r#","quality":"#;
+
+/// The line of a repetition in three: what is before how well it went, that, and what is behind it. Only of a line as this
+/// program writes them.
+fn around_quality(text: &str) -> Option<[&str; 3]> {
+    // No text of JSON holds quotes that are not escaped: this is a key.
+    let begin = text.strip_prefix(REPETITION)?.find(QUALITY)? + REPETITION.len() + QUALITY.len();
+    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
+    for (at, byte) in text.bytes().enumerate().skip(begin) {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_text,
+            b'"' => is_text = !is_text,
+            _ if is_text => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    return Some([&text[..begin], &text[begin..=at], &text[at + 1..]]);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// What to do about a record that this program cannot have written.
@@ -181,8 +242,12 @@ struct Reader<'a> {
     path: &'a Path,
     /// The place of each cell in the run.
     order: HashMap<String, usize>,
-    /// The line of each repetition, and its place in `records`.
-    seen: HashMap<(String, u32), (usize, usize)>,
+    /// The line of each repetition, and its place in `records`, by the cell's place in the run and its index.
+    seen: HashMap<(usize, u32), (usize, usize)>,
+    /// The place in `records` of the end of each cell, by the cell's place in the run.
+    ended: HashMap<usize, usize>,
+    /// How well the last repetition of each cell went, as text and as it was read: of most, the next went as well.
+    quality: HashMap<String, (String, Quality)>,
     /// Repetitions that each cell has at most.
     repetitions: u32,
     records: Records,
@@ -195,18 +260,49 @@ impl<'a> Reader<'a> {
             path,
             order: ids.zip(0..).collect(),
             seen: HashMap::new(),
+            ended: HashMap::new(),
+            quality: HashMap::new(),
             repetitions: run.repetitions().unwrap_or(0),
             records: Records {
                 run,
                 setups: BTreeMap::new(),
                 repetitions: vec![],
                 stopped: vec![],
+                environments: BTreeMap::new(),
+                finished: None,
             },
         }
     }
 
+    /// One line. Nearly all of them are repetitions, as this program writes them: these are read without what telling
+    /// kinds apart takes, and what the last one of the cell said in the same words is not read again.
+    fn line(&mut self, text: &str) -> serde_json::Result<Line> {
+        match self.repetition(text) {
+            Some(repetition) => Ok(Line::Repetition(Box::new(repetition))),
+            None => serde_json::from_str(text),
+        }
+    }
+
+    /// A repetition as this program writes them; `None` of everything else, in which something may be wrong.
+    fn repetition(&mut self, text: &str) -> Option<Repetition> {
+        let [before, quality, behind] = around_quality(text)?;
+        let rest = [before, "null", behind].concat();
+        let repetition: Repetition<()> = serde_json::from_str(&rest).ok()?;
+        if let Some((known, value)) = self.quality.get(&repetition.cell)
+            && known == quality
+        {
+            let value = value.clone();
+            return Some(repetition.with(value));
+        }
+        let value: Quality = serde_json::from_str(quality).ok()?;
+        let known = (quality.to_owned(), value.clone());
+        self.quality.insert(repetition.cell.clone(), known);
+        Some(repetition.with(value))
+    }
+
     fn take(&mut self, number: usize, text: &str) -> Result<(), Complaint> {
-        let line = serde_json::from_str(text)
+        let line = self
+            .line(text)
             .map_err(|e| malformed(self.path, number, text, &e).help(DAMAGED))?;
         let cell = match &line {
             Line::Run(_) => {
@@ -221,8 +317,12 @@ impl<'a> Reader<'a> {
             Line::Setup(setup) => &setup.cell,
             Line::Repetition(repetition) => &repetition.cell,
             Line::Stopped(stopped) => &stopped.cell,
+            Line::Finished(finished) => {
+                self.records.finished = Some(finished.at.clone());
+                return Ok(());
+            }
         };
-        if !self.order.contains_key(cell) {
+        let Some(place) = self.order.get(cell).copied() else {
             let known = self.records.run.cells.iter().map(|c| c.id.as_str());
             let message = format!(
                 "found the cell `{}`, expected one of line 1: {}",
@@ -230,32 +330,45 @@ impl<'a> Reader<'a> {
                 printable::list(known, 20)
             );
             return Err(Complaint::new(self.path, message).at_line(number));
-        }
-        self.add(number, line).map_err(|problem| {
+        };
+        self.add((number, place), line).map_err(|problem| {
             Complaint::new(self.path, problem)
                 .at_line(number)
                 .help(DAMAGED)
         })
     }
 
-    /// Adds a record of a known cell; the error says what is wrong with it.
-    fn add(&mut self, number: usize, line: Line) -> Result<(), String> {
+    /// Adds a record of a known cell, by its line and the cell's place in the run; the error says what is wrong
+    /// with it.
+    fn add(&mut self, at: (usize, usize), line: Line) -> Result<(), String> {
         match line {
-            Line::Run(_) | Line::Extended(_) => {}
+            Line::Run(_) | Line::Extended(_) | Line::Finished(_) => {}
             Line::Setup(setup) => {
                 setup.check_limits()?;
                 self.check_process(&setup.cell, setup.process)?;
+                self.add_environment(&setup.cell, setup.environment.as_ref());
                 let of_cell = self.records.setups.entry(setup.cell.clone()).or_default();
                 of_cell.insert(setup.process, *setup);
             }
             Line::Repetition(repetition) => {
                 repetition.check_limits()?;
                 self.check_process(&repetition.cell, repetition.process)?;
-                self.add_repetition(number, *repetition)?;
+                self.add_repetition(at, *repetition)?;
             }
-            Line::Stopped(stopped) => self.add_stopped(stopped)?,
+            Line::Stopped(stopped) => self.add_stopped(at.1, stopped)?,
         }
         Ok(())
+    }
+
+    fn add_environment(&mut self, cell: &str, environment: Option<&Environment>) {
+        let Some(environment) = environment else {
+            return;
+        };
+        let known = self.records.environments.entry(cell.to_owned());
+        let known = known.or_default();
+        if !known.iter().any(|known| known.is_same_place(environment)) {
+            known.push(environment.clone());
+        }
     }
 
     fn check_process(&self, cell: &str, process: u32) -> Result<(), String> {
@@ -269,7 +382,11 @@ impl<'a> Reader<'a> {
         ))
     }
 
-    fn add_repetition(&mut self, number: usize, repetition: Repetition) -> Result<(), String> {
+    fn add_repetition(
+        &mut self,
+        (number, of_cell): (usize, usize),
+        repetition: Repetition,
+    ) -> Result<(), String> {
         let Repetition { cell, index, .. } = &repetition;
         if *index >= self.repetitions {
             return Err(format!(
@@ -279,7 +396,7 @@ impl<'a> Reader<'a> {
             ));
         }
         let place = (number, self.records.repetitions.len());
-        match self.seen.entry((cell.clone(), *index)) {
+        match self.seen.entry((of_cell, *index)) {
             Entry::Vacant(entry) => {
                 entry.insert(place);
                 self.records.repetitions.push(repetition);
@@ -298,15 +415,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn add_stopped(&mut self, stopped: Stopped) -> Result<(), String> {
+    fn add_stopped(&mut self, place: usize, stopped: Stopped) -> Result<(), String> {
         let Stopped { cell, status, .. } = &stopped;
         if *status == Status::Ok {
             return Err(format!(
                 "found `{cell}` stopped with the status `ok`, expected why it stopped"
             ));
         }
-        match self.records.stopped.iter().find(|s| s.cell == *cell) {
-            None => self.records.stopped.push(stopped),
+        let first = self.ended.get(&place).map(|at| &self.records.stopped[*at]);
+        match first {
+            None => {
+                self.ended.insert(place, self.records.stopped.len());
+                self.add_environment(&stopped.cell, stopped.environment.as_ref());
+                self.records.stopped.push(stopped);
+            }
             Some(first) if *first == stopped => {}
             Some(first) => {
                 return Err(format!(
@@ -350,7 +472,7 @@ impl<'a> Reader<'a> {
         let place = |cell: &String| order.get(cell).copied();
         records
             .repetitions
-            .sort_by_key(|r| (place(&r.cell), r.index));
+            .sort_by_cached_key(|r| (place(&r.cell), r.index));
         records.stopped.sort_by_key(|s| place(&s.cell));
         records
     }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::measured::{Measured, StartUp};
-use super::part::{Part, end};
+use super::part::{ByCell, Part, end};
+use super::places::{Places, Turns};
 use super::seeds::MetricIntervals;
 use super::{Busy, Records};
 use crate::record::{Cell, Repetition, Run, Setup, Status};
@@ -42,6 +43,8 @@ pub struct Row {
     pub measured: Option<Measured>,
     /// Why its times are not those of a quiet machine, if they are not.
     pub busy: Option<Busy>,
+    /// Where its cells ran.
+    pub places: Places,
 }
 
 /// One row for each cell, or for all cells that differ by their seeds only, in the run's order.
@@ -55,15 +58,19 @@ pub fn rows(records: &Records) -> Vec<Row> {
             None => groups.push(vec![cell]),
         }
     }
-    groups.iter().map(|cells| row(records, cells)).collect()
+    let (mut by_cell, turns) = (ByCell::of(records), Turns::of(records));
+    let mut rows = Vec::with_capacity(groups.len());
+    for cells in groups {
+        let parts = (0..).zip(&cells);
+        let parts = parts.map(|(place, cell)| Part::of(&mut by_cell, cell, place));
+        let parts: Vec<Part<'_>> = parts.collect();
+        rows.push(row(&records.run, &cells, &parts, &turns));
+    }
+    rows
 }
 
-fn row(records: &Records, cells: &[&Cell]) -> Row {
-    let run = &records.run;
-    let parts: Vec<Part<'_>> = (0..)
-        .zip(cells)
-        .map(|(place, cell)| Part::of(records, cell, place))
-        .collect();
+fn row(run: &Run, cells: &[&Cell], parts: &[Part<'_>], turns: &Turns<'_>) -> Row {
+    let places = turns.places(cells);
     // Every row has a cell.
     let cell = Cell {
         id: cells[0].row().to_owned(),
@@ -71,7 +78,7 @@ fn row(records: &Records, cells: &[&Cell]) -> Row {
         ..cells[0].clone()
     };
     let setting = |key: &str| setting(run, &cell, key);
-    let (status, reason) = end(&parts);
+    let (status, reason) = end(parts);
     let threads = setting("threads").map_or(run.provenance.threads, |n| n as usize);
     let seed = cells[0].seed.or_else(|| setting("seed")).unwrap_or(0);
     let demanded =
@@ -87,6 +94,8 @@ fn row(records: &Records, cells: &[&Cell]) -> Row {
         .iter()
         .flat_map(|p| p.repetitions.iter().copied())
         .collect();
+    let processors = places.environments.iter().map(|e| e.usable).min();
+    let processors = processors.filter(|_| run.merged.is_some());
     Row {
         experiment: run.experiment.clone(),
         started: run.started.clone(),
@@ -97,13 +106,14 @@ fn row(records: &Records, cells: &[&Cell]) -> Row {
         seed,
         setup: setup.map(|setup| (*setup).clone()),
         start_up: StartUp::of(&setups),
-        measured: Measured::of(&parts),
+        measured: Measured::of(parts),
         busy: Busy::of(
             &repetitions,
-            &records.repetitions,
+            turns.occupied(cells[0]),
             threads,
-            run.provenance.cores,
+            processors.unwrap_or(run.provenance.cores),
         ),
+        places,
         cell,
     }
 }

@@ -15,6 +15,8 @@ pub struct RecordWriter {
     path: PathBuf,
     /// Bytes of whole lines.
     length: u64,
+    /// What to do where a record cannot be written.
+    help: &'static str,
 }
 
 impl RecordWriter {
@@ -48,6 +50,7 @@ impl RecordWriter {
             file,
             path: path.to_owned(),
             length: whole as u64,
+            help: "is the disk full? once it is not, `--resume` goes on from the last record",
         };
         if bytes[..whole].last().is_some_and(|b| *b != b'\n') {
             writer.write(b"\n").map_err(fail)?;
@@ -56,6 +59,12 @@ impl RecordWriter {
             sync_folder(path).map_err(fail)?;
         }
         Ok(writer)
+    }
+
+    /// The same, with other words on what to do where a record cannot be written.
+    #[must_use]
+    pub fn with_help(self, help: &'static str) -> Self {
+        Self { help, ..self }
     }
 
     /// Writes one line and waits until it is on the disk.
@@ -71,8 +80,7 @@ impl RecordWriter {
                 self.write(&bytes)
             });
         result.map_err(|e| {
-            Complaint::new(&self.path, format!("a record cannot be written: {e}"))
-                .help("is the disk full? once it is not, `--resume` goes on from the last record")
+            Complaint::new(&self.path, format!("a record cannot be written: {e}")).help(self.help)
         })
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hexperiment_experiment::measure;
-use hexperiment_experiment::record::{Line, Status, Stopped};
+use hexperiment_experiment::record::{Environment, Line, Status, Stopped};
 use hexperiment_experiment::summary::RecordWriter;
 use hexperiment_experiment::{CellPlan, Experiment};
 
@@ -11,16 +11,19 @@ use super::place::{Besides, Done};
 use super::progress::Progress;
 use crate::explain::level;
 use crate::folder::RunFolder;
+use crate::interrupt::{self, Ending};
 use crate::process::{CellProcess, End};
 use crate::protocol::{FromCell, ToCell};
 
 /// The cells of one run, and where it stands.
-pub(super) struct Runner<'a> {
+pub(crate) struct Runner<'a> {
     experiment: &'a Experiment,
     folder: &'a RunFolder,
     writer: RecordWriter,
     /// Processes that are ready for repetitions, by their cells' numbers.
     alive: BTreeMap<usize, CellProcess>,
+    /// The machine as the process of each cell was started, by the cells' numbers.
+    environments: BTreeMap<usize, Environment>,
     done: Done,
     progress: Progress,
     besides: Besides,
@@ -28,7 +31,7 @@ pub(super) struct Runner<'a> {
 
 impl<'a> Runner<'a> {
     /// A run of which nothing is done but what `done` says.
-    pub(super) fn new(
+    pub(crate) fn new(
         experiment: &'a Experiment,
         folder: &'a RunFolder,
         writer: RecordWriter,
@@ -40,6 +43,7 @@ impl<'a> Runner<'a> {
             folder,
             writer,
             alive: BTreeMap::new(),
+            environments: BTreeMap::new(),
             done,
             progress,
             besides: Besides::default(),
@@ -47,12 +51,12 @@ impl<'a> Runner<'a> {
     }
 
     /// The same, with what is written down besides.
-    pub(super) fn with(self, besides: Besides) -> Self {
+    pub(crate) fn with(self, besides: Besides) -> Self {
         Self { besides, ..self }
     }
 
     /// Does the rest.
-    pub(super) fn run(mut self, plans: &[CellPlan]) -> Result<(), String> {
+    pub(crate) fn run(mut self, plans: &[CellPlan]) -> Result<(), String> {
         let run = self.experiment.run();
         let rounds =
             u64::from(run.processes) * u64::from(1 + run.warmup) + u64::from(run.repetitions);
@@ -68,6 +72,21 @@ impl<'a> Runner<'a> {
                 self.alive.clear();
             }
             begin += plans.len();
+        }
+        match interrupt::came() {
+            Some(signal) => self.end_all(plans, signal),
+            None => Ok(()),
+        }
+    }
+
+    /// Records that a scheduler has ended the cells that lack repetitions.
+    fn end_all(&mut self, plans: &[CellPlan], signal: Ending) -> Result<(), String> {
+        let processes = self.experiment.run().processes;
+        for (index, plan) in plans.iter().enumerate() {
+            let has_all = (0..processes).all(|process| self.has_repeated(plan, process));
+            if !has_all && !self.done.stopped.contains(&plan.cell.id) {
+                self.stop((index, plan, 0), Err(End::of(signal)))?;
+            }
         }
         Ok(())
     }
@@ -88,6 +107,9 @@ impl<'a> Runner<'a> {
         let rounds = u64::from(warmup) + self.own_repetitions(process).count() as u64;
         // One after the other, so that no cell's set-up is timed beside another's work.
         for (index, plan) in (begin..).zip(plans) {
+            if interrupt::came().is_some() {
+                return Ok(());
+            }
             if self.has_all(plan, process) {
                 self.progress.step(1 + rounds);
                 continue;
@@ -108,6 +130,9 @@ impl<'a> Runner<'a> {
         for (round, repetition) in all {
             for place in &orders[round as usize] {
                 let (index, plan) = (begin + place, &plans[*place]);
+                if interrupt::came().is_some() {
+                    return Ok(());
+                }
                 if !self.alive.contains_key(&index) {
                     continue;
                 }
@@ -160,6 +185,7 @@ impl<'a> Runner<'a> {
             .log(index, &plan.cell.id, number)
             .map_err(|e| format!("{}: no log can be made: {e}", self.folder.path().display()))?;
         let limit = self.experiment.run().time_limit;
+        self.environments.insert(index, measure::environment());
         let mut process = CellProcess::start(&plan.cell.scheme, limit, Some(&log))
             .map_err(|e| format!("cannot start the process of `{}`: {e}", plan.cell.id))?;
         let message = ToCell::Prepare {
@@ -173,6 +199,7 @@ impl<'a> Runner<'a> {
         match process.ask(&message) {
             Ok(FromCell::Ready { mut setup }) => {
                 setup.process = number;
+                setup.environment = self.environments.get(&index).cloned();
                 let millis = |t: hexperiment_task::ledger::Time| t.wall_ns as f64 / 1e6;
                 self.progress.line(&format!(
                     "  {}: {}ready (compile {:.0} ms, keys {:.0} ms, server {:.0} ms, {})",
@@ -221,6 +248,9 @@ impl<'a> Runner<'a> {
                 let violation = done.errors.violation.clone();
                 if is_measured {
                     self.append(&Line::Repetition(done))?;
+                    self.done
+                        .repetitions
+                        .insert((cell.1.cell.id.clone(), number));
                 }
                 if let Some(violation) = violation {
                     let reason = violation.to_string();
@@ -241,13 +271,22 @@ impl<'a> Runner<'a> {
         self.alive.remove(&index);
         // No later process of it begins.
         self.done.stopped.insert(plan.cell.id.clone());
-        let (status, reason) = match answer {
-            Ok(FromCell::Refused { reason }) => (Status::Refused, reason),
-            Ok(FromCell::Failed { reason }) => (Status::Failed, reason),
-            Ok(FromCell::Crashed { reason }) => (Status::Crashed, reason),
-            Ok(_) => (Status::Crashed, "the process answered out of turn".into()),
-            Err(end) => (end.status, end.reason),
+        let end = match answer {
+            Err(end) => end,
+            // A scheduler may have ended its server first.
+            Ok(FromCell::Crashed { reason }) => match interrupt::came() {
+                Some(signal) => End::of(signal),
+                None => End::by(Status::Crashed, reason),
+            },
+            Ok(FromCell::Refused { reason }) => End::by(Status::Refused, reason),
+            Ok(FromCell::Failed { reason }) => End::by(Status::Failed, reason),
+            Ok(_) => End::by(Status::Crashed, "the process answered out of turn".into()),
         };
+        let End {
+            status,
+            reason,
+            signal,
+        } = end;
         let reason = match process {
             0 => reason,
             process => format!("{}{reason}", self.which(process)),
@@ -258,6 +297,8 @@ impl<'a> Runner<'a> {
             cell: plan.cell.id.clone(),
             status,
             reason,
+            signal: signal.map(|signal| signal.name().to_owned()),
+            environment: self.environments.get(&index).cloned(),
         }))
     }
 

@@ -14,6 +14,9 @@ const MOST: usize = 12;
 /// What a library is called among the facts, before the name of its scheme.
 const LIBRARY: &str = "library of ";
 
+/// What data are called among the facts, before the name of their file.
+const DATA: &str = "SHA-256 of ";
+
 /// Characters of a value that are told, at most.
 const LONGEST: usize = 80;
 
@@ -86,6 +89,27 @@ pub(super) fn refuse(before: &Run, now: &Run, folder: &Path) -> Result<(), Strin
     Err(text)
 }
 
+/// What differs between what was planned and what is here of some of its cells, each in words: "SHA-256 of x.csv:
+/// planned 00ff, here 01". Data and libraries of other cells do not matter.
+pub(crate) fn differences(planned: &Run, here: &Run) -> Vec<String> {
+    let (planned, here) = (facts(planned), facts(here));
+    let of_others = |key: &str| {
+        let may_lack = key.starts_with(LIBRARY) || key.starts_with(DATA);
+        key == "cells" || (may_lack && !here.contains_key(key))
+    };
+    let keys: BTreeSet<&String> = planned.keys().chain(here.keys()).collect();
+    let differ = keys.into_iter().filter(|key| !of_others(key));
+    let unset = "unset".to_owned();
+    differ
+        .filter(|key| planned.get(*key) != here.get(*key))
+        .map(|key| {
+            let value = |facts: &BTreeMap<String, String>| shown(facts.get(key).unwrap_or(&unset));
+            format!("{key}: planned {}, here {}", value(&planned), value(&here))
+        })
+        .take(MOST)
+        .collect()
+}
+
 /// Each in words: "run.seed: was 73, now 7".
 fn changes(before: &Run, now: &Run) -> Vec<String> {
     let (old, new) = (facts(before), facts(now));
@@ -124,7 +148,7 @@ fn facts(run: &Run) -> BTreeMap<String, String> {
             Some(file) => file.display().to_string(),
             None => data.source.clone(),
         };
-        facts.insert(format!("SHA-256 of {name}"), data.sha256.clone());
+        facts.insert(format!("{DATA}{name}"), data.sha256.clone());
     }
     let ids: Vec<&str> = run.cells.iter().map(|cell| cell.id.as_str()).collect();
     facts.insert("cells".into(), ids.join(", "));

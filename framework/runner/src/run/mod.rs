@@ -2,7 +2,6 @@
 
 mod cells;
 mod changes;
-mod interrupt;
 mod place;
 mod progress;
 
@@ -24,13 +23,15 @@ use crate::SettingArguments;
 use crate::explain;
 use crate::folder::{RunFolder, now};
 use crate::input::{Loaded, check_input};
+use crate::interrupt;
 use crate::latest;
 use crate::out::{say, tell};
 use crate::own_memory::give_memory_back;
-use cells::Runner;
-pub(crate) use place::{Besides, Place, Resume};
-use place::{Done, resume, settle};
-use progress::Progress;
+pub(crate) use cells::Runner;
+pub(crate) use changes::differences;
+use place::resume;
+pub(crate) use place::{Besides, Done, Place, Resume, settle};
+pub(crate) use progress::Progress;
 
 /// What `run` takes.
 #[derive(Args)]
@@ -40,14 +41,14 @@ use progress::Progress;
 )]
 pub(crate) struct RunArguments {
     /// Experiment files.
-    #[arg(required = true)]
-    files: Vec<PathBuf>,
+    #[arg(required_unless_present = "cells")]
+    pub(crate) files: Vec<PathBuf>,
     /// Goes on with the newest run of each experiment that was interrupted.
     #[arg(long)]
     resume: bool,
     /// Only the cell of this name; `check` lists them.
     #[arg(long, value_name = "CELL")]
-    only: Option<String>,
+    pub(crate) only: Option<String>,
     /// Prints programs and parameters, and runs nothing.
     #[arg(long)]
     explain: bool,
@@ -55,14 +56,28 @@ pub(crate) struct RunArguments {
     #[arg(long, short)]
     verbose: bool,
     #[command(flatten)]
-    settings: SettingArguments,
+    pub(crate) settings: SettingArguments,
     /// Writes down what crosses between client and server, frame by frame, into `traffic` in the run's
     /// folder: kind, direction, bytes, time, and the first bytes of ciphertexts. It takes time.
     #[arg(long)]
-    record_traffic: bool,
+    pub(crate) record_traffic: bool,
     /// The folder of runs.
     #[arg(long, default_value = "runs")]
-    runs: PathBuf,
+    pub(crate) runs: PathBuf,
+    /// Runs nothing: writes a plan of all cells into this folder, from which `run --cells` runs some of them on any
+    /// machine, and of which `merge` makes one run.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["resume", "explain", "record_traffic"])]
+    pub(crate) plan_into: Option<PathBuf>,
+    /// Of a plan: a small cell that every call of `run --cells` runs first, so that machines can be compared.
+    #[arg(long, value_name = "CELL", requires = "plan_into")]
+    pub(crate) reference_cell: Option<String>,
+    /// Runs these cells of a plan, as in `0,3,7-9`, into a shard of records of its own.
+    #[arg(long, value_name = "K,…", requires = "into",
+          conflicts_with_all = ["files", "resume", "explain", "only", "set", "repetitions", "plan_into"])]
+    pub(crate) cells: Option<String>,
+    /// The folder of the plan.
+    #[arg(long, value_name = "FOLDER", requires = "cells")]
+    pub(crate) into: Option<PathBuf>,
 }
 
 /// A cell failed, or an expectation did.
@@ -188,7 +203,7 @@ pub(crate) fn one(
 
 /// Reads the data of all cells and prepares their tasks once, so that what is wrong with them is
 /// told before anything is run; yields what the records begin with. Nothing of it stays in memory.
-fn prepare(
+pub(crate) fn prepare(
     experiment: &Experiment,
     plans: &[CellPlan],
     progress: &Progress,
@@ -196,14 +211,7 @@ fn prepare(
     progress.doing(&format!("{}: read data, prepare tasks", experiment.name()));
     let mut loaded = Loaded::default();
     check_input(experiment, plans, &mut loaded).map_err(|e| e.to_string())?;
-    let mut data: Vec<dataset::Provenance> = Vec::new();
-    for plan in plans {
-        let read = loaded.get(plan).map_err(|e| e.to_string())?;
-        if !data.contains(&read.provenance) {
-            data.push(read.provenance.clone());
-        }
-    }
-    drop(loaded);
+    let data = loaded.into_provenance();
     give_memory_back();
     Ok(header(experiment, plans, data))
 }
@@ -211,8 +219,13 @@ fn prepare(
 /// The experiment as it is run, as a file: the settings of the command line are in it.
 fn copy_of(experiment: &Experiment) -> String {
     let set: Vec<&str> = experiment.settings().collect();
+    with_settings(experiment.text(), &set)
+}
+
+/// The text of an experiment that has these settings, which it tells.
+pub(crate) fn with_settings(text: &str, set: &[&str]) -> String {
     if set.is_empty() {
-        return experiment.text().to_owned();
+        return text.to_owned();
     }
     let mut copy = String::from("# Set on the command line:\n");
     for words in set {
@@ -221,10 +234,15 @@ fn copy_of(experiment: &Experiment) -> String {
         let _ = writeln!(copy, "#   {words}"); // writing to a string cannot fail
     }
     copy.push('\n');
-    copy + experiment.text()
+    copy + text
 }
 
-fn header(experiment: &Experiment, plans: &[CellPlan], mut data: Vec<dataset::Provenance>) -> Run {
+/// What the records of some cells begin with.
+pub(crate) fn header(
+    experiment: &Experiment,
+    plans: &[CellPlan],
+    mut data: Vec<dataset::Provenance>,
+) -> Run {
     // Of the schemes in use: what else was built in changes nothing.
     let in_use = plans
         .iter()
@@ -248,6 +266,8 @@ fn header(experiment: &Experiment, plans: &[CellPlan], mut data: Vec<dataset::Pr
         extended: vec![],
         cells: plans.iter().map(|p| p.cell.clone()).collect(),
         provenance,
+        shard: None,
+        merged: None,
     };
     run.fingerprint = changes::fingerprint(&run);
     run
@@ -264,13 +284,29 @@ fn concerned(experiment: &Experiment, cells: &[Cell]) -> Vec<Expectation> {
 }
 
 /// Writes the tables.
-fn report(experiment: &Experiment, folder: RunFolder) -> Result<Ran, String> {
+pub(crate) fn report(experiment: &Experiment, folder: RunFolder) -> Result<Ran, String> {
     let records = summary::read_records(&folder.records()).map_err(|e| e.to_string())?;
-    let rows = summary::rows(&records);
-    let verdicts = evaluate(&rows, &concerned(experiment, &records.run.cells));
+    let (rows, verdicts) = judged(experiment, &records);
     hexperiment_reports::write_all(folder.path(), &records, &rows, &verdicts)
         .map_err(|e| format!("{}: {e}", folder.path().display()))?;
-    // A failure may be what an experiment is about.
+    Ok(Ran {
+        as_expected: !any_broken(&rows, &verdicts) && verdicts.iter().all(|v| v.passed),
+        folder,
+        records,
+        rows,
+        verdicts,
+    })
+}
+
+/// The rows of records that are there, and what the experiment's expectations of their cells come to.
+pub(crate) fn judged(experiment: &Experiment, records: &Records) -> (Vec<Row>, Vec<Verdict>) {
+    let rows = summary::rows(records);
+    let verdicts = evaluate(&rows, &concerned(experiment, &records.run.cells));
+    (rows, verdicts)
+}
+
+/// Whether a row ended badly; a failure may be what an experiment is about.
+pub(crate) fn any_broken(rows: &[Row], verdicts: &[Verdict]) -> bool {
     let foreseen = |row: &Row| {
         verdicts.iter().any(|v| {
             let about = |f: &Finding| f.passed && f.label == row.name();
@@ -278,12 +314,5 @@ fn report(experiment: &Experiment, folder: RunFolder) -> Result<Ran, String> {
         })
     };
     let done = |row: &Row| matches!(row.status, Status::Ok | Status::Refused);
-    let broken = rows.iter().any(|row| !done(row) && !foreseen(row));
-    Ok(Ran {
-        as_expected: !broken && verdicts.iter().all(|v| v.passed),
-        folder,
-        records,
-        rows,
-        verdicts,
-    })
+    rows.iter().any(|row| !done(row) && !foreseen(row))
 }

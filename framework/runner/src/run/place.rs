@@ -42,7 +42,7 @@ pub(crate) enum Resume {
 
 /// What an interrupted run has already.
 #[derive(Default)]
-pub(super) struct Done {
+pub(crate) struct Done {
     pub(super) header: bool,
     /// Whether more repetitions are wanted than its records say.
     pub(super) extends: bool,
@@ -67,6 +67,13 @@ pub(super) fn resume(
         )
     })?;
     let records = summary::read_records(&folder.records()).map_err(|e| e.to_string())?;
+    if records.run.merged.is_some() {
+        return Err(format!(
+            "{}: this run was put together from shards, and is not gone on with\n  help: run what is missing by \
+             `run --cells … --into FOLDER`, and `merge` again; or start a run without --resume",
+            folder.path().display()
+        ));
+    }
     changes::refuse(&records.run, header, folder.path())?;
     let done = Done {
         header: true,
@@ -88,7 +95,7 @@ pub(super) fn resume(
 
 /// Files that a task is told of by a path through `runs/latest` are those of the run that this
 /// leads to now: once a new run has begun, it leads there.
-pub(super) fn settle(plans: &mut [CellPlan], runs: &Path) {
+pub(crate) fn settle(plans: &mut [CellPlan], runs: &Path) {
     let latest = std::path::absolute(latest::link(runs));
     let settled = |value: &OptionValue| {
         let OptionValue::Text(path) = value else {

@@ -15,7 +15,7 @@ use crate::out::tell;
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// The display of one run.
-pub(super) struct Progress(Display);
+pub(crate) struct Progress(Display);
 
 enum Display {
     Bar(ProgressBar),
@@ -35,7 +35,7 @@ enum News {
 
 impl Progress {
     /// A display of something whose steps are not known yet.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         if !std::io::stderr().is_terminal() {
             return Self::lines(SILENCE, |line| tell!("{line}"));
         }
@@ -94,22 +94,22 @@ impl Progress {
     }
 
     /// It has so many steps from now on: set-ups, warm-up and repetitions.
-    pub(super) fn begin(&self, steps: u64) {
+    pub(crate) fn begin(&self, steps: u64) {
         self.tell(News::Begin(steps));
     }
 
     /// Something begins.
-    pub(super) fn doing(&self, what: &str) {
+    pub(crate) fn doing(&self, what: &str) {
         self.tell(News::Doing(what.to_owned()));
     }
 
     /// So many steps are done.
-    pub(super) fn step(&self, steps: u64) {
+    pub(crate) fn step(&self, steps: u64) {
         self.tell(News::Step(steps));
     }
 
     /// Something worth a line of its own.
-    pub(super) fn line(&self, text: &str) {
+    pub(crate) fn line(&self, text: &str) {
         self.tell(News::Line(text.to_owned()));
     }
 }

@@ -50,13 +50,7 @@ async fn first(
     State(workbench): State<Shared>,
     Extension(session): Extension<Session>,
 ) -> Response {
-    let shell = Shell {
-        workbench: &workbench,
-        session: &session,
-        path: PAGE.path,
-        title: PAGE.title,
-        scripts: &[],
-    };
+    let shell = PAGE.shell(&workbench, &session);
     let page = html! {
         h1 { "Pooling of encrypted images" }
         p.answer { "The server takes the maximum or the mean of each window of an image that it cannot see." }

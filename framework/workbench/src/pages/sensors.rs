@@ -59,13 +59,7 @@ async fn first(
     State(workbench): State<Shared>,
     Extension(session): Extension<Session>,
 ) -> Response {
-    let shell = Shell {
-        workbench: &workbench,
-        session: &session,
-        path: PAGE.path,
-        title: "Sensors",
-        scripts: &[],
-    };
+    let shell = PAGE.shell(&workbench, &session);
     let known = beside(known::trainable).await.unwrap_or_default();
     let page = html! {
         h1 { "Anomalies in sensor series" }

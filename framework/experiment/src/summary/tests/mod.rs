@@ -21,7 +21,7 @@ use hexperiment_task::ledger::{Clipping, Errors, Precision, Time, Traffic};
 use hexperiment_task::ledger::{Metric, OutputErrors, Quality};
 
 /// A run of these cells, three repetitions each.
-fn run(cells: &[&str]) -> Run {
+pub(crate) fn run(cells: &[&str]) -> Run {
     Run {
         schema: SCHEMA,
         experiment: "by-hand".into(),
@@ -38,6 +38,8 @@ fn run(cells: &[&str]) -> Run {
             cores: 2,
             ..Provenance::default()
         },
+        shard: None,
+        merged: None,
     }
 }
 
@@ -61,7 +63,7 @@ fn cell(id: &str) -> Cell {
     }
 }
 
-fn setup(cell: &str, keygen_ms: u64) -> Setup {
+pub(crate) fn setup(cell: &str, keygen_ms: u64) -> Setup {
     Setup {
         cell: cell.into(),
         process: 0,
@@ -92,6 +94,7 @@ fn setup(cell: &str, keygen_ms: u64) -> Setup {
         },
         client_computes: vec![],
         lowering: vec![],
+        environment: None,
     }
 }
 
@@ -115,7 +118,7 @@ fn output_errors(output: &str, index: u32) -> OutputErrors {
 }
 
 /// A repetition whose AUC in the clear is 0.75, and whose `mae` in the clear is 2.
-fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition {
+pub(crate) fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition {
     let metric = |name: &str, value, plaintext| Metric {
         name: name.into(),
         value,
@@ -183,11 +186,13 @@ fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition 
     }
 }
 
-fn stopped(cell: &str, status: Status) -> Stopped {
+pub(crate) fn stopped(cell: &str, status: Status) -> Stopped {
     Stopped {
         cell: cell.into(),
         status,
         reason: "for a reason".into(),
+        signal: None,
+        environment: None,
     }
 }
 
@@ -198,6 +203,8 @@ fn records(cells: &[&str], lines: Vec<Line>) -> Records {
         setups: BTreeMap::new(),
         repetitions: vec![],
         stopped: vec![],
+        environments: BTreeMap::new(),
+        finished: None,
     };
     for line in lines {
         match line {
@@ -209,6 +216,7 @@ fn records(cells: &[&str], lines: Vec<Line>) -> Records {
             Line::Repetition(r) => records.repetitions.push(*r),
             Line::Extended(e) => records.run.extended.push(e),
             Line::Stopped(s) => records.stopped.push(s),
+            Line::Finished(f) => records.finished = Some(f.at),
         }
     }
     records
