@@ -122,7 +122,7 @@ mod tests {
             let slow = tokio::spawn(async move {
                 let mut taken = Vec::new();
                 while taken.len() < 100 {
-                    tokio::time::sleep(WITHIN / 20).await;
+                    sleep(WITHIN / 20).await;
                     let mut piece = [0; 5];
                     let count = theirs.read(&mut piece).await.unwrap();
                     taken.extend_from_slice(&piece[..count]);

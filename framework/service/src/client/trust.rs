@@ -60,7 +60,7 @@ impl Secure {
 
 /// The issuers that browsers trust, as Mozilla lists them.
 fn browsers(provider: Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, Error> {
-    let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
         .map_err(|e| Error::General(e.to_string()))

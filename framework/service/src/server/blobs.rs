@@ -141,7 +141,8 @@ pub(crate) fn state_folder(folder: &Path) -> io::Result<Option<String>> {
     use std::os::unix::fs::PermissionsExt as _;
     private_folder(folder)?;
     let mode = folder.metadata()?.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
+    let is_open = mode & 0o077 != 0;
+    if !is_open {
         return Ok(None);
     }
     let is_ours =

@@ -152,6 +152,18 @@ mod tests {
 
     use super::*;
 
+    #[track_caller]
+    fn check(found: Result<(), Failure>, words: Option<&str>) {
+        match (found, words) {
+            (Ok(()), None) => {}
+            (Err(found), Some(words)) => {
+                assert_eq!(found.problem.message, words);
+                assert_eq!(found.problem.code, ProblemCode::Quota);
+            }
+            (found, words) => panic!("{found:?}, expected {words:?}"),
+        }
+    }
+
     #[test]
     fn what_is_used_and_what_is_on_its_way_count_together() {
         let quotas = Quotas {
@@ -174,17 +186,6 @@ mod tests {
             programs,
             work,
         };
-        #[track_caller]
-        fn check(found: Result<(), Failure>, words: Option<&str>) {
-            match (found, words) {
-                (Ok(()), None) => {}
-                (Err(found), Some(words)) => {
-                    assert_eq!(found.problem.message, words);
-                    assert_eq!(found.problem.code, ProblemCode::Quota);
-                }
-                (found, words) => panic!("{found:?}, expected {words:?}"),
-            }
-        }
         let of = |taken, more| within(used, taken, more, &quotas);
         check(of(room(30, 0, 0, 0), room(10, 1, 2, 2)), None);
         check(

@@ -302,21 +302,7 @@ fn experiment(
     if !asked.time.is_empty() {
         written.dataset("labels", vec![asked.time.clone()]);
     }
-    let is_left_out = |column: &&Column| {
-        let name = &column.name;
-        let is_used = *name == asked.time || *name == asked.label;
-        let is_sensor = match &sensors {
-            Some(sensors) => sensors.contains(name),
-            None => column.kind() == Kind::Numbers && !name.is_empty(),
-        };
-        !is_used && !is_sensor
-    };
-    let left_out: Vec<String> = profile
-        .columns
-        .iter()
-        .filter(is_left_out)
-        .map(|c| c.name.clone())
-        .collect();
+    let left_out = left_out(profile, asked, sensors.as_deref());
     if !left_out.is_empty() {
         written.dataset("drop_columns", left_out);
     }
@@ -325,6 +311,21 @@ fn experiment(
         training,
         model: scores,
     })
+}
+
+/// Columns of the file that are neither sensors, of a model if there is one, nor named on the form.
+fn left_out(profile: &Profile, asked: &Asked, sensors: Option<&[String]>) -> Vec<String> {
+    let is_left_out = |column: &&Column| {
+        let name = &column.name;
+        let is_used = *name == asked.time || *name == asked.label;
+        let is_sensor = match sensors {
+            Some(sensors) => sensors.contains(name),
+            None => column.kind() == Kind::Numbers && !name.is_empty(),
+        };
+        !is_used && !is_sensor
+    };
+    let left_out = profile.columns.iter().filter(is_left_out);
+    left_out.map(|column| column.name.clone()).collect()
 }
 
 fn features_of(text: &str) -> Result<i64, Wrong> {

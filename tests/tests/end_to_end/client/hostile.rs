@@ -225,6 +225,26 @@ fn altered_files_are_found() {
     are_the_models(&owner.results().1);
 }
 
+/// Of data that are not here it is said what to do, in a line of its own.
+#[test]
+fn a_model_of_data_that_are_not_here() {
+    let owner = Owner::new("io");
+    let place = &owner.place;
+    place.write(
+        "e.toml",
+        experiment(
+            "use = \"framingham\"",
+            "use = \"logistic-regression\"",
+            "[[scheme]]\nuse = \"plaintext\"\n[run]\nrepetitions = 1\nwarmup = 0\n",
+        ),
+    );
+    let missing = owner.call(&["init", "e.toml", "--scheme", "plaintext"]);
+    missing
+        .ends_with(2)
+        .says(&["`framingham` was not found", "\n  help: "]);
+    assert!(!missing.err.contains("\\n"), "{missing}");
+}
+
 /// A folder that cannot be written, a step too early, a circuit that is there.
 #[test]
 fn steps_out_of_order_are_told_what_is_missing() {
@@ -241,21 +261,6 @@ fn steps_out_of_order_are_told_what_is_missing() {
     );
     owner.does(&init);
     owner.refuses(&init, &["circuit.json: is there already"]);
-    // Data that are not here: what to do stands in a line of its own.
-    let place = &owner.place;
-    place.write(
-        "e.toml",
-        experiment(
-            "use = \"framingham\"",
-            "use = \"logistic-regression\"",
-            "[[scheme]]\nuse = \"plaintext\"\n[run]\nrepetitions = 1\nwarmup = 0\n",
-        ),
-    );
-    let missing = owner.call(&["init", "e.toml", "--scheme", "plaintext"]);
-    missing
-        .ends_with(2)
-        .says(&["`framingham` was not found", "\n  help: "]);
-    assert!(!missing.err.contains("\\n"), "{missing}");
     owner.refuses(
         &["encrypt", "rows.csv"],
         &["there are no keys", "client keygen"],

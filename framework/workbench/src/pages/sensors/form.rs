@@ -97,7 +97,7 @@ pub(super) fn form(
                 span { "A missing value is an empty field, NA, or" }
                 input type="text" name="marker" value=(profile.marker.as_deref().unwrap_or_default()) maxlength="40";
             }
-            label.wide {
+            label.whole {
                 span { "Model" }
                 select name="model" {
                     @for choice in choices {
