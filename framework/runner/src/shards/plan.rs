@@ -286,8 +286,9 @@ fn parse(file: &Path, bytes: &[u8]) -> Result<Plan, Complaint> {
     let malformed = |e: serde_json::Error| {
         damaged(format!("found what is no plan: {e}")).at_line(e.line().max(1))
     };
-    let format = serde_json::from_slice::<Value>(bytes).map_err(malformed)?["format"].take();
-    if format != FORMAT {
+    let value: Value = serde_json::from_slice(bytes).map_err(malformed)?;
+    let format = &value["format"];
+    if *format != FORMAT {
         return Err(Complaint::new(
             file,
             format!("found a plan of format {format}, expected {FORMAT}"),
