@@ -181,7 +181,8 @@ fn fewest_bytes(ranked: &[Standing<'_>]) -> Option<String> {
     }
     is_less(first).then(|| {
         let share = fraction(sent(least) as f64 / sent(first) as f64);
-        format!("{name} takes {share} of the bytes both ways ({size})")
+        let other = short_name(first.row, ranked);
+        format!("{name} takes {share} of the bytes of {other} both ways ({size})")
     })
 }
 

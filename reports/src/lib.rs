@@ -49,7 +49,7 @@ pub use links::links_csv;
 pub use markdown::markdown;
 pub use overview::{Known, Overview, Runs};
 pub use terminal::{Screen, terminal};
-pub use units::{bytes, duration};
+pub use units::{bytes, counted, duration};
 
 /// Writes `table.md`, `summary.csv`, `links.csv` and `report.html` into `dir`, each whole or not at all.
 ///

@@ -12,7 +12,7 @@ pub(crate) struct Page(String);
 impl Page {
     /// A page with a title and what it is about.
     pub(crate) fn new(title: &str, about: &str) -> Self {
-        Self(format!("# {}\n\n{}\n\n", prose(title), prose(about)))
+        Self(format!("# {}\n\n{}\n\n", outside(title), outside(about)))
     }
 
     /// A part of a page.
@@ -85,7 +85,23 @@ pub(crate) fn flat(text: &str) -> String {
 
 /// Text that may hold Markdown, and no HTML.
 fn prose(text: &str) -> String {
-    flat(text).replace('<', "\\<")
+    let mut out = String::with_capacity(text.len());
+    let mut before = ' ';
+    for c in flat(text).chars() {
+        match c {
+            // A backslash of ours would be escaped by one that stands there.
+            '<' if before == '\\' => out.push_str("&lt;"),
+            '<' => out.push_str("\\<"),
+            c => out.push(c),
+        }
+        before = c;
+    }
+    out
+}
+
+/// Prose from outside: it shows no picture, which would be fetched from wherever it names, and leads nowhere.
+fn outside(text: &str) -> String {
+    prose(text).replace("](", "]\\(")
 }
 
 /// Text that Markdown takes as it is, also in a table.
@@ -103,4 +119,32 @@ pub(crate) fn escaped(text: &str) -> String {
 /// Likewise, line by line.
 fn escaped_lines(text: &str) -> String {
     text.lines().map(escaped).collect::<Vec<_>>().join("<br>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a record says is read, and neither fetched nor run.
+    #[test]
+    fn texts_from_outside_hold_no_html() {
+        for (text, expect) in [
+            ("a < b", "a \\< b"),
+            (
+                "<img src=x onerror=alert(1)>",
+                "\\<img src=x onerror=alert(1)>",
+            ),
+            ("\\<script>", "\\&lt;script>"),
+            ("\\\\<script>", "\\\\&lt;script>"),
+            ("`code` and *words*", "`code` and *words*"),
+        ] {
+            assert_eq!(prose(text), expect);
+        }
+        let page = Page::new("![x](https://a/x)", "[y](javascript:z) \\<b>").finish();
+        assert_eq!(
+            page,
+            "# ![x]\\(https://a/x)\n\n[y]\\(javascript:z) \\&lt;b>\n"
+        );
+        assert_eq!(escaped("\\<b>|[x](y)"), "\\\\\\<b>\\|\\[x\\](y)");
+    }
 }

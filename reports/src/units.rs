@@ -47,7 +47,7 @@ pub fn bytes(count: u64) -> String {
 }
 
 /// `one sample`, `12 samples`.
-pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 

@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode};
 use crate::out::say;
 use crate::repository::{Repository, data_folder};
 use crate::system::{System, entries};
-use crate::tools::{self, CPU_FEATURES, Manager, REQUIRED, Tool};
+use crate::tools::{self, CLUSTERS, CPU_FEATURES, Manager, REQUIRED, Tool};
 use crate::{Failure, gmp, hexl};
 
 /// A `target` with runs, tests, lints and documentation stays below this.
@@ -95,6 +95,7 @@ pub(crate) fn doctor(arguments: &[OsString]) -> Result<ExitCode, Failure> {
             },
         );
     }
+    rows.extend(CLUSTERS.iter().map(|t| tool(&system, t, State::Note)));
     rows.push(data(&repository));
     rows.push(amount(
         "memory",

@@ -52,19 +52,28 @@ pub(crate) fn given(arguments: &[OsString]) -> Given {
 }
 
 /// Options of the programs that are followed by a value.
-const WITH_VALUE: [&str; 27] = [
+const WITH_VALUE: [&str; 36] = [
+    "--account",
+    "--again",
     "--against",
     "--cells",
+    "--constraint",
+    "--engine",
+    "--errors",
     "--fail-if-slower",
     "--format",
     "--into",
+    "--job-memory",
+    "--job-time",
     "--link",
     "--max",
     "--max-error",
+    "--max-parallel",
     "--min",
     "--only",
     "--option",
     "--output",
+    "--partition",
     "--phase",
     "--plan-into",
     "--plugin",

@@ -71,7 +71,9 @@ fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
         "list" | "schema" | "overview" | "workbench" | "client" | "serve" => Wanted::All,
         PUBLISH if publish::runs_all(arguments) => Wanted::All,
         // They read records, which name no feature of the build.
-        "report" | "best" | "cmp" | "export" | "merge" | PUBLISH => Wanted::NamedBy(vec![]),
+        "report" | "best" | "cmp" | "export" | "merge" | "status" | "cancel" | PUBLISH => {
+            Wanted::NamedBy(vec![])
+        }
         // `data` needs none.
         _ => Wanted::NamedBy(given(arguments).files),
     }
@@ -79,18 +81,17 @@ fn wanted(verb: &str, arguments: &[OsString]) -> Wanted {
 
 /// Whether the runner needs the feature that takes long to compile, and that nothing else needs.
 fn writes_parquet(verb: &str, arguments: &[OsString]) -> bool {
-    let mut words = arguments.iter().map(|word| word.to_string_lossy());
-    let mut is_parquet = || {
-        while let Some(word) = words.next() {
-            match word.as_ref() {
-                "--format=parquet" => return true,
-                "--format" => return words.next().is_some_and(|format| format == "parquet"),
-                _ => {}
-            }
-        }
-        false
-    };
-    verb == "export" && is_parquet()
+    let words: Vec<_> = arguments
+        .iter()
+        .map(|word| word.to_string_lossy())
+        .collect();
+    let after = words.iter().zip(words.iter().skip(1));
+    let after = after.filter_map(|(key, format)| (key == "--format").then_some(format.as_ref()));
+    let joined = words
+        .iter()
+        .filter_map(|word| word.strip_prefix("--format="));
+    let mut formats = after.chain(joined).flat_map(|formats| formats.split(','));
+    verb == "export" && formats.any(|format| format == "parquet")
 }
 
 fn takes_no_path(verb: &str) -> bool {
@@ -107,6 +108,10 @@ fn completed(
     let Given { files, runs, cells } = given(&arguments);
     let file = !files.is_empty();
     match verb {
+        "status" | "cancel" if !file => Err(Failure::usage(format!(
+            "`{verb}` wants the FOLDER of a plan"
+        ))
+        .help(format!("cargo xtask {verb} plans/quickstart"))),
         "check" | "explain" | "plan" if !file => {
             Err(Failure::usage(format!("`{verb}` wants a FILE"))
                 .help(format!("cargo xtask {verb} experiments/quickstart.toml")))
@@ -308,6 +313,8 @@ mod tests {
         for (verb, line, expected) in [
             ("export", "--format parquet --into t", true),
             ("export", "r --into t --format=parquet", true),
+            ("export", "--format csv,parquet --into t", true),
+            ("export", "--format csv --format=latex,parquet", true),
             ("export", "--format csv --into parquet", false),
             ("report", "--format parquet", false),
             ("export", "--format", false),
@@ -343,6 +350,14 @@ mod tests {
         check_wanted("data", "", &named(""));
         check_wanted("best", "--max upload=1MB runs/a --link 4G", &named(""));
         check_wanted("cmp", "--fail-if-slower 10% a b", &named(""));
+        check_wanted(
+            "submit",
+            "a.toml --engine slurm --partition p b.toml",
+            &named("a.toml b.toml"),
+        );
+        // The schemes of a plan are those of the program that is built: its digest is the plan's.
+        check_wanted("submit", "--again plans/a --job-time 2h", &named(""));
+        check_wanted("status", "plans/a --unfinished", &named(""));
         check_wanted("list", "", &Wanted::All);
         check_wanted("overview", "--runs runs runs/a", &Wanted::All);
     }

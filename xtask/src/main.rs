@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use out::say;
 
 /// What `cargo xtask` can do, in the order of the help.
-const VERBS: [Verb; 24] = [
+const VERBS: [Verb; 27] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER] [--repetitions N] \
@@ -101,6 +101,23 @@ const VERBS: [Verb; 24] = [
         about: "runs experiments with the calls of each scheme's library timed beside every repetition: the \
                 framework's overhead as a ratio, and each operation by itself; without FILE those of \
                 experiments/overview",
+    },
+    Verb {
+        name: "submit",
+        arguments: "FILE… --engine slurm|hyperqueue [--into FOLDER] [--partition NAME] [--account NAME] [--constraint FEATURES] \
+                    [--max-parallel N] [--shared] [--job-time TIME] [--job-memory SIZE] [--reference-cell CELL] \
+                    [--dry-run] [--runs FOLDER] [--set SECTION.KEY=VALUE]… [--repetitions N] | --again FOLDER [OPTION…]",
+        about: "hands the cells of experiments to a cluster; --again those that ended without a result",
+    },
+    Verb {
+        name: "status",
+        arguments: "FOLDER… [--unfinished] [--verbose]",
+        about: "where the cells of submitted plans stand, from the scheduler and what was recorded",
+    },
+    Verb {
+        name: "cancel",
+        arguments: "FOLDER",
+        about: "takes back what waits or runs of a submitted plan",
     },
     Verb {
         name: "explain",

@@ -80,6 +80,25 @@ pub(crate) const GMP: Tool = Tool {
     find: gmp::library,
 };
 
+/// What tests of clusters start; without them they are passed over, and nothing else misses them.
+pub(crate) const CLUSTERS: [Tool; 2] = [
+    Tool {
+        name: "Slurm",
+        purpose: "optional, for `test`: cells on a cluster",
+        packages: [Some("slurm-wlm"), None, None, None],
+        find: |system| {
+            let daemon = ["/usr/sbin/slurmctld", "slurmctld"];
+            daemon.iter().find_map(|path| system.program(path))
+        },
+    },
+    Tool {
+        name: "GNU parallel",
+        purpose: "optional, for `test`: cells by it",
+        packages: [Some("parallel"); 4],
+        find: |system| system.program("parallel"),
+    },
+];
+
 impl Tool {
     /// Where it is.
     pub(crate) fn find(&self, system: &System) -> Option<PathBuf> {

@@ -49,10 +49,11 @@ impl Passphrases {
 
     fn get(&self, words: &str, twice: bool) -> Result<SecretString, ClientError> {
         if let Some(file) = &self.file {
-            let text = files::read_text(file, files::PASSPHRASE, WAYS)?;
-            let text = Zeroizing::new(text);
-            let line = text.lines().next().unwrap_or_default();
-            return filled(SecretString::from(line), &file.display().to_string());
+            let line = Zeroizing::new(files::read_secret_line(file, WAYS)?);
+            return filled(
+                SecretString::from(line.as_str()),
+                &file.display().to_string(),
+            );
         }
         if let Some(passphrase) = &self.environment {
             return filled(passphrase.clone(), PASSPHRASE);

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hexperiment_diagnostics::{Complaint, files};
+use hexperiment_diagnostics::{Complaint, files, printable};
 use hexperiment_service::api::{JobRequest, KeysInfo};
 use hexperiment_service::client::{Endpoint, ServiceClient};
 use hexperiment_service::token::{Fingerprint, Token};
@@ -48,6 +48,9 @@ struct Noted {
     server: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fingerprint: Option<String>,
+    /// A seal on both, made with the token: who does not have it cannot send it elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seal: Option<String>,
     circuit: String,
     /// The key whose evaluation keys the service has, and what it calls them.
     key: String,
@@ -57,6 +60,28 @@ struct Noted {
     query: Option<String>,
     #[serde(default)]
     jobs: Vec<String>,
+}
+
+impl Noted {
+    /// Whether address and fingerprint were noted by somebody who had this token.
+    fn is_sealed(&self, token: &Token) -> bool {
+        let text = sealed(&self.server, self.fingerprint.as_deref());
+        let seal = self.seal.as_deref();
+        seal.is_some_and(|seal| token.has_sealed(&text, seal))
+    }
+}
+
+/// What the seal is on.
+fn sealed(server: &str, fingerprint: Option<&str>) -> String {
+    format!("{server}\n{}", fingerprint.unwrap_or_default())
+}
+
+/// The service, with its address and fingerprint as they are noted, and the seal on them.
+struct Reached {
+    service: ServiceClient,
+    server: String,
+    fingerprint: Option<String>,
+    seal: String,
 }
 
 /// What was sent.
@@ -81,11 +106,9 @@ impl Remote {
         Ok(Some(noted))
     }
 
-    /// The service, with its address and fingerprint as they are noted.
-    fn service(
-        &self,
-        noted: Option<&Noted>,
-    ) -> Result<(ServiceClient, String, Option<String>), ClientError> {
+    /// The service. What is noted counts where whoever noted it had the token: a folder that came from elsewhere does
+    /// not decide where the token goes.
+    fn service(&self, folder: &Folder, noted: Option<&Noted>) -> Result<Reached, ClientError> {
         let server = self
             .server
             .clone()
@@ -97,7 +120,20 @@ impl Remote {
                 "give it by `--server https://HOST:PORT`; `client evaluate` alone evaluates on this machine",
             )
         })?;
-        let same = noted.filter(|n| n.server == server);
+        let token = self.token()?;
+        let is_own = noted.is_some_and(|n| n.is_sealed(&token));
+        if self.server.is_none() && !is_own {
+            return Err(ClientError::file(
+                folder.remote(),
+                format!(
+                    "names the service {}, to which this token was not sent from here before",
+                    printable::line(&server)
+                ),
+                "if the token is for that service, name it by `--server`, with `--fingerprint` where its certificate is \
+                 its own: the token goes nowhere that somebody else's file names",
+            ));
+        }
+        let same = noted.filter(|n| is_own && n.server == server);
         let fingerprint = self.fingerprint.clone();
         let fingerprint = fingerprint.or_else(|| same.and_then(|n| n.fingerprint.clone()));
         let pinned = fingerprint.as_deref().map(Fingerprint::parse).transpose();
@@ -105,17 +141,20 @@ impl Remote {
             let help = "copy it from what `hexperiment serve` prints: sha256:…";
             ClientError::file("--fingerprint", e, help)
         })?;
-        let endpoint = Endpoint::new(&server, pinned, self.token()?)?;
-        let client = ServiceClient::new(&endpoint)?;
-        Ok((client, server, fingerprint))
+        let seal = token.seal(&sealed(&server, fingerprint.as_deref()));
+        let endpoint = Endpoint::new(&server, pinned, token)?;
+        let service = ServiceClient::new(&endpoint)?;
+        Ok(Reached {
+            service,
+            server,
+            fingerprint,
+            seal,
+        })
     }
 
     fn token(&self) -> Result<Token, ClientError> {
         let (place, text) = match &self.token_file {
-            Some(file) => {
-                let text = files::read_text(file, files::PASSPHRASE, TOKENS)?;
-                (file.clone(), text)
-            }
+            Some(file) => (file.clone(), files::read_secret_line(file, TOKENS)?),
             None => (
                 PathBuf::from(TOKEN),
                 std::env::var(TOKEN).unwrap_or_default(),
@@ -141,7 +180,12 @@ impl Remote {
         let queries = Exchange::open(folder.upload(), Way::Up, bound)?;
         under_these_keys(&queries, &keys)?;
         let noted = Self::noted(folder)?;
-        let (service, server, fingerprint) = self.service(noted.as_ref())?;
+        let Reached {
+            service,
+            server,
+            fingerprint,
+            seal,
+        } = self.service(folder, noted.as_ref())?;
         let known = noted
             .filter(|n| n.server == server && n.circuit == bound.digest() && n.key == keys.key());
         let known = known.map(|n| n.keys).filter(|id| {
@@ -172,6 +216,7 @@ impl Remote {
             format: FORMAT,
             server,
             fingerprint,
+            seal: Some(seal),
             circuit: bound.digest().into(),
             key: keys.key().into(),
             keys: id,
@@ -223,7 +268,7 @@ impl Remote {
                 help,
             )
         })?;
-        let (service, ..) = self.service(Some(&sent))?;
+        let service = self.service(folder, Some(&sent))?.service;
         let manifest = Exchange::new(&asked.circuit, &asked.key, &asked.query);
         let mut results = Sent::begin(folder.download(), Way::Down, manifest)?;
         let mut evaluated = Evaluated::default();

@@ -25,7 +25,7 @@ pub mod transform;
 
 pub use error::DataError;
 pub use inventory;
-pub use locate::{locate, verify};
+pub use locate::{is_here, locate, verify};
 pub use request::{DatasetRequest, DatasetSource, SplitKind};
 
 use std::path::PathBuf;

@@ -19,12 +19,7 @@ pub fn locate(name: &str, manifest: &Manifest) -> Result<PathBuf, Complaint> {
         );
     };
     let cache = files::cache_folder("data");
-    let places: Vec<PathBuf> = std::env::var_os("HEXPERIMENT_DATA")
-        .map(PathBuf::from)
-        .into_iter()
-        .chain(cache.clone())
-        .map(|folder| folder.join(file))
-        .collect();
+    let places = places(file);
     // Whatever is there: reading it says what is wrong with it.
     if let Some(found) = places.iter().find(|p| p.exists()) {
         return Ok(found.clone());
@@ -53,6 +48,22 @@ pub fn locate(name: &str, manifest: &Manifest) -> Result<PathBuf, Complaint> {
         "{how} Source: {}. Put the file in a folder and set HEXPERIMENT_DATA to it.",
         manifest.source
     )))
+}
+
+/// Where a file of data may lie: below `$HEXPERIMENT_DATA`, or in the user's cache.
+fn places(file: &Path) -> Vec<PathBuf> {
+    std::env::var_os("HEXPERIMENT_DATA")
+        .map(PathBuf::from)
+        .into_iter()
+        .chain(files::cache_folder("data"))
+        .map(|folder| folder.join(file))
+        .collect()
+}
+
+/// Whether the data of a manifest can be had without fetching anything.
+pub fn is_here(manifest: &Manifest) -> bool {
+    let is_there = |file: &PathBuf| places(file).iter().any(|place| place.exists());
+    manifest.file.as_ref().is_none_or(is_there)
 }
 
 /// Fetches into the cache: first beside its place, moved there once its checksum holds.

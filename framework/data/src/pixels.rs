@@ -10,7 +10,7 @@
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageFormat, ImageReader, Limits};
 
 use super::csv_table::Columns;
 use super::locate::{digest, verified};
@@ -31,7 +31,10 @@ pub const COLOURS: [&str; 3] = ["red", "green", "blue"];
 const MOST_PIXELS: u64 = 1 << 22;
 
 /// Bytes of a file: twice what the pixels take in four channels of 16 bits, uncompressed.
-const MOST_BYTES: u64 = 1 << 26;
+pub const MOST_BYTES: u64 = 1 << 26;
+
+/// Bytes that decoding may allocate: the pixels of the largest image several times.
+const DECODED: u64 = 1 << 27;
 
 const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 
@@ -118,14 +121,18 @@ fn open(
     } else {
         String::new()
     };
-    let reader = || ImageReader::new(Cursor::new(bytes.as_slice())).with_guessed_format();
-    let format = reader().map_err(|e| bad(&e))?.format();
+    let reader = |limits: Limits| {
+        let mut reader = ImageReader::new(Cursor::new(bytes.as_slice())).with_guessed_format()?;
+        reader.limits(limits);
+        Ok::<_, std::io::Error>(reader)
+    };
+    let format = reader(head_limits()).map_err(|e| bad(&e))?.format();
     if !matches!(format, Some(ImageFormat::Png | ImageFormat::Jpeg)) {
         return Err(bad(
             &"found neither the signature of PNG nor that of JPEG, expected one of them",
         ));
     }
-    let (width, height) = reader()
+    let (width, height) = reader(head_limits())
         .map_err(|e| bad(&e))?
         .into_dimensions()
         .map_err(|e| bad(&e))?;
@@ -147,8 +154,17 @@ fn open(
     if format == Some(ImageFormat::Jpeg) && !has_end(&bytes) {
         return Err(bad(&"the file ends before the image does"));
     }
-    let image = reader().map_err(|e| bad(&e))?.decode();
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(DECODED);
+    let image = reader(limits).map_err(|e| bad(&e))?.decode();
     Ok((image.map_err(|e| bad(&e))?, sum))
+}
+
+/// What a decoder may allocate until it knows an image's size: comments and profiles in the file may be of any length.
+pub fn head_limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(16 << 20);
+    limits
 }
 
 /// The bytes of a file, as many as an image may have, and whether that is all.

@@ -76,9 +76,9 @@ pub const SECRET_KEY: Kind = Kind {
     most_bytes: 64 << 20,
 };
 
-/// A passphrase.
+/// A passphrase, or a token.
 pub const PASSPHRASE: Kind = Kind {
-    expected: "a passphrase",
+    expected: "a passphrase or a token",
     most_bytes: 4096,
 };
 
@@ -175,6 +175,42 @@ pub fn read_text(file: &Path, kind: Kind, help: &str) -> Result<String, Complain
             .at_line(line)
             .help("save the file with the encoding UTF-8")
     })
+}
+
+/// The first line of a file that holds a secret, as a token or a passphrase: a file that others than its owner may read
+/// is refused.
+///
+/// # Errors
+/// As [`read_text`]; and where its permissions give others any right.
+pub fn read_secret_line(file: &Path, help: &str) -> Result<String, Complaint> {
+    let opened = open(file, PASSPHRASE.expected, help)?;
+    held_private(file, &opened)?;
+    let text = read_text(file, PASSPHRASE, help)?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+#[cfg(unix)]
+fn held_private(file: &Path, opened: &File) -> Result<(), Complaint> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = opened
+        .metadata()
+        .map(|found| found.permissions().mode() & 0o777);
+    match mode {
+        Ok(mode) if mode & 0o077 != 0 => {
+            let problem = format!(
+                "found permissions {mode:04o}, expected 0600: others may read the secret in it"
+            );
+            Err(Complaint::new(file, problem).help(
+                "take the others' rights away, by `chmod 600`; if others may have read it, replace the secret",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn held_private(_: &Path, _: &File) -> Result<(), Complaint> {
+    Ok(())
 }
 
 fn most_bytes(kind: Kind) -> Result<u64, Complaint> {
@@ -277,7 +313,7 @@ pub fn write_whole(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// As [`write_whole`], for its owner alone: 0600 from the moment on when it is there, whatever the umask is and whatever
-/// permissions the file had that was there.
+/// permissions the file had that was there. A link is replaced and not followed: what is for one person goes nowhere else.
 ///
 /// # Errors
 /// As [`write_whole`].
@@ -287,12 +323,15 @@ pub fn write_whole_private(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let is_link = std::fs::symlink_metadata(file).is_ok_and(|found| found.is_symlink());
+    if is_link {
+        return replace(file, bytes, &options);
+    }
     write_beside(file, bytes, &options)
 }
 
-/// Writes a file beside its place, opened by these options, and moves it there.
+/// Writes a file beside its place, or that which a link leads to, opened by these options, and moves it there.
 fn write_beside(file: &Path, bytes: &[u8], options: &OpenOptions) -> std::io::Result<()> {
-    static WRITTEN: AtomicUsize = AtomicUsize::new(0);
     let place = match std::fs::metadata(file) {
         Ok(found) if !found.is_file() => {
             return Err(std::io::Error::other(format!(
@@ -303,6 +342,11 @@ fn write_beside(file: &Path, bytes: &[u8], options: &OpenOptions) -> std::io::Re
         Ok(_) => std::fs::canonicalize(file)?,
         Err(_) => file.to_owned(),
     };
+    replace(&place, bytes, options)
+}
+
+fn replace(place: &Path, bytes: &[u8], options: &OpenOptions) -> std::io::Result<()> {
+    static WRITTEN: AtomicUsize = AtomicUsize::new(0);
     let mut beside = place.as_os_str().to_owned();
     let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
     beside.push(format!(".{}-{number}.part", std::process::id()));
@@ -311,7 +355,7 @@ fn write_beside(file: &Path, bytes: &[u8], options: &OpenOptions) -> std::io::Re
     let written = options
         .open(&beside)
         .and_then(|mut part| part.write_all(bytes).and_then(|()| part.sync_all()))
-        .and_then(|()| std::fs::rename(&beside, &place));
+        .and_then(|()| std::fs::rename(&beside, place));
     if written.is_err() {
         // What matters is the first error; what is left of the file may stay or go.
         let _ = std::fs::remove_file(&beside);
@@ -363,6 +407,41 @@ mod tests {
         let mode = std::fs::metadata(&file).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        // A link leads nowhere: it is replaced.
+        let elsewhere = folder.path().join("elsewhere");
+        std::fs::write(&elsewhere, b"theirs").unwrap();
+        std::fs::remove_file(&file).unwrap();
+        for target in [
+            elsewhere.as_path(),
+            Path::new("gone"),
+            Path::new("/dev/null"),
+        ] {
+            std::os::unix::fs::symlink(target, &file).unwrap();
+            write_whole_private(&file, b"secret").unwrap();
+            assert!(!file.is_symlink());
+            assert_eq!(std::fs::read(&file).unwrap(), b"secret");
+            std::fs::remove_file(&file).unwrap();
+        }
+        assert_eq!(std::fs::read(&elsewhere).unwrap(), b"theirs");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn secrets_that_others_may_read_are_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        std::fs::write(&file, "one\ntwo\n").unwrap();
+        for (mode, is_taken) in [(0o600, true), (0o400, true), (0o644, false), (0o660, false)] {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            let read = read_secret_line(&file, "help");
+            assert_eq!(read.is_ok(), is_taken, "{mode:o}: {read:?}");
+            if let Err(problem) = read {
+                assert!(problem.to_string().contains("expected 0600"), "{problem}");
+                assert!(!problem.to_string().contains("one"), "{problem}");
+            }
+        }
     }
 
     /// Whoever finds a file finds all of it, while others still write; nothing is left beside it.

@@ -13,9 +13,9 @@ use hexperiment_scheme::{
 };
 use hexperiment_task::TaskError;
 
-use crate::calibration::{Bound, Effort, measure_on};
 use crate::compiled::Compiled;
 use crate::estimate::{Steps, nanoseconds};
+use crate::timing::{Bound, Effort, measure_on};
 
 /// An operation that takes so long is timed beside the first repetition only, as making keys is: it scatters
 /// little.

@@ -5,55 +5,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hexperiment_diagnostics::files;
 use hexperiment_experiment::measure;
 use hexperiment_experiment::record::{Build, Provenance};
-use hexperiment_scheme::clock::processor_time;
 use hexperiment_scheme::{
-    Operation, OperationTime, OperationTimes, Preparation, SchemeError, Step, timed, timed_cold,
+    Operation, OperationTime, OperationTimes, Preparation, SchemeError, timed,
 };
 use serde::{Deserialize, Serialize};
 
-/// The file's format.
-const SCHEMA: u32 = 1;
+use crate::timing::{Bound, Effort, QUICK, Spread, measure_cold, measure_on};
 
-/// How much time an operation is given to be measured.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Effort {
-    /// Wall time for one operation, on one thread and on all, each; one that takes longer is done
-    /// three times.
-    time: Duration,
-    /// A sample of quick operations has so many that it takes at least as long: starting the threads that
-    /// share one takes some hundredths of a millisecond, which count: with threads it takes four times as
-    /// long.
-    sample: Duration,
-}
-
-impl Effort {
-    /// For a table that is kept.
-    const TABLE: Self = Self {
-        time: Duration::from_millis(150),
-        sample: Duration::from_millis(5),
-    };
-
-    /// Beside a repetition, of which there are several.
-    pub(crate) const BESIDE: Self = Self {
-        time: Duration::from_millis(15),
-        sample: Duration::from_millis(1),
-    };
-}
+/// The file's format. In the first, operations found their operands in caches.
+const SCHEMA: u32 = 2;
 
 /// What to do about a table that cannot be used.
 const HELP: &str =
     "name another by `--table`, or delete it if it is one: `calibrate` makes a new one";
-
-/// Operations that take longer find their operands in no cache anyway, or mind it little.
-const QUICK: Duration = Duration::from_millis(5);
-
-/// Samples of which the median and the quartiles are kept.
-const SAMPLES: usize = 15;
 
 /// The machine as tables name it.
 pub(crate) fn machine() -> String {
@@ -81,46 +50,6 @@ pub(crate) enum Fill {
     Missing,
     /// So are those that are in it.
     Anew,
-}
-
-/// Where the true time of an operation lies, by what was measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bound {
-    /// The lower quartile.
-    Low,
-    /// The median.
-    Median,
-    /// The upper quartile.
-    High,
-}
-
-/// Nanoseconds of processor time: lower quartile, median, upper quartile.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Spread([f64; 3]);
-
-impl Spread {
-    fn of(mut samples: Vec<f64>) -> Self {
-        samples.sort_by(f64::total_cmp);
-        let at = |share: f64| {
-            let last = samples.len().saturating_sub(1);
-            samples
-                .get((share * last as f64).round() as usize)
-                .copied()
-                .unwrap_or(0.0)
-        };
-        Self([at(0.25), at(0.5), at(0.75)])
-    }
-
-    pub(crate) fn at(self, bound: Bound) -> Duration {
-        let Self([low, median, high]) = self;
-        let nanoseconds = match bound {
-            Bound::Low => low,
-            Bound::Median => median,
-            Bound::High => high,
-        };
-        // Both ends were checked when the table was read.
-        Duration::from_nanos(nanoseconds.round() as u64)
-    }
 }
 
 /// What one operation takes.
@@ -158,6 +87,12 @@ struct Contents {
     schemes: BTreeMap<String, OfScheme>,
 }
 
+/// Whether a table is of an earlier format: what is in it is measured anew.
+fn is_older(bytes: &[u8]) -> bool {
+    let found = serde_json::from_slice::<Contents>(bytes);
+    found.is_ok_and(|found| (1..SCHEMA).contains(&found.schema))
+}
+
 /// The table of this machine.
 pub(crate) struct Table {
     path: PathBuf,
@@ -190,6 +125,7 @@ impl Table {
         let there = path.symlink_metadata().is_ok();
         let contents = match there.then(|| files::read(path, files::CALIBRATION, HELP)) {
             None => empty,
+            Some(Ok(bytes)) if is_older(&bytes) => empty,
             Some(Err(complaint)) => return Err(complaint.to_string()),
             Some(Ok(bytes)) => {
                 let found: Contents = serde_json::from_slice(&bytes)
@@ -271,7 +207,7 @@ impl Contents {
     /// A field whose times cannot have been measured, and what stands there.
     fn impossible(&self) -> Option<(String, String)> {
         let possible = |spread: &Spread| {
-            let Spread([low, median, high]) = *spread;
+            let [low, median, high] = spread.quartiles();
             low > 0.0 && low <= median && median <= high && high < 1e15
         };
         let all = self.schemes.iter();
@@ -291,8 +227,8 @@ impl Contents {
                 .chain(together)
                 .map(move |(name, spread)| (field(name), spread))
         });
-        let (field, Spread(times)) = fields.find(|(_, spread)| !possible(spread))?;
-        Some((field, format!("{times:?}")))
+        let (field, spread) = fields.find(|(_, spread)| !possible(spread))?;
+        Some((field, format!("{:?}", spread.quartiles())))
     }
 }
 
@@ -372,55 +308,6 @@ impl OperationTimes for TableTimes<'_> {
         let cold = known.and_then(|measured| measured.cold_ns);
         Ok(cold.map_or(warm, |cold| cold.at(self.bound)))
     }
-}
-
-/// The time of a step that finds nothing in a cache; none of its quartiles is below that of one that does.
-fn measure_cold(step: &Step<'_>, warm: Spread) -> Result<Spread, SchemeError> {
-    let ((), time) = timed_cold(step)?;
-    let cold = time.as_nanos() as f64;
-    let Spread(warm) = warm;
-    Ok(Spread(warm.map(|warm| cold.max(warm))))
-}
-
-/// The processor time of a step while so many threads do it.
-pub(crate) fn measure_on(
-    threads: usize,
-    step: &Step<'_>,
-    effort: Effort,
-) -> Result<Spread, SchemeError> {
-    // The first is slower than all others: memory is asked for, caches are empty.
-    step()?;
-    let began = Instant::now();
-    step()?;
-    let one = began.elapsed().max(Duration::from_nanos(1));
-    let sample = effort.sample * if threads > 1 { 4 } else { 1 };
-    let each = (sample.as_nanos() / one.as_nanos()).clamp(1, 10_000) as u32;
-    let fit = effort.time.as_nanos() / (one * each).as_nanos().max(1);
-    let samples = usize::try_from(fit).unwrap_or(SAMPLES).clamp(3, SAMPLES);
-    let mut taken = Vec::with_capacity(samples);
-    for _ in 0..samples {
-        let began = processor_time();
-        let many = || (0..each).try_for_each(|_| step());
-        if threads == 1 {
-            many()?;
-        } else {
-            std::thread::scope(|scope| {
-                let all: Vec<_> = (0..threads).map(|_| scope.spawn(many)).collect();
-                all.into_iter().try_for_each(|thread| {
-                    thread.join().unwrap_or_else(|_| {
-                        Err(SchemeError::Library {
-                            library: "calibrate",
-                            operation: "timing an operation".into(),
-                            message: "a thread panicked".into(),
-                        })
-                    })
-                })
-            })?;
-        }
-        let spent = processor_time().saturating_sub(began).as_nanos().max(1) as f64;
-        taken.push(spent / f64::from(each) / threads as f64);
-    }
-    Ok(Spread::of(taken))
 }
 
 #[cfg(test)]
@@ -523,6 +410,28 @@ mod tests {
             assert!(error.contains(expect), "{error}");
             assert!(error.contains("help: name another"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_table_of_an_earlier_format_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.json");
+        let done = AtomicU32::new(0);
+        let mut table = Table::read(&path, MACHINE).unwrap();
+        ask(&mut table.of("s", "lib", 1, Fill::Missing), &done);
+        table.write().unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        for (format, measured) in [(1, 1), (SCHEMA, 0)] {
+            let found = text.replacen("\"schema\": 2", &format!("\"schema\": {format}"), 1);
+            fs::write(&path, found).unwrap();
+            let mut table = Table::read(&path, MACHINE).unwrap();
+            let mut times = table.of("s", "lib", 1, Fill::Missing);
+            ask(&mut times, &done);
+            assert_eq!(times.measured, measured, "format {format}");
+        }
+        fs::write(&path, text.replacen("\"schema\": 2", "\"schema\": 3", 1)).unwrap();
+        let error = Table::read(&path, MACHINE).err().unwrap();
+        assert!(error.contains("found format 3, expected 2"), "{error}");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::cell_server::CellServer;
 use crate::child;
 use crate::compiled::{Compiled, compile, parameters};
 use crate::far_service::FarService;
-use crate::own_memory::{give_memory_back, limit_memory};
+use crate::own_memory::{give_memory_back, keep_freed_memory, limit_memory};
 use crate::protocol::{FromCell, ToCell};
 use crate::stop::{Stop, failed};
 use crate::traffic::Recorder;
@@ -60,6 +60,7 @@ pub(crate) fn serve(
     if let Some(bytes) = memory_limit {
         limit_memory(bytes);
     }
+    keep_freed_memory();
     if let Err(stop) = start_threads(plan.threads) {
         return child::tell(&FromCell::from(stop));
     }

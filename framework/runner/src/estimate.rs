@@ -25,10 +25,11 @@ use hexperiment_task::clock::Stopwatch;
 use hexperiment_task::session::Session;
 use ndarray::{Array2, ArrayView2};
 
-use crate::calibration::{Bound, TableTimes};
+use crate::calibration::TableTimes;
 use crate::compiled::Compiled;
 use crate::crossing::Crossing;
 use crate::protocol::Takes;
+use crate::timing::Bound;
 
 /// Processors that share work do not all of it at once: such a part of each is used in cells that ran, 0.98
 /// under Paillier, 0.93 under TFHE.

@@ -110,7 +110,7 @@ fn one(
     let question = printable::cut(experiment.question(), 500);
     say!("{}: {question}", file.display());
     let plans = cells(&experiment, only)?;
-    check_input(&experiment, &plans, &mut Loaded::default())?;
+    check_input(&experiment, &plans, &mut Loaded::default()).map_err(|e| e.to_string())?;
     give_memory_back();
     let mut examiner = Examiner::new(&experiment, view);
     let mut total = estimate.then(|| Total::new(experiment.run()));

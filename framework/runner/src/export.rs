@@ -21,10 +21,10 @@ pub(crate) struct ExportArguments {
     /// Folders of runs, or folders of such folders; without one the newest run.
     #[arg(value_name = "RUN")]
     paths: Vec<PathBuf>,
-    /// What to write: `latex` and `markdown` a table of each run; `csv` one of all runs, and `parquet` one
+    /// What to write, one or several by commas: `latex` and `markdown` a table of each run; `csv` one of all runs, and `parquet` one
     /// of all their repetitions; `svg` the charts of each run, drawn by Chromium.
-    #[arg(long, value_enum)]
-    format: Format,
+    #[arg(long, value_enum, value_delimiter = ',', required = true)]
+    format: Vec<Format>,
     /// The folder for the files; it is made if it is not there.
     #[arg(long, value_name = "FOLDER")]
     into: PathBuf,
@@ -33,7 +33,7 @@ pub(crate) struct ExportArguments {
     runs: PathBuf,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 enum Format {
     Latex,
     Markdown,
@@ -60,11 +60,13 @@ pub(crate) fn export(arguments: &ExportArguments) -> ExitCode {
     if runs.is_empty() {
         return code;
     }
-    let files = match files(arguments.format, &runs) {
+    let formats: BTreeSet<Format> = arguments.format.iter().copied().collect();
+    let formats = formats.into_iter().map(|format| files(format, &runs));
+    let files = match formats.collect::<Result<Vec<_>, _>>() {
         Ok(files) => files,
         Err(problem) => return crate::bad_input(problem),
     };
-    for (path, bytes) in files {
+    for (path, bytes) in files.into_iter().flatten() {
         let file = arguments.into.join(path);
         if let Err(e) = files::write_with_folders(&file, &bytes) {
             return crate::bad_input(format!(

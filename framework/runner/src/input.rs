@@ -137,9 +137,9 @@ impl Fault {
     }
 
     /// As a message; `culprit` is a key of the matrix to blame, if that is known.
-    fn told(self, experiment: &Experiment, plan: &CellPlan, culprit: Option<&str>) -> String {
+    fn told(self, experiment: &Experiment, plan: &CellPlan, culprit: Option<&str>) -> Complaints {
         match self {
-            Self::Data(complaints) => experiment.blame(plan, complaints, culprit).to_string(),
+            Self::Data(complaints) => experiment.blame(plan, complaints, culprit),
             Self::Task {
                 options,
                 problem,
@@ -150,7 +150,7 @@ impl Fault {
                     None => options.iter().map(String::as_str).collect(),
                 };
                 let complaint = experiment.complaint(plan, &options, &problem);
-                complaint.help(help).to_string()
+                complaint.help(help).into()
             }
         }
     }
@@ -161,7 +161,7 @@ pub(crate) fn check_input(
     experiment: &Experiment,
     plans: &[CellPlan],
     loaded: &mut Loaded,
-) -> Result<(), String> {
+) -> Result<(), Complaints> {
     let mut sound: HashMap<String, &CellPlan> = HashMap::new();
     for plan in plans {
         let asked = asked(plan);

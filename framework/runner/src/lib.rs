@@ -43,6 +43,8 @@ mod server_process;
 mod service;
 mod shards;
 mod stop;
+mod submit;
+mod timing;
 mod traffic;
 mod workbench;
 
@@ -108,6 +110,12 @@ enum Verb {
     /// Runs experiments, and times the calls of each scheme's library beside every repetition: what the
     /// framework adds to them, as a ratio of one run, and each operation by itself.
     Bench(bench::BenchArguments),
+    /// Hands the cells of experiments to a cluster: to Slurm as arrays of jobs, or to HyperQueue as a job file.
+    Submit(submit::SubmitArguments),
+    /// Tells where the cells of submitted plans stand: done, running, pending, failed, preempted, timed out, missing.
+    Status(submit::StatusArguments),
+    /// Takes back what waits or runs of a submitted plan.
+    Cancel(submit::CancelArguments),
     /// Prints the program of each cell before and after lowering, and its parameters.
     Explain {
         /// Experiment files.
@@ -234,6 +242,9 @@ pub fn main() -> ExitCode {
         Verb::Plan(arguments) => plan::plan(&arguments),
         Verb::Calibrate(arguments) => plan::calibrate(&arguments),
         Verb::Bench(arguments) => bench::bench(&arguments),
+        Verb::Submit(arguments) => submit::submit(&arguments),
+        Verb::Status(arguments) => submit::status(&arguments),
+        Verb::Cancel(arguments) => submit::cancel(&arguments),
         Verb::Explain {
             files,
             only,

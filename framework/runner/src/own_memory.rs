@@ -23,6 +23,25 @@ pub(crate) fn give_memory_back() {
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub(crate) fn give_memory_back() {}
 
+/// Has the allocator keep what is freed, up to [`KEPT_BYTES`], where by itself it gives back what is above a
+/// hundred kilobytes with every block that is freed: of a ciphertext's size, so that each one's pages were
+/// faulted in anew. Larger blocks than the allocator would come to hold by itself are not kept.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(unsafe_code, reason = "calls of the system's C library")]
+pub(crate) fn keep_freed_memory() {
+    /// The most that glibc raises its own threshold to.
+    const LARGEST_KEPT: libc::c_int = 32 << 20;
+    // SAFETY: the calls set numbers of the allocator, under its own lock. One that it does not take leaves all
+    // as it was.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES as libc::c_int);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGEST_KEPT);
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(crate) fn keep_freed_memory() {}
+
 /// Bounds what the process allocates, so that a cell that takes too much ends as a row, not as the
 /// machine's trouble. On Linux its own writable memory, elsewhere its address space, which an
 /// allocator reserves much more of than it uses.

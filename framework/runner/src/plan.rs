@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use hexperiment_diagnostics::printable;
+use hexperiment_diagnostics::{files, printable};
 use hexperiment_experiment::{CellPlan, Experiment, Setting};
 use hexperiment_reports::{bytes, duration};
 
@@ -25,13 +25,16 @@ use crate::own_memory::give_memory_back;
 use crate::protocol::{Estimate, FromCell, Takes, View};
 use crate::report::read_all;
 use crate::run::UNEXPECTED;
-use against::{compare, runs, show_errors};
+use against::{compare, page, runs, show_errors};
 
 /// Time for what is measured of one cell: a deep circuit has hundreds of operations.
 const MEASURING: Duration = Duration::from_mins(10);
 
 /// Rows that are planned at most: their table is made, by repeating those that are there.
 const MOST_ROWS: usize = 10_000_000;
+
+/// Characters of a cell's name in a table: with its five columns it has 80.
+const NAME: usize = 30;
 
 /// What `plan` takes.
 #[derive(Args)]
@@ -45,6 +48,9 @@ pub(crate) struct PlanArguments {
     /// Compares with a run of the same experiment.
     #[arg(long, value_name = "RUN")]
     against: Vec<PathBuf>,
+    /// Writes that comparison into a file, as Markdown.
+    #[arg(long, value_name = "FILE", requires = "against")]
+    errors: Option<PathBuf>,
     #[command(flatten)]
     settings: SettingArguments,
 }
@@ -155,7 +161,7 @@ fn examine(
     }
     let all = plans.len();
     tell!("  reading the data of {}, preparing the task", counted(all));
-    check_input(&experiment, &plans, &mut Loaded::default())?;
+    check_input(&experiment, &plans, &mut Loaded::default()).map_err(|e| e.to_string())?;
     give_memory_back();
     let mut examiner = Examiner::new(&experiment, View::Plan);
     for (place, plan) in plans.into_iter().enumerate() {
@@ -228,6 +234,14 @@ pub(crate) fn plan(arguments: &PlanArguments) -> ExitCode {
     if !arguments.against.is_empty() {
         show_errors(&compared);
     }
+    if let Some(file) = &arguments.errors
+        && let Err(e) = files::write_with_folders(file, page(&compared).as_bytes())
+    {
+        return crate::bad_input(format!(
+            "{}: cannot be written: {e}\n  help: name a file that can be written by `--errors`",
+            file.display()
+        ));
+    }
     // What was bad input weighs more.
     if worst == ExitCode::SUCCESS && ends.are_bad() {
         return ExitCode::from(UNEXPECTED);
@@ -277,18 +291,18 @@ fn range([low, _, high]: [u64; 3]) -> String {
 fn show(experiment: &Experiment, told: &[Told]) {
     let run = experiment.run();
     let rounds = u64::from(run.warmup) + u64::from(run.repetitions);
-    let mut times = vec![
+    let mut phases = vec![
         [
-            "cell", "a query", "range", "encrypt", "transfer", "evaluate", "decrypt",
+            "cell", "a query", "encrypt", "transfer", "evaluate", "decrypt",
         ]
         .map(String::from),
     ];
-    let mut sizes =
-        vec![["cell", "up", "down", "keys", "memory", "set-up", "all"].map(String::from)];
+    let mut times = vec![["cell", "range", "set-up", "all"].map(String::from)];
+    let mut sizes = vec![["cell", "up", "down", "keys", "memory"].map(String::from)];
     let mut other = Vec::new();
     let (mut all, mut measured) = (Duration::ZERO, 0);
     for (plan, answer) in told {
-        let id = printable::cut(&plan.cell.id, 40).into_owned();
+        let id = printable::cut(&plan.cell.id, NAME).into_owned();
         let takes = match answer {
             Ok(Some(takes)) => takes,
             Ok(None) => {
@@ -300,12 +314,11 @@ fn show(experiment: &Experiment, told: &[Told]) {
                 continue;
             }
         };
-        let phases = takes.phases_ns();
+        let query = takes.phases_ns();
         let middle = |span: [u64; 3]| duration(ms(span[1]));
-        times.push([
+        phases.push([
             id.clone(),
-            middle(phases),
-            range(phases),
+            middle(query),
             middle(takes.encrypt_ns),
             middle(takes.transfer_ns),
             middle(takes.evaluate_ns),
@@ -315,14 +328,18 @@ fn show(experiment: &Experiment, told: &[Told]) {
         let whole = takes
             .set_up_ns()
             .saturating_add(takes.repetition_ns().saturating_mul(rounds));
+        times.push([
+            id.clone(),
+            range(query),
+            duration(ms(takes.set_up_ns())),
+            duration(ms(whole)),
+        ]);
         sizes.push([
             id,
             size(takes.upload_bytes),
             size(takes.download_bytes),
             size(takes.key_bytes),
             size(takes.memory_bytes),
-            duration(ms(takes.set_up_ns())),
-            duration(ms(whole)),
         ]);
         all = all.saturating_add(Duration::from_nanos(whole));
         measured += takes.measured;
@@ -332,12 +349,14 @@ fn show(experiment: &Experiment, told: &[Told]) {
             "\n  the run: {}, if the machine has nothing else to do\n",
             about(all)
         );
+        aligned(&phases);
+        say!();
         aligned(&times);
         say!();
         aligned(&sizes);
         say!(
-            "\n  a query: a batch encrypted, sent, evaluated and decrypted; range: by the quartiles of what \
-             its operations take; keys are sent once; memory: of both parties, at most"
+            "\n  a query: a batch encrypted, sent, evaluated and decrypted\n  range: by the quartiles of what \
+             its operations take\n  keys are sent once; memory: of both parties, at most"
         );
     }
     if measured > 0 {

@@ -137,6 +137,19 @@ pub(crate) fn environment(scheme: &str) -> (&'static str, OsString) {
     (plugin_abi::ENVIRONMENT, told.unwrap_or_default())
 }
 
+/// The environment variable that tells this program on another machine of all libraries of this run, and its value, with
+/// paths from the root; `None` where there are none.
+pub(crate) fn for_other_machines() -> Option<(&'static str, OsString)> {
+    let libraries = OUT_OF_TREE.get().map_or(&[][..], Vec::as_slice);
+    let paths = libraries
+        .iter()
+        .flat_map(|library| std::env::split_paths(&library.told));
+    let told = std::env::join_paths(paths)
+        .ok()
+        .filter(|told| !told.is_empty())?;
+    Some((plugin_abi::ENVIRONMENT, told))
+}
+
 /// Bytes that a program may allocate to say what it is.
 const LOOKING: u64 = 2 << 30;
 

@@ -215,7 +215,7 @@ impl CellProcess {
 }
 
 /// The end of a log; all of most.
-fn tail(log: &Path) -> String {
+pub(crate) fn tail(log: &Path) -> String {
     const LENGTH: u64 = 1 << 20;
     let read = || -> std::io::Result<Vec<u8>> {
         let mut file = File::open(log)?;

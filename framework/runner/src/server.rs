@@ -19,7 +19,7 @@ use hexperiment_wire::{
 
 use crate::child;
 use crate::out::tell;
-use crate::own_memory::give_memory_back;
+use crate::own_memory::{give_memory_back, keep_freed_memory};
 
 /// Threads that a client may ask for.
 const MOST_THREADS: u64 = 4096;
@@ -27,6 +27,7 @@ const MOST_THREADS: u64 = 4096;
 /// Serves one client, and ends with it.
 pub(crate) fn serve() -> ExitCode {
     child::die_with_parent();
+    keep_freed_memory();
     let (input, output) = match streams() {
         Ok(streams) => streams,
         Err(e) => {

@@ -99,7 +99,8 @@ struct ServeOptions {
     /// The most threads that a program may ask for; as many as there are processors if left out.
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<u16>>,
-    /// What the process of a job may allocate, as in "8GiB".
+    /// What the process of a job may allocate, as in "8GiB"; if left out, three quarters of the machine's memory, shared by all
+    /// such processes.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     worker_memory: Option<u64>,
     /// For one job, loading included.
@@ -114,16 +115,19 @@ struct ServeOptions {
     /// Of one upload of ciphertexts.
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size)]
     max_ciphertexts: u64,
-    /// Keys and ciphertexts that are kept of each client.
+    /// Programs, keys, ciphertexts and results that are kept of each client.
     #[arg(long, value_name = "SIZE", default_value = "16GiB", value_parser = size)]
     quota_bytes: u64,
     /// Sets of keys that are kept of each client.
     #[arg(long, value_name = "N", default_value_t = 64)]
     quota_keys: u64,
-    /// Jobs that wait of each client.
+    /// Programs that are kept of each client.
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    quota_programs: u64,
+    /// Jobs, and programs to be compiled, of each client that wait.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     quota_jobs: u64,
-    /// Time of each client's jobs on one day (UTC).
+    /// Time of each client's jobs, and of compiling its programs, on one day (UTC).
     #[arg(long, value_name = "TIME", default_value = "12h", value_parser = time)]
     quota_time: Duration,
     /// Requests of a client per second; ten times as many at once.
@@ -132,7 +136,7 @@ struct ServeOptions {
     /// Connections at a time: one on which no token was shown gives way to a new one.
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u16).range(8..))]
     connections: u16,
-    /// For which a body may stand still.
+    /// For which a client may stand still: amid a request, between two, or without taking anything of an answer.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     body_idle: Duration,
     /// For running jobs when the service is stopped.
@@ -177,11 +181,14 @@ pub(crate) fn serve(arguments: ServeArguments) -> ExitCode {
 
 fn serves(options: ServeOptions) -> Result<(), String> {
     raise_open_files();
-    server::serve(config(options)?, |address, fingerprint| {
+    let memory = WorkerMemory::of(&options);
+    let config = config(options, memory.bytes())?;
+    server::serve(config, |address, fingerprint| {
         say!("listening on {address}");
         if let Some(fingerprint) = fingerprint {
             say!("fingerprint {fingerprint}");
         }
+        tell!("{memory}");
     })
 }
 
@@ -205,9 +212,81 @@ fn raise_open_files() {
 #[cfg(not(unix))]
 fn raise_open_files() {}
 
-fn config(options: ServeOptions) -> Result<Config, String> {
+/// What the process of a job may allocate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WorkerMemory {
+    Given(u64),
+    /// The share of the machine's memory, for so many processes.
+    Share {
+        bytes: u64,
+        processes: u64,
+    },
+    /// The system does not say what it has.
+    Unknown,
+}
+
+impl WorkerMemory {
+    fn of(options: &ServeOptions) -> Self {
+        match options.worker_memory {
+            Some(bytes) => Self::Given(bytes),
+            None => Self::share(
+                machine_memory(),
+                u64::from(options.workers) + u64::from(options.warm),
+            ),
+        }
+    }
+
+    /// Three quarters of the memory, shared by processes that work and those that keep keys loaded.
+    fn share(machine: Option<u64>, processes: u64) -> Self {
+        match machine {
+            Some(machine) => Self::Share {
+                bytes: machine / 4 * 3 / processes.max(1),
+                processes,
+            },
+            None => Self::Unknown,
+        }
+    }
+
+    fn bytes(self) -> Option<u64> {
+        match self {
+            Self::Given(bytes) | Self::Share { bytes, .. } => Some(bytes),
+            Self::Unknown => None,
+        }
+    }
+}
+
+impl std::fmt::Display for WorkerMemory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let size = |bytes: u64| format!("{} MiB", bytes >> 20);
+        match self {
+            Self::Given(bytes) => write!(f, "a job may allocate {}", size(*bytes)),
+            Self::Share { bytes, processes } => write!(
+                f,
+                "a job may allocate {}: three quarters of this machine's memory, by {processes} processes; \
+                 `--worker-memory` says otherwise",
+                size(*bytes)
+            ),
+            Self::Unknown => f.write_str(
+                "a job may allocate what it wants: this machine does not say what memory it has; `--worker-memory` \
+                 bounds it",
+            ),
+        }
+    }
+}
+
+/// The memory of this machine, or of the group of processes that this one may use, if that is less.
+fn machine_memory() -> Option<u64> {
+    let all = hexperiment_experiment::measure::memory_bytes();
+    let of_group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let of_group = of_group.and_then(|text| text.trim().parse().ok());
+    [all, of_group].into_iter().flatten().min()
+}
+
+/// Numbers that a program may have where nobody bounds the memory of a job.
+const MOST_NUMBERS: u64 = 1 << 32;
+
+fn config(options: ServeOptions, memory: Option<u64>) -> Result<Config, String> {
     let program = std::env::current_exe().map_err(|e| e.to_string())?;
-    let memory = options.worker_memory;
     let worker = move |scheme: &str| {
         let mut command = Command::new(&program);
         if let Some(bytes) = memory {
@@ -246,6 +325,7 @@ fn config(options: ServeOptions) -> Result<Config, String> {
         workers: options.workers.into(),
         warm: options.warm.into(),
         threads: options.threads.map_or(processors, |n| n.get().into()),
+        program_numbers: memory.map_or(MOST_NUMBERS, |bytes| bytes / size_of::<f64>() as u64),
         job_time: options.job_time,
         keep: options.keep,
         max_keys: options.max_keys,
@@ -253,6 +333,7 @@ fn config(options: ServeOptions) -> Result<Config, String> {
         quotas: Quotas {
             bytes: options.quota_bytes,
             keys: options.quota_keys,
+            programs: options.quota_programs,
             jobs: options.quota_jobs,
             time: options.quota_time,
         },
@@ -353,10 +434,9 @@ pub(crate) fn endpoint(settings: &ServerSettings, names: &Names) -> Result<Endpo
         (Some(text), _) => Token::parse(&text).map_err(|e| format!("{TOKEN}: {e}"))?,
         (None, Some(file)) => {
             let help = "its first line is what `hexperiment serve token new NAME` printed";
-            let text = files::read_text(Path::new(file), files::TEXT, help);
-            let text = text.map_err(|e| e.to_string())?;
-            let line = text.lines().next().unwrap_or_default();
-            Token::parse(line).map_err(|e| format!("{file}: {e}"))?
+            let line = files::read_secret_line(Path::new(file), help);
+            let line = line.map_err(|e| e.to_string())?;
+            Token::parse(&line).map_err(|e| format!("{file}: {e}"))?
         }
         (None, None) => {
             return Err(format!(

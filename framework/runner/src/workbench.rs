@@ -108,9 +108,11 @@ fn threads_of(settings: &ServerSettings) -> Result<u64, String> {
                 "compare it with what `hexperiment serve` prints on its machine; if that is the one that was found, start \
                  the workbench with it as `--server-fingerprint`"
             }
+            ServiceError::Untrusted { .. } => {
+                "then start the workbench with it as `--server-fingerprint`"
+            }
             ServiceError::Unreachable { .. } => {
-                "see that `hexperiment serve` runs there, and that `--server` names its address and port; a certificate of \
-                 the service's own takes `--server-fingerprint`"
+                "see that `hexperiment serve` runs there, and that `--server` names its address and port"
             }
             error if error.code() == Some(ProblemCode::Unauthorized) => {
                 "start the workbench with that token in `--token-file` or in HEXPERIMENT_TOKEN"

@@ -35,7 +35,7 @@ pub use keys::{
     CircuitDigest, EvaluationKeys, KeyPart, KeyReader, KeyRole, KeySet, KeySizes, Parties,
 };
 pub use operations::{
-    Operation, OperationTime, OperationTimes, Preparation, Step, TimedNow, timed,
+    Operation, OperationTime, OperationTimes, Preparation, Step, TimedNow, step, timed,
 };
 
 pub use parameters::{OperationCounts, Parameters};

@@ -63,6 +63,53 @@ impl OperationTime {
 /// Does an operation once, on operands that are there.
 pub type Step<'a> = Box<dyn Fn() -> Result<(), SchemeError> + Send + Sync + 'a>;
 
+/// Steps to be timed, made of a closure.
+pub mod step {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Mutex, PoisonError};
+
+    use super::Step;
+    use crate::SchemeError;
+
+    /// A step whose result is dropped at once.
+    pub fn again<'s, R, E: Into<SchemeError>>(
+        step: impl Fn() -> Result<R, E> + Send + Sync + 's,
+    ) -> Step<'s> {
+        Box::new(move || step().map(drop).map_err(Into::into))
+    }
+
+    /// A step whose last results are kept, so many: the next one has memory of its own, as in a program.
+    pub fn kept<'s, R: Send + 's, E: Into<SchemeError>>(
+        results: usize,
+        step: impl Fn() -> Result<R, E> + Send + Sync + 's,
+    ) -> Step<'s> {
+        let kept: Vec<_> = (0..results.max(1)).map(|_| Mutex::new(None)).collect();
+        let turn = AtomicUsize::new(0);
+        again(move || {
+            let at = turn.fetch_add(1, Ordering::Relaxed) % kept.len();
+            let result = step()?;
+            let mut place = kept[at].lock().unwrap_or_else(PoisonError::into_inner);
+            let before = place.replace(result);
+            drop(place);
+            drop(before);
+            Ok::<_, E>(())
+        })
+    }
+
+    /// A step on the first, the second, … of the operands in turn, whose results are kept for one turn: as in
+    /// a program, whose operations each find operands of their own, which no cache holds. There is at least one.
+    pub fn in_turn<'s, T: Send + Sync + 's, R: Send + 's, E: Into<SchemeError>>(
+        operands: Vec<T>,
+        step: impl Fn(&T) -> Result<R, E> + Send + Sync + 's,
+    ) -> Step<'s> {
+        let turn = AtomicUsize::new(0);
+        kept(operands.len(), move || {
+            let at = turn.fetch_add(1, Ordering::Relaxed);
+            step(&operands[at % operands.len()])
+        })
+    }
+}
+
 /// Makes operands, and yields the operation on them.
 pub type Preparation<'p, 'a> = dyn Fn() -> Result<Step<'a>, SchemeError> + 'p;
 

@@ -66,6 +66,8 @@ pub struct ServiceLimits {
     pub keys_bytes: u64,
     /// Bytes of the ciphertexts of one input.
     pub ciphertexts_bytes: u64,
+    /// Numbers that all inputs and values of a program may have together.
+    pub program_numbers: u64,
     /// Threads of one job.
     pub threads: u64,
     /// Seconds of one job, loading included.
@@ -78,7 +80,7 @@ pub struct ServiceLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Usage {
-    /// Bytes of keys and ciphertexts that are kept.
+    /// Bytes of programs, keys, ciphertexts and results that are kept.
     pub bytes: u64,
     /// What they may be.
     pub bytes_quota: u64,
@@ -86,11 +88,15 @@ pub struct Usage {
     pub keys: u64,
     /// What they may be.
     pub keys_quota: u64,
-    /// Jobs that are queued or run.
+    /// Programs that are kept.
+    pub programs: u64,
+    /// What they may be.
+    pub programs_quota: u64,
+    /// Jobs, and programs to be compiled, that are queued or run.
     pub jobs: u64,
     /// What they may be.
     pub jobs_quota: u64,
-    /// Milliseconds that jobs took today (UTC), by the wall.
+    /// Milliseconds that jobs and compiling took today (UTC), by the wall.
     pub today_ms: u64,
     /// What they may be.
     pub today_ms_quota: u64,

@@ -7,7 +7,7 @@ mod crossed;
 mod endpoint;
 mod error;
 mod http;
-mod pinned;
+mod trust;
 
 use std::fs::File;
 use std::io::Read;

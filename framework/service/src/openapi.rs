@@ -140,7 +140,7 @@ fn of(operation: Operation) -> Described {
         Operation::RegisterProgram => Described {
             request: Json("ProgramRequest"),
             status: "202",
-            problems: &[Invalid, Conflict, TooLarge, TooSlow],
+            problems: &[Invalid, Quota, Conflict, TooLarge, TooSlow],
             ..plain(
                 "registerProgram",
                 "Registers a program; the same one again is the same program",
@@ -163,7 +163,10 @@ fn of(operation: Operation) -> Described {
         ),
         Operation::DeleteProgram => Described {
             problems: &[NotFound, Conflict],
-            ..deleted("deleteProgram", "Deletes a program that has no keys")
+            ..deleted(
+                "deleteProgram",
+                "Deletes a program; where others have keys for it, it takes no more keys and goes with the last of theirs",
+            )
         },
         Operation::UploadKeys => Described {
             query: KEEP,

@@ -5,10 +5,9 @@ mod audit;
 mod auth;
 mod blobs;
 mod config;
-mod connections;
 mod failure;
 mod jobs;
-mod listen;
+mod ledger;
 mod metrics;
 mod queue;
 mod routes;
@@ -24,6 +23,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use hexperiment_listen as listen;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -55,8 +55,11 @@ pub fn serve(
         ));
     }
     let folder = config.state.clone();
-    blobs::private_folder(&folder)
+    let told = blobs::state_folder(&folder)
         .map_err(|e| format!("{}: cannot be made: {e}", folder.display()))?;
+    if let Some(told) = told {
+        log(&told);
+    }
     let _lock = lock(&folder)?;
     let secured = tls::secured(&config.transport, &folder)?;
     let (tls, fingerprint) = secured.unzip();

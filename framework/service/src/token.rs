@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use hmac::digest::{Key, KeyInit};
+use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
@@ -47,6 +49,29 @@ impl Token {
     /// Its text, to be told to its client or to the service and to nobody else.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+
+    /// A seal on a text, which nobody makes who does not have the token: HMAC-SHA256, in hexadecimal digits.
+    pub fn seal(&self, text: &str) -> String {
+        hex(&self.mac(text).finalize().into_bytes())
+    }
+
+    /// Whether a seal on a text was made with this token, in a time that does not tell where it differs.
+    pub fn has_sealed(&self, text: &str, seal: &str) -> bool {
+        unhex::<32>(seal).is_some_and(|seal| self.mac(text).verify_slice(&seal).is_ok())
+    }
+
+    fn mac(&self, text: &str) -> Hmac<Sha256> {
+        // A hash of the token as the key, so that no use of it elsewhere yields a seal.
+        let hash = Sha256::new()
+            .chain_update(b"hexperiment seal ")
+            .chain_update(self.0.as_bytes())
+            .finalize();
+        let mut key = Key::<Hmac<Sha256>>::default();
+        key[..hash.len()].copy_from_slice(&hash);
+        let mut mac = <Hmac<Sha256> as KeyInit>::new(&key);
+        mac.update(text.as_bytes());
+        mac
     }
 
     /// What the service keeps of it.
@@ -172,6 +197,18 @@ mod tests {
             let problem = Token::parse(text).unwrap_err();
             assert!(text.len() < 10 || !problem.contains(text), "{problem}");
         }
+    }
+
+    #[test]
+    fn seals_are_of_a_token_and_a_text() {
+        let (token, other) = (Token::fresh().unwrap(), Token::fresh().unwrap());
+        let seal = token.seal("https://a");
+        assert!(token.has_sealed("https://a", &seal));
+        assert!(!token.has_sealed("https://b", &seal) && !other.has_sealed("https://a", &seal));
+        for wrong in ["", "00", &seal[1..], &"0".repeat(64)] {
+            assert!(!token.has_sealed("https://a", wrong));
+        }
+        assert!(!seal.contains(&token.reveal()[4..20]));
     }
 
     #[test]

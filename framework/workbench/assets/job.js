@@ -4,7 +4,7 @@
 
 const job = document.getElementById("job");
 /** Who evaluates, in words: a service on a network, or a process of this machine. */
-const evaluator = job.dataset.server ?? "another process";
+const evaluator = job.dataset.server ?? "another process of this machine";
 const wasOver = ["done", "failed", "cancelled"].includes(job.dataset.status);
 const WORDS = { waiting: "waits for another run", running: "running", done: "done", failed: "failed", cancelled: "cancelled" };
 

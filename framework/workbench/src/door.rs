@@ -9,6 +9,7 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::get;
+use hexperiment_listen::Peer;
 use maud::html;
 use serde::Deserialize;
 
@@ -18,6 +19,9 @@ use crate::state::Shared;
 
 /// The header that a request which changes something bears.
 const CSRF: &str = "x-csrf-token";
+
+/// Whose connections those of all sessions are: there is one owner.
+const SESSION: &str = "session";
 
 /// How long a wrong token is thought about.
 const THINKS: Duration = Duration::from_millis(500);
@@ -59,6 +63,9 @@ pub(crate) async fn guard(
         Some((status, why)) => (status, why).into_response(),
         None => {
             if let Some(session) = session {
+                if let Some(peer) = request.extensions().get::<Peer>() {
+                    peer.connection.is_of(SESSION);
+                }
                 request.extensions_mut().insert(session);
             }
             next.run(request).await

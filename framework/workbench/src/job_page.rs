@@ -135,6 +135,7 @@ async fn page(
 
 fn body(job: &Job, result: Markup) -> Markup {
     let status = job.status();
+    let is_far = job.evaluated.server.is_some();
     html! {
         p.eyebrow { a href=(job.page) { "Back" } }
         h1 { (seen(&job.title)) }
@@ -158,7 +159,14 @@ fn body(job: &Job, result: Markup) -> Markup {
             (parties(job.evaluated.server.as_deref()))
         }
         section #left aria-labelledby="left-head" {
-            h2 #left-head { "What left this machine" }
+            @if is_far {
+                h2 #left-head { "What left this machine" }
+            } @else {
+                h2 #left-head { "What crossed to the evaluator" }
+                p.facts {
+                    "The evaluator is another process of this machine, so that nothing left the machine. One elsewhere would have been sent the same."
+                }
+            }
             p #left-sum { "Nothing so far." }
             div.scroll tabindex="0" role="region" aria-label="What crossed, by kind" {
                 table #kinds hidden {
@@ -226,7 +234,7 @@ fn parties(server: Option<&str>) -> Markup {
             div.party.server {
                 h3 { "The evaluator" }
                 p.under #evaluator-has {
-                    @match server { Some(server) => (seen(server)), None => "another process" }
+                    @match server { Some(server) => (seen(server)), None => "another process of this machine" }
                 }
             }
             ol.steps {

@@ -1,6 +1,8 @@
 //! Experiments that pages start: run one after the other by the program itself, each in a process of its own,
 //! and watched through what it writes.
 
+mod watch;
+
 use std::any::Any;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -13,8 +15,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::far::Evaluated;
-use crate::run_files::{self, Tail};
+use crate::run_files;
 use crate::upload::Upload;
+pub(crate) use watch::Watch;
 
 /// Lines of a run that are kept.
 const MOST_LINES: usize = 1000;
@@ -35,6 +38,7 @@ pub(crate) struct Job {
     pub(crate) begun: Instant,
     /// Who evaluates.
     pub(crate) evaluated: Evaluated,
+    training: Option<Training>,
     now: Mutex<Now>,
     /// What its page has read of its results.
     kept: OnceLock<Result<Arc<dyn Any + Send + Sync>, String>>,
@@ -86,6 +90,16 @@ pub(crate) struct Wanted {
     pub(crate) chosen: Value,
     /// The folder of runs; without one the job's own.
     pub(crate) runs: Option<PathBuf>,
+    /// A model that is trained first.
+    pub(crate) training: Option<Training>,
+}
+
+/// A model that a job trains in the clear before its run.
+#[derive(Clone)]
+pub(crate) struct Training {
+    pub(crate) experiment: String,
+    /// Where the run expects the model.
+    pub(crate) model: PathBuf,
 }
 
 /// Runs a job's experiment in a thread of its own, by the program, once it is its turn.
@@ -99,6 +113,15 @@ pub(crate) fn begin(
     std::thread::spawn(move || job.work(&program, &turn, &file, &runs));
 }
 
+/// This program, started so that it ends when the workbench does, however that ends: nobody would watch it any more.
+fn ends_with_us(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    if cfg!(unix) {
+        command.arg("launch").arg("--").arg(program);
+    }
+    command
+}
+
 impl Job {
     /// One that waits for its turn.
     pub(crate) fn new(id: String, wanted: Wanted, evaluated: Evaluated) -> Self {
@@ -110,6 +133,7 @@ impl Job {
             chosen: wanted.chosen,
             begun: Instant::now(),
             evaluated,
+            training: wanted.training,
             kept: OnceLock::new(),
             now: Mutex::new(Now {
                 status: Status::Waiting,
@@ -171,66 +195,112 @@ impl Job {
 
     fn work(&self, program: &Path, turn: &Mutex<()>, file: &Path, runs: &Path) {
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let spawned = {
+        if let Some(training) = &self.training
+            && !training.model.is_file()
+            && let Err(problem) = self.trains(program, training, &file.with_file_name("training"))
+        {
+            self.fails(&format!("the model was not trained: {problem}"));
+            return;
+        }
+        let mut command = ends_with_us(program);
+        if let Some(hidden) = self.evaluated.hidden {
+            command.env_remove(hidden);
+        }
+        command
+            .arg("run")
+            .arg("--record-traffic")
+            .args(&self.evaluated.arguments)
+            .arg("--runs")
+            .arg(runs)
+            .arg(file);
+        match self.watched(command, |line| self.take(line)) {
+            Ok(()) => self.finish(),
+            Err(e) => self.fails(&format!("the run cannot be started: {e}")),
+        }
+    }
+
+    /// Trains a model in the clear, on this machine, in a folder of its own.
+    fn trains(&self, program: &Path, training: &Training, folder: &Path) -> Result<(), String> {
+        let problem = |e: std::io::Error| e.to_string();
+        std::fs::create_dir_all(folder).map_err(problem)?;
+        let file = folder.join("experiment.toml");
+        std::fs::write(&file, &training.experiment).map_err(problem)?;
+        let runs = folder.join("runs");
+        let mut command = ends_with_us(program);
+        command.arg("run").arg("--runs").arg(&runs).arg(&file);
+        let mut run = None;
+        self.watched(command, |line| {
+            if let Some((_, folder)) = line.split_once(WRITING) {
+                run.get_or_insert(PathBuf::from(folder.trim_end()));
+            }
+            self.say(&format!("training: {line}"));
+        })
+        .map_err(problem)?;
+        self.waits();
+        let left = run.map(|run| run_files::artefacts(&run, |name| name == "model.json"));
+        let model = left.and_then(|left| left.into_iter().next());
+        let model = model.ok_or("the training left no model; its last lines say why")?;
+        std::fs::copy(model, &training.model).map_err(problem)?;
+        Ok(())
+    }
+
+    /// Starts a process unless the job is over, and hands on each line that it says.
+    fn watched(&self, mut command: Command, mut line: impl FnMut(&str)) -> std::io::Result<()> {
+        let errors = {
             let mut now = self.now();
             if now.status.is_over() {
-                return;
+                return Ok(());
             }
-            let mut command = Command::new(program);
-            if let Some(hidden) = self.evaluated.hidden {
-                command.env_remove(hidden);
-            }
-            let spawned = command
-                .arg("run")
-                .arg("--record-traffic")
-                .args(&self.evaluated.arguments)
-                .arg("--runs")
-                .arg(runs)
-                .arg(file)
+            let mut child = command
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::piped())
-                .spawn();
-            spawned.map(|mut child| {
-                let errors = child.stderr.take();
-                now.status = Status::Running;
-                now.child = Some(child);
-                errors
-            })
+                .spawn()?;
+            let errors = child.stderr.take();
+            now.status = Status::Running;
+            now.child = Some(child);
+            errors
         };
-        match spawned {
-            Ok(errors) => {
-                let lines = errors
-                    .into_iter()
-                    .flat_map(|errors| BufReader::new(errors).split(b'\n'));
-                for line in lines.map_while(Result::ok) {
-                    self.take(&String::from_utf8_lossy(&line));
-                }
-                self.finish();
-            }
-            Err(e) => {
-                let mut now = self.now();
-                now.lines.push(format!("the run cannot be started: {e}"));
-                now.status = Status::Failed;
-            }
+        let lines = errors
+            .into_iter()
+            .flat_map(|errors| BufReader::new(errors).split(b'\n'));
+        for said in lines.map_while(Result::ok) {
+            line(&String::from_utf8_lossy(&said));
+        }
+        Ok(())
+    }
+
+    fn fails(&self, problem: &str) {
+        let mut now = self.now();
+        now.lines.push(printable::line(problem).into_owned());
+        if !now.status.is_over() {
+            now.status = Status::Failed;
         }
     }
 
     fn take(&self, line: &str) {
-        let line = printable::line(line.trim_end());
-        let mut now = self.now();
-        if now.run.is_none()
-            && let Some((_, folder)) = line.split_once(WRITING)
-        {
-            now.run = Some(PathBuf::from(folder));
+        let seen = printable::line(line.trim_end());
+        if let Some((_, folder)) = seen.split_once(WRITING) {
+            self.now().run.get_or_insert(PathBuf::from(folder));
         }
+        self.say(line);
+    }
+
+    /// Keeps a line of a process. The file that was dropped is called as whoever dropped it calls it.
+    fn say(&self, line: &str) {
+        let mut line = printable::line(line.trim_end()).into_owned();
+        if let Some(upload) = &self.upload {
+            let file = printable::line(&upload.file.display().to_string()).into_owned();
+            line = line.replace(&file, &upload.name);
+        }
+        let mut now = self.now();
         if now.lines.len() < MOST_LINES && !line.is_empty() {
-            now.lines.push(line.into_owned());
+            now.lines.push(line);
         }
     }
 
     /// Waits for the process, whose streams have ended.
-    fn finish(&self) {
+    fn waits(&self) {
         loop {
             let mut now = self.now();
             let ended = now.child.as_mut().map(Child::try_wait);
@@ -240,89 +310,25 @@ impl Job {
                 continue;
             }
             now.child = None;
-            if !now.status.is_over() {
-                // A cell that refused or failed is a row, and its reason stands there.
-                let has_tables = now
-                    .run
-                    .as_ref()
-                    .is_some_and(|run| run.join("report.html").is_file());
-                now.status = if has_tables {
-                    Status::Done
-                } else {
-                    Status::Failed
-                };
-            }
             return;
         }
     }
-}
 
-/// What watches a job: each look tells what is new.
-pub(crate) struct Watch {
-    job: Arc<Job>,
-    lines: usize,
-    records: Tail,
-    traffic: std::collections::BTreeMap<PathBuf, (String, Tail)>,
-    told: Option<Status>,
-}
-
-/// What is new.
-#[derive(Serialize)]
-pub(crate) struct News {
-    pub(crate) status: Status,
-    lines: Vec<String>,
-    /// Records of the run, as it wrote them.
-    records: Vec<Value>,
-    /// Frames that crossed, with their cells.
-    frames: Vec<Value>,
-}
-
-impl Watch {
-    pub(crate) fn new(job: Arc<Job>) -> Self {
-        Self {
-            job,
-            lines: 0,
-            records: Tail::default(),
-            traffic: std::collections::BTreeMap::new(),
-            told: None,
+    /// The end of its run.
+    fn finish(&self) {
+        self.waits();
+        let mut now = self.now();
+        if !now.status.is_over() {
+            // A cell that refused or failed is a row, and its reason stands there.
+            let has_tables = now
+                .run
+                .as_ref()
+                .is_some_and(|run| run.join("report.html").is_file());
+            now.status = if has_tables {
+                Status::Done
+            } else {
+                Status::Failed
+            };
         }
-    }
-
-    /// What is new since the last look, if anything is.
-    pub(crate) fn look(&mut self) -> Option<News> {
-        // First, so that what was written before the end is told before it.
-        let status = self.job.status();
-        let lines = self.job.lines_behind(self.lines);
-        self.lines += lines.len();
-        let (mut records, mut frames) = (vec![], vec![]);
-        if let Some(run) = self.job.run() {
-            records = self.records.lines(&run.join("records.jsonl"));
-            frames = self.frames(&run);
-        }
-        let is_new = self.told != Some(status)
-            || !(lines.is_empty() && records.is_empty() && frames.is_empty());
-        self.told = Some(status);
-        is_new.then_some(News {
-            status,
-            lines,
-            records,
-            frames,
-        })
-    }
-
-    fn frames(&mut self, run: &Path) -> Vec<Value> {
-        let mut frames = vec![];
-        for file in run_files::traffic(run) {
-            let (cell, tail) = self.traffic.entry(file.clone()).or_default();
-            for mut line in tail.lines(&file) {
-                if let Some(name) = line["cell"].as_str() {
-                    name.clone_into(cell);
-                    continue;
-                }
-                line["cell"] = cell.as_str().into();
-                frames.push(line);
-            }
-        }
-        frames
     }
 }

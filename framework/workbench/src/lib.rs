@@ -16,6 +16,7 @@ mod feed;
 mod guard;
 mod job_page;
 mod jobs;
+mod known;
 mod model;
 mod models;
 mod pages;
@@ -31,11 +32,20 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use hexperiment_listen::Bounds;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::state::Workbench;
+
+/// Connections at a time, of which one without a session gives way to a new one, and how long each may stand still.
+const BOUNDS: Bounds = Bounds {
+    most: 256,
+    idle: Duration::from_secs(30),
+};
 
 /// What a workbench is started with.
 #[derive(Clone, Debug)]
@@ -108,13 +118,15 @@ pub fn serve(mut settings: Settings, announce: impl FnOnce(&Started)) -> io::Res
         let token = workbench.guard.token().to_owned();
         announce(&Started { address, token });
         let ended = Arc::clone(&workbench);
+        let (_stop, stops) = watch::channel(false);
         // Streams of events have no end of their own: what still runs is dropped with the runtime.
         tokio::select! {
-            served = axum::serve(listener, routes(workbench)) => served,
-            () = told_to_end() => { ended.end(); Ok(()) }
+            () = hexperiment_listen::serve(listener, None, routes(workbench), BOUNDS, stops) => {}
+            () = told_to_end() => ended.end(),
         }
+        Ok(())
     });
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    runtime.shutdown_timeout(Duration::from_secs(1));
     let removed = std::fs::remove_dir_all(scratch);
     served.and(removed)
 }

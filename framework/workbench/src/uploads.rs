@@ -8,6 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use axum::routing::post;
+use hexperiment_data::pixels;
 use hexperiment_diagnostics::printable;
 use http_body_util::BodyExt as _;
 use serde::Deserialize;
@@ -167,8 +168,17 @@ fn look_at(
 
 /// Kind and size of a PNG or JPEG.
 fn picture(file: &std::path::Path) -> Result<(&'static str, u32, u32), String> {
+    let length = file.metadata().map_err(|e| e.to_string())?.len();
+    if length > pixels::MOST_BYTES {
+        return Err(format!(
+            "found {length} bytes, expected at most {}: cut the image down, or save it without comments and \
+             profiles",
+            pixels::MOST_BYTES
+        ));
+    }
     let reader = image::ImageReader::open(file).and_then(image::ImageReader::with_guessed_format);
-    let reader = reader.map_err(|e| e.to_string())?;
+    let mut reader = reader.map_err(|e| e.to_string())?;
+    reader.limits(pixels::head_limits());
     let ending = match reader.format() {
         Some(image::ImageFormat::Png) => "png",
         Some(image::ImageFormat::Jpeg) => "jpeg",

@@ -37,7 +37,7 @@ fn the_fastest_the_smallest_and_what_is_lost() {
     check(
         f,
         "For 334 samples at 128 bits, seal-ckks is fastest end to end (10.0 ms); paillier takes a \
-         twelfth of the bytes both ways (97.7 KiB); both keep the AUC of the clear, 0.7284; without clipping the AUC of the clear is 0.7294.",
+         twelfth of the bytes of seal-ckks both ways (97.7 KiB); both keep the AUC of the clear, 0.7284; without clipping the AUC of the clear is 0.7294.",
     );
     let mut f = Fixture::new("answer", 10, 128);
     add(&mut f, "seal-ckks", 8.0, 1000, 0.728_35);

@@ -109,8 +109,8 @@ impl Decryptor for CkksDecryptor {
                 values.len()
             )));
         }
-        let mut table = Array2::zeros((length, values.len()));
-        for (column, (chunks, value)) in sealed.columns.iter().zip(values).enumerate() {
+        let mut pieces = vec![];
+        for (chunks, value) in sealed.columns.iter().zip(values) {
             let stride = shared.layout.stride(value.index());
             if chunks.len() != shared.layout.chunks(length * stride) {
                 return Err(SchemeError::Foreign(format!(
@@ -120,12 +120,19 @@ impl Decryptor for CkksDecryptor {
             }
             // What crossed has no scale of its own: the program tells it.
             let scale = shared.scales[shared.levels[value.index()]];
-            let decoded = parallel::try_map(chunks, |c| {
-                let mut plain = self.seal.decrypt(c)?;
-                plain.set_scale(scale)?;
-                shared.decode(&plain)
-            })?;
-            let elements = shared.layout.collect(&decoded, value.index(), length);
+            pieces.extend(chunks.iter().map(|chunk| (chunk, scale)));
+        }
+        let decoded = parallel::try_map(&pieces, |(chunk, scale)| {
+            let mut plain = self.seal.decrypt(chunk)?;
+            plain.set_scale(*scale)?;
+            shared.decode(&plain)
+        })?;
+        let mut table = Array2::zeros((length, values.len()));
+        let mut rest = decoded.as_slice();
+        for (column, (chunks, value)) in sealed.columns.iter().zip(values).enumerate() {
+            let (decoded, others) = rest.split_at(chunks.len());
+            rest = others;
+            let elements = shared.layout.collect(decoded, value.index(), length);
             for (row, x) in elements.into_iter().enumerate() {
                 table[[row, column]] = x;
             }

@@ -13,84 +13,122 @@ fn times(a: Complex, b: Complex) -> Complex {
     (a.0 * b.0 - a.1 * b.1, a.0 * b.1 + a.1 * b.0)
 }
 
+fn conjugate(a: Complex) -> Complex {
+    (a.0, -a.1)
+}
+
 /// The transform between a real polynomial's coefficients and its values at the roots that SEAL's slots
 /// stand for: `zeta^(3^i)` for slot `i`, where `zeta = e^(i pi / N)`.
+///
+/// At the roots `zeta^(4k+1)`, `X^(N/2)` is `i`: a real polynomial is there one of `N/2` complex coefficients
+/// `c_j + i c_(j+N/2)`, and a Fourier transform of half the length yields its values. The other slots' roots are
+/// conjugates of these.
 pub(crate) struct Transform {
-    /// `zeta^k` for each coefficient `k`.
+    /// `zeta^j` for the first half of the coefficients.
     twists: Vec<Complex>,
-    /// For each slot, `(t - 1) / 2` of its root `zeta^t`, and of the conjugate one.
-    roots: Vec<(usize, usize)>,
+    /// `e^(i pi k / h)` at place `h + k`, for each power of two `h` below `N/2` and each `k` below `h`.
+    roots: Vec<Complex>,
+    /// For each slot, where its value lies in the transform, and whether it is the conjugate one.
+    places: Vec<(usize, bool)>,
 }
 
 impl Transform {
-    /// Of polynomials with `degree` coefficients, a power of two.
+    /// Of polynomials with `degree` coefficients, a power of two, at least 4.
     pub(crate) fn new(degree: usize) -> Self {
-        let twists = (0..degree).map(|k| {
-            let (sin, cos) = (PI * k as f64 / degree as f64).sin_cos();
+        let half = degree / 2;
+        let at = |k: usize, of: usize| {
+            let (sin, cos) = (PI * k as f64 / of as f64).sin_cos();
             (cos, sin)
-        });
+        };
+        let mut roots = vec![(1.0, 0.0)];
+        let mut h = 1;
+        while h < half {
+            roots.extend((0..h).map(|k| at(k, h)));
+            h *= 2;
+        }
+        // Values come in the order of reversed bits.
+        let unused = usize::BITS - half.trailing_zeros();
         let powers = std::iter::successors(Some(1), |t| Some(t * 3 % (2 * degree)));
-        let roots = powers
-            .take(degree / 2)
-            .map(|t| ((t - 1) / 2, (2 * degree - t - 1) / 2));
+        let places = powers.take(half).map(|t: usize| {
+            let conjugate = t % 4 == 3;
+            let root = if conjugate { 2 * degree - t } else { t };
+            ((root / 4).reverse_bits() >> unused, conjugate)
+        });
         Self {
-            twists: twists.collect(),
-            roots: roots.collect(),
+            twists: (0..half).map(|j| at(j, degree)).collect(),
+            roots,
+            places: places.collect(),
         }
     }
 
     /// The values in the slots, of as many coefficients as there are.
     pub(crate) fn values(&self, coefficients: &[f64]) -> Vec<Complex> {
-        let twisted = coefficients.iter().zip(&self.twists);
-        let mut all: Vec<Complex> = twisted.map(|(c, (re, im))| (c * re, c * im)).collect();
-        self.fourier(&mut all, 1.0);
-        self.roots.iter().map(|(root, _)| all[*root]).collect()
+        let (low, high) = coefficients.split_at(self.twists.len());
+        let both = low.iter().zip(high).zip(&self.twists);
+        let mut all: Vec<Complex> = both
+            .map(|((low, high), twist)| times((*low, *high), *twist))
+            .collect();
+        // Gentleman and Sande 1966.
+        let mut half = all.len() / 2;
+        while half > 0 {
+            let roots = &self.roots[half..2 * half];
+            for block in all.chunks_exact_mut(2 * half) {
+                let (low, high) = block.split_at_mut(half);
+                for ((a, b), root) in low.iter_mut().zip(high).zip(roots) {
+                    let difference = (a.0 - b.0, a.1 - b.1);
+                    *a = (a.0 + b.0, a.1 + b.1);
+                    *b = times(difference, *root);
+                }
+            }
+            half /= 2;
+        }
+        let value = |(place, is_conjugate): &(usize, bool)| {
+            let value = all[*place];
+            if *is_conjugate {
+                conjugate(value)
+            } else {
+                value
+            }
+        };
+        self.places.iter().map(value).collect()
     }
 
     /// The coefficients, of the values in all slots.
     pub(crate) fn coefficients(&self, values: &[Complex]) -> Vec<f64> {
-        let degree = self.twists.len();
-        let mut all = vec![(0.0, 0.0); degree];
-        for ((root, conjugate), (re, im)) in self.roots.iter().zip(values) {
-            all[*root] = (*re, *im);
-            all[*conjugate] = (*re, -im);
-        }
-        self.fourier(&mut all, -1.0);
-        let twisted = all.into_iter().zip(&self.twists);
-        twisted
-            .map(|(a, (re, im))| times(a, (*re, -im)).0 / degree as f64)
-            .collect()
-    }
-
-    /// `y[u] = sum of x[k] e^(sign 2 pi i k u / N)`, in place (Cooley and Tukey 1965).
-    fn fourier(&self, x: &mut [Complex], sign: f64) {
-        let degree = x.len();
-        let unused = usize::BITS - degree.trailing_zeros();
-        for i in 0..degree {
-            let j = if degree > 1 {
-                i.reverse_bits() >> unused
+        let mut all = vec![(0.0, 0.0); self.twists.len()];
+        for ((place, is_conjugate), value) in self.places.iter().zip(values) {
+            all[*place] = if *is_conjugate {
+                conjugate(*value)
             } else {
-                i
+                *value
             };
-            if i < j {
-                x.swap(i, j);
-            }
         }
+        // Cooley and Tukey 1965.
         let mut half = 1;
-        while half < degree {
-            // e^(2 pi i k / (2 half)) is zeta^(k N / half).
-            let step = degree / half;
-            for block in x.chunks_exact_mut(2 * half) {
+        while half < all.len() {
+            let roots = &self.roots[half..2 * half];
+            for block in all.chunks_exact_mut(2 * half) {
                 let (low, high) = block.split_at_mut(half);
-                for (k, (a, b)) in low.iter_mut().zip(high).enumerate() {
-                    let (re, im) = self.twists[k * step];
-                    let product = times(*b, (re, sign * im));
+                for ((a, b), root) in low.iter_mut().zip(high).zip(roots) {
+                    let product = times(*b, conjugate(*root));
                     *b = (a.0 - product.0, a.1 - product.1);
                     *a = (a.0 + product.0, a.1 + product.1);
                 }
             }
             half *= 2;
         }
+        let unit = 1.0 / all.len() as f64;
+        let mut coefficients = vec![0.0; 2 * all.len()];
+        let (low, high) = coefficients.split_at_mut(all.len());
+        for ((value, twist), (low, high)) in all
+            .into_iter()
+            .zip(&self.twists)
+            .zip(low.iter_mut().zip(high))
+        {
+            let (re, im) = times(value, conjugate(*twist));
+            (*low, *high) = (re * unit, im * unit);
+        }
+        coefficients
     }
 }
 

@@ -1,6 +1,6 @@
 //! When, and at which level, each value of a program is computed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use hexperiment_program::lower::Lowered;
@@ -66,7 +66,7 @@ fn stays(op: &Op) -> bool {
 /// after the other.
 fn width(program: &Program, needed: &[bool]) -> usize {
     let mut depths = vec![0_usize; needed.len()];
-    let mut at = std::collections::BTreeMap::<usize, usize>::new();
+    let mut at = BTreeMap::<usize, usize>::new();
     for (id, value) in program.iter().filter(|(id, _)| needed[id.index()]) {
         // Inputs are there.
         if matches!(value.op(), Op::Input { .. }) {
@@ -89,10 +89,10 @@ pub(crate) fn run<T: Send + Sync>(
     wanted: &[OutputId],
     compute: impl Fn(ValueId, &[(ValueId, Arc<T>)]) -> Result<T, SchemeError> + Sync,
 ) -> Result<Vec<Option<Arc<T>>>, SchemeError> {
-    let queue = Queue::new(program, wanted);
+    let needed = program.needed_for(wanted);
+    let queue = Queue::new(program, wanted, &needed);
     // Starting a thread takes as long as some operations: a program that is a chain needs none.
-    let width = width(program, &program.needed_for(wanted));
-    let threads = rayon::current_num_threads().min(width);
+    let threads = rayon::current_num_threads().min(width(program, &needed));
     // Not rayon's threads: these wait for each other, and rayon runs one task inside another's
     // wait. What they compute runs on rayon's.
     std::thread::scope(|scope| {
@@ -147,9 +147,8 @@ impl<T> Drop for Alarm<'_, T> {
 }
 
 impl<T> Queue<T> {
-    fn new(program: &Program, wanted: &[OutputId]) -> Self {
+    fn new(program: &Program, wanted: &[OutputId], needed: &[bool]) -> Self {
         let count = program.values().len();
-        let needed = program.needed_for(wanted);
         let mut readers = vec![vec![]; count];
         let mut waits = vec![0; count];
         for (id, value) in program.iter().filter(|(id, _)| needed[id.index()]) {

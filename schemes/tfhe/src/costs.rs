@@ -8,18 +8,25 @@ use std::time::Duration;
 use hexperiment_program::Program;
 use hexperiment_scheme::{
     CiphertextData as _, CircuitDigest, Costs, EvaluationKeys, KeyReader, Operation, OperationTime,
-    OperationTimes, SchemeError, Sizes, Step, Work,
+    OperationTimes, SchemeError, Sizes, Step, Work, step,
 };
 
 use crate::evaluate::add;
-use crate::keys::{self, Generated, SeededServerKey, ServerKey};
+use crate::keys::{self, Generated, SeededServerKey};
 use crate::packing::Packing;
 use crate::parameters::{N, ParameterSet, SIZE};
 use crate::plan::{Plan, PlannedOutput, WholeForm, WholeTerm};
+use crate::rotation::{Argument, MOST_TOGETHER, ServerKey};
 use crate::wire::{self, Column, Results, Seeded};
 
 /// Ciphertexts that are timed together.
 const SAMPLE: usize = 64;
+
+/// Columns that steps go round in: more than the cache of a processor holds, as in a program, whose operations each
+/// find others.
+fn around(length: usize) -> usize {
+    if length == N { 256 } else { 8 }
+}
 
 /// What operations are timed with, made when the first one needs it.
 struct Bench {
@@ -79,13 +86,16 @@ impl Bench {
         Ok(self.server.get_or_init(|| server))
     }
 
-    fn column(&self) -> Seeded {
-        Packing::Each.encrypt(&self.generated().secret, vec![0; SAMPLE])
+    /// A column as its owner encrypts it.
+    fn fresh(&self, length: usize) -> Seeded {
+        let secret = &self.generated().secret;
+        self.packing.encrypt(secret, vec![0; length])
     }
 
     /// The words of [`SAMPLE`] ciphertexts.
     fn words(&self) -> Vec<u64> {
-        Packing::Each.expand(&self.column())
+        let secret = &self.generated().secret;
+        Packing::Each.expand(&Packing::Each.encrypt(secret, vec![0; SAMPLE]))
     }
 
     /// What takes one ciphertext after the other: [`SAMPLE`] of them, or one of a ring.
@@ -134,9 +144,8 @@ impl Bench {
     fn encrypted(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
         self.by_packing(["encrypt 64", "encrypt a ring"], times, |bench, length| {
             let secret = &bench.generated().secret;
-            Box::new(move || {
-                black_box(bench.packing.encrypt(secret, vec![0; length]));
-                Ok(())
+            step::kept(around(length), move || {
+                Ok::<_, SchemeError>(bench.packing.encrypt(secret, vec![0; length]))
             })
         })
     }
@@ -144,11 +153,9 @@ impl Bench {
     /// The masks of a fresh ciphertext, from its seed.
     fn expanded(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
         self.by_packing(["expand 64", "expand a ring"], times, |bench, length| {
-            let secret = &bench.generated().secret;
-            let column = bench.packing.encrypt(secret, vec![0; length]);
-            Box::new(move || {
-                black_box(bench.packing.expand(&column));
-                Ok(())
+            let columns = (0..around(length)).map(|_| bench.fresh(length)).collect();
+            step::in_turn(columns, move |column| {
+                Ok::<_, SchemeError>(bench.packing.expand(column))
             })
         })
     }
@@ -156,11 +163,9 @@ impl Bench {
     fn decrypted(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
         self.by_packing(["decrypt 64", "decrypt a ring"], times, |bench, length| {
             let secret = &bench.generated().secret;
-            let column = bench.packing.encrypt(secret, vec![0; length]);
-            let words = bench.packing.expand(&column);
-            Box::new(move || {
-                black_box(bench.packing.decrypt(secret, &words));
-                Ok(())
+            let all = (0..around(length)).map(|_| bench.packing.expand(&bench.fresh(length)));
+            step::in_turn(all.collect(), move |words: &Vec<u64>| {
+                Ok::<_, SchemeError>(bench.packing.decrypt(secret, words))
             })
         })
     }
@@ -168,8 +173,8 @@ impl Bench {
     /// A result, rounded and written.
     fn written(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
         self.each("write 64", times, &|bench| {
-            let words = bench.words();
-            Ok(Box::new(move || {
+            let all = (0..around(SAMPLE)).map(|_| bench.words());
+            Ok(step::in_turn(all.collect(), move |words: &Vec<u64>| {
                 let results = Results {
                     output: 0,
                     columns: vec![Column::rounded(words.clone(), 32)],
@@ -177,22 +182,20 @@ impl Bench {
                 };
                 let mut bytes = Vec::new();
                 results.write(&mut bytes)?;
-                black_box(bytes);
-                Ok(())
+                Ok::<_, SchemeError>(bytes)
             }))
         })
     }
 
     fn added(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
         self.each("add 64", times, &|bench| {
-            let words = bench.words();
-            Ok(Box::new(move || {
+            let all = (0..around(SAMPLE)).map(|_| bench.words());
+            Ok(step::in_turn(all.collect(), move |words: &Vec<u64>| {
                 let mut sum = vec![0; SAMPLE * SIZE];
                 for (out, ciphertext) in sum.chunks_exact_mut(SIZE).zip(words.chunks_exact(SIZE)) {
                     add(out, 3, ciphertext);
                 }
-                black_box(sum);
-                Ok(())
+                Ok::<_, SchemeError>(sum)
             }))
         })
     }
@@ -209,6 +212,33 @@ impl Bench {
                 black_box(server.bootstrap(&words[..SIZE], &cells));
                 Ok(())
             }))
+        })
+    }
+
+    /// One of as many bootstraps as share what they read of the keys.
+    fn bootstrapped_together(
+        &self,
+        times: &mut dyn OperationTimes,
+    ) -> Result<OperationTime, SchemeError> {
+        if !self.bootstraps {
+            return Ok(OperationTime::default());
+        }
+        let all = self.time("bootstrap 8", times, &|bench| {
+            let (server, words) = (bench.server()?, bench.words());
+            let cells = vec![1_u64 << 60; N];
+            Ok(Box::new(move || {
+                let arguments = words.chunks_exact(SIZE).take(MOST_TOGETHER);
+                let arguments = arguments.map(|words| Argument {
+                    ciphertext: words.to_vec(),
+                    cells: &cells,
+                });
+                black_box(server.rotate(&arguments.collect::<Vec<_>>()));
+                Ok(())
+            }))
+        })?;
+        Ok(OperationTime {
+            alone: all.alone / MOST_TOGETHER as u32,
+            together: all.together / MOST_TOGETHER as u32,
         })
     }
 }
@@ -253,14 +283,20 @@ pub(crate) fn costs(
         .zip(&plan.slots)
         .map(|(input, slots)| of(input.length) * slots.iter().flatten().count())
         .sum();
-    let (added, bootstrapped) = (bench.added(times)?, bench.bootstrapped(times)?);
+    let added = bench.added(times)?;
+    let bootstrapped = [
+        bench.bootstrapped(times)?,
+        bench.bootstrapped_together(times)?,
+    ];
     let mut evaluate = Work::shared(bench.expanded(times)?, fresh);
     for form in plan.forms() {
         evaluate = evaluate + Work::shared(added, terms(plan.packing, form));
     }
     for function in &plan.functions {
-        let one = times_over(bootstrapped, function.table.bootstraps() as usize);
-        evaluate = evaluate + Work::shared(one, function.operand.length);
+        let length = function.operand.length;
+        let together = usize::from(length >= MOST_TOGETHER);
+        let one = times_over(bootstrapped[together], function.table.bootstraps() as usize);
+        evaluate = evaluate + Work::shared(one, length);
     }
     let parts = |columns: &Vec<PlannedOutput>, of: &dyn Fn(usize) -> usize| -> usize {
         let of = |column: &PlannedOutput| column.parts.len() * of(column.length());

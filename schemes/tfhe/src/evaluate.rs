@@ -3,12 +3,13 @@
 use hexperiment_scheme::{Ciphertexts, Evaluator, SchemeError};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::keys::ServerKey;
 use crate::packing::Packing;
 use crate::parameters::{N, SIZE};
 use crate::plan::{Plan, PlannedColumn, PlannedKind, WholeForm, WholeTerm};
+use crate::rotation::{Argument, MOST_TOGETHER, Rotated, ServerKey};
 use crate::table::{CELL_LOG, Cells, HALF_CELL, Steps, Table};
 use crate::wire::{Column, Fresh, Results, output_ciphertexts};
 
@@ -21,6 +22,9 @@ pub(crate) struct TfheEvaluator {
     /// Length and columns of each input.
     pub(crate) inputs: Vec<(usize, usize)>,
 }
+
+/// Words that are added in one piece: some tens of microseconds, beside which a piece's way to a thread is little.
+const PIECE: usize = 64 * N;
 
 /// Ciphertexts one after the other, as the plan's packing says.
 type Vector = Vec<u64>;
@@ -51,10 +55,11 @@ impl Evaluator for TfheEvaluator {
                 }
                 PlannedKind::Result { function, .. } => {
                     if *function == next {
-                        // Forms begin with the functions' arguments, in order; this one is complete.
-                        let argument = std::mem::take(&mut sums[next]);
-                        read.extend(self.apply(next, &argument)?);
-                        next += 1;
+                        // Forms begin with the functions' arguments, in order; these are complete.
+                        let together = self.together(next, index);
+                        read.extend(self.apply(together.clone(), &sums[together.clone()])?);
+                        sums[together.clone()].fill_with(Vec::new);
+                        next = together.end;
                     }
                     read.remove(&index).unwrap_or_default()
                 }
@@ -109,28 +114,68 @@ impl TfheEvaluator {
             .any(|form| form.terms.iter().any(|t| t.source == source))
     }
 
-    /// What is read from the rotations of a function, by source.
+    /// The functions from `first` on that are evaluated together, when all sources before `source` are there:
+    /// as many as keep all threads busy.
+    fn together(&self, first: usize, source: usize) -> Range<usize> {
+        let functions = &self.plan.functions;
+        let enough = MOST_TOGETHER * rayon::current_num_threads();
+        let mut elements = functions[first].operand.length;
+        let mut end = first + 1;
+        while let Some(function) = functions.get(end)
+            && elements + function.operand.length <= enough
+            && function.operand.terms.iter().all(|t| t.source < source)
+        {
+            elements += function.operand.length;
+            end += 1;
+        }
+        first..end
+    }
+
+    /// What is read from the rotations of functions, by source.
     fn apply(
         &self,
-        function: usize,
-        argument: &[u64],
+        functions: Range<usize>,
+        arguments: &[Vector],
     ) -> Result<Vec<(usize, Vector)>, SchemeError> {
         let key = self.key.as_ref().ok_or_else(|| SchemeError::Library {
             library: "tfhe",
             operation: "bootstrap".into(),
             message: "there is no bootstrapping key".into(),
         })?;
-        let table = &self.plan.functions[function].table;
-        let (readers, places): (Vec<_>, Vec<_>) = self.readers(function).unzip();
-        let elements: Vec<Vec<Vec<u64>>> = argument
-            .par_chunks_exact(SIZE)
-            .map(|ciphertext| look_up(key, table, ciphertext, &places))
+        let readers: Vec<(Vec<usize>, Vec<usize>)> = functions
+            .clone()
+            .map(|function| self.readers(function).unzip())
             .collect();
-        let vectors = readers.into_iter().enumerate().map(|(i, reader)| {
-            let words = elements.iter().flat_map(|e| e[i].iter().copied());
-            (reader, words.collect())
-        });
-        Ok(vectors.collect())
+        let mut look_ups = Vec::new();
+        for ((function, argument), (_, places)) in functions.zip(arguments).zip(&readers) {
+            let table = &self.plan.functions[function].table;
+            look_ups.extend(argument.chunks_exact(SIZE).map(|ciphertext| LookUp {
+                table,
+                ciphertext,
+                places,
+            }));
+        }
+        // A piece for each thread, of no more than share what they read; or as many again.
+        let threads = rayon::current_num_threads();
+        let rounds = look_ups.len().div_ceil(threads * MOST_TOGETHER).max(1);
+        let piece = look_ups.len().div_ceil(threads * rounds).max(1);
+        let elements: Vec<Vec<Vec<u64>>> = look_ups
+            .par_chunks(piece)
+            .flat_map_iter(|piece| look_up(key, piece))
+            .collect();
+        let mut elements = elements.into_iter();
+        let mut read = Vec::new();
+        for ((sources, _), argument) in readers.into_iter().zip(arguments) {
+            let length = argument.len() / SIZE;
+            let mut vectors = vec![Vec::with_capacity(argument.len()); sources.len()];
+            for element in elements.by_ref().take(length) {
+                for (vector, words) in vectors.iter_mut().zip(element) {
+                    vector.extend(words);
+                }
+            }
+            read.extend(sources.into_iter().zip(vectors));
+        }
+        Ok(read)
     }
 
     /// The sources that are read from a function's rotations, each with the cells between its
@@ -160,11 +205,12 @@ fn accumulate(packing: Packing, sum: &mut [u64], term: &WholeTerm, source: &[u64
     if packing == Packing::Polynomials {
         // One factor for all elements, which stay where they are.
         let weight = term.weight.at(0);
-        let chunks = sum.par_chunks_mut(N).zip(source.par_chunks(N));
+        let chunks = sum.par_chunks_mut(PIECE).zip(source.par_chunks(PIECE));
         return chunks.for_each(|(out, source)| add(out, weight, source));
     }
     sum.par_chunks_exact_mut(SIZE)
         .enumerate()
+        .with_min_len(PIECE / SIZE)
         .for_each(|(i, out)| {
             let weight = term.weight.at(i);
             if weight == 0 {
@@ -189,30 +235,81 @@ fn affine(ciphertext: &[u64], factor: u64, offset: u64) -> Vec<u64> {
     words
 }
 
-/// The results at each of `places`; comparisons have one.
-fn look_up(key: &ServerKey, table: &Table, ciphertext: &[u64], places: &[usize]) -> Vec<Vec<u64>> {
-    match table {
-        Table::Cells(Cells { shift, results }) => {
-            let rotated = key.rotate(&affine(ciphertext, 1, *shift), results);
-            places.iter().map(|place| rotated.read(*place)).collect()
+/// A table at a ciphertext's phase.
+struct LookUp<'a> {
+    table: &'a Table,
+    ciphertext: &'a [u64],
+    /// The cells between the phase and each place that is read; comparisons have one.
+    places: &'a [usize],
+}
+
+/// The results at each of the places, for each look-up.
+fn look_up(key: &ServerKey, all: &[LookUp<'_>]) -> Vec<Vec<Vec<u64>>> {
+    let mut arguments = Vec::with_capacity(all.len());
+    for LookUp {
+        table, ciphertext, ..
+    } in all
+    {
+        match table {
+            Table::Cells(Cells { shift, results }) => arguments.push(Argument {
+                ciphertext: affine(ciphertext, 1, *shift),
+                cells: results,
+            }),
+            Table::Step(Steps { levels, .. }) => {
+                arguments.extend(levels.iter().map(|level| Argument {
+                    ciphertext: affine(ciphertext, level.factor, level.offset),
+                    cells: &level.cells,
+                }));
+            }
+        }
+    }
+    let mut rotated = key.rotate(&arguments).into_iter();
+    let results = all.iter().map(|look_up| match look_up.table {
+        Table::Cells(_) => {
+            let rotated = rotated.next();
+            let read =
+                |rotated: Rotated| look_up.places.iter().map(|at| rotated.read(*at)).collect();
+            rotated.map_or_else(Vec::new, read)
         }
         Table::Step(Steps { levels, one }) => {
             let mut votes = vec![0u64; SIZE];
-            for level in levels {
-                let zoomed = affine(ciphertext, level.factor, level.offset);
-                let vote = key.bootstrap(&zoomed, &level.cells);
-                for (sum, x) in votes.iter_mut().zip(vote) {
-                    *sum = sum.wrapping_add(x);
-                }
+            for vote in rotated.by_ref().take(levels.len()) {
+                add(&mut votes, 1, &vote.read(0));
             }
             // A single level has voted with half of `one` already.
-            let decided = if levels.len() == 1 {
-                votes
-            } else {
-                let sign = [one / 2; N];
-                key.bootstrap(&affine(&votes, 1, HALF_CELL.wrapping_neg()), &sign)
-            };
-            vec![affine(&decided, 1, one / 2)]
+            if levels.len() == 1 {
+                votes = affine(&votes, 1, one / 2);
+            }
+            vec![votes]
         }
+    });
+    let mut results: Vec<Vec<Vec<u64>>> = results.collect();
+    decide(key, all, &mut results);
+    results
+}
+
+/// Makes votes of several levels a decision: their sign.
+fn decide(key: &ServerKey, all: &[LookUp<'_>], results: &mut [Vec<Vec<u64>>]) {
+    let mut undecided: Vec<(&mut Vec<u64>, u64)> = Vec::new();
+    for (look_up, results) in all.iter().zip(results) {
+        if let Table::Step(Steps { levels, one }) = look_up.table
+            && levels.len() > 1
+        {
+            undecided.extend(results.iter_mut().map(|votes| (votes, *one)));
+        }
+    }
+    let signs: Vec<[u64; N]> = undecided.iter().map(|(_, one)| [one / 2; N]).collect();
+    let arguments = undecided
+        .iter()
+        .zip(&signs)
+        .map(|((votes, _), sign)| Argument {
+            ciphertext: affine(votes, 1, HALF_CELL.wrapping_neg()),
+            cells: sign,
+        });
+    let arguments: Vec<Argument<'_>> = arguments.collect();
+    let rotated = key.rotate(&arguments);
+    drop(arguments);
+    for ((votes, one), rotated) in undecided.into_iter().zip(rotated) {
+        *votes = affine(&rotated.read(0), 1, one / 2);
     }
 }

@@ -1,25 +1,19 @@
-//! Keys, and one bootstrap.
-
-use std::cell::RefCell;
+//! Keys: made, sent as seeds and bodies, and expanded.
 
 use hexperiment_scheme::zeroize::Zeroizing;
 use hexperiment_scheme::{KeyPart, KeyReader, KeyRole, SchemeError};
 use tfhe::core_crypto::commons::math::random::{CompressionSeed, Seed};
 use tfhe::core_crypto::prelude::{
-    CiphertextModulus, ComputationBuffers, DefaultRandomGenerator, Fft, FourierLweBootstrapKey,
-    FourierLweBootstrapKeyOwned, GlweCiphertext, LweCiphertext, LweKeyswitchKeyOwned,
-    LweSecretKeyOwned, MonomialDegree, PolynomialSize, SecretRandomGenerator,
-    SeededLweBootstrapKey, SeededLweKeyswitchKey, allocate_and_generate_new_binary_glwe_secret_key,
-    allocate_and_generate_new_binary_lwe_secret_key, blind_rotate_assign_mem_optimized,
-    blind_rotate_assign_mem_optimized_requirement, extract_lwe_sample_from_glwe_ciphertext,
-    generate_seeded_lwe_keyswitch_key, keyswitch_lwe_ciphertext,
-    lwe_ciphertext_centered_binary_modulus_switch,
+    CiphertextModulus, DefaultRandomGenerator, Fft, FourierLweBootstrapKey, LweSecretKeyOwned,
+    PolynomialSize, SecretRandomGenerator, SeededLweBootstrapKey, SeededLweKeyswitchKey,
+    allocate_and_generate_new_binary_glwe_secret_key,
+    allocate_and_generate_new_binary_lwe_secret_key, generate_seeded_lwe_keyswitch_key,
     par_convert_standard_lwe_bootstrap_key_to_fourier, par_generate_seeded_lwe_bootstrap_key,
 };
 use tfhe::core_crypto::seeders::new_seeder;
 
-use crate::parameters::{N, ParameterSet, SIZE, SWITCHED_LOG};
-use crate::table::HALF_CELL;
+use crate::parameters::{N, ParameterSet};
+use crate::rotation::ServerKey;
 
 /// Ciphertexts' modulus: 2^64.
 pub(crate) fn modulus() -> CiphertextModulus<u64> {
@@ -66,17 +60,6 @@ impl Drop for SecretKey {
         // Keeps the fill from being optimised away.
         std::hint::black_box(&self.0);
     }
-}
-
-/// What a server needs to bootstrap.
-pub(crate) struct ServerKey {
-    key_switching: LweKeyswitchKeyOwned<u64>,
-    bootstrapping: FourierLweBootstrapKeyOwned,
-    fft: Fft,
-}
-
-thread_local! {
-    static BUFFERS: RefCell<ComputationBuffers> = RefCell::new(ComputationBuffers::new());
 }
 
 /// What a client makes: its secret key, and the server's seeded one, as bytes.
@@ -263,67 +246,17 @@ impl SeededServerKey {
     }
 }
 
-impl ServerKey {
-    /// One programmable bootstrap: key switch, modulus switch, blind rotation, extraction
-    /// (Chillotti et al., *TFHE*, J. Cryptology 2020, algorithm 9, the key switch first). Reads
-    /// the cell nearest to the phase.
-    /// `ciphertext` and the result have [`SIZE`] words; `cells` are the table's [`N`] entries.
-    pub(crate) fn bootstrap(&self, ciphertext: &[u64], cells: &[u64]) -> Vec<u64> {
-        self.rotate(ciphertext, cells).read(0)
-    }
-
-    /// A bootstrap without its extraction.
-    pub(crate) fn rotate(&self, ciphertext: &[u64], cells: &[u64]) -> Rotated {
-        let ciphertext = LweCiphertext::from_container(ciphertext, modulus());
-        let lwe_size = self.key_switching.output_key_lwe_dimension().to_lwe_size();
-        let mut small = LweCiphertext::new(0u64, lwe_size, modulus());
-        keyswitch_lwe_ciphertext(&self.key_switching, &ciphertext, &mut small);
-        // The library takes half a cell off, which suits its own tables.
-        let body = small.get_mut_body().data;
-        *body = body.wrapping_add(HALF_CELL);
-        let switched =
-            lwe_ciphertext_centered_binary_modulus_switch::<u64, usize, _>(small, SWITCHED_LOG);
-        let mut accumulator = vec![0u64; 2 * N];
-        accumulator[N..].copy_from_slice(cells);
-        let mut accumulator =
-            GlweCiphertext::from_container(accumulator, PolynomialSize(N), modulus());
-        let fft = self.fft.as_view();
-        BUFFERS.with_borrow_mut(|buffers| {
-            let requirement = blind_rotate_assign_mem_optimized_requirement::<u64>(
-                accumulator.glwe_size(),
-                accumulator.polynomial_size(),
-                fft,
-            );
-            buffers.resize(requirement.unaligned_bytes_required());
-            blind_rotate_assign_mem_optimized(
-                &switched,
-                &mut accumulator,
-                &self.bootstrapping,
-                fft,
-                buffers.stack(),
-            );
-        });
-        Rotated(accumulator)
-    }
-}
-
-/// A table, rotated by a phase: coefficient `i` is the entry `i` cells after the phase's.
-pub(crate) struct Rotated(GlweCiphertext<Vec<u64>>);
-
-impl Rotated {
-    /// The entry so many cells after the phase's: [`SIZE`] words.
-    pub(crate) fn read(&self, cells: usize) -> Vec<u64> {
-        let (degree, negative) = (cells % N, cells / N % 2 == 1);
-        let mut result = vec![0u64; SIZE];
-        let mut out = LweCiphertext::from_container(result.as_mut_slice(), modulus());
-        extract_lwe_sample_from_glwe_ciphertext(&self.0, &mut out, MonomialDegree(degree));
-        if negative {
-            for word in &mut result {
-                *word = word.wrapping_neg();
-            }
-        }
-        result
-    }
+/// A client's and a server's key.
+#[cfg(test)]
+pub(crate) fn pair(set: &'static ParameterSet) -> (SecretKey, ServerKey) {
+    let Generated { secret, server, .. } = generate(set, true);
+    let digest = hexperiment_scheme::CircuitDigest::from_bytes([0; 32]);
+    let keys = hexperiment_scheme::EvaluationKeys::new(digest, server);
+    let mut keys = keys.read_for(digest).unwrap();
+    (
+        secret,
+        SeededServerKey::read(set, &mut keys).unwrap().expand(),
+    )
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod memory;
 mod packing;
 mod parameters;
 mod plan;
+mod rotation;
 mod scheme;
 mod table;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::plan::{Plan, PlannedKind};
 
 /// Bytes of a word.
 const WORD: u64 = 8;
-/// Scratch space and the stack of one thread: a blind rotation's accumulators and transforms.
+/// Scratch space and the stack of one thread: accumulators and transforms of the blind rotations that go together.
 const THREAD: u64 = 4 << 20;
 
 /// Bytes for keys, and the ciphertexts of one evaluation.

@@ -16,6 +16,7 @@ use crate::parameters::{N, ParameterSet, SETS, SIZE};
 use crate::table::{Cells, HALF_CELL};
 
 mod algebra;
+mod conjunctions;
 mod costs;
 mod failure;
 mod limbs;

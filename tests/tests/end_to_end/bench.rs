@@ -1,21 +1,12 @@
 //! `bench`: the library's own calls, timed beside every repetition.
 
-use crate::harness::{Place, experiment};
+use crate::harness::{Place, regression};
 
 fn place() -> Place {
     let place = Place::new();
     let schemes = ["plaintext", "paillier", "seal-ckks", "tfhe"];
-    let schemes: Vec<String> = schemes
-        .iter()
-        .map(|scheme| format!("[[scheme]]\nuse = \"{scheme}\"\n"))
-        .collect();
-    let task = "use = \"logistic-regression\"\nfeatures = 3";
-    let dataset = "use = \"wine-quality\"\ntest_fraction = 0.3\nlimit = 200";
-    let run = "[run]\nrepetitions = 2\nwarmup = 0\nthreads = 1\n";
-    place.write(
-        "e.toml",
-        experiment(dataset, task, &(schemes.concat() + run)),
-    );
+    let run = "repetitions = 2\nwarmup = 0\nthreads = 1\n";
+    place.write("e.toml", regression(&schemes, run));
     place
 }
 

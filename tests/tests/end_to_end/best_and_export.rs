@@ -118,6 +118,10 @@ fn saved_runs_are_asked_and_taken_away() {
             path.display()
         );
     }
+    let several = ["export", "--format", "latex,csv", "--into", "taken/both"];
+    place.call(&several).ends_with(0);
+    let both = fs::read_dir(place.path("taken/both")).unwrap();
+    assert_eq!(both.count(), 2);
     let parquet = place.call(&["export", "--format", "parquet", "--into", "taken"]);
     parquet
         .ends_with(2)

@@ -7,7 +7,7 @@ use hexperiment_experiment::sections;
 use crate::conform::conform;
 use crate::harness::{Outcome, Place, repository, text_of};
 
-const DOCUMENTS: [&str; 18] = [
+const DOCUMENTS: [&str; 19] = [
     "README.md",
     "ARCHITECTURE.md",
     "SECURITY.md",
@@ -16,6 +16,7 @@ const DOCUMENTS: [&str; 18] = [
     "docs/adding-a-scheme.md",
     "docs/adding-a-task.md",
     "docs/client.md",
+    "docs/clusters.md",
     "docs/commands.md",
     "docs/experiments.md",
     "docs/glossary.md",

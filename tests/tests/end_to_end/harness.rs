@@ -57,6 +57,17 @@ impl Place {
         fs::write(path, contents).unwrap();
     }
 
+    /// A file that its owner alone may read, as one of a secret must be.
+    pub fn write_private(&self, name: &str, contents: impl AsRef<[u8]>) {
+        self.write(name, contents);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let private = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(self.path(name), private).unwrap();
+        }
+    }
+
     /// The program, with nothing of the surroundings that could matter: no data, no plugins, an
     /// empty cache.
     pub fn program(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
@@ -251,6 +262,15 @@ pub fn experiment(dataset: &str, task: &str, more: &str) -> String {
         "[experiment]\nname = \"trial\"\nquestion = \"Why?\"\ncaveats = \"None.\"\n\
          [dataset]\n{dataset}\n[task]\n{task}\n{more}\n"
     )
+}
+
+/// The same, of a logistic regression on a small data set under these schemes.
+pub fn regression(schemes: &[&str], run: &str) -> String {
+    let scheme = |name: &&str| format!("[[scheme]]\nuse = \"{name}\"\n");
+    let schemes: String = schemes.iter().map(scheme).collect();
+    let task = "use = \"logistic-regression\"\nfeatures = 3";
+    let dataset = "use = \"wine-quality\"\ntest_fraction = 0.3\nlimit = 200";
+    experiment(dataset, task, &format!("{schemes}[run]\n{run}"))
 }
 
 /// Says something even where the test passes: the test's own output is caught, this is not.

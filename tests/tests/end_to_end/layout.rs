@@ -46,8 +46,9 @@ fn ours(folder: &str, section: &str) -> BTreeSet<String> {
 }
 
 /// The floors of `ARCHITECTURE.md`: folder, crate, and the floors that it may use.
-const FLOORS: [(&str, &str, &[&str]); 13] = [
+const FLOORS: [(&str, &str, &[&str]); 14] = [
     ("framework/diagnostics", "hexperiment-diagnostics", &[]),
+    ("framework/listen", "hexperiment-listen", &[]),
     ("framework/program", "hexperiment-program", &[]),
     (
         "framework/scheme",
@@ -91,7 +92,7 @@ const FLOORS: [(&str, &str, &[&str]); 13] = [
     (
         "framework/service",
         "hexperiment-service",
-        &["diagnostics", "program", "scheme", "wire", "task"],
+        &["diagnostics", "listen", "program", "scheme", "wire", "task"],
     ),
     (
         "reports",
@@ -110,6 +111,7 @@ const FLOORS: [(&str, &str, &[&str]); 13] = [
         "hexperiment-workbench",
         &[
             "diagnostics",
+            "listen",
             "program",
             "scheme",
             "data",

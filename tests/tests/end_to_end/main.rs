@@ -17,6 +17,7 @@ mod bench;
 mod best_and_export;
 mod circles;
 mod client;
+mod clusters;
 mod cmp;
 mod columns;
 mod conform;

@@ -2,22 +2,13 @@
 
 use std::fs;
 
-use crate::harness::{Place, experiment};
+use crate::harness::{Place, regression};
 
 fn place() -> Place {
     let place = Place::new();
     let schemes = ["plaintext", "fernet", "paillier", "seal-ckks", "tfhe"];
-    let schemes: Vec<String> = schemes
-        .iter()
-        .map(|scheme| format!("[[scheme]]\nuse = \"{scheme}\"\n"))
-        .collect();
-    let task = "use = \"logistic-regression\"\nfeatures = 3";
-    let dataset = "use = \"wine-quality\"\ntest_fraction = 0.3\nlimit = 200";
-    let run = "[run]\nrepetitions = 1\nwarmup = 0\n";
-    place.write(
-        "e.toml",
-        experiment(dataset, task, &(schemes.concat() + run)),
-    );
+    let run = "repetitions = 1\nwarmup = 0\n";
+    place.write("e.toml", regression(&schemes, run));
     place
 }
 
@@ -33,13 +24,20 @@ fn bytes_are_exact_and_operations_are_measured_once() {
     let measured = fs::read_to_string(place.path("table.json")).unwrap();
     assert!(measured.contains("\"multiply plaintext N="), "{measured}");
     place.call(&["run", "e.toml"]).ends_with(0);
-    let plan = call(&["plan", "e.toml", "--against", "runs/latest"]);
+    let against = ["plan", "e.toml", "--against", "runs/latest"];
+    let plan = call(&[&against[..], &["--errors", "errors.md"]].concat());
     plan.ends_with(0)
         .does_not_panic()
-        .says(&["a query", "5 cells: half within"]);
+        .says(&["a query", "half within"]);
+    let errors = fs::read_to_string(place.path("errors.md")).unwrap();
+    assert_eq!(errors.matches("| exact |").count(), 5, "{errors}");
+    assert!(errors.contains("| all | 5 | "), "{errors}");
     assert!(!plan.out.contains("were measured"), "{plan}");
     let exact = plan.out.lines().filter(|line| line.ends_with("exact"));
     assert_eq!(exact.count(), 5, "{plan}");
+    for line in plan.out.lines() {
+        assert!(line.chars().count() <= 80, "{line:?} of\n{plan}");
+    }
     // The table was read, not written.
     let after = fs::read_to_string(place.path("table.json")).unwrap();
     assert_eq!(after, measured);

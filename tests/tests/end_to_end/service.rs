@@ -4,6 +4,7 @@
 mod distance;
 mod hostile;
 mod load;
+mod quotas;
 mod served;
 
 use std::time::Duration;
@@ -127,7 +128,7 @@ fn experiments_against_a_service_are_the_local_ones() {
 fn what_a_service_cannot_take_is_refused() {
     let service = Served::start(&[]);
     let place = Place::new();
-    place.write("t", service.token("runner"));
+    place.write_private("t", service.token("runner"));
     let far = format!(
         "server = \"{}\"\nserver_token_file = \"t\"\nserver_fingerprint = \"{}\"\n",
         service.url,
@@ -213,7 +214,7 @@ fn what_an_experiment_says_wrongly_of_a_service() {
     );
     // Another certificate than the pinned one is somebody in between.
     let service = Served::start(&[]);
-    place.write("t", service.token("runner"));
+    place.write_private("t", service.token("runner"));
     let other = format!("sha256:{}", "0".repeat(64));
     let far = format!(
         "server = \"{}\"\nserver_token_file = \"t\"\nserver_fingerprint = \"{other}\"",
@@ -223,7 +224,23 @@ fn what_an_experiment_says_wrongly_of_a_service() {
         &far,
         &["found a certificate with the fingerprint sha256:", &other],
     );
-    // Without a pin, one that nobody vouches for is refused. It may be tried for a minute: not waited for here.
+    // Without a pin, one that nobody vouches for is refused, at once, and what to compare is said.
+    let began = std::time::Instant::now();
+    let far = format!("server = \"{}\"\nserver_token_file = \"t\"", service.url);
+    check(
+        &far,
+        &[
+            "found a certificate that browsers would not trust",
+            service.fingerprint.as_deref().unwrap(),
+            "by another way than this connection",
+            "server_fingerprint",
+        ],
+    );
+    assert!(
+        began.elapsed() < Duration::from_secs(40),
+        "it was tried again"
+    );
+    assert!(!service.read("audit.jsonl").contains("runner"));
 }
 
 /// Killed between the keys and the job, amid jobs, and again: keys are there, and every job that was

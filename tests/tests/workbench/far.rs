@@ -33,7 +33,7 @@ impl Service {
         let token = token.args(["serve", "token", "new", "workbench", "--state", "state"]);
         let token = token.output().unwrap();
         assert!(token.status.success());
-        std::fs::write(folder.path().join("token"), token.stdout).unwrap();
+        secret(&folder.path().join("token"), &token.stdout);
         let mut process = program()
             .args(["serve", "--state", "state", "--listen", "127.0.0.1:0"])
             .args(options)
@@ -67,6 +67,16 @@ impl Drop for Service {
         // It may have ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// A file that its owner alone may read.
+fn secret(file: &Path, contents: &[u8]) {
+    std::fs::write(file, contents).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 }
 
@@ -313,7 +323,7 @@ fn a_service_that_cannot_be_used_is_told_of() {
     let service = Service::start(&[]);
     let url = format!("https://{}", service.address);
     let wrong = service.folder.path().join("wrong");
-    std::fs::write(&wrong, format!("hxp_{}\n", "0".repeat(64))).unwrap();
+    secret(&wrong, format!("hxp_{}\n", "0".repeat(64)).as_bytes());
     let check = |url: &str, fingerprint: &str, token: &Path, words: &[&str]| {
         let token = token.display().to_string();
         let started = Started::new(&[

@@ -141,6 +141,115 @@ fn nobody_comes_in_without_the_token() {
     assert!(answer.contains("/sensors/"), "{answer}");
 }
 
+/// Who opens connections and says nothing keeps nobody out, and is not kept.
+#[test]
+fn idle_connections_give_way() {
+    let started = Started::new(&[]);
+    let idle: Vec<TcpStream> = (0..1100)
+        .map(|_| TcpStream::connect(&started.host).unwrap())
+        .collect();
+    let begun = std::time::Instant::now();
+    is(&get(&started, "/login", &started.host, ""), "200");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20));
+    let mut closed = 0;
+    for mut stream in idle {
+        stream
+            .set_read_timeout(Some(std::time::Duration::from_millis(1)))
+            .unwrap();
+        closed += usize::from(match stream.read(&mut [0]) {
+            Ok(count) => count == 0,
+            Err(e) => e.kind() == std::io::ErrorKind::ConnectionReset,
+        });
+    }
+    assert!(closed >= 800, "{closed}");
+    // A head without end is not read to its end.
+    let mut stream = TcpStream::connect(&started.host).unwrap();
+    let _ = stream.write_all(format!("GET / HTTP/1.1\r\nx: {}", "a".repeat(1 << 20)).as_bytes());
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
+        "{answer}"
+    );
+}
+
+/// The processes that a process has started, and theirs.
+#[cfg(target_os = "linux")]
+fn below(parent: u32) -> Vec<u32> {
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let ids = all.filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok());
+    let is_child = |id: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        let parent_of = stat
+            .rsplit(") ")
+            .next()
+            .and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
+        parent_of == Some(parent)
+    };
+    let own: Vec<u32> = ids.filter(is_child).collect();
+    let theirs: Vec<u32> = own.iter().flat_map(|id| below(*id)).collect();
+    [own, theirs].concat()
+}
+
+/// A workbench that is killed leaves no run behind, which would go on for nobody.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_killed_workbench_leaves_no_run() {
+    let mut started = Started::new(&[]);
+    let knows = log_in(&started);
+    let rows: String = (0..400).fold("a,b,y\n".to_owned(), |text, row| {
+        format!("{text}{},{},{}\n", row % 7, row % 5, row % 2)
+    });
+    let answer = post(&started, "/uploads/tables?name=x.csv", &knows, &rows);
+    is(&answer, "200");
+    let page = answer
+        .split("\"go\":\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let asked = r#"{"target":"y","task":"logistic-regression","missing":"median","marker":"","model":"train","share":"0.9","scheme":"tfhe"}"#;
+    let json = format!("{knows}Content-Type: application/json\r\n");
+    is(&post(&started, &format!("{page}/run"), &json, asked), "200");
+    let id = started.id();
+    let wait = |what: &str, so: &dyn Fn() -> bool| {
+        let begun = std::time::Instant::now();
+        while !so() {
+            assert!(
+                begun.elapsed() < std::time::Duration::from_secs(30),
+                "{what}"
+            );
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    };
+    wait("a cell is started", &|| below(id).len() >= 2);
+    let all = below(id);
+    started.kill();
+    let lives = |id: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        // One that nobody has waited for is dead all the same.
+        !stat.is_empty() && !stat.contains(") Z ")
+    };
+    wait("its processes end", &|| !all.iter().any(lives));
+}
+
+/// Headers of a session.
+fn log_in(started: &Started) -> String {
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let answer = post(started, "/login", form, &format!("token={}", started.token));
+    let set = answer
+        .lines()
+        .find_map(|line| line.strip_prefix("set-cookie: "));
+    let cookie = format!("Cookie: {}\r\n", set.unwrap().split(';').next().unwrap());
+    let page = get(started, "/", &started.host, &cookie);
+    let csrf = page.split("name=\"csrf\" content=\"").nth(1).unwrap();
+    format!(
+        "{cookie}X-CSRF-Token: {}\r\n",
+        csrf.split('"').next().unwrap()
+    )
+}
+
 #[test]
 fn uploads_have_a_limit() {
     let started = Started::new(&["--max-upload", "1KiB"]);

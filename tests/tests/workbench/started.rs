@@ -56,6 +56,18 @@ impl Started {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as no program can prevent.
+    #[cfg(target_os = "linux")]
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     pub fn at(&self, path: &str) -> String {
         format!("http://{}{path}", self.host)
     }

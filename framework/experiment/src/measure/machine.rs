@@ -77,6 +77,12 @@ pub fn provenance(threads: usize, build: Build, versions: BTreeMap<String, Strin
     }
 }
 
+/// The memory of this machine, if it says.
+pub fn memory_bytes() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    Some(kibibytes(&text, "MemTotal:")).filter(|bytes| *bytes > 0)
+}
+
 /// The environment variable that names this machine in records; set and empty, none is recorded.
 pub const NODE: &str = "HEXPERIMENT_NODE";
 

@@ -15,7 +15,9 @@ use rand_chacha::ChaCha20Rng;
 
 pub use comparison::{Comparison, Outcome, Timed, compare_with_first};
 pub use load::{LoadMeter, load_averages};
-pub use machine::{NODE, environment, forget_peak_rss, node, peak_rss_bytes, provenance};
+pub use machine::{
+    NODE, environment, forget_peak_rss, memory_bytes, node, peak_rss_bytes, provenance,
+};
 pub use statistics::{Estimate, Interval, Spread, interval_of_mean, median};
 pub use two_runs::{Change, compare_runs};
 

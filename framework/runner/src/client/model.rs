@@ -158,7 +158,8 @@ fn of_experiment(
         ));
     }
     let mut loaded = Loaded::default();
-    check_input(&experiment, std::slice::from_ref(plan), &mut loaded).map_err(|e| bad(e, help))?;
+    check_input(&experiment, std::slice::from_ref(plan), &mut loaded)
+        .map_err(ClientError::Input)?;
     let data = loaded.get(plan).map_err(ClientError::Input)?;
     let prepared = prepare(plan, data).map_err(|e| bad(e.to_string(), help))?;
     let query = prepared.query_model().ok_or_else(|| {

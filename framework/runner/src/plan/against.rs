@@ -1,6 +1,6 @@
 //! How far off a plan is from runs of the same experiment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hexperiment_diagnostics::printable;
 use hexperiment_experiment::record::Clock;
@@ -36,6 +36,7 @@ pub(super) fn runs(all: Vec<Read>) -> BTreeMap<(String, String), Row> {
 /// A cell that was planned and run.
 pub(super) struct Compared {
     id: String,
+    scheme: String,
     /// Milliseconds of encryption, evaluation and decryption.
     planned: f64,
     measured: f64,
@@ -60,6 +61,7 @@ pub(super) fn compare(
         let crossed = (row.traffic.upload_bytes, row.traffic.download_bytes);
         Some(Compared {
             id: format!("{experiment}/{}", plan.cell.id),
+            scheme: plan.cell.scheme.clone(),
             planned: ms(takes.end_to_end_ns()),
             measured: row.total.median(Clock::Wall),
             is_busy: run.busy.is_some(),
@@ -72,46 +74,190 @@ pub(super) fn compare(
     cells.collect()
 }
 
-/// How far off the plan was.
-pub(super) fn show_errors(compared: &[Compared]) {
-    let mut lines = vec![["cell", "planned", "measured", "ratio", "bytes"].map(String::from)];
-    let mut errors = Vec::new();
-    for cell in compared {
-        let ratio = cell.planned / cell.measured;
-        errors.push((ratio - 1.0).abs());
-        lines.push([
-            printable::cut(&cell.id, 44).into_owned(),
-            duration(cell.planned),
-            if cell.is_busy {
-                format!("!busy {}", duration(cell.measured))
+impl Compared {
+    /// What was planned over what was measured.
+    fn ratio(&self) -> f64 {
+        self.planned / self.measured
+    }
+
+    /// Its columns: the name, both times, their ratio, and whether the bytes are those that were planned.
+    fn columns(&self, longest: usize) -> [String; 5] {
+        let measured = duration(self.measured);
+        [
+            printable::cut(&self.id, longest).into_owned(),
+            duration(self.planned),
+            if self.is_busy {
+                format!("!busy {measured}")
             } else {
-                duration(cell.measured)
+                measured
             },
-            format!("{ratio:.2}"),
-            match cell.bytes {
+            format!("{:.2}", self.ratio()),
+            match self.bytes {
                 Some(true) => "exact".into(),
                 Some(false) => "differ".into(),
                 None => "not told".into(),
             },
-        ]);
+        ]
     }
+}
+
+const HEADS: [&str; 5] = ["cell", "planned", "measured", "ratio", "bytes"];
+
+/// How far off the plans of some cells were.
+struct Errors {
+    cells: usize,
+    /// The median of the ratios.
+    ratio: f64,
+    /// Half of the cells are not further off, as a share.
+    half: f64,
+    /// How many are at most 10 % off, and how many 25 %.
+    within: [usize; 2],
+}
+
+impl Errors {
+    /// `None` of no cells.
+    fn of<'c>(cells: impl Iterator<Item = &'c Compared>) -> Option<Self> {
+        let mut ratios: Vec<f64> = cells.map(Compared::ratio).collect();
+        let mut errors: Vec<f64> = ratios.iter().map(|ratio| (ratio - 1.0).abs()).collect();
+        ratios.sort_by(f64::total_cmp);
+        errors.sort_by(f64::total_cmp);
+        let middle = ratios.len().checked_sub(1)? / 2;
+        Some(Self {
+            cells: ratios.len(),
+            ratio: ratios[middle],
+            half: errors[middle],
+            within: [0.10, 0.25].map(|most| errors.iter().filter(|e| **e <= most).count()),
+        })
+    }
+
+    /// By scheme, in the order of their names, then of all.
+    fn by_scheme(compared: &[Compared]) -> Vec<(&str, Self)> {
+        let schemes: BTreeSet<&str> = compared.iter().map(|c| c.scheme.as_str()).collect();
+        let each = schemes.into_iter().filter_map(|scheme| {
+            let of = compared.iter().filter(|c| c.scheme == scheme);
+            Some((scheme, Self::of(of)?))
+        });
+        each.chain(Self::of(compared.iter()).map(|all| ("all", all)))
+            .collect()
+    }
+
+    fn columns(&self, name: &str) -> [String; 6] {
+        let [ten, quarter] = self.within.map(|count| count.to_string());
+        let cells = self.cells.to_string();
+        let (ratio, half) = (
+            format!("{:.2}", self.ratio),
+            format!("{:.0} %", 100.0 * self.half),
+        );
+        [name.to_owned(), cells, ratio, half, ten, quarter]
+    }
+}
+
+const ERROR_HEADS: [&str; 6] = [
+    "scheme",
+    "cells",
+    "ratio",
+    "half within",
+    "within 10 %",
+    "within 25 %",
+];
+
+/// How far off the plan was.
+pub(super) fn show_errors(compared: &[Compared]) {
+    let mut lines = vec![HEADS.map(String::from)];
+    lines.extend(compared.iter().map(|cell| cell.columns(44)));
     aligned(&lines);
-    if errors.is_empty() {
+    if compared.is_empty() {
         say!("  no cell of these runs was planned");
         return;
     }
-    errors.sort_by(f64::total_cmp);
-    let within = |most: f64| errors.iter().filter(|e| **e <= most).count();
-    say!(
-        "\n  encrypt + evaluate + decrypt of {} cells: half within {:.0} %, {} within 10 %, {} within 25 %",
-        errors.len(),
-        100.0 * errors[(errors.len() - 1) / 2],
-        within(0.10),
-        within(0.25),
-    );
+    say!("\n  encrypt + evaluate + decrypt, planned over measured, in the median:\n");
+    let mut lines = vec![ERROR_HEADS.map(String::from)];
+    let errors = Errors::by_scheme(compared);
+    lines.extend(errors.iter().map(|(name, errors)| errors.columns(name)));
+    aligned(&lines);
     if compared.iter().any(|cell| cell.is_busy) {
         say!(
             "  !busy: its measured times are not those of a quiet machine, for which it was planned"
         );
+    }
+}
+
+/// The same as a page of Markdown, to be kept.
+pub(super) fn page(compared: &[Compared]) -> String {
+    let mut page = format!(
+        "# How far off `plan` is\n\nEncryption, evaluation and decryption of each cell, planned by \
+         `cargo xtask plan` from the operations that it counts, over the median that was measured; on {}. \
+         Written by `plan --against RUN --errors FILE`.\n\n",
+        machine()
+    );
+    let errors = Errors::by_scheme(compared);
+    let errors = errors.iter().map(|(name, errors)| errors.columns(name));
+    table(&mut page, &ERROR_HEADS, errors);
+    page.push('\n');
+    table(
+        &mut page,
+        &HEADS,
+        compared.iter().map(|cell| cell.columns(200)),
+    );
+    page
+}
+
+/// A table of Markdown, with numbers to the right.
+fn table<const N: usize>(
+    page: &mut String,
+    heads: &[&str; N],
+    lines: impl Iterator<Item = [String; N]>,
+) {
+    let line = |cells: &[String; N]| {
+        let cells = cells.each_ref().map(|cell| cell.replace('|', "\\|"));
+        format!("| {} |\n", cells.join(" | "))
+    };
+    *page += &line(&heads.map(String::from));
+    *page += &line(&std::array::from_fn(|column| {
+        if column == 0 { "---" } else { "---:" }.into()
+    }));
+    page.extend(lines.map(|cells| line(&cells)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(scheme: &str, planned: f64, measured: f64) -> Compared {
+        Compared {
+            id: format!("e/{scheme}"),
+            scheme: scheme.into(),
+            planned,
+            measured,
+            is_busy: false,
+            bytes: Some(true),
+        }
+    }
+
+    #[test]
+    fn errors_are_told_by_scheme_and_of_all() {
+        let cells = [
+            cell("b", 1.0, 2.0),
+            cell("a", 1.05, 1.0),
+            cell("b", 12.0, 10.0),
+            cell("b", 9.5, 10.0),
+        ];
+        let errors = Errors::by_scheme(&cells);
+        let lines: Vec<_> = errors.iter().map(|(name, e)| e.columns(name)).collect();
+        assert_eq!(
+            lines,
+            [
+                ["a", "1", "1.05", "5 %", "1", "1"],
+                ["b", "3", "0.95", "20 %", "1", "2"],
+                ["all", "4", "0.95", "5 %", "2", "3"],
+            ]
+        );
+        let page = page(&cells);
+        assert!(page.contains("| b | 3 | 0.95 | 20 % | 1 | 2 |\n"), "{page}");
+        assert!(
+            page.contains("| e/b | 1.00 ms | 2.00 ms | 0.50 | exact |\n"),
+            "{page}"
+        );
+        assert!(Errors::by_scheme(&[]).is_empty());
     }
 }

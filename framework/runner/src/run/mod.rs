@@ -210,7 +210,7 @@ pub(crate) fn prepare(
 ) -> Result<Run, String> {
     progress.doing(&format!("{}: read data, prepare tasks", experiment.name()));
     let mut loaded = Loaded::default();
-    check_input(experiment, plans, &mut loaded)?;
+    check_input(experiment, plans, &mut loaded).map_err(|e| e.to_string())?;
     let data = loaded.into_provenance();
     give_memory_back();
     Ok(header(experiment, plans, data))

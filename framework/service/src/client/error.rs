@@ -39,6 +39,21 @@ pub enum ServiceError {
         /// Of the one that is pinned.
         expected: Fingerprint,
     },
+    /// A certificate that browsers would not trust, where none is pinned.
+    #[error(
+        "{url}: found a certificate that browsers would not trust ({problem}), with the fingerprint {found}; nothing was \
+         sent. Ask whoever runs the service, by another way than this connection, what `hexperiment \
+         serve` printed there. If that is the same, pin it (`--fingerprint`, `--server-fingerprint` of the workbench, \
+         `server_fingerprint` in [run]); if not, somebody stands between"
+    )]
+    Untrusted {
+        /// Where.
+        url: String,
+        /// Of the certificate that was shown.
+        found: Fingerprint,
+        /// Why it is not trusted, in the words of the library.
+        problem: String,
+    },
     /// The service says what is wrong.
     #[error("the service: {}{}", problem.message, help(problem))]
     Problem {

@@ -9,13 +9,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::http::{Request, Response};
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{Connector as _, RustlsConnector, TcpConnector};
+use ureq::unversioned::transport::{Connector as _, TcpConnector};
 use ureq::{Agent, Body, SendBody};
 
 use super::crossed::{Crossed, Meter, Metered, SAMPLE, Told};
 use super::endpoint::{ADDRESS, Endpoint};
 use super::error::ServiceError;
-use super::pinned::{Pinned, Shown};
+use super::trust::{Secure, Shown};
 use crate::api::{Problem, ProblemCode};
 use crate::token::{Fingerprint, Token};
 
@@ -102,7 +102,8 @@ pub(super) struct Http {
     base: String,
     token: Token,
     patience: Duration,
-    pin: Option<(Fingerprint, Shown)>,
+    pin: Option<Fingerprint>,
+    shown: Shown,
     meter: Meter,
     observer: Option<Told>,
 }
@@ -119,24 +120,18 @@ impl Http {
             .timeout_per_read(Some(ANSWERS_WITHIN))
             .timeout_per_write(Some(STANDS_STILL))
             .build();
-        let pin = endpoint
-            .fingerprint
-            .map(|expected| (expected, Arc::new(Mutex::new(None))));
+        let pin = endpoint.fingerprint;
+        let shown = Arc::new(Mutex::new(None));
         let meter = Meter::default();
         let tcp = ().chain(TcpConnector::default()).chain(Metered(meter.clone()));
-        let agent = match &pin {
-            None => {
-                let connector = tcp.chain(RustlsConnector::default());
-                Agent::with_parts(config, connector, DefaultResolver::default())
-            }
-            Some((expected, shown)) => {
-                let pinned =
-                    Pinned::new(*expected, shown).map_err(|e| ServiceError::Unreachable {
-                        url: endpoint.url.clone(),
-                        problem: e.to_string(),
-                    })?;
-                Agent::with_parts(config, tcp.chain(pinned), DefaultResolver::default())
-            }
+        let agent = if endpoint.url.starts_with("https://") || pin.is_some() {
+            let secure = Secure::new(pin, &shown).map_err(|e| ServiceError::Unreachable {
+                url: endpoint.url.clone(),
+                problem: e.to_string(),
+            })?;
+            Agent::with_parts(config, tcp.chain(secure), DefaultResolver::default())
+        } else {
+            Agent::with_parts(config, tcp, DefaultResolver::default())
         };
         Ok(Self {
             agent,
@@ -144,6 +139,7 @@ impl Http {
             token: endpoint.token.clone(),
             patience: endpoint.patience,
             pin,
+            shown,
             meter,
             observer: endpoint.observer.clone(),
         })
@@ -336,17 +332,22 @@ impl Http {
 
     /// Another certificate says more than that the connection failed.
     fn failed(&self, error: &ureq::Error) -> ServiceError {
-        if let Some((expected, shown)) = &self.pin {
-            let shown = shown.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(found) = shown {
-                return ServiceError::Fingerprint {
-                    url: self.base.clone(),
-                    found,
-                    expected: *expected,
-                };
-            }
+        let shown = &self.shown;
+        let shown = shown.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let url = self.base.clone();
+        match (shown, self.pin) {
+            (None, _) => self.unreachable(error),
+            (Some(shown), Some(expected)) => ServiceError::Fingerprint {
+                url,
+                found: shown.found,
+                expected,
+            },
+            (Some(shown), None) => ServiceError::Untrusted {
+                url,
+                found: shown.found,
+                problem: shown.problem,
+            },
         }
-        self.unreachable(error)
     }
 }
 

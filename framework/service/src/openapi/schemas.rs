@@ -152,6 +152,11 @@ fn service() -> Vec<(&'static str, Value)> {
                         Always,
                         count("Bytes of the ciphertexts of one input."),
                     ),
+                    (
+                        "program_numbers",
+                        Always,
+                        count("Numbers that all inputs and values of a program may have together."),
+                    ),
                     ("threads", Always, count("Threads of one job.")),
                     (
                         "job_seconds",
@@ -174,17 +179,23 @@ fn service() -> Vec<(&'static str, Value)> {
                     (
                         "bytes",
                         Always,
-                        count("Bytes of keys and ciphertexts that are kept."),
+                        count("Bytes of programs, keys, ciphertexts and results that are kept."),
                     ),
                     ("bytes_quota", Always, count("What they may be.")),
                     ("keys", Always, count("Sets of keys that are kept.")),
                     ("keys_quota", Always, count("What they may be.")),
-                    ("jobs", Always, count("Jobs that are queued or run.")),
+                    ("programs", Always, count("Programs that are kept.")),
+                    ("programs_quota", Always, count("What they may be.")),
+                    (
+                        "jobs",
+                        Always,
+                        count("Jobs, and programs to be compiled, that are queued or run."),
+                    ),
                     ("jobs_quota", Always, count("What they may be.")),
                     (
                         "today_ms",
                         Always,
-                        count("Milliseconds that jobs took today (UTC)."),
+                        count("Milliseconds that jobs and compiling took today (UTC)."),
                     ),
                     ("today_ms_quota", Always, count("What they may be.")),
                 ],

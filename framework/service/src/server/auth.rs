@@ -1,16 +1,17 @@
 //! Who asks, and how often.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use axum::extract::{Extension, FromRequestParts};
 use axum::http::header;
 use axum::http::request::Parts;
 
+use hexperiment_listen::Peer;
+
 use super::App;
-use super::connections::Connection;
 use super::failure::{Failure, failure};
 use super::routes::blocking;
 use crate::api::ProblemCode;
@@ -24,13 +25,6 @@ const BURST_S: f64 = 10.0;
 
 /// Buckets above which those that are full again are forgotten.
 const MANY: usize = 4096;
-
-/// Where a request comes from.
-#[derive(Clone)]
-pub(crate) struct Peer {
-    pub(crate) address: SocketAddr,
-    pub(crate) connection: Arc<Connection>,
-}
 
 /// The client whose token a request has.
 #[derive(Clone, Debug)]

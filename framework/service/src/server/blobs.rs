@@ -134,9 +134,65 @@ pub(crate) fn private_folder(folder: &Path) -> io::Result<()> {
     builder.recursive(true).create(folder)
 }
 
+/// Makes the folder of the service, that only its owner may look into. One that was there loses the others' rights where
+/// it is empty or of a service; one with other files is left as it is, and what is wrong with it is told.
+#[cfg(unix)]
+pub(crate) fn state_folder(folder: &Path) -> io::Result<Option<String>> {
+    use std::os::unix::fs::PermissionsExt as _;
+    private_folder(folder)?;
+    let mode = folder.metadata()?.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(None);
+    }
+    let is_ours =
+        folder.join(super::state::STATE).exists() || fs::read_dir(folder)?.next().is_none();
+    if is_ours {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        return Ok(None);
+    }
+    Ok(Some(format!(
+        "{}: found permissions {mode:04o} and files of others, expected a folder of the service's own: take the others' \
+         rights away, by `chmod 700`, or name another folder by `--state`",
+        folder.display()
+    )))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn state_folder(folder: &Path) -> io::Result<Option<String>> {
+    private_folder(folder).map(|()| None)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_folder_that_was_there_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |folder: &Path| folder.metadata().unwrap().permissions().mode() & 0o777;
+        let open = |name: &str, file: Option<&str>| {
+            let path = folder.path().join(name);
+            fs::create_dir(&path).unwrap();
+            if let Some(file) = file {
+                fs::write(path.join(file), "").unwrap();
+            }
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            path
+        };
+        for path in [open("empty", None), open("ours", Some("state.sqlite"))] {
+            assert_eq!(state_folder(&path).unwrap(), None);
+            assert_eq!(mode(&path), 0o700);
+        }
+        let others = open("others", Some("letter.txt"));
+        let told = state_folder(&others).unwrap().unwrap();
+        assert!(
+            told.contains("found permissions 0755") && told.contains("chmod 700"),
+            "{told}"
+        );
+        assert_eq!(mode(&others), 0o755);
+    }
 
     #[test]
     fn what_is_not_kept_is_gone() {

@@ -28,6 +28,8 @@ pub struct Config {
     pub warm: usize,
     /// Threads that a program may ask for.
     pub threads: u64,
+    /// Numbers that all values of a program may have together.
+    pub program_numbers: u64,
     /// Time of one job, loading included.
     pub job_time: Duration,
     /// Time for which anything is kept, at most.
@@ -53,13 +55,15 @@ pub struct Config {
 /// What each client may use.
 #[derive(Clone, Copy, Debug)]
 pub struct Quotas {
-    /// Bytes of keys and ciphertexts that are kept.
+    /// Bytes of programs, keys, ciphertexts and results that are kept.
     pub bytes: u64,
     /// Sets of keys that are kept.
     pub keys: u64,
-    /// Jobs that are queued.
+    /// Programs that are kept.
+    pub programs: u64,
+    /// Jobs, and programs to be compiled, that wait or run.
     pub jobs: u64,
-    /// Time of jobs on one day (UTC).
+    /// Time of jobs and of compiling on one day (UTC).
     pub time: Duration,
 }
 
@@ -95,6 +99,7 @@ impl Config {
             program_bytes: MAX_PROGRAM,
             keys_bytes: self.max_keys,
             ciphertexts_bytes: self.max_ciphertexts,
+            program_numbers: self.program_numbers,
             threads: self.threads,
             job_seconds: self.job_time.as_secs(),
             kept_seconds: self.keep.as_secs(),

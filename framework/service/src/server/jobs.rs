@@ -1,23 +1,22 @@
 //! Threads that do what is queued: programs are checked, jobs are done, each in a process of its own.
 
+mod evaluation;
+
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use hexperiment_program::OutputId;
 use hexperiment_scheme::CircuitDigest;
-use hexperiment_wire::{Handle, Measured, Order, Ready, digest_named};
+use hexperiment_wire::{Order, digest_named};
 
-use super::blobs::Hashed;
-use super::state::{Cut, Service, Task, Unwritten};
-use super::store::{JobRow, KeysRow, Outcome, Table, now_s};
+use super::failure::Failure;
+use super::state::{Cut, KEYS_ARE_GONE, Service, Task, Unwritten};
+use super::store::{JobRow, Outcome, Table};
 use super::worker::{Stopped, Worker};
-use crate::api::{
-    CiphertextsInfo, JobInfo, JobState, JobTimes, Loaded, ProgramInfo, ProgramRequest, ProgramState,
-};
-use crate::token::fresh_id;
+use crate::api::{JobInfo, JobState, JobTimes, Problem, ProgramInfo, ProgramRequest, ProgramState};
+use evaluation::Evaluated;
 
 /// How often late work is looked for.
 const LOOKS_EVERY: Duration = Duration::from_millis(100);
@@ -63,12 +62,6 @@ pub(crate) fn start(service: &Arc<Service>) -> io::Result<Vec<JoinHandle<()>>> {
     Ok(threads)
 }
 
-/// What an evaluation has yielded.
-struct Evaluated {
-    results: Vec<CiphertextsInfo>,
-    times: JobTimes,
-}
-
 impl Service {
     fn does_task(&self, task: &Task) {
         if task.is_job {
@@ -88,7 +81,7 @@ impl Service {
                     reason: Some(reason),
                     ..row.info
                 };
-                self.ends_later(Unwritten::Program(Box::new(info)));
+                self.ends_later(Unwritten::Program(Box::new(info), row.owner, 0));
             }
             return;
         }
@@ -134,14 +127,17 @@ impl Service {
         let Ok(Some(row)) = self.store.program(id) else {
             return;
         };
-        let compiled = self.order(id).and_then(|(order, circuit)| {
+        let began = Instant::now();
+        let compiled = self.has_time(&row.owner).map_err(without_room);
+        let compiled = compiled.and_then(|()| {
+            let (order, circuit) = self.order(id)?;
             let started = |ender| self.does(id, ender);
             Worker::start(&self.config, &order, circuit, started)
         });
         let (state, reason, compile) = match (compiled, self.cut_of(id)) {
             (_, Some(Cut::Stopping)) => return,
             (Ok((_, compiled)), _) => (ProgramState::Ready, None, Some(compiled.measured)),
-            (Err(_), Some(Cut::Late)) => (ProgramState::Failed, Some(self.too_long()), None),
+            (Err(_), Some(cut)) => (ProgramState::Failed, self.reason(cut), None),
             (Err(Stopped::Refused(why)), _) => (ProgramState::Refused, Some(why), None),
             (Err(Stopped::Failed(why) | Stopped::Died(why)), _) => {
                 (ProgramState::Failed, Some(why), None)
@@ -157,9 +153,23 @@ impl Service {
             compile,
             ..row.info
         };
-        if let Err(e) = self.store.checked(&info) {
+        let ms = began.elapsed().as_millis() as u64;
+        if let Err(e) = self.store.checked(&info, &row.owner, ms) {
             super::log(&format!("{id}: {e}"));
-            self.ends_later(Unwritten::Program(Box::new(info)));
+            self.ends_later(Unwritten::Program(Box::new(info), row.owner, ms));
+        }
+    }
+
+    /// What is told of work that was cut short.
+    fn reason(&self, cut: Cut) -> Option<String> {
+        match cut {
+            Cut::Cancelled | Cut::Stopping => None,
+            Cut::Deleted => Some(KEYS_ARE_GONE.into()),
+            Cut::Late => Some(self.too_long()),
+            Cut::DayIsOver => Some(format!(
+                "its client has used up the {} s of work that this service gives to it on a day (UTC)",
+                self.config.quotas.time.as_secs()
+            )),
         }
     }
 
@@ -185,13 +195,14 @@ impl Service {
             ..JobTimes::default()
         };
         let began = Instant::now();
-        let evaluated = self.evaluates(&row, &mut times);
+        let evaluated = self.has_time(&row.owner).map_err(without_room);
+        let evaluated = evaluated.and_then(|()| self.evaluates(&row, &mut times));
         let cut = self.cut_of(id);
         let (state, reason) = match (evaluated, cut) {
             // It is queued in the tables, and done when the service is started again.
             (Err(_), Some(Cut::Stopping)) => return,
             (Err(_), Some(Cut::Cancelled)) => (JobState::Cancelled, None),
-            (Err(_), Some(Cut::Late)) => (JobState::Failed, Some(self.too_long())),
+            (Err(_), Some(cut)) => (JobState::Failed, self.reason(cut)),
             (Ok(evaluated), _) => {
                 self.ends_well(&row, evaluated, began);
                 return;
@@ -207,7 +218,11 @@ impl Service {
     }
 
     fn ends_well(&self, row: &JobRow, evaluated: Evaluated, began: Instant) {
-        let Evaluated { results, times } = evaluated;
+        let Evaluated {
+            results,
+            times,
+            room,
+        } = evaluated;
         self.metrics.load_ns.add(times.load_ns);
         let compute = times.compute.map_or(0, |m| m.wall_ns);
         self.metrics.compute_ns.add(compute);
@@ -219,6 +234,7 @@ impl Service {
         };
         let ms = began.elapsed().as_millis() as u64;
         let written = self.store.end_job(&info, &row.owner, ms);
+        drop(room);
         if !matches!(written, Ok(Outcome::Written)) {
             for result in &info.results {
                 self.blobs.remove(Table::Ciphertexts, &result.id);
@@ -280,153 +296,24 @@ impl Service {
                     let written = self.store.end_job(info, owner, *ms);
                     written.map(|_| self.metrics.ended(info.state))
                 }
-                Unwritten::Program(info) => self.store.checked(info),
+                Unwritten::Program(info, owner, ms) => self.store.checked(info, owner, *ms),
             };
             written.is_err()
         });
-    }
-
-    /// Does a job by a process that has its keys loaded, or by a new one. A loaded one may have died since:
-    /// then it is done by a new one.
-    fn evaluates(&self, row: &JobRow, times: &mut JobTimes) -> Result<Evaluated, Stopped> {
-        let gone = || Stopped::Failed("its keys were deleted, or have expired".into());
-        let keys = self.store.keys(&row.info.keys).map_err(storage)?;
-        let keys = keys.ok_or_else(gone)?;
-        if let Some(worker) = self.take_warm(&keys.info.id) {
-            self.does(&row.info.id, worker.ender());
-            match self.evaluates_in(worker, row, &keys, *times) {
-                Err(Stopped::Died(_)) if self.cut_of(&row.info.id).is_none() => {}
-                evaluated => {
-                    self.metrics.warm_jobs.add(1);
-                    return evaluated;
-                }
-            }
-        }
-        let began = Instant::now();
-        let id = &row.info.id;
-        self.update(id, |running| {
-            running.loaded = Loaded {
-                bytes: 0,
-                of: keys.stored,
-            };
-        });
-        let (order, circuit) = self.order(&keys.info.program)?;
-        let started = |ender| self.does(id, ender);
-        let (worker, _) = Worker::start(&self.config, &order, circuit, started)?;
-        let file = self.blobs.path(Table::Keys, &keys.info.id);
-        let (worker, prepared) = worker.load_keys(&file, &mut self.told(id))?;
-        times.prepare = Some(prepared);
-        times.load_ns = began.elapsed().as_nanos() as u64;
-        self.evaluates_in(worker, row, &keys, *times)
-    }
-
-    /// Adds to what has been loaded.
-    fn told(&self, id: &str) -> impl FnMut(u64) + use<'_> {
-        let id = id.to_owned();
-        move |bytes| self.update(&id, |running| running.loaded.bytes += bytes)
-    }
-
-    fn evaluates_in(
-        &self,
-        mut worker: Worker<Ready>,
-        row: &JobRow,
-        keys: &KeysRow,
-        mut times: JobTimes,
-    ) -> Result<Evaluated, Stopped> {
-        let id = &row.info.id;
-        let began = Instant::now();
-        let mut inputs: Vec<(String, u64)> = Vec::new();
-        for input in &row.request.inputs {
-            let found = self.store.ciphertexts(input).map_err(storage)?;
-            let found = found.ok_or_else(|| {
-                Stopped::Failed(format!("its input {input} was deleted, or has expired"))
-            })?;
-            inputs.push((found.info.id, found.info.bytes));
-        }
-        let more: u64 = inputs.iter().map(|(_, bytes)| bytes).sum();
-        self.update(id, |running| running.loaded.of += more);
-        let mut handles: Vec<Handle> = Vec::new();
-        let mut loaded: Vec<(&String, Handle)> = Vec::new();
-        for (input, _) in &inputs {
-            // The same ciphertexts may be two inputs.
-            if let Some((_, handle)) = loaded.iter().find(|(known, _)| *known == input) {
-                handles.push(*handle);
-                continue;
-            }
-            let file = self.blobs.path(Table::Ciphertexts, input);
-            let handle = worker.load_ciphertexts(&file, &mut self.told(id))?;
-            loaded.push((input, handle));
-            handles.push(handle);
-        }
-        times.load_ns += began.elapsed().as_nanos() as u64;
-        self.update(id, |running| running.state = JobState::Computing);
-        let wanted: Vec<OutputId> = row
-            .request
-            .outputs
-            .iter()
-            .map(|output| OutputId::from_index(*output as usize))
-            .collect();
-        let mut found = Vec::new();
-        if !wanted.is_empty() {
-            let (results, compute): (Vec<Handle>, Measured) = worker.evaluate(&handles, &wanted)?;
-            times.compute = Some(compute);
-            found = results;
-        }
-        let began = Instant::now();
-        self.update(id, |running| running.state = JobState::Storing);
-        let mut results = Vec::new();
-        for handle in &found {
-            match self.stores(&mut worker, *handle, keys) {
-                Ok(result) => results.push(result),
-                Err(stopped) => {
-                    let stored = results.iter();
-                    stored.for_each(|r: &CiphertextsInfo| {
-                        self.blobs.remove(Table::Ciphertexts, &r.id);
-                    });
-                    return Err(stopped);
-                }
-            }
-        }
-        times.store_ns = began.elapsed().as_nanos() as u64;
-        let held: Vec<Handle> = loaded.iter().map(|(_, h)| *h).chain(found).collect();
-        // What it does not forget ends with it.
-        if worker.discard(&held).is_ok() {
-            self.keep_warm(&keys.info.id, worker);
-        }
-        Ok(Evaluated { results, times })
-    }
-
-    /// Writes a result into a file of its own.
-    fn stores(
-        &self,
-        worker: &mut Worker<Ready>,
-        handle: Handle,
-        keys: &KeysRow,
-    ) -> Result<CiphertextsInfo, Stopped> {
-        let disk = |e: io::Error| Stopped::Storage(e.to_string());
-        let began = Instant::now();
-        let id = fresh_id("ct").map_err(disk)?;
-        let incoming = self.blobs.incoming(&id);
-        let mut file = Hashed::create(&incoming.path).map_err(disk)?;
-        let (ciphertexts, bytes) = worker.store(handle, &mut file)?;
-        let sha256 = file.finish().map_err(disk)?;
-        let kept = self.blobs.keep(incoming, Table::Ciphertexts, &id);
-        kept.map_err(disk)?;
-        Ok(CiphertextsInfo {
-            id,
-            keys: keys.info.id.clone(),
-            bytes,
-            sha256,
-            ciphertexts: Some(ciphertexts),
-            created_s: now_s(),
-            expires_s: keys.info.expires_s,
-            received_ns: began.elapsed().as_nanos() as u64,
-        })
     }
 }
 
 /// What a client is told when the service's own files fail.
 const OWN: &str = "the service cannot read or write its files; its log says more";
+
+/// Work that a quota of its client does not allow: it fails, in the quota's words.
+fn without_room(failure: Failure) -> Stopped {
+    let Problem { message, help, .. } = failure.problem;
+    Stopped::Failed(match help {
+        Some(help) => format!("{message}; {help}"),
+        None => message,
+    })
+}
 
 fn storage(error: super::store::StoreError) -> Stopped {
     Stopped::Storage(error.to_string())

@@ -7,7 +7,8 @@ mod programs;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::{FromRequestParts, Path, RawQuery, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -103,6 +104,20 @@ pub(crate) async fn blocking<T: Send + 'static>(
     let app = App::clone(app);
     let done = tokio::task::spawn_blocking(move || work(&app)).await;
     done.map_err(|e| internal("a thread", &e))?
+}
+
+/// The name in the path of a request.
+struct Id(String);
+
+impl FromRequestParts<App> for Id {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let name = Path::<String>::from_request_parts(parts, app).await;
+        name.map(|Path(name)| Self(name)).map_err(|_| {
+            invalid("found a name in the path that is no text, expected one that the service has given out")
+        })
+    }
 }
 
 /// Numbers in the query of a request; others than those named are an error.
@@ -203,7 +218,9 @@ async fn info(
                 bytes_quota: config.quotas.bytes,
                 keys: used.keys,
                 keys_quota: config.quotas.keys,
-                jobs: used.jobs,
+                programs: used.programs,
+                programs_quota: config.quotas.programs,
+                jobs: used.work,
                 jobs_quota: config.quotas.jobs,
                 today_ms: used.today_ms,
                 today_ms_quota: config.quotas.time.as_millis() as u64,

@@ -1,5 +1,7 @@
 //! The service: its tables and files, the queue, and what is worked on.
 
+mod ends;
+
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,16 +14,18 @@ use super::audit::Audit;
 use super::auth::Rates;
 use super::blobs::Blobs;
 use super::config::Config;
-use super::failure::Failure;
+use super::ledger::Taken;
 use super::metrics::{Gauges, Metrics};
 use super::queue::FairQueue;
 use super::store::{Deleted, JobRow, Store, Table, now_s};
-use super::upload::Reserved;
 use super::worker::{Ender, Worker};
 use crate::api::{JobInfo, JobState, Loaded, ProgramInfo};
 
 /// How long a process may keep keys loaded that nobody asks for.
 const WARM_FOR: Duration = Duration::from_mins(10);
+
+/// Why a job fails whose keys were deleted.
+pub(super) const KEYS_ARE_GONE: &str = "its keys were deleted before it ended";
 
 /// Names of ended work that a slow listener may be behind with.
 const ENDED_AT_ONCE: usize = 4096;
@@ -30,6 +34,8 @@ const ENDED_AT_ONCE: usize = 4096;
 #[derive(Clone, Debug)]
 pub(crate) struct Task {
     pub(crate) id: String,
+    /// The client whose time it takes.
+    pub(crate) client: String,
     pub(crate) is_job: bool,
     pub(crate) since: Instant,
 }
@@ -45,14 +51,20 @@ impl PartialEq for Task {
 pub(crate) enum Cut {
     /// The client wants no more of it.
     Cancelled,
+    /// It was deleted, or the keys that it is under.
+    Deleted,
     /// Its time is over.
     Late,
+    /// The time of its client on this day is.
+    DayIsOver,
     /// The service is being stopped: it is done again later.
     Stopping,
 }
 
 /// Work that is done at the moment.
 pub(crate) struct Running {
+    client: String,
+    began: Instant,
     pub(crate) state: JobState,
     pub(crate) loaded: Loaded,
     ender: Option<Ender>,
@@ -84,7 +96,8 @@ pub(crate) struct Service {
     pub(crate) audit: Audit,
     pub(crate) metrics: Metrics,
     pub(crate) rates: Rates,
-    pub(crate) reserved: Reserved,
+    /// Room of clients for what is on its way.
+    pub(super) taken: Taken,
     /// Names of work that has come to its end; an empty one when the service is being stopped.
     pub(crate) ended: broadcast::Sender<String>,
     /// Ends of jobs and programs that the tables do not have yet.
@@ -99,8 +112,8 @@ pub(crate) struct Service {
 pub(super) enum Unwritten {
     /// A job, its owner, and the milliseconds that it took.
     Job(Box<JobInfo>, String, u64),
-    /// A program.
-    Program(Box<ProgramInfo>),
+    /// A program, likewise.
+    Program(Box<ProgramInfo>, String, u64),
 }
 
 impl Service {
@@ -116,6 +129,11 @@ impl Service {
             let known: HashSet<String> = names.into_iter().collect();
             blobs.sweep(table, &known).map_err(|e| problem(&e))?;
         }
+        let length = |id: &str| {
+            let file = blobs.path(Table::Programs, id).metadata();
+            file.map_or(0, |file| file.len())
+        };
+        store.measure_programs(length).map_err(|e| problem(&e))?;
         let service = Self {
             config,
             store,
@@ -123,7 +141,7 @@ impl Service {
             audit,
             metrics: Metrics::default(),
             rates: Rates::default(),
-            reserved: Reserved::default(),
+            taken: Taken::default(),
             ended: broadcast::channel(ENDED_AT_ONCE).0,
             unwritten: Mutex::default(),
             registering: Mutex::default(),
@@ -147,6 +165,7 @@ impl Service {
     pub(crate) fn queue(&self, client: &str, id: &str, is_job: bool) {
         let task = Task {
             id: id.to_owned(),
+            client: client.to_owned(),
             is_job,
             since: Instant::now(),
         };
@@ -163,6 +182,8 @@ impl Service {
             }
             if let Some(task) = work.queue.pop() {
                 let running = Running {
+                    client: task.client.clone(),
+                    began: Instant::now(),
                     state: JobState::Loading,
                     loaded: Loaded { bytes: 0, of: 0 },
                     ender: None,
@@ -209,17 +230,6 @@ impl Service {
         let _ = self.ended.send(id.to_owned());
     }
 
-    /// Cuts running work short.
-    fn cut(&self, id: &str, why: Cut) {
-        let ender = self.work().running.get_mut(id).and_then(|running| {
-            running.cut.get_or_insert(why);
-            running.ender.clone()
-        });
-        if let Some(ender) = ender {
-            ender.end();
-        }
-    }
-
     /// A job as it is now.
     pub(crate) fn view(&self, row: &JobRow) -> JobInfo {
         let mut info = row.info.clone();
@@ -228,6 +238,7 @@ impl Service {
         }
         let task = Task {
             id: info.id.clone(),
+            client: row.owner.clone(),
             is_job: true,
             since: Instant::now(),
         };
@@ -239,29 +250,6 @@ impl Service {
             info.position = work.queue.position(&task);
         }
         info
-    }
-
-    /// Cancels a job: one that waits is at its end now, one that runs very soon.
-    pub(crate) fn cancel(&self, row: &JobRow) -> Result<(), Failure> {
-        let id = &row.info.id;
-        let task = Task {
-            id: id.clone(),
-            is_job: true,
-            since: Instant::now(),
-        };
-        let waited = self.work().queue.remove(&task);
-        if !waited {
-            self.cut(id, Cut::Cancelled);
-            return Ok(());
-        }
-        let info = JobInfo {
-            state: JobState::Cancelled,
-            ..row.info.clone()
-        };
-        self.store.end_job(&info, &row.owner, 0)?;
-        self.metrics.ended(JobState::Cancelled);
-        self.done(id);
-        Ok(())
     }
 
     /// A process that has these keys loaded.
@@ -300,6 +288,9 @@ impl Service {
         for ciphertexts in &deleted.ciphertexts {
             self.blobs.remove(Table::Ciphertexts, ciphertexts);
         }
+        for program in &deleted.programs {
+            self.blobs.remove(Table::Programs, program);
+        }
         let gone = |warm: &mut Warm| deleted.keys.contains(&warm.keys);
         let ended: Vec<Warm> = self.work().warm.extract_if(.., gone).collect();
         drop(ended);
@@ -312,19 +303,6 @@ impl Service {
             queued: work.queue.len() as u64,
             running: work.running.len() as u64,
             warm: work.warm.len() as u64,
-        }
-    }
-
-    /// Ends work whose time is over.
-    pub(crate) fn end_late(&self) {
-        let now = Instant::now();
-        let late: Vec<String> = {
-            let work = self.work();
-            let late = work.running.iter().filter(|(_, r)| r.deadline < now);
-            late.map(|(id, _)| id.clone()).collect()
-        };
-        for id in late {
-            self.cut(&id, Cut::Late);
         }
     }
 
@@ -382,7 +360,7 @@ pub(crate) const STATE: &str = "state.sqlite";
 /// # Errors
 /// They cannot be opened, or made.
 pub fn tables(folder: &Path) -> Result<Store, String> {
-    super::blobs::private_folder(folder)
+    super::blobs::state_folder(folder)
         .map_err(|e| format!("{}: cannot be made: {e}", folder.display()))?;
     Store::open(&folder.join(STATE)).map_err(|e| format!("{}: {e}", folder.display()))
 }

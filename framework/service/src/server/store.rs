@@ -20,12 +20,13 @@ use rusqlite::{Connection, TransactionBehavior};
 
 pub(crate) use ciphertexts::{CiphertextsRow, Inserted, Table};
 pub use clients::ClientRow;
+pub(crate) use clients::Used;
 pub(crate) use jobs::{JobRow, Outcome};
 pub(crate) use keys::{Deleted, KeysRow};
-pub(crate) use programs::ProgramRow;
+pub(crate) use programs::{ProgramRow, Removal};
 
 /// The version of the tables below.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 
 const TABLES: &str = "
 CREATE TABLE clients (
@@ -42,7 +43,9 @@ CREATE TABLE programs (
     sha256 TEXT NOT NULL,
     public INTEGER NOT NULL,
     state TEXT NOT NULL,
-    used_s INTEGER NOT NULL
+    used_s INTEGER NOT NULL,
+    bytes INTEGER NOT NULL DEFAULT 0,
+    withdrawn INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE UNIQUE INDEX same_program ON programs (owner, sha256);
 CREATE TABLE keys (
@@ -85,6 +88,12 @@ CREATE TABLE usage (
 ) STRICT;
 ";
 
+/// What version 1 lacks: what a program takes, and whether its owner has deleted it while others have keys for it.
+const FROM_1: &str = "
+ALTER TABLE programs ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE programs ADD COLUMN withdrawn INTEGER NOT NULL DEFAULT 0;
+";
+
 /// Why the tables do not say.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -124,6 +133,10 @@ impl Store {
             SCHEMA => {}
             0 => {
                 change.execute_batch(TABLES)?;
+                change.pragma_update(None, "user_version", SCHEMA)?;
+            }
+            1 => {
+                change.execute_batch(FROM_1)?;
                 change.pragma_update(None, "user_version", SCHEMA)?;
             }
             found => return Err(StoreError::Schema { found }),

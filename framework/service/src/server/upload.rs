@@ -1,7 +1,5 @@
 //! Bodies: streamed to the disk with limits of size and time, or read into memory where they are small.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
@@ -21,83 +19,6 @@ const SLOWEST: f64 = 1000.0;
 
 /// Time after which that is looked at.
 const AT_FIRST: Duration = Duration::from_secs(10);
-
-/// What clients are sending at the moment: bytes, and sets of keys.
-#[derive(Default)]
-pub(crate) struct Reserved {
-    of: Mutex<HashMap<String, (u64, u64)>>,
-}
-
-/// Room for what a client is sending. Dropping it gives the room back.
-pub(crate) struct Reservation {
-    app: App,
-    client: String,
-    bytes: u64,
-    keys: u64,
-}
-
-impl Reservation {
-    /// Takes room for so many bytes, and for keys where `is_keys`, if the client's quotas have it.
-    pub(crate) fn take(
-        app: &App,
-        client: &str,
-        bytes: u64,
-        is_keys: bool,
-    ) -> Result<Self, Failure> {
-        let used = app.store.used(client)?;
-        let quotas = &app.config.quotas;
-        let keys = u64::from(is_keys);
-        let mut all = app
-            .reserved
-            .of
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let reserved = all.entry(client.to_owned()).or_default();
-        let wanted = used.bytes.saturating_add(reserved.0).saturating_add(bytes);
-        if wanted > quotas.bytes {
-            return Err(full(&format!(
-                "found {} bytes kept and {bytes} more, expected at most {} together",
-                used.bytes + reserved.0,
-                quotas.bytes
-            )));
-        }
-        if used.keys + reserved.1 + keys > quotas.keys {
-            return Err(full(&format!(
-                "found {} sets of keys, expected at most {}",
-                used.keys + reserved.1 + keys,
-                quotas.keys
-            )));
-        }
-        reserved.0 += bytes;
-        reserved.1 += keys;
-        drop(all);
-        Ok(Self {
-            app: App::clone(app),
-            client: client.to_owned(),
-            bytes,
-            keys,
-        })
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        let of = &self.app.reserved.of;
-        let mut all = of.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(reserved) = all.get_mut(&self.client) {
-            reserved.0 = reserved.0.saturating_sub(self.bytes);
-            reserved.1 = reserved.1.saturating_sub(self.keys);
-            if *reserved == (0, 0) {
-                all.remove(&self.client);
-            }
-        }
-    }
-}
-
-fn full(words: &str) -> Failure {
-    failure(ProblemCode::Quota, words)
-        .help("delete what is not needed any more, or wait until it expires")
-}
 
 /// The length that a request announces, held against the limit before anything is read.
 pub(crate) fn announced(headers: &HeaderMap, what: &str, limit: u64) -> Result<u64, Failure> {

@@ -269,6 +269,7 @@ async fn run(State(workbench): State<Shared>, Json(typed): Json<Typed>) -> Resul
             upload: None,
             chosen: json!({}),
             runs: Some(workbench.settings.runs.clone()),
+            training: None,
         };
         workbench.start(wanted, &typed.text).map_err(Wrong::from)
     });

@@ -63,13 +63,7 @@ async fn first(
     State(workbench): State<Shared>,
     Extension(session): Extension<Session>,
 ) -> Response {
-    let shell = Shell {
-        workbench: &workbench,
-        session: &session,
-        path: PAGE.path,
-        title: PAGE.title,
-        scripts: &[],
-    };
+    let shell = PAGE.shell(&workbench, &session);
     let last = workbench.last_feed();
     let page = html! {
         h1 { "A fleet, watched by who cannot see it" }

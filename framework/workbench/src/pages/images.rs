@@ -50,13 +50,7 @@ async fn first(
     State(workbench): State<Shared>,
     Extension(session): Extension<Session>,
 ) -> Response {
-    let shell = Shell {
-        workbench: &workbench,
-        session: &session,
-        path: PAGE.path,
-        title: PAGE.title,
-        scripts: &[],
-    };
+    let shell = PAGE.shell(&workbench, &session);
     let page = html! {
         h1 { "Pooling of encrypted images" }
         p.answer { "The server takes the maximum or the mean of each window of an image that it cannot see." }
@@ -94,8 +88,18 @@ async fn read(
         }
         section aria-labelledby="choose-head" {
             h2 #choose-head { "Pool it" }
+            p.facts {
+                "The mean is a sum, which every scheme has: it is a matter of seconds. The maximum takes comparisons, whose large keys and \
+                 many products take half a minute or more, however few the pixels are."
+            }
             form.fields data-post={ "/images/" (upload.id) "/run" } {
-                label { span { "Of each window" } select name="method" { option value="max" { "the maximum" } option value="average" { "the mean" } } }
+                label {
+                    span { "Of each window" }
+                    select name="method" {
+                        option value="average" { "the mean" }
+                        option value="max" { "the maximum" }
+                    }
+                }
                 label { span { "Pixels to a side of a window" } input type="number" name="window" value="2" min="2" max="64" required; }
                 label { span { "Pixels from one window to the next" } input type="number" name="stride" value="2" min="1" max="64" required; }
                 label { span { "Colours" } select name="colour" { option value="original" { "as they are" } option value="grey" { "grey levels" } } }
@@ -202,6 +206,7 @@ async fn run(
         chosen: json!({}),
         upload: Some(upload),
         runs: None,
+        training: None,
     };
     let job = beside(move || workbench.start(wanted, &written.text()))
         .await?

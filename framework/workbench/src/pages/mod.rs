@@ -11,8 +11,10 @@ mod tables;
 use axum::Router;
 use maud::Markup;
 
+use crate::guard::Session;
 use crate::jobs::Job;
-use crate::state::Shared;
+use crate::shell::Shell;
+use crate::state::{Shared, Workbench};
 
 /// A page of the navigation.
 pub(crate) struct Page {
@@ -26,6 +28,19 @@ pub(crate) struct Page {
     pub(crate) result: fn(&Job) -> Markup,
     /// The script that its results need.
     pub(crate) script: Option<&'static str>,
+}
+
+impl Page {
+    /// What stands around the page as it is opened, before anything is dropped on it.
+    fn shell<'a>(&self, workbench: &'a Workbench, session: &'a Session) -> Shell<'a> {
+        Shell {
+            workbench,
+            session,
+            path: self.path,
+            title: self.title,
+            scripts: &[],
+        }
+    }
 }
 
 /// The pages, in the order of the navigation; a further one is a line here.

@@ -1,22 +1,26 @@
 //! Sensors: a CSV of series with gaps is scored under encryption, row by row.
 
+mod form;
 mod result;
+
+use std::path::PathBuf;
 
 use axum::extract::{Extension, Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use hexperiment_diagnostics::printable::{self, line as seen};
-use maud::{Markup, html};
+use maud::html;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::form::{drop_zone, scheme_choice, table_read};
+use super::form::{drop_zone, table_read};
 use super::{Page, home};
 use crate::answer::{Wrong, beside, go};
 use crate::experiment::{Written, is_scheme};
 use crate::guard::Session;
-use crate::jobs::Wanted;
+use crate::jobs::{Training, Wanted};
+use crate::known::{self, LEAST_ROWS};
 use crate::models;
 use crate::plugins::{ANOMALIES, IN_THE_CLEAR};
 use crate::profile::{Column, Kind, Profile};
@@ -33,8 +37,14 @@ pub(super) const PAGE: Page = Page {
     script: Some("sensors.js"),
 };
 
-/// What stands for a model that is yet to be trained.
+/// What stands for a model that is yet to be trained on the file itself.
 const TRAIN: &str = "train";
+
+/// What stands before the data set on which a model is trained first.
+const TRAIN_ON: &str = "train-on:";
+
+/// The data set that is chosen where nothing else is.
+const SENSORS: &str = "secom";
 
 fn routes() -> Router<Shared> {
     Router::new()
@@ -49,13 +59,8 @@ async fn first(
     State(workbench): State<Shared>,
     Extension(session): Extension<Session>,
 ) -> Response {
-    let shell = Shell {
-        workbench: &workbench,
-        session: &session,
-        path: PAGE.path,
-        title: "Sensors",
-        scripts: &[],
-    };
+    let shell = PAGE.shell(&workbench, &session);
+    let known = beside(known::trainable).await.unwrap_or_default();
     let page = html! {
         h1 { "Anomalies in sensor series" }
         p.answer { "The server fills gaps, standardises and scores encrypted series; scores alone are decrypted, here." }
@@ -67,8 +72,10 @@ async fn first(
                 label {
                     span { "Data set" }
                     select name="dataset" {
-                        @for name in hexperiment_data::manifest::names(None) {
-                            option value=(name) selected[name == "secom"] { (name) }
+                        @for known in known {
+                            option value=(known.name) selected[known.name == SENSORS] {
+                                (known.name) ": " (known.rows) " rows, " (known.columns.len()) " columns"
+                            }
                         }
                     }
                 }
@@ -86,7 +93,7 @@ async fn first(
 }
 
 #[derive(Deserialize)]
-struct Training {
+struct AskedToTrain {
     dataset: String,
     features: String,
 }
@@ -94,23 +101,9 @@ struct Training {
 /// Trains on a data set that is known, and scores its test part in the clear.
 async fn train(
     State(workbench): State<Shared>,
-    Json(wanted): Json<Training>,
+    Json(wanted): Json<AskedToTrain>,
 ) -> Result<Response, Wrong> {
-    let features: i64 = wanted
-        .features
-        .parse()
-        .map_err(|_| Wrong::input("Sensors: expected a whole number"))?;
-    let question = format!(
-        "Which rows of `{}` are anomalies?",
-        printable::line(&wanted.dataset)
-    );
-    let mut written = Written::new("sensors-model", question, ANOMALIES);
-    written
-        .dataset("use", wanted.dataset.as_str())
-        .dataset("missing", "keep")
-        .dataset("split", "chronological")
-        .task("features", features)
-        .scheme(IN_THE_CLEAR);
+    let written = of_training(&wanted.dataset, features_of(&wanted.features)?);
     let wanted = Wanted {
         page: PAGE.path,
         title: format!(
@@ -120,6 +113,7 @@ async fn train(
         upload: None,
         chosen: json!({}),
         runs: None,
+        training: None,
     };
     // Nothing is encrypted: it is nobody else's to compute.
     let job = beside(move || workbench.start_here(wanted, &written.text()))
@@ -146,7 +140,7 @@ async fn read(
         return missing("That upload is no table.");
     };
     let shared = std::sync::Arc::clone(&workbench);
-    let choices = beside(move || models::all(&shared))
+    let (choices, known) = beside(move || (models::all(&shared), known::trainable()))
         .await
         .unwrap_or_default();
     let shell = Shell {
@@ -162,133 +156,11 @@ async fn read(
         (table_read(&upload, profile))
         section aria-labelledby="choose-head" {
             h2 #choose-head { "Score its rows" }
-            (form(&upload, profile, &choices, chosen.model.as_deref()))
-            (model_drop(&upload))
+            (form::form(&upload, profile, (&choices, known), chosen.model.as_deref()))
+            (form::model_drop(&upload))
         }
     };
     shell.page(page).into_response()
-}
-
-/// A further drop zone, for a model.
-fn model_drop(upload: &Upload) -> Markup {
-    html! {
-        details {
-            summary { "Use a model from a file" }
-            div.drop.small data-upload="model" data-then={ "/sensors/" (upload.id) } {
-                label {
-                    span { "A model.json that an earlier run left" }
-                    input type="file" accept=".json,application/json";
-                }
-                p.problem role="alert" hidden {}
-                progress max="1" value="0" hidden aria-label="Upload" {}
-            }
-        }
-    }
-}
-
-/// The column of names or times that is likely: the first of text.
-fn likely_time(profile: &Profile) -> Option<&Column> {
-    let is_text = |column: &&Column| column.kind() == Kind::Text;
-    profile.columns.iter().find(is_text)
-}
-
-/// The column that says which rows are anomalies: of 0 and 1, with a name that says so, or the only one.
-fn likely_label(profile: &Profile) -> Option<&Column> {
-    let says = |column: &&Column| {
-        let name = column.name.to_lowercase();
-        ["pass_fail", "label", "target", "anomaly", "class", "fail"]
-            .iter()
-            .any(|word| name.contains(word))
-    };
-    let fits = |column: &&Column| column.is_binary && column.gaps == 0;
-    profile.columns.iter().filter(fits).find(says)
-}
-
-fn form(
-    upload: &Upload,
-    profile: &Profile,
-    choices: &[models::Choice],
-    chosen: Option<&str>,
-) -> Markup {
-    let has = |name: &str| profile.column(name).is_some();
-    let fits = |choice: &models::Choice| choice.lacks(has).next().is_none();
-    let usual = choices
-        .iter()
-        .find(|choice| fits(choice))
-        .map(|choice| choice.key.as_str());
-    let preset = chosen
-        .filter(|key| choices.iter().any(|choice| choice.key == *key))
-        .or(usual)
-        .unwrap_or(TRAIN);
-    let time = likely_time(profile).map(|column| column.name.as_str());
-    let label = likely_label(profile).map(|column| column.name.as_str());
-    html! {
-        form.fields data-post={ "/sensors/" (upload.id) "/run" } {
-            label {
-                span { "Column of times" }
-                select name="time" {
-                    option value="" { "none: rows are numbered" }
-                    @for column in &profile.columns {
-                        @if !column.name.is_empty() {
-                            option value=(column.name) selected[Some(column.name.as_str()) == time] { (seen(&column.name)) }
-                        }
-                    }
-                }
-            }
-            label {
-                span { "Column that says which rows are anomalies" }
-                select name="label" {
-                    option value="" { "none" }
-                    @for column in profile.columns.iter().filter(|column| column.is_binary) {
-                        option value=(column.name) selected[Some(column.name.as_str()) == label] { (seen(&column.name)) }
-                    }
-                }
-            }
-            label {
-                span { "A missing value is an empty field, NA, or" }
-                input type="text" name="marker" value=(profile.marker.as_deref().unwrap_or_default()) maxlength="40";
-            }
-            label {
-                span { "Model" }
-                select name="model" {
-                    @for choice in choices {
-                        @let lacks = choice.lacks(has).count();
-                        option value=(choice.key) selected[choice.key == preset] disabled[lacks > 0] {
-                            (seen(&choice.name)) ": " (choice.columns.len()) " sensors"
-                            @if lacks > 0 { ", " (lacks) " of them not in this file" }
-                        }
-                    }
-                    option value=(TRAIN) selected[preset == TRAIN] { "train one on this file, by its column of anomalies" }
-                }
-            }
-            label {
-                span { "Sensors of a model that is trained" }
-                input type="number" name="features" value="12" min="1" max="1000" required;
-            }
-            (layout_choice(profile.rows))
-            (scheme_choice("scheme"))
-            p.problem role="alert" hidden {}
-            div { button.primary type="submit" { "Run" } }
-        }
-    }
-}
-
-/// Rows beyond which neighbours of gaps are gathered: a series of more does not lie in one ciphertext of the usual scheme,
-/// within which it would be shifted.
-const MOST_SHIFTED: u64 = 8192;
-
-/// How series are sent, which decides what the server learns of gaps.
-fn layout_choice(rows: u64) -> Markup {
-    let is_long = rows > MOST_SHIFTED;
-    html! {
-        label {
-            span { "What the server learns of gaps" }
-            select name="layout" {
-                option value="series" selected[!is_long] { "where they are: each series is sent once" }
-                option value="gathered" selected[is_long] { "how long they are: neighbours are sent, too" }
-            }
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -310,13 +182,18 @@ async fn run(
     let upload = workbench.upload(&id).ok_or_else(|| Wrong::gone("upload"))?;
     let job = beside(move || {
         let profile = upload.table().ok_or_else(|| Wrong::gone("table"))?;
-        let written = experiment(&workbench, &upload, profile, &asked)?;
+        let Scoring {
+            written,
+            training,
+            model,
+        } = experiment(&workbench, &upload, profile, &asked)?;
         let wanted = Wanted {
             page: PAGE.path,
             title: format!("{} under {}", upload.name, asked.scheme),
-            chosen: json!({ "time": asked.time, "marker": asked.marker }),
+            chosen: json!({ "time": asked.time, "marker": asked.marker, "model": model }),
             upload: Some(std::sync::Arc::clone(&upload)),
             runs: None,
+            training,
         };
         workbench
             .start(wanted, &written.text())
@@ -325,13 +202,22 @@ async fn run(
     Ok(go(format!("/jobs/{}", job.await??.id)))
 }
 
+/// What is run for a form.
+struct Scoring {
+    written: Written,
+    /// The model that is trained first, where there is none.
+    training: Option<Training>,
+    /// The model that scores, unless the run trains one.
+    model: Option<PathBuf>,
+}
+
 /// The experiment that is asked for, or what is wrong with the form.
 fn experiment(
     workbench: &Workbench,
     upload: &Upload,
     profile: &Profile,
     asked: &Asked,
-) -> Result<Written, Wrong> {
+) -> Result<Scoring, Wrong> {
     let known = |what: &str, name: &str| match profile.column(name) {
         Some(_) => Ok(()),
         None if name.is_empty() => Ok(()),
@@ -351,16 +237,33 @@ fn experiment(
     let question = format!("Which rows of {} are anomalies?", upload.name);
     let mut written = Written::new("sensors", question, ANOMALIES);
     let mut sensors: Option<Vec<String>> = None;
-    if asked.model == TRAIN {
+    let (mut training, mut scores) = (None, None);
+    if let Some(name) = asked.model.strip_prefix(TRAIN_ON) {
+        let known = known::trainable().iter().find(|known| known.name == name);
+        let known = known.ok_or_else(|| Wrong::gone("data set"))?;
+        let model = upload.file.with_file_name(format!("model-{name}.json"));
+        let features = features_of(&asked.features)?;
+        training = Some(Training {
+            experiment: of_training(name, features).text(),
+            model: model.clone(),
+        });
+        written.task("model", model.display().to_string());
+        scores = Some(model);
+        sensors = Some(known.columns.clone());
+    } else if asked.model == TRAIN {
         if asked.label.is_empty() {
             return Err(Wrong::input(
                 "Model: training takes a column that says which rows are anomalies; choose one, or a saved model",
             ));
         }
-        let features: u64 = asked
-            .features
-            .parse()
-            .map_err(|_| Wrong::input("Sensors: expected a whole number"))?;
+        if profile.rows < LEAST_ROWS {
+            return Err(Wrong::input(format!(
+                "Model: {} has {} rows, which is too few to train on; expected {LEAST_ROWS} or more. Choose a saved model, or \
+                 one that is trained on a known data set with these columns",
+                upload.name, profile.rows
+            )));
+        }
+        let features = features_of(&asked.features)? as u64;
         let varying = profile
             .columns
             .iter()
@@ -381,6 +284,7 @@ fn experiment(
             )));
         }
         written.task("model", choice.file.display().to_string());
+        scores = Some(choice.file.clone());
         sensors = Some(choice.columns.clone());
     }
     written
@@ -416,5 +320,32 @@ fn experiment(
     if !left_out.is_empty() {
         written.dataset("drop_columns", left_out);
     }
-    Ok(written)
+    Ok(Scoring {
+        written,
+        training,
+        model: scores,
+    })
+}
+
+fn features_of(text: &str) -> Result<i64, Wrong> {
+    let features = text.parse().ok().filter(|n| (1..=1000).contains(n));
+    features.ok_or_else(|| {
+        let found = printable::quoted(text);
+        Wrong::input(format!(
+            "Sensors: found {found}, expected a whole number, 1 to 1000"
+        ))
+    })
+}
+
+/// An experiment that trains a model on a data set that is known, and scores its test part in the clear.
+fn of_training(name: &str, features: i64) -> Written {
+    let question = format!("Which rows of `{}` are anomalies?", printable::line(name));
+    let mut written = Written::new("sensors-model", question, ANOMALIES);
+    written
+        .dataset("use", name)
+        .dataset("missing", "keep")
+        .dataset("split", "chronological")
+        .task("features", features)
+        .scheme(IN_THE_CLEAR);
+    written
 }

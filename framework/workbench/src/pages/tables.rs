@@ -66,13 +66,7 @@ async fn first(
     State(workbench): State<Shared>,
     Extension(session): Extension<Session>,
 ) -> Response {
-    let shell = Shell {
-        workbench: &workbench,
-        session: &session,
-        path: PAGE.path,
-        title: PAGE.title,
-        scripts: &[],
-    };
+    let shell = PAGE.shell(&workbench, &session);
     let page = html! {
         h1 { "Predictions from encrypted rows" }
         p.answer { "The server computes the model on rows that it cannot read; predictions are decrypted here." }
@@ -234,6 +228,7 @@ async fn run(
             chosen: json!({ "task": asked.task, "target": asked.target }),
             upload: Some(Arc::clone(&upload)),
             runs: None,
+            training: None,
         };
         workbench
             .start(wanted, &written.text())

@@ -1,11 +1,10 @@
 //! The operations of SEAL that take time, each made ready to be timed when it is asked for.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hexperiment_scheme::{
-    CiphertextData as _, Operation, OperationTime, OperationTimes, SchemeError, Step,
+    CiphertextData as _, Operation, OperationTime, OperationTimes, SchemeError, Step, step,
 };
 
 use super::built_in;
@@ -97,8 +96,9 @@ struct Keys {
 /// The rotation that is timed; each takes as long.
 const STEPS: i32 = 1;
 
-/// Operands that steps go round in, so that they do not find them in the fastest cache.
-const OPERANDS: usize = 4;
+/// Bytes of the operands that steps go round in, and of the results that are kept meanwhile: more than the cache
+/// of a processor holds, as in a program, whose operations each find others.
+const AROUND: usize = 8 << 20;
 
 impl<'c> Bench<'c> {
     /// Of this machine.
@@ -187,11 +187,24 @@ impl<'c> Bench<'c> {
         self.shared.context.level_primes(0).len() - primes
     }
 
+    /// Operands that steps at a level go round in.
+    fn operands(&self, level: usize) -> usize {
+        let context = &self.shared.context;
+        let ciphertext =
+            2 * context.level_primes(level).len() * context.degree() * size_of::<u64>();
+        (AROUND / ciphertext).clamp(4, 64)
+    }
+
     fn ciphertexts(&self, level: usize) -> Result<Vec<Arc<Ciphertext>>, SchemeError> {
         let (keys, plain) = (self.keys()?, plain(self.shared, level)?);
-        (0..OPERANDS)
+        (0..self.operands(level))
             .map(|_| Ok(Arc::new(keys.encryptor.encrypt(&plain)?)))
             .collect()
+    }
+
+    fn plains(&self, level: usize) -> Result<Vec<Plaintext>, SchemeError> {
+        let all = (0..self.operands(level)).map(|_| plain(self.shared, level));
+        all.collect()
     }
 
     fn step(&self, kind: Kind, primes: usize) -> Result<Step<'_>, SchemeError> {
@@ -230,45 +243,48 @@ impl<'c> Bench<'c> {
         Ok(match kind {
             Kind::PublicKey => {
                 let generator = generator()?;
-                again(move || generator.public_key(context))
+                step::again(move || generator.public_key(context))
             }
             Kind::ReadPublicKey => {
                 let bytes = &self.keys()?.public_bytes;
-                again(move || {
+                step::again(move || {
                     seal::Encryptor::new(context, &seal::PublicKey::read(context, bytes)?)
                 })
             }
             Kind::SwitchingKey => {
                 let generator = generator()?;
-                again(move || generator.relinearization_key(context, primes))
+                step::again(move || generator.relinearization_key(context, primes))
             }
             Kind::ReadSwitchingKey => {
                 let bytes = generator()?.relinearization_key(context, primes)?;
                 let place = seal::Place::RELINEARIZATION;
-                again(move || seal::SwitchKeys::read(context, place, primes, &bytes))
+                step::again(move || seal::SwitchKeys::read(context, place, primes, &bytes))
             }
-            _ => again(move || seal::KeyGenerator::new(context)),
+            _ => step::again(move || seal::KeyGenerator::new(context)),
         })
     }
 
     /// What the client does, and the crossing of ciphertexts.
     fn client_step(&self, kind: Kind, level: usize) -> Result<Step<'_>, SchemeError> {
         let (shared, context) = (self.shared, &self.shared.context);
+        let many = self.operands(level);
         Ok(match kind {
             Kind::EncodeScalar => {
                 let here = context.levels()[level];
                 let scale = shared.scales[level];
-                again(move || shared.encoder.encode_scalar(0.75, here, scale))
+                step::kept(many, move || {
+                    shared.encoder.encode_scalar(0.75, here, scale)
+                })
             }
             Kind::Encrypt => {
-                let (key, plain) = (&self.keys()?.encryptor, plain(shared, level)?);
-                again(move || key.encrypt(&plain))
+                let key = &self.keys()?.encryptor;
+                step::in_turn(self.plains(level)?, move |plain| key.encrypt(plain))
             }
             Kind::EncryptSeeded => {
-                let (key, plain) = (&self.keys()?.owner, plain(shared, level)?);
-                again(move || key.encrypt(&plain))
+                let key = &self.keys()?.owner;
+                step::in_turn(self.plains(level)?, move |plain| key.encrypt(plain))
             }
-            Kind::Send => turns(self.ciphertexts(level)?, move |a| {
+            Kind::Send => step::in_turn(self.ciphertexts(level)?, move |a| {
                 let sealed = Sealed {
                     shared: Arc::clone(shared),
                     level,
@@ -280,9 +296,9 @@ impl<'c> Bench<'c> {
             }),
             Kind::SendSeeded => {
                 let (key, plain) = (&self.keys()?.owner, plain(shared, level)?);
-                let fresh = (0..OPERANDS).map(|_| Ok(Arc::new(key.encrypt(&plain)?)));
+                let fresh = (0..many).map(|_| Ok(Arc::new(key.encrypt(&plain)?)));
                 let fresh = fresh.collect::<Result<Vec<_>, SchemeError>>()?;
-                turns(fresh, move |a| {
+                step::in_turn(fresh, move |a| {
                     let fresh = Fresh {
                         shared: Arc::clone(shared),
                         columns: vec![vec![Arc::clone(a)]],
@@ -294,14 +310,16 @@ impl<'c> Bench<'c> {
             }
             Kind::Decrypt => {
                 let decryptor = &self.keys()?.decryptor;
-                turns(self.ciphertexts(level)?, move |a| decryptor.decrypt(a))
+                step::in_turn(self.ciphertexts(level)?, move |a| decryptor.decrypt(a))
             }
             Kind::Decode => {
-                let operands = self.ciphertexts(level)?;
-                let plain = self.keys()?.decryptor.decrypt(&operands[0])?;
-                again(move || shared.decode(&plain))
+                let decryptor = &self.keys()?.decryptor;
+                let plains = self.ciphertexts(level)?;
+                let plains = plains.iter().map(|a| decryptor.decrypt(a));
+                let plains = plains.collect::<Result<Vec<_>, _>>()?;
+                step::in_turn(plains, move |plain| shared.decode(plain))
             }
-            _ => again(move || plain(shared, level)),
+            _ => step::kept(many, move || plain(shared, level)),
         })
     }
 
@@ -312,18 +330,18 @@ impl<'c> Bench<'c> {
         let here = self.shared.context.levels()[level];
         Ok(match kind {
             Kind::AddPlain => {
-                let plain = plain(self.shared, level)?;
-                turns(operands, move |a| seal.add_plain(a, &plain))
+                let operands = operands.into_iter().zip(self.plains(level)?).collect();
+                step::in_turn(operands, move |(a, plain)| seal.add_plain(a, plain))
             }
             Kind::Drop => {
                 let above = self.ciphertexts(level.saturating_sub(1))?;
-                turns(above, move |a| seal.switch_to(a, here))
+                step::in_turn(above, move |a| seal.switch_to(a, here))
             }
             Kind::Multiply | Kind::Square => {
-                let (other, key) = (Arc::clone(&operands[0]), self.relinearization_key()?);
-                turns(operands, move |a| {
+                let key = self.relinearization_key()?;
+                step::in_turn(pairs(operands), move |(a, b)| {
                     let product = if kind == Kind::Multiply {
-                        seal.multiply(a, &other)?
+                        seal.multiply(a, b)?
                     } else {
                         seal.square(a)?
                     };
@@ -331,19 +349,16 @@ impl<'c> Bench<'c> {
                 })
             }
             Kind::MultiplyPlain => {
-                let plain = plain(self.shared, level)?;
-                turns(operands, move |a| seal.multiply_plain(a, &plain))
+                let operands = operands.into_iter().zip(self.plains(level)?).collect();
+                step::in_turn(operands, move |(a, plain)| seal.multiply_plain(a, plain))
             }
-            Kind::Negate => turns(operands, move |a| seal.negate(a)),
-            Kind::Rescale => turns(operands, move |a| seal.rescale(a)),
+            Kind::Negate => step::in_turn(operands, move |a| seal.negate(a)),
+            Kind::Rescale => step::in_turn(operands, move |a| seal.rescale(a)),
             Kind::Rotate => {
                 let key = self.galois_key()?;
-                turns(operands, move |a| seal.rotate(a, STEPS, &key))
+                step::in_turn(operands, move |a| seal.rotate(a, STEPS, &key))
             }
-            _ => {
-                let other = Arc::clone(&operands[0]);
-                turns(operands, move |a| seal.add(a, &other))
-            }
+            _ => step::in_turn(pairs(operands), move |(a, b)| seal.add(a, b)),
         })
     }
 
@@ -378,21 +393,9 @@ fn plain(shared: &Shared, level: usize) -> Result<Plaintext, SchemeError> {
     Ok(shared.encode_all(&numbers, at, shared.scales[level])?)
 }
 
-/// A step on nothing that changes.
-fn again<'s, R, E: Into<SchemeError>>(
-    step: impl Fn() -> Result<R, E> + Send + Sync + 's,
-) -> Step<'s> {
-    Box::new(move || step().map(drop).map_err(Into::into))
-}
-
-/// A step on the first, the second, … of the operands in turn.
-fn turns<'s, T: Send + Sync + 's, R, E: Into<SchemeError>>(
-    operands: Vec<T>,
-    step: impl Fn(&T) -> Result<R, E> + Send + Sync + 's,
-) -> Step<'s> {
-    let turn = AtomicUsize::new(0);
-    again(move || {
-        let at = turn.fetch_add(1, Ordering::Relaxed);
-        step(&operands[at % operands.len()])
-    })
+/// Each with the one that comes half a turn later.
+fn pairs<T: Clone>(operands: Vec<T>) -> Vec<(T, T)> {
+    let half = operands.len() / 2;
+    let others = operands.iter().cycle().skip(half).cloned();
+    operands.iter().cloned().zip(others).collect()
 }

@@ -16,15 +16,18 @@
 //! `plan`.
 
 mod align;
+mod bins;
 mod carry;
 mod choice;
 mod compare;
+mod conjunction;
 mod exact;
 mod form;
 mod number;
 mod radix;
 mod source;
 
+pub(crate) use bins::Packings;
 pub(crate) use exact::Exact;
 pub(crate) use form::{Form, Gather, Term};
 pub(crate) use number::{Limbs, Number};

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use hexperiment_program::{Op, Program, Public, Value, ValueId};
 
-use crate::algebra::{Exact, Form, LimbOptions, Limbs, Number, Radix, Sources};
+use crate::algebra::{Exact, Form, LimbOptions, Limbs, Number, Packings, Radix, Sources};
 use crate::error::{Inexact, PlanError};
 pub(crate) use limbs::InLimbs;
 
@@ -45,13 +45,14 @@ pub(crate) struct Part {
     pub(crate) rounding: Option<f64>,
 }
 
-/// Flattens a lowered program.
+/// Flattens a lowered program. Conjunctions share rotations if there are `packings`, else each has its own.
 pub(crate) fn flatten(
     program: &Program,
     in_limbs: &InLimbs,
     options: LimbOptions,
+    packings: Option<&Packings>,
 ) -> Result<Flat, PlanError> {
-    let flattener = Flattener::run(program, in_limbs, options)?;
+    let flattener = Flattener::run(program, in_limbs, options, packings)?;
     let outputs = program.outputs().iter();
     let outputs = outputs.map(|o| o.values.iter().map(|v| flattener.output(*v)).collect());
     Ok(Flat {
@@ -68,40 +69,93 @@ pub(crate) struct Flattener<'a> {
     radix: Option<Arc<Radix>>,
     /// The sources.
     pub(crate) sources: Sources,
-    /// The program's values so far.
-    pub(crate) numbers: Vec<Number>,
+    /// The program's values, as far as they are there.
+    numbers: Vec<Option<Number>>,
+    /// Whether conjunctions are read from rotations of several.
+    shares_rotations: bool,
 }
 
 impl<'a> Flattener<'a> {
-    /// Goes through all values of a program.
+    /// Goes through all values of a program. Conjunctions wait for all those whose bits are there as soon,
+    /// which may share rotations.
     pub(crate) fn run(
         program: &'a Program,
         in_limbs: &'a InLimbs,
         options: LimbOptions,
+        packings: Option<&Packings>,
     ) -> Result<Self, PlanError> {
         let mut flattener = Self {
             program,
             in_limbs,
             radix: in_limbs.radix(program, options),
             sources: Sources::default(),
-            numbers: vec![],
+            numbers: vec![None; program.values().len()],
+            shares_rotations: false,
         };
-        for (id, value) in program.iter() {
-            let mut number = flattener.value(id, value)?.within(value.range());
-            if in_limbs.has_value(id) {
-                number = number.refreshed(options.most_halvings, &mut flattener.sources);
+        loop {
+            let mut waiting: Vec<(ValueId, &[ValueId])> = Vec::new();
+            for (id, value) in program.iter() {
+                let is_there = |v: &ValueId| flattener.numbers[v.index()].is_some();
+                if is_there(&id) || !value.op().operands().iter().all(is_there) {
+                    continue;
+                }
+                if let (Op::And(bits), Some(_)) = (value.op(), packings) {
+                    waiting.push((id, bits));
+                } else {
+                    let number = flattener.value(id, value)?;
+                    flattener.take(id, number, options);
+                }
             }
-            flattener.numbers.push(number);
+            let Some(packings) = packings.filter(|_| !waiting.is_empty()) else {
+                return Ok(flattener);
+            };
+            flattener.conjunctions(waiting, options, packings);
         }
-        Ok(flattener)
+    }
+
+    /// Takes what a value comes to.
+    fn take(&mut self, id: ValueId, number: Number, options: LimbOptions) {
+        let mut number = number.within(self.program.value(id).range());
+        if self.in_limbs.has_value(id) {
+            number = number.refreshed(options.most_halvings, &mut self.sources);
+        }
+        self.numbers[id.index()] = Some(number);
+    }
+
+    /// Takes conjunctions, those of one length together.
+    fn conjunctions(
+        &mut self,
+        mut waiting: Vec<(ValueId, &[ValueId])>,
+        options: LimbOptions,
+        packings: &Packings,
+    ) {
+        self.shares_rotations = true;
+        let length = |id: ValueId| self.program.value(id).length();
+        waiting.sort_by_key(|(id, _)| length(*id));
+        for alike in waiting.chunk_by(|(a, _), (b, _)| length(*a) == length(*b)) {
+            let bits = alike.iter().map(|(_, bits)| bits.iter());
+            let bits: Vec<Vec<Form>> = bits
+                .map(|bits| bits.map(|bit| self.merged(*bit)).collect())
+                .collect();
+            let forms = self.sources.conjunctions(&bits, packings);
+            for ((id, _), form) in alike.iter().zip(forms) {
+                self.take(*id, form.into(), options);
+            }
+        }
+    }
+
+    /// The number of a value; all operands are there before what they are operands of.
+    pub(crate) fn number(&self, id: ValueId) -> &Number {
+        let number = self.numbers[id.index()].as_ref();
+        number.expect("values are flattened after their operands, and outputs after all")
     }
 
     fn at(&self, id: ValueId) -> Number {
-        self.numbers[id.index()].clone()
+        self.number(id).clone()
     }
 
     fn merged(&self, id: ValueId) -> Form {
-        self.numbers[id.index()].merged()
+        self.number(id).merged()
     }
 
     fn value(&mut self, id: ValueId, value: &Value) -> Result<Number, PlanError> {
@@ -205,7 +259,7 @@ impl<'a> Flattener<'a> {
 
     /// A value as it is sent: in one part where that keeps it exact, else limb by limb.
     fn output(&self, id: ValueId) -> FlatOutput {
-        match &self.numbers[id.index()] {
+        match self.number(id) {
             Number::Limbs(number) => {
                 let mut limbs = number.limbs().iter();
                 if limbs.any(|limb| self.sources.is_bootstrapped(limb)) {
@@ -214,7 +268,10 @@ impl<'a> Flattener<'a> {
                 FlatOutput::one(self.merged(id), None)
             }
             Number::Form(form) => {
-                FlatOutput::one(form.clone(), form.is_proven_whole().then_some(1.0))
+                // On the whole circle there is room for twice the noise of rotations that are shared.
+                let is_whole = self.shares_rotations && form.is_whole() && !form.terms().is_empty();
+                let is_whole = is_whole || form.is_proven_whole();
+                FlatOutput::one(form.clone(), is_whole.then_some(1.0))
             }
         }
     }

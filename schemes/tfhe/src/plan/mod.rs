@@ -5,21 +5,24 @@
 //! (`whole`), functions by table (`functions`). Outputs come last (`output`). Nothing that was
 //! planned is changed later.
 
+mod choose;
 mod functions;
 mod output;
 mod scales;
 mod whole;
 
-use hexperiment_program::{Program, Public};
-use hexperiment_scheme::security::failure::{Failure, deviations_each, log2_tail, union};
+use hexperiment_program::Public;
+use hexperiment_scheme::security::failure::{Failure, log2_tail, union};
 
-use crate::algebra::{ColumnLimb, LimbOptions, Source};
+use crate::algebra::{ColumnLimb, Source};
 use crate::error::PlanError;
-use crate::flatten::{Flat, InLimbs, flatten};
+use crate::flatten::Flat;
 use crate::packing::Packing;
-use crate::parameters::{ParameterSet, SETS};
+use crate::parameters::ParameterSet;
 use crate::table::Table;
 
+use choose::Target;
+pub(crate) use choose::plan_program;
 use scales::{Encoding, Given};
 use whole::{Signal, Words};
 pub(crate) use whole::{WholeForm, WholeTerm};
@@ -256,108 +259,6 @@ struct Planner<'a> {
     encodings: Vec<Encoding>,
     /// Of the sources that have been planned.
     signals: Vec<Signal>,
-}
-
-/// Bits of the uppermost limb and halvings before a refreshment, in the order in which they are
-/// tried: the first ones take the fewest bootstraps and leave the least room for noise.
-const LIMB_OPTIONS: [(u32, u32); 8] = [
-    (4, u32::MAX),
-    (3, u32::MAX),
-    (4, 3),
-    (4, 2),
-    (3, 3),
-    (3, 2),
-    (4, 1),
-    (3, 1),
-];
-
-/// What a plan is made for.
-#[derive(Clone, Copy, Debug)]
-struct Target {
-    /// Bits of their range that comparisons resolve.
-    bits: u32,
-    set: &'static ParameterSet,
-    /// Standard deviations of noise that nothing may be wrong within.
-    deviations: f64,
-}
-
-/// Rounds of planning after which the number of bootstraps has settled, or never will: a plan for more
-/// certainty may take more bootstraps, of which each must be more certain again.
-const ROUNDS: usize = 8;
-
-/// Plans a lowered program; comparisons resolve `bits` bits of their range, and anything in it is wrong
-/// with a probability of at most `2^failure_log2`. Of the parameter sets by which that can be, the one
-/// whose bootstraps take the least work; that of the least failure probability where there are none.
-pub(crate) fn plan_program(
-    program: &Program,
-    bits: u32,
-    failure_log2: i32,
-) -> Result<Plan, PlanError> {
-    let in_limbs = InLimbs::of(program);
-    let attempt = |set| plan_by(set, program, &in_limbs, (bits, failure_log2));
-    let [strictest, others @ ..] = &SETS;
-    let first = attempt(strictest);
-    if first.as_ref().is_ok_and(|plan| plan.bootstraps() == 0) {
-        return first;
-    }
-    let others = others.iter().filter_map(|set| attempt(set).ok());
-    let best = others.min_by_key(Plan::work);
-    match (first, best) {
-        (Ok(first), Some(best)) if best.work() < first.work() => Ok(best),
-        (Err(_), Some(best)) => Ok(best),
-        (first, _) => first,
-    }
-}
-
-/// By one parameter set, with as many standard deviations for each bootstrap and each decryption as
-/// their number asks for.
-fn plan_by(
-    set: &'static ParameterSet,
-    program: &Program,
-    in_limbs: &InLimbs,
-    (bits, failure_log2): (u32, i32),
-) -> Result<Plan, PlanError> {
-    let mut events = 1;
-    let mut rounds = 0;
-    loop {
-        let target = Target {
-            bits,
-            set,
-            deviations: deviations_each(failure_log2.into(), events),
-        };
-        let plan = plan_in_limbs(program, in_limbs, target)?;
-        rounds += 1;
-        if plan.failure().hold(failure_log2).is_ok() {
-            return Ok(plan);
-        }
-        if rounds == ROUNDS {
-            return Err(PlanError::Unsettled {
-                failure: plan.failure(),
-                wanted: failure_log2,
-            });
-        }
-        let count: u64 = plan.events().map(|e| e.count).sum();
-        events = count.max(events + 1);
-    }
-}
-
-/// Of what may be chosen about limbs, the first is taken if it can be, else the plan of the fewest
-/// bootstraps.
-fn plan_in_limbs(program: &Program, in_limbs: &InLimbs, target: Target) -> Result<Plan, PlanError> {
-    let attempt = |(top, most_halvings)| {
-        let options = LimbOptions {
-            bits: target.bits,
-            top,
-            most_halvings,
-        };
-        plan(&flatten(program, in_limbs, options)?, target)
-    };
-    let [first, others @ ..] = LIMB_OPTIONS;
-    attempt(first).or_else(|refused| {
-        let others = others.into_iter().filter(|_| !in_limbs.is_empty());
-        let plans = others.filter_map(|options| attempt(options).ok());
-        plans.min_by_key(Plan::bootstraps).ok_or(refused)
-    })
 }
 
 /// Plans a flattened program.

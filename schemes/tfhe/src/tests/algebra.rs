@@ -11,7 +11,7 @@ use super::options;
 use super::random::{LENGTH, Random, program, table};
 use super::whole::{random_program, whole_ranges, whole_table};
 use crate::Tfhe;
-use crate::algebra::{Form, Function, LimbOptions, Number, Source, Sources};
+use crate::algebra::{Form, Function, LimbOptions, Number, Packings, Source, Sources};
 use crate::flatten::{Flattener, InLimbs};
 
 /// The values of all sources, without a torus.
@@ -130,13 +130,14 @@ fn check(
     name: &str,
 ) -> bool {
     let in_limbs = InLimbs::of(program);
-    let Ok(flattener) = Flattener::run(program, &in_limbs, options) else {
+    let packings = Packings::default();
+    let Ok(flattener) = Flattener::run(program, &in_limbs, options, Some(&packings)) else {
         return false;
     };
-    let Flattener {
-        sources, numbers, ..
-    } = flattener;
-    let values = Values::new(&sources, inputs);
+    let numbers = program.iter().map(|(id, _)| flattener.number(id));
+    let numbers: Vec<&Number> = numbers.collect();
+    let sources = &flattener.sources;
+    let values = Values::new(sources, inputs);
     for (source, found) in sources.all().iter().zip(&values.0) {
         let range = source.range().padded(slack);
         assert!(
@@ -147,7 +148,7 @@ fn check(
             values.check(operand, slack, name);
         }
     }
-    for (number, expected) in numbers.iter().zip(oracle(program, inputs)) {
+    for (number, expected) in numbers.into_iter().zip(oracle(program, inputs)) {
         if let Number::Limbs(number) = number {
             for form in number.limbs() {
                 // Limbs are of the rounded number, and their ranges too.

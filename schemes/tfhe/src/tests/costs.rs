@@ -6,6 +6,9 @@ use std::time::Instant;
 use ndarray::Array2;
 
 use super::{check, program};
+use crate::packing::Packing;
+use crate::parameters::{N, SETS, SIZE};
+use crate::rotation::{Argument, MOST_TOGETHER};
 
 /// Bytes that differ from element to element.
 fn pixels(length: usize, columns: usize) -> Array2<f64> {
@@ -31,6 +34,49 @@ fn costs_of_pooling_an_image() {
         start.elapsed().as_secs_f64(),
         circuit.parameters().chosen,
     );
+}
+
+/// Processor time of this thread; Linux only.
+fn processor_ms() -> f64 {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    told.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e6
+}
+
+/// Bootstraps one after the other, and as many as share what they read of the keys, in turn.
+#[test]
+#[ignore = "takes half a minute and prints costs"]
+fn costs_of_bootstraps_together() {
+    for set in &SETS {
+        let (secret, key) = crate::keys::pair(set);
+        let column = Packing::Each.encrypt(&secret, vec![1 << 60; MOST_TOGETHER]);
+        let words = Packing::Each.expand(&column);
+        let cells = vec![1_u64 << 58; N];
+        let arguments = || -> Vec<Argument<'_>> {
+            let words = words.chunks_exact(SIZE);
+            let arguments = words.map(|words| Argument {
+                ciphertext: words.to_vec(),
+                cells: &cells,
+            });
+            arguments.collect()
+        };
+        let mut took = [f64::INFINITY; 2];
+        for _ in 0..5 {
+            let start = processor_ms();
+            for argument in arguments() {
+                std::hint::black_box(key.rotate(&[argument]));
+            }
+            let alone = processor_ms();
+            std::hint::black_box(key.rotate(&arguments()));
+            let together = processor_ms();
+            took[0] = took[0].min(alone - start);
+            took[1] = took[1].min(together - alone);
+        }
+        let [alone, together] = took.map(|all| all / MOST_TOGETHER as f64);
+        println!(
+            "{}: {alone:.1} ms alone, {together:.1} ms of {MOST_TOGETHER}",
+            set.name
+        );
+    }
 }
 
 /// The same maxima of bytes by this crate and by the library's own integers, in turn.

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use super::{Owner, are_the_models};
+use crate::harness::experiment;
 
 /// An owner whose rows are these.
 #[track_caller]
@@ -240,6 +241,21 @@ fn steps_out_of_order_are_told_what_is_missing() {
     );
     owner.does(&init);
     owner.refuses(&init, &["circuit.json: is there already"]);
+    // Data that are not here: what to do stands in a line of its own.
+    let place = &owner.place;
+    place.write(
+        "e.toml",
+        experiment(
+            "use = \"framingham\"",
+            "use = \"logistic-regression\"",
+            "[[scheme]]\nuse = \"plaintext\"\n[run]\nrepetitions = 1\nwarmup = 0\n",
+        ),
+    );
+    let missing = owner.call(&["init", "e.toml", "--scheme", "plaintext"]);
+    missing
+        .ends_with(2)
+        .says(&["`framingham` was not found", "\n  help: "]);
+    assert!(!missing.err.contains("\\n"), "{missing}");
     owner.refuses(
         &["encrypt", "rows.csv"],
         &["there are no keys", "client keygen"],

@@ -96,6 +96,28 @@ fn a_salary_is_predicted_remotely() {
     does(&["fetch"], &[]);
     does(&["decrypt"], &["3 answers"]);
     are_the_models(&owner.results().1);
+    // A folder whose file names another service does not send the token there; nor does one of another token.
+    let noted = jobs();
+    let elsewhere = noted.replace(&service.url, "https://127.0.0.1:9");
+    assert_ne!(noted, elsewhere);
+    owner.place.write("io/remote.json", &elsewhere);
+    let refuses = |token: &str, words: &[&str]| {
+        let mut fetch = owner.command(&["fetch"]);
+        let fetch = Outcome::of(fetch.env("HEXPERIMENT_TOKEN", token));
+        fetch.ends_with(2).does_not_panic().says(words);
+    };
+    let words = [
+        "io/remote.json",
+        "was not sent from here before",
+        "--server",
+    ];
+    refuses(
+        &service.token,
+        &[&words[..], &["https://127.0.0.1:9"]].concat(),
+    );
+    owner.place.write("io/remote.json", &noted);
+    refuses(&format!("hxp_{}", "1".repeat(64)), &words);
+    does(&[&["fetch"][..], &here].concat(), &[]);
     // New keys are uploaded.
     owner.does(&["keys", "rotate", "--unprotected"]);
     does(&query, &["bytes of keys, "]);
@@ -121,7 +143,7 @@ fn services_are_held_to_what_is_known_of_them() {
     );
     owner
         .place
-        .write("token.txt", format!("{}\n", service.token));
+        .write_private("token.txt", format!("{}\n", service.token));
     owner.refuses(
         &["send", "--token-file", "token.txt"],
         &[

@@ -145,12 +145,21 @@ fn a_passphrase_opens_it() {
     assert!(!owner.place.path("io/secret_key").exists());
     owner
         .place
-        .write("pass.txt", "correct horse\nsecond line\n");
-    owner.place.write("wrong.txt", "correct hoarse\n");
-    owner.place.write("empty.txt", "\n");
+        .write_private("pass.txt", "correct horse\nsecond line\n");
+    owner.place.write_private("wrong.txt", "correct hoarse\n");
+    owner.place.write_private("empty.txt", "\n");
     owner.refuses(
         &["keygen", "--passphrase-file", "empty.txt"],
         &["an empty passphrase"],
+    );
+    owner.place.write("open.txt", "correct horse\n");
+    owner.refuses(
+        &["keygen", "--passphrase-file", "open.txt"],
+        &[
+            "open.txt: found permissions 0",
+            "expected 0600",
+            "chmod 600",
+        ],
     );
     let file = owner.does(&["keygen", "--passphrase-file", "pass.txt"]);
     file.says(&["secret key under a passphrase"]);

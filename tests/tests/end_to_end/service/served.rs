@@ -200,7 +200,15 @@ impl Party {
         let registered = client
             .register(&order, circuit.digest(), &library, false)
             .unwrap();
-        let program = client.wait_for_program(&registered.id).unwrap().id;
+        Self::of_program(endpoint, scheme, &registered.id)
+    }
+
+    /// The same, of a program that is registered.
+    #[track_caller]
+    pub fn of_program(endpoint: &Endpoint, scheme: &str, program: &str) -> Self {
+        let client = ServiceClient::new(endpoint).unwrap();
+        let (_, circuit, _) = order(scheme);
+        let program = client.wait_for_program(program).unwrap().id;
         let mut keys = circuit.generate_keys().unwrap();
         let none = EvaluationKeys::new(circuit.digest(), vec![]);
         let evaluation = std::mem::replace(&mut keys.evaluation, none);

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use axum::Json;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hexperiment_scheme::KeyRole;
@@ -19,11 +19,12 @@ use tokio::sync::mpsc;
 use super::super::App;
 use super::super::auth::Client;
 use super::super::failure::{Failure, failure, internal, invalid, not_found};
+use super::super::ledger::Room;
 use super::super::state::Service;
 use super::super::store::{CiphertextsRow, Deleted, Inserted, KeysRow, Table, now_s};
-use super::super::upload::{Received, Reservation, announced, receive};
+use super::super::upload::{Received, announced, receive};
 use super::programs::usable;
-use super::{Numbers, audited, blocking};
+use super::{Id, Numbers, audited, blocking};
 use crate::api::{CiphertextsInfo, KeysInfo, ProblemCode, ProgramInfo, ProgramState};
 use crate::token::fresh_id;
 
@@ -73,7 +74,7 @@ fn expires(service: &Service, query: Option<&str>) -> Result<u64, Failure> {
 pub(super) async fn upload_keys(
     State(app): State<App>,
     Client(client): Client,
-    Path(program): Path<String>,
+    Id(program): Id,
     RawQuery(query): RawQuery,
     request: Request,
 ) -> Result<(StatusCode, Json<KeysInfo>), Failure> {
@@ -95,11 +96,15 @@ async fn takes_keys(
     let length = announced(&head.headers, "keys", app.config.max_keys)?;
     let expires_s = expires(app, query)?;
     let (owner, program) = (client.to_owned(), program.to_owned());
-    let whose = App::clone(app);
     let (program, room) = blocking(app, move |service| {
         let program = usable(service, &owner, &program)?.info;
         is_ready(&program)?;
-        Ok((program, Reservation::take(&whose, &owner, length, true)?))
+        let room = Room {
+            bytes: length,
+            keys: 1,
+            ..Room::default()
+        };
+        Ok((program, service.reserve(&owner, room)?))
     })
     .await?;
     let id = fresh_id("keys").map_err(|e| internal("keys", &e))?;
@@ -186,7 +191,7 @@ pub(super) async fn list_keys(
 pub(super) async fn keys(
     State(app): State<App>,
     Client(client): Client,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Json<KeysInfo>, Failure> {
     let keys = blocking(&app, move |service| own_keys(service, &client, &id));
     Ok(Json(keys.await?.info))
@@ -195,12 +200,18 @@ pub(super) async fn keys(
 pub(super) async fn delete_keys(
     State(app): State<App>,
     Client(client): Client,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<StatusCode, Failure> {
     let owner = client.clone();
     let done = blocking(&app, move |service| {
         own_keys(service, &owner, &id)?;
-        service.forget(&service.store.delete_keys(&id)?);
+        let jobs = service.store.jobs_under(&id)?;
+        let deleted = service.store.delete_keys(&id)?;
+        // Before their files go, which a job may be reading.
+        for job in &jobs {
+            service.keys_are_gone(job)?;
+        }
+        service.forget(&deleted);
         Ok(id)
     });
     audited(&app, &client, "delete-keys", done.await, |id| {
@@ -212,7 +223,7 @@ pub(super) async fn delete_keys(
 pub(super) async fn upload_ciphertexts(
     State(app): State<App>,
     Client(client): Client,
-    Path(keys): Path<String>,
+    Id(keys): Id,
     RawQuery(query): RawQuery,
     request: Request,
 ) -> Result<(StatusCode, Json<CiphertextsInfo>), Failure> {
@@ -234,10 +245,14 @@ async fn takes_ciphertexts(
     let limit = app.config.max_ciphertexts;
     let length = announced(&head.headers, "ciphertexts", limit)?;
     let expires_s = expires(app, query)?;
-    let (owner, whose) = (client.to_owned(), App::clone(app));
+    let owner = client.to_owned();
     let (keys, room) = blocking(app, move |service| {
         let keys = own_keys(service, &owner, &keys)?.info;
-        Ok((keys, Reservation::take(&whose, &owner, length, false)?))
+        let room = Room {
+            bytes: length,
+            ..Room::default()
+        };
+        Ok((keys, service.reserve(&owner, room)?))
     })
     .await?;
     let id = fresh_id("ct").map_err(|e| internal("ciphertexts", &e))?;
@@ -277,7 +292,7 @@ async fn takes_ciphertexts(
 pub(super) async fn ciphertexts(
     State(app): State<App>,
     Client(client): Client,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Json<CiphertextsInfo>, Failure> {
     let found = blocking(&app, move |service| own_ciphertexts(service, &client, &id));
     Ok(Json(found.await?.info))
@@ -286,15 +301,15 @@ pub(super) async fn ciphertexts(
 pub(super) async fn delete_ciphertexts(
     State(app): State<App>,
     Client(client): Client,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<StatusCode, Failure> {
     let owner = client.clone();
     let done = blocking(&app, move |service| {
         own_ciphertexts(service, &owner, &id)?;
         service.store.delete_ciphertexts(&id)?;
         service.forget(&Deleted {
-            keys: vec![],
             ciphertexts: vec![id.clone()],
+            ..Deleted::default()
         });
         Ok(id)
     });
@@ -307,7 +322,7 @@ pub(super) async fn delete_ciphertexts(
 pub(super) async fn download(
     State(app): State<App>,
     Client(client): Client,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Response, Failure> {
     let found = blocking(&app, move |service| {
         let row = own_ciphertexts(service, &client, &id)?;

@@ -1,18 +1,19 @@
 //! Jobs: asked for, looked at, cancelled.
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::StatusCode;
 
 use super::super::App;
 use super::super::auth::Client;
 use super::super::config::MAX_JOB;
 use super::super::failure::{Failure, failure, internal, invalid, not_found};
+use super::super::ledger::Room;
 use super::super::state::Service;
 use super::super::store::{JobRow, now_s};
 use super::super::upload::read;
 use super::blobs::{own_ciphertexts, own_keys};
-use super::{Numbers, audited, blocking, wait_for};
+use super::{Id, Numbers, audited, blocking, wait_for};
 use crate::api::{JobInfo, JobRequest, JobState, JobTimes, LONGEST_REQUEST, ProblemCode};
 use crate::token::fresh_id;
 
@@ -80,30 +81,6 @@ fn submits(service: &Service, client: &str, bytes: &[u8]) -> Result<JobInfo, Fai
             ));
         }
     }
-    let used = service.store.used(client)?;
-    let quotas = &service.config.quotas;
-    if used.jobs >= quotas.jobs {
-        return Err(failure(
-            ProblemCode::Quota,
-            format!(
-                "found {} jobs, expected at most {}",
-                used.jobs + 1,
-                quotas.jobs
-            ),
-        )
-        .help("wait until some have ended"));
-    }
-    if u128::from(used.today_ms) >= quotas.time.as_millis() {
-        return Err(failure(
-            ProblemCode::Quota,
-            format!(
-                "found {} s of jobs today, expected at most {}",
-                used.today_ms / 1000,
-                quotas.time.as_secs()
-            ),
-        )
-        .help("the day is counted in UTC; wait for the next one"));
-    }
     let job = JobRow {
         info: JobInfo {
             id: fresh_id("job").map_err(|e| internal("a job", &e))?,
@@ -119,7 +96,21 @@ fn submits(service: &Service, client: &str, bytes: &[u8]) -> Result<JobInfo, Fai
         owner: client.to_owned(),
         request,
     };
-    if let Some(known) = service.store.add_job(&job)? {
+    // Who asks again for what is there takes no room.
+    if let Some(name) = &job.request.request
+        && let Some(known) = service.store.job_named(client, name)?
+    {
+        return Ok(service.view(&known));
+    }
+    service.has_time(client)?;
+    let room = Room {
+        work: 1,
+        ..Room::default()
+    };
+    let room = service.reserve(client, room)?;
+    let known = service.store.add_job(&job)?;
+    drop(room);
+    if let Some(known) = known {
         return Ok(service.view(&known));
     }
     service.queue(client, &job.info.id, true);
@@ -141,7 +132,7 @@ pub(super) async fn list(
 pub(super) async fn job(
     State(app): State<App>,
     Client(client): Client,
-    Path(id): Path<String>,
+    Id(id): Id,
     RawQuery(query): RawQuery,
 ) -> Result<Json<JobInfo>, Failure> {
     let name = id.clone();
@@ -156,7 +147,7 @@ pub(super) async fn job(
 pub(super) async fn cancel(
     State(app): State<App>,
     Client(client): Client,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<StatusCode, Failure> {
     let owner = client.clone();
     let done = blocking(&app, move |service| {

@@ -1,27 +1,45 @@
 //! Programs: registered, looked at, deleted.
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::StatusCode;
+use hexperiment_program::Program;
+use serde::Deserialize as _;
 use sha2::{Digest as _, Sha256};
 
 use super::super::App;
 use super::super::auth::Client;
 use super::super::config::MAX_PROGRAM;
 use super::super::failure::{Failure, failure, internal, invalid, not_found};
+use super::super::ledger::Room;
 use super::super::state::Service;
-use super::super::store::{ProgramRow, Table, now_s};
+use super::super::store::{ProgramRow, Removal, Table, now_s};
 use super::super::upload::read;
-use super::{Numbers, audited, blocking, wait_for};
+use super::{Id, Numbers, audited, blocking, wait_for};
 use crate::api::{ProblemCode, ProgramInfo, ProgramRequest, ProgramState};
 use crate::token::{fresh_id, hex};
 
 /// A program that a client may use.
 pub(super) fn usable(service: &Service, client: &str, id: &str) -> Result<ProgramRow, Failure> {
+    let program = visible(service, client, id)?;
+    if program.serves(client) {
+        return Ok(program);
+    }
+    Err(failure(
+        ProblemCode::Gone,
+        "the owner of this program has deleted it; it serves the keys that are there, and takes no more",
+    )
+    .help("register it yourself, or ask its owner to register it again"))
+}
+
+/// A program that a client may use, or has keys for.
+fn visible(service: &Service, client: &str, id: &str) -> Result<ProgramRow, Failure> {
     let found = service.store.program(id)?;
-    found
-        .filter(|program| program.serves(client))
-        .ok_or_else(|| not_found("program"))
+    let program = found.ok_or_else(|| not_found("program"))?;
+    if program.serves(client) || service.store.has_keys(client, id)? {
+        return Ok(program);
+    }
+    Err(not_found("program"))
 }
 
 pub(super) async fn register(
@@ -70,9 +88,23 @@ fn registers(service: &Service, client: &str, bytes: &[u8]) -> Result<ProgramInf
         ))
         .help("set `threads` in [run]"));
     }
+    bounded(&request.program, config.program_numbers)?;
     // What is kept is what was understood, so that two ways to write the same are the same.
     let kept = serde_json::to_vec(&request).map_err(|e| internal("a program", &e))?;
     drop(one);
+    let sha256 = hex(&Sha256::digest(&kept));
+    if let Some(known) = service.store.known_program(client, &sha256)? {
+        return Ok(known);
+    }
+    service.has_time(client)?;
+    let length = kept.len() as u64;
+    let room = Room {
+        bytes: length,
+        programs: 1,
+        work: 1,
+        ..Room::default()
+    };
+    let room = service.reserve(client, room)?;
     let disk = |e: std::io::Error| internal("writing a program", &e);
     let info = ProgramInfo {
         id: fresh_id("program").map_err(disk)?,
@@ -89,8 +121,8 @@ fn registers(service: &Service, client: &str, bytes: &[u8]) -> Result<ProgramInf
     write_synced(&incoming.path, &kept).map_err(disk)?;
     let kept_as = service.blobs.keep(incoming, Table::Programs, &info.id);
     kept_as.map_err(disk)?;
-    let sha256 = hex(&Sha256::digest(&kept));
-    let known = service.store.add_program(client, &sha256, &info);
+    let known = service.store.add_program(client, (&sha256, length), &info);
+    drop(room);
     if !matches!(known, Ok(None)) {
         service.blobs.remove(Table::Programs, &info.id);
     }
@@ -99,6 +131,30 @@ fn registers(service: &Service, client: &str, bytes: &[u8]) -> Result<ProgramInf
     }
     service.queue(client, &info.id, false);
     Ok(info)
+}
+
+/// Holds a program to the numbers that its values may have, before anything is computed of them: a few bytes can state
+/// vectors that no machine has room for.
+fn bounded(program: &serde_json::Value, most: u64) -> Result<(), Failure> {
+    let program = Program::deserialize(program);
+    let program = program.map_err(|e| invalid(format!("the program: {e}")))?;
+    let lengths = program.values().iter().map(|value| value.length() as u64);
+    let inputs = program.inputs().iter().map(|input| {
+        let columns = input.columns.len() as u64;
+        (input.length as u64).saturating_mul(columns)
+    });
+    let found = lengths.chain(inputs).fold(0, u64::saturating_add);
+    if found <= most {
+        return Ok(());
+    }
+    Err(failure(
+        ProblemCode::TooLarge,
+        format!(
+            "found a program whose inputs and values are {found} numbers together, expected at most {most}: more do \
+             not go into the memory of a job"
+        ),
+    )
+    .help("evaluate fewer rows at a time, or start the service with a larger `--worker-memory`"))
 }
 
 fn write_synced(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -123,12 +179,12 @@ pub(super) async fn list(
 pub(super) async fn program(
     State(app): State<App>,
     Client(client): Client,
-    Path(id): Path<String>,
+    Id(id): Id,
     RawQuery(query): RawQuery,
 ) -> Result<Json<ProgramInfo>, Failure> {
     let name = id.clone();
     let info = wait_for(&app, id, query.as_deref(), move |service| {
-        let info = usable(service, &client, &name)?.info;
+        let info = visible(service, &client, &name)?.info;
         let is_final = info.state != ProgramState::Checking;
         Ok((info, is_final))
     });
@@ -138,10 +194,10 @@ pub(super) async fn program(
 pub(super) async fn source(
     State(app): State<App>,
     Client(client): Client,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Json<ProgramRequest>, Failure> {
     let source = blocking(&app, move |service| {
-        let program = usable(service, &client, &id)?;
+        let program = visible(service, &client, &id)?;
         let source = service.source(&program.info.id);
         source.map_err(|e| internal("reading a program", &format!("{e:?}")))
     });
@@ -151,22 +207,28 @@ pub(super) async fn source(
 pub(super) async fn delete(
     State(app): State<App>,
     Client(client): Client,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<StatusCode, Failure> {
     let owner = client.clone();
     let done = blocking(&app, move |service| {
-        let program = usable(service, &owner, &id)?;
-        if program.owner != owner {
+        let program = service.store.program(&id)?;
+        if program.is_none_or(|program| program.owner != owner || program.is_withdrawn) {
             return Err(not_found("program"));
         }
-        if !service.store.delete_program(&id)? {
-            return Err(failure(
-                ProblemCode::Conflict,
-                "found keys for this program, expected none",
-            )
-            .help("delete them first"));
+        match service.store.delete_program(&id)? {
+            Removal::Deleted => {
+                service.program_is_gone(&owner, &id);
+                service.blobs.remove(Table::Programs, &id);
+            }
+            Removal::Withdrawn => {}
+            Removal::HasKeys => {
+                return Err(failure(
+                    ProblemCode::Conflict,
+                    "found keys of yours for this program, expected none",
+                )
+                .help("delete them first"));
+            }
         }
-        service.blobs.remove(Table::Programs, &id);
         Ok(id)
     });
     audited(&app, &client, "delete-program", done.await, |id| {

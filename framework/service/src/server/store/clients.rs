@@ -1,6 +1,6 @@
 //! Clients: their tokens, and what they use.
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::{Store, StoreError, now_s, today};
 use crate::token::TokenHash;
@@ -8,9 +8,13 @@ use crate::token::TokenHash;
 /// What a client uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Used {
+    /// Of programs, keys, ciphertexts and results.
     pub(crate) bytes: u64,
     pub(crate) keys: u64,
-    pub(crate) jobs: u64,
+    pub(crate) programs: u64,
+    /// Jobs, and programs to be compiled, that are not at their end.
+    pub(crate) work: u64,
+    /// Time of both on this day.
     pub(crate) today_ms: u64,
 }
 
@@ -23,6 +27,16 @@ pub struct ClientRow {
     pub created_s: u64,
     /// When that was revoked.
     pub revoked_s: Option<u64>,
+}
+
+/// Adds what work took to the time of its client on this day.
+pub(super) fn takes_time(change: &Transaction<'_>, owner: &str, ms: u64) -> Result<(), StoreError> {
+    change.execute(
+        "INSERT INTO usage (owner, day, ms) VALUES (?1, ?2, ?3)
+         ON CONFLICT (owner, day) DO UPDATE SET ms = ms + ?3",
+        params![owner, today(), ms],
+    )?;
+    Ok(())
 }
 
 impl Store {
@@ -109,10 +123,15 @@ impl Store {
         Ok(Used {
             bytes: one(
                 "SELECT (SELECT COALESCE(SUM(stored), 0) FROM keys WHERE owner = ?1)
-                      + (SELECT COALESCE(SUM(bytes), 0) FROM ciphertexts WHERE owner = ?1)",
+                      + (SELECT COALESCE(SUM(bytes), 0) FROM ciphertexts WHERE owner = ?1)
+                      + (SELECT COALESCE(SUM(bytes), 0) FROM programs WHERE owner = ?1)",
             )?,
             keys: one("SELECT COUNT(*) FROM keys WHERE owner = ?1")?,
-            jobs: one("SELECT COUNT(*) FROM jobs WHERE owner = ?1 AND final = 0")?,
+            programs: one("SELECT COUNT(*) FROM programs WHERE owner = ?1")?,
+            work: one(
+                "SELECT (SELECT COUNT(*) FROM jobs WHERE owner = ?1 AND final = 0)
+                      + (SELECT COUNT(*) FROM programs WHERE owner = ?1 AND state = 'checking')",
+            )?,
             today_ms: today_ms.unwrap_or(0),
         })
     }

@@ -4,6 +4,7 @@
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::ciphertexts::{Inserted, insert};
+use super::clients::takes_time;
 use super::{Store, StoreError, json, now_s, text, today};
 use crate::api::{JobInfo, JobRequest, JobState};
 
@@ -68,6 +69,18 @@ impl Store {
         })
     }
 
+    /// A client's job of this name.
+    pub(crate) fn job_named(
+        &self,
+        owner: &str,
+        request: &str,
+    ) -> Result<Option<JobRow>, StoreError> {
+        let connection = self.connection();
+        let sql = format!("SELECT {COLUMNS} FROM jobs WHERE owner = ?1 AND request = ?2");
+        let mut row = connection.prepare_cached(&sql)?;
+        Ok(row.query_row([owner, request], JobRow::of).optional()?)
+    }
+
     pub(crate) fn job(&self, id: &str) -> Result<Option<JobRow>, StoreError> {
         let connection = self.connection();
         let sql = format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1");
@@ -110,11 +123,7 @@ impl Store {
             if ended == 0 {
                 return Ok(Outcome::HadEnded);
             }
-            change.execute(
-                "INSERT INTO usage (owner, day, ms) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (owner, day) DO UPDATE SET ms = ms + ?3",
-                params![owner, today(), ms],
-            )?;
+            takes_time(change, owner, ms)?;
             let mut results = job.results.iter();
             let all = results.try_fold(true, |all, result| -> Result<bool, StoreError> {
                 Ok(all && insert(change, result, owner)? == Inserted::Yes)
@@ -134,6 +143,15 @@ impl Store {
             )?;
             Ok(Outcome::KeysAreGone)
         })
+    }
+
+    /// Jobs under these keys that are not at their end.
+    pub(crate) fn jobs_under(&self, keys: &str) -> Result<Vec<JobRow>, StoreError> {
+        let connection = self.connection();
+        let sql = format!("SELECT {COLUMNS} FROM jobs WHERE keys = ?1 AND final = 0");
+        let mut rows = connection.prepare_cached(&sql)?;
+        let rows = rows.query_map([keys], JobRow::of)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Forgets jobs that ended before, and what was used on earlier days.

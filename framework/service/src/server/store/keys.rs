@@ -24,9 +24,10 @@ impl KeysRow {
     }
 }
 
-/// What was deleted: the names of keys, and of the ciphertexts under them.
+/// What was deleted: the names of keys, of the ciphertexts under them, and of programs that waited for their last keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Deleted {
+    pub(crate) programs: Vec<String>,
     pub(crate) keys: Vec<String>,
     pub(crate) ciphertexts: Vec<String>,
 }
@@ -90,8 +91,8 @@ impl Store {
                 Ok(rows.collect::<rusqlite::Result<_>>()?)
             };
             let mut deleted = Deleted {
-                keys: vec![],
                 ciphertexts: names("DELETE FROM ciphertexts WHERE expires_s < ?1 RETURNING id")?,
+                ..Deleted::default()
             };
             for id in names("SELECT id FROM keys WHERE expires_s < ?1")? {
                 delete(change, id, &mut deleted)?;
@@ -109,6 +110,13 @@ fn delete(change: &Transaction<'_>, id: String, deleted: &mut Deleted) -> Result
     }
     if change.execute("DELETE FROM keys WHERE id = ?1", [&id])? == 1 {
         deleted.keys.push(id);
+    }
+    let mut rows = change.prepare(
+        "DELETE FROM programs WHERE withdrawn = 1
+         AND NOT EXISTS (SELECT 1 FROM keys WHERE keys.program = programs.id) RETURNING id",
+    )?;
+    for row in rows.query_map([], |row| row.get(0))? {
+        deleted.programs.push(row?);
     }
     Ok(())
 }

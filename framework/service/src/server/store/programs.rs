@@ -1,7 +1,8 @@
 //! Programs: whose they are, and how far.
 
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
+use super::clients::takes_time;
 use super::{Store, StoreError, json, now_s, text};
 use crate::api::{ProgramInfo, ProgramState};
 
@@ -10,48 +11,61 @@ use crate::api::{ProgramInfo, ProgramState};
 pub(crate) struct ProgramRow {
     pub(crate) info: ProgramInfo,
     pub(crate) owner: String,
+    /// Whether its owner has deleted it while others had keys for it: it serves these keys alone.
+    pub(crate) is_withdrawn: bool,
 }
+
+/// What came of deleting a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    Deleted,
+    /// Others have keys for it: it goes with the last of them.
+    Withdrawn,
+    /// Its owner has keys for it.
+    HasKeys,
+}
+
+const COLUMNS: &str = "info, owner, withdrawn";
 
 impl ProgramRow {
     fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             info: json(0, &row.get::<_, String>(0)?)?,
             owner: row.get(1)?,
+            is_withdrawn: row.get(2)?,
         })
     }
 
     /// Whether this client may use it.
     pub(crate) fn serves(&self, client: &str) -> bool {
-        self.owner == client || self.info.public
+        (self.owner == client || self.info.public) && !self.is_withdrawn
     }
 }
 
 impl Store {
-    /// Adds a program, unless its owner has the same already: then that one, which is checked again if
-    /// it was not ready.
-    pub(crate) fn add_program(
+    /// The program of this owner that is the same, if there is one; one that was withdrawn serves again.
+    pub(crate) fn known_program(
         &self,
         owner: &str,
         sha256: &str,
+    ) -> Result<Option<ProgramInfo>, StoreError> {
+        self.change(|change| known(change, owner, sha256))
+    }
+
+    /// Adds a program of so many bytes, unless its owner has the same already: then that one.
+    pub(crate) fn add_program(
+        &self,
+        owner: &str,
+        (sha256, bytes): (&str, u64),
         info: &ProgramInfo,
     ) -> Result<Option<ProgramInfo>, StoreError> {
         self.change(|change| {
-            let known = change
-                .prepare_cached(
-                    "SELECT info, owner FROM programs WHERE owner = ?1 AND sha256 = ?2",
-                )?
-                .query_row([owner, sha256], ProgramRow::of)
-                .optional()?;
-            if let Some(known) = known {
-                change.execute(
-                    "UPDATE programs SET used_s = ?2 WHERE id = ?1",
-                    params![known.info.id, now_s()],
-                )?;
-                return Ok(Some(known.info));
+            if let Some(known) = known(change, owner, sha256)? {
+                return Ok(Some(known));
             }
             change.execute(
-                "INSERT INTO programs (id, owner, info, circuit, sha256, public, state, used_s)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'checking', ?7)",
+                "INSERT INTO programs (id, owner, info, circuit, sha256, public, state, used_s, bytes)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'checking', ?7, ?8)",
                 params![
                     info.id,
                     owner,
@@ -59,24 +73,55 @@ impl Store {
                     info.circuit,
                     sha256,
                     info.public,
-                    now_s()
+                    now_s(),
+                    bytes
                 ],
             )?;
             Ok(None)
         })
     }
 
+    /// Writes down what programs take of which that is not known: of tables of version 1.
+    pub(crate) fn measure_programs(
+        &self,
+        measured: impl Fn(&str) -> u64,
+    ) -> Result<(), StoreError> {
+        self.change(|change| {
+            let mut rows = change.prepare("SELECT id FROM programs WHERE bytes = 0")?;
+            let rows = rows.query_map([], |row| row.get(0))?;
+            let names: Vec<String> = rows.collect::<rusqlite::Result<_>>()?;
+            for id in names {
+                change.execute(
+                    "UPDATE programs SET bytes = ?2 WHERE id = ?1",
+                    params![id, measured(&id)],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether a client has keys for a program.
+    pub(crate) fn has_keys(&self, client: &str, program: &str) -> Result<bool, StoreError> {
+        let connection = self.connection();
+        let mut row = connection.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM keys WHERE owner = ?1 AND program = ?2)",
+        )?;
+        Ok(row.query_row([client, program], |row| row.get(0))?)
+    }
+
     pub(crate) fn program(&self, id: &str) -> Result<Option<ProgramRow>, StoreError> {
         let connection = self.connection();
-        let mut row =
-            connection.prepare_cached("SELECT info, owner FROM programs WHERE id = ?1")?;
+        let sql = format!("SELECT {COLUMNS} FROM programs WHERE id = ?1");
+        let mut row = connection.prepare_cached(&sql)?;
         Ok(row.query_row([id], ProgramRow::of).optional()?)
     }
 
     pub(crate) fn programs_of(&self, owner: &str) -> Result<Vec<ProgramInfo>, StoreError> {
         let connection = self.connection();
-        let mut rows = connection
-            .prepare_cached("SELECT info, owner FROM programs WHERE owner = ?1 ORDER BY rowid")?;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM programs WHERE owner = ?1 AND withdrawn = 0 ORDER BY rowid"
+        );
+        let mut rows = connection.prepare_cached(&sql)?;
         let rows = rows.query_map([owner], ProgramRow::of)?;
         let rows = rows.map(|row| row.map(|row| row.info));
         Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -85,14 +130,19 @@ impl Store {
     /// Programs that were not checked to their end.
     pub(crate) fn programs_to_check(&self) -> Result<Vec<ProgramRow>, StoreError> {
         let connection = self.connection();
-        let mut rows = connection
-            .prepare("SELECT info, owner FROM programs WHERE state = 'checking' ORDER BY rowid")?;
+        let sql = format!("SELECT {COLUMNS} FROM programs WHERE state = 'checking' ORDER BY rowid");
+        let mut rows = connection.prepare(&sql)?;
         let rows = rows.query_map([], ProgramRow::of)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Writes down what came of checking a program.
-    pub(crate) fn checked(&self, info: &ProgramInfo) -> Result<(), StoreError> {
+    /// Writes down what came of checking a program, and the time that it took.
+    pub(crate) fn checked(
+        &self,
+        info: &ProgramInfo,
+        owner: &str,
+        ms: u64,
+    ) -> Result<(), StoreError> {
         let state = match info.state {
             ProgramState::Checking => "checking",
             ProgramState::Ready => "ready",
@@ -103,19 +153,29 @@ impl Store {
                 "UPDATE programs SET info = ?2, state = ?3 WHERE id = ?1",
                 params![info.id, text(info)?, state],
             )?;
-            Ok(())
+            takes_time(change, owner, ms)
         })
     }
 
-    /// Deletes a program without keys; whether it had none.
-    pub(crate) fn delete_program(&self, id: &str) -> Result<bool, StoreError> {
+    /// Deletes a program of which its owner has no keys.
+    pub(crate) fn delete_program(&self, id: &str) -> Result<Removal, StoreError> {
         self.change(|change| {
-            let deleted = change.execute(
-                "DELETE FROM programs WHERE id = ?1
-                 AND NOT EXISTS (SELECT 1 FROM keys WHERE keys.program = programs.id)",
-                [id],
-            )?;
-            Ok(deleted == 1)
+            let has_keys = |of: &str| -> Result<bool, StoreError> {
+                let sql = format!(
+                    "SELECT EXISTS (SELECT 1 FROM keys JOIN programs ON keys.program = programs.id
+                     WHERE programs.id = ?1 AND keys.owner {of} programs.owner)"
+                );
+                Ok(change.query_row(&sql, [id], |row| row.get(0))?)
+            };
+            if has_keys("=")? {
+                return Ok(Removal::HasKeys);
+            }
+            if has_keys("<>")? {
+                change.execute("UPDATE programs SET withdrawn = 1 WHERE id = ?1", [id])?;
+                return Ok(Removal::Withdrawn);
+            }
+            change.execute("DELETE FROM programs WHERE id = ?1", [id])?;
+            Ok(Removal::Deleted)
         })
     }
 
@@ -130,4 +190,24 @@ impl Store {
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }
+}
+
+fn known(
+    change: &Transaction<'_>,
+    owner: &str,
+    sha256: &str,
+) -> Result<Option<ProgramInfo>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM programs WHERE owner = ?1 AND sha256 = ?2");
+    let known = change
+        .prepare_cached(&sql)?
+        .query_row([owner, sha256], ProgramRow::of)
+        .optional()?;
+    let Some(known) = known else {
+        return Ok(None);
+    };
+    change.execute(
+        "UPDATE programs SET used_s = ?2, withdrawn = 0 WHERE id = ?1",
+        params![known.info.id, now_s()],
+    )?;
+    Ok(Some(known.info))
 }

@@ -81,7 +81,7 @@ fn filled() -> (tempfile::TempDir, Store) {
     let store = Store::open(&folder.path().join("t")).unwrap();
     assert!(
         store
-            .add_program("alice", "hash", &program("p"))
+            .add_program("alice", ("hash", 30), &program("p"))
             .unwrap()
             .is_none()
     );
@@ -124,7 +124,8 @@ fn what_is_written_is_there_when_the_tables_are_opened_again() {
         compile: Some(Measured::default()),
         ..program("p")
     };
-    store.checked(&ready).unwrap();
+    store.checked(&ready, "alice", 7).unwrap();
+    assert_eq!(store.used("alice").unwrap().today_ms, 7);
     assert_eq!(store.program("p").unwrap().unwrap().info, ready);
     assert!(store.programs_to_check().unwrap().is_empty());
 }
@@ -179,9 +180,10 @@ fn a_job_ends_once_with_its_results() {
     assert_eq!(store.ciphertexts("r").unwrap().unwrap().owner, "alice");
     assert!(store.ciphertexts("s").unwrap().is_none());
     let used = Used {
-        bytes: 112,
+        bytes: 142,
         keys: 1,
-        jobs: 1,
+        programs: 1,
+        work: 2,
         today_ms: 5,
     };
     assert_eq!(store.used("alice").unwrap(), used);
@@ -225,10 +227,55 @@ fn what_has_expired_is_deleted_with_what_is_under_it() {
         (deleted.keys, deleted.ciphertexts),
         (vec!["old".into()], vec!["b".into()])
     );
-    assert!(!store.delete_program("p").unwrap(), "it has keys");
+    assert_eq!(store.delete_program("p").unwrap(), Removal::HasKeys);
     store.delete_keys("k").unwrap();
-    assert!(store.delete_program("p").unwrap());
+    assert_eq!(store.delete_program("p").unwrap(), Removal::Deleted);
+    assert!(store.program("p").unwrap().is_none());
     assert!(store.ciphertexts("a").unwrap().is_none());
+}
+
+/// A program that others have keys for goes with the last of these, unless its owner registers it again.
+#[test]
+fn a_program_in_use_is_withdrawn() {
+    let (_folder, store) = filled();
+    store.delete_keys("k").unwrap();
+    for id in ["b1", "b2"] {
+        store.add_keys(&keys(id, "bob", u64::MAX >> 1)).unwrap();
+    }
+    assert_eq!(store.delete_program("p").unwrap(), Removal::Withdrawn);
+    let row = store.program("p").unwrap().unwrap();
+    assert!(row.is_withdrawn && !row.serves("alice") && !row.serves("bob"));
+    assert!(store.has_keys("bob", "p").unwrap() && !store.has_keys("alice", "p").unwrap());
+    assert!(store.programs_of("alice").unwrap().is_empty());
+    let again = store.add_program("alice", ("hash", 30), &program("q"));
+    assert_eq!(again.unwrap().unwrap().id, "p");
+    assert!(store.program("p").unwrap().unwrap().serves("alice"));
+    assert_eq!(store.delete_program("p").unwrap(), Removal::Withdrawn);
+    assert!(store.delete_keys("b1").unwrap().programs.is_empty());
+    assert_eq!(store.delete_keys("b2").unwrap().programs, ["p"]);
+    assert!(store.program("p").unwrap().is_none());
+}
+
+#[test]
+fn tables_of_version_1_are_carried_on() {
+    let (folder, store) = filled();
+    drop(store);
+    let file = folder.path().join("t");
+    let connection = Connection::open(&file).unwrap();
+    connection
+        .execute_batch(
+            "ALTER TABLE programs DROP COLUMN bytes; ALTER TABLE programs DROP COLUMN withdrawn;",
+        )
+        .unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    drop(connection);
+    let store = Store::open(&file).unwrap();
+    assert_eq!(store.used("alice").unwrap().bytes, 12);
+    store
+        .measure_programs(|id| if id == "p" { 30 } else { 0 })
+        .unwrap();
+    assert_eq!(store.used("alice").unwrap().bytes, 42);
+    assert!(!store.program("p").unwrap().unwrap().is_withdrawn);
 }
 
 #[test]
@@ -240,7 +287,7 @@ fn tables_of_another_version_are_refused() {
     drop(connection);
     let problem = Store::open(&file).err().unwrap().to_string();
     assert!(
-        problem.contains("found tables of version 99, expected 1"),
+        problem.contains("found tables of version 99, expected 2"),
         "{problem}"
     );
 }

@@ -9,6 +9,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use axum::routing::get;
 use hexperiment_diagnostics::files;
+use hexperiment_reports::counted;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use crate::answer::{Wrong, beside, download, json};
 use crate::csv_out;
 use crate::jobs::Job;
+use crate::model::Model;
 use crate::run_files;
 use crate::state::Shared;
 
@@ -37,6 +39,8 @@ struct Scored {
     scores: Vec<f64>,
     /// By sensor, rows and what fills them.
     gaps: BTreeMap<String, Vec<(usize, f64)>>,
+    /// The columns that the model looks at, where it was left.
+    sensors: Option<Vec<String>>,
     /// The sensor that was shown last, as it is in the file.
     shown: Mutex<Option<(String, Arc<Vec<f64>>)>>,
 }
@@ -54,6 +58,12 @@ fn rows(
             .ok_or_else(|| format!("{}: found a row that cannot be read", file.display()))?;
     }
     Ok(())
+}
+
+/// The columns of a saved model.
+fn columns_of(file: std::path::PathBuf) -> Option<Vec<String>> {
+    let model = Model::read(String::new(), String::new(), file);
+    model.ok().map(|model| model.columns)
 }
 
 impl Scored {
@@ -79,10 +89,12 @@ impl Scored {
                 Some(())
             })?;
         }
+        let chosen = job.chosen["model"].as_str().map(Into::into);
         Ok(Self {
             times,
             scores,
             gaps,
+            sensors: left("model.json").or(chosen).and_then(columns_of),
             shown: Mutex::default(),
         })
     }
@@ -248,8 +260,10 @@ pub(super) fn result(job: &Job) -> Markup {
         .iter()
         .filter_map(|upload| upload.table())
         .flat_map(|table| &table.columns);
+    let looked_at = scored.sensors.as_deref();
+    let is_used = |name: &str| looked_at.is_none_or(|all| all.iter().any(|one| one == name));
     let mut sensors: Vec<(&str, usize)> = columns
-        .filter(|column| column.numbers > 0)
+        .filter(|column| column.numbers > 0 && is_used(&column.name))
         .map(|column| {
             (
                 column.name.as_str(),
@@ -264,8 +278,8 @@ pub(super) fn result(job: &Job) -> Markup {
             h2 #anomalies-head { "Anomalies" }
             p.answer #alarms role="status" {}
             p.facts {
-                "Scores were decrypted on this machine; above the threshold is an alarm. " (filled)
-                " gaps were filled under encryption; what fills them is shown as the same rule fills them in the clear, as it is never decrypted."
+                "Scores were decrypted on this machine; above the threshold is an alarm. " (counted(filled, "gap was", "gaps were"))
+                " filled under encryption; what fills them is shown as the same rule fills them in the clear, as it is never decrypted."
             }
             div.controls {
                 label { span { "Threshold " output #threshold-value { "0" } } input #threshold type="range" step="any" value="0"; }
@@ -285,7 +299,7 @@ pub(super) fn result(job: &Job) -> Markup {
                     span { "Sensor" }
                     select #sensor {
                         @for (name, gaps) in &sensors {
-                            option value=(name) { (name) ", " (gaps) " gaps filled" }
+                            option value=(name) { (name) ", " (counted(*gaps, "gap", "gaps")) " filled" }
                         }
                     }
                 }

@@ -68,7 +68,7 @@ impl Connections {
 }
 
 /// A connection; dropped when it is closed.
-pub(crate) struct Connection {
+pub struct Connection {
     all: Arc<Connections>,
     number: u64,
     /// Whose it is, if it stays.
@@ -76,8 +76,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// A valid token of this client was shown on it.
-    pub(crate) fn is_of(&self, client: &str) {
+    /// A valid token of this client was shown on it: it stays, unless the client has many that do.
+    pub fn is_of(&self, client: &str) {
         let mut own = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         if own.is_some() {
             return;

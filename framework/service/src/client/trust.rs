@@ -1,14 +1,16 @@
-//! TLS with a pinned certificate: the one that has the fingerprint is trusted, and no other, whatever
-//! names or issuers stand in it.
+//! TLS, and whose certificate is trusted: the one that has the pinned fingerprint, and no other, whatever names or issuers
+//! stand in it; without a fingerprint, one that browsers would trust.
 
 use std::io::{Read as _, Write as _};
 use std::sync::{Arc, Mutex};
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, StreamOwned,
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    StreamOwned,
 };
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport, TransportAdapter,
@@ -16,26 +18,38 @@ use ureq::unversioned::transport::{
 
 use crate::token::Fingerprint;
 
-/// The fingerprint of a certificate that was shown and is not the pinned one, for the message.
-pub(super) type Shown = Arc<Mutex<Option<Fingerprint>>>;
+/// A certificate that was shown and is not trusted, for the message.
+#[derive(Clone, Debug)]
+pub(super) struct Distrusted {
+    pub(super) found: Fingerprint,
+    /// Why, in words.
+    pub(super) problem: String,
+}
+
+/// The last certificate that was not trusted.
+pub(super) type Shown = Arc<Mutex<Option<Distrusted>>>;
 
 /// Wraps connections in TLS. It takes no part in those without.
-pub(super) struct Pinned {
+pub(super) struct Secure {
     config: Arc<ClientConfig>,
 }
 
-impl Pinned {
-    /// Connections to whoever has the key of this certificate.
-    pub(super) fn new(expected: Fingerprint, shown: &Shown) -> Result<Self, Error> {
+impl Secure {
+    /// Connections to whoever has the key of this certificate, or of one that browsers would trust.
+    pub(super) fn new(pinned: Option<Fingerprint>, shown: &Shown) -> Result<Self, Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let trust = match pinned {
+            Some(fingerprint) => Trust::Pinned(fingerprint),
+            None => Trust::Browsers(browsers(Arc::clone(&provider))?),
+        };
         let verifier = Verifier {
-            expected,
+            trust,
             shown: Arc::clone(shown),
             provider: Arc::clone(&provider),
         };
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
-            .dangerous() // what it is: the fingerprint is all that is checked
+            .dangerous() // what it is: of a pinned one the fingerprint is all that is checked
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
         Ok(Self {
@@ -44,13 +58,21 @@ impl Pinned {
     }
 }
 
-impl std::fmt::Debug for Pinned {
+/// The issuers that browsers trust, as Mozilla lists them.
+fn browsers(provider: Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, Error> {
+    let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|e| Error::General(e.to_string()))
+}
+
+impl std::fmt::Debug for Secure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Pinned")
+        f.write_str("Secure")
     }
 }
 
-impl<In: Transport> Connector<In> for Pinned {
+impl<In: Transport> Connector<In> for Secure {
     type Out = Secured;
 
     fn connect(
@@ -61,6 +83,9 @@ impl<In: Transport> Connector<In> for Pinned {
         let Some(transport) = chained else {
             return Ok(None);
         };
+        if !details.needs_tls() {
+            return Err(ureq::Error::Tls("TLS is for addresses of https"));
+        }
         let name = details.uri.host().unwrap_or_default();
         let name = name
             .trim_start_matches('[')
@@ -120,9 +145,16 @@ impl Transport for Secured {
     }
 }
 
+/// Whose certificate is trusted.
+#[derive(Debug)]
+enum Trust {
+    Pinned(Fingerprint),
+    Browsers(Arc<WebPkiServerVerifier>),
+}
+
 #[derive(Debug)]
 struct Verifier {
-    expected: Fingerprint,
+    trust: Trust,
     shown: Shown,
     provider: Arc<CryptoProvider>,
 }
@@ -131,19 +163,25 @@ impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let found = Fingerprint::of(end_entity);
-        if found == self.expected {
-            return Ok(ServerCertVerified::assertion());
-        }
-        if let Ok(mut shown) = self.shown.lock() {
-            *shown = Some(found);
-        }
-        Err(Error::General("another fingerprint".into()))
+        let verified = match &self.trust {
+            Trust::Pinned(expected) if found == *expected => Ok(ServerCertVerified::assertion()),
+            Trust::Pinned(_) => Err(Error::General("another fingerprint".into())),
+            Trust::Browsers(verifier) => {
+                verifier.verify_server_cert(end_entity, intermediates, name, ocsp, now)
+            }
+        };
+        verified.inspect_err(|error| {
+            if let Ok(mut shown) = self.shown.lock() {
+                let problem = error.to_string();
+                *shown = Some(Distrusted { found, problem });
+            }
+        })
     }
 
     // The certificate is public: that the other side has its key is what the signature shows.

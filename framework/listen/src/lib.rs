@@ -1,6 +1,11 @@
-//! Connections: TLS, and limits of time for whoever says nothing.
+//! Connections of an HTTP server: TLS, and limits of number and time for whoever says nothing, or reads nothing. The
+//! service on a network and the workbench listen by it.
+
+mod connections;
+mod progress;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +19,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
-use super::auth::Peer;
-use super::connections::Connections;
+pub use connections::Connection;
+use connections::Connections;
+use progress::Progress;
 
 /// For the greeting of TLS.
 const GREETS_WITHIN: Duration = Duration::from_secs(10);
@@ -26,16 +32,27 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Bytes that are read ahead of a connection: no head is longer.
 const AHEAD: usize = 64 << 10;
 
-/// How many connections there are at a time, and how long each may stand still, amid the head of a request and
-/// between two.
+/// How many connections there are at a time, and how long each may stand still.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) most: u16,
-    pub(crate) idle: Duration,
+pub struct Bounds {
+    /// Connections at a time.
+    pub most: u16,
+    /// Time for which a client may say nothing, amid the head of a request and between two, or take nothing of an
+    /// answer.
+    pub idle: Duration,
+}
+
+/// Where a request comes from: an extension of each.
+#[derive(Clone)]
+pub struct Peer {
+    /// The client's address.
+    pub address: SocketAddr,
+    /// The connection on which it came.
+    pub connection: Arc<Connection>,
 }
 
 /// Serves connections until `stop` is true; those that are open then end with the request that they have begun.
-pub(crate) async fn serve(
+pub async fn serve(
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
     router: Router,
@@ -99,6 +116,7 @@ async fn serve_one(
     stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    let stream = Progress::new(stream, served.1);
     match tls {
         None => requests(stream, peer, served, stop).await,
         Some(tls) => {

@@ -1,0 +1,256 @@
+//! Engines other than Slurm, and what can be said without one.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use toml::{Table, Value};
+
+use super::{is_there, locally, same_but_for_times, small};
+use crate::documents::blocks;
+use crate::harness::{Outcome, Place, note, text_of};
+
+/// A folder of programs in which `hexperiment` is the one under test.
+fn with_program(place: &Place, command: &mut Command) {
+    let bin = place.path("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    let link = bin.join("hexperiment");
+    if !link.exists() {
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_hexperiment-under-test"), link).unwrap();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(bin).chain(std::env::split_paths(&path)));
+    command
+        .env("PATH", path.unwrap())
+        .current_dir(place.path(""))
+        .env_remove("HEXPERIMENT_DATA");
+}
+
+/// The script of docs/clusters.md that has `word`, run as it stands; its run is that of one machine.
+#[track_caller]
+fn documented(word: &str) {
+    let text = text_of("docs/clusters.md");
+    let scripts = blocks(&text, "sh");
+    let script = scripts.iter().find(|script| script.contains(word)).unwrap();
+    let place = Place::new();
+    place.write("quickstart.toml", small(2));
+    let mut shell = Command::new("sh");
+    shell.args(["-ec", script]);
+    with_program(&place, &mut shell);
+    Outcome::of(&mut shell).ends_with(0).says(&["auc"]);
+    let alone = Place::new();
+    alone.write("quickstart.toml", small(2));
+    same_but_for_times(&place.latest(), &locally(&alone, "quickstart.toml", |_| {}));
+    // Called again, nothing is left to run, and the run is the same.
+    let before = place.latest().read("records.jsonl");
+    Outcome::of(&mut shell_again(&place)).ends_with(0);
+    assert_eq!(place.latest().read("records.jsonl"), before);
+}
+
+fn shell_again(place: &Place) -> Command {
+    let mut shell = Command::new("sh");
+    let script = "[ -z \"$(hexperiment status --unfinished plans/quickstart)\" ] && hexperiment merge plans/quickstart";
+    shell.args(["-ec", script]);
+    with_program(place, &mut shell);
+    shell
+}
+
+#[test]
+fn xargs_as_documented() {
+    documented("| xargs");
+}
+
+#[test]
+fn gnu_parallel_as_documented() {
+    if is_there("parallel") {
+        documented("| parallel");
+    } else {
+        note("GNU parallel is not installed (Debian: parallel): its script is not tested");
+    }
+}
+
+/// The file has the keys that HyperQueue knows, and each task's command runs its cell.
+#[test]
+fn hyperqueue_gets_a_task_for_each_cell() {
+    let place = Place::new();
+    let folder = "it's \"a\" plan";
+    place.write(
+        "e.toml",
+        small(2).replace(
+            "[run]\n",
+            "[run]\nmemory_limit = \"1GiB\"\ntime_limit = \"40m\"\n",
+        ),
+    );
+    let outcome = place.call(&[
+        "submit",
+        "e.toml",
+        "--engine",
+        "hyperqueue",
+        "--into",
+        folder,
+    ]);
+    outcome
+        .ends_with(0)
+        .says(&["hq server start", "hq worker start", "hq job submit-file"]);
+    let file = place.path(folder).join("jobs/001/hyperqueue.toml");
+    let text = std::fs::read_to_string(file).unwrap();
+    let file: Table = text.parse().unwrap();
+    let keys = |table: &Table| table.keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(
+        keys(&file),
+        BTreeSet::from(["name", "task"].map(String::from))
+    );
+    let tasks = file["task"].as_array().unwrap();
+    assert_eq!(tasks.len(), 4);
+    for (number, task) in tasks.iter().enumerate() {
+        let task = task.as_table().unwrap();
+        let known = [
+            "command",
+            "cwd",
+            "id",
+            "request",
+            "stderr",
+            "stdout",
+            "time_limit",
+        ]
+        .map(String::from);
+        assert_eq!(keys(task), BTreeSet::from(known));
+        assert_eq!(task["id"].as_integer(), Some(number as i64));
+        assert_eq!(task["time_limit"].as_str(), Some("50m"));
+        let request = task["request"].as_array().unwrap();
+        assert_eq!(request[0]["resources"]["cpus"].as_str(), Some("all"));
+        assert_eq!(request[0]["resources"]["mem"].as_integer(), Some(2560));
+        let words: Vec<&str> = task["command"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        let mut command = Command::new(words[0]);
+        command
+            .args(&words[1..])
+            .current_dir(task["cwd"].as_str().unwrap());
+        Outcome::of(&mut command).ends_with(0);
+    }
+    place
+        .call(&["status", folder])
+        .ends_with(0)
+        .says(&["4 cells: 4 done"]);
+    place.call(&["merge", folder]).ends_with(0);
+    let alone = Place::new();
+    alone.write(
+        "e.toml",
+        small(2).replace(
+            "[run]\n",
+            "[run]\nmemory_limit = \"1GiB\"\ntime_limit = \"40m\"\n",
+        ),
+    );
+    same_but_for_times(&place.latest(), &locally(&alone, "e.toml", |_| {}));
+}
+
+/// Where nothing is handed over, nothing is lost.
+#[test]
+fn two_submits_of_one_plan() {
+    let place = Place::new();
+    place.write("e.toml", small(1));
+    let submit = ["submit", "e.toml", "--engine", "hyperqueue"];
+    place
+        .call(&["submit", "e.toml", "--engine", "hyperqueue", "--dry-run"])
+        .ends_with(0)
+        .says(&["[[task]]"]);
+    assert!(!place.path("plans").exists(), "a dry run writes nothing");
+    place.call(&submit).ends_with(0);
+    let twice = place.call(&submit);
+    twice.ends_with(2).says(&[
+        "submitted already",
+        "hexperiment status",
+        "submit --again",
+        "--into FOLDER",
+    ]);
+    place.write("e.toml", small(2));
+    place.call(&submit).ends_with(2);
+    place
+        .call(&["status", "plans/trial"])
+        .ends_with(1)
+        .says(&["2 cells: 2 missing"]);
+    let again = place.call(&["submit", "--again", "plans/trial"]);
+    again
+        .ends_with(0)
+        .says(&["2 cells", "jobs/002/hyperqueue.toml"]);
+    place
+        .call(&["submit", "--again", "plans"])
+        .ends_with(2)
+        .says(&["plan.json"]);
+}
+
+#[test]
+fn without_slurm() {
+    let place = Place::new();
+    place.write("e.toml", small(1));
+    let without =
+        |arguments: &[&str]| Outcome::of(place.program(arguments).env("PATH", place.path("empty")));
+    let submit = ["submit", "e.toml", "--engine", "slurm"];
+    let outcome = without(&submit);
+    outcome.ends_with(2).says(&[
+        "`sbatch` was not found",
+        "--engine hyperqueue",
+        "docs/clusters.md",
+    ]);
+    assert!(!place.path("plans").exists());
+    let dry = without(
+        &[
+            &submit[..],
+            &["--dry-run", "--partition", "p", "--max-parallel", "3"],
+        ]
+        .concat(),
+    );
+    let lines = [
+        "#SBATCH --array=0-1%3",
+        "#SBATCH --partition=p",
+        "#SBATCH --exclusive",
+        "#SBATCH --signal=B:USR1@60",
+    ];
+    dry.ends_with(0)
+        .says(&lines)
+        .says(&["nothing is written", "cells: 0-1"]);
+    assert!(!place.path("plans").exists());
+    for (arguments, words) in [
+        (["--job-time", "1s"], ["--job-time", "at least a minute"]),
+        (["--job-memory", "much"], ["--job-memory", "8GiB"]),
+        (["--max-parallel", "0"], ["--max-parallel", "1.."]),
+    ] {
+        without(&[&submit[..], &arguments].concat())
+            .ends_with(2)
+            .says(&words);
+    }
+    let unknown = without(&["submit", "e.toml", "--engine", "pbs"]);
+    unknown.ends_with(2).says(&["slurm", "hyperqueue"]);
+    without(&["submit", "e.toml"])
+        .ends_with(2)
+        .says(&["--engine"]);
+}
+
+/// A disk that is full, or a quota: what was begun is told, and the same command goes on.
+#[test]
+fn nothing_is_lost_where_a_disk_is_full() {
+    let place = Place::new();
+    place.write("e.toml", small(20));
+    let submit = ["submit", "e.toml", "--engine", "hyperqueue"];
+    let mut limited = Command::new("sh");
+    let program = place.program(submit);
+    // No file may be longer than some kilobytes; the signal that tells of it is ignored, as on a full disk there is none.
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .current_dir(place.path(""));
+    let outcome = Outcome::of(&mut limited);
+    outcome
+        .ends_with(2)
+        .says(&["cannot be written"])
+        .does_not_panic();
+    place.call(&submit).ends_with(0);
+    place
+        .call(&["status", "plans/trial"])
+        .ends_with(1)
+        .says(&["40 cells: 40 missing"]);
+}

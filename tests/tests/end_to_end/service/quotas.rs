@@ -1,0 +1,365 @@
+//! What a client can use up is bounded, all of it: bytes of programs, keys, ciphertexts and results, their numbers, time of
+//! compiling and of jobs, and answers that it does not read.
+
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use hexperiment_program::OutputId;
+use hexperiment_service::api::{JobState, ProblemCode, ProgramState};
+use hexperiment_service::client::ServiceClient;
+use hexperiment_wire::Order;
+use serde_json::Value;
+
+use super::hostile::{address, raw_at, request};
+use super::served::order;
+use super::{Party, Served};
+
+/// Waits until something is so, for as long as a busy machine may take.
+#[track_caller]
+fn until(what: &str, so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !so() {
+        assert!(began.elapsed() < Duration::from_secs(60), "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Files in a folder of its state that a service has open.
+#[cfg(target_os = "linux")]
+fn open_files(service: &Served, folder: &str) -> usize {
+    let folder = service.state().join(folder);
+    let entries = std::fs::read_dir(format!("/proc/{}/fd", service.id())).unwrap();
+    let links = entries
+        .flatten()
+        .filter_map(|entry| entry.path().read_link().ok());
+    links.filter(|link| link.starts_with(&folder)).count()
+}
+
+/// Connections of a service.
+#[cfg(target_os = "linux")]
+fn open_sockets(service: &Served) -> usize {
+    let entries = std::fs::read_dir(format!("/proc/{}/fd", service.id())).unwrap();
+    let links = entries
+        .flatten()
+        .filter_map(|entry| entry.path().read_link().ok());
+    links
+        .filter(|link| link.to_string_lossy().starts_with("socket:"))
+        .count()
+}
+
+/// A client that asks and does not read holds neither a connection nor a file for longer than it may stand still.
+#[test]
+#[cfg(target_os = "linux")]
+fn answers_that_nobody_reads() {
+    for plain in [true, false] {
+        let options: &[&str] = if plain { &["--plain"] } else { &[] };
+        let service = Served::start(&[options, &["--body-idle", "2s"]].concat());
+        let party = Party::new(&service, &service.token("alice"), "plaintext");
+        let large = vec![7; 64 << 20];
+        let large = party
+            .client
+            .upload_ciphertexts(&party.keys, &large)
+            .unwrap();
+        let before = open_sockets(&service);
+        let mut silent: Vec<TcpStream> = Vec::new();
+        if plain {
+            let token = service.token("mallory");
+            let mallory = Party::new(&service, &token, "plaintext");
+            let id = mallory
+                .client
+                .upload_ciphertexts(&mallory.keys, &vec![7; 64 << 20])
+                .unwrap()
+                .id;
+            let path = format!("/v1/ciphertexts/{id}/bytes");
+            let many = request(&token, "GET", "/openapi.json", "", b"").repeat(4000);
+            for asked in [request(&token, "GET", &path, "", b""), many]
+                .iter()
+                .cycle()
+                .take(10)
+            {
+                let mut stream = TcpStream::connect(address(&service)).unwrap();
+                stream
+                    .set_write_timeout(Some(Duration::from_millis(500)))
+                    .unwrap();
+                // What does not go in is not read by the service, either.
+                let _ = stream.write(asked);
+                silent.push(stream);
+            }
+            until("the file is opened", || {
+                open_files(&service, "ciphertexts") > 0
+            });
+        } else {
+            // Within TLS, too: a handshake that goes no further.
+            for _ in 0..10 {
+                silent.push(TcpStream::connect(address(&service)).unwrap());
+            }
+        }
+        until("files are closed", || {
+            open_files(&service, "ciphertexts") == 0
+        });
+        until("connections are closed", || {
+            open_sockets(&service) <= before + 2
+        });
+        // Who reads slowly, but reads, gets all of it.
+        let bytes = party.client.download(&large).unwrap();
+        assert_eq!(bytes.len(), 64 << 20);
+        party.evaluates();
+        drop(silent);
+    }
+}
+
+/// The program with all its vectors of another length.
+fn of_length(order: &Order, length: u64) -> Order {
+    fn change(value: &mut Value, length: u64) {
+        match value {
+            Value::Object(map) => {
+                for (name, value) in map {
+                    if name == "length" && value.is_u64() {
+                        *value = length.into();
+                    } else {
+                        change(value, length);
+                    }
+                }
+            }
+            Value::Array(all) => all.iter_mut().for_each(|value| change(value, length)),
+            _ => {}
+        }
+    }
+    let mut program: Value = serde_json::from_slice(&order.program).unwrap();
+    change(&mut program, length);
+    Order {
+        program: serde_json::to_vec(&program).unwrap(),
+        ..order.clone()
+    }
+}
+
+/// A few bytes that state vectors which no machine holds are refused before anything is compiled; those that a machine
+/// might hold are compiled on their client's time, and no longer than the client wants.
+#[test]
+fn programs_of_endless_vectors() {
+    let service = Served::start(&["--plain", "--worker-memory", "1GiB", "--job-time", "10m"]);
+    let client = service.client(&service.token("mallory"));
+    for scheme in ["plaintext", "paillier", "seal-ckks"] {
+        let (order, circuit, library) = order(scheme);
+        let register = |length: u64| {
+            client.register(
+                &of_length(&order, length),
+                circuit.digest(),
+                &library,
+                false,
+            )
+        };
+        for length in [1 << 53, 1 << 27] {
+            let refused = register(length).unwrap_err();
+            assert_eq!(refused.code(), Some(ProblemCode::TooLarge), "{refused}");
+            for words in [
+                "numbers together, expected at most 134217728",
+                "--worker-memory",
+            ] {
+                assert!(refused.to_string().contains(words), "{refused}");
+            }
+        }
+        let large = register(1 << 20).unwrap();
+        client.delete_program(&large.id).unwrap();
+        assert_eq!(
+            client.program_source(&large.id).unwrap_err().code(),
+            Some(ProblemCode::NotFound)
+        );
+    }
+    // Nothing of them goes on.
+    until("compiling goes on", || running(&client) == 0);
+    assert_eq!(service.files("programs"), 0);
+    Party::new(&service, &service.token("beside"), "paillier").evaluates();
+}
+
+/// Work that is done at a service, as it says itself.
+fn running(client: &ServiceClient) -> u64 {
+    client.info().unwrap().usage.jobs
+}
+
+#[test]
+fn programs_and_results_count_as_keys_do() {
+    let service = Served::start(&["--plain", "--quota-bytes", "1MiB", "--quota-programs", "3"]);
+    let token = service.token("mallory");
+    let mallory = Party::new(&service, &token, "paillier");
+    let used = || mallory.client.info().unwrap().usage;
+    let (order, circuit, library) = order("paillier");
+    // Programs have a number and bytes.
+    assert_eq!((used().programs, used().programs_quota), (1, 3));
+    let mut registered = Vec::new();
+    let full = loop {
+        let bits = 129 + registered.len() as u32;
+        let mut other = order.clone();
+        other.security.bits = bits;
+        let before = used().bytes;
+        match mallory
+            .client
+            .register(&other, circuit.digest(), &library, false)
+        {
+            Ok(program) => {
+                assert!(used().bytes >= before + other.program.len() as u64);
+                registered.push(program.id);
+            }
+            Err(full) => break full,
+        }
+    };
+    assert_eq!(
+        (full.code(), registered.len()),
+        (Some(ProblemCode::Quota), 2),
+        "{full}"
+    );
+    assert!(
+        full.to_string()
+            .contains("found 4 programs, expected at most 3"),
+        "{full}"
+    );
+    // The same one again is no further one.
+    let again = mallory
+        .client
+        .register(&order, circuit.digest(), &library, false);
+    assert_eq!(again.unwrap().id, mallory.program);
+    for program in registered {
+        mallory.client.delete_program(&program).unwrap();
+    }
+    // A result for which there is no room is not kept, and the job says why.
+    let inputs = mallory.upload();
+    let left = used().bytes_quota - used().bytes;
+    let filler = vec![0; left as usize - 10];
+    let filler = mallory
+        .client
+        .upload_ciphertexts(&mallory.keys, &filler)
+        .unwrap();
+    let (bytes, files) = (used().bytes, service.files("ciphertexts"));
+    let job = mallory.submit(&inputs);
+    let failed = mallory
+        .client
+        .wait_for_job(&job.id)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        failed.contains("bytes kept") && failed.contains("1048576 together"),
+        "{failed}"
+    );
+    assert_eq!((used().bytes, service.files("ciphertexts")), (bytes, files));
+    mallory.client.delete_ciphertexts(&filler.id).unwrap();
+    let job = mallory.submit(&inputs);
+    let done = mallory.client.wait_for_job(&job.id).unwrap();
+    mallory.is_right(&done.results[0], OutputId::from_index(0));
+    assert!(used().bytes <= used().bytes_quota);
+}
+
+/// Compiling and jobs take time of one account, and what is over it is not begun, or ends.
+#[test]
+fn a_day_of_a_client_ends() {
+    let service = Served::start(&["--plain", "--quota-time", "1s", "--warm", "0"]);
+    let mallory = Party::new(&service, &service.token("mallory"), "seal-ckks");
+    let used = || mallory.client.info().unwrap().usage;
+    assert!(used().today_ms > 0, "compiling takes time");
+    let inputs = mallory.upload();
+    let over = (0..1000).find_map(|_| {
+        let job = hexperiment_service::api::JobRequest {
+            keys: mallory.keys.clone(),
+            inputs: inputs.clone(),
+            outputs: vec![0],
+            request: None,
+        };
+        let done = mallory.client.submit(&job);
+        let done = done.and_then(|job| mallory.client.wait_for_job(&job.id));
+        done.err()
+    });
+    let over = over.unwrap().to_string();
+    assert!(
+        over.contains("used up the 1 s") || over.contains("s of work today, expected at most 1"),
+        "{over}"
+    );
+    let (order, circuit, library) = order("paillier");
+    let refused = mallory
+        .client
+        .register(&order, circuit.digest(), &library, false);
+    assert_eq!(refused.unwrap_err().code(), Some(ProblemCode::Quota));
+    assert!(used().today_ms < 60_000);
+    Party::new(&service, &service.token("beside"), "paillier").evaluates();
+}
+
+/// Jobs under keys that are deleted end, those that wait and the one that runs.
+#[test]
+fn deleted_keys_end_their_jobs() {
+    let service = Served::start(&["--plain"]);
+    let alice = Party::new(&service, &service.token("alice"), "seal-ckks");
+    let inputs = alice.upload();
+    let jobs: Vec<String> = (0..30).map(|_| alice.submit(&inputs).id).collect();
+    alice.client.delete_keys(&alice.keys).unwrap();
+    for job in &jobs {
+        let info = alice.client.job(job, Duration::from_secs(30)).unwrap();
+        assert!(
+            [JobState::Done, JobState::Failed].contains(&info.state),
+            "{info:?}"
+        );
+        if info.state == JobState::Failed {
+            assert!(info.reason.unwrap().contains("keys were deleted"));
+        }
+    }
+    let last = alice.client.job(&jobs[29], Duration::ZERO).unwrap();
+    assert_eq!(last.state, JobState::Failed);
+    assert_eq!(running(&alice.client), 0);
+    assert_eq!(service.files("ciphertexts"), 0);
+}
+
+/// A public program that its owner deletes serves the keys that others have, and nothing more; it goes with the last of
+/// them, also when the service is started again meanwhile.
+#[test]
+fn a_public_program_is_withdrawn() {
+    let mut service = Served::start(&["--plain"]);
+    let alice = service.client(&service.token("alice"));
+    let (order, circuit, library) = order("paillier");
+    let public = alice
+        .register(&order, circuit.digest(), &library, true)
+        .unwrap()
+        .id;
+    let token = service.token("bob");
+    let bob = Party::of_program(&service.endpoint(&token), "paillier", &public);
+    let carol = service.client(&service.token("carol"));
+    assert_eq!(
+        carol.wait_for_program(&public).unwrap().state,
+        ProgramState::Ready
+    );
+    alice.delete_program(&public).unwrap();
+    let gone = |client: &ServiceClient| {
+        client.program_source(&public).unwrap_err().code() == Some(ProblemCode::NotFound)
+    };
+    assert!(gone(&alice) && gone(&carol) && alice.programs().unwrap().is_empty());
+    assert_eq!(
+        alice.delete_program(&public).unwrap_err().code(),
+        Some(ProblemCode::NotFound)
+    );
+    bob.evaluates();
+    service.kill();
+    service.start_again();
+    bob.evaluates();
+    let keys = circuit.generate_keys().unwrap().evaluation;
+    let refused = bob.client.upload_keys(&public, &keys, None).unwrap_err();
+    assert_eq!(refused.code(), Some(ProblemCode::Gone), "{refused}");
+    assert!(
+        refused
+            .to_string()
+            .contains("its owner to register it again"),
+        "{refused}"
+    );
+    assert_eq!(service.files("programs"), 1);
+    bob.client.delete_keys(&bob.keys).unwrap();
+    assert!(gone(&bob.client));
+    assert_eq!(service.files("programs"), 0);
+    // Nothing is left that would be in the way of a new one.
+    let again = alice
+        .register(&order, circuit.digest(), &library, true)
+        .unwrap();
+    alice.wait_for_program(&again.id).unwrap();
+    let (status, _) = raw_at(
+        address(&service),
+        &request(&token, "GET", "/v1/programs", "", b""),
+        false,
+    )
+    .unwrap();
+    assert_eq!(status, 200);
+}
