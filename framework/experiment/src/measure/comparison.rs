@@ -83,20 +83,18 @@ const MOST_IN_PAIRS: usize = 300;
 
 fn compare(rows: &[Timed<'_>], margin: f64, with_first_only: bool) -> Vec<Comparison> {
     let all_pairs = rows.len() * rows.len().saturating_sub(1) / 2;
-    let firsts = |second: usize| match with_first_only {
-        true => second.min(1),
-        false => second,
-    };
+    let most = if with_first_only { 1 } else { usize::MAX };
     let pairs: Vec<(usize, Ratios)> = (0..rows.len())
-        .flat_map(|second| (0..firsts(second)).map(move |first| (first, second)))
+        .flat_map(|second| (0..second.min(most)).map(move |first| (first, second)))
         .map(|(first, second)| (first, Ratios::of(rows[first], rows[second])))
         .collect();
-    let adjusted = |values: Vec<f64>| match with_first_only {
-        true => values
-            .iter()
-            .map(|p| (p * all_pairs as f64).min(1.0))
-            .collect(),
-        false => holm(values),
+    let adjusted = |values: Vec<f64>| {
+        if with_first_only {
+            let values = values.iter();
+            values.map(|p| (p * all_pairs as f64).min(1.0)).collect()
+        } else {
+            holm(values)
+        }
     };
     let differ = adjusted(pairs.iter().map(|(_, r)| r.p_of_difference()).collect());
     let tie = adjusted(pairs.iter().map(|(_, r)| r.p_of_distance(margin)).collect());
