@@ -50,20 +50,19 @@ impl<'a> Kinds<'a> {
 
     /// What a row has in common with those that it is ranked among; begins with a comma, if there is anything.
     pub(crate) fn title(&self, row: &Row) -> String {
-        let mut title = String::new();
-        if self.cpus.len() > 1 {
-            let cpus = row.places.cpus();
-            title.push_str(", on ");
-            title.push_str(&match cpus.as_slice() {
-                [] => "a processor that is not told".to_owned(),
-                [cpu] => (*cpu).to_owned(),
-                several => format!("several processors ({})", listed(several)),
-            });
-        }
-        if row.places.shared {
-            title.push_str(", on shared machines");
-        }
-        title
+        let cpus = row.places.cpus();
+        let on = match cpus.as_slice() {
+            _ if self.cpus.len() < 2 => String::new(),
+            [] => ", on a processor that is not told".into(),
+            [cpu] => format!(", on {cpu}"),
+            several => format!(", on several processors ({})", listed(several)),
+        };
+        let shared = if row.places.shared {
+            ", on shared machines"
+        } else {
+            ""
+        };
+        on + shared
     }
 
     /// What the answer says of the machines.
@@ -76,13 +75,12 @@ impl<'a> Kinds<'a> {
             ));
         }
         if self.any_shared {
-            clauses.push(match self.all_shared {
-                true => "all times are of machines that others may have used".into(),
-                false => {
-                    "some times are of machines that others may have used, and are ranked apart"
-                        .into()
-                }
-            });
+            let words = if self.all_shared {
+                "all times are of machines that others may have used"
+            } else {
+                "some times are of machines that others may have used, and are ranked apart"
+            };
+            clauses.push(words.to_owned());
         }
         clauses
     }

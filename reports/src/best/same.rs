@@ -29,14 +29,15 @@ pub(super) fn machine(run: &Run, row: &Row) -> String {
         (_, "") => "an unnamed processor".into(),
         (_, cpu) => seen(cpu),
     };
-    let cpu = match row.places.shared {
-        true => format!("{cpu} (shared with others)").into(),
-        false => cpu,
+    let shared = if row.places.shared {
+        " (shared with others)"
+    } else {
+        ""
     };
     // What a kernel keeps for itself differs from start to start.
     let memory = (p.memory_bytes as f64 / f64::from(1 << 30)).round();
     let cores = counted(p.cores, "logical processor", "logical processors");
-    format!("{cpu}, {cores}, {memory} GiB")
+    format!("{cpu}{shared}, {cores}, {memory} GiB")
 }
 
 /// All that decides the work of a row of a run, and under which demands it is done, by name. What the

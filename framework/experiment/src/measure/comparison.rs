@@ -71,14 +71,34 @@ pub struct Comparison {
 /// for words of difference and once for ties. A tie is the equivalence of two one-sided tests
 /// (Schuirmann, *Journal of Pharmacokinetics and Biopharmaceutics* 15, 1987): of two rows alone, the
 /// 95 % interval lies within the margin. What differs by less than the margin for sure is a tie.
+///
+/// Of more than 300 rows, pairs without the first are not looked at, whose number grows with the square: each probability
+/// counts for all pairs (Bonferroni), which holds the bound as well, and shows rather less.
 pub fn compare_with_first(rows: &[Timed<'_>], margin: f64) -> Vec<Comparison> {
+    compare(rows, margin, rows.len() > MOST_IN_PAIRS)
+}
+
+/// Rows of which all pairs are looked at, at most.
+const MOST_IN_PAIRS: usize = 300;
+
+fn compare(rows: &[Timed<'_>], margin: f64, with_first_only: bool) -> Vec<Comparison> {
+    let all_pairs = rows.len() * rows.len().saturating_sub(1) / 2;
+    let most = if with_first_only { 1 } else { usize::MAX };
     let pairs: Vec<(usize, Ratios)> = (0..rows.len())
-        .flat_map(|second| (0..second).map(move |first| (first, second)))
+        .flat_map(|second| (0..second.min(most)).map(move |first| (first, second)))
         .map(|(first, second)| (first, Ratios::of(rows[first], rows[second])))
         .collect();
-    let differ = holm(pairs.iter().map(|(_, r)| r.p_of_difference()).collect());
-    let tie = holm(pairs.iter().map(|(_, r)| r.p_of_distance(margin)).collect());
-    let needed = needed(pairs.len());
+    let adjusted = |values: Vec<f64>| {
+        if with_first_only {
+            let values = values.iter();
+            values.map(|p| (p * all_pairs as f64).min(1.0)).collect()
+        } else {
+            holm(values)
+        }
+    };
+    let differ = adjusted(pairs.iter().map(|(_, r)| r.p_of_difference()).collect());
+    let tie = adjusted(pairs.iter().map(|(_, r)| r.p_of_distance(margin)).collect());
+    let needed = needed(all_pairs);
     let decided = differ.into_iter().zip(tie);
     let all = pairs.iter().zip(decided);
     let with_first = all.filter(|((first, _), _)| *first == 0);
@@ -302,6 +322,36 @@ mod tests {
         assert_eq!(holm(vec![0.5, 0.9]), [1.0, 1.0]);
         assert!(holm(vec![]).is_empty());
         assert_eq!([1, 3, 6, 10, 15].map(needed), [6, 7, 8, 9, 10]);
+    }
+
+    /// Of very many rows only pairs with the first are looked at, which shows no more than all pairs do.
+    #[test]
+    fn very_many_rows_show_no_more() {
+        let times: Vec<Vec<f64>> = (0..12)
+            .map(|row| rounds(1.0 + 0.004 * f64::from(row * row), row as usize))
+            .collect();
+        let rows: Vec<Timed<'_>> = times.iter().map(|times| timed(times)).collect();
+        let (holm, fast) = (compare(&rows, 0.05, false), compare(&rows, 0.05, true));
+        assert_eq!((holm.len(), fast.len()), (11, 11));
+        let mut shown = 0;
+        for (a, b) in holm.iter().zip(&fast) {
+            assert_eq!(
+                (a.ratio, a.interval, a.rounds),
+                (b.ratio, b.interval, b.rounds)
+            );
+            if b.outcome != Outcome::NotDistinguished {
+                assert_eq!(a.outcome, b.outcome);
+                shown += 1;
+            }
+        }
+        assert!(shown > 0 && holm.iter().any(|c| c.outcome == Outcome::Slower));
+        let many: Vec<Timed<'_>> = rows
+            .iter()
+            .cycle()
+            .take(MOST_IN_PAIRS + 1)
+            .copied()
+            .collect();
+        assert_eq!(compare_with_first(&many, 0.05).len(), MOST_IN_PAIRS);
     }
 
     /// Six rounds of two rows tell them apart; among three rows they do not.

@@ -184,11 +184,26 @@ const REPETITION: &str = r#"{"kind":"repetition","#;
 /// How it goes on where it tells how well the repetition went.
 const QUALITY: &str = r#","quality":"#;
 
+/// What stands before the cell's id in such a line.
+const CELL: &str = r#""cell":""#;
+
 /// The line of a repetition in three: what is before how well it went, that, and what is behind it. Only of a line as this
-/// program writes them.
-fn around_quality(text: &str) -> Option<[&str; 3]> {
+/// program writes them; `known` is what the last repetition of a cell said, by the cell's id.
+fn around_quality<'t>(
+    text: &'t str,
+    known: &HashMap<String, (String, Quality)>,
+) -> Option<[&'t str; 3]> {
+    let behind_kind = text.strip_prefix(REPETITION)?;
     // No text of JSON holds quotes that are not escaped: this is a key.
-    let begin = text.strip_prefix(REPETITION)?.find(QUALITY)? + REPETITION.len() + QUALITY.len();
+    let begin = behind_kind.find(QUALITY)? + REPETITION.len() + QUALITY.len();
+    let id = behind_kind
+        .strip_prefix(CELL)
+        .and_then(|rest| rest.split('"').next());
+    let known = id.and_then(|id| known.get(id)).map(|(known, _)| known);
+    if let Some(known) = known.filter(|known| text[begin..].starts_with(known.as_str())) {
+        let end = begin + known.len();
+        return Some([&text[..begin], &text[begin..end], &text[end..]]);
+    }
     let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
     for (at, byte) in text.bytes().enumerate().skip(begin) {
         match byte {
@@ -285,7 +300,7 @@ impl<'a> Reader<'a> {
 
     /// A repetition as this program writes them; `None` of everything else, in which something may be wrong.
     fn repetition(&mut self, text: &str) -> Option<Repetition> {
-        let [before, quality, behind] = around_quality(text)?;
+        let [before, quality, behind] = around_quality(text, &self.quality)?;
         let rest = [before, "null", behind].concat();
         let repetition: Repetition<()> = serde_json::from_str(&rest).ok()?;
         if let Some((known, value)) = self.quality.get(&repetition.cell)

@@ -189,28 +189,6 @@ impl Plan {
         // Names of all its maps are texts, and its numbers finite.
         serde_json::to_vec(self).unwrap_or_default()
     }
-
-    /// SHA-256 of its file, also of one that is not written yet.
-    pub(crate) fn digest(&self) -> String {
-        digest(&self.bytes())
-    }
-
-    /// Whether a folder has a plan.
-    pub(crate) fn is_in(folder: &Path) -> bool {
-        folder.join(FILE).exists()
-    }
-
-    /// Whether both plan the same cells of the same experiments by the same program, whenever they were made.
-    pub(crate) fn is_of_the_same(&self, other: &Self) -> bool {
-        let of = |plan: &Self| {
-            let experiments = plan.experiments.iter();
-            let experiments: Vec<_> = experiments
-                .map(|e| (e.file.clone(), e.sha256.clone(), e.run.fingerprint.clone()))
-                .collect();
-            (experiments, plan.binary.clone(), plan.reference)
-        };
-        of(self) == of(other) && self.cells == other.cells
-    }
 }
 
 /// A plan in its folder.
@@ -286,8 +264,9 @@ fn parse(file: &Path, bytes: &[u8]) -> Result<Plan, Complaint> {
     let malformed = |e: serde_json::Error| {
         damaged(format!("found what is no plan: {e}")).at_line(e.line().max(1))
     };
-    let format = serde_json::from_slice::<Value>(bytes).map_err(malformed)?["format"].take();
-    if format != FORMAT {
+    let value: Value = serde_json::from_slice(bytes).map_err(malformed)?;
+    let format = &value["format"];
+    if *format != FORMAT {
         return Err(Complaint::new(
             file,
             format!("found a plan of format {format}, expected {FORMAT}"),

@@ -65,10 +65,8 @@ impl Writing {
         // Seeded by the operating system.
         let random = RandomState::new().build_hasher().finish();
         let process = std::process::id();
-        let reference = match run.shard.as_ref().is_some_and(|of| of.reference) {
-            true => "-reference",
-            false => "",
-        };
+        let is_reference = run.shard.as_ref().is_some_and(|of| of.reference);
+        let reference = if is_reference { "-reference" } else { "" };
         let name = format!("{first:05}-{node}-{process}-{random:016x}{reference}");
         let writing = Self { shards, name };
         let part = writing.part();

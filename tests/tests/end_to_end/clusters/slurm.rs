@@ -196,7 +196,7 @@ fn forty_cells(cluster: &mut Cluster) {
         faulty(
             "wrong",
             ["hoard", "sleep"],
-            "memory_limit = \"512MiB\"\ntime_limit = \"4s\"",
+            "memory_limit = \"512MiB\"\ntime_limit = \"8s\"",
         ),
     );
     // Both wait while there is a file `gate`.
@@ -250,7 +250,7 @@ fn forty_cells(cluster: &mut Cluster) {
         "40 cells: 37 done, 2 failed, 1 timed out",
         "its node was lost",
         "hoard",
-        "still busy after 4s",
+        "still busy after 8s",
     ]);
     // What was submitted is not submitted again by mistake.
     cluster
