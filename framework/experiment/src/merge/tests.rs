@@ -9,7 +9,7 @@ use rand_chacha::ChaCha20Rng;
 use super::{MergedRun, Planned, Shard, merge, tries};
 use crate::record::{Environment, Finished, Line, Run, ShardOf, Status, Stopped};
 use crate::summary::tests::{repetition, run, setup, stopped};
-use crate::summary::{parse_records, rows};
+use crate::summary::{Row, parse_records, rows};
 
 const CELLS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
@@ -275,7 +275,7 @@ fn machines_are_told() {
     let shared: Vec<&str> = all
         .iter()
         .filter(|r| r.places.shared)
-        .map(|r| r.name())
+        .map(Row::name)
         .collect();
     assert_eq!(shared, ["c"]);
     assert_eq!(all[0].places.cpus(), ["CPU A"]);
@@ -323,7 +323,7 @@ fn shards_of_something_else_are_refused() {
             run.shard = Some(ShardOf {
                 plan: "other".into(),
                 ..of(run)
-            })
+            });
         },
         &["`shard.plan`: found other, expected plan"],
     );
@@ -332,7 +332,7 @@ fn shards_of_something_else_are_refused() {
             run.shard = Some(ShardOf {
                 binary: "other".into(),
                 ..of(run)
-            })
+            });
         },
         &["`shard.binary`: found other, expected program"],
     );
@@ -341,7 +341,7 @@ fn shards_of_something_else_are_refused() {
             run.shard = Some(ShardOf {
                 cells: vec![FIRST + 1],
                 ..of(run)
-            })
+            });
         },
         &["`cells, number 11`: found a, expected b"],
     );
@@ -350,7 +350,7 @@ fn shards_of_something_else_are_refused() {
             run.shard = Some(ShardOf {
                 cells: vec![3],
                 ..of(run)
-            })
+            });
         },
         &["found a, expected no such cell"],
     );

@@ -11,7 +11,7 @@ use super::{TASK, WINE, is_there, locally, same_but_for_times, small};
 use crate::harness::{Outcome, Place, RunFolder, experiment, faulty_plugin, note, repository};
 
 /// The longest wait for anything; a quiet machine is done in a small part of it.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// The programs, by Debian's package `slurm-wlm`, which brings `munge`, too.
 const PROGRAMS: [&str; 6] = [
@@ -168,10 +168,9 @@ fn faulty(name: &str, faults: [&str; 2], run: &str) -> String {
 /// How many cells stand so.
 fn count(outcome: &Outcome, word: &str) -> usize {
     let line = outcome.out.lines().next().unwrap_or_default();
-    let parts = line.split([',', ':']).map(str::trim);
+    let mut parts = line.split([',', ':']).map(str::trim);
     parts
-        .filter_map(|part| part.strip_suffix(word)?.trim().parse::<usize>().ok())
-        .next()
+        .find_map(|part| part.strip_suffix(word)?.trim().parse::<usize>().ok())
         .unwrap_or(0)
 }
 
