@@ -23,6 +23,7 @@ use crate::costs::Bench;
 use crate::encoded;
 use crate::evaluate::{CkksEvaluator, SwitchingKeys, rotation_levels};
 use crate::layout::SlotLayout;
+use crate::parallel::Threads;
 use crate::schedule;
 use crate::scheme::LIBRARY;
 use crate::seal;
@@ -287,7 +288,12 @@ impl CkksCircuit {
         let public = public.filter(|_| shared.server_encrypts);
         let public = public.map(|key| seal::Encryptor::new(context, &key));
         let public = public.transpose()?;
-        CkksEvaluator::new(Arc::clone(shared), public, switching, budget)
+        let threads = if crate::costs::stays_on_its_thread(shared)? {
+            Threads::One
+        } else {
+            Threads::All
+        };
+        CkksEvaluator::new(Arc::clone(shared), public, switching, threads, budget)
     }
 }
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use hexperiment_program::{Op, OpKind, ValueId};
 use hexperiment_scheme::security::Encryption;
-use hexperiment_scheme::{Costs, OperationTime, OperationTimes, SchemeError, Sizes, Work};
+use hexperiment_scheme::{
+    Costs, OperationTime, OperationTimes, SchemeError, Sizes, TimedNow, Work,
+};
 
 use crate::circuit::Shared;
 use crate::encoded::{self, Kept};
@@ -37,6 +39,10 @@ pub(crate) fn costs(
         shared,
         kept: Kept::of(shared, encoded::BUDGET),
     };
+    let mut evaluate = count.evaluation(bench, times)?;
+    if stays_on_its_thread(shared)? {
+        evaluate = Work::serial(evaluate.total);
+    }
     let mut work = |operations: &[Counted], shared_out: bool| {
         let mut sum = Work::default();
         for (kind, primes, times_over) in operations.iter().filter(|(.., count)| *count > 0) {
@@ -97,10 +103,24 @@ pub(crate) fn costs(
         prepare,
         encrypt,
         upload,
-        evaluate: count.evaluation(bench, times)?,
+        evaluate,
         download,
         decrypt,
     })
+}
+
+/// An evaluation that takes less than this on one thread stays there: handing its pieces to others and waiting for
+/// them takes about a quarter of a millisecond, and there they find empty caches.
+const STAYS: Duration = Duration::from_micros(400);
+
+/// Whether an evaluation is done by one thread, by the times that are built in: the same on all machines.
+pub(crate) fn stays_on_its_thread(shared: &Arc<Shared>) -> Result<bool, SchemeError> {
+    let count = Count {
+        shared,
+        kept: Kept::of(shared, encoded::BUDGET),
+    };
+    let work = count.evaluation(&Bench::built_in(shared), &mut TimedNow::default())?;
+    Ok(work.total < STAYS)
 }
 
 /// The bytes that cross.

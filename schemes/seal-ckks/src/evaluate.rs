@@ -11,7 +11,7 @@ use hexperiment_scheme::{Ciphertexts, Evaluator, SchemeError};
 use crate::circuit::Shared;
 use crate::encoded::{Encoded, Scaling};
 use crate::layout::{self, SlotLayout};
-use crate::parallel;
+use crate::parallel::Threads;
 use crate::schedule;
 use crate::seal::{self, Ciphertext};
 use crate::sealed::Sealed;
@@ -64,6 +64,8 @@ pub(crate) struct CkksEvaluator {
     public: Option<seal::Encryptor>,
     switching: SwitchingKeys,
     pub(crate) encoded: Encoded,
+    /// How many threads share an evaluation.
+    threads: Threads,
 }
 
 /// The keys that switch.
@@ -91,11 +93,13 @@ impl CkksEvaluator {
         shared: Arc<Shared>,
         public: Option<seal::Encryptor>,
         switching: SwitchingKeys,
+        threads: Threads,
         budget: u64,
     ) -> Result<Self, SchemeError> {
         Ok(Self {
             seal: seal::Evaluator::new(&shared.context)?,
             encoded: Encoded::new(&shared, budget)?,
+            threads,
             shared,
             public,
             switching,
@@ -130,16 +134,17 @@ impl CkksEvaluator {
             return Ok(vector.clone());
         }
         let lower = |c: &Arc<Ciphertext>| self.lower(vector.level, level, c).map(Arc::new);
-        let chunks = parallel::try_map(&vector.chunks, lower)?;
+        let chunks = self.threads.try_map(&vector.chunks, lower)?;
         Ok(Vector { chunks, level })
     }
 
     fn each(
+        &self,
         level: usize,
         chunks: usize,
         f: impl Fn(usize) -> Chunk + Send + Sync,
     ) -> Result<Vector, SchemeError> {
-        let chunks = parallel::try_each(chunks, |k| f(k).map(Arc::new))?;
+        let chunks = self.threads.try_each(chunks, |k| f(k).map(Arc::new))?;
         Ok(Vector { chunks, level })
     }
 
@@ -174,7 +179,7 @@ impl CkksEvaluator {
             Op::Constant(by) => {
                 let stride = shared.layout.stride(id.index());
                 let chunks = shared.layout.chunks(value.length() * stride);
-                Self::each(level, chunks, |k| {
+                self.each(level, chunks, |k| {
                     let plain = self
                         .encoded
                         .at(shared, (id, 0, k), by, level, Scaling::Value)?;
@@ -190,7 +195,7 @@ impl CkksEvaluator {
                     self.at_level(get(a)?, level)?,
                     self.at_level(get(b)?, level)?,
                 ];
-                Self::each(level, v[0].chunks.len(), |k| {
+                self.each(level, v[0].chunks.len(), |k| {
                     let (a, b) = (&v[0].chunks[k], &v[1].chunks[k]);
                     let sum = if minus {
                         self.seal.sub(a, b)
@@ -205,13 +210,13 @@ impl CkksEvaluator {
             }
             Op::Neg(a) => {
                 let v = get(a)?;
-                Self::each(v.level, v.chunks.len(), |k| {
+                self.each(v.level, v.chunks.len(), |k| {
                     Ok(self.seal.negate(&v.chunks[k])?)
                 })
             }
             Op::Offset { value: a, by } => {
                 let v = get(a)?;
-                Self::each(v.level, v.chunks.len(), |k| {
+                self.each(v.level, v.chunks.len(), |k| {
                     let plain = self
                         .encoded
                         .at(shared, (id, 0, k), by, v.level, Scaling::Value)?;
@@ -237,13 +242,13 @@ impl CkksEvaluator {
                     self.at_level(get(a)?, level - 1)?,
                     self.at_level(get(b)?, level - 1)?,
                 ];
-                Self::each(level, v[0].chunks.len(), |k| {
+                self.each(level, v[0].chunks.len(), |k| {
                     self.relinearized(self.seal.multiply(&v[0].chunks[k], &v[1].chunks[k])?, level)
                 })
             }
             Op::Square(a) => {
                 let v = self.at_level(get(a)?, level - 1)?;
-                Self::each(level, v.chunks.len(), |k| {
+                self.each(level, v.chunks.len(), |k| {
                     self.relinearized(self.seal.square(&v.chunks[k])?, level)
                 })
             }
@@ -255,7 +260,7 @@ impl CkksEvaluator {
                 }
                 let keys = self.switching.galois.get(&steps);
                 let keys = keys.ok_or_else(|| missing_key("Galois"))?;
-                Self::each(v.level, v.chunks.len(), |k| {
+                self.each(v.level, v.chunks.len(), |k| {
                     Ok(self.seal.rotate(&v.chunks[k], steps, keys)?)
                 })
             }
@@ -331,7 +336,7 @@ impl Evaluator for CkksEvaluator {
                 )));
             }
         }
-        let values = schedule::run(program, wanted, |id, operands| {
+        let values = schedule::run(program, wanted, self.threads, |id, operands| {
             if let Op::Input { input, column } = program.value(id).op() {
                 let chunks = sealed[input.index()].columns[*column].clone();
                 return Ok(Vector { chunks, level: 0 });
@@ -358,7 +363,7 @@ impl Evaluator for CkksEvaluator {
                         // A small ciphertext travels and decodes fastest. Its scale stays that of
                         // the level where it was computed, which whoever decrypts goes by.
                         let last = shared.context.levels()[self.last()];
-                        parallel::try_map(&vector.chunks, |c| {
+                        self.threads.try_map(&vector.chunks, |c| {
                             Ok::<_, SchemeError>(Arc::new(self.seal.switch_to(c, last)?))
                         })
                     })

@@ -7,6 +7,8 @@ use hexperiment_program::lower::Lowered;
 use hexperiment_program::{Op, OutputId, Program, Public, ValueId};
 use hexperiment_scheme::SchemeError;
 
+use crate::parallel::Threads;
+
 /// Whether a sum of products with these factors needs no scale of its own, so no level.
 pub(crate) fn is_whole<'a>(weights: impl IntoIterator<Item = &'a Public>) -> bool {
     let whole = |w: &Public| w.as_scalar().is_some() && w.is_integral();
@@ -87,12 +89,16 @@ fn width(program: &Program, needed: &[bool]) -> usize {
 pub(crate) fn run<T: Send + Sync>(
     program: &Program,
     wanted: &[OutputId],
+    shared_by: Threads,
     compute: impl Fn(ValueId, &[(ValueId, Arc<T>)]) -> Result<T, SchemeError> + Sync,
 ) -> Result<Vec<Option<Arc<T>>>, SchemeError> {
     let needed = program.needed_for(wanted);
     let queue = Queue::new(program, wanted, &needed);
     // Starting a thread takes as long as some operations: a program that is a chain needs none.
-    let threads = rayon::current_num_threads().min(width(program, &needed));
+    let threads = match shared_by {
+        Threads::One => 1,
+        Threads::All => rayon::current_num_threads().min(width(program, &needed)),
+    };
     // Not rayon's threads: these wait for each other, and rayon runs one task inside another's
     // wait. What they compute runs on rayon's.
     std::thread::scope(|scope| {
@@ -306,12 +312,17 @@ mod tests {
     #[test]
     fn all_values_that_are_read_are_computed_once_and_the_outputs_kept() {
         let (program, count) = (deep(), AtomicUsize::new(0));
-        let values = run(&program, &program.output_ids(), |id, operands| {
-            count.fetch_add(1, Ordering::Relaxed);
-            let deepest = operands.iter().map(|(_, depth)| **depth).max();
-            assert!(operands.iter().all(|(operand, _)| *operand < id));
-            Ok(deepest.map_or(0, |d| d + 1))
-        });
+        let values = run(
+            &program,
+            &program.output_ids(),
+            Threads::All,
+            |id, operands| {
+                count.fetch_add(1, Ordering::Relaxed);
+                let deepest = operands.iter().map(|(_, depth)| **depth).max();
+                assert!(operands.iter().all(|(operand, _)| *operand < id));
+                Ok(deepest.map_or(0, |d| d + 1))
+            },
+        );
         let values = values.unwrap();
         // One column of the input is not read.
         assert_eq!(count.into_inner(), program.values().len() - 1);
@@ -349,7 +360,7 @@ mod tests {
         let computed = |outputs: &[usize]| -> (Vec<ValueId>, Vec<ValueId>) {
             let wanted: Vec<_> = outputs.iter().map(|i| OutputId::from_index(*i)).collect();
             let done = Mutex::new(BTreeSet::new());
-            let values = run(&program, &wanted, |id, _| {
+            let values = run(&program, &wanted, Threads::All, |id, _| {
                 done.lock().unwrap().insert(id);
                 Ok(id)
             });
@@ -371,6 +382,6 @@ mod tests {
             }
             Err(SchemeError::Foreign("as told".into()))
         };
-        assert!(run(&program, &program.output_ids(), failing).is_err());
+        assert!(run(&program, &program.output_ids(), Threads::All, failing).is_err());
     }
 }

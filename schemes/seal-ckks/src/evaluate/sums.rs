@@ -30,7 +30,7 @@ impl CkksEvaluator {
                 }
             })
             .collect::<Result<_, SchemeError>>()?;
-        Self::each(result, vectors[0].chunks.len(), |chunk| {
+        self.each(result, vectors[0].chunks.len(), |chunk| {
             let mut sum: Option<Ciphertext> = None;
             for (operand, (vector, (_, weight))) in vectors.iter().zip(terms).enumerate() {
                 let (place, scaling) = ((id, operand, chunk), scaling(vector.level));
