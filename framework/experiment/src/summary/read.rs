@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::BufRead;
+use std::io::{BufRead, Read as _};
 use std::path::Path;
 
 use serde_json::Value;
@@ -61,13 +61,25 @@ pub fn parse_records(path: &Path, bytes: &[u8]) -> Result<Records, Complaint> {
     parse(path, bytes)
 }
 
+/// Bytes of a record at most: the first tells all cells of a run, some hundred bytes each.
+const LONGEST_LINE: u64 = 128 << 20;
+
 /// The records in some bytes of the file `path`, of which one line is in memory at a time.
 fn parse(path: &Path, mut bytes: impl BufRead) -> Result<Records, Complaint> {
     let mut reader: Option<Reader<'_>> = None;
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
-        let read = bytes.read_until(b'\n', &mut line);
+        let read = bytes
+            .by_ref()
+            .take(LONGEST_LINE + 1)
+            .read_until(b'\n', &mut line);
+        if line.len() as u64 > LONGEST_LINE {
+            let problem = format!("found a line of more than {LONGEST_LINE} bytes");
+            return Err(Complaint::new(path, problem)
+                .at_line(number)
+                .help("a record is shorter: delete what is behind the last whole one"));
+        }
         let read = read.and_then(|_| Ok(bytes.fill_buf()?.is_empty()));
         let is_last = read.map_err(|e| Complaint::new(path, format!("cannot be read: {e}")))?;
         if is_last && intact(&line) == 0 {

@@ -249,13 +249,18 @@ fn records() {
     let run = place.latest();
     let records = run.0.join("records.jsonl");
     let file = File::options().write(true).open(&records).unwrap();
-    file.set_len((1 << 30) + 1).unwrap();
-    for call in [
-        &["run", "e.toml", "--resume"][..],
-        &["overview", "runs/latest"],
+    for (length, problem) in [
+        (1 << 30, "found a line of more than 134217728 bytes"),
+        ((8 << 30) + 1, "found 8589934593 bytes"),
     ] {
-        let outcome = place.call(call);
-        outcome.ends_with(2).does_not_panic().is_plain();
-        outcome.says(&["records.jsonl: found 1073741825 bytes", "\n  help: "]);
+        file.set_len(length).unwrap();
+        for call in [
+            &["run", "e.toml", "--resume"][..],
+            &["overview", "runs/latest"],
+        ] {
+            let outcome = place.call(call);
+            outcome.ends_with(2).does_not_panic().is_plain();
+            outcome.says(&["records.jsonl:", problem, "\n  help: "]);
+        }
     }
 }
