@@ -124,7 +124,7 @@ pub fn merge(planned: Planned<'_>, shards: &[Shard<'_>]) -> MergedRun {
         let entry = taken.entry(key).or_insert_with(|| (shard, vec![]));
         entry.1.push(place);
     }
-    let beside_others = beside_others(&of_cells);
+    let beside_others = beside_others(&of_cells, &references);
     let merged = Merged {
         plan: planned.plan.to_owned(),
         experiment: planned.experiment,
@@ -157,18 +157,17 @@ pub fn merge(planned: Planned<'_>, shards: &[Shard<'_>]) -> MergedRun {
     result
 }
 
-/// The SHA-256 of each shard that had others of the plan beside it: on the same machine, at the same time. One without an
-/// end is taken for the moment in which it began.
-fn beside_others<'a>(shards: &[&'a Shard<'a>]) -> HashSet<&'a str> {
-    let mut machines: HashMap<&str, Vec<(&str, &str, &str)>> = HashMap::new();
-    for shard in shards {
+/// The SHA-256 of each shard that had others of the plan beside it: on the same machine, at the same time. Those of a
+/// reference cell count; a call's own is over before its cells begin.
+fn beside_others<'a>(of_cells: &[&'a Shard<'a>], references: &[&'a Shard<'a>]) -> HashSet<&'a str> {
+    let mut machines: HashMap<&str, Vec<(&str, String, &str)>> = HashMap::new();
+    for shard in of_cells.iter().chain(references) {
         let ShardOf {
             began, environment, ..
         } = shard.of();
         if let Some(machine) = environment.boot.as_ref().or(environment.node.as_ref()) {
-            let end = shard.finished().unwrap_or(began);
             let of_machine = machines.entry(machine).or_default();
-            of_machine.push((began, end, shard.digest()));
+            of_machine.push((began, shard.end(), shard.digest()));
         }
     }
     let mut beside = HashSet::new();
@@ -177,7 +176,7 @@ fn beside_others<'a>(shards: &[&'a Shard<'a>]) -> HashSet<&'a str> {
         let mut latest = "";
         for (place, (began, end, digest)) in all.iter().enumerate() {
             let next = all.get(place + 1);
-            if latest > *began || next.is_some_and(|(next, ..)| next < end) {
+            if latest > *began || next.is_some_and(|(next, ..)| *next < end.as_str()) {
                 beside.insert(*digest);
             }
             latest = latest.max(end);

@@ -259,6 +259,10 @@ impl TableTimes<'_> {
 }
 
 impl OperationTimes for TableTimes<'_> {
+    fn goes_round(&self) -> bool {
+        self.fill != Fill::Now
+    }
+
     fn time(
         &mut self,
         operation: Operation,

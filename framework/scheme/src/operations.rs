@@ -127,6 +127,12 @@ pub trait OperationTimes {
         prepare: &Preparation<'_, '_>,
     ) -> Result<OperationTime, SchemeError>;
 
+    /// Whether steps are done so often that they go round in operands, of which each finds others; else one of each
+    /// is enough, and sooner made.
+    fn goes_round(&self) -> bool {
+        true
+    }
+
     /// The time of an operation that finds nothing in a cache, as the first of its kind in a phase; that of
     /// others, where it is not known.
     ///
@@ -147,6 +153,10 @@ pub trait OperationTimes {
 pub struct TimedNow(HashMap<Operation, OperationTime>);
 
 impl OperationTimes for TimedNow {
+    fn goes_round(&self) -> bool {
+        false
+    }
+
     fn time(
         &mut self,
         operation: Operation,

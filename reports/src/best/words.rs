@@ -162,13 +162,13 @@ fn of_many(problems: &[OfProblem], machine: &OnMachine, over: &str) -> String {
         ));
     }
     if open > 0 {
-        told.push(format!("at {open} the fastest are not distinguished"));
+        told.push(format!("for {open} the fastest are not distinguished"));
     }
     if few > 0 {
-        told.push(format!("at {few} repetitions are too few to tell"));
+        told.push(format!("for {few} there are too few repetitions to tell"));
     }
     if none > 0 {
-        told.push(format!("at {none} nothing fits"));
+        told.push(format!("for {none} nothing fits"));
     }
     let crossovers: Vec<String> = machine
         .crossovers

@@ -22,18 +22,14 @@ use crate::wire::{self, Column, Results, Seeded};
 /// Ciphertexts that are timed together.
 const SAMPLE: usize = 64;
 
-/// Columns that steps go round in: more than the cache of a processor holds, as in a program, whose operations each
-/// find others.
-fn around(length: usize) -> usize {
-    if length == N { 256 } else { 8 }
-}
-
 /// What operations are timed with, made when the first one needs it.
 struct Bench {
     circuit: CircuitDigest,
     set: &'static ParameterSet,
     bootstraps: bool,
     packing: Packing,
+    /// Whether steps go round in columns.
+    round: bool,
     generated: OnceLock<Generated>,
     server: OnceLock<ServerKey>,
 }
@@ -84,6 +80,16 @@ impl Bench {
         }
         let server = self.seeded_server()?.expand();
         Ok(self.server.get_or_init(|| server))
+    }
+
+    /// Columns that steps go round in: more than the cache of a processor holds, as in a program, whose operations
+    /// each find others.
+    fn around(&self, length: usize) -> usize {
+        match (self.round, length == N) {
+            (false, _) => 1,
+            (true, true) => 256,
+            (true, false) => 8,
+        }
     }
 
     /// A column as its owner encrypts it.
@@ -144,7 +150,7 @@ impl Bench {
     fn encrypted(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
         self.by_packing(["encrypt 64", "encrypt a ring"], times, |bench, length| {
             let secret = &bench.generated().secret;
-            step::kept(around(length), move || {
+            step::kept(bench.around(length), move || {
                 Ok::<_, SchemeError>(bench.packing.encrypt(secret, vec![0; length]))
             })
         })
@@ -153,7 +159,9 @@ impl Bench {
     /// The masks of a fresh ciphertext, from its seed.
     fn expanded(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
         self.by_packing(["expand 64", "expand a ring"], times, |bench, length| {
-            let columns = (0..around(length)).map(|_| bench.fresh(length)).collect();
+            let columns = (0..bench.around(length))
+                .map(|_| bench.fresh(length))
+                .collect();
             step::in_turn(columns, move |column| {
                 Ok::<_, SchemeError>(bench.packing.expand(column))
             })
@@ -163,7 +171,7 @@ impl Bench {
     fn decrypted(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
         self.by_packing(["decrypt 64", "decrypt a ring"], times, |bench, length| {
             let secret = &bench.generated().secret;
-            let all = (0..around(length)).map(|_| bench.packing.expand(&bench.fresh(length)));
+            let all = (0..bench.around(length)).map(|_| bench.packing.expand(&bench.fresh(length)));
             step::in_turn(all.collect(), move |words: &Vec<u64>| {
                 Ok::<_, SchemeError>(bench.packing.decrypt(secret, words))
             })
@@ -173,7 +181,7 @@ impl Bench {
     /// A result, rounded and written.
     fn written(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
         self.each("write 64", times, &|bench| {
-            let all = (0..around(SAMPLE)).map(|_| bench.words());
+            let all = (0..bench.around(SAMPLE)).map(|_| bench.words());
             Ok(step::in_turn(all.collect(), move |words: &Vec<u64>| {
                 let results = Results {
                     output: 0,
@@ -189,7 +197,7 @@ impl Bench {
 
     fn added(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
         self.each("add 64", times, &|bench| {
-            let all = (0..around(SAMPLE)).map(|_| bench.words());
+            let all = (0..bench.around(SAMPLE)).map(|_| bench.words());
             Ok(step::in_turn(all.collect(), move |words: &Vec<u64>| {
                 let mut sum = vec![0; SAMPLE * SIZE];
                 for (out, ciphertext) in sum.chunks_exact_mut(SIZE).zip(words.chunks_exact(SIZE)) {
@@ -262,6 +270,7 @@ pub(crate) fn costs(
         set: plan.set,
         bootstraps: plan.bootstraps() > 0,
         packing: plan.packing,
+        round: times.goes_round(),
         generated: OnceLock::new(),
         server: OnceLock::new(),
     };

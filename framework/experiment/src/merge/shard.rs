@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::Duration;
 
 use hexperiment_diagnostics::{Complaint, printable};
 use hexperiment_task::ledger::Time;
@@ -40,6 +41,8 @@ pub struct Shard<'a> {
     finished: Option<String>,
     tries: Vec<Try>,
     totals: Vec<(u64, u64)>,
+    /// What its set-ups and repetitions took.
+    ran: Duration,
 }
 
 impl<'a> Shard<'a> {
@@ -72,6 +75,13 @@ impl<'a> Shard<'a> {
         // It was read as text.
         let text = std::str::from_utf8(whole).unwrap_or_default();
         let totals = records.repetitions.iter().map(Try::total).collect();
+        let set_ups = records.setups.values().flat_map(|of_cell| of_cell.values());
+        let set_ups =
+            set_ups.flat_map(|s| [Some(s.compile), Some(s.keygen), s.key_transfer, s.prepare]);
+        let repetitions = records.repetitions.iter();
+        let repetitions = repetitions.flat_map(|r| [r.encrypt, r.evaluate, r.decrypt, r.transfer]);
+        let ran = set_ups.flatten().chain(repetitions);
+        let ran = ran.map(|time| time.wall_ns).fold(0, u64::saturating_add);
         Ok(Self {
             name: name.to_owned(),
             digest,
@@ -82,6 +92,7 @@ impl<'a> Shard<'a> {
             totals,
             finished: records.finished,
             run: records.run,
+            ran: Duration::from_nanos(ran),
         })
     }
 
@@ -178,6 +189,24 @@ impl<'a> Shard<'a> {
     /// When it came to its end, if it did.
     pub fn finished(&self) -> Option<&str> {
         self.finished.as_deref()
+    }
+
+    /// When it came to its end; of one that did not, or has not yet, as late as its records show that it ran.
+    pub(super) fn end(&self) -> String {
+        if let Some(finished) = &self.finished {
+            return finished.clone();
+        }
+        let began = humantime::parse_rfc3339(&self.of.began).ok();
+        let end = began.and_then(|began| began.checked_add(self.ran));
+        // Seconds of 9999 and before are what the format has.
+        let end = end.filter(|end| {
+            let since = end.duration_since(std::time::UNIX_EPOCH);
+            since.is_ok_and(|since| since.as_secs() < 253_402_300_800)
+        });
+        end.map_or_else(
+            || self.of.began.clone(),
+            |end| humantime::format_rfc3339_seconds(end).to_string(),
+        )
     }
 
     /// Bytes of a last line that is torn, and left out.

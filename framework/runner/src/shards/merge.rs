@@ -167,15 +167,14 @@ fn tell_of(plan: &PlanFolder, run: &MergedRun) {
         );
     }
     for end in run.superseded.iter().take(NAMED) {
-        let node = end
-            .node
-            .as_ref()
-            .map_or(String::new(), |node| format!(" on {node}"));
+        let node = end.node.as_ref().map_or_else(String::new, |node| {
+            format!(" on {}", printable::cut(node, 80))
+        });
         tell!(
             "warning: {} had ended before{node}: {}: {}",
-            end.cell,
+            printable::cut(&end.cell, 200),
             end.status,
-            end.reason
+            printable::cut(&end.reason, 500)
         );
     }
 }
@@ -254,7 +253,11 @@ const OF_CELLS: [&str; 3] = ["artefacts", "logs", "traffic"];
 /// Copies the files of a cell that is called `from` there and `to` here.
 fn take(source: &Path, target: &Path, from: &str, to: &str) -> io::Result<()> {
     for kind in OF_CELLS {
-        let Ok(entries) = fs::read_dir(source.join(kind)) else {
+        let folder = source.join(kind);
+        if !folder.symlink_metadata().is_ok_and(|there| there.is_dir()) {
+            continue;
+        }
+        let Ok(entries) = fs::read_dir(folder) else {
             continue;
         };
         for entry in entries {
@@ -272,9 +275,11 @@ fn take(source: &Path, target: &Path, from: &str, to: &str) -> io::Result<()> {
                 continue;
             }
             let to = target.join(kind).join(format!("{to}{rest}"));
-            if entry.file_type()?.is_dir() {
+            // A link leads out of the shard, and a pipe has no end.
+            let file_type = entry.file_type()?;
+            if file_type.is_dir() {
                 copy_folder(&entry.path(), &to)?;
-            } else {
+            } else if file_type.is_file() {
                 fs::create_dir_all(target.join(kind))?;
                 fs::copy(entry.path(), to)?;
             }

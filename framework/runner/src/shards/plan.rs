@@ -279,6 +279,19 @@ fn parse(file: &Path, bytes: &[u8]) -> Result<Plan, Complaint> {
 }
 
 fn check(plan: &Plan) -> Result<(), String> {
+    // The folders of its runs are called by it.
+    let is_time = |text: &str| {
+        let plain = text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b"-:TZ".contains(&b));
+        plain && humantime::parse_rfc3339(text).is_ok()
+    };
+    if !is_time(&plan.made) {
+        return Err(format!(
+            "`made`: found {:?}, expected a time as 2026-11-22T10:00:00Z",
+            plan.made
+        ));
+    }
     let mut numbered = plan.cells.iter().enumerate();
     for (place, experiment) in plan.experiments.iter().enumerate() {
         let found = digest(experiment.text.as_bytes());
@@ -328,11 +341,15 @@ fn write_new(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let _ = fs::remove_file(&beside);
     match linked {
         // A file system without links.
-        Err(e) if e.kind() == io::ErrorKind::Unsupported && !file.exists() => {
-            files::write_whole(file, bytes)
-        }
+        Err(e) if has_no_links(&e) && !file.exists() => files::write_whole(file, bytes),
         linked => linked,
     }
+}
+
+/// Whether a file system without hard links has said so: `link(2)` fails by EPERM there.
+fn has_no_links(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, Unsupported};
+    matches!(error.kind(), Unsupported | PermissionDenied)
 }
 
 /// The experiment, with a number of threads in it: that of this machine where none is given, so that all machines take
@@ -380,8 +397,13 @@ fn hexadecimal(bytes: &[u8]) -> String {
 /// SHA-256 of the program that runs.
 pub(crate) fn program_digest() -> Result<String, String> {
     let path = std::env::current_exe().map_err(|e| format!("this program cannot be found: {e}"))?;
+    digest_of(&path)
+}
+
+/// SHA-256 of a program.
+pub(crate) fn digest_of(path: &Path) -> Result<String, String> {
     let read = || -> io::Result<String> {
-        let mut file = File::open(&path)?;
+        let mut file = File::open(path)?;
         let mut digest = Sha256::new();
         let mut buffer = vec![0; 1 << 20];
         loop {

@@ -225,7 +225,7 @@ pub(crate) fn read<'a>(found: &'a [Found], plan: &PlanFolder) -> Result<Shards<'
                 "{path}: its last line is torn: {} bytes are left out, what is before them is taken",
                 shard.torn()
             ));
-        } else if file.is_part {
+        } else if file.is_part || shard.finished().is_none() {
             shards.told.push(format!(
                 "{path}: is still written, or its writer was killed: what is there is taken"
             ));

@@ -100,7 +100,7 @@ impl Asked {
     fn claim(&self) -> Result<Claim, String> {
         let folder = &self.plan.path;
         let claim = Claim::take(folder, self.number)?;
-        match submissions::keep_program(folder) {
+        match submissions::keep_program(folder, &self.plan.plan.binary) {
             Ok(()) => Ok(claim),
             Err(problem) => {
                 claim.give_back();

@@ -236,7 +236,8 @@ impl Standings {
                 plan.plan
                     .cells
                     .get(*index)
-                    .map_or("", |cell| cell.id.as_str())
+                    .map_or_else(String::new, |cell| printable::cut(&cell.id, 200)
+                        .into_owned())
             );
         }
         let more = listed.count().saturating_sub(most);

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Engine;
 use super::arrays::{Array, Given};
 use super::script::typed;
+use crate::shards::plan::{digest_of, program_digest};
 
 /// The version of `submission.json`.
 const FORMAT: u32 = 1;
@@ -110,7 +111,7 @@ pub(super) fn next(plan: &Path) -> usize {
         .flatten()
         .flatten();
     let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<usize>().ok());
-    numbers.max().unwrap_or(0) + 1
+    numbers.max().unwrap_or(0).saturating_add(1)
 }
 
 /// The program that runs a plan's cells: a copy, as the one that is called here may be built anew before the last cell ran.
@@ -118,11 +119,21 @@ pub(super) fn program(plan: &Path) -> PathBuf {
     plan.join(JOBS).join("program")
 }
 
-/// Copies this program into the folder of a plan, unless it is there.
-pub(super) fn keep_program(plan: &Path) -> Result<(), String> {
+/// Copies this program into the folder of a plan, unless the one that it was planned by is there; `expected` is that
+/// one's SHA-256.
+pub(super) fn keep_program(plan: &Path, expected: &str) -> Result<(), String> {
     let kept = program(plan);
-    if kept.is_file() {
+    let is_plain = kept.symlink_metadata().is_ok_and(|there| there.is_file());
+    if is_plain && digest_of(&kept)? == expected {
         return Ok(());
+    }
+    let own = program_digest()?;
+    if own != expected {
+        return Err(format!(
+            "the plan is of another program: its SHA-256 is {expected}, this one's is {own}, and {} is not that program \
+             either\n  help: submit by the program that planned, or plan anew",
+            kept.display()
+        ));
     }
     let beside = kept.with_extension(std::process::id().to_string());
     let copied = std::env::current_exe()

@@ -131,7 +131,10 @@ impl<'c> Bench<'c> {
             let time = built_in::time(kind, degree, primes, coefficients);
             return Ok(OperationTime::of(time));
         }
-        times.time(self.operation(kind, primes), &|| self.step(kind, primes))
+        let round = times.goes_round();
+        times.time(self.operation(kind, primes), &|| {
+            self.step(kind, primes, round)
+        })
     }
 
     /// What the first operation of a kind in a phase takes more than the others, which find in a cache what
@@ -147,7 +150,8 @@ impl<'c> Bench<'c> {
         }
         let warm = self.time(kind, primes, times)?.alone;
         let operation = self.operation(kind, primes);
-        let cold = times.cold(operation, &|| self.step(kind, primes))?;
+        let round = times.goes_round();
+        let cold = times.cold(operation, &|| self.step(kind, primes, round))?;
         Ok(cold.saturating_sub(warm))
     }
 
@@ -188,27 +192,31 @@ impl<'c> Bench<'c> {
     }
 
     /// Operands that steps at a level go round in.
-    fn operands(&self, level: usize) -> usize {
+    fn operands(&self, level: usize, round: bool) -> usize {
+        if !round {
+            return 1;
+        }
         let context = &self.shared.context;
         let ciphertext =
             2 * context.level_primes(level).len() * context.degree() * size_of::<u64>();
         (AROUND / ciphertext).clamp(4, 64)
     }
 
-    fn ciphertexts(&self, level: usize) -> Result<Vec<Arc<Ciphertext>>, SchemeError> {
+    fn ciphertexts(&self, level: usize, many: usize) -> Result<Vec<Arc<Ciphertext>>, SchemeError> {
         let (keys, plain) = (self.keys()?, plain(self.shared, level)?);
-        (0..self.operands(level))
+        (0..many)
             .map(|_| Ok(Arc::new(keys.encryptor.encrypt(&plain)?)))
             .collect()
     }
 
-    fn plains(&self, level: usize) -> Result<Vec<Plaintext>, SchemeError> {
-        let all = (0..self.operands(level)).map(|_| plain(self.shared, level));
+    fn plains(&self, level: usize, many: usize) -> Result<Vec<Plaintext>, SchemeError> {
+        let all = (0..many).map(|_| plain(self.shared, level));
         all.collect()
     }
 
-    fn step(&self, kind: Kind, primes: usize) -> Result<Step<'_>, SchemeError> {
+    fn step(&self, kind: Kind, primes: usize, round: bool) -> Result<Step<'_>, SchemeError> {
         let level = self.level(primes);
+        let many = self.operands(level, round);
         match kind {
             Kind::SecretKey
             | Kind::PublicKey
@@ -222,7 +230,7 @@ impl<'c> Bench<'c> {
             | Kind::Send
             | Kind::SendSeeded
             | Kind::Decrypt
-            | Kind::Decode => self.client_step(kind, level),
+            | Kind::Decode => self.client_step(kind, level, many),
             Kind::Add
             | Kind::AddPlain
             | Kind::Drop
@@ -231,7 +239,7 @@ impl<'c> Bench<'c> {
             | Kind::Negate
             | Kind::Rescale
             | Kind::Rotate
-            | Kind::Square => self.server_step(kind, level),
+            | Kind::Square => self.server_step(kind, level, many),
         }
     }
 
@@ -265,9 +273,8 @@ impl<'c> Bench<'c> {
     }
 
     /// What the client does, and the crossing of ciphertexts.
-    fn client_step(&self, kind: Kind, level: usize) -> Result<Step<'_>, SchemeError> {
+    fn client_step(&self, kind: Kind, level: usize, many: usize) -> Result<Step<'_>, SchemeError> {
         let (shared, context) = (self.shared, &self.shared.context);
-        let many = self.operands(level);
         Ok(match kind {
             Kind::EncodeScalar => {
                 let here = context.levels()[level];
@@ -278,13 +285,13 @@ impl<'c> Bench<'c> {
             }
             Kind::Encrypt => {
                 let key = &self.keys()?.encryptor;
-                step::in_turn(self.plains(level)?, move |plain| key.encrypt(plain))
+                step::in_turn(self.plains(level, many)?, move |plain| key.encrypt(plain))
             }
             Kind::EncryptSeeded => {
                 let key = &self.keys()?.owner;
-                step::in_turn(self.plains(level)?, move |plain| key.encrypt(plain))
+                step::in_turn(self.plains(level, many)?, move |plain| key.encrypt(plain))
             }
-            Kind::Send => step::in_turn(self.ciphertexts(level)?, move |a| {
+            Kind::Send => step::in_turn(self.ciphertexts(level, many)?, move |a| {
                 let sealed = Sealed {
                     shared: Arc::clone(shared),
                     level,
@@ -310,11 +317,13 @@ impl<'c> Bench<'c> {
             }
             Kind::Decrypt => {
                 let decryptor = &self.keys()?.decryptor;
-                step::in_turn(self.ciphertexts(level)?, move |a| decryptor.decrypt(a))
+                step::in_turn(self.ciphertexts(level, many)?, move |a| {
+                    decryptor.decrypt(a)
+                })
             }
             Kind::Decode => {
                 let decryptor = &self.keys()?.decryptor;
-                let plains = self.ciphertexts(level)?;
+                let plains = self.ciphertexts(level, many)?;
                 let plains = plains.iter().map(|a| decryptor.decrypt(a));
                 let plains = plains.collect::<Result<Vec<_>, _>>()?;
                 step::in_turn(plains, move |plain| shared.decode(plain))
@@ -324,17 +333,20 @@ impl<'c> Bench<'c> {
     }
 
     /// What the server does.
-    fn server_step(&self, kind: Kind, level: usize) -> Result<Step<'_>, SchemeError> {
+    fn server_step(&self, kind: Kind, level: usize, many: usize) -> Result<Step<'_>, SchemeError> {
         let seal = &self.keys()?.evaluator;
-        let operands = self.ciphertexts(level)?;
+        let operands = self.ciphertexts(level, many)?;
         let here = self.shared.context.levels()[level];
         Ok(match kind {
             Kind::AddPlain => {
-                let operands = operands.into_iter().zip(self.plains(level)?).collect();
+                let operands = operands
+                    .into_iter()
+                    .zip(self.plains(level, many)?)
+                    .collect();
                 step::in_turn(operands, move |(a, plain)| seal.add_plain(a, plain))
             }
             Kind::Drop => {
-                let above = self.ciphertexts(level.saturating_sub(1))?;
+                let above = self.ciphertexts(level.saturating_sub(1), many)?;
                 step::in_turn(above, move |a| seal.switch_to(a, here))
             }
             Kind::Multiply | Kind::Square => {
@@ -349,7 +361,10 @@ impl<'c> Bench<'c> {
                 })
             }
             Kind::MultiplyPlain => {
-                let operands = operands.into_iter().zip(self.plains(level)?).collect();
+                let operands = operands
+                    .into_iter()
+                    .zip(self.plains(level, many)?)
+                    .collect();
                 step::in_turn(operands, move |(a, plain)| seal.multiply_plain(a, plain))
             }
             Kind::Negate => step::in_turn(operands, move |a| seal.negate(a)),
