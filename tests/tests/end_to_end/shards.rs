@@ -293,7 +293,7 @@ fn another_program_or_other_data_are_refused_with_the_machine() {
     // The shard is of the plan as it was.
     fs::write(
         place.path("p/plan.json"),
-        plan.replacen("\"made\":\"2", "\"made\":\"1", 1),
+        plan.replacen("\"made\":\"20", "\"made\":\"21", 1),
     )
     .unwrap();
     place.call(&["merge", "p"]).ends_with(2).says(&[

@@ -177,7 +177,7 @@ pub(super) fn show_errors(compared: &[Compared]) {
     aligned(&lines);
     if compared.iter().any(|cell| cell.is_busy) {
         say!(
-            "  !busy: its measured times are not those of a quiet machine, for which it was planned"
+            "  !busy: its times are not those of a quiet machine, for which it was planned"
         );
     }
 }
