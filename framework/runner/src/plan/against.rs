@@ -176,9 +176,7 @@ pub(super) fn show_errors(compared: &[Compared]) {
     lines.extend(errors.iter().map(|(name, errors)| errors.columns(name)));
     aligned(&lines);
     if compared.iter().any(|cell| cell.is_busy) {
-        say!(
-            "  !busy: its times are not those of a quiet machine, for which it was planned"
-        );
+        say!("  !busy: its times are not those of a quiet machine, for which it was planned");
     }
 }
 
