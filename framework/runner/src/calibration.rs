@@ -87,12 +87,6 @@ struct Contents {
     schemes: BTreeMap<String, OfScheme>,
 }
 
-/// Whether a table is of an earlier format: what is in it is measured anew.
-fn is_older(bytes: &[u8]) -> bool {
-    let found = serde_json::from_slice::<Contents>(bytes);
-    found.is_ok_and(|found| (1..SCHEMA).contains(&found.schema))
-}
-
 /// The table of this machine.
 pub(crate) struct Table {
     path: PathBuf,
@@ -125,27 +119,17 @@ impl Table {
         let there = path.symlink_metadata().is_ok();
         let contents = match there.then(|| files::read(path, files::CALIBRATION, HELP)) {
             None => empty,
-            Some(Ok(bytes)) if is_older(&bytes) => empty,
             Some(Err(complaint)) => return Err(complaint.to_string()),
             Some(Ok(bytes)) => {
                 let found: Contents = serde_json::from_slice(&bytes)
                     .map_err(|e| bad(format!("is no table of `calibrate`: {e}")))?;
-                if found.schema != SCHEMA {
-                    let schema = found.schema;
-                    return Err(bad(format!("found format {schema}, expected {SCHEMA}")));
+                if (1..SCHEMA).contains(&found.schema) {
+                    // What is in it is measured anew.
+                    empty
+                } else {
+                    found.check(machine).map_err(bad)?;
+                    found
                 }
-                if found.machine != machine {
-                    return Err(bad(format!(
-                        "found a table of another machine, {}; this one is {machine}",
-                        found.machine
-                    )));
-                }
-                if let Some((field, time)) = found.impossible() {
-                    return Err(bad(format!(
-                        "found {time} in `{field}`, expected nanoseconds above 0 and below 1e15, quartiles in order"
-                    )));
-                }
-                found
             }
         };
         Ok(Self {
@@ -204,6 +188,29 @@ impl Table {
 }
 
 impl Contents {
+    /// Whether it is a table of this format, of this machine, and of times that can be; else what is wrong.
+    fn check(&self, machine: &str) -> Result<(), String> {
+        let Self {
+            schema,
+            machine: found,
+            ..
+        } = self;
+        if *schema != SCHEMA {
+            return Err(format!("found format {schema}, expected {SCHEMA}"));
+        }
+        if found != machine {
+            return Err(format!(
+                "found a table of another machine, {found}; this one is {machine}"
+            ));
+        }
+        match self.impossible() {
+            Some((field, time)) => Err(format!(
+                "found {time} in `{field}`, expected nanoseconds above 0 and below 1e15, quartiles in order"
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// A field whose times cannot have been measured, and what stands there.
     fn impossible(&self) -> Option<(String, String)> {
         let possible = |spread: &Spread| {
