@@ -40,6 +40,8 @@ pub(super) struct Compared {
     /// Milliseconds of encryption, evaluation and decryption.
     planned: f64,
     measured: f64,
+    /// What was planned over what was measured, of encryption, evaluation and decryption.
+    phases: [f64; 3],
     /// Whether the machine was busy while it was measured.
     is_busy: bool,
     /// Whether the bytes that crossed are those that were planned; `None` where none were.
@@ -59,11 +61,19 @@ pub(super) fn compare(
         let row = run.measured.as_ref()?;
         let planned = (takes.upload_bytes, takes.download_bytes);
         let crossed = (row.traffic.upload_bytes, row.traffic.download_bytes);
+        let phases = [
+            (takes.encrypt_ns, &row.encrypt),
+            (takes.evaluate_ns, &row.evaluate),
+            (takes.decrypt_ns, &row.decrypt),
+        ];
+        let phases =
+            phases.map(|([_, planned, _], measured)| ms(planned) / measured.median(Clock::Wall));
         Some(Compared {
             id: format!("{experiment}/{}", plan.cell.id),
             scheme: plan.cell.scheme.clone(),
             planned: ms(takes.end_to_end_ns()),
             measured: row.total.median(Clock::Wall),
+            phases,
             is_busy: run.busy.is_some(),
             bytes: match planned {
                 (Some(up), Some(down)) => Some((up, down) == crossed),
@@ -80,9 +90,11 @@ impl Compared {
         self.planned / self.measured
     }
 
-    /// Its columns: the name, both times, their ratio, and whether the bytes are those that were planned.
-    fn columns(&self, longest: usize) -> [String; 5] {
+    /// Its columns: the name, both times, their ratio, those of the phases, and whether the bytes are those that
+    /// were planned.
+    fn columns(&self, longest: usize) -> [String; 8] {
         let measured = duration(self.measured);
+        let [encrypt, evaluate, decrypt] = self.phases.map(|ratio| format!("{ratio:.2}"));
         [
             printable::cut(&self.id, longest).into_owned(),
             duration(self.planned),
@@ -92,6 +104,9 @@ impl Compared {
                 measured
             },
             format!("{:.2}", self.ratio()),
+            encrypt,
+            evaluate,
+            decrypt,
             match self.bytes {
                 Some(true) => "exact".into(),
                 Some(false) => "differ".into(),
@@ -101,7 +116,14 @@ impl Compared {
     }
 }
 
-const HEADS: [&str; 5] = ["cell", "planned", "measured", "ratio", "bytes"];
+const HEADS: [&str; 8] = [
+    "cell", "planned", "measured", "ratio", "encrypt", "evaluate", "decrypt", "bytes",
+];
+
+/// A line as the terminal has room for it: without the phases.
+fn narrow([cell, planned, measured, ratio, .., bytes]: [String; 8]) -> [String; 5] {
+    [cell, planned, measured, ratio, bytes]
+}
 
 /// How far off the plans of some cells were.
 struct Errors {
@@ -163,8 +185,8 @@ const ERROR_HEADS: [&str; 6] = [
 
 /// How far off the plan was.
 pub(super) fn show_errors(compared: &[Compared]) {
-    let mut lines = vec![HEADS.map(String::from)];
-    lines.extend(compared.iter().map(|cell| cell.columns(44)));
+    let mut lines = vec![narrow(HEADS.map(String::from))];
+    lines.extend(compared.iter().map(|cell| narrow(cell.columns(44))));
     aligned(&lines);
     if compared.is_empty() {
         say!("  no cell of these runs was planned");
@@ -184,7 +206,8 @@ pub(super) fn show_errors(compared: &[Compared]) {
 pub(super) fn page(compared: &[Compared]) -> String {
     let mut page = format!(
         "# How far off `plan` is\n\nEncryption, evaluation and decryption of each cell, planned by \
-         `cargo xtask plan` from the operations that it counts, over the median that was measured; on {}. \
+         `cargo xtask plan` from the operations that it counts, over the median that was measured, together and \
+         by phase; on {}. \
          Written by `plan --against RUN --errors FILE`.\n\n",
         machine()
     );
@@ -227,6 +250,7 @@ mod tests {
             scheme: scheme.into(),
             planned,
             measured,
+            phases: [1.0, planned / measured, 2.0],
             is_busy: false,
             bytes: Some(true),
         }
@@ -253,7 +277,7 @@ mod tests {
         let page = page(&cells);
         assert!(page.contains("| b | 3 | 0.95 | 20 % | 1 | 2 |\n"), "{page}");
         assert!(
-            page.contains("| e/b | 1.00 ms | 2.00 ms | 0.50 | exact |\n"),
+            page.contains("| e/b | 1.00 ms | 2.00 ms | 0.50 | 1.00 | 0.50 | 2.00 | exact |\n"),
             "{page}"
         );
         assert!(Errors::by_scheme(&[]).is_empty());
