@@ -70,10 +70,12 @@ pub(crate) fn serve(
     }
 }
 
-/// Starts the pool of threads, which can be set once: at the start of a process.
+/// Starts the pool of threads, which can be set once: at the start of a process, by the thread that does its phases.
+/// That is one of them: it does the first piece of work itself while the others wake, and all of it where they come
+/// too late.
 pub(crate) fn start_threads(threads: usize) -> Result<(), Stop> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-    pool.build_global().map_err(|e| {
+    pool.use_current_thread().build_global().map_err(|e| {
         failed(format!(
             "{threads} threads cannot be started: {e}; take fewer `threads`, or more `memory_limit`"
         ))

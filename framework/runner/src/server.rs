@@ -135,9 +135,10 @@ impl Service for Server {
             )));
         }
         let threads = order.threads as usize;
-        // The pool can be set once; a server compiles once.
+        // The pool can be set once; a server compiles once. It evaluates on this thread, which is one of the pool.
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
+            .use_current_thread()
             .build_global()
             .map_err(|e| failed(format!("{threads} threads cannot be started: {e}")))?;
         let scheme = registry::scheme(&order.scheme).map_err(failed)?;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{Op, OutputId, Program, Public, ValueId};
@@ -100,7 +101,7 @@ pub(crate) fn run<T: Send + Sync>(
         Threads::All => rayon::current_num_threads().min(width(program, &needed)),
     };
     // Not rayon's threads: these wait for each other, and rayon runs one task inside another's
-    // wait. What they compute runs on rayon's.
+    // wait. What they compute runs on rayon's, of which this one may be.
     std::thread::scope(|scope| {
         for _ in 1..threads {
             scope.spawn(|| queue.work(program, &compute));
@@ -116,6 +117,9 @@ pub(crate) fn run<T: Send + Sync>(
         None => Ok(state.values),
     }
 }
+
+/// A thread of rayon's that waits for a value looks for pieces of others as often: nobody wakes it for them.
+const UNTIL_NEXT: Duration = Duration::from_micros(50);
 
 struct Queue<T> {
     state: Mutex<State<T>>,
@@ -202,10 +206,7 @@ impl<T> Queue<T> {
                 return;
             }
             let Some(index) = state.ready.pop_first() else {
-                state = self
-                    .changed
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                state = self.wait(state);
                 continue;
             };
             let id = ValueId::from_index(index);
@@ -227,6 +228,23 @@ impl<T> Queue<T> {
             }
             self.changed.notify_all();
         }
+    }
+
+    /// Waits for a value to be computed. A thread of rayon's does pieces of it meanwhile.
+    fn wait<'q>(&'q self, state: MutexGuard<'q, State<T>>) -> MutexGuard<'q, State<T>> {
+        if rayon::current_thread_index().is_none() {
+            let woken = self.changed.wait(state);
+            return woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(state);
+        let found = rayon::yield_now();
+        let state = self.lock();
+        let is_over = state.failed.is_some() || state.left == 0 || !state.ready.is_empty();
+        if is_over || found == Some(rayon::Yield::Executed) {
+            return state;
+        }
+        let woken = self.changed.wait_timeout(state, UNTIL_NEXT);
+        woken.unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn done(&self, state: &mut State<T>, index: usize, value: T, operands: &[ValueId]) {
@@ -307,6 +325,25 @@ mod tests {
                 _ => assert_eq!(levels[id.index()], lowered.level(id) as usize),
             }
         }
+    }
+
+    /// As in a cell, whose own thread is one of rayon's: it looks for pieces while it waits for a value.
+    #[test]
+    fn threads_of_rayons_take_part() {
+        let program = program(|b, x| {
+            let squares = [x[0], x[1]].map(|v| b.square(v).unwrap());
+            let sum = b.add(squares[0], squares[1]).unwrap();
+            b.square(sum).unwrap()
+        });
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build();
+        let values = pool.unwrap().install(|| {
+            run(&program, &program.output_ids(), Threads::All, |_, _| {
+                let pieces = Threads::All.try_each(64, |k| Ok::<_, SchemeError>(k))?;
+                Ok(pieces.into_iter().sum::<usize>())
+            })
+        });
+        let kept: Vec<_> = values.unwrap().iter().flatten().map(|v| **v).collect();
+        assert_eq!(kept, [63 * 32]);
     }
 
     #[test]

@@ -5,19 +5,13 @@ use std::process::Command;
 
 use crate::harness::{repository, text_of};
 
-/// Packages with their features, as `cargo tree` resolves them for what is to be built.
+/// Packages with their features, as `cargo tree` resolves them for what is to be built. It reads the manifests of
+/// all, and fetches those of features that nothing has built yet.
 #[track_caller]
 fn resolved(arguments: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
         .current_dir(repository())
-        .args([
-            "tree",
-            "--offline",
-            "--locked",
-            "--no-dedupe",
-            "--prefix",
-            "none",
-        ])
+        .args(["tree", "--locked", "--no-dedupe", "--prefix", "none"])
         .args(["--format", "{p} {f}"])
         .args(arguments.split_whitespace())
         .output()
