@@ -158,7 +158,8 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, built: &[&str], arguments: &[&str]) {
-        let (_fake, repository) = repository("schemes");
+        let line = std::panic::Location::caller().line();
+        let (_fake, repository) = repository(&format!("schemes-{line}"));
         let file = repository.root.join("e.toml");
         fs::write(&file, text).expect("a file");
         let built: Vec<String> = built.iter().map(|b| (*b).to_owned()).collect();

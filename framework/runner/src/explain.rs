@@ -128,7 +128,12 @@ fn one(
             let left = ESTIMATING.saturating_sub(began.elapsed());
             takes = total.add(examiner.estimate(&how, left.min(ESTIMATING_ONE)));
         }
-        fine &= show(&plan, view, answer, takes);
+        let time = match (takes, estimate) {
+            (Some(time), _) => Some(about(time)),
+            (None, true) => Some("how long is not known".into()),
+            (None, false) => None,
+        };
+        fine &= show(&plan, view, answer, time);
         let limit = experiment.run().time_limit;
         if takes.is_some_and(|time| time > limit) {
             let limit = humantime::format_duration(limit);
@@ -142,12 +147,7 @@ fn one(
 }
 
 /// Prints what became of a cell; whether it is well.
-fn show(
-    plan: &CellPlan,
-    view: View,
-    answer: Result<FromCell, End>,
-    takes: Option<Duration>,
-) -> bool {
+fn show(plan: &CellPlan, view: View, answer: Result<FromCell, End>, time: Option<String>) -> bool {
     let Cell {
         id,
         task,
@@ -157,7 +157,7 @@ fn show(
     } = &plan.cell;
     let (short, long) = match &answer {
         Ok(FromCell::Examined { words }) => {
-            let time = takes.map_or(String::new(), |time| format!(", {}", about(time)));
+            let time = time.map_or(String::new(), |time| format!(", {time}"));
             (format!("{words}{time}"), words.clone())
         }
         Ok(FromCell::Refused { reason }) => {

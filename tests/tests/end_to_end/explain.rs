@@ -81,14 +81,16 @@ fn check_tells_how_long_a_run_takes() {
             .find(|l| l.trim_start().starts_with(scheme));
         let line = line.unwrap_or_else(|| panic!("{scheme}: {told}"));
         let time = line.rsplit(", ").next().unwrap();
+        // Keys of TFHE take seconds, and a busy machine longer than one waits for an estimate.
+        let is_unknown = scheme == "tfhe" && time == "how long is not known";
         assert!(
-            time.starts_with("about ") || time == "less than 0.1 s",
+            time.starts_with("about ") || time == "less than 0.1 s" || is_unknown,
             "{line}"
         );
     }
     let last = told.out.lines().last().unwrap();
     assert!(
-        last.contains(" in all, if the machine has nothing else to do"),
+        last.contains(" in all") && last.ends_with(", if the machine has nothing else to do"),
         "{told}"
     );
     let quiet = place.call(&["check", "--no-estimate", "e.toml"]);
