@@ -30,6 +30,7 @@ use crate::compiled::Compiled;
 use crate::crossing::Crossing;
 use crate::protocol::Takes;
 use crate::timing::Bound;
+use crate::waking::time_to_wake;
 
 /// Processors that share work do not all of it at once: such a part of each is used in cells that ran, 0.98
 /// under Paillier, 0.93 under TFHE.
@@ -252,6 +253,8 @@ pub(crate) struct Estimator {
     counted: HashMap<String, Steps>,
     /// What crossing between the parties takes, once it was measured.
     crossing: Option<Crossing>,
+    /// What waking a thread takes, likewise.
+    waking: Option<Duration>,
 }
 
 impl Estimator {
@@ -290,8 +293,11 @@ impl Estimator {
         let more = simulation.saturating_sub(steps.simulation) * steps.evaluations;
         let beside = steps.beside + more;
         let threads = plan.threads.min(processors());
+        let waking = *self.waking.get_or_insert_with(time_to_wake);
         let span = |work: &dyn Fn(&Costs) -> Work| {
-            let mut ends = all.each_ref().map(|costs| wall(work(costs), threads));
+            let mut ends = all
+                .each_ref()
+                .map(|costs| wall(work(costs), threads, waking));
             // Schemes whose steps are done anew are timed anew for each.
             ends.sort();
             ends.map(nanoseconds)
@@ -326,15 +332,16 @@ impl Estimator {
     }
 }
 
-/// The wall time of work on so many processors.
-fn wall(work: Work, threads: usize) -> Duration {
-    let shared = work.wall(threads);
+/// The wall time of work on so many threads, of which all but the first take so long to wake. Meanwhile that one works:
+/// where they come too late it does all.
+fn wall(work: Work, threads: usize, waking: Duration) -> Duration {
     // Work of one thread is not shared.
-    if threads > 1 && work.serial < work.total {
-        shared.max(work.total.div_f64(SHARED * threads as f64))
-    } else {
-        shared
+    if threads <= 1 || work.serial >= work.total {
+        return work.wall(threads);
     }
+    let late = waking.mul_f64((threads - 1) as f64 / threads as f64);
+    let shared = late + work.total.div_f64(SHARED * threads as f64);
+    shared.max(work.serial).min(work.total)
 }
 
 pub(crate) fn nanoseconds(time: Duration) -> u64 {
@@ -470,9 +477,15 @@ mod tests {
             outputs: vec![50_000, 3],
         };
         assert_eq!(steps.bytes(&sizes), [1020, 6]);
-        assert_eq!(wall(work.encrypt, 1), ms(180));
-        assert_eq!(wall(work.encrypt, 2), ms(120));
-        assert_eq!(wall(work.evaluate, 2), ms(2000).div_f64(1.9));
-        assert_eq!(wall(work.transfer, 2), ms(13));
+        let none = Duration::ZERO;
+        assert_eq!(wall(work.encrypt, 1, none), ms(180));
+        assert_eq!(wall(work.encrypt, 2, none), ms(120));
+        assert_eq!(wall(work.evaluate, 2, none), ms(2000).div_f64(1.9));
+        assert_eq!(wall(work.transfer, 2, none), ms(13));
+        // A thread that wakes late leaves half of that to the others, and one that wakes too late all.
+        let late = ms(50) + ms(2000).div_f64(1.9);
+        assert_eq!(wall(work.evaluate, 2, ms(100)), late);
+        assert_eq!(wall(work.evaluate, 2, ms(10_000)), ms(2000));
+        assert_eq!(wall(work.evaluate, 1, ms(100)), ms(2000));
     }
 }

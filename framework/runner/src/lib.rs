@@ -46,6 +46,7 @@ mod stop;
 mod submit;
 mod timing;
 mod traffic;
+mod waking;
 mod workbench;
 
 use std::ffi::OsString;
