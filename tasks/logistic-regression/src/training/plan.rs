@@ -91,16 +91,21 @@ fn statement(
     let total = fold::total(folds);
     let first = &folds[0];
     let (rows, columns) = (total as usize, first.rows.rows.ncols());
+    let most = folds.iter().flat_map(|f| f.rows.counts.iter().copied());
+    let most = most.fold(1.0, f64::max);
     // Of the methods that take gradients, one decrypts nothing on the way.
     let (flat, unit) = if settings.method == Method::Nesterov {
-        let levels = nesterov::levels(&schedule, &sigmoid);
-        let longest = vector_length::of_levels(levels).min(settings.vector_length);
-        let flat = Flat::with_gaps(rows, columns, longest)?;
+        // What rows count makes ranges, and so scales, larger than the smaller ring has room for.
+        let ring = if most == 1.0 {
+            vector_length::of_levels(nesterov::levels(&schedule, &sigmoid))
+        } else {
+            vector_length::MANY_PRODUCTS
+        };
+        let flat = Flat::with_gaps(rows, columns, ring.min(settings.vector_length))?;
         (flat, nesterov::unit(&schedule, &sigmoid, total))
     } else {
         (Flat::new(rows, columns, settings.vector_length)?, 1.0)
     };
-    let most = folds.iter().flat_map(|f| f.rows.counts.iter().copied());
     notes.push(format!(
         "{rows} rows of {columns} columns in {} vectors of {}",
         flat.vectors(),
@@ -114,7 +119,7 @@ fn statement(
         total,
         unit,
         largest: fold::largest(folds),
-        most: most.fold(1.0, f64::max),
+        most,
         precision: settings.weight_precision,
     })
 }
