@@ -18,6 +18,16 @@ pub const FEW_PRODUCTS: usize = 1 << 13;
 /// For the many products of training, if the user does not say: a ring of degree 32768.
 pub const MANY_PRODUCTS: usize = 1 << 14;
 
+/// For a program of so many levels. A ring of degree 16384 has room for 430 bits of moduli at 128 bits of security
+/// (Bossuat et al. 2024, ePrint 2024/463): nine levels of 35 bits, beside the two larger primes.
+pub fn of_levels(levels: u32) -> usize {
+    if levels <= 9 {
+        FEW_PRODUCTS
+    } else {
+        MANY_PRODUCTS
+    }
+}
+
 /// The longest vector that is padded to a power of two so that it can be rotated: schemes that hold a
 /// vector in the slots of one ciphertext rotate no longer ones.
 pub const LONGEST_ROTATED: usize = 1 << 15;

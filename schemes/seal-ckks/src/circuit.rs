@@ -23,6 +23,7 @@ use crate::costs::Bench;
 use crate::encoded;
 use crate::evaluate::{CkksEvaluator, SwitchingKeys, rotation_levels};
 use crate::layout::SlotLayout;
+use crate::lazy;
 use crate::parallel::Threads;
 use crate::schedule;
 use crate::scheme::LIBRARY;
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     /// The level at which each value of the program is computed. A result keeps the scale of that
     /// level when the primes that are left are dropped.
     pub(crate) levels: Vec<usize>,
+    /// Whether each value is left open: see [`crate::lazy`].
+    pub(crate) open: Vec<bool>,
     /// The standard deviation of the noise that floods each output; none without noise flooding.
     pub(crate) flooding_deviations: Vec<f64>,
     /// Who encrypts the inputs.
@@ -188,6 +191,7 @@ impl CkksCircuit {
         )?;
         let scales = scales(&context, choice.scale_bits);
         let levels = schedule::levels(&lowered);
+        let open = lazy::open(lowered.program(), &levels);
         let mut chosen = chosen(&context, &choice, flooding, &flooding_deviations);
         chosen.push(("layout".into(), arrangement.name().to_owned()));
         let parameters = Parameters {
@@ -222,6 +226,7 @@ impl CkksCircuit {
                 layout,
                 scales,
                 levels,
+                open,
                 flooding_deviations,
             }),
             parameters,

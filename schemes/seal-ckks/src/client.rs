@@ -6,7 +6,7 @@ use hexperiment_program::{InputId, OutputId};
 use hexperiment_scheme::{
     Ciphertexts, CircuitDigest, Decryptor, Encryptor, SchemeError, SecretKey,
 };
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2};
 
 use crate::circuit::Shared;
 use crate::flooding::flood;
@@ -133,9 +133,7 @@ impl Decryptor for CkksDecryptor {
             let (decoded, others) = rest.split_at(chunks.len());
             rest = others;
             let elements = shared.layout.collect(decoded, value.index(), length);
-            for (row, x) in elements.into_iter().enumerate() {
-                table[[row, column]] = x;
-            }
+            table.column_mut(column).assign(&Array1::from(elements));
         }
         let mut table = shared.arrangement.unpack(table);
         if let Some(deviation) = shared.flooding_deviations.get(output.index()) {

@@ -200,6 +200,11 @@ impl Count<'_> {
                 counted.push((Kind::Encrypt, primes, 1));
                 self.encoding(id, 0, level, &mut counted);
             }
+            Op::Add(a, _) | Op::Sub(a, _) if self.shared.open[a.index()] => {
+                let above = self.primes(level - 1);
+                counted.push((Kind::Add, above, 1));
+                self.closing(id, &mut counted);
+            }
             Op::Add(a, b) | Op::Sub(a, b) => {
                 for operand in [a, b] {
                     self.lower(at(operand), level, &mut counted);
@@ -232,8 +237,8 @@ impl Count<'_> {
                 } else {
                     Kind::Square
                 };
-                let primes = self.primes(above);
-                counted.extend([(product, primes, 1), (Kind::Rescale, primes, 1)]);
+                counted.push((product, self.primes(above), 1));
+                self.closing(id, &mut counted);
             }
             Op::Shift { .. } => {
                 let moved = crate::evaluate::rotation(program, &self.shared.layout, id);
@@ -243,6 +248,14 @@ impl Count<'_> {
             _ => {}
         }
         counted
+    }
+
+    /// What closing a product, or a sum of products, takes: nothing where it is left open.
+    fn closing(&self, id: ValueId, counted: &mut Vec<Counted>) {
+        if !self.shared.open[id.index()] {
+            let above = self.primes(self.shared.levels[id.index()] - 1);
+            counted.extend([(Kind::Relinearize, above, 1), (Kind::Rescale, above, 1)]);
+        }
     }
 
     /// A weighted sum without its bias.

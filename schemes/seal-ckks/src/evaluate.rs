@@ -164,6 +164,22 @@ impl CkksEvaluator {
             .encrypt(plain)?)
     }
 
+    /// 0 as a value of `level` that is left open.
+    fn open_zero(&self, level: usize) -> Chunk {
+        let shared = &self.shared;
+        let (above, scale) = (shared.context.levels()[level - 1], shared.scales[level - 1]);
+        let plain = shared.encoder.encode_scalar(0.0, above, scale * scale)?;
+        self.encrypt(&plain)
+    }
+
+    /// A product, or a sum of products: as it is, where the value is left open.
+    fn closed(&self, id: ValueId, product: Ciphertext) -> Chunk {
+        if self.shared.open[id.index()] {
+            return Ok(product);
+        }
+        self.relinearized(product, self.shared.levels[id.index()])
+    }
+
     fn relinearized(&self, product: Ciphertext, level: usize) -> Chunk {
         let keys = self.switching.relinearization.as_ref();
         let keys = keys.ok_or_else(|| missing_key("relinearization"))?;
@@ -191,6 +207,8 @@ impl CkksEvaluator {
             }
             Op::Add(a, b) | Op::Sub(a, b) => {
                 let minus = matches!(value.op(), Op::Sub(..));
+                let open = |v: &ValueId| shared.open[v.index()];
+                let of_products = open(a);
                 let v = [
                     self.at_level(get(a)?, level)?,
                     self.at_level(get(b)?, level)?,
@@ -203,7 +221,9 @@ impl CkksEvaluator {
                         self.seal.add(a, b)
                     };
                     match unless_transparent(sum)? {
+                        Some(sum) if of_products => self.closed(id, sum),
                         Some(sum) => Ok(sum),
+                        None if open(&id) => self.open_zero(level),
                         None => self.zero(level),
                     }
                 })
@@ -243,13 +263,13 @@ impl CkksEvaluator {
                     self.at_level(get(b)?, level - 1)?,
                 ];
                 self.each(level, v[0].chunks.len(), |k| {
-                    self.relinearized(self.seal.multiply(&v[0].chunks[k], &v[1].chunks[k])?, level)
+                    self.closed(id, self.seal.multiply(&v[0].chunks[k], &v[1].chunks[k])?)
                 })
             }
             Op::Square(a) => {
                 let v = self.at_level(get(a)?, level - 1)?;
                 self.each(level, v.chunks.len(), |k| {
-                    self.relinearized(self.seal.square(&v.chunks[k])?, level)
+                    self.closed(id, self.seal.square(&v.chunks[k])?)
                 })
             }
             Op::Shift { value: a, .. } => {

@@ -285,6 +285,10 @@ impl SlotLayout {
     pub(crate) fn collect(&self, chunks: &[Vec<f64>], value: usize, length: usize) -> Vec<f64> {
         let place = self.places[value];
         let from = place.held.spoilt_before;
+        if from == 0 && place.stride == 1 {
+            let all = chunks.iter().flat_map(|chunk| &chunk[..self.slots]);
+            return all.take(length).copied().collect();
+        }
         (0..length)
             .map(|i| {
                 // The first slot from `from` on that holds the element.

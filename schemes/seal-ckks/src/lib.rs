@@ -15,6 +15,7 @@ mod evaluate;
 mod ffi;
 mod flooding;
 mod layout;
+mod lazy;
 mod memory;
 mod noise;
 mod packing;

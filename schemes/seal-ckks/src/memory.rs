@@ -12,6 +12,7 @@ use hexperiment_program::{Op, OpKind, Program, ValueId};
 use crate::encoded;
 use crate::evaluate::rotation_steps;
 use crate::layout::SlotLayout;
+use crate::lazy;
 use crate::parameters::Choice;
 use crate::schedule;
 
@@ -33,6 +34,8 @@ struct Sizes<'a> {
     lowered: &'a Lowered,
     layout: &'a SlotLayout,
     levels: Vec<usize>,
+    /// Values that are left open.
+    open: Vec<bool>,
     /// Primes of a fresh ciphertext.
     primes: u64,
     threads: u64,
@@ -46,10 +49,12 @@ pub(crate) fn bytes(
     choice: &Choice,
     threads: usize,
 ) -> u64 {
+    let levels = schedule::levels(lowered);
     let sizes = Sizes {
         lowered,
         layout,
-        levels: schedule::levels(lowered),
+        open: lazy::open(lowered.program(), &levels),
+        levels,
         primes: u64::from(choice.depth) + 1,
         threads: threads.max(1) as u64,
     };
@@ -104,7 +109,11 @@ impl Sizes<'_> {
         let chunks = self
             .layout
             .chunks(length * self.layout.stride(value.index())) as u64;
-        2 * chunks * (self.primes - level as u64)
+        let primes = self.primes - level as u64;
+        if self.open[value.index()] {
+            return 3 * chunks * (primes + 1);
+        }
+        2 * chunks * primes
     }
 
     /// What an operation needs beside its operands and its result: operands brought down to its

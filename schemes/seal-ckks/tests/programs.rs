@@ -278,6 +278,50 @@ fn products_and_depth() {
     check("levels that differ", &p, &[]);
 }
 
+/// Random sums and differences of products, some of them read twice, some that are 0 for all to see, some with
+/// what is no product: all are the oracle's.
+#[test]
+fn sums_of_products() {
+    for seed in 0..6 {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let p = program(334, 4, 1.0, 1e-3, |b, x| {
+            let mut values: Vec<ValueId> = vec![];
+            for step in 0..14 {
+                let column = |random: &mut ChaCha8Rng| x[random.random_range(0..x.len())];
+                let value = match step {
+                    0..6 if step % 3 == 2 => b.square(column(&mut random)),
+                    0..6 => b.mul(column(&mut random), column(&mut random)),
+                    _ => {
+                        let early = step < 10 || seed % 2 == 0;
+                        let from = if early { 0 } else { 6 };
+                        let any = |random: &mut ChaCha8Rng| {
+                            values[random.random_range(from..values.len())]
+                        };
+                        let (one, other) = (any(&mut random), any(&mut random));
+                        if random.random() {
+                            b.add(one, other)
+                        } else {
+                            b.sub(one, other)
+                        }
+                    }
+                };
+                values.push(value.unwrap());
+            }
+            let last = values[values.len() - 1];
+            let product = b.mul(last, x[0]).unwrap();
+            let other = b.mul(values[12], x[1]).unwrap();
+            let sum = b.add(product, other).unwrap();
+            // One product in two orders, and no more than that.
+            let [one, two] = [[0, 1], [1, 0]].map(|[i, j]| b.mul(x[i], x[j]).unwrap());
+            let nothing = b.sub(one, two).unwrap();
+            let third = b.mul(x[2], x[3]).unwrap();
+            let nothing_more = b.add(nothing, third).unwrap();
+            b.add(sum, nothing_more).unwrap()
+        });
+        check(&format!("sums of products {seed}"), &p, &[]);
+    }
+}
+
 /// A program of one input and of outputs of several values.
 fn outputs(
     length: usize,

@@ -418,7 +418,7 @@ fn a_refusal_is_told_in_iterations() {
         .fitting(&mut |smaller| products(smaller) < most / 2);
     let advice = advice.unwrap();
     assert!(
-        advice.contains("an iteration takes 4 levels: `iterations = 6` fits, 12"),
+        advice.contains("an iteration takes 3 levels: `iterations = 6` fits, 12"),
         "{advice}"
     );
     assert_eq!(run.prepared.fitting(&mut |_| false), None);

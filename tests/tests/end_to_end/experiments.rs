@@ -197,6 +197,11 @@ fn fleet_growth() {
 }
 
 #[test]
+fn one_row() {
+    check("one-row", once);
+}
+
+#[test]
 fn fleet_risk_packed() {
     check("fleet-risk-packed", once);
 }

@@ -1,7 +1,7 @@
 //! What a cell would do, printed before it is done: the program before and after lowering, with
 //! ranges and levels, the parameters chosen, and what is counted.
 
-use crate::harness::{Outcome, Place, experiment};
+use crate::harness::{Outcome, Place, experiment, repository};
 
 /// A program with a function, which every scheme has another way with.
 fn place() -> Place {
@@ -220,5 +220,42 @@ fn too_many_iterations_are_told_how_many_fit() {
             "`iterations = ",
             &format!("fits, {asked} were asked for"),
         ]);
+    }
+}
+
+/// The layout that is chosen, of columns that a shipped experiment scores.
+#[track_caller]
+fn chosen(experiment: &str, objective: &str) -> String {
+    let place = Place::new();
+    let path = repository().join("experiments").join(experiment);
+    let objective = format!("run.optimise=\"{objective}\"");
+    let path = path.display().to_string();
+    let outcome = place.call(&["explain", &path, "--set", &objective]);
+    outcome.ends_with(0);
+    let marked = outcome
+        .out
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("* "));
+    let (layout, _) = marked.unwrap().split_once(':').unwrap();
+    layout.to_owned()
+}
+
+/// Each objective has its layout: fewer processors and bytes take two ciphertexts, fewer steps one after the other, and
+/// less memory, a single one.
+#[test]
+fn objectives_choose_different_layouts() {
+    let wide = "rows of 22 columns side by side, in coefficients";
+    let narrow = "rows of 11 columns side by side in 2 vectors, in coefficients";
+    for (objective, expect) in [
+        ("latency", wide),
+        ("throughput", narrow),
+        ("upload", narrow),
+        ("memory", wide),
+    ] {
+        assert_eq!(
+            chosen("wine-anomaly.toml", objective),
+            expect,
+            "{objective}"
+        );
     }
 }

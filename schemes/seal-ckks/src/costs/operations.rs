@@ -28,13 +28,15 @@ pub(super) enum Kind {
     Encrypt,
     /// Under the secret key, with a seed.
     EncryptSeeded,
-    /// With its relinearization, as of all products here.
+    /// Three polynomials, as of [`Kind::Square`].
     Multiply,
     MultiplyPlain,
     Negate,
     PublicKey,
     ReadPublicKey,
     ReadSwitchingKey,
+    /// Of three polynomials, of which it leaves two.
+    Relinearize,
     Rescale,
     Rotate,
     SecretKey,
@@ -58,18 +60,19 @@ impl Kind {
             Self::EncodeScalar => "encode scalar",
             Self::Encrypt => "encrypt",
             Self::EncryptSeeded => "encrypt seeded",
-            Self::Multiply => "multiply and relinearize",
+            Self::Multiply => "multiply",
             Self::MultiplyPlain => "multiply plaintext",
             Self::Negate => "negate",
             Self::PublicKey => "public key",
             Self::ReadPublicKey => "read public key",
             Self::ReadSwitchingKey => "read switching key",
+            Self::Relinearize => "relinearize",
             Self::Rescale => "rescale",
             Self::Rotate => "rotate",
             Self::SecretKey => "secret key",
             Self::Send => "send",
             Self::SendSeeded => "send seeded",
-            Self::Square => "square and relinearize",
+            Self::Square => "square",
             Self::SwitchingKey => "switching key",
         }
     }
@@ -237,6 +240,7 @@ impl<'c> Bench<'c> {
             | Kind::Multiply
             | Kind::MultiplyPlain
             | Kind::Negate
+            | Kind::Relinearize
             | Kind::Rescale
             | Kind::Rotate
             | Kind::Square => self.server_step(kind, level, many),
@@ -349,16 +353,13 @@ impl<'c> Bench<'c> {
                 let above = self.ciphertexts(level.saturating_sub(1), many)?;
                 step::in_turn(above, move |a| seal.switch_to(a, here))
             }
-            Kind::Multiply | Kind::Square => {
+            Kind::Multiply => step::in_turn(pairs(operands), move |(a, b)| seal.multiply(a, b)),
+            Kind::Square => step::in_turn(operands, move |a| seal.square(a)),
+            Kind::Relinearize => {
                 let key = self.relinearization_key()?;
-                step::in_turn(pairs(operands), move |(a, b)| {
-                    let product = if kind == Kind::Multiply {
-                        seal.multiply(a, b)?
-                    } else {
-                        seal.square(a)?
-                    };
-                    seal.relinearize(product, &key)
-                })
+                let products = operands.iter().map(|a| seal.square(a));
+                let products = products.collect::<Result<Vec<_>, _>>()?;
+                step::in_turn(products, move |product| seal.relinearized(product, &key))
             }
             Kind::MultiplyPlain => {
                 let operands = operands

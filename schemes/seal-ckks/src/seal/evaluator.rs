@@ -110,6 +110,18 @@ impl Evaluator {
         Ok(a)
     }
 
+    /// Likewise, in a new ciphertext: so that it can be timed again and again.
+    pub(crate) fn relinearized(
+        &self,
+        a: &Ciphertext,
+        keys: &SwitchKeys,
+    ) -> Result<Ciphertext, SealError> {
+        // SAFETY: all handles are live; the destination is new.
+        Self::with_pool("Evaluator_Relinearize", |out, pool| unsafe {
+            ffi::Evaluator_Relinearize(self.object, a.object, keys.object, out, pool)
+        })
+    }
+
     /// Divides by the level's last prime and drops it.
     pub(crate) fn rescale(&self, a: &Ciphertext) -> Result<Ciphertext, SealError> {
         // SAFETY: all handles are live; the destination is new.

@@ -4,7 +4,7 @@ use hexperiment_program::{
     Column, Input, Interval, Output, Party, Program, ProgramBuilder, ProgramError, ValueId,
 };
 use hexperiment_scheme::options::Options;
-use hexperiment_task::linear_model::training::{Flat, Moments, Order, solve_positive};
+use hexperiment_task::linear_model::training::{Flat, Moments, solve_positive};
 use hexperiment_task::{InputTable, TaskError};
 use ndarray::{Array1, Array2, Axis, s};
 use strum::{EnumString, IntoStaticStr, VariantNames};
@@ -101,7 +101,7 @@ impl Method {
             ));
             return Ok(Self::Parties(parties));
         }
-        let flat = Flat::new(Order::Columns, rows, columns, longest)?;
+        let flat = Flat::new(rows, columns, longest)?;
         notes.push(format!(
             "{rows} rows of {columns} columns in {} vectors of {}",
             flat.vectors(),

@@ -14,16 +14,13 @@ use hexperiment_program::{
     Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder,
     ProgramError,
 };
-use hexperiment_task::linear_model::training::{Flat, Moments, Order, solve_positive};
+use hexperiment_task::linear_model::training::{Flat, Moments, solve_positive};
 use hexperiment_task::session::Session;
 use hexperiment_task::{InputTable, TaskError};
 use ndarray::{Array1, Array2, Axis, s};
 
 use super::descent::{SignedRows, penalised};
 use super::{nesterov, refresh};
-
-/// The order of the server's moments.
-pub(crate) const ORDER: Order = Order::Columns;
 
 /// Who multiplies.
 #[derive(Clone, Debug)]

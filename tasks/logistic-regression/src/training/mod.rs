@@ -110,11 +110,16 @@ fn decrypt_divided(
 /// The vectors that the client sends. The data in them are the rows, each with its label.
 fn sent(statement: &nesterov::Statement, fold: &Fold) -> InputTable {
     let payload = fold.rows.rows.len();
-    let rows = statement.flat.flatten(fold.rows.rows.view());
+    let flatten = |rows: &Array2<f64>| {
+        let mut vectors = statement.flat.flatten(rows.view());
+        vectors.mapv_inplace(|x| statement.unit * x);
+        vectors
+    };
+    let rows = flatten(&fold.rows.rows);
     if !statement.counted() {
         return InputTable::new(rows, payload);
     }
-    let counted = statement.flat.flatten(fold.rows.counted().view());
+    let counted = flatten(&fold.rows.counted());
     let mut both = Array2::zeros((rows.nrows(), rows.ncols() + counted.ncols()));
     for (mut to, from) in both
         .columns_mut()
@@ -129,7 +134,7 @@ fn sent(statement: &nesterov::Statement, fold: &Fold) -> InputTable {
 /// The weights, as a column: the mean of what stands in all rows.
 fn read(statement: &nesterov::Statement, vector: &Array2<f64>) -> Array2<f64> {
     let flat = statement.flat;
-    let height = flat.length() / flat.width();
+    let height = flat.height();
     Array2::from_shape_fn((statement.columns, 1), |(j, _)| {
         let copies = (0..height).map(|row| vector[[flat.place(row, j), 0]]);
         copies.sum::<f64>() / height as f64

@@ -2,10 +2,15 @@
 //! labels and weights (Kim, Song, Kim, Lee, Cheon, *Logistic regression model training based on the
 //! approximate homomorphic encryption*, BMC Medical Genomics 11:83, 2018, algorithm 2).
 //!
-//! Weights stand in every row of the vectors, in units of one over the number of rows, so that the
-//! sum over rows needs no division: it is in the mask of the next inner product, with the range
-//! of the sigmoid. Learning rate, momentum and the polynomial's leading coefficient are in the
-//! rows, which have levels to spare. The first iteration, from weights of 0, is a sum of rows.
+//! Weights stand in every row of the vectors, so that an inner product goes round all columns. Behind the
+//! rows of each column is a gap of zeros ([`Flat::with_gaps`]), by which a sum over rows stands at every row:
+//! neither sum is masked, which would take a level of each iteration. What sums leave in the gaps meets zeros
+//! of the rows, and the masks of what does not pass through the polynomial.
+//!
+//! Rows and weights are sent and kept in units ([`unit`]) in which their product is the inner product as a
+//! share of the sigmoid's range: neither the division by the number of rows nor by that range takes a
+//! level. Learning rate, momentum and the polynomial's leading coefficient are in the rows, which have levels to
+//! spare. The first iteration, from weights of 0, is a sum of rows.
 
 use hexperiment_program::{
     Column, Input, Interval, Output, Party, Program, ProgramBuilder, ProgramError, Public, ValueId,
@@ -24,6 +29,8 @@ pub(crate) struct Statement {
     pub(crate) sigmoid: OddSigmoid,
     /// Rows, by which sums are divided.
     pub(crate) total: f64,
+    /// What rows are multiplied by before they are encrypted.
+    pub(crate) unit: f64,
     /// The largest magnitude in a row.
     pub(crate) largest: f64,
     /// The most that a row counts; 1 where all count alike.
@@ -32,9 +39,28 @@ pub(crate) struct Statement {
     pub(crate) precision: f64,
 }
 
-/// The levels of one iteration after the first: the inner product, its mask, the polynomial.
+/// The levels of one iteration after the first: the inner product, the polynomial.
 pub(crate) fn levels_each(sigmoid: &OddSigmoid) -> u32 {
-    2 + sigmoid.levels()
+    1 + sigmoid.levels()
+}
+
+/// The levels of all iterations.
+pub(crate) fn levels(schedule: &Schedule, sigmoid: &OddSigmoid) -> u32 {
+    let after_the_first = schedule.iterations.saturating_sub(1);
+    u32::try_from(after_the_first)
+        .unwrap_or(u32::MAX)
+        .saturating_mul(levels_each(sigmoid))
+}
+
+/// What an inner product of rows and weights, in units of one over the number of rows, is multiplied by
+/// to be a share of the sigmoid's range.
+fn share(sigmoid: &OddSigmoid, total: f64) -> f64 {
+    1.0 / (total * sigmoid.bound())
+}
+
+/// The unit of the rows: the sum of rows in that unit is the first weights in theirs.
+pub(crate) fn unit(schedule: &Schedule, sigmoid: &OddSigmoid, total: f64) -> f64 {
+    (0.5 * schedule.rate * share(sigmoid, total)).sqrt()
 }
 
 /// Encrypted weights: `factor * value`, in units of one over the number of rows.
@@ -57,16 +83,17 @@ impl Statement {
             range: Interval::symmetric(largest),
         };
         let vectors = self.flat.vectors();
-        let rows = (0..vectors).map(|k| column(format!("rows {k}"), self.largest));
+        let largest = self.unit * self.largest;
+        let rows = (0..vectors).map(|k| column(format!("rows {k}"), largest));
         let counted = (0..vectors)
             .filter(|_| self.counted())
-            .map(|k| column(format!("counted rows {k}"), self.most * self.largest));
+            .map(|k| column(format!("counted rows {k}"), self.most * largest));
         Input {
             name: "rows".into(),
             owner: Party::Client(0),
             length: self.flat.length(),
             columns: rows.chain(counted).collect(),
-            precision: 1e-6,
+            precision: 1e-6 * self.unit,
         }
     }
 
@@ -93,44 +120,52 @@ impl Statement {
         let counted = if self.counted() { rest } else { rows };
         let sum = self.flat.sum_vectors(builder, counted.to_vec())?;
         let sum = self.flat.sum_rows(builder, sum)?;
-        builder.assume(sum, Interval::symmetric(self.mass()))?;
+        builder.assume(sum, Interval::symmetric(self.unit * self.mass()))?;
         let half = 0.5 * self.schedule.rate;
+        // In which the product with a row is a share of the sigmoid's range; that of the sum, too.
+        let weights_unit = half / self.unit;
         // After the first iteration v and w are the same: there is no momentum yet.
         let mut v = Weights {
             value: sum,
-            factor: half,
+            factor: weights_unit,
         };
         let mut w = v;
         for t in 1..self.schedule.iterations {
             let last = t + 1 == self.schedule.iterations;
             let eta = if last { 0.0 } else { Schedule::momentum(t) };
+            let factor = if last { 1.0 } else { weights_unit };
             let gain = -self.schedule.rate * (1.0 - eta);
             let mut parts = Vec::with_capacity(rows.len());
             for (row, counted) in rows.iter().zip(counted) {
                 let inner = self.inner(builder, *row, v)?;
+                let gain = gain / (self.unit * factor);
                 parts.push(self.sigmoid.times(builder, inner, *counted, gain)?);
             }
             let part = self.flat.sum_vectors(builder, parts)?;
             let part = self.flat.sum_rows(builder, part)?;
-            let bound = gain.abs() * self.sigmoid.largest() * self.mass();
-            builder.assume(part, Interval::symmetric(bound))?;
-            let known = self.linear(builder, v, w, sum, eta)?;
+            let most = gain.abs() * self.sigmoid.largest() * self.mass();
+            builder.assume(part, Interval::symmetric(most / factor))?;
+            let known = self.linear(builder, (v, w, sum), eta, factor)?;
             let next = Weights {
                 value: builder.add(part, known)?,
-                factor: 1.0,
+                factor,
             };
-            // Derived ranges grow by a factor with each iteration, where weights converge.
-            let bound = Interval::symmetric(LARGEST_WEIGHT * self.total);
-            builder.assume(next.value, bound)?;
+            // Derived ranges grow by a factor with each iteration, where weights converge. In the gaps stands
+            // the part that was added last, alone.
+            let most = most.max(LARGEST_WEIGHT * self.total);
+            builder.assume(next.value, Interval::symmetric(most / factor))?;
             if !last {
                 // w' from v' = (1 - eta) w' + eta w; a level below, which the next iteration has.
                 let terms = vec![
-                    (next.value, Public::Scalar(1.0 / (1.0 - eta))),
-                    (w.value, Public::Scalar(-eta * w.factor / (1.0 - eta))),
+                    (next.value, self.masked(1.0 / (1.0 - eta))),
+                    (
+                        w.value,
+                        self.masked(-eta * w.factor / (factor * (1.0 - eta))),
+                    ),
                 ];
                 w = Weights {
                     value: builder.weighted_sum(terms, 0.0)?,
-                    factor: 1.0,
+                    factor,
                 };
             }
             v = next;
@@ -142,16 +177,24 @@ impl Statement {
         }
     }
 
+    /// A factor of all columns at every row, and 0 in the gaps, where otherwise each iteration would add to
+    /// what nobody reads.
+    fn masked(&self, factor: f64) -> Public {
+        self.flat.repeat(&vec![factor; self.columns]).into()
+    }
+
     /// What the sum of a column's magnitudes, counted, is at most. A standardised column has a sum
     /// of squares of `n`, the number of rows, at most. Where the rarer class counts `m`, it has
     /// `n / 2m` rows and the other one counts `m / (2m - 1)`: the squares of what rows count sum up
-    /// to `n m^2 / (2m - 1)`. Then by Cauchy and Schwarz.
+    /// to `n m^2 / (2m - 1)`. Then by Cauchy and Schwarz. In a gap `k` rows of a column and the other `n - k` of
+    /// the next one are summed: at most `sqrt(k / n) + sqrt(1 - k / n)` times as much.
     fn mass(&self) -> f64 {
-        self.total * self.most / (2.0 * self.most - 1.0).sqrt() * (1.0 + 1e-9)
+        let column = self.total * self.most / (2.0 * self.most - 1.0).sqrt();
+        std::f64::consts::SQRT_2 * column * (1.0 + 1e-9)
     }
 
     /// The inner product of each row and the weights, as a share of the sigmoid's range, at every
-    /// column.
+    /// column; 0 in the gaps.
     fn inner(
         &self,
         builder: &mut ProgramBuilder,
@@ -159,35 +202,27 @@ impl Statement {
         v: Weights,
     ) -> Result<ValueId, ProgramError> {
         let product = builder.mul(row, v.value)?;
-        let sum = self.flat.sum_columns(builder, product)?;
-        let unit = v.factor / (self.total * self.sigmoid.bound());
-        let first = builder.scale(sum, self.flat.at_first_column(unit))?;
-        builder.assume(first, Interval::symmetric(1.0))?;
-        let inner = self.flat.spread_columns(builder, first)?;
+        let inner = self.flat.sum_columns(builder, product)?;
         builder.assume(inner, Interval::symmetric(1.0))?;
         Ok(inner)
     }
 
     /// The part of `v'` that does not wait for the polynomial:
-    /// `(1 - eta) (shrinking v + rate / 2 sum) + eta w`, one sum of each value.
+    /// `(1 - eta) (shrinking v + rate / 2 sum) + eta w`, one sum of each value, divided by `factor`.
     fn linear(
         &self,
         builder: &mut ProgramBuilder,
-        v: Weights,
-        w: Weights,
-        sum: ValueId,
+        (v, w, sum): (Weights, Weights, ValueId),
         eta: f64,
+        factor: f64,
     ) -> Result<ValueId, ProgramError> {
-        let shrinking = self.schedule.shrinking(self.columns).to_vec();
-        let shrinking: Public = if self.schedule.penalty == 0.0 {
-            1.0.into()
-        } else {
-            self.flat.repeat(&shrinking).into()
-        };
+        let shrinking = self.schedule.shrinking(self.columns);
+        let shrinking = shrinking * ((1.0 - eta) * v.factor / factor);
+        let half = 0.5 * self.schedule.rate / self.unit;
         let given = [
-            (v.value, shrinking.map(|x| x * (1.0 - eta) * v.factor)),
-            (w.value, Public::Scalar(eta * w.factor)),
-            (sum, Public::Scalar((1.0 - eta) * 0.5 * self.schedule.rate)),
+            (v.value, self.flat.repeat(&shrinking.to_vec()).into()),
+            (w.value, self.masked(eta * w.factor / factor)),
+            (sum, self.masked((1.0 - eta) * half / factor)),
         ];
         let mut terms: Vec<(ValueId, Public)> = Vec::new();
         for (value, by) in given {

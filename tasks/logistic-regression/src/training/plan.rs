@@ -2,8 +2,8 @@
 //! training in the clear beside it.
 
 use hexperiment_program::{Program, ProgramError};
-use hexperiment_task::TaskError;
-use hexperiment_task::linear_model::training::{Flat, OddSigmoid, Order};
+use hexperiment_task::linear_model::training::{Flat, OddSigmoid};
+use hexperiment_task::{TaskError, vector_length};
 
 use super::descent::Schedule;
 use super::fold::{self, Fold};
@@ -26,8 +26,8 @@ impl TrainingPlan {
     ) -> Result<Self, TaskError> {
         Ok(match settings.method {
             Method::FixedHessian => Self::Hessian(moments(settings, folds, notes)?),
-            Method::Nesterov => Self::Nesterov(gradients(Order::Rows, settings, folds, notes)?),
-            Method::Refresh => Self::Refresh(gradients(refresh::ORDER, settings, folds, notes)?),
+            Method::Nesterov => Self::Nesterov(gradients(settings, folds, notes)?),
+            Method::Refresh => Self::Refresh(gradients(settings, folds, notes)?),
         })
     }
 
@@ -42,7 +42,6 @@ impl TrainingPlan {
 
 /// States a descent.
 fn gradients(
-    order: Order,
     settings: &TrainingSettings,
     folds: &mut [Fold],
     notes: &mut Vec<String>,
@@ -59,7 +58,7 @@ fn gradients(
     for fold in folds.iter_mut() {
         fold.descend(&schedule, &sigmoid)?;
     }
-    statement(order, settings, folds, (schedule, sigmoid), notes)
+    statement(settings, folds, (schedule, sigmoid), notes)
 }
 
 /// The sigmoid's range: what a rehearsal in the clear finds, and a quarter more, or what is given.
@@ -84,7 +83,6 @@ fn bound(
 
 /// States gradients of the folds' rows.
 fn statement(
-    order: Order,
     settings: &TrainingSettings,
     folds: &[Fold],
     (schedule, sigmoid): (Schedule, OddSigmoid),
@@ -93,12 +91,21 @@ fn statement(
     let total = fold::total(folds);
     let first = &folds[0];
     let (rows, columns) = (total as usize, first.rows.rows.ncols());
-    let mut flat = Flat::new(order, rows, columns, settings.vector_length)?;
-    if order == Order::Rows {
-        // The deep circuit.
-        flat = flat.with_few_steps();
-    }
     let most = folds.iter().flat_map(|f| f.rows.counts.iter().copied());
+    let most = most.fold(1.0, f64::max);
+    // Of the methods that take gradients, one decrypts nothing on the way.
+    let (flat, unit) = if settings.method == Method::Nesterov {
+        // What rows count makes ranges, and so scales, larger than the smaller ring has room for.
+        let ring = if most == 1.0 {
+            vector_length::of_levels(nesterov::levels(&schedule, &sigmoid))
+        } else {
+            vector_length::MANY_PRODUCTS
+        };
+        let flat = Flat::with_gaps(rows, columns, ring.min(settings.vector_length))?;
+        (flat, nesterov::unit(&schedule, &sigmoid, total))
+    } else {
+        (Flat::new(rows, columns, settings.vector_length)?, 1.0)
+    };
     notes.push(format!(
         "{rows} rows of {columns} columns in {} vectors of {}",
         flat.vectors(),
@@ -110,8 +117,9 @@ fn statement(
         schedule,
         sigmoid,
         total,
+        unit,
         largest: fold::largest(folds),
-        most: most.fold(1.0, f64::max),
+        most,
         precision: settings.weight_precision,
     })
 }
@@ -147,12 +155,7 @@ fn moments(
         ));
         hessian::Moment::Parties(settings.parties)
     } else {
-        let flat = Flat::new(
-            hessian::ORDER,
-            total as usize,
-            columns,
-            settings.vector_length,
-        )?;
+        let flat = Flat::new(total as usize, columns, settings.vector_length)?;
         hessian::Moment::Server {
             flat,
             largest: 1.01 * largest,
@@ -194,6 +197,5 @@ fn further_steps(
         rate: 1.0,
         penalty,
     };
-    let order = refresh::ORDER;
-    statement(order, settings, folds, (schedule, sigmoid), notes).map(Some)
+    statement(settings, folds, (schedule, sigmoid), notes).map(Some)
 }

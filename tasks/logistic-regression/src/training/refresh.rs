@@ -5,7 +5,6 @@ use hexperiment_program::{
     Column, Input, InputId, Interval, Output, OutputId, Party, Program, ProgramBuilder,
     ProgramError,
 };
-use hexperiment_task::linear_model::training::Order;
 use hexperiment_task::session::{Sealed, Session};
 use hexperiment_task::{InputTable, TaskError};
 use ndarray::{Array1, Array2};
@@ -13,9 +12,6 @@ use ndarray::{Array1, Array2};
 use super::decrypt_divided;
 use super::descent::{LARGEST_WEIGHT, Schedule};
 use super::nesterov::Statement;
-
-/// The order in which rows are flattened: the inner product goes round, and nothing is masked.
-pub(crate) const ORDER: Order = Order::Columns;
 
 /// The gradient alone.
 pub(crate) fn program(statement: &Statement) -> Result<Program, ProgramError> {

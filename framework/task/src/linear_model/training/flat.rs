@@ -5,81 +5,80 @@ use ndarray::{Array2, ArrayView2};
 use crate::TaskError;
 use hexperiment_program::{ProgramBuilder, ProgramError, Public, ValueId};
 
-/// Which elements of a flattened table are neighbours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Those of one row: element `(row, column)` lies at `row * width + column`. A sum over rows
-    /// goes round the whole vector, so that every row of it holds the result.
-    Rows,
-    /// Those of one column: `column * rows + row`. A sum over columns goes round, and columns can
-    /// be moved round cyclically.
-    Columns,
-}
-
 /// How a table lies in one or more vectors of a power of two, both its axes padded with zeros to
-/// a power of two (Kim, Song, Kim, Lee, Cheon, *Logistic regression model training based on the
+/// a power of two (as Kim, Song, Kim, Lee, Cheon, *Logistic regression model training based on the
 /// approximate homomorphic encryption*, BMC Medical Genomics 11:83, 2018, section "Database
-/// encoding").
+/// encoding", have it, but column by column).
+///
+/// Neighbours are those of one column: element `(row, column)` lies at `row + column * step`. A sum over
+/// columns goes round the whole vector, so that every column of it holds the result. A sum over rows does
+/// not: by [`Flat::new`] only the first row holds it. By [`Flat::with_gaps`] a gap of as many zeros
+/// follows the rows of each column, and every row can hold the sum, without a mask and its level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flat {
-    order: Order,
     /// Rows and columns of the table.
     shape: (usize, usize),
     /// Columns of a vector, with padding.
     width: usize,
     /// Rows of a vector, with padding.
     height: usize,
-    few_steps: bool,
+    gaps: bool,
 }
 
 impl Flat {
     /// For a table of `rows` x `columns`, in vectors of `longest` elements at most, which is a
-    /// power of two. Fails if not even one row fits.
+    /// power of two. Fails if not even two rows fit.
     ///
     /// # Errors
     /// `TaskError::Options`: a row, padded to a power of two, does not fit twice into `longest`.
-    pub fn new(
-        order: Order,
-        rows: usize,
-        columns: usize,
-        longest: usize,
-    ) -> Result<Self, TaskError> {
+    pub fn new(rows: usize, columns: usize, longest: usize) -> Result<Self, TaskError> {
+        Self::of((rows, columns), longest, false)
+    }
+
+    /// The same with a gap behind each column, which takes as much room again: sums over rows stand at
+    /// every row, and what stands in the gaps then is that of two columns' parts, and nobody's.
+    ///
+    /// # Errors
+    /// `TaskError::Options`: a row, padded to a power of two, does not fit four times into `longest`.
+    pub fn with_gaps(rows: usize, columns: usize, longest: usize) -> Result<Self, TaskError> {
+        Self::of((rows, columns), longest, true)
+    }
+
+    fn of(shape: (usize, usize), longest: usize, gaps: bool) -> Result<Self, TaskError> {
+        let (rows, columns) = shape;
         let width = columns.next_power_of_two().max(2);
-        if 2 * width > longest {
+        let (each, times) = if gaps {
+            (2 * width, "four times")
+        } else {
+            (width, "twice")
+        };
+        if 2 * each > longest {
             return Err(TaskError::Options(format!(
-                "a row of {columns} columns, padded to {width}, does not fit twice into vectors of \
+                "a row of {columns} columns, padded to {width}, does not fit {times} into vectors of \
                  {longest} elements; choose fewer `features` or a larger `vector_length`"
             )));
         }
-        let height = rows.next_power_of_two().clamp(2, longest / width);
         Ok(Self {
-            order,
-            shape: (rows, columns),
+            shape,
             width,
-            height,
-            few_steps: false,
+            height: rows.next_power_of_two().clamp(2, longest / each),
+            gaps,
         })
-    }
-
-    /// The same with sums in steps of 1, 4, 16 in place of 1, 2, 4, 8, 16: about half as many
-    /// different shifts, each of which costs a scheme a key, and half as many shifts more. Keys of a
-    /// deep circuit take hundreds of megabytes.
-    #[must_use]
-    pub fn with_few_steps(self) -> Self {
-        Self {
-            few_steps: true,
-            ..self
-        }
     }
 
     /// Elements of a vector.
     pub fn length(&self) -> usize {
-        self.width * self.height
+        self.width * self.column_step()
     }
 
     /// Columns, with padding.
     pub fn width(&self) -> usize {
         self.width
+    }
+
+    /// Rows of a vector, with padding.
+    pub fn height(&self) -> usize {
+        self.height
     }
 
     /// Vectors that the table takes.
@@ -89,7 +88,7 @@ impl Flat {
 
     /// The place of an element in its vector.
     pub fn place(&self, row: usize, column: usize) -> usize {
-        row % self.height * self.row_step() + column * self.column_step()
+        row % self.height + column * self.column_step()
     }
 
     /// The vectors of a table, as columns; places beyond the table are 0. A table of fewer rows
@@ -102,7 +101,7 @@ impl Flat {
         vectors
     }
 
-    /// One number for each column, at every row.
+    /// One number for each column, at every row; 0 elsewhere.
     pub fn repeat(&self, numbers: &[f64]) -> Vec<f64> {
         let mut vector = vec![0.0; self.length()];
         for row in 0..self.height {
@@ -122,17 +121,7 @@ impl Flat {
         vector.into()
     }
 
-    /// Public factors: `factor` at the first column of each row, 0 elsewhere.
-    pub fn at_first_column(&self, factor: f64) -> Public {
-        let mut vector = vec![0.0; self.length()];
-        for row in 0..self.height {
-            vector[self.place(row, 0)] = factor;
-        }
-        vector.into()
-    }
-
-    /// Sums over columns: by [`Order::Rows`] at the first column of each row, and at the others
-    /// what belongs to two rows; by [`Order::Columns`] everywhere.
+    /// Sums over columns, at every column.
     ///
     /// # Errors
     /// A value that `builder` does not have, or sums that may be beyond 1e15.
@@ -141,11 +130,11 @@ impl Flat {
         builder: &mut ProgramBuilder,
         value: ValueId,
     ) -> Result<ValueId, ProgramError> {
-        self.fold(builder, value, self.column_step() as i64, self.width)
+        fold(builder, value, self.column_step(), self.width)
     }
 
-    /// Sums over rows: by [`Order::Rows`] everywhere, by [`Order::Columns`] at the first row, as
-    /// [`Flat::sum_columns`] is the other way round.
+    /// Sums over rows: at the first row of each column; with gaps, which must hold 0, at every row. Elsewhere
+    /// stands the sum of some rows of a column and others of the next one.
     ///
     /// # Errors
     /// A value that `builder` does not have, or sums that may be beyond 1e15.
@@ -154,71 +143,22 @@ impl Flat {
         builder: &mut ProgramBuilder,
         value: ValueId,
     ) -> Result<ValueId, ProgramError> {
-        self.fold(builder, value, self.row_step() as i64, self.height)
-    }
-
-    /// What stands at the first column of each row, and 0 at the others, at every column.
-    ///
-    /// # Errors
-    /// A value that `builder` does not have, or sums that may be beyond 1e15.
-    pub fn spread_columns(
-        &self,
-        builder: &mut ProgramBuilder,
-        value: ValueId,
-    ) -> Result<ValueId, ProgramError> {
-        self.fold(builder, value, -(self.column_step() as i64), self.width)
-    }
-
-    /// What stands at the first row of each column, and 0 at the others, at every row.
-    ///
-    /// # Errors
-    /// A value that `builder` does not have, or sums that may be beyond 1e15.
-    pub fn spread_rows(
-        &self,
-        builder: &mut ProgramBuilder,
-        value: ValueId,
-    ) -> Result<ValueId, ProgramError> {
-        self.fold(builder, value, -(self.row_step() as i64), self.height)
+        let mut twice = value;
+        if self.gaps {
+            // The rows once more behind themselves: as many elements from any row on are all rows.
+            let again = builder.shift(value, -(self.height as i64))?;
+            twice = builder.add(value, again)?;
+        }
+        fold(builder, twice, 1, self.height)
     }
 
     /// Elements from one column of a row to the next.
     fn column_step(&self) -> usize {
-        match self.order {
-            Order::Rows => 1,
-            Order::Columns => self.height,
+        if self.gaps {
+            2 * self.height
+        } else {
+            self.height
         }
-    }
-
-    /// Elements from one row of a column to the next.
-    fn row_step(&self) -> usize {
-        match self.order {
-            Order::Rows => self.width,
-            Order::Columns => 1,
-        }
-    }
-
-    /// Rotate and add: `count`, a power of two, elements that lie `step` apart.
-    fn fold(
-        &self,
-        builder: &mut ProgramBuilder,
-        value: ValueId,
-        mut step: i64,
-        mut count: usize,
-    ) -> Result<ValueId, ProgramError> {
-        let mut sum = value;
-        while count > 1 {
-            let shifted = builder.shift(sum, step)?;
-            sum = builder.add(sum, shifted)?;
-            if self.few_steps && count >= 4 {
-                let once = builder.shift(sum, step)?;
-                let twice = builder.shift(once, step)?;
-                sum = builder.add(sum, twice)?;
-                (step, count) = (4 * step, count / 4);
-            } else {
-                (step, count) = (2 * step, count / 2);
-            }
-        }
-        Ok(sum)
     }
 
     /// The sum of a table's vectors, element by element.
@@ -241,7 +181,7 @@ impl Flat {
         Ok(sum)
     }
 
-    /// Columns moved round by `by` to the left, among [`Flat::width`]; of [`Order::Columns`] only.
+    /// Columns moved round by `by` to the left, among [`Flat::width`].
     ///
     /// # Errors
     /// A value that `builder` does not have.
@@ -251,12 +191,28 @@ impl Flat {
         value: ValueId,
         by: i64,
     ) -> Result<ValueId, ProgramError> {
-        debug_assert!(self.order == Order::Columns);
         if by == 0 {
             return Ok(value);
         }
         builder.shift(value, by * self.column_step() as i64)
     }
+}
+
+/// Rotate and add: `count`, a power of two, elements that lie `step` apart.
+fn fold(
+    builder: &mut ProgramBuilder,
+    value: ValueId,
+    step: usize,
+    count: usize,
+) -> Result<ValueId, ProgramError> {
+    let mut sum = value;
+    let mut done = 1;
+    while done < count {
+        let shifted = builder.shift(sum, (done * step) as i64)?;
+        sum = builder.add(sum, shifted)?;
+        done *= 2;
+    }
+    Ok(sum)
 }
 
 #[cfg(test)]
@@ -299,44 +255,58 @@ mod tests {
 
     #[test]
     fn sums_along_either_axis() {
-        let flats = [Order::Rows, Order::Columns].map(|o| Flat::new(o, 5, 3, 16).unwrap());
-        for flat in flats.into_iter().flat_map(|f| [f, f.with_few_steps()]) {
-            let order = (flat.order, flat.few_steps);
-            assert_eq!((flat.width(), flat.length(), flat.vectors()), (4, 16, 2));
+        for gaps in [false, true] {
+            // Two vectors of four rows.
+            let flat = if gaps {
+                Flat::with_gaps(5, 3, 32).unwrap()
+            } else {
+                Flat::new(5, 3, 16).unwrap()
+            };
+            assert_eq!((flat.width(), flat.height(), flat.vectors()), (4, 4, 2));
             let (table, sums) = run(flat, |builder, values| {
                 let sum = flat.sum_vectors(builder, values)?;
                 flat.sum_rows(builder, sum)
             });
             for (column, want) in table.sum_axis(Axis(0)).iter().enumerate() {
-                assert_eq!(sums[flat.place(0, column)], *want, "{order:?}");
+                let rows = if gaps { flat.height() } else { 1 };
+                for row in 0..rows {
+                    assert_eq!(sums[flat.place(row, column)], *want, "{gaps}");
+                }
             }
             let (table, sums) = run(flat, |builder, values| flat.sum_columns(builder, values[0]));
             for (row, want) in table.sum_axis(Axis(1)).iter().take(4).enumerate() {
-                assert_eq!(sums[flat.place(row, 0)], *want, "{order:?}");
-            }
-            // Masked and spread, each column holds the row's sum.
-            let (table, spread) = run(flat, |builder, values| {
-                let sum = flat.sum_columns(builder, values[0])?;
-                let first = builder.scale(sum, flat.at_first_column(0.5))?;
-                flat.spread_columns(builder, first)
-            });
-            for (row, want) in table.sum_axis(Axis(1)).iter().take(4).enumerate() {
                 for column in 0..4 {
-                    assert_eq!(spread[flat.place(row, column)], 0.5 * want, "{order:?}");
+                    assert_eq!(sums[flat.place(row, column)], *want, "{gaps}");
                 }
             }
-            let (table, spread) = run(flat, |builder, values| {
-                let first = builder.scale(values[0], flat.at_first_row(&[1.0; 3]))?;
-                flat.spread_rows(builder, first)
-            });
-            let want = flat.repeat(&table.row(0).to_vec());
-            assert_eq!(spread, want, "{order:?}");
         }
+    }
+
+    /// What stands in a gap is no more than the rows of one column and those of the next.
+    #[test]
+    fn gaps_are_zero_until_rows_are_summed() {
+        let flat = Flat::with_gaps(5, 3, 32).unwrap();
+        let gap = |vector: &[f64]| {
+            let columns = vector.chunks(2 * flat.height());
+            let gaps: Vec<f64> = columns.flat_map(|c| c[flat.height()..].to_vec()).collect();
+            gaps
+        };
+        let (_, sums) = run(flat, |builder, values| flat.sum_columns(builder, values[0]));
+        assert!(gap(&sums).iter().all(|x| *x == 0.0));
+        let numbers = flat.repeat(&[1.0, 2.0, 3.0]);
+        assert!(gap(&numbers).iter().all(|x| *x == 0.0));
+        assert_eq!(numbers.iter().sum::<f64>(), 4.0 * 6.0);
+        let (table, sums) = run(flat, |builder, values| flat.sum_rows(builder, values[0]));
+        // The first place of the first gap: all rows of column 0 that were put there again.
+        assert_eq!(sums[flat.height()], table.slice(ndarray::s![..4, 0]).sum());
+        // The next one: but the first of these, and the first of column 1.
+        let mixed = table.slice(ndarray::s![1..4, 0]).sum() + table[[0, 1]];
+        assert_eq!(sums[flat.height() + 1], mixed);
     }
 
     #[test]
     fn columns_turn_round() {
-        let flat = Flat::new(Order::Columns, 5, 3, 32).unwrap();
+        let flat = Flat::new(5, 3, 32).unwrap();
         let (table, turned) = run(flat, |builder, v| flat.turn_columns(builder, v[0], 1));
         assert_eq!(turned[flat.place(2, 0)], table[[2, 1]]);
         assert_eq!(turned[flat.place(2, 2)], 0.0);
@@ -345,10 +315,12 @@ mod tests {
 
     #[test]
     fn rows_that_are_too_wide_are_refused() {
-        let error = Flat::new(Order::Rows, 5, 9, 16).unwrap_err().to_string();
+        let error = Flat::new(5, 9, 16).unwrap_err().to_string();
         assert!(
-            error.contains("a row of 9 columns, padded to 16"),
+            error.contains("a row of 9 columns, padded to 16, does not fit twice"),
             "{error}"
         );
+        let error = Flat::with_gaps(5, 9, 32).unwrap_err().to_string();
+        assert!(error.contains("does not fit four times"), "{error}");
     }
 }

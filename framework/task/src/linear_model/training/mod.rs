@@ -8,7 +8,7 @@ mod flat;
 mod moments;
 mod sigmoid;
 
-pub use flat::{Flat, Order};
+pub use flat::Flat;
 pub use moments::Moments;
 pub use sigmoid::OddSigmoid;
 

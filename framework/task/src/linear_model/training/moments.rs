@@ -5,11 +5,9 @@ use ndarray::{Array2, ArrayView1};
 use super::flat::Flat;
 use hexperiment_program::{Interval, ProgramBuilder, ProgramError, ValueId};
 
-/// The sums over rows of all products of two columns, of a table in [`Order::Columns`]: for each
+/// The sums over rows of all products of two columns, of a table: for each
 /// turn `k` one vector, which holds at column `j` the sum of column `j` times column `j + k`, round
 /// the padded width. By symmetry half the turns tell all.
-///
-/// [`Order::Columns`]: super::Order::Columns
 #[derive(Clone, Debug)]
 pub struct Moments {
     flat: Flat,
@@ -98,7 +96,6 @@ impl Moments {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Order;
     use super::*;
     use hexperiment_program::{Column, Input, Output, Party};
 
@@ -107,7 +104,7 @@ mod tests {
         let table = Array2::from_shape_fn((rows, columns), |(i, j)| {
             ((i * 31 + j * 17) % 23) as f64 / 23.0 - 0.4
         });
-        let flat = Flat::new(Order::Columns, rows, columns, longest).unwrap();
+        let flat = Flat::new(rows, columns, longest).unwrap();
         let mut builder = ProgramBuilder::new("moments");
         let input = Input {
             name: "x".into(),
