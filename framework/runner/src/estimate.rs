@@ -306,12 +306,12 @@ impl Estimator {
         ];
         let measured = times.measured;
         let crossing = *self.crossing.get_or_insert_with(Crossing::measure);
+        let waking = *self.waking.get_or_insert_with(time_to_wake);
         let steps = self.steps(plan, compiled)?;
         let simulation = steps.simulate(circuit).ok()?;
         let more = simulation.saturating_sub(steps.simulation) * steps.evaluations;
         let beside = steps.beside + more;
         let threads = plan.threads.min(processors());
-        let waking = *self.waking.get_or_insert_with(time_to_wake);
         let span = |work: &dyn Fn(&Costs) -> Work| {
             let mut ends = all
                 .each_ref()
