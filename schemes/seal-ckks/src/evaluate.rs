@@ -205,29 +205,8 @@ impl CkksEvaluator {
                     }
                 })
             }
-            Op::Add(a, b) | Op::Sub(a, b) => {
-                let minus = matches!(value.op(), Op::Sub(..));
-                let open = |v: &ValueId| shared.open[v.index()];
-                let of_products = open(a);
-                let v = [
-                    self.at_level(get(a)?, level)?,
-                    self.at_level(get(b)?, level)?,
-                ];
-                self.each(level, v[0].chunks.len(), |k| {
-                    let (a, b) = (&v[0].chunks[k], &v[1].chunks[k]);
-                    let sum = if minus {
-                        self.seal.sub(a, b)
-                    } else {
-                        self.seal.add(a, b)
-                    };
-                    match unless_transparent(sum)? {
-                        Some(sum) if of_products => self.closed(id, sum),
-                        Some(sum) => Ok(sum),
-                        None if open(&id) => self.open_zero(level),
-                        None => self.zero(level),
-                    }
-                })
-            }
+            Op::Add(a, b) => self.added(id, (*a, *b), get, false),
+            Op::Sub(a, b) => self.added(id, (*a, *b), get, true),
             Op::Neg(a) => {
                 let v = get(a)?;
                 self.each(v.level, v.chunks.len(), |k| {

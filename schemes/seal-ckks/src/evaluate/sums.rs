@@ -1,13 +1,43 @@
-//! Weighted sums of ciphertexts: products with public numbers, and one rescale for all of them.
+//! Sums of ciphertexts; weighted ones are products with public numbers, and one rescale for all of them.
 
 use hexperiment_program::{Public, ValueId};
 use hexperiment_scheme::SchemeError;
 
-use super::{CkksEvaluator, Vector, unless_transparent};
+use super::{CkksEvaluator, Operands, Vector, unless_transparent};
 use crate::encoded::{Scaling, weights};
 use crate::seal::{self, Ciphertext, Plaintext};
 
 impl CkksEvaluator {
+    /// `a + b`, or `a - b`; of products that are left open, closed here if it is not to stay open itself.
+    pub(super) fn added(
+        &self,
+        id: ValueId,
+        (a, b): (ValueId, ValueId),
+        get: &Operands<'_>,
+        minus: bool,
+    ) -> Result<Vector, SchemeError> {
+        let open = |v: ValueId| self.shared.open[v.index()];
+        let level = self.shared.levels[id.index()];
+        let v = [
+            self.at_level(get(&a)?, level)?,
+            self.at_level(get(&b)?, level)?,
+        ];
+        self.each(level, v[0].chunks.len(), |k| {
+            let (left, right) = (&v[0].chunks[k], &v[1].chunks[k]);
+            let sum = if minus {
+                self.seal.sub(left, right)
+            } else {
+                self.seal.add(left, right)
+            };
+            match unless_transparent(sum)? {
+                Some(sum) if open(a) => self.closed(id, sum),
+                Some(sum) => Ok(sum),
+                None if open(id) => self.open_zero(level),
+                None => self.zero(level),
+            }
+        })
+    }
+
     /// `sum of weight * vector, + bias`. Whole scalar weights are encoded at scale 1 and take no
     /// level; otherwise one rescale serves the whole sum.
     pub(super) fn weighted_sum(
