@@ -14,6 +14,7 @@ mod cmp;
 mod compiled;
 mod crossing;
 mod data;
+mod digest;
 mod estimate;
 mod examine;
 mod explain;
@@ -25,6 +26,7 @@ mod interrupt;
 mod latest;
 mod launch;
 mod list;
+mod lock;
 mod monitor;
 mod out;
 mod overview;
@@ -42,6 +44,7 @@ mod server;
 mod server_process;
 mod service;
 mod shards;
+mod shell;
 mod stop;
 mod submit;
 mod timing;
@@ -60,7 +63,7 @@ use out::{say, tell};
 
 /// Which homomorphic-encryption scheme fits a private analysis, and what does it cost?
 #[derive(Parser)]
-#[command(name = "hexperiment", version, about)]
+#[command(name = "hexperiment", version, about, max_term_width = 80)]
 struct Arguments {
     /// A shared library with a scheme; may be given more than once. `HEXPERIMENT_PLUGINS` names
     /// more, separated as in PATH.
@@ -204,6 +207,7 @@ const BAD_INPUT: u8 = 2;
 
 /// The program.
 pub fn main() -> ExitCode {
+    interrupt::limits_of_files_are_errors();
     plugins::link();
     let arguments = Arguments::parse();
     let plugins = match arguments.verb {
