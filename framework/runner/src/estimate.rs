@@ -25,6 +25,7 @@ use hexperiment_task::clock::Stopwatch;
 use hexperiment_task::session::Session;
 use ndarray::{Array2, ArrayView2};
 
+use crate::approximation;
 use crate::calibration::TableTimes;
 use crate::compiled::Compiled;
 use crate::crossing::Crossing;
@@ -255,6 +256,31 @@ pub(crate) struct Estimator {
 }
 
 impl Estimator {
+    /// Outputs of a cell that approximation makes useless, in words. `None` where that is not known.
+    pub(crate) fn warnings(&mut self, plan: &CellPlan, compiled: &Compiled) -> Option<Vec<String>> {
+        let tables: Vec<Array2<f64>> = self
+            .steps(plan, compiled)?
+            .tables
+            .values()
+            .cloned()
+            .collect();
+        approximation::warnings(compiled, &tables).ok()
+    }
+
+    /// What the protocol of a cell does.
+    fn steps(&mut self, plan: &CellPlan, compiled: &Compiled) -> Option<&Steps> {
+        let asked = (
+            &plan.cell.task,
+            &plan.task_options,
+            &plan.dataset,
+            plan.seed,
+        );
+        Some(match self.counted.entry(format!("{asked:?}")) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(Steps::count(plan, compiled).ok()?),
+        })
+    }
+
     /// What a cell takes; `before` is what reading its data, preparing and compiling it took. `None`
     /// where its scheme does not say, or something fails that the run will tell of.
     pub(crate) fn takes(
@@ -276,16 +302,8 @@ impl Estimator {
             costs(Bound::High)?,
         ];
         let measured = times.measured;
-        let asked = (
-            &plan.cell.task,
-            &plan.task_options,
-            &plan.dataset,
-            plan.seed,
-        );
-        let steps = match self.counted.entry(format!("{asked:?}")) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(Steps::count(plan, compiled).ok()?),
-        };
+        let crossing = *self.crossing.get_or_insert_with(Crossing::measure);
+        let steps = self.steps(plan, compiled)?;
         let simulation = steps.simulate(circuit).ok()?;
         let more = simulation.saturating_sub(steps.simulation) * steps.evaluations;
         let beside = steps.beside + more;
@@ -296,16 +314,12 @@ impl Estimator {
             ends.sort();
             ends.map(nanoseconds)
         };
-        let phase = |pick: fn(ByPhase) -> Work| {
-            let steps = &*steps;
-            span(&|costs: &Costs| pick(steps.work(costs)))
-        };
+        let phase = |pick: fn(ByPhase) -> Work| span(&|costs: &Costs| pick(steps.work(costs)));
         let sizes = circuit.sizes();
         let [upload, download] = match &sizes {
             Some(sizes) => steps.bytes(sizes).map(Some),
             None => [None, None],
         };
-        let crossing = *self.crossing.get_or_insert_with(Crossing::measure);
         let bytes = upload.unwrap_or(0).saturating_add(download.unwrap_or(0));
         let crossing = nanoseconds(crossing.takes(steps.messages(), bytes));
         Some(Takes {

@@ -15,7 +15,7 @@ use hexperiment_task::Prepared;
 use crate::calibration::{Fill, Table, machine};
 use crate::compiled::{Compiled, compile_prepared, parameters, prepare};
 use crate::estimate::Estimator;
-use crate::explain::level;
+use crate::explain::{FINE, level};
 use crate::input::Loaded;
 use crate::own_memory::give_memory_back;
 use crate::protocol::{Estimate, Examine, FromCell, Takes, ToCell, View};
@@ -48,9 +48,14 @@ pub(crate) fn serve(first: Examine, mut next: impl FnMut() -> Option<ToCell>) ->
                 let takes = last
                     .as_ref()
                     .and_then(|cell| cell.takes(&mut estimator, &how, &mut unwritten));
+                let warnings = last
+                    .as_ref()
+                    .filter(|cell| cell.asked.view == View::Check)
+                    .and_then(|cell| estimator.warnings(&cell.asked.plan, &cell.compiled));
                 FromCell::Estimated {
                     takes: takes.map(Box::new),
                     unwritten,
+                    warnings: warnings.unwrap_or_default(),
                 }
             }
             _ => return ExitCode::SUCCESS,
@@ -164,7 +169,7 @@ impl Compilation {
 fn checked(compiled: &Compiled) -> String {
     let security = &compiled.circuit.parameters().security;
     let samples = compiled.prepared.samples();
-    format!("fine; {samples} samples, {}", level(security))
+    format!("{FINE}; {samples} samples, {}", level(security))
 }
 
 /// What `explain` says of it.

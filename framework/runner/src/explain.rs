@@ -61,6 +61,9 @@ pub(crate) fn explain(files: &[PathBuf], only: Option<&str>, settings: &[Setting
     each(files, only, settings, View::Explain, false)
 }
 
+/// How the words about a cell begin with which nothing is wrong.
+pub(crate) const FINE: &str = "fine";
+
 /// The level in words: 0 bits would sound like a weak encryption.
 pub(crate) fn level(security: &Security) -> String {
     match security.protection() {
@@ -133,7 +136,11 @@ fn one(
             (None, true) => Some("how long is not known".into()),
             (None, false) => None,
         };
-        fine &= show(&plan, view, answer, time);
+        let warnings = std::mem::take(&mut examiner.warnings);
+        fine &= show(&plan, view, answer, (time, warnings.is_empty()));
+        for warning in warnings {
+            say!("    warning: {warning}");
+        }
         let limit = experiment.run().time_limit;
         if takes.is_some_and(|time| time > limit) {
             let limit = humantime::format_duration(limit);
@@ -147,7 +154,12 @@ fn one(
 }
 
 /// Prints what became of a cell; whether it is well.
-fn show(plan: &CellPlan, view: View, answer: Result<FromCell, End>, time: Option<String>) -> bool {
+fn show(
+    plan: &CellPlan,
+    view: View,
+    answer: Result<FromCell, End>,
+    (time, is_fine): (Option<String>, bool),
+) -> bool {
     let Cell {
         id,
         task,
@@ -158,7 +170,11 @@ fn show(plan: &CellPlan, view: View, answer: Result<FromCell, End>, time: Option
     let (short, long) = match &answer {
         Ok(FromCell::Examined { words }) => {
             let time = time.map_or(String::new(), |time| format!(", {time}"));
-            (format!("{words}{time}"), words.clone())
+            let short = match words.strip_prefix(FINE) {
+                Some(rest) if !is_fine => format!("runs, but is imprecise{rest}{time}"),
+                _ => format!("{words}{time}"),
+            };
+            (short, words.clone())
         }
         Ok(FromCell::Refused { reason }) => {
             (format!("refuses; {reason}"), format!("refused: {reason}"))
@@ -193,6 +209,8 @@ pub(crate) struct Examiner {
     view: View,
     /// Why the table of what was measured could not be kept.
     pub(crate) unwritten: Option<String>,
+    /// Outputs that approximation makes useless, of the cell that was asked about last.
+    warnings: Vec<String>,
     /// The process, and the libraries that it has loaded.
     process: Option<(OsString, CellProcess)>,
 }
@@ -205,6 +223,7 @@ impl Examiner {
             memory_limit: experiment.run().memory_limit.filter(|_| view != View::Plan),
             view,
             unwritten: None,
+            warnings: vec![],
             process: None,
         }
     }
@@ -237,14 +256,20 @@ impl Examiner {
 
     /// What the cell takes that was asked about last, if that is found in time.
     pub(crate) fn estimate(&mut self, how: &Estimate, time: Duration) -> Option<Takes> {
+        self.warnings.clear();
         if time.is_zero() {
             return None;
         }
         let (loaded, mut process) = self.process.take()?;
         process.give(time);
         match process.ask(&ToCell::Estimate(how.clone())) {
-            Ok(FromCell::Estimated { takes, unwritten }) => {
+            Ok(FromCell::Estimated {
+                takes,
+                unwritten,
+                warnings,
+            }) => {
                 self.process = Some((loaded, process));
+                self.warnings = warnings;
                 self.unwritten = unwritten.or(self.unwritten.take());
                 takes.map(|takes| *takes)
             }

@@ -158,6 +158,8 @@ pub(crate) enum FromCell {
         takes: Option<Box<Takes>>,
         /// Why the table of what was measured could not be kept.
         unwritten: Option<String>,
+        /// Outputs that approximation makes useless.
+        warnings: Vec<String>,
     },
     /// It has waited for its server for a while, or does so no more.
     Waits {
