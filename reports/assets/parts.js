@@ -36,12 +36,13 @@ function palette(run) {
 
 /** What colours and symbols stand for. */
 function legend(items) {
-  const entries = items.map(({ name, color, symbol, isHollow }) => {
+  const entries = items.map(({ name, color, symbol, isHollow, outline }) => {
     const mark = d3.create("svg:svg").attr("viewBox", "-7 -7 14 14").attr("aria-hidden", "true");
     const path = mark.append("path").attr("d", d3.symbol(SHAPES[symbol ?? "square"], 90)());
     // By properties: a policy may forbid styles that stand in attributes.
     if (isHollow) path.style("fill", "none").style("stroke", color).style("stroke-width", "1.5");
     else path.style("fill", color);
+    if (outline) path.style("stroke", outline).style("stroke-width", "1.5");
     return element("li", {}, mark.node(), name);
   });
   return element("ul", { className: "legend" }, ...entries);

@@ -130,6 +130,12 @@ function shade(level, score) {
   return shades.get(key);
 }
 
+/** The dots of devices on a list, by their state: the same in the map and in its legend, in light and in dark. */
+const LISTS = {
+  w: { name: "white list", color: "#fff", outline: "#000", symbol: "circle" },
+  b: { name: "black list", color: "#000", outline: "#fff", symbol: "circle" },
+};
+
 let across = 1;
 function drawHeat(round) {
   const canvas = by("heat");
@@ -155,7 +161,7 @@ function drawHeat(round) {
     context.fillStyle = shade(levelOf(round.states[thing]), scoreOf(round, thing));
     context.fillRect(x, y, size - gap, size - gap);
     if (round.states[thing] === "b" || round.states[thing] === "w") {
-      const [fill, stroke] = round.states[thing] === "b" ? ["#000", "#fff"] : ["#fff", "#000"];
+      const { color: fill, outline: stroke } = LISTS[round.states[thing]];
       context.beginPath();
       context.arc(x + (size - gap) / 2, y + (size - gap) / 2, Math.max(1.2, size / 8), 0, 7);
       context.fillStyle = fill;
@@ -175,7 +181,7 @@ function drawCounts(round) {
   const counts = setup.levels.map((_, level) => [...round.states].filter((state) => levelOf(state) === level).length);
   by("counts").textContent = `Round ${round.round}: ${setup.levels.map((name, level) => `${counts[level]} ${name}`).join(", ")}.`;
   by("legend").replaceChildren(...legend(setup.levels.map((name, level) => ({ name, color: levelFill(level) }))).children,
-    ...legend([{ name: "white list", color: "var(--ink)", symbol: "circle", isHollow: true }, { name: "black list", color: "var(--ink)", symbol: "circle" }]).children);
+    ...legend([LISTS.w, LISTS.b]).children);
   const words = `${setup.names[chosen]}: ${setup.levels[levelOf(round.states[chosen])]}, risk ${scoreOf(round, chosen).toFixed(2)}`;
   const canvas = by("heat");
   canvas.setAttribute("aria-valuenow", String(chosen));

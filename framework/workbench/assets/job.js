@@ -20,10 +20,11 @@ function cellOf(id) {
   return cells.get(id);
 }
 
-/** A step that has begun or gone on: bytes and milliseconds are added. */
-function went(cell, name, { bytes: more = 0, ms = 0, state = "done" }) {
-  const step = (cell.steps[name] ??= { bytes: 0, ms: 0 });
+/** A step that has begun or gone on: bytes, those of them that are ciphertexts or keys, and milliseconds are added. */
+function went(cell, name, { bytes: more = 0, body = 0, ms = 0, state = "done" }) {
+  const step = (cell.steps[name] ??= { bytes: 0, body: 0, ms: 0 });
   step.bytes += more;
+  step.body += body;
   step.ms += ms;
   step.state = state;
 }
@@ -43,7 +44,7 @@ function takeFrame(frame) {
   cell.kinds.set(key, sum);
   const took = (frame.ended_ns - frame.began_ns) / 1e6;
   const measured = (frame.head?.measured?.wall_ns ?? 0) / 1e6;
-  if (BY_KIND[frame.kind]) went(cell, BY_KIND[frame.kind], { bytes: frame.bytes, ms: took });
+  if (BY_KIND[frame.kind]) went(cell, BY_KIND[frame.kind], { bytes: frame.bytes, body: frame.body_bytes ?? 0, ms: took });
   // A service has no frame for keys that are prepared: it prepares them for the first job, before there are ciphertexts.
   const prepares = frame.head?.request && !cell.steps.ciphertexts;
   if (frame.kind === "compiled") went(cell, "keygen", { state: "runs" });
@@ -65,7 +66,7 @@ function takeFrame(frame) {
 function takeRecord(record) {
   if (!record.cell) return;
   const cell = cellOf(record.cell);
-  const set = (name, time) => { if (time) cell.steps[name] = { bytes: cell.steps[name]?.bytes ?? 0, ms: time.wall_ns / 1e6, state: "done" }; };
+  const set = (name, time) => { if (time) cell.steps[name] = { bytes: 0, body: 0, ...cell.steps[name], ms: time.wall_ns / 1e6, state: "done" }; };
   if (record.kind === "setup") {
     cell.setup = record;
     set("keygen", record.keygen);
@@ -75,6 +76,7 @@ function takeRecord(record) {
     set("encrypt", record.encrypt);
     set("evaluate", record.evaluate);
     set("decrypt", record.decrypt);
+    cell.traffic = record.traffic;
   } else if (record.kind === "stopped") {
     cell.stopped = `${record.status}: ${record.reason}`;
     for (const step of Object.values(cell.steps)) if (step.state === "runs") step.state = "stopped";
@@ -94,8 +96,22 @@ function drawCells() {
   }));
 }
 
-/** Words of a step: its time, or its bytes. */
+/** Repetitions in which ciphertexts have crossed, those of the warm-up too, which is not recorded: what has crossed,
+ *  in terms of what a recorded repetition sends. */
+function repetitionsOf(cell) {
+  const [sent, each] = [cell.steps.ciphertexts?.body, cell.traffic?.upload_bytes];
+  return sent && each ? Math.max(1, Math.round(sent / each)) : 1;
+}
+
+/** What each repetition does; keys are made and sent once. */
+const REPEATED = ["ciphertexts", "results"];
+
+/** Words of a step: its time, or its bytes; of what is done again and again, those of one repetition. */
 function figures(name, step, cell) {
+  if (step && REPEATED.includes(name)) {
+    const times = repetitionsOf(cell);
+    step = { ...step, bytes: step.bytes / times, ms: step.ms / times };
+  }
   if (!step) return cell?.stopped ? "not reached" : "waits";
   if (step.state === "stopped") return "stopped";
   const parts = [];
@@ -112,6 +128,10 @@ function draw() {
     item.dataset.state = step?.state ?? "waits";
     item.querySelector(".figures").textContent = figures(item.dataset.step, step, cell);
   }
+  const times = cell ? repetitionsOf(cell) : 1;
+  const repeated = document.getElementById("repeated");
+  repeated.hidden = times < 2;
+  repeated.textContent = `${times} repetitions have crossed, warm-up among them. From Encrypt on the picture shows one: the last one's times, and the mean of what crossed.`;
   const reason = document.getElementById("reason");
   reason.hidden = !cell?.stopped;
   reason.textContent = cell?.stopped ?? "";

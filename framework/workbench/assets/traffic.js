@@ -11,7 +11,8 @@ function drawTraffic(cell) {
   const isFar = cell.frames[0]?.head?.request !== undefined;
   const parts = isFar ? counted(cell.frames.length, "request or answer", "requests and answers") : counted(cell.frames.length, "frame", "frames");
   const over = isFar ? ` These are the bytes of the connection to ${evaluator}, with what encrypts it and the heads of requests.` : "";
-  document.getElementById("left-sum").textContent = !cell.frames.length ? "Nothing crossed." : `${bytes(cell.up)} went to the evaluator (${cell.up.toLocaleString("en")} bytes), ${bytes(cell.down)} came back (${cell.down.toLocaleString("en")} bytes), in ${parts} of ${cell.id}.${over}`;
+  const times = repetitionsOf(cell);
+  document.getElementById("left-sum").textContent = !cell.frames.length ? "Nothing crossed." : `${bytes(cell.up)} went to the evaluator (${cell.up.toLocaleString("en")} bytes), ${bytes(cell.down)} came back (${cell.down.toLocaleString("en")} bytes), in ${parts} of ${cell.id}${times > 1 ? `, keys and all ${times} repetitions together` : ""}.${over}`;
   const sums = [...cell.kinds.values()].sort((a, b) => b.bytes - a.bytes);
   kindsTable.hidden = !sums.length;
   kindsTable.tBodies[0].replaceChildren(...sums.map((sum) => element("tr", {},

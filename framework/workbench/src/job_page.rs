@@ -157,6 +157,7 @@ fn body(job: &Job, result: Markup) -> Markup {
             h2 #parties-head { "The two parties" }
             div.cells role="group" aria-label="Schemes" #cells {}
             (parties(job.evaluated.server.as_deref()))
+            p.under #repeated hidden {}
         }
         section #left aria-labelledby="left-head" {
             @if is_far {
