@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use hexperiment_diagnostics::{Complaint, files, printable};
 use hexperiment_service::api::{JobRequest, KeysInfo};
-use hexperiment_service::client::{Endpoint, ServiceClient};
+use hexperiment_service::client::{Endpoint, GivenToken, NamedBy, ServiceClient};
 use hexperiment_service::token::{Fingerprint, Token};
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +23,8 @@ use crate::passphrase::Passphrases;
 /// The environment variable that holds the token.
 pub const TOKEN: &str = hexperiment_diagnostics::TOKEN_VARIABLE;
 
-const TOKENS: &str = "give the token that `serve token new` printed, by `--token-file FILE` or by the environment \
-                      variable HEXPERIMENT_TOKEN";
+const TOKENS: &str = "give the token that `serve token new` printed, with the address of its service behind it or alone, \
+                      by `--token-file FILE` or by the environment variable HEXPERIMENT_TOKEN";
 
 /// Before so many seconds are left of keys at the service, they are uploaded anew.
 const LEFT_S: u64 = 600;
@@ -48,9 +48,6 @@ struct Noted {
     server: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fingerprint: Option<String>,
-    /// A seal on both, made with the token: who does not have it cannot send it elsewhere.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    seal: Option<String>,
     circuit: String,
     /// The key whose evaluation keys the service has, and what it calls them.
     key: String,
@@ -60,28 +57,47 @@ struct Noted {
     query: Option<String>,
     #[serde(default)]
     jobs: Vec<String>,
+    /// A seal on all of the above, made with the token: who does not have it cannot send the token elsewhere, nor exchange
+    /// what was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seal: Option<String>,
 }
 
 impl Noted {
-    /// Whether address and fingerprint were noted by somebody who had this token.
+    /// Whether all of it was noted by somebody who had this token.
     fn is_sealed(&self, token: &Token) -> bool {
-        let text = sealed(&self.server, self.fingerprint.as_deref());
+        let text = self.sealed();
         let seal = self.seal.as_deref();
-        seal.is_some_and(|seal| token.has_sealed(&text, seal))
+        seal.zip(text)
+            .is_some_and(|(seal, text)| token.has_sealed(&text, seal))
+    }
+
+    /// What the seal is on; `None` where that cannot be written down.
+    fn sealed(&self) -> Option<String> {
+        let unsealed = Self {
+            seal: None,
+            ..self.clone()
+        };
+        serde_json::to_string(&unsealed).ok()
+    }
+
+    /// Writes it down, under a seal.
+    fn write(&mut self, folder: &Folder, token: &Token) -> Result<(), ClientError> {
+        self.seal = self.sealed().map(|text| token.seal(&text));
+        let file = folder.remote();
+        let text = json(&file, self)?;
+        private_whole(&file, &text)
     }
 }
 
-/// What the seal is on.
-fn sealed(server: &str, fingerprint: Option<&str>) -> String {
-    format!("{server}\n{}", fingerprint.unwrap_or_default())
-}
-
-/// The service, with its address and fingerprint as they are noted, and the seal on them.
+/// The service, with its address and fingerprint as they are noted, and the token that it is asked with.
 struct Reached {
     service: ServiceClient,
     server: String,
     fingerprint: Option<String>,
-    seal: String,
+    token: Token,
+    /// Whether what is noted was noted with this token.
+    is_own: bool,
 }
 
 /// What was sent.
@@ -120,7 +136,7 @@ impl Remote {
                 "give it by `--server https://HOST:PORT`; `client evaluate` alone evaluates on this machine",
             )
         })?;
-        let token = self.token()?;
+        let token = self.token(&server)?;
         let is_own = noted.is_some_and(|n| n.is_sealed(&token));
         if self.server.is_none() && !is_own {
             return Err(ClientError::file(
@@ -141,18 +157,19 @@ impl Remote {
             let help = "copy it from what `hexperiment serve` prints: sha256:…";
             ClientError::file("--fingerprint", e, help)
         })?;
-        let seal = token.seal(&sealed(&server, fingerprint.as_deref()));
-        let endpoint = Endpoint::new(&server, pinned, token)?;
+        let endpoint = Endpoint::new(&server, pinned, token.clone())?;
         let service = ServiceClient::new(&endpoint)?;
         Ok(Reached {
             service,
             server,
             fingerprint,
-            seal,
+            token,
+            is_own,
         })
     }
 
-    fn token(&self) -> Result<Token, ClientError> {
+    /// The token, for the service at this address, which its owner names or has named before.
+    fn token(&self, server: &str) -> Result<Token, ClientError> {
         let (place, text) = match &self.token_file {
             Some(file) => (file.clone(), files::read_secret_line(file, TOKENS)?),
             None => (
@@ -161,7 +178,8 @@ impl Remote {
             ),
         };
         let line = text.lines().next().unwrap_or_default();
-        let token = Token::parse(line.trim());
+        let token = GivenToken::parse(line);
+        let token = token.and_then(|given| given.for_service(server, NamedBy::Owner));
         token.map_err(|e| Complaint::new(place, e).help(TOKENS).into())
     }
 
@@ -184,10 +202,12 @@ impl Remote {
             service,
             server,
             fingerprint,
-            seal,
+            token,
+            is_own,
         } = self.service(folder, noted.as_ref())?;
-        let known = noted
-            .filter(|n| n.server == server && n.circuit == bound.digest() && n.key == keys.key());
+        let known = noted.filter(|n| {
+            is_own && n.server == server && n.circuit == bound.digest() && n.key == keys.key()
+        });
         let known = known.map(|n| n.keys).filter(|id| {
             // Where it cannot be told whether they are there, they are sent again.
             let there = service.keys().unwrap_or_default();
@@ -216,14 +236,14 @@ impl Remote {
             format: FORMAT,
             server,
             fingerprint,
-            seal: Some(seal),
             circuit: bound.digest().into(),
             key: keys.key().into(),
             keys: id,
             query: None,
             jobs: vec![],
+            seal: None,
         };
-        note(folder, &noted)?;
+        noted.write(folder, &token)?;
         let outputs = bound.lowered.program().output_ids();
         let outputs: Vec<u32> = outputs.iter().map(|o| o.index() as u32).collect();
         for (number, batch) in asked.batches.iter().enumerate() {
@@ -244,7 +264,7 @@ impl Remote {
         }
         uploaded.jobs = noted.jobs.len();
         noted.query = Some(asked.query.clone());
-        note(folder, &noted)?;
+        noted.write(folder, &token)?;
         Ok(uploaded)
     }
 
@@ -268,7 +288,17 @@ impl Remote {
                 help,
             )
         })?;
-        let service = self.service(folder, Some(&sent))?.service;
+        let Reached {
+            service, is_own, ..
+        } = self.service(folder, Some(&sent))?;
+        if !is_own {
+            return Err(ClientError::file(
+                &file,
+                "was changed since it was written, or was written with another token: whose answers its jobs are is not \
+                 known",
+                "send again by `client send`; what was computed for these rows is not computed twice",
+            ));
+        }
         let manifest = Exchange::new(&asked.circuit, &asked.key, &asked.query);
         let mut results = Sent::begin(folder.download(), Way::Down, manifest)?;
         let mut evaluated = Evaluated::default();
@@ -291,12 +321,6 @@ impl Remote {
         report(folder, evaluated)?;
         Ok(evaluated)
     }
-}
-
-fn note(folder: &Folder, noted: &Noted) -> Result<(), ClientError> {
-    let file = folder.remote();
-    let text = json(&file, noted)?;
-    private_whole(&file, &text)
 }
 
 /// Whether keys are kept long enough for a query.

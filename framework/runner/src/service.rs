@@ -12,7 +12,7 @@ use hexperiment_diagnostics::{files, printable, units};
 use hexperiment_experiment::ServerSettings;
 use hexperiment_scheme::registry;
 use hexperiment_service::api::SchemeInfo;
-use hexperiment_service::client::Endpoint;
+use hexperiment_service::client::{Endpoint, GivenToken, NamedBy};
 use hexperiment_service::server::{self, Config, Quotas, Transport};
 use hexperiment_service::token::{Fingerprint, Token};
 
@@ -20,7 +20,7 @@ use crate::out::{say, tell};
 use crate::plugins;
 
 /// The environment variable that holds the token of a service.
-pub(crate) const TOKEN: &str = "HEXPERIMENT_TOKEN";
+pub(crate) const TOKEN: &str = hexperiment_diagnostics::TOKEN_VARIABLE;
 
 /// What `serve` takes.
 #[derive(Args)]
@@ -404,6 +404,8 @@ pub(crate) struct Names {
     token_file: &'static str,
     /// Whether a file of a token counts before the environment.
     is_file_first: bool,
+    /// Who names the server.
+    named_by: NamedBy,
 }
 
 /// In an experiment.
@@ -412,6 +414,7 @@ pub(crate) const IN_RUN: Names = Names {
     fingerprint: "`server_fingerprint` in [run]",
     token_file: "`server_token_file` in [run]",
     is_file_first: false,
+    named_by: NamedBy::File,
 };
 
 /// On the command line of the workbench.
@@ -420,6 +423,7 @@ pub(crate) const AS_OPTIONS: Names = Names {
     fingerprint: "`--server-fingerprint`",
     token_file: "`--token-file`",
     is_file_first: true,
+    named_by: NamedBy::Owner,
 };
 
 /// Where a far server is, and as whom it is asked.
@@ -430,13 +434,12 @@ pub(crate) fn endpoint(settings: &ServerSettings, names: &Names) -> Result<Endpo
     let from_environment = std::env::var(TOKEN).ok();
     let from_environment =
         from_environment.filter(|_| !names.is_file_first || settings.token_file.is_none());
-    let token = match (from_environment, &settings.token_file) {
-        (Some(text), _) => Token::parse(&text).map_err(|e| format!("{TOKEN}: {e}"))?,
+    let (place, text) = match (from_environment, &settings.token_file) {
+        (Some(text), _) => (TOKEN, text),
         (None, Some(file)) => {
             let help = "its first line is what `hexperiment serve token new NAME` printed";
             let line = files::read_secret_line(Path::new(file), help);
-            let line = line.map_err(|e| e.to_string())?;
-            Token::parse(&line).map_err(|e| format!("{file}: {e}"))?
+            (file.as_str(), line.map_err(|e| e.to_string())?)
         }
         (None, None) => {
             return Err(format!(
@@ -447,5 +450,8 @@ pub(crate) fn endpoint(settings: &ServerSettings, names: &Names) -> Result<Endpo
             ));
         }
     };
+    let token = GivenToken::parse(&text);
+    let token = token.and_then(|given| given.for_service(&settings.url, names.named_by));
+    let token = token.map_err(|e| format!("{place}: {e}"))?;
     Endpoint::new(&settings.url, fingerprint, token).map_err(|e| format!("{}: {e}", names.server))
 }

@@ -10,7 +10,7 @@ use hexperiment_diagnostics::{Complaint, printable, units};
 use hexperiment_experiment::ServerSettings;
 use hexperiment_service::api::ProblemCode;
 use hexperiment_service::client::{ServiceClient, ServiceError};
-use hexperiment_workbench::{Evaluator, Settings, serve};
+use hexperiment_workbench::{Access, Evaluator, Settings, serve};
 
 use crate::out::{say, tell};
 use crate::service::{self, AS_OPTIONS};
@@ -64,26 +64,17 @@ fn evaluator(arguments: &WorkbenchArguments) -> Result<Option<Evaluator>, String
     let Some(url) = arguments.server.clone() else {
         return Ok(None);
     };
-    let token_file = match &arguments.token_file {
-        // Runs are started elsewhere.
-        Some(file) => {
-            let absolute = std::path::absolute(file);
-            let absolute = absolute.map_err(|e| format!("{}: {e}", file.display()))?;
-            Some(absolute.display().to_string())
-        }
-        None => None,
-    };
+    let token_file = arguments.token_file.as_ref();
     let settings = ServerSettings {
         url: url.clone(),
         fingerprint: arguments.server_fingerprint.clone(),
-        token_file,
+        token_file: token_file.map(|file| file.display().to_string()),
     };
     // What is wrong with the options themselves is told at once.
     service::endpoint(&settings, &AS_OPTIONS)?;
     let of_run = [
         ("server", Some(url.clone())),
         ("server_fingerprint", settings.fingerprint.clone()),
-        ("server_token_file", settings.token_file.clone()),
     ];
     let of_run = of_run
         .into_iter()
@@ -91,14 +82,12 @@ fn evaluator(arguments: &WorkbenchArguments) -> Result<Option<Evaluator>, String
     Ok(Some(Evaluator {
         url,
         settings: of_run.collect(),
-        hidden: arguments.token_file.is_some().then_some(service::TOKEN),
-        check: Arc::new(move || threads_of(&settings)),
+        check: Arc::new(move || access(&settings)),
     }))
 }
 
-/// Asks a service whether it takes this client: the threads that it gives to a job; what is wrong and what to do, if it
-/// does not.
-fn threads_of(settings: &ServerSettings) -> Result<u64, String> {
+/// Asks a service whether it takes this client: what a run needs for it; what is wrong and what to do, if it does not.
+fn access(settings: &ServerSettings) -> Result<Access, String> {
     let mut endpoint = service::endpoint(settings, &AS_OPTIONS)?;
     endpoint.patience = PATIENCE;
     let asked = ServiceClient::new(&endpoint).and_then(|client| client.info());
@@ -121,7 +110,10 @@ fn threads_of(settings: &ServerSettings) -> Result<u64, String> {
         };
         format!("{error}; {help}")
     })?;
-    Ok(info.limits.threads)
+    Ok(Access {
+        threads: info.limits.threads,
+        variable: (service::TOKEN, endpoint.bound_token()),
+    })
 }
 
 /// Serves until it is told to end.

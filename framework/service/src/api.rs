@@ -80,7 +80,7 @@ pub struct ServiceLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Usage {
-    /// Bytes of programs, keys, ciphertexts and results that are kept.
+    /// Bytes of programs, keys, ciphertexts, results and jobs that are kept.
     pub bytes: u64,
     /// What they may be.
     pub bytes_quota: u64,

@@ -6,6 +6,7 @@
 mod crossed;
 mod endpoint;
 mod error;
+mod given;
 mod http;
 mod trust;
 
@@ -26,6 +27,7 @@ use crate::token::{fresh_id, hex};
 pub use crossed::{Crossed, Observer, Passed};
 pub use endpoint::{Endpoint, address};
 pub use error::ServiceError;
+pub use given::{GivenToken, NamedBy};
 use http::{Content, Http};
 
 /// A client of the service.

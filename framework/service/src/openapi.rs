@@ -173,7 +173,7 @@ fn of(operation: Operation) -> Described {
             request: Bytes(FRAMES),
             status: "201",
             problems: &[
-                Invalid, Quota, NotFound, TooSlow, Conflict, TooLarge, Refused,
+                Invalid, Quota, NotFound, TooSlow, Conflict, Gone, TooLarge, Refused,
             ],
             ..plain(
                 "uploadKeys",
@@ -185,7 +185,7 @@ fn of(operation: Operation) -> Described {
         Operation::GetKeys => one("getKeys", "Evaluation keys", Json("KeysInfo")),
         Operation::DeleteKeys => deleted(
             "deleteKeys",
-            "Deletes evaluation keys, with the ciphertexts under them",
+            "Deletes evaluation keys, with the ciphertexts under them and the jobs that have ended",
         ),
         Operation::UploadCiphertexts => Described {
             query: KEEP,

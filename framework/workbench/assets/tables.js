@@ -5,7 +5,8 @@
 const area = document.getElementById("tables");
 if (area) (async () => {
   const answer = await fetch(`/tables/jobs/${area.dataset.id}/rows`);
-  const { rows, all, classes } = await answer.json();
+  const { rows, all, classes, names } = await answer.json();
+  const nameOf = (side) => (names ? names[side] : `class ${side}`);
   const chart = document.getElementById("predicted");
   function draw() {
     const width = Math.min(chart.clientWidth, 620);
@@ -25,7 +26,7 @@ if (area) (async () => {
         y: { label: "↑ decrypted", labelArrow: "none", tickFormat: format, ticks: 6, grid: true, nice: true },
         marks: [Plot.line(d3.extent(rows, (row) => row[0]).map((x) => [x, x]), { stroke: "var(--soft)", strokeDasharray: "4 3" }), Plot.dot(rows, { x: "0", y: "1", fill: "var(--c0)", r: 2.6, title, tip: true })],
       }, `Decrypted predictions of ${all} rows beside the truth`));
-    if (classes) chart.prepend(legend([{ name: "class 0", color: "var(--c0)" }, { name: "class 1", color: "var(--c1)" }]));
+    if (classes) chart.prepend(legend([{ name: nameOf(0), color: "var(--c0)" }, { name: nameOf(1), color: "var(--c1)" }]));
     if (rows.length < all) chart.append(element("p", { className: "count" }, `${rows.length} of ${all} rows are drawn.`));
   }
   draw();

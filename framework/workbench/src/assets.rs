@@ -9,7 +9,7 @@ use axum::routing::get;
 use crate::state::Shared;
 
 /// Our own files; those of the reports are known to them.
-const OWN: [(&str, &str); 11] = [
+const OWN: [(&str, &str); 12] = [
     ("workbench.css", include_str!("../assets/workbench.css")),
     ("login.js", include_str!("../assets/login.js")),
     ("send.js", include_str!("../assets/send.js")),
@@ -20,6 +20,7 @@ const OWN: [(&str, &str); 11] = [
     ("sensors.js", include_str!("../assets/sensors.js")),
     ("images.js", include_str!("../assets/images.js")),
     ("tables.js", include_str!("../assets/tables.js")),
+    ("estimate.js", include_str!("../assets/estimate.js")),
     ("editor.js", include_str!("../assets/editor.js")),
 ];
 

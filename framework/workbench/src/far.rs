@@ -5,8 +5,8 @@ use std::fmt;
 use axum::http::StatusCode;
 use toml::{Table, Value};
 
-use crate::Evaluator;
 use crate::answer::Wrong;
+use crate::{Access, Evaluator};
 
 /// How a run is told of its evaluator.
 #[derive(Clone, Debug, Default)]
@@ -15,8 +15,8 @@ pub(crate) struct Evaluated {
     pub(crate) server: Option<String>,
     /// Further arguments of `run`.
     pub(crate) arguments: Vec<String>,
-    /// An environment variable that it is not given.
-    pub(crate) hidden: Option<&'static str>,
+    /// What tells it the token, where the service is the workbench's.
+    pub(crate) access: Option<Access>,
 }
 
 impl Evaluated {
@@ -40,7 +40,8 @@ impl Evaluated {
         let Some(evaluator) = evaluator else {
             return Ok(Self::default());
         };
-        let threads = (evaluator.check)().map_err(NotStarted::Evaluator)?;
+        let access = (evaluator.check)().map_err(NotStarted::Evaluator)?;
+        let threads = access.threads;
         let mut arguments = vec![];
         for (key, value) in &evaluator.settings {
             let value = Value::from(value.as_str());
@@ -53,7 +54,7 @@ impl Evaluated {
         Ok(Self {
             server: Some(evaluator.url.clone()),
             arguments,
-            hidden: evaluator.hidden,
+            access: Some(access),
         })
     }
 }
@@ -99,14 +100,19 @@ mod tests {
 
     use super::*;
 
+    const TOKEN: &str = "hxp_1 https://far:8443";
+
     fn evaluator(answer: Result<u64, String>) -> Evaluator {
+        let answer = answer.map(|threads| Access {
+            threads,
+            variable: ("TOKEN", TOKEN.to_owned().into()),
+        });
         Evaluator {
             url: "https://far:8443".into(),
             settings: vec![
                 ("server", "https://far:8443".into()),
-                ("server_token_file", "/a \"b\"/token".into()),
+                ("server_fingerprint", "a \"b\"".into()),
             ],
-            hidden: None,
             check: Arc::new(move || answer.clone()),
         }
     }
@@ -123,9 +129,11 @@ mod tests {
                 "--set",
                 "run.server=\"https://far:8443\"",
                 "--set",
-                "run.server_token_file='/a \"b\"/token'"
+                "run.server_fingerprint='a \"b\"'"
             ]
         );
+        assert_eq!(told.access.as_ref().unwrap().variable.1.as_str(), TOKEN);
+        assert!(!format!("{told:?}").contains("hxp_"));
         let fewer = of("[run]\nthreads = 8\n", true).unwrap().arguments;
         assert_eq!(fewer[4..], ["--set", "run.threads=2"]);
         // Whoever writes an experiment decides for it.
@@ -135,7 +143,7 @@ mod tests {
         );
         let own = of("[run]\nserver = \"https://own\"\n", false).unwrap();
         assert_eq!(own.server.as_deref(), Some("https://own"));
-        assert!(own.arguments.is_empty());
+        assert!(own.arguments.is_empty() && own.access.is_none());
     }
 
     #[test]

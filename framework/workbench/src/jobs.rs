@@ -114,7 +114,7 @@ pub(crate) fn begin(
 }
 
 /// This program, started so that it ends when the workbench does, however that ends: nobody would watch it any more.
-fn ends_with_us(program: &Path) -> Command {
+pub(crate) fn ends_with_us(program: &Path) -> Command {
     let mut command = Command::new(program);
     if cfg!(unix) {
         command.arg("launch").arg("--").arg(program);
@@ -203,8 +203,9 @@ impl Job {
             return;
         }
         let mut command = ends_with_us(program);
-        if let Some(hidden) = self.evaluated.hidden {
-            command.env_remove(hidden);
+        if let Some(access) = &self.evaluated.access {
+            let (name, token) = &access.variable;
+            command.env(name, token.as_str());
         }
         command
             .arg("run")

@@ -10,6 +10,7 @@ mod answer;
 mod assets;
 mod csv_out;
 mod door;
+mod estimate;
 mod experiment;
 mod far;
 mod feed;
@@ -38,6 +39,7 @@ use axum::Router;
 use hexperiment_listen::Bounds;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 use crate::state::Workbench;
 
@@ -73,10 +75,23 @@ pub struct Evaluator {
     pub url: String,
     /// Keys of `[run]` by which an experiment is run against it, and their values.
     pub settings: Vec<(&'static str, String)>,
-    /// An environment variable that runs are not given, as it would count before these settings.
-    pub hidden: Option<&'static str>,
-    /// Asks it, before each run, how many threads it gives to a job; or says what is wrong, and what to do.
-    pub check: Arc<dyn Fn() -> Result<u64, String> + Send + Sync>,
+    /// Asks it, before each run, what that needs; or says what is wrong, and what to do.
+    pub check: Arc<dyn Fn() -> Result<Access, String> + Send + Sync>,
+}
+
+/// What a run needs to be evaluated by a service.
+#[derive(Clone)]
+pub struct Access {
+    /// The threads that the service gives to a job.
+    pub threads: u64,
+    /// The environment variable that tells the run its token, and the token with the service's address.
+    pub variable: (&'static str, Zeroizing<String>),
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Access").field(&self.threads).finish()
+    }
 }
 
 impl std::fmt::Debug for Evaluator {

@@ -48,6 +48,8 @@ pub(crate) struct Column {
     pub(crate) is_binary: bool,
     /// Whether its numbers are all the same.
     pub(crate) is_constant: bool,
+    /// The values that are found in it, as they are written: the first four.
+    values: Vec<String>,
     #[serde(skip)]
     markers: BTreeMap<&'static str, u64>,
     /// The lines of its first texts, should it be a column of numbers.
@@ -73,6 +75,17 @@ impl Column {
         }
     }
 
+    /// The two values that it has, in order of the alphabet, where these are texts: classes by their names.
+    pub(crate) fn classes(&self, marker: Option<&str>) -> Option<[&str; 2]> {
+        let values = self.values.iter().map(String::as_str);
+        let mut values: Vec<&str> = values.filter(|value| Some(*value) != marker).collect();
+        values.sort_unstable();
+        match values.as_slice() {
+            [a, b] if self.kind() == Kind::Text => Some([a, b]),
+            _ => None,
+        }
+    }
+
     fn take(&mut self, field: &str, line: u64) {
         if let Some(marker) = MARKERS.iter().find(|marker| **marker == field) {
             *self.markers.entry(marker).or_default() += 1;
@@ -80,6 +93,10 @@ impl Column {
         if field.is_empty() || field == "NA" {
             self.gaps += 1;
             return;
+        }
+        // Two classes, a marker, and one that says that they are more.
+        if self.values.len() < 4 && !self.values.iter().any(|known| known == field) {
+            self.values.push(printable::cut(field, 200).into_owned());
         }
         match field.parse::<f64>() {
             Ok(x) if x.is_finite() => {
@@ -309,6 +326,18 @@ mod tests {
         );
         assert!(y.is_binary && !a.is_binary && c.is_constant && !y.is_constant);
         assert!(found.complaints.is_empty());
+    }
+
+    #[test]
+    fn classes_are_two_texts() {
+        let text =
+            "yes,many,one,number,gap\nyes,a,x,1,up\nno,b,x,2,?\nyes,c,x,1,down\nno,a,x,2,?\n";
+        let found = profile(text.as_bytes()).unwrap();
+        let marker = found.marker.as_deref();
+        assert_eq!(marker, Some("?"));
+        let classes: Vec<_> = found.columns.iter().map(|c| c.classes(marker)).collect();
+        let expect = [Some(["no", "yes"]), None, None, None, Some(["down", "up"])];
+        assert_eq!(classes, expect);
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(crate) struct Workbench {
     feed: Mutex<Option<Arc<Feed>>>,
     /// One run at a time: each uses all processors that it is given.
     turn: Arc<Mutex<()>>,
+    /// One estimate at a time.
+    pub(crate) estimates: Mutex<()>,
     /// Path and title of each page.
     pub(crate) navigation: Vec<(&'static str, &'static str)>,
 }
@@ -74,6 +76,7 @@ impl Workbench {
             models: Kept::default(),
             feed: Mutex::default(),
             turn: Arc::default(),
+            estimates: Mutex::default(),
             navigation,
         })
     }

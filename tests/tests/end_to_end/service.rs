@@ -77,7 +77,8 @@ fn experiments_against_a_service_are_the_local_ones() {
     );
     let mut program = place.program(["run", "e.toml"]);
     let token = service.token("runner");
-    let outcome = crate::harness::Outcome::of(program.env("HEXPERIMENT_TOKEN", &token));
+    let outcome =
+        crate::harness::Outcome::of(program.env("HEXPERIMENT_TOKEN", service.with_address(&token)));
     outcome.ends_with(0).does_not_panic();
     assert!(!outcome.out.contains(&token) && !outcome.err.contains(&token));
     let remote = place.latest();
@@ -128,7 +129,7 @@ fn experiments_against_a_service_are_the_local_ones() {
 fn what_a_service_cannot_take_is_refused() {
     let service = Served::start(&[]);
     let place = Place::new();
-    place.write_private("t", service.token("runner"));
+    place.write_private("t", service.with_address(&service.token("runner")));
     let far = format!(
         "server = \"{}\"\nserver_token_file = \"t\"\nserver_fingerprint = \"{}\"\n",
         service.url,
@@ -212,9 +213,13 @@ fn what_an_experiment_says_wrongly_of_a_service() {
         "server = \"http://example.org\"\nserver_token_file = \"t\"",
         &["cannot be read", "t"],
     );
+    check(
+        "server = \"http://127.0.0.1:1\"\nserver_token_file = \"t\"\nserver_fingerprint = \"sha256:FF\"".replace("FF", &"0".repeat(64)).as_str(),
+        &["server_fingerprint", "shows no certificate", "https://"],
+    );
     // Another certificate than the pinned one is somebody in between.
     let service = Served::start(&[]);
-    place.write_private("t", service.token("runner"));
+    place.write_private("t", service.with_address(&service.token("runner")));
     let other = format!("sha256:{}", "0".repeat(64));
     let far = format!(
         "server = \"{}\"\nserver_token_file = \"t\"\nserver_fingerprint = \"{other}\"",
@@ -241,6 +246,69 @@ fn what_an_experiment_says_wrongly_of_a_service() {
         "it was tried again"
     );
     assert!(!service.read("audit.jsonl").contains("runner"));
+}
+
+/// An experiment file names a service; where a token goes is for its owner to say, in the environment or in the file of the
+/// token: it is told to no service that a file alone names.
+#[test]
+fn an_experiment_does_not_decide_where_a_token_goes() {
+    let (service, other) = (Served::start(&["--plain"]), Served::start(&["--plain"]));
+    let token = service.token("runner");
+    let place = Place::new();
+    let runs = |more: &str, variable: Option<&str>| {
+        let text = experiment(
+            "use = \"wine-quality\"\nlimit = 40",
+            "use = \"logistic-regression\"\nfeatures = 2",
+            &format!(
+                "[[scheme]]\nuse = \"plaintext\"\n[run]\nrepetitions = 1\nwarmup = 0\nserver = \"{}\"\n{more}",
+                other.url
+            ),
+        );
+        place.write("e.toml", text);
+        let mut program = place.program(["run", "e.toml"]);
+        program.env_remove("HEXPERIMENT_TOKEN");
+        if let Some(value) = variable {
+            program.env("HEXPERIMENT_TOKEN", value);
+        }
+        let outcome = crate::harness::Outcome::of(&mut program);
+        assert!(!outcome.out.contains(&token) && !outcome.err.contains(&token));
+        outcome
+    };
+    let refuses = |more: &str, variable: Option<&str>, words: &[&str]| {
+        let outcome = runs(more, variable);
+        assert_ne!(outcome.code, Some(0), "{outcome}");
+        outcome.says(words).does_not_panic();
+    };
+    let alone = [
+        "found a token alone",
+        "no file decides where a token goes",
+        &other.url,
+    ];
+    refuses(
+        "",
+        Some(&token),
+        &[&["HEXPERIMENT_TOKEN"], &alone[..]].concat(),
+    );
+    place.write_private("alone", &token);
+    refuses(
+        "server_token_file = \"alone\"",
+        None,
+        &[&["alone"], &alone[..]].concat(),
+    );
+    let bound = service.with_address(&token);
+    let elsewhere = [
+        "found a token for",
+        &service.url,
+        "expected one for",
+        &other.url,
+    ];
+    refuses("", Some(&bound), &elsewhere);
+    place.write_private("bound", &bound);
+    refuses("server_token_file = \"bound\"", None, &elsewhere);
+    // Nobody has shown it there: not even a wrong token is counted.
+    assert!(!other.read("audit.jsonl").contains("unauthorized"));
+    let own = other.with_address(&other.token("runner"));
+    runs("", Some(&own)).ends_with(0);
 }
 
 /// Killed between the keys and the job, amid jobs, and again: keys are there, and every job that was

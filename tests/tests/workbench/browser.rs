@@ -45,6 +45,8 @@ pub struct Browser {
     pub faults: Vec<String>,
     /// Answers that told of bad input, which the console lists, too.
     pub refused: u32,
+    /// How long is waited for a page.
+    pub patience: Duration,
     _folder: tempfile::TempDir,
 }
 
@@ -97,6 +99,7 @@ impl Browser {
             calls: 0,
             faults: vec![],
             refused: 0,
+            patience: PATIENCE,
             _folder: folder,
         };
         let target =
@@ -134,7 +137,7 @@ impl Browser {
         bytes.push(0);
         self.input.write_all(&bytes).unwrap();
         loop {
-            let answer = self.messages.recv_timeout(PATIENCE);
+            let answer = self.messages.recv_timeout(self.patience);
             let answer = answer.unwrap_or_else(|e| panic!("{method}: {e}"));
             if answer["id"] == id {
                 return answer;
@@ -198,7 +201,7 @@ impl Browser {
             if told["result"]["result"]["value"] == true {
                 return;
             }
-            if began.elapsed() > PATIENCE {
+            if began.elapsed() > self.patience {
                 let page = self.value("location.href + '\\n' + document.body.innerText");
                 panic!(
                     "in vain: {expression}; the page is {}",
@@ -236,6 +239,7 @@ impl Browser {
             "Enter" => (13, "\r"),
             "Escape" => (27, ""),
             "ArrowLeft" => (37, ""),
+            "ArrowUp" => (38, ""),
             "ArrowRight" => (39, ""),
             "ArrowDown" => (40, ""),
             " " => (32, " "),

@@ -23,7 +23,7 @@ impl ServerSettings {
             "server",
             "An evaluating service, as \"https://host:8443\": every cell's server is there, and no process of \
              this machine. `hexperiment serve` is one. Its token is what `HEXPERIMENT_TOKEN` holds, or the first \
-             line of `server_token_file`.",
+             line of `server_token_file`, with this address behind it: `hxp_… https://host:8443`.",
         );
         let fingerprint = keys.optional_text(
             "server_fingerprint",
@@ -32,7 +32,8 @@ impl ServerSettings {
         );
         let token_file = keys.optional_text(
             "server_token_file",
-            "A file whose first line is the token of the service; what `HEXPERIMENT_TOKEN` holds goes before it.",
+            "A file whose first line is the token of the service and its address, `hxp_… https://host:8443`; what \
+             `HEXPERIMENT_TOKEN` holds goes before it.",
         );
         let url = keys.checked("server", url, address);
         let fingerprint = keys.checked("server_fingerprint", fingerprint, fingerprinted);
@@ -46,6 +47,11 @@ impl ServerSettings {
                     keys.object(key, (words, "add `server`, or leave this out".into()));
                 }
             }
+        }
+        if fingerprint.is_some() && url.as_deref().is_some_and(|u| u.starts_with("http://")) {
+            let words = "found it beside an address without TLS, which shows no certificate";
+            let help = "write `server` with https://, or leave this out";
+            keys.object("server_fingerprint", (words.into(), help.into()));
         }
         Some(Self {
             url: url?,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::crossed::{Observer, Told};
 use super::error::ServiceError;
 use crate::token::{Fingerprint, Token};
@@ -26,19 +28,29 @@ impl Endpoint {
     /// one that browsers would trust; with one, it must be that certificate.
     ///
     /// # Errors
-    /// It is no such address: a token is told to nobody but in TLS, or within this machine.
+    /// It is no such address: a token is told to nobody but in TLS, or within this machine. Or a certificate is pinned
+    /// where none is shown.
     pub fn new(
         url: &str,
         fingerprint: Option<Fingerprint>,
         token: Token,
     ) -> Result<Self, ServiceError> {
+        let url = address(url)?;
+        if fingerprint.is_some() && url.starts_with("http://") {
+            return Err(ServiceError::NoCertificate { url });
+        }
         Ok(Self {
-            url: address(url)?,
+            url,
             fingerprint,
             token,
             patience: Duration::from_mins(1),
             observer: None,
         })
+    }
+
+    /// The token with this address behind it, as [`super::GivenToken`] reads it: it goes nowhere else.
+    pub fn bound_token(&self) -> Zeroizing<String> {
+        Zeroizing::new(format!("{} {}", self.token.reveal(), self.url))
     }
 
     /// The same, of whom somebody is told what crosses.
@@ -81,6 +93,18 @@ pub fn address(url: &str) -> Result<String, ServiceError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_pinned_where_nothing_is_shown() {
+        let pinned = || Some(Fingerprint::of(b"certificate"));
+        let token = || Token::fresh().unwrap();
+        let refused = Endpoint::new("http://127.0.0.1:80", pinned(), token()).unwrap_err();
+        for words in ["http://127.0.0.1:80", "shows no certificate", "`https://`"] {
+            assert!(refused.to_string().contains(words), "{refused}");
+        }
+        Endpoint::new("https://127.0.0.1:80", pinned(), token()).unwrap();
+        Endpoint::new("http://127.0.0.1:80", None, token()).unwrap();
+    }
 
     #[test]
     fn tokens_go_in_tls_or_stay_on_this_machine() {

@@ -18,6 +18,15 @@ pub enum ServiceError {
         /// What an address is.
         expected: &'static str,
     },
+    /// A certificate is pinned where there is none.
+    #[error(
+        "{url}: found a fingerprint to pin beside an address without TLS, which shows no certificate; write the address \
+         with `https://`, or leave the fingerprint out"
+    )]
+    NoCertificate {
+        /// Where.
+        url: String,
+    },
     /// Nobody answers there, or not to the end.
     #[error("{url}: {problem}")]
     Unreachable {

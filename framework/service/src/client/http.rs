@@ -124,7 +124,7 @@ impl Http {
         let shown = Arc::new(Mutex::new(None));
         let meter = Meter::default();
         let tcp = ().chain(TcpConnector::default()).chain(Metered(meter.clone()));
-        let agent = if endpoint.url.starts_with("https://") || pin.is_some() {
+        let agent = if endpoint.url.starts_with("https://") {
             let secure = Secure::new(pin, &shown).map_err(|e| ServiceError::Unreachable {
                 url: endpoint.url.clone(),
                 problem: e.to_string(),

@@ -55,7 +55,7 @@ pub struct Config {
 /// What each client may use.
 #[derive(Clone, Copy, Debug)]
 pub struct Quotas {
-    /// Bytes of programs, keys, ciphertexts and results that are kept.
+    /// Bytes of programs, keys, ciphertexts, results and jobs that are kept.
     pub bytes: u64,
     /// Sets of keys that are kept.
     pub keys: u64,

@@ -1,4 +1,4 @@
-//! What each client uses, all of it in one account: bytes of programs, keys, ciphertexts and results, how many of them,
+//! What each client uses, all of it in one account: bytes of programs, keys, ciphertexts, results and jobs, how many of them,
 //! work that waits, and the time of work on this day. Whatever is kept or done for a client is held against its quotas
 //! here.
 

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use hexperiment_program::Program;
 use hexperiment_wire::Ready;
+use serde::Deserialize as _;
 use tokio::sync::broadcast;
 
 use super::audit::Audit;
@@ -17,9 +19,9 @@ use super::config::Config;
 use super::ledger::Taken;
 use super::metrics::{Gauges, Metrics};
 use super::queue::FairQueue;
-use super::store::{Deleted, JobRow, Store, Table, now_s};
+use super::store::{Deleted, JobRow, Shape, Store, Table, now_s};
 use super::worker::{Ender, Worker};
-use crate::api::{JobInfo, JobState, Loaded, ProgramInfo};
+use crate::api::{JobInfo, JobState, Loaded, ProgramInfo, ProgramRequest};
 
 /// How long a process may keep keys loaded that nobody asks for.
 const WARM_FOR: Duration = Duration::from_mins(10);
@@ -129,11 +131,12 @@ impl Service {
             let known: HashSet<String> = names.into_iter().collect();
             blobs.sweep(table, &known).map_err(|e| problem(&e))?;
         }
-        let length = |id: &str| {
-            let file = blobs.path(Table::Programs, id).metadata();
-            file.map_or(0, |file| file.len())
+        let measured = |id: &str| {
+            let file = blobs.path(Table::Programs, id);
+            let bytes = file.metadata().map_or(0, |file| file.len());
+            (bytes, shape_of(&file))
         };
-        store.measure_programs(length).map_err(|e| problem(&e))?;
+        store.measure_programs(measured).map_err(|e| problem(&e))?;
         let service = Self {
             config,
             store,
@@ -350,6 +353,15 @@ impl Service {
         let warm = std::mem::take(&mut self.work().warm);
         drop(warm);
     }
+}
+
+/// The shape of a program that lies in a file as it was registered.
+fn shape_of(file: &Path) -> Option<Shape> {
+    let bytes = std::fs::read(file).ok()?;
+    let request: ProgramRequest = serde_json::from_slice(&bytes).ok()?;
+    Program::deserialize(&request.program)
+        .ok()
+        .map(|program| Shape::of(&program))
 }
 
 /// The file of the tables.

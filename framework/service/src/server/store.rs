@@ -20,13 +20,13 @@ use rusqlite::{Connection, TransactionBehavior};
 
 pub(crate) use ciphertexts::{CiphertextsRow, Inserted, Table};
 pub use clients::ClientRow;
-pub(crate) use clients::Used;
-pub(crate) use jobs::{JobRow, Outcome};
-pub(crate) use keys::{Deleted, KeysRow};
-pub(crate) use programs::{ProgramRow, Removal};
+pub(crate) use clients::{Used, on_disk};
+pub(crate) use jobs::{JobRow, Outcome, job_bytes};
+pub(crate) use keys::{Added, Deleted, KeysRow};
+pub(crate) use programs::{ProgramRow, Removal, Shape, Source};
 
 /// The version of the tables below.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 
 const TABLES: &str = "
 CREATE TABLE clients (
@@ -45,7 +45,9 @@ CREATE TABLE programs (
     state TEXT NOT NULL,
     used_s INTEGER NOT NULL,
     bytes INTEGER NOT NULL DEFAULT 0,
-    withdrawn INTEGER NOT NULL DEFAULT 0
+    withdrawn INTEGER NOT NULL DEFAULT 0,
+    inputs INTEGER,
+    outputs INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX same_program ON programs (owner, sha256);
 CREATE TABLE keys (
@@ -73,13 +75,19 @@ CREATE TABLE jobs (
     owner TEXT NOT NULL,
     keys TEXT NOT NULL,
     request TEXT,
-    job TEXT NOT NULL,
     info TEXT NOT NULL,
     final INTEGER NOT NULL,
-    ended_s INTEGER
+    ended_s INTEGER,
+    bytes INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE UNIQUE INDEX same_request ON jobs (owner, request) WHERE request IS NOT NULL;
 CREATE INDEX jobs_to_do ON jobs (final, number);
+CREATE INDEX jobs_of_owner ON jobs (owner, number, bytes);
+CREATE INDEX jobs_of_keys ON jobs (keys);
+CREATE TABLE descriptions (
+    job TEXT PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
+    description TEXT NOT NULL
+) STRICT;
 CREATE TABLE usage (
     owner TEXT NOT NULL,
     day INTEGER NOT NULL,
@@ -92,6 +100,23 @@ CREATE TABLE usage (
 const FROM_1: &str = "
 ALTER TABLE programs ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE programs ADD COLUMN withdrawn INTEGER NOT NULL DEFAULT 0;
+";
+
+/// What version 2 lacks: how many inputs and outputs a program has, and what a job takes; what a job is to do stands in a
+/// table of its own, as long as it is to be done.
+const FROM_2: &str = "
+ALTER TABLE programs ADD COLUMN inputs INTEGER;
+ALTER TABLE programs ADD COLUMN outputs INTEGER;
+ALTER TABLE jobs ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE descriptions (
+    job TEXT PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
+    description TEXT NOT NULL
+) STRICT;
+INSERT INTO descriptions (job, description) SELECT id, job FROM jobs WHERE final = 0;
+UPDATE jobs SET bytes = 1024 + LENGTH(info) + CASE final WHEN 0 THEN LENGTH(job) ELSE 0 END;
+ALTER TABLE jobs DROP COLUMN job;
+CREATE INDEX jobs_of_owner ON jobs (owner, number, bytes);
+CREATE INDEX jobs_of_keys ON jobs (keys);
 ";
 
 /// Why the tables do not say.
@@ -129,18 +154,17 @@ impl Store {
         connection.pragma_update(None, "foreign_keys", true)?;
         let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let found: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        match found {
-            SCHEMA => {}
-            0 => {
-                change.execute_batch(TABLES)?;
-                change.pragma_update(None, "user_version", SCHEMA)?;
-            }
-            1 => {
-                change.execute_batch(FROM_1)?;
-                change.pragma_update(None, "user_version", SCHEMA)?;
-            }
+        let steps: &[&str] = match found {
+            SCHEMA => &[],
+            0 => &[TABLES],
+            1 => &[FROM_1, FROM_2],
+            2 => &[FROM_2],
             found => return Err(StoreError::Schema { found }),
+        };
+        for step in steps {
+            change.execute_batch(step)?;
         }
+        change.pragma_update(None, "user_version", SCHEMA)?;
         change.commit()?;
         Ok(Self {
             connection: Mutex::new(connection),

@@ -16,14 +16,16 @@ use serde_json::json;
 
 use super::form::drop_zone;
 use super::{Page, home};
-use crate::answer::{Wrong, beside, go};
+use crate::answer::{self, Wrong, beside, go};
+use crate::estimate;
 use crate::experiment::{Written, is_scheme, schemes};
 use crate::guard::Session;
 use crate::jobs::{Job, Wanted};
 use crate::plugins::{POOLING, USUAL_SCHEME};
 use crate::run_files::{self, Read};
 use crate::shell::{Shell, missing};
-use crate::state::Shared;
+use crate::state::{Shared, Workbench};
+use crate::upload::Upload;
 
 pub(super) const PAGE: Page = Page {
     path: "/images",
@@ -43,6 +45,7 @@ fn routes() -> Router<Shared> {
         .route("/images/{id}", get(read))
         .route("/images/{id}/file", get(file))
         .route("/images/{id}/run", post(run))
+        .route("/images/{id}/estimate", post(estimate))
         .route("/images/jobs/{id}/{cell}/{kind}", get(pooled))
 }
 
@@ -76,7 +79,7 @@ async fn read(
         session: &session,
         path: PAGE.path,
         title: &upload.name,
-        scripts: &[],
+        scripts: &["estimate.js"],
     };
     let (crop_width, crop_height) = (width.min(USUAL_CROP), height.min(USUAL_CROP));
     let page = html! {
@@ -89,10 +92,10 @@ async fn read(
         section aria-labelledby="choose-head" {
             h2 #choose-head { "Pool it" }
             p.facts {
-                "The mean is a sum, which every scheme has: it is a matter of seconds. The maximum takes comparisons, whose large keys and \
-                 many products take half a minute or more, however few the pixels are."
+                "The mean is a sum, which every scheme has. The maximum takes comparisons, whose large keys and many products take \
+                 longer, however few the pixels are."
             }
-            form.fields data-post={ "/images/" (upload.id) "/run" } {
+            form.fields data-post={ "/images/" (upload.id) "/run" } data-estimate={ "/images/" (upload.id) "/estimate" } {
                 label {
                     span { "Of each window" }
                     select name="method" {
@@ -111,6 +114,7 @@ async fn read(
                         label.tick { input type="checkbox" name="schemes" value=(scheme) checked[scheme == USUAL_SCHEME]; span { (scheme) } }
                     }
                 }
+                p.estimate role="status" data-estimated {}
                 p.problem role="alert" hidden {}
                 div { button.primary type="submit" { "Run" } }
             }
@@ -151,67 +155,99 @@ struct Asked {
     schemes: Vec<String>,
 }
 
+/// What is asked for of an image of ours.
+struct Wish {
+    upload: Arc<Upload>,
+    title: String,
+    experiment: String,
+}
+
+impl Wish {
+    /// What is asked for of the upload of this id, or what is wrong with the form.
+    fn of(workbench: &Workbench, id: &str, asked: &Asked) -> Result<Self, Wrong> {
+        let upload = workbench.upload(id).ok_or_else(|| Wrong::gone("upload"))?;
+        let (width, height) = upload.image().ok_or_else(|| Wrong::gone("image"))?;
+        let number = |what: &str, text: &str, most: u32| match text.parse::<u32>() {
+            Ok(n) if (1..=most).contains(&n) => Ok(n),
+            _ => Err(Wrong::input(format!(
+                "{what}: found {}, expected 1 to {most}",
+                printable::quoted(text)
+            ))),
+        };
+        let (wide, high) = (
+            number("Width", &asked.width, width)?,
+            number("Height", &asked.height, height)?,
+        );
+        let window = number("Window", &asked.window, 64.min(wide).min(high))?;
+        let stride = number("Stride", &asked.stride, 64)?;
+        if asked.schemes.is_empty() {
+            return Err(Wrong::input("Schemes: choose one at least"));
+        }
+        if let Some(unknown) = asked.schemes.iter().find(|name| !is_scheme(name)) {
+            return Err(Wrong::input(format!(
+                "Schemes: there is none called {}",
+                printable::quoted(unknown)
+            )));
+        }
+        let question = format!(
+            "Does pooling {} under encryption yield the right pixels?",
+            upload.name
+        );
+        let mut written = Written::new("images", question, POOLING);
+        written
+            .path(&upload.file)
+            .task("method", asked.method.as_str())
+            .task("window", i64::from(window))
+            .task("stride", i64::from(stride))
+            .task("colour", asked.colour.as_str());
+        if (wide, high) != (width, height) {
+            written.task("crop", format!("{wide}x{high}"));
+        }
+        for scheme in &asked.schemes {
+            written.scheme(scheme);
+        }
+        Ok(Self {
+            title: format!(
+                "{}: {} of {window} x {window}, stride {stride}",
+                upload.name, asked.method
+            ),
+            experiment: written.text(),
+            upload,
+        })
+    }
+}
+
 async fn run(
     State(workbench): State<Shared>,
     Path(id): Path<String>,
     Json(asked): Json<Asked>,
 ) -> Result<Response, Wrong> {
-    let upload = workbench.upload(&id).ok_or_else(|| Wrong::gone("upload"))?;
-    let (width, height) = upload.image().ok_or_else(|| Wrong::gone("image"))?;
-    let number = |what: &str, text: &str, most: u32| match text.parse::<u32>() {
-        Ok(n) if (1..=most).contains(&n) => Ok(n),
-        _ => Err(Wrong::input(format!(
-            "{what}: found {}, expected 1 to {most}",
-            printable::quoted(text)
-        ))),
-    };
-    let (wide, high) = (
-        number("Width", &asked.width, width)?,
-        number("Height", &asked.height, height)?,
-    );
-    let window = number("Window", &asked.window, 64.min(wide).min(high))?;
-    let stride = number("Stride", &asked.stride, 64)?;
-    if asked.schemes.is_empty() {
-        return Err(Wrong::input("Schemes: choose one at least"));
-    }
-    if let Some(unknown) = asked.schemes.iter().find(|name| !is_scheme(name)) {
-        return Err(Wrong::input(format!(
-            "Schemes: there is none called {}",
-            printable::quoted(unknown)
-        )));
-    }
-    let question = format!(
-        "Does pooling {} under encryption yield the right pixels?",
-        upload.name
-    );
-    let mut written = Written::new("images", question, POOLING);
-    written
-        .path(&upload.file)
-        .task("method", asked.method.as_str())
-        .task("window", i64::from(window))
-        .task("stride", i64::from(stride))
-        .task("colour", asked.colour.as_str());
-    if (wide, high) != (width, height) {
-        written.task("crop", format!("{wide}x{high}"));
-    }
-    for scheme in &asked.schemes {
-        written.scheme(scheme);
-    }
+    let wish = Wish::of(&workbench, &id, &asked)?;
     let wanted = Wanted {
         page: PAGE.path,
-        title: format!(
-            "{}: {} of {window} x {window}, stride {stride}",
-            upload.name, asked.method
-        ),
+        title: wish.title,
         chosen: json!({}),
-        upload: Some(upload),
+        upload: Some(wish.upload),
         runs: None,
         training: None,
     };
-    let job = beside(move || workbench.start(wanted, &written.text()))
+    let job = beside(move || workbench.start(wanted, &wish.experiment))
         .await?
         .map_err(Wrong::from)?;
     Ok(go(format!("/jobs/{}", job.id)))
+}
+
+/// How long that would take, on this machine.
+async fn estimate(
+    State(workbench): State<Shared>,
+    Path(id): Path<String>,
+    Json(asked): Json<Asked>,
+) -> Result<Response, Wrong> {
+    let wish = Wish::of(&workbench, &id, &asked)?;
+    let lines = beside(move || estimate::lines(&workbench, &wish.experiment)).await?;
+    Ok(answer::json(
+        &json!({ "lines": lines.map_err(Wrong::input)? }),
+    ))
 }
 
 /// Images that the task left for a cell, by the words in their names.

@@ -44,6 +44,9 @@ const TRAIN: &str = "train";
 /// What the column is called that is predicted.
 const TRUTH: &str = "Column with the true answers";
 
+/// Which value of a column of two texts is the class that is looked for.
+const POSITIVE: &str = "Of two texts, the one that counts as 1";
+
 /// What is computed: task, its words, the file that it leaves.
 const TASKS: [(&str, &str, &str); 2] = [
     (NUMBERS, "a number (linear regression)", "predictions.csv"),
@@ -131,27 +134,34 @@ fn form(
     chosen: Option<&str>,
 ) -> Markup {
     let has = |name: &str| profile.column(name).is_some();
-    let numbers: Vec<_> = profile
+    let marker = profile.marker.as_deref();
+    let answers: Vec<_> = profile
         .columns
         .iter()
-        .filter(|c| c.kind() == Kind::Numbers && !c.name.is_empty())
+        .filter(|c| !c.name.is_empty())
+        .filter(|c| c.kind() == Kind::Numbers || c.classes(marker).is_some())
+        .collect();
+    let of_texts: Vec<(&str, [&str; 2])> = answers
+        .iter()
+        .filter_map(|column| Some((column.name.as_str(), column.classes(marker)?)))
         .collect();
     // A model looks at other columns than the one that it predicts.
     let looked_at = choices
         .iter()
         .find(|choice| Some(choice.key.as_str()) == chosen)
         .map_or(&[][..], |choice| &choice.columns);
-    let likely = numbers
+    let likely = answers
         .iter()
         .rfind(|column| !looked_at.contains(&column.name));
     let target = likely.map(|column| column.name.as_str());
-    let is_binary = likely.is_some_and(|column| column.is_binary);
+    let is_binary =
+        likely.is_some_and(|column| column.is_binary || column.classes(marker).is_some());
     html! {
         form.fields data-post={ "/tables/" (upload.id) "/run" } {
             label {
                 span { (TRUTH) }
                 select name="target" {
-                    @for column in &numbers {
+                    @for column in &answers {
                         option value=(column.name) selected[Some(column.name.as_str()) == target] { (seen(&column.name)) }
                     }
                 }
@@ -163,6 +173,22 @@ fn form(
                     @for (task, words, _) in TASKS {
                         option value=(task) selected[(task == CLASSES) == is_binary] { (words) }
                     }
+                }
+            }
+            @if !of_texts.is_empty() {
+                label {
+                    span { (POSITIVE) }
+                    select name="positive" {
+                        @for (name, values) in &of_texts {
+                            optgroup label=(seen(name)) {
+                                // What is looked for comes second more often than not: no and yes, false and true.
+                                @for (place, value) in values.iter().enumerate() {
+                                    option value=(value) selected[Some(*name) == target && place == 1] { (seen(value)) }
+                                }
+                            }
+                        }
+                    }
+                    span.under { "It counts where the column with the true answers has texts." }
                 }
             }
             label {
@@ -201,6 +227,9 @@ fn form(
 struct Asked {
     target: String,
     task: String,
+    /// A class of a target of two texts.
+    #[serde(default)]
+    positive: String,
     missing: String,
     marker: String,
     model: String,
@@ -225,7 +254,9 @@ async fn run(
                 upload.name,
                 asked.scheme
             ),
-            chosen: json!({ "task": asked.task, "target": asked.target }),
+            chosen: json!({
+                "task": asked.task, "target": asked.target, "classes": class_names(profile, &asked),
+            }),
             upload: Some(Arc::clone(&upload)),
             runs: None,
             training: None,
@@ -237,11 +268,37 @@ async fn run(
     Ok(go(format!("/jobs/{}", job.await??.id)))
 }
 
+/// The names of classes 0 and 1, of a target of two texts.
+fn class_names<'a>(profile: &'a Profile, asked: &Asked) -> Option<[&'a str; 2]> {
+    let [a, b] = profile
+        .column(&asked.target)?
+        .classes(profile.marker.as_deref())?;
+    Some(if asked.positive == a { [b, a] } else { [a, b] })
+}
+
 /// Why a column cannot hold the true answers, if it cannot.
-fn wrong_truth(column: &Column, asked: &Asked) -> Option<String> {
+fn wrong_truth(column: &Column, marker: Option<&str>, asked: &Asked) -> Option<String> {
     let is_of_classes = asked.task == CLASSES;
-    if column.kind() != Kind::Numbers {
-        return Some("holds no numbers, expected the true answer of each row as a number".into());
+    let classes = column.classes(marker);
+    match classes {
+        Some(classes) if is_of_classes && !classes.contains(&asked.positive.as_str()) => {
+            return Some(format!(
+                "has the values {}, expected one of them as the one that counts as 1; found {}",
+                printable::list(classes, 2),
+                printable::quoted(&asked.positive)
+            ));
+        }
+        Some(_) if !is_of_classes => {
+            return Some(
+                "has two texts, expected numbers where a number is predicted; or predict one of two classes".into(),
+            );
+        }
+        None if column.kind() != Kind::Numbers => {
+            return Some(
+                "holds no numbers, expected the true answer of each row: a number, or one of two texts".into(),
+            );
+        }
+        Some(_) | None => {}
     }
     if column.gaps > 0 && asked.missing != DROP_ROWS {
         return Some(format!(
@@ -255,9 +312,9 @@ fn wrong_truth(column: &Column, asked: &Asked) -> Option<String> {
             "is {value} in every row, expected answers that differ: any prediction would be right or wrong alike"
         ));
     }
-    if is_of_classes && !column.is_binary {
+    if is_of_classes && !column.is_binary && classes.is_none() {
         return Some(
-            "has other values than 0 and 1, expected these two for classes; or predict a number"
+            "has other values than 0 and 1, expected these two, or two texts, for classes; or predict a number"
                 .into(),
         );
     }
@@ -286,7 +343,7 @@ fn experiment(
             "found a task or a scheme that is not on the form",
         ));
     }
-    if let Some(problem) = wrong_truth(target, asked) {
+    if let Some(problem) = wrong_truth(target, profile.marker.as_deref(), asked) {
         let name = printable::quoted(&target.name);
         return Err(Wrong::input(format!("{TRUTH}: {name} {problem}")));
     }
@@ -331,6 +388,9 @@ fn experiment(
         .dataset("missing", asked.missing.as_str())
         .dataset("test_fraction", share)
         .scheme(&asked.scheme);
+    if asked.task == CLASSES && target.kind() == Kind::Text {
+        written.dataset("positive", asked.positive.as_str());
+    }
     if !asked.marker.is_empty() {
         written.dataset("missing_marker", asked.marker.as_str());
     }

@@ -22,16 +22,17 @@ fn runs(document: &str, expected: usize) -> Place {
     let shown: Vec<String> = shown.filter(|b| b.contains("hexperiment client")).collect();
     assert_eq!(shown.len(), expected, "{document}");
     let service = Service::start();
-    let here = format!("{} --fingerprint {}", service.url, service.fingerprint);
     for block in shown {
         let script = block.replace("hexperiment client", "\"$PROGRAM\" client");
-        let script = script.replace("https://evaluator.example.org:8443", &here);
+        let script = script.replace("https://evaluator.example.org:8443", &service.url);
+        let script = script.replace("sha256:0b1c…", &service.fingerprint);
+        let script = script.replace("hxp_0123…", &service.token);
         let mut shell = Command::new("sh");
         shell
             .args(["-eu", "-c", &script])
             .current_dir(place.path(""))
             .env("PROGRAM", env!("CARGO_BIN_EXE_hexperiment-under-test"))
-            .env("HEXPERIMENT_TOKEN", &service.token)
+            .env_remove("HEXPERIMENT_TOKEN")
             .env_remove("HEXPERIMENT_PASSPHRASE");
         Outcome::of(&mut shell).ends_with(0).does_not_panic();
     }

@@ -115,8 +115,34 @@ fn a_salary_is_predicted_remotely() {
         &service.token,
         &[&words[..], &["https://127.0.0.1:9"]].concat(),
     );
+    // Nor one that was given for another service.
+    let elsewhere = format!("{} https://127.0.0.1:9", service.token);
     owner.place.write("io/remote.json", &noted);
+    refuses(
+        &elsewhere,
+        &[
+            "HEXPERIMENT_TOKEN",
+            "found a token for https://127.0.0.1:9",
+            &service.url,
+        ],
+    );
     refuses(&format!("hxp_{}", "1".repeat(64)), &words);
+    // Two answers that were exchanged by hand are not taken for those of the rows.
+    let mut edited: serde_json::Value = serde_json::from_str(&noted).unwrap();
+    edited["jobs"].as_array_mut().unwrap().swap(0, 1);
+    owner.place.write("io/remote.json", edited.to_string());
+    refuses(&service.token, &words);
+    let mut named = owner.command(&[&["fetch"][..], &here].concat());
+    let named = Outcome::of(named.env("HEXPERIMENT_TOKEN", &service.token));
+    named.ends_with(2).does_not_panic().says(&[
+        "io/remote.json",
+        "was changed since it was written",
+        "client send",
+    ]);
+    owner.place.write("io/remote.json", &noted);
+    let bound = format!("{} {}", service.token, service.url);
+    let mut fetch = owner.command(&["fetch"]);
+    Outcome::of(fetch.env("HEXPERIMENT_TOKEN", bound)).ends_with(0);
     does(&[&["fetch"][..], &here].concat(), &[]);
     // New keys are uploaded.
     owner.does(&["keys", "rotate", "--unprotected"]);
@@ -165,6 +191,18 @@ fn services_are_held_to_what_is_known_of_them() {
         &["http://example.org"],
         &["found the address", "https://HOST:PORT"],
     );
+    // There is no certificate to pin without TLS: told at once, not after a minute of tries.
+    let began = std::time::Instant::now();
+    let plain = service.url.replace("https://", "http://");
+    fails(
+        &[&plain, "--fingerprint", &service.fingerprint],
+        &[
+            "shows no certificate",
+            "`https://`",
+            "leave the fingerprint out",
+        ],
+    );
+    assert!(began.elapsed().as_secs() < 40, "it was tried again");
     owner.refuses(
         &[
             "send",

@@ -95,7 +95,7 @@ fn chd_logistic_here_and_by_a_service() {
             let mut run = place.program(["run"]);
             run.arg(&file)
                 .env("HEXPERIMENT_DATA", &data)
-                .env("HEXPERIMENT_TOKEN", &token);
+                .env("HEXPERIMENT_TOKEN", service.with_address(&token));
             if is_far {
                 run.args(["--set", &server, "--set", &print]);
             }

@@ -31,6 +31,11 @@ pub fn raw_at(address: &str, bytes: &[u8], close: bool) -> std::io::Result<(u16,
     if close {
         let _ = stream.shutdown(std::net::Shutdown::Write);
     }
+    Ok(answer_of(&mut stream))
+}
+
+/// Reads an answer to its end: status and body.
+pub fn answer_of(stream: &mut TcpStream) -> (u16, String) {
     let mut answer = Vec::new();
     let mut piece = [0; 4096];
     // Read until there is a whole answer: the connection stays open behind some.
@@ -47,7 +52,7 @@ pub fn raw_at(address: &str, bytes: &[u8], close: bool) -> std::io::Result<(u16,
         if whole || count == 0 {
             let status = text.split(' ').nth(1).and_then(|s| s.parse().ok());
             let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
-            return Ok((status.unwrap_or(0), body.unwrap_or_default()));
+            return (status.unwrap_or(0), body.unwrap_or_default());
         }
     }
 }
@@ -422,24 +427,24 @@ fn ciphertexts_that_are_none() {
         let info = mallory.client.job(&job.id, Duration::ZERO).unwrap();
         assert_eq!((info.state, info.results.len()), (JobState::Failed, 0));
     }
-    // Too few of them.
-    let job = mallory.submit(&[own]);
-    let failed = mallory
-        .client
-        .wait_for_job(&job.id)
-        .unwrap_err()
-        .to_string();
-    assert!(failed.contains("found 1 inputs, expected 2"), "{failed}");
-    // Under other keys.
-    let foreign = other.upload();
-    let job = hexperiment_service::api::JobRequest {
-        keys: mallory.keys.clone(),
-        inputs: foreign,
-        outputs: vec![0],
-        request: None,
+    // Too few of them, and under other keys.
+    let refused = |inputs: Vec<String>| {
+        let job = hexperiment_service::api::JobRequest {
+            keys: mallory.keys.clone(),
+            inputs,
+            outputs: vec![0],
+            request: None,
+        };
+        mallory.client.submit(&job).unwrap_err()
     };
-    let refused = mallory.client.submit(&job).unwrap_err();
-    assert_eq!(refused.code(), Some(ProblemCode::Conflict), "{refused}");
+    let few = refused(vec![own]);
+    assert_eq!(few.code(), Some(ProblemCode::Invalid), "{few}");
+    assert!(
+        few.to_string().contains("found 1 inputs, expected 2"),
+        "{few}"
+    );
+    let foreign = refused(other.upload());
+    assert_eq!(foreign.code(), Some(ProblemCode::Conflict), "{foreign}");
     mallory.evaluates();
     party.evaluates();
 }

@@ -6,12 +6,12 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use hexperiment_program::OutputId;
-use hexperiment_service::api::{JobState, ProblemCode, ProgramState};
+use hexperiment_service::api::{JobRequest, JobState, ProblemCode, ProgramState};
 use hexperiment_service::client::ServiceClient;
 use hexperiment_wire::Order;
 use serde_json::Value;
 
-use super::hostile::{address, raw_at, request};
+use super::hostile::{address, answer_of, raw_at, request};
 use super::served::order;
 use super::{Party, Served};
 
@@ -225,7 +225,8 @@ fn programs_and_results_count_as_keys_do() {
     // A result for which there is no room is not kept, and the job says why.
     let inputs = mallory.upload();
     let left = used().bytes_quota - used().bytes;
-    let filler = vec![0; left as usize - 10];
+    // Room for what is known of the job, and not for the block that its result takes.
+    let filler = vec![0; left as usize - 3000];
     let filler = mallory
         .client
         .upload_ciphertexts(&mallory.keys, &filler)
@@ -241,7 +242,11 @@ fn programs_and_results_count_as_keys_do() {
         failed.contains("bytes kept") && failed.contains("1048576 together"),
         "{failed}"
     );
-    assert_eq!((used().bytes, service.files("ciphertexts")), (bytes, files));
+    assert_eq!(service.files("ciphertexts"), files);
+    assert!(
+        used().bytes > bytes && used().bytes < bytes + 2000,
+        "the job alone"
+    );
     mallory.client.delete_ciphertexts(&filler.id).unwrap();
     let job = mallory.submit(&inputs);
     let done = mallory.client.wait_for_job(&job.id).unwrap();
@@ -258,7 +263,7 @@ fn a_day_of_a_client_ends() {
     assert!(used().today_ms > 0, "compiling takes time");
     let inputs = mallory.upload();
     let over = (0..1000).find_map(|_| {
-        let job = hexperiment_service::api::JobRequest {
+        let job = JobRequest {
             keys: mallory.keys.clone(),
             inputs: inputs.clone(),
             outputs: vec![0],
@@ -282,7 +287,7 @@ fn a_day_of_a_client_ends() {
     Party::new(&service, &service.token("beside"), "paillier").evaluates();
 }
 
-/// Jobs under keys that are deleted end, those that wait and the one that runs.
+/// Jobs under keys that are deleted end, those that wait and the one that runs; those that had ended are forgotten.
 #[test]
 fn deleted_keys_end_their_jobs() {
     let service = Served::start(&["--plain"]);
@@ -291,13 +296,13 @@ fn deleted_keys_end_their_jobs() {
     let jobs: Vec<String> = (0..30).map(|_| alice.submit(&inputs).id).collect();
     alice.client.delete_keys(&alice.keys).unwrap();
     for job in &jobs {
-        let info = alice.client.job(job, Duration::from_secs(30)).unwrap();
-        assert!(
-            [JobState::Done, JobState::Failed].contains(&info.state),
-            "{info:?}"
-        );
-        if info.state == JobState::Failed {
-            assert!(info.reason.unwrap().contains("keys were deleted"));
+        match alice.client.job(job, Duration::from_secs(30)) {
+            Ok(info) => {
+                assert_eq!(info.state, JobState::Failed, "{info:?}");
+                assert!(info.reason.unwrap().contains("keys were deleted"));
+            }
+            // It had ended before, and went with its keys.
+            Err(gone) => assert_eq!(gone.code(), Some(ProblemCode::NotFound), "{gone}"),
         }
     }
     let last = alice.client.job(&jobs[29], Duration::ZERO).unwrap();
@@ -362,4 +367,109 @@ fn a_public_program_is_withdrawn() {
     )
     .unwrap();
     assert_eq!(status, 200);
+}
+
+/// A job names what its program has, and what it takes in the tables is its client's: forty that name hundreds of thousands
+/// of outputs leave nothing behind.
+#[test]
+fn jobs_take_no_room_of_the_service() {
+    let service = Served::start(&["--plain", "--rate", "10000", "--quota-bytes", "100kB"]);
+    let token = service.token("mallory");
+    let mallory = Party::new(&service, &token, "plaintext");
+    let inputs = mallory.upload();
+    let tables = || std::fs::metadata(service.state().join("state.sqlite")).map_or(0, |f| f.len());
+    let refused = |inputs: &[String], outputs: Vec<u32>, words: &str| {
+        let job = JobRequest {
+            keys: mallory.keys.clone(),
+            inputs: inputs.to_vec(),
+            outputs,
+            request: None,
+        };
+        let refused = mallory.client.submit(&job).unwrap_err();
+        assert_eq!(refused.code(), Some(ProblemCode::Invalid), "{refused}");
+        assert!(refused.to_string().contains(words), "{refused}");
+    };
+    for _ in 0..40 {
+        refused(
+            &inputs,
+            (0..300_000).collect(),
+            "found 300000 outputs, expected 1 to 2",
+        );
+    }
+    refused(&inputs, vec![2], "found output 2, expected 0 to 1");
+    refused(&inputs, vec![0, 0], "wanted twice");
+    refused(&inputs, vec![], "found 0 outputs, expected 1 to 2");
+    refused(
+        &vec![inputs[0].clone(); 200],
+        vec![0],
+        "found 200 inputs, expected 2",
+    );
+    assert!(mallory.client.jobs().unwrap().is_empty());
+    assert!(tables() < 1 << 20, "{} bytes", tables());
+    // Small ones count, too, until they are forgotten with their keys.
+    let loads = JobRequest {
+        keys: mallory.keys.clone(),
+        inputs: vec![],
+        outputs: vec![],
+        request: None,
+    };
+    let mut asked = 0;
+    let full = loop {
+        match mallory.client.submit(&loads) {
+            Ok(_) => asked += 1,
+            Err(full) => break full,
+        }
+        assert!(asked < 1000, "jobs are outside the quota");
+    };
+    assert_eq!(full.code(), Some(ProblemCode::Quota), "{full}");
+    assert!(full.to_string().contains("bytes kept"), "{full}");
+    until("jobs end", || running(&mallory.client) == 0);
+    mallory.client.delete_keys(&mallory.keys).unwrap();
+    assert!(mallory.client.info().unwrap().usage.bytes < 10_000);
+}
+
+/// Ciphertexts of a byte take a file each, and count as one.
+#[test]
+fn small_ciphertexts_count_as_files() {
+    let service = Served::start(&["--plain", "--quota-bytes", "1MB"]);
+    let mallory = Party::new(&service, &service.token("mallory"), "plaintext");
+    let uploads = (0..1000).map(|_| mallory.client.upload_ciphertexts(&mallory.keys, b"x"));
+    let kept = uploads.take_while(Result::is_ok).count();
+    assert!((200..250).contains(&kept), "{kept}");
+}
+
+/// A program that is deleted while keys for it arrive: its client is told so, and nothing of them is left.
+#[test]
+fn keys_whose_program_is_deleted_meanwhile() {
+    let service = Served::start(&["--plain"]);
+    let token = service.token("alice");
+    let alice = service.client(&token);
+    let (order, circuit, library) = order("paillier");
+    let registered = alice.register(&order, circuit.digest(), &library, false);
+    let program = alice.wait_for_program(&registered.unwrap().id).unwrap().id;
+    let keys = circuit.generate_keys().unwrap().evaluation;
+    let mut frames = Vec::new();
+    let mut reader =
+        hexperiment_wire::KeyFrames::new(&keys, &hexperiment_wire::Limits::default()).unwrap();
+    std::io::Read::read_to_end(&mut reader, &mut frames).unwrap();
+    let path = format!("/v1/programs/{program}/keys");
+    let length = format!("content-length: {}\r\n", frames.len());
+    let (first, rest) = frames.split_at(frames.len() / 2);
+    let mut stream = TcpStream::connect(address(&service)).unwrap();
+    stream
+        .write_all(&request(&token, "POST", &path, &length, first))
+        .unwrap();
+    until("the upload begins", || service.files("incoming") == 1);
+    alice.delete_program(&program).unwrap();
+    stream.write_all(rest).unwrap();
+    let (status, body) = answer_of(&mut stream);
+    assert_eq!(status, 410, "{body}");
+    for words in [
+        "\"gone\"",
+        "was deleted while they were uploaded",
+        "register it again",
+    ] {
+        assert!(body.contains(words), "{body}");
+    }
+    assert_eq!((service.files("keys"), service.files("incoming")), (0, 0));
 }

@@ -94,6 +94,11 @@ impl Served {
         made.ends_with(0).out.trim().to_owned()
     }
 
+    /// A token with the address of this service behind it, as an experiment's server asks for one.
+    pub fn with_address(&self, token: &str) -> String {
+        format!("{token} {}", self.url)
+    }
+
     /// Where it is, for a client with this token.
     pub fn endpoint(&self, token: &str) -> Endpoint {
         let fingerprint = self

@@ -7,11 +7,11 @@ use hexperiment_program::OutputId;
 use hexperiment_wire::{Handle, Measured, Ready};
 
 use super::{storage, without_room};
-use crate::api::{CiphertextsInfo, JobState, JobTimes, Loaded};
+use crate::api::{CiphertextsInfo, JobRequest, JobState, JobTimes, Loaded};
 use crate::server::blobs::Hashed;
 use crate::server::ledger::{Reservation, Room};
 use crate::server::state::Service;
-use crate::server::store::{JobRow, KeysRow, Table, now_s};
+use crate::server::store::{JobRow, KeysRow, Table, now_s, on_disk};
 use crate::server::worker::{Stopped, Worker};
 use crate::token::fresh_id;
 
@@ -34,9 +34,13 @@ impl Service {
         let gone = || Stopped::Failed("its keys were deleted, or have expired".into());
         let keys = self.store.keys(&row.info.keys).map_err(storage)?;
         let keys = keys.ok_or_else(gone)?;
+        let ended = || Stopped::Failed("it had ended before".into());
+        let request = self.store.job_request(&row.info.id).map_err(storage)?;
+        let request = request.ok_or_else(ended)?;
+        let does = (row, &request);
         if let Some(worker) = self.take_warm(&keys.info.id) {
             self.does(&row.info.id, worker.ender());
-            match self.evaluates_in(worker, row, &keys, *times) {
+            match self.evaluates_in(worker, does, &keys, *times) {
                 Err(Stopped::Died(_)) if self.cut_of(&row.info.id).is_none() => {}
                 evaluated => {
                     self.metrics.warm_jobs.add(1);
@@ -59,7 +63,7 @@ impl Service {
         let (worker, prepared) = worker.load_keys(&file, &mut self.told(id))?;
         times.prepare = Some(prepared);
         times.load_ns = began.elapsed().as_nanos() as u64;
-        self.evaluates_in(worker, row, &keys, *times)
+        self.evaluates_in(worker, does, &keys, *times)
     }
 
     /// Adds to what has been loaded.
@@ -71,14 +75,14 @@ impl Service {
     fn evaluates_in(
         &self,
         mut worker: Worker<Ready>,
-        row: &JobRow,
+        (row, request): (&JobRow, &JobRequest),
         keys: &KeysRow,
         mut times: JobTimes,
     ) -> Result<Evaluated, Stopped> {
         let id = &row.info.id;
         let began = Instant::now();
         let mut inputs: Vec<(String, u64)> = Vec::new();
-        for input in &row.request.inputs {
+        for input in &request.inputs {
             let found = self.store.ciphertexts(input).map_err(storage)?;
             let found = found.ok_or_else(|| {
                 Stopped::Failed(format!("its input {input} was deleted, or has expired"))
@@ -102,8 +106,7 @@ impl Service {
         }
         times.load_ns += began.elapsed().as_nanos() as u64;
         self.update(id, |running| running.state = JobState::Computing);
-        let wanted: Vec<OutputId> = row
-            .request
+        let wanted: Vec<OutputId> = request
             .outputs
             .iter()
             .map(|output| OutputId::from_index(*output as usize))
@@ -160,7 +163,7 @@ impl Service {
         let (ciphertexts, bytes) = worker.store(handle, &mut file)?;
         let sha256 = file.finish().map_err(disk)?;
         let room = Room {
-            bytes,
+            bytes: on_disk(bytes),
             ..Room::default()
         };
         let room = self.reserve(&keys.owner, room).map_err(without_room)?;

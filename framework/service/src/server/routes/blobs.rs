@@ -21,7 +21,9 @@ use super::super::auth::Client;
 use super::super::failure::{Failure, failure, internal, invalid, not_found};
 use super::super::ledger::Room;
 use super::super::state::Service;
-use super::super::store::{CiphertextsRow, Deleted, Inserted, KeysRow, Table, now_s};
+use super::super::store::{
+    Added, CiphertextsRow, Deleted, Inserted, KeysRow, Table, now_s, on_disk,
+};
 use super::super::upload::{Received, announced, receive};
 use super::programs::usable;
 use super::{Id, Numbers, audited, blocking};
@@ -173,11 +175,18 @@ fn keeps_keys(
         owner: owner.to_owned(),
         stored: received.bytes,
     };
-    if let Err(e) = service.store.add_keys(&row) {
+    let added = service.store.add_keys(&row);
+    if !matches!(added, Ok(Added::Yes)) {
         service.blobs.remove(Table::Keys, &id);
-        return Err(e.into());
     }
-    Ok(row.info)
+    match added? {
+        Added::Yes => Ok(row.info),
+        Added::ProgramIsGone => {
+            let words = "the program of these keys was deleted while they were uploaded";
+            Err(failure(ProblemCode::Gone, words)
+                .help("register it again, then upload keys for it"))
+        }
+    }
 }
 
 pub(super) async fn list_keys(
@@ -249,7 +258,7 @@ async fn takes_ciphertexts(
     let (keys, room) = blocking(app, move |service| {
         let keys = own_keys(service, &owner, &keys)?.info;
         let room = Room {
-            bytes: length,
+            bytes: on_disk(length),
             ..Room::default()
         };
         Ok((keys, service.reserve(&owner, room)?))

@@ -10,7 +10,7 @@ use super::super::config::MAX_JOB;
 use super::super::failure::{Failure, failure, internal, invalid, not_found};
 use super::super::ledger::Room;
 use super::super::state::Service;
-use super::super::store::{JobRow, now_s};
+use super::super::store::{JobRow, Shape, job_bytes, now_s};
 use super::super::upload::read;
 use super::blobs::{own_ciphertexts, own_keys};
 use super::{Id, Numbers, audited, blocking, wait_for};
@@ -54,21 +54,8 @@ fn submits(service: &Service, client: &str, bytes: &[u8]) -> Result<JobInfo, Fai
         )));
     }
     let keys = own_keys(service, client, &request.keys)?.info;
-    if request.outputs.is_empty() != request.inputs.is_empty() {
-        return Err(invalid(format!(
-            "found {} inputs and {} outputs, expected some of both, or none",
-            request.inputs.len(),
-            request.outputs.len()
-        )));
-    }
-    let mut outputs = request.outputs.clone();
-    outputs.sort_unstable();
-    outputs.dedup();
-    if outputs.len() < request.outputs.len() {
-        return Err(invalid(
-            "found an output that is wanted twice, expected each once".to_owned(),
-        ));
-    }
+    let shape = service.store.shape(&keys.program)?;
+    suits(&request, shape.ok_or_else(|| not_found("program"))?)?;
     for input in &request.inputs {
         let input = own_ciphertexts(service, client, input)?.info;
         if input.keys != keys.id {
@@ -94,27 +81,65 @@ fn submits(service: &Service, client: &str, bytes: &[u8]) -> Result<JobInfo, Fai
             results: vec![],
         },
         owner: client.to_owned(),
-        request,
     };
     // Who asks again for what is there takes no room.
-    if let Some(name) = &job.request.request
+    if let Some(name) = &request.request
         && let Some(known) = service.store.job_named(client, name)?
     {
         return Ok(service.view(&known));
     }
     service.has_time(client)?;
     let room = Room {
+        bytes: job_bytes(&job, &request)?,
         work: 1,
         ..Room::default()
     };
     let room = service.reserve(client, room)?;
-    let known = service.store.add_job(&job)?;
+    let known = service.store.add_job(&job, &request)?;
     drop(room);
     if let Some(known) = known {
         return Ok(service.view(&known));
     }
     service.queue(client, &job.info.id, true);
     Ok(service.view(&job))
+}
+
+/// Holds a job to its program: as many inputs as that has, and outputs that it has, each once; or neither, to load keys.
+fn suits(request: &JobRequest, program: Shape) -> Result<(), Failure> {
+    let (inputs, outputs) = (request.inputs.len(), request.outputs.len());
+    if inputs == 0 && outputs == 0 {
+        return Ok(());
+    }
+    if inputs as u64 != program.inputs {
+        return Err(invalid(format!(
+            "found {inputs} inputs, expected {}, as many as the program has",
+            program.inputs
+        )));
+    }
+    if outputs == 0 || outputs as u64 > program.outputs {
+        return Err(invalid(format!(
+            "found {outputs} outputs, expected 1 to {}, as many as the program has",
+            program.outputs
+        )));
+    }
+    if let Some(output) = request
+        .outputs
+        .iter()
+        .find(|o| u64::from(**o) >= program.outputs)
+    {
+        return Err(invalid(format!(
+            "found output {output}, expected 0 to {}, one that the program has",
+            program.outputs - 1
+        )));
+    }
+    let mut sorted = request.outputs.clone();
+    sorted.sort_unstable();
+    if sorted.windows(2).any(|two| two[0] == two[1]) {
+        return Err(invalid(
+            "found an output that is wanted twice, expected each once",
+        ));
+    }
+    Ok(())
 }
 
 pub(super) async fn list(

@@ -13,7 +13,7 @@ use super::super::config::MAX_PROGRAM;
 use super::super::failure::{Failure, failure, internal, invalid, not_found};
 use super::super::ledger::Room;
 use super::super::state::Service;
-use super::super::store::{ProgramRow, Removal, Table, now_s};
+use super::super::store::{ProgramRow, Removal, Shape, Source, Table, now_s};
 use super::super::upload::read;
 use super::{Id, Numbers, audited, blocking, wait_for};
 use crate::api::{ProblemCode, ProgramInfo, ProgramRequest, ProgramState};
@@ -88,7 +88,7 @@ fn registers(service: &Service, client: &str, bytes: &[u8]) -> Result<ProgramInf
         ))
         .help("set `threads` in [run]"));
     }
-    bounded(&request.program, config.program_numbers)?;
+    let shape = bounded(&request.program, config.program_numbers)?;
     // What is kept is what was understood, so that two ways to write the same are the same.
     let kept = serde_json::to_vec(&request).map_err(|e| internal("a program", &e))?;
     drop(one);
@@ -121,7 +121,12 @@ fn registers(service: &Service, client: &str, bytes: &[u8]) -> Result<ProgramInf
     write_synced(&incoming.path, &kept).map_err(disk)?;
     let kept_as = service.blobs.keep(incoming, Table::Programs, &info.id);
     kept_as.map_err(disk)?;
-    let known = service.store.add_program(client, (&sha256, length), &info);
+    let source = Source {
+        sha256: &sha256,
+        bytes: length,
+        shape,
+    };
+    let known = service.store.add_program(client, source, &info);
     drop(room);
     if !matches!(known, Ok(None)) {
         service.blobs.remove(Table::Programs, &info.id);
@@ -134,8 +139,8 @@ fn registers(service: &Service, client: &str, bytes: &[u8]) -> Result<ProgramInf
 }
 
 /// Holds a program to the numbers that its values may have, before anything is computed of them: a few bytes can state
-/// vectors that no machine has room for.
-fn bounded(program: &serde_json::Value, most: u64) -> Result<(), Failure> {
+/// vectors that no machine has room for. How many inputs and outputs it has.
+fn bounded(program: &serde_json::Value, most: u64) -> Result<Shape, Failure> {
     let program = Program::deserialize(program);
     let program = program.map_err(|e| invalid(format!("the program: {e}")))?;
     let lengths = program.values().iter().map(|value| value.length() as u64);
@@ -145,7 +150,7 @@ fn bounded(program: &serde_json::Value, most: u64) -> Result<(), Failure> {
     });
     let found = lengths.chain(inputs).fold(0, u64::saturating_add);
     if found <= most {
-        return Ok(());
+        return Ok(Shape::of(&program));
     }
     Err(failure(
         ProblemCode::TooLarge,

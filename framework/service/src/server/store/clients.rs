@@ -5,10 +5,18 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 use super::{Store, StoreError, now_s, today};
 use crate::token::TokenHash;
 
+/// What a file takes on a disk at least, in bytes: a block of most file systems.
+const BLOCK: u64 = 4096;
+
+/// What ciphertexts of so many bytes count for: their file takes a block, however small they are.
+pub(crate) fn on_disk(bytes: u64) -> u64 {
+    bytes.max(BLOCK)
+}
+
 /// What a client uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Used {
-    /// Of programs, keys, ciphertexts and results.
+    /// Of programs, keys, ciphertexts, results and what is known of jobs.
     pub(crate) bytes: u64,
     pub(crate) keys: u64,
     pub(crate) programs: u64,
@@ -121,11 +129,12 @@ impl Store {
             .query_row(params![owner, today()], |row| row.get(0))
             .optional()?;
         Ok(Used {
-            bytes: one(
+            bytes: one(&format!(
                 "SELECT (SELECT COALESCE(SUM(stored), 0) FROM keys WHERE owner = ?1)
-                      + (SELECT COALESCE(SUM(bytes), 0) FROM ciphertexts WHERE owner = ?1)
-                      + (SELECT COALESCE(SUM(bytes), 0) FROM programs WHERE owner = ?1)",
-            )?,
+                      + (SELECT COALESCE(SUM(MAX(bytes, {BLOCK})), 0) FROM ciphertexts WHERE owner = ?1)
+                      + (SELECT COALESCE(SUM(bytes), 0) FROM programs WHERE owner = ?1)
+                      + (SELECT COALESCE(SUM(bytes), 0) FROM jobs WHERE owner = ?1)",
+            ))?,
             keys: one("SELECT COUNT(*) FROM keys WHERE owner = ?1")?,
             programs: one("SELECT COUNT(*) FROM programs WHERE owner = ?1")?,
             work: one(

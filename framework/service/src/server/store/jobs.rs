@@ -1,5 +1,5 @@
 //! Jobs: what is to be done, and what came of it. Between its beginning and its end a job is a queued
-//! one here, so that a service that is killed does it again.
+//! one here, so that a service that is killed does it again. What it is to do is forgotten at its end.
 
 use rusqlite::{OptionalExtension as _, Row, params};
 
@@ -13,7 +13,6 @@ use crate::api::{JobInfo, JobRequest, JobState};
 pub(crate) struct JobRow {
     pub(crate) info: JobInfo,
     pub(crate) owner: String,
-    pub(crate) request: JobRequest,
 }
 
 impl JobRow {
@@ -21,7 +20,6 @@ impl JobRow {
         Ok(Self {
             info: json(0, &row.get::<_, String>(0)?)?,
             owner: row.get(1)?,
-            request: json(2, &row.get::<_, String>(2)?)?,
         })
     }
 }
@@ -37,13 +35,30 @@ pub(crate) enum Outcome {
     KeysAreGone,
 }
 
-const COLUMNS: &str = "info, owner, job";
+const COLUMNS: &str = "info, owner";
+
+/// What the row of a job takes beside its texts, with its places in the indices, in bytes: rather more than less.
+const ROW: u64 = 1024;
+
+/// Bytes of jobs that a list has at most, beside the first one.
+const LISTED_BYTES: usize = 16 << 20;
+
+/// What a job takes in the tables until it ends.
+pub(crate) fn job_bytes(job: &JobRow, request: &JobRequest) -> Result<u64, StoreError> {
+    Ok(ROW + (text(&job.info)?.len() + text(request)?.len()) as u64)
+}
 
 impl Store {
     /// Adds a job, unless its owner has one of the same name already: then that one.
-    pub(crate) fn add_job(&self, job: &JobRow) -> Result<Option<JobRow>, StoreError> {
+    pub(crate) fn add_job(
+        &self,
+        job: &JobRow,
+        request: &JobRequest,
+    ) -> Result<Option<JobRow>, StoreError> {
+        let description = text(request)?;
+        let bytes = job_bytes(job, request)?;
         self.change(|change| {
-            if let Some(request) = &job.request.request {
+            if let Some(request) = &request.request {
                 let sql = format!("SELECT {COLUMNS} FROM jobs WHERE owner = ?1 AND request = ?2");
                 let known = change
                     .prepare_cached(&sql)?
@@ -54,16 +69,20 @@ impl Store {
                 }
             }
             change.execute(
-                "INSERT INTO jobs (id, number, owner, keys, request, job, info, final)
-                 VALUES (?1, (SELECT COALESCE(MAX(number), 0) + 1 FROM jobs), ?2, ?3, ?4, ?5, ?6, 0)",
+                "INSERT INTO jobs (id, number, owner, keys, request, info, final, bytes)
+                 VALUES (?1, (SELECT COALESCE(MAX(number), 0) + 1 FROM jobs), ?2, ?3, ?4, ?5, 0, ?6)",
                 params![
                     job.info.id,
                     job.owner,
                     job.info.keys,
-                    job.request.request,
-                    text(&job.request)?,
-                    text(&job.info)?
+                    request.request,
+                    text(&job.info)?,
+                    bytes
                 ],
+            )?;
+            change.execute(
+                "INSERT INTO descriptions (job, description) VALUES (?1, ?2)",
+                params![job.info.id, description],
             )?;
             Ok(None)
         })
@@ -88,15 +107,31 @@ impl Store {
         Ok(row.query_row([id], JobRow::of).optional()?)
     }
 
-    /// A client's jobs, the newest first, so many at most.
+    /// What a job is to do; `None` once it has ended.
+    pub(crate) fn job_request(&self, id: &str) -> Result<Option<JobRequest>, StoreError> {
+        let connection = self.connection();
+        let mut row =
+            connection.prepare_cached("SELECT description FROM descriptions WHERE job = ?1")?;
+        let read = |row: &Row<'_>| json(0, &row.get::<_, String>(0)?);
+        Ok(row.query_row([id], read).optional()?)
+    }
+
+    /// A client's jobs, the newest first, so many at most, and no more of them than an answer should hold.
     pub(crate) fn jobs_of(&self, owner: &str, most: u64) -> Result<Vec<JobInfo>, StoreError> {
         let connection = self.connection();
-        let sql =
-            format!("SELECT {COLUMNS} FROM jobs WHERE owner = ?1 ORDER BY number DESC LIMIT ?2");
-        let mut rows = connection.prepare_cached(&sql)?;
-        let rows = rows.query_map(params![owner, most], JobRow::of)?;
-        let rows = rows.map(|row| row.map(|row| row.info));
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let mut rows = connection.prepare_cached(
+            "SELECT info FROM jobs WHERE owner = ?1 ORDER BY number DESC LIMIT ?2",
+        )?;
+        let mut rows = rows.query(params![owner, most])?;
+        let (mut found, mut bytes) = (vec![], 0);
+        while bytes < LISTED_BYTES
+            && let Some(row) = rows.next()?
+        {
+            let info: String = row.get(0)?;
+            bytes += info.len();
+            found.push(json(0, &info)?);
+        }
+        Ok(found)
     }
 
     /// Jobs that are not at their end, in the order in which they were asked for.
@@ -116,13 +151,15 @@ impl Store {
         ms: u64,
     ) -> Result<Outcome, StoreError> {
         self.change(|change| {
+            let info = text(job)?;
             let ended = change.execute(
-                "UPDATE jobs SET info = ?2, final = 1, ended_s = ?3 WHERE id = ?1 AND final = 0",
-                params![job.id, text(job)?, now_s()],
+                "UPDATE jobs SET info = ?2, final = 1, ended_s = ?3, bytes = ?4 WHERE id = ?1 AND final = 0",
+                params![job.id, info, now_s(), ROW + info.len() as u64],
             )?;
             if ended == 0 {
                 return Ok(Outcome::HadEnded);
             }
+            change.execute("DELETE FROM descriptions WHERE job = ?1", [&job.id])?;
             takes_time(change, owner, ms)?;
             let mut results = job.results.iter();
             let all = results.try_fold(true, |all, result| -> Result<bool, StoreError> {

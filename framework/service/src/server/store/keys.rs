@@ -32,14 +32,22 @@ pub(crate) struct Deleted {
     pub(crate) ciphertexts: Vec<String>,
 }
 
+/// Whether keys were added, or the program that they are for is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Added {
+    Yes,
+    /// It was deleted, or withdrawn, while they were uploaded.
+    ProgramIsGone,
+}
+
 const COLUMNS: &str = "info, owner, stored";
 
 impl Store {
-    pub(crate) fn add_keys(&self, keys: &KeysRow) -> Result<(), StoreError> {
+    pub(crate) fn add_keys(&self, keys: &KeysRow) -> Result<Added, StoreError> {
         self.change(|change| {
-            change.execute(
+            let added = change.execute(
                 "INSERT INTO keys (id, owner, program, info, stored, expires_s)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                 SELECT ?1, ?2, id, ?4, ?5, ?6 FROM programs WHERE id = ?3 AND withdrawn = 0",
                 params![
                     keys.info.id,
                     keys.owner,
@@ -53,7 +61,11 @@ impl Store {
                 "UPDATE programs SET used_s = ?2 WHERE id = ?1",
                 params![keys.info.program, now_s()],
             )?;
-            Ok(())
+            Ok(if added == 1 {
+                Added::Yes
+            } else {
+                Added::ProgramIsGone
+            })
         })
     }
 
@@ -73,7 +85,7 @@ impl Store {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Deletes keys, with the ciphertexts under them.
+    /// Deletes keys, with the ciphertexts under them and the jobs that have ended.
     pub(crate) fn delete_keys(&self, id: &str) -> Result<Deleted, StoreError> {
         self.change(|change| {
             let mut deleted = Deleted::default();
@@ -108,6 +120,8 @@ fn delete(change: &Transaction<'_>, id: String, deleted: &mut Deleted) -> Result
     for row in rows {
         deleted.ciphertexts.push(row?);
     }
+    // What they yielded is gone. Those that have not ended are told of it.
+    change.execute("DELETE FROM jobs WHERE keys = ?1 AND final = 1", [&id])?;
     if change.execute("DELETE FROM keys WHERE id = ?1", [&id])? == 1 {
         deleted.keys.push(id);
     }

@@ -1,5 +1,6 @@
 //! Programs: whose they are, and how far.
 
+use hexperiment_program::Program;
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::clients::takes_time;
@@ -13,6 +14,32 @@ pub(crate) struct ProgramRow {
     pub(crate) owner: String,
     /// Whether its owner has deleted it while others had keys for it: it serves these keys alone.
     pub(crate) is_withdrawn: bool,
+}
+
+/// How many inputs and outputs a program has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) inputs: u64,
+    pub(crate) outputs: u64,
+}
+
+impl Shape {
+    pub(crate) fn of(program: &Program) -> Self {
+        Self {
+            inputs: program.inputs().len() as u64,
+            outputs: program.outputs().len() as u64,
+        }
+    }
+}
+
+/// What a program was registered with, as far as tables have it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    /// SHA-256 of the file, in hexadecimal digits.
+    pub(crate) sha256: &'a str,
+    /// Bytes of the file.
+    pub(crate) bytes: u64,
+    pub(crate) shape: Shape,
 }
 
 /// What came of deleting a program.
@@ -52,52 +79,73 @@ impl Store {
         self.change(|change| known(change, owner, sha256))
     }
 
-    /// Adds a program of so many bytes, unless its owner has the same already: then that one.
+    /// Adds a program, unless its owner has the same already: then that one.
     pub(crate) fn add_program(
         &self,
         owner: &str,
-        (sha256, bytes): (&str, u64),
+        source: Source<'_>,
         info: &ProgramInfo,
     ) -> Result<Option<ProgramInfo>, StoreError> {
         self.change(|change| {
-            if let Some(known) = known(change, owner, sha256)? {
+            if let Some(known) = known(change, owner, source.sha256)? {
                 return Ok(Some(known));
             }
             change.execute(
-                "INSERT INTO programs (id, owner, info, circuit, sha256, public, state, used_s, bytes)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'checking', ?7, ?8)",
+                "INSERT INTO programs
+                     (id, owner, info, circuit, sha256, public, state, used_s, bytes, inputs, outputs)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'checking', ?7, ?8, ?9, ?10)",
                 params![
                     info.id,
                     owner,
                     text(info)?,
                     info.circuit,
-                    sha256,
+                    source.sha256,
                     info.public,
                     now_s(),
-                    bytes
+                    source.bytes,
+                    source.shape.inputs,
+                    source.shape.outputs
                 ],
             )?;
             Ok(None)
         })
     }
 
-    /// Writes down what programs take of which that is not known: of tables of version 1.
+    /// Writes down bytes and shape of programs of which they are not known: of tables of older versions. One that cannot be
+    /// read has no inputs, and does nothing.
     pub(crate) fn measure_programs(
         &self,
-        measured: impl Fn(&str) -> u64,
+        measured: impl Fn(&str) -> (u64, Option<Shape>),
     ) -> Result<(), StoreError> {
         self.change(|change| {
-            let mut rows = change.prepare("SELECT id FROM programs WHERE bytes = 0")?;
+            let mut rows = change.prepare("SELECT id FROM programs WHERE inputs IS NULL")?;
             let rows = rows.query_map([], |row| row.get(0))?;
             let names: Vec<String> = rows.collect::<rusqlite::Result<_>>()?;
             for id in names {
+                let (bytes, shape) = measured(&id);
+                let (inputs, outputs) = shape.map_or((0, 0), |s| (s.inputs, s.outputs));
                 change.execute(
-                    "UPDATE programs SET bytes = ?2 WHERE id = ?1",
-                    params![id, measured(&id)],
+                    "UPDATE programs SET bytes = ?2, inputs = ?3, outputs = ?4 WHERE id = ?1",
+                    params![id, bytes, inputs, outputs],
                 )?;
             }
             Ok(())
         })
+    }
+
+    /// How many inputs and outputs a program has; `None` where it is gone.
+    pub(crate) fn shape(&self, program: &str) -> Result<Option<Shape>, StoreError> {
+        let connection = self.connection();
+        let mut row = connection.prepare_cached(
+            "SELECT COALESCE(inputs, 0), COALESCE(outputs, 0) FROM programs WHERE id = ?1",
+        )?;
+        let read = |row: &Row<'_>| {
+            Ok(Shape {
+                inputs: row.get(0)?,
+                outputs: row.get(1)?,
+            })
+        };
+        Ok(row.query_row([program], read).optional()?)
     }
 
     /// Whether a client has keys for a program.

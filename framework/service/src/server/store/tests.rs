@@ -21,6 +21,17 @@ fn program(id: &str) -> ProgramInfo {
     }
 }
 
+fn source(sha256: &str) -> Source<'_> {
+    Source {
+        sha256,
+        bytes: 30,
+        shape: Shape {
+            inputs: 1,
+            outputs: 2,
+        },
+    }
+}
+
 fn keys(id: &str, owner: &str, expires_s: u64) -> KeysRow {
     KeysRow {
         info: KeysInfo {
@@ -52,7 +63,7 @@ fn ciphertexts(id: &str, keys: &str) -> CiphertextsInfo {
     }
 }
 
-fn job(id: &str, owner: &str, request: Option<&str>) -> JobRow {
+fn job(id: &str, owner: &str) -> JobRow {
     JobRow {
         info: JobInfo {
             id: id.into(),
@@ -66,12 +77,15 @@ fn job(id: &str, owner: &str, request: Option<&str>) -> JobRow {
             results: vec![],
         },
         owner: owner.into(),
-        request: JobRequest {
-            keys: "k".into(),
-            inputs: vec!["i".into()],
-            outputs: vec![0],
-            request: request.map(str::to_owned),
-        },
+    }
+}
+
+fn asks(request: Option<&str>) -> JobRequest {
+    JobRequest {
+        keys: "k".into(),
+        inputs: vec!["i".into()],
+        outputs: vec![0],
+        request: request.map(str::to_owned),
     }
 }
 
@@ -81,7 +95,7 @@ fn filled() -> (tempfile::TempDir, Store) {
     let store = Store::open(&folder.path().join("t")).unwrap();
     assert!(
         store
-            .add_program("alice", ("hash", 30), &program("p"))
+            .add_program("alice", source("hash"), &program("p"))
             .unwrap()
             .is_none()
     );
@@ -113,10 +127,11 @@ fn clients_have_one_token_each_until_it_is_revoked() {
 #[test]
 fn what_is_written_is_there_when_the_tables_are_opened_again() {
     let (folder, store) = filled();
-    store.add_job(&job("j", "alice", None)).unwrap();
+    store.add_job(&job("j", "alice"), &asks(None)).unwrap();
     std::mem::forget(store); // as if it were killed: nothing is closed
     let store = Store::open(&folder.path().join("t")).unwrap();
     assert_eq!(store.jobs_to_do().unwrap()[0].info.id, "j");
+    assert_eq!(store.job_request("j").unwrap(), Some(asks(None)));
     assert_eq!(store.keys("k").unwrap().unwrap().owner, "alice");
     assert_eq!(store.programs_to_check().unwrap().len(), 1);
     let ready = ProgramInfo {
@@ -135,20 +150,32 @@ fn a_job_of_the_same_name_is_the_same() {
     let (_folder, store) = filled();
     assert!(
         store
-            .add_job(&job("j", "alice", Some("r")))
+            .add_job(&job("j", "alice"), &asks(Some("r")))
             .unwrap()
             .is_none()
     );
-    let known = store.add_job(&job("j2", "alice", Some("r"))).unwrap();
+    let known = store
+        .add_job(&job("j2", "alice"), &asks(Some("r")))
+        .unwrap();
     assert_eq!(known.unwrap().info.id, "j");
     assert!(
         store
-            .add_job(&job("j3", "bob", Some("r")))
+            .add_job(&job("j3", "bob"), &asks(Some("r")))
             .unwrap()
             .is_none()
     );
-    assert!(store.add_job(&job("j4", "alice", None)).unwrap().is_none());
-    assert!(store.add_job(&job("j5", "alice", None)).unwrap().is_none());
+    assert!(
+        store
+            .add_job(&job("j4", "alice"), &asks(None))
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        store
+            .add_job(&job("j5", "alice"), &asks(None))
+            .unwrap()
+            .is_none()
+    );
     let order: Vec<String> = store
         .jobs_to_do()
         .unwrap()
@@ -162,12 +189,12 @@ fn a_job_of_the_same_name_is_the_same() {
 fn a_job_ends_once_with_its_results() {
     let (_folder, store) = filled();
     for id in ["j", "j2"] {
-        store.add_job(&job(id, "alice", None)).unwrap();
+        store.add_job(&job(id, "alice"), &asks(None)).unwrap();
     }
     let done = |id: &str, result: &str| JobInfo {
         state: JobState::Done,
         results: vec![ciphertexts(result, "k")],
-        ..job(id, "alice", None).info
+        ..job(id, "alice").info
     };
     assert_eq!(
         store.end_job(&done("j", "r"), "alice", 5).unwrap(),
@@ -179,8 +206,14 @@ fn a_job_ends_once_with_its_results() {
     );
     assert_eq!(store.ciphertexts("r").unwrap().unwrap().owner, "alice");
     assert!(store.ciphertexts("s").unwrap().is_none());
+    // What a job is to do counts until it ends, what is known of it as long as it is known; and a file takes a block.
+    assert_eq!(store.job_request("j").unwrap(), None);
+    let text = |value: &dyn Fn() -> serde_json::Value| value().to_string().len() as u64;
+    let ended = text(&|| serde_json::to_value(done("j", "r")).unwrap());
+    let waits = text(&|| serde_json::to_value(job("j2", "alice").info).unwrap())
+        + text(&|| serde_json::to_value(asks(None)).unwrap());
     let used = Used {
-        bytes: 142,
+        bytes: 30 + 12 + 4096 + 2 * 1024 + ended + waits,
         keys: 1,
         programs: 1,
         work: 2,
@@ -193,6 +226,8 @@ fn a_job_ends_once_with_its_results() {
         (deleted.keys, deleted.ciphertexts),
         (vec!["k".into()], vec!["r".into()])
     );
+    // One that has ended goes with its keys, one that has not is told of it.
+    assert!(store.job("j").unwrap().is_none());
     assert_eq!(
         store.end_job(&done("j2", "t"), "alice", 5).unwrap(),
         Outcome::KeysAreGone
@@ -247,7 +282,7 @@ fn a_program_in_use_is_withdrawn() {
     assert!(row.is_withdrawn && !row.serves("alice") && !row.serves("bob"));
     assert!(store.has_keys("bob", "p").unwrap() && !store.has_keys("alice", "p").unwrap());
     assert!(store.programs_of("alice").unwrap().is_empty());
-    let again = store.add_program("alice", ("hash", 30), &program("q"));
+    let again = store.add_program("alice", source("hash"), &program("q"));
     assert_eq!(again.unwrap().unwrap().id, "p");
     assert!(store.program("p").unwrap().unwrap().serves("alice"));
     assert_eq!(store.delete_program("p").unwrap(), Removal::Withdrawn);
@@ -256,26 +291,102 @@ fn a_program_in_use_is_withdrawn() {
     assert!(store.program("p").unwrap().is_none());
 }
 
+/// Keys whose program went while they were uploaded are not added, whether it was deleted or withdrawn.
 #[test]
-fn tables_of_version_1_are_carried_on() {
-    let (folder, store) = filled();
-    drop(store);
-    let file = folder.path().join("t");
-    let connection = Connection::open(&file).unwrap();
-    connection
-        .execute_batch(
-            "ALTER TABLE programs DROP COLUMN bytes; ALTER TABLE programs DROP COLUMN withdrawn;",
-        )
-        .unwrap();
-    connection.pragma_update(None, "user_version", 1).unwrap();
-    drop(connection);
-    let store = Store::open(&file).unwrap();
-    assert_eq!(store.used("alice").unwrap().bytes, 12);
-    store
-        .measure_programs(|id| if id == "p" { 30 } else { 0 })
-        .unwrap();
-    assert_eq!(store.used("alice").unwrap().bytes, 42);
-    assert!(!store.program("p").unwrap().unwrap().is_withdrawn);
+fn keys_of_a_program_that_is_gone_are_not_added() {
+    let (_folder, store) = filled();
+    let late = || {
+        store
+            .add_keys(&keys("late", "alice", u64::MAX >> 1))
+            .unwrap()
+    };
+    store.add_keys(&keys("b", "bob", u64::MAX >> 1)).unwrap();
+    store.delete_keys("k").unwrap();
+    assert_eq!(store.delete_program("p").unwrap(), Removal::Withdrawn);
+    assert_eq!(late(), Added::ProgramIsGone);
+    store.delete_keys("b").unwrap();
+    assert!(store.program("p").unwrap().is_none());
+    assert_eq!(late(), Added::ProgramIsGone);
+    assert!(store.keys("late").unwrap().is_none());
+}
+
+/// A list has what jobs are, not what they are to do, and no more than an answer should hold.
+#[test]
+fn lists_of_jobs_are_bounded() {
+    let (_folder, store) = filled();
+    let large = JobRequest {
+        outputs: (0..200_000).collect(),
+        ..asks(None)
+    };
+    for number in 0..20 {
+        let row = job(&format!("j{number}"), "alice");
+        store.add_job(&row, &large).unwrap();
+    }
+    assert!(store.used("alice").unwrap().bytes > 20 * 1_000_000);
+    let listed = store.jobs_of("alice", 3).unwrap();
+    let ids: Vec<&str> = listed.iter().map(|job| job.id.as_str()).collect();
+    assert_eq!(ids, ["j19", "j18", "j17"]);
+    for number in 0..20 {
+        let failed = JobInfo {
+            state: JobState::Failed,
+            reason: Some("x".repeat(2 << 20)),
+            ..job(&format!("j{number}"), "alice").info
+        };
+        store.end_job(&failed, "alice", 1).unwrap();
+    }
+    assert_eq!(store.jobs_of("alice", 1000).unwrap().len(), 8);
+}
+
+/// Tables of older versions are carried on: what they lack is measured.
+#[test]
+fn tables_of_older_versions_are_carried_on() {
+    for version in [1, 2] {
+        let (folder, store) = filled();
+        store.add_job(&job("j", "alice"), &asks(None)).unwrap();
+        drop(store);
+        let file = folder.path().join("t");
+        let connection = Connection::open(&file).unwrap();
+        connection
+            .execute_batch(
+                "DROP INDEX jobs_of_owner; DROP INDEX jobs_of_keys;
+                 ALTER TABLE jobs DROP COLUMN bytes;
+                 ALTER TABLE jobs ADD COLUMN job TEXT NOT NULL DEFAULT '';
+                 UPDATE jobs SET job = (SELECT description FROM descriptions WHERE descriptions.job = jobs.id);
+                 DROP TABLE descriptions;
+                 ALTER TABLE programs DROP COLUMN inputs; ALTER TABLE programs DROP COLUMN outputs;",
+            )
+            .unwrap();
+        if version == 1 {
+            connection
+                .execute_batch(
+                    "ALTER TABLE programs DROP COLUMN bytes; ALTER TABLE programs DROP COLUMN withdrawn;",
+                )
+                .unwrap();
+        }
+        connection
+            .pragma_update(None, "user_version", version)
+            .unwrap();
+        drop(connection);
+        let store = Store::open(&file).unwrap();
+        let shape = Shape {
+            inputs: 1,
+            outputs: 2,
+        };
+        let measured = |id: &str| {
+            if id == "p" {
+                (30, Some(shape))
+            } else {
+                (0, None)
+            }
+        };
+        store.measure_programs(measured).unwrap();
+        assert_eq!(store.shape("p").unwrap(), Some(shape));
+        assert!(!store.program("p").unwrap().unwrap().is_withdrawn);
+        assert_eq!(store.job_request("j").unwrap(), Some(asks(None)));
+        let (_fresh, expect) = filled();
+        expect.add_job(&job("j", "alice"), &asks(None)).unwrap();
+        assert_eq!(store.used("alice").unwrap(), expect.used("alice").unwrap());
+    }
 }
 
 #[test]
@@ -287,7 +398,7 @@ fn tables_of_another_version_are_refused() {
     drop(connection);
     let problem = Store::open(&file).err().unwrap().to_string();
     assert!(
-        problem.contains("found tables of version 99, expected 2"),
+        problem.contains("found tables of version 99, expected 3"),
         "{problem}"
     );
 }

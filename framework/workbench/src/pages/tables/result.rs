@@ -64,9 +64,10 @@ async fn rows(State(workbench): State<Shared>, Path(id): Path<String>) -> Result
         let all = kept(&job).map_err(Wrong::here)?;
         let step = all.len().div_ceil(MOST_SHOWN).max(1);
         let shown: Vec<Value> = all.iter().step_by(step).map(|row| json!(row)).collect();
-        Ok::<Value, Wrong>(
-            json!({ "rows": shown, "all": all.len(), "classes": job.chosen["task"] == CLASSES }),
-        )
+        Ok::<Value, Wrong>(json!({
+            "rows": shown, "all": all.len(), "classes": job.chosen["task"] == CLASSES,
+            "names": job.chosen["classes"],
+        }))
     });
     Ok(json(&found.await??))
 }
@@ -127,6 +128,9 @@ pub(super) fn result(job: &Job) -> Markup {
                 }
                 @if told.is_empty() { "no measure is defined for these rows" }
                 "."
+                @if let Some(positive) = job.chosen["classes"][1].as_str() {
+                    " Probabilities are those of " strong { (seen(positive)) } "."
+                }
             }
             figure { h3 { "Decrypted and true" } div.plot #predicted {} }
             div.scroll tabindex="0" role="region" aria-label="Measures" {
