@@ -111,6 +111,27 @@ fn check_tells_how_long_a_run_takes() {
         .says(&["warning: `time_limit` in [run] gives a cell 1s"]);
 }
 
+/// A polynomial that is far from its function is told of before the run: what is computed exactly then is the wrong thing.
+#[test]
+fn check_warns_of_useless_approximations() {
+    let place = Place::new();
+    let of_degree = |degree: u32| {
+        let scheme = format!("[[scheme]]\nuse = \"seal-ckks\"\nsigmoid_degree = {degree}\n");
+        let task = "use = \"logistic-regression\"\noutput = \"probability\"";
+        let data = "use = \"wine-quality\"\nlimit = 400";
+        place.write("e.toml", experiment(data, task, &scheme));
+        place.call(&["check", "e.toml"])
+    };
+    of_degree(3).ends_with(0).says(&[
+        "seal-ckks: runs, but is imprecise; 120 samples",
+        "warning: `probability` is off by up to 0.2",
+        "which `explain` shows",
+    ]);
+    let fine = of_degree(15);
+    fine.ends_with(0).says(&["seal-ckks: fine; 120 samples"]);
+    assert!(!fine.out.contains("warning"), "{fine}");
+}
+
 #[test]
 fn programs_before_and_after() {
     let place = place();
