@@ -338,7 +338,7 @@ mod tests {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build();
         let values = pool.unwrap().install(|| {
             run(&program, &program.output_ids(), Threads::All, |_, _| {
-                let pieces = Threads::All.try_each(64, |k| Ok::<_, SchemeError>(k))?;
+                let pieces = Threads::All.try_each(64, Ok::<_, SchemeError>)?;
                 Ok(pieces.into_iter().sum::<usize>())
             })
         });
