@@ -80,7 +80,7 @@ impl Task for Interpolation {
                 OptionSpec::choice(
                     "mask",
                     Mask::Public,
-                    "FillProgram `steps`: whether the server is told where gaps are, or gets an \
+                    "Layout `steps`: whether the server is told where gaps are, or gets an \
                      encrypted bit beside each value, which takes products of ciphertexts.",
                 ),
                 OptionSpec::integer(
@@ -94,7 +94,7 @@ impl Task for Interpolation {
                     "segments",
                     0..=1_000_000,
                     0,
-                    "FillProgram `steps`: each series is cut into so many segments that lie beside each other in the \
+                    "Layout `steps`: each series is cut into so many segments that lie beside each other in the \
                      vectors; 0 for as many as make vectors of about 4096 elements, or of 8192 \
                      with an encrypted mask. More make \
                      fewer and longer vectors, and repeat more values where segments overlap.",
