@@ -210,11 +210,17 @@ fn of_many(groups: &[Comparable<'_>], by: (Clock, f64), machines: bool) -> Vec<S
     } else {
         let mut wins: Vec<(&str, Vec<&Standing<'_>>)> = Vec::new();
         let (mut ties, mut open) = (0, 0);
+        // How many points have too few repetitions, and the most of these.
+        let mut few = (0, 0);
         for ranked in &compared {
             let is_tie = |s: &Standing<'_>| s.outcome() == Some(Outcome::Tie);
             let is_slower = |s: &Standing<'_>| s.outcome() == Some(Outcome::Slower);
+            let is_few = |s: &Standing<'_>| matches!(s.outcome(), Some(Outcome::TooFew { .. }));
             if ranked.iter().any(is_tie) {
                 ties += 1;
+            } else if ranked.iter().any(is_few) {
+                let fewest = ranked.iter().map(|s| s.times.len()).min();
+                few = (few.0 + 1, few.1.max(fewest.unwrap_or(0)));
             } else if !ranked[1..].iter().all(is_slower) {
                 open += 1;
             } else if let Some(first) = ranked.first() {
@@ -247,9 +253,14 @@ fn of_many(groups: &[Comparable<'_>], by: (Clock, f64), machines: bool) -> Vec<S
                 }
             })
             .collect();
+        let too_few = format!(
+            "{} are too few to tell who is fastest end to end",
+            counted(few.1, "repetition", "repetitions")
+        );
         for (count, what) in [
             (ties, "the fastest tie"),
             (open, "it cannot be told who is fastest end to end"),
+            (few.0, too_few.as_str()),
         ] {
             if count > 0 {
                 told.push(if told.is_empty() {
@@ -302,6 +313,7 @@ fn ends(rows: &[Row]) -> Vec<String> {
         (Status::Failed, "failed"),
         (Status::Timeout, "ran out of time"),
         (Status::Crashed, "crashed"),
+        (Status::Missing, "lacks repetitions"),
     ];
     let clause = |(status, verb): (Status, &str)| {
         let ended: Vec<&Row> = rows.iter().filter(|row| row.status == status).collect();
@@ -309,6 +321,10 @@ fn ends(rows: &[Row]) -> Vec<String> {
         if names.is_empty() {
             return None;
         }
+        let verb = match status {
+            Status::Missing if names.len() > 1 => "lack repetitions",
+            _ => verb,
+        };
         if names.len() > NAMED {
             return Some(format!("{} {verb}", counted(ended.len(), "cell", "cells")));
         }

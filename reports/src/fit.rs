@@ -52,14 +52,20 @@ pub(crate) struct Alternative {
 #[derive(Clone, Debug)]
 pub(crate) struct Candidate {
     id: Id,
+    /// Its place in the whole table.
+    place: usize,
     pub(crate) column: Column,
     short: Option<Alternative>,
 }
 
 impl Candidate {
     pub(crate) fn new(id: Id, column: Column) -> Self {
-        let short = None;
-        Self { id, column, short }
+        Self {
+            id,
+            place: 0,
+            column,
+            short: None,
+        }
     }
 
     /// With a way to tell it in short.
@@ -139,6 +145,10 @@ pub(crate) fn fit(mut candidates: Vec<Candidate>, most: usize) -> Fitted {
         left_out: Vec::new(),
         has_marks: true,
     };
+    for (place, candidate) in candidates.iter_mut().enumerate() {
+        candidate.place = place;
+    }
+    let mut left_out = Vec::new();
     for step in STEPS {
         if width(candidates.iter().map(|c| &c.column)) <= most {
             break;
@@ -159,7 +169,7 @@ pub(crate) fn fit(mut candidates: Vec<Candidate>, most: usize) -> Fitted {
                     fitted.legends.push(SAME);
                 }
             }
-            Step::Drop(id) => drop_column(&mut candidates, id, &mut fitted),
+            Step::Drop(id) => left_out.extend(candidates.extract_if(.., |c| c.id == id)),
             Step::Cut(id, most) => {
                 for candidate in candidates.iter_mut().filter(|c| c.id == id) {
                     for cell in &mut candidate.column.cells {
@@ -169,6 +179,7 @@ pub(crate) fn fit(mut candidates: Vec<Candidate>, most: usize) -> Fitted {
             }
         }
     }
+    fitted.left_out = put_back(&mut candidates, left_out, most);
     // Nothing is left that they explain.
     let has = |ids: &[Id]| candidates.iter().any(|c| ids.contains(&c.id));
     let (sizes, times) = (
@@ -196,16 +207,24 @@ fn shorten(candidates: &mut [Candidate], id: Id, fitted: &mut Fitted) {
     }
 }
 
-fn drop_column(candidates: &mut Vec<Candidate>, id: Id, fitted: &mut Fitted) {
-    candidates.retain(|candidate| {
-        let stays = candidate.id != id;
-        // The footnotes name rows where no column does.
-        if !stays && id != Id::Sees {
-            let head = candidate.column.head.replace('\n', " ");
-            fitted.left_out.push(head);
+/// Puts those back that have room after all, as a wide one that was left out later made it: the most important first, which
+/// was left out last. Yields the heads of the others.
+fn put_back(candidates: &mut Vec<Candidate>, left_out: Vec<Candidate>, most: usize) -> Vec<String> {
+    let mut heads = Vec::new();
+    for candidate in left_out.into_iter().rev() {
+        let before = |other: &Candidate| other.place < candidate.place;
+        let at = candidates.partition_point(before);
+        candidates.insert(at, candidate);
+        if width(candidates.iter().map(|c| &c.column)) > most {
+            let candidate = candidates.remove(at);
+            // The footnotes name rows where no column does.
+            if candidate.id != Id::Sees {
+                heads.push(candidate.column.head.replace('\n', " "));
+            }
         }
-        stays
-    });
+    }
+    heads.reverse();
+    heads
 }
 
 #[cfg(test)]
@@ -259,6 +278,30 @@ mod tests {
         let mut other = table();
         other[2].column.cells[0] = "0.4".into();
         assert_eq!(fit(other, 30).left_out, ["up", "in the clear"]);
+    }
+
+    /// Whatever is left out for a wide column that goes all the same was left out in vain.
+    #[test]
+    fn what_has_room_after_all_stays() {
+        let table = || {
+            vec![
+                candidate(Id::Label, "label", &["one", "two"]),
+                candidate(Id::Repetitions, "reps", &["10", "10"]),
+                candidate(Id::Down, "down", &["1", "2"]),
+                candidate(Id::Clear, "in the\nclear", &["0.123456789012", "0.5"]),
+                candidate(Id::Bits, "bits", &["128", "128"]),
+            ]
+        };
+        // Five columns of 5, 4, 4, 14 and 4 with gaps of 2.
+        let fitted = fit(table(), 38);
+        assert_eq!(fitted.left_out, ["down"]);
+        // Without the wide one there is room for both.
+        let fitted = fit(table(), 25);
+        let heads: Vec<&str> = fitted.columns.iter().map(|c| c.head.as_str()).collect();
+        assert_eq!(heads, ["label", "reps", "down", "bits"]);
+        assert_eq!(fitted.left_out, ["in the clear"]);
+        // And here for the more important of them.
+        assert_eq!(fit(table(), 18).left_out, ["down", "in the clear"]);
     }
 
     #[test]

@@ -256,7 +256,7 @@ fn cells_that_end_badly() {
         ],
     );
     assert!(
-        text.contains("interrupted: failed: the run was interrupted: 2 of 3"),
+        text.contains("interrupted: missing: the run was interrupted: 2 of 3"),
         "{text}"
     );
     assert!(text.contains("1 of 5 met"), "{text}");

@@ -4,7 +4,7 @@
 #
 #   slurm.sh FOLDER PORT     FOLDER is there and empty; PORT and the three behind it are free
 #
-# Partition `batch` has the nodes n1 and n2, `late` has n3. It prints `ready`, then obeys lines of its standard input, each answered by `done`:
+# Partition `batch` has the nodes n1 and n2, `late` has n3, and so has `yields`, whose jobs make way for those of `late`. It prints `ready`, then obeys lines of its standard input, each answered by `done`:
 #
 #   kill NAME     NAME is slurmctld or a node: by SIGKILL, a node with its jobs, as when a machine loses its power
 #   start NAME
@@ -46,6 +46,8 @@ SlurmdParameters=config_overrides
 SchedulerType=sched/builtin
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0
 MaxArraySize=25
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 MessageTimeout=5
 SlurmdTimeout=300
 KillWait=2
@@ -54,7 +56,8 @@ NodeName=n1 NodeAddr=127.0.0.1 Port=$((port + 1)) CPUs=4 RealMemory=16000 State=
 NodeName=n2 NodeAddr=127.0.0.1 Port=$((port + 2)) CPUs=4 RealMemory=16000 State=UNKNOWN
 NodeName=n3 NodeAddr=127.0.0.1 Port=$((port + 3)) CPUs=4 RealMemory=16000 State=UNKNOWN
 PartitionName=batch Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
-PartitionName=late Nodes=n3 MaxTime=INFINITE State=UP
+PartitionName=late Nodes=n3 PriorityTier=2 MaxTime=INFINITE State=UP
+PartitionName=yields Nodes=n3 PriorityTier=1 MaxTime=INFINITE State=UP
 END
 
 # The processes that have a line in their environment.

@@ -367,8 +367,8 @@ fn is_first(process: &u32) -> bool {
     *process == 0
 }
 
-/// Why a cell yields no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Where a cell stands. Records tell how one ended ([`Stopped`]); rows, and `status` of a plan, tell of all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// All repetitions are there.
@@ -381,6 +381,20 @@ pub enum Status {
     Timeout,
     /// The process died.
     Crashed,
+    /// Repetitions lack, and no record says why: it never ran, or was cut off. No record has this.
+    Missing,
+}
+
+impl Status {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Self; 6] = [
+        Self::Ok,
+        Self::Refused,
+        Self::Failed,
+        Self::Timeout,
+        Self::Crashed,
+        Self::Missing,
+    ];
 }
 
 impl std::fmt::Display for Status {
@@ -391,6 +405,7 @@ impl std::fmt::Display for Status {
             Self::Failed => "failed",
             Self::Timeout => "timeout",
             Self::Crashed => "crashed",
+            Self::Missing => "missing",
         })
     }
 }
@@ -400,7 +415,7 @@ impl std::fmt::Display for Status {
 pub struct Stopped {
     /// The cell's id.
     pub cell: String,
-    /// How it ended; never `ok`.
+    /// How it ended; never `ok`, and never `missing`.
     pub status: Status,
     /// Why.
     pub reason: String,

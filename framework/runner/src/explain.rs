@@ -1,5 +1,6 @@
 //! `explain` and `check`: all that happens before a key is made.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,9 +20,14 @@ use crate::plugins;
 use crate::process::{CellProcess, End};
 use crate::protocol::{Estimate, Examine, FromCell, Takes, ToCell, View};
 
-/// How long cells are examined with an estimate of their time; those of long matrices beyond are
-/// examined without.
+/// How long cells are examined with an estimate of their time; those beyond are examined without.
 const ESTIMATING: Duration = Duration::from_mins(1);
+
+/// The same where there are [`MANY`] cells or more, which are to be checked in seconds; `plan` tells what they cost.
+const ESTIMATING_MANY: Duration = Duration::from_secs(4);
+
+/// Cells that are many.
+const MANY: usize = 1000;
 
 /// Time for the estimate of one cell: a key of unusual size takes longer to make.
 const ESTIMATING_ONE: Duration = Duration::from_secs(20);
@@ -118,6 +124,13 @@ fn one(
     let mut examiner = Examiner::new(&experiment, view);
     let mut total = estimate.then(|| Total::new(experiment.run()));
     let (mut fine, mut any) = (true, false);
+    let estimating = if plans.len() < MANY {
+        ESTIMATING
+    } else {
+        ESTIMATING_MANY
+    };
+    // Cells that differ by their seeds alone take the same.
+    let mut known: HashMap<String, Option<Takes>> = HashMap::new();
     let began = Instant::now();
     let how = Estimate {
         table: usual_table(),
@@ -128,8 +141,12 @@ fn one(
         let mut takes = None;
         if let (Some(total), Ok(FromCell::Examined { .. })) = (&mut total, &answer) {
             any = true;
-            let left = ESTIMATING.saturating_sub(began.elapsed());
-            takes = total.add(examiner.estimate(&how, left.min(ESTIMATING_ONE)));
+            let row = plan.cell.row();
+            let estimate = *known.entry(row.to_owned()).or_insert_with(|| {
+                let left = estimating.saturating_sub(began.elapsed());
+                examiner.estimate(&how, left.min(ESTIMATING_ONE))
+            });
+            takes = total.add(estimate);
         }
         let time = match (takes, estimate) {
             (Some(time), _) => Some(about(time)),

@@ -79,6 +79,9 @@ pub(crate) fn export(arguments: &ExportArguments) -> ExitCode {
     code
 }
 
+/// The rows of several runs: not called as the `summary.csv` of one, whose columns are named without units.
+const ROWS: &str = "rows.csv";
+
 fn files(format: Format, runs: &[Shown<'_>]) -> Result<Vec<File>, String> {
     let each = |ending: &str, table: fn(&Shown<'_>) -> String| {
         let names = names(runs).into_iter().zip(runs);
@@ -93,7 +96,7 @@ fn files(format: Format, runs: &[Shown<'_>]) -> Result<Vec<File>, String> {
         Format::Markdown => Ok(each("md", markdown_table)),
         Format::Csv => {
             let bytes = all_csv(runs).map_err(|e| e.to_string())?;
-            Ok(vec![("summary.csv".into(), bytes)])
+            Ok(vec![(ROWS.into(), bytes)])
         }
         Format::Parquet => parquet(runs),
         Format::Svg => svg(runs),

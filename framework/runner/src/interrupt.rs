@@ -1,5 +1,6 @@
-//! Signals that end a run: Ctrl-C, of which it ends as any program does, and says how to go on; and those of a
-//! scheduler, after which the cells of a plan are recorded as ended by it.
+//! Signals that end a run: Ctrl-C, of which it ends as any program does, and says how to go on; those of a
+//! scheduler, after which the cells of a plan are recorded as ended by it; and that of a file which may not get longer, of
+//! which nothing ends.
 
 /// What is said on standard error.
 #[cfg(unix)]
@@ -32,6 +33,20 @@ pub(crate) fn say_how_to_go_on() {
 
 #[cfg(not(unix))]
 pub(crate) fn say_how_to_go_on() {}
+
+/// From now on a file that would get longer than the limit of this process (`ulimit -f`) fails to be written, with an error
+/// that is told as that of a full disk. Without, the system ends the process without a word (setrlimit(2): SIGXFSZ).
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "a call of the system's C library")]
+pub(crate) fn limits_of_files_are_errors() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    // It fails of no valid signal.
+    // SAFETY: to ignore a signal calls no function of ours.
+    let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
+}
+
+#[cfg(not(unix))]
+pub(crate) fn limits_of_files_are_errors() {}
 
 /// A signal by which a scheduler ends a job, or tells that it will.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

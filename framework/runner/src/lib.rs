@@ -15,6 +15,7 @@ mod cmp;
 mod compiled;
 mod crossing;
 mod data;
+mod digest;
 mod estimate;
 mod examine;
 mod explain;
@@ -26,6 +27,7 @@ mod interrupt;
 mod latest;
 mod launch;
 mod list;
+mod lock;
 mod monitor;
 mod out;
 mod overview;
@@ -43,6 +45,7 @@ mod server;
 mod server_process;
 mod service;
 mod shards;
+mod shell;
 mod stop;
 mod submit;
 mod timing;
@@ -62,7 +65,7 @@ use out::{say, tell};
 
 /// Which homomorphic-encryption scheme fits a private analysis, and what does it cost?
 #[derive(Parser)]
-#[command(name = "hexperiment", version, about)]
+#[command(name = "hexperiment", version, about, max_term_width = 80)]
 struct Arguments {
     /// A shared library with a scheme; may be given more than once. `HEXPERIMENT_PLUGINS` names
     /// more, separated as in PATH.
@@ -206,6 +209,7 @@ const BAD_INPUT: u8 = 2;
 
 /// The program.
 pub fn main() -> ExitCode {
+    interrupt::limits_of_files_are_errors();
     plugins::link();
     let arguments = Arguments::parse();
     let plugins = match arguments.verb {

@@ -31,6 +31,11 @@ macro_rules! tell {
 
 pub(crate) use {say, tell};
 
+/// So many cells, in words: `1 cell`, `12 cells`.
+pub(crate) fn counted_cells(count: usize) -> String {
+    hexperiment_reports::counted(count, "cell", "cells")
+}
+
 /// See [`say!`].
 pub(crate) fn out(line: Arguments<'_>) {
     write(&printable::lines(&line.to_string()));

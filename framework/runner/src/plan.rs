@@ -20,7 +20,7 @@ use crate::calibration::{Fill, Table, machine};
 use crate::estimate::about;
 use crate::explain::{Examiner, cells};
 use crate::input::{Loaded, check_input};
-use crate::out::{say, tell};
+use crate::out::{counted_cells, say, tell};
 use crate::own_memory::give_memory_back;
 use crate::protocol::{Estimate, FromCell, Takes, View};
 use crate::report::read_all;
@@ -160,7 +160,10 @@ fn examine(
         ));
     }
     let all = plans.len();
-    tell!("  reading the data of {}, preparing the task", counted(all));
+    tell!(
+        "  reading the data of {}, preparing the task",
+        counted_cells(all)
+    );
     check_input(&experiment, &plans, &mut Loaded::default()).map_err(|e| e.to_string())?;
     give_memory_back();
     let mut examiner = Examiner::new(&experiment, View::Plan);
@@ -168,7 +171,7 @@ fn examine(
         tell!(
             "  {} of {}: {}",
             place + 1,
-            counted(all),
+            counted_cells(all),
             printable::cut(&plan.cell.id, 80)
         );
         let answer = match examiner.ask(&plan) {
@@ -189,10 +192,6 @@ fn examine(
         }
     }
     Ok(experiment)
-}
-
-fn counted(cells: usize) -> String {
-    format!("{cells} {}", if cells == 1 { "cell" } else { "cells" })
 }
 
 /// Tells what each cell of each file takes.

@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use hexperiment_diagnostics::files;
 use hexperiment_experiment::record::Status;
 
 use crate::child::{self, Kept};
@@ -218,7 +219,9 @@ impl CellProcess {
 pub(crate) fn tail(log: &Path) -> String {
     const LENGTH: u64 = 1 << 20;
     let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = File::open(log)?;
+        // A pipe in its place would have no end, or no beginning.
+        let opened = files::open(log, "a log", "");
+        let mut file = opened.map_err(|e| std::io::Error::other(e.to_string()))?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(LENGTH)))?;
         let mut bytes = Vec::new();
@@ -231,5 +234,26 @@ pub(crate) fn tail(log: &Path) -> String {
 impl Drop for CellProcess {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    /// Nobody writes into a pipe that lies where a log was.
+    #[test]
+    fn the_end_of_a_log_that_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        std::fs::write(&log, "the last words\n").unwrap();
+        assert_eq!(tail(&log), "the last words\n");
+        let pipe = folder.path().join("pipe");
+        let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        for nothing in [pipe, folder.path().to_owned(), folder.path().join("absent")] {
+            assert_eq!(tail(&nothing), "", "{}", nothing.display());
+        }
     }
 }

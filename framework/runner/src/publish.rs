@@ -161,19 +161,7 @@ fn newest(read: Vec<Read>) -> Result<BTreeMap<String, Read>, String> {
 
 /// A cell that neither has all its repetitions nor ended otherwise.
 fn unfinished(run: &Read) -> Option<&str> {
-    let records = &run.records;
-    let row = run.rows.iter().find(|row| {
-        let is_its = |id: &str| {
-            let mut cells = records.run.cells.iter();
-            cells.any(|cell| cell.id == id && cell.row() == row.name())
-        };
-        let ended = records.stopped.iter().any(|stopped| is_its(&stopped.cell));
-        let violated = row
-            .measured
-            .as_ref()
-            .is_some_and(|m| m.errors.violation.is_some());
-        row.status != Status::Ok && !ended && !violated
-    });
+    let row = run.rows.iter().find(|row| row.status == Status::Missing);
     row.map(Row::name)
 }
 

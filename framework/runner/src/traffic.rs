@@ -8,7 +8,6 @@
 
 mod requests;
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
@@ -17,8 +16,8 @@ use std::time::Instant;
 
 use hexperiment_wire::{MAGIC, PRELUDE_BYTES};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
+use crate::digest::{Sum, hexadecimal};
 use crate::out::tell;
 
 /// Bytes of a ciphertext that are kept.
@@ -132,7 +131,7 @@ struct Frame {
     body: u64,
     sample: Vec<u8>,
     /// Of the body, where it is wanted.
-    digest: Option<Sha256>,
+    digest: Option<Sum>,
 }
 
 impl Frame {
@@ -163,7 +162,7 @@ impl Frame {
         self.sample.extend_from_slice(&rest[..kept]);
         self.body += more as u64;
         if let Some(digest) = &mut self.digest {
-            digest.update(&rest[..more]);
+            digest.add(&rest[..more]);
         }
         (taken + more, self.head.len() == head && self.body == body)
     }
@@ -187,7 +186,7 @@ impl Direction {
             let now = lines.began.elapsed().as_nanos() as u64;
             if self.frame.began_ns.is_none() {
                 self.frame.began_ns = Some(now);
-                self.frame.digest = matches!(lines.to, Sink::Kept(_)).then(Sha256::new);
+                self.frame.digest = matches!(lines.to, Sink::Kept(_)).then(Sum::default);
             }
             let (taken, complete) = self.frame.take(bytes);
             if self.frame.is_foreign() {
@@ -216,7 +215,7 @@ struct Line<'a> {
     /// The first bytes of its body.
     sample: &'a [u8],
     /// Of its body, where it is wanted.
-    digest: Option<Sha256>,
+    digest: Option<Sum>,
 }
 
 impl Lines {
@@ -255,9 +254,9 @@ impl Lines {
         let is_ciphertext = matches!(line.kind, "ciphertexts" | "results");
         let is_kept = matches!(self.to, Sink::Kept(_));
         if is_ciphertext && (is_kept || self.frames <= MOST_SAMPLES) {
-            text["first_bytes"] = hex(line.sample).into();
+            text["first_bytes"] = hexadecimal(line.sample).into();
             if let Some(digest) = line.digest {
-                text["sha256"] = hex(&digest.finalize()).into();
+                text["sha256"] = digest.finish().into();
             }
         }
         match &mut self.to {
@@ -271,15 +270,6 @@ impl Lines {
             Sink::Kept(_) | Sink::Over => {}
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 #[cfg(test)]

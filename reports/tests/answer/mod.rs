@@ -163,7 +163,7 @@ fn a_matrix_of_few_repetitions_names_no_winner() {
     f.repetitions(&alone, &[8.0, 8.0], 0.728_35, |_| {});
     check(
         f,
-        "At 2 of 3 points of the matrix it cannot be told who is fastest end to end, at 1 there is \
+        "At 2 of 3 points of the matrix 2 repetitions are too few to tell who is fastest end to end, at 1 there is \
          nothing to compare; all keep the AUC of the clear, 0.7284; without clipping the AUC of the clear is 0.7294.",
     );
 }

@@ -297,7 +297,7 @@ fn keys_in_the_documents() {
         }
     }
     let results = text_of("docs/reading-results.md");
-    let statuses = ["ok", "refused", "failed", "timeout", "crashed"];
+    let statuses = ["ok", "refused", "failed", "timeout", "crashed", "missing"];
     for status in statuses {
         assert!(results.contains(&format!("`{status}`")), "{status}");
     }
@@ -404,4 +404,16 @@ fn one_thing_is_listed() {
         "wine-quality",
     ]);
     assert!(outcome.out.is_empty(), "{outcome}");
+}
+
+/// Whatever the terminal, help is no wider than a page.
+#[test]
+fn help_fits_80_columns() {
+    let place = Place::new();
+    for verb in ["run", "submit", "merge", "export", "client", "serve"] {
+        let help = place.call(&[verb, "--help"]);
+        help.ends_with(0);
+        let wide = help.out.lines().find(|line| line.chars().count() > 80);
+        assert_eq!(wide, None, "{verb}");
+    }
 }

@@ -151,7 +151,10 @@ fn what_is_missing_torn_or_there_twice_is_told() {
     merged
         .ends_with(1)
         .says(&["missing: 2 of 6 cells; `hexperiment run --cells 4-5 --into p` runs them"])
-        .says_in_lines(&["0 of 3 repetitions are in the shards"]);
+        .says_in_lines(&[
+            "missing: 0 of 3 repetitions are in the shards",
+            "lack repetitions",
+        ]);
     run(&place, "n2", "3,4,5").ends_with(0);
     place
         .call(&["merge", "p"])
@@ -192,6 +195,152 @@ fn what_is_missing_torn_or_there_twice_is_told() {
         .call(&["run", "e.toml", "--resume"])
         .ends_with(2)
         .says(&["was put together from shards"]);
+}
+
+/// A cell that lost the line of its set-up would leave the rankings: the shard is left out, and said.
+#[test]
+fn a_set_up_that_is_gone_is_told() {
+    let place = planned();
+    run(&place, "n1", "0-4").ends_with(0);
+    run(&place, "n1", "5").ends_with(0);
+    place.call(&["merge", "p"]).ends_with(0);
+    let last = shards(&place, ".jsonl").pop().unwrap();
+    let text = fs::read_to_string(&last).unwrap();
+    let is_setup = |line: &&str| line.contains("\"kind\":\"setup\"");
+    assert_eq!(text.lines().filter(is_setup).count(), 1);
+    let kept = text.lines().filter(|line| !is_setup(line));
+    let kept: Vec<String> = kept.map(|line| format!("{line}\n")).collect();
+    fs::write(&last, kept.concat()).unwrap();
+    place.call(&["merge", "p"]).ends_with(1).says(&[
+        "left out: ",
+        ":2: found repetition 0 of `seal-ckks/features=5` by process 0, expected a record of kind `setup`",
+        "missing: 1 of 6 cells; `hexperiment run --cells 5 --into p` runs them",
+    ]);
+    let row = place.latest().row("seal-ckks/features=5");
+    assert_eq!(row["status"], "missing");
+}
+
+/// Copies of a folder that were made at another time, and such that were changed.
+#[test]
+fn two_shards_of_one_name() {
+    let place = planned();
+    run(&place, "n1", "0-5").ends_with(0);
+    let shard = shards(&place, ".jsonl").pop().unwrap();
+    let name = shard.file_name().unwrap().to_str().unwrap();
+    let bytes = fs::read(&shard).unwrap();
+    let plan = fs::read(place.path("p/plan.json")).unwrap();
+    place.write("copy/plan.json", plan);
+    place.call(&["merge", "p"]).ends_with(0);
+    let whole = place.latest().read("records.jsonl");
+    // While it was written.
+    let half = &bytes[..bytes.len() / 2];
+    place.write(&format!("copy/shards/{name}.part"), half);
+    for order in [["p", "copy"], ["copy", "p"]] {
+        let merged = place.call(&["merge", order[0], order[1]]);
+        merged.ends_with(0).says(&["an earlier copy of p/shards/"]);
+        assert!(!merged.err.contains("in more than one shard"), "{merged}");
+        assert_eq!(place.latest().read("records.jsonl"), whole);
+    }
+    fs::remove_file(place.path(&format!("copy/shards/{name}.part"))).unwrap();
+    let other = String::from_utf8(bytes).unwrap();
+    let other = other.replacen("\"index\":0", "\"index\":2", 1);
+    let other = other.replacen("\"index\":2,\"encrypt\"", "\"index\":0,\"encrypt\"", 1);
+    let other = other.replacen("\"wall_ns\":", "\"wall_ns\":1", 1);
+    place.write(&format!("copy/shards/{name}"), other);
+    for order in [["p", "copy"], ["copy", "p"]] {
+        place
+            .call(&["merge", order[0], order[1]])
+            .ends_with(2)
+            .says(&["are two shards of one name with other content", "help: "]);
+    }
+}
+
+/// Of merges at once into one folder of runs each waits for the others; and one that was killed is gone on with.
+#[test]
+fn merges_at_once_make_one_run() {
+    let place = planned();
+    run(&place, "n1", "0-5").ends_with(0);
+    let merges: Vec<_> = (0..4)
+        .map(|_| {
+            let mut merge = place.program(["merge", "p"]);
+            merge.stdout(std::process::Stdio::null());
+            merge.stderr(std::process::Stdio::null()).spawn().unwrap()
+        })
+        .collect();
+    for mut merge in merges {
+        assert_eq!(merge.wait().unwrap().code(), Some(0));
+    }
+    let runs = || -> Vec<String> {
+        let entries = fs::read_dir(place.path("runs")).unwrap().flatten();
+        let names = entries.map(|entry| entry.file_name().to_str().unwrap().to_owned());
+        names
+            .filter(|name| name.ends_with("-trial") || name.contains("-trial-"))
+            .collect()
+    };
+    assert_eq!(runs().len(), 1, "{:?}", runs());
+    let folder = place.latest();
+    fs::remove_file(folder.0.join("records.jsonl")).unwrap();
+    for file in ["table.md", "summary.csv", "links.csv", "report.html"] {
+        fs::remove_file(folder.0.join(file)).unwrap();
+    }
+    place.call(&["merge", "p"]).ends_with(0);
+    assert_eq!(runs().len(), 1, "{:?}", runs());
+    // One that waits says so.
+    let held = fs::File::create(place.path("runs/.merge.lock")).unwrap();
+    held.lock().unwrap();
+    let mut waiting = place.program(["merge", "p"]);
+    let mut waiting = waiting.stdout(std::process::Stdio::null());
+    waiting = waiting.stderr(std::process::Stdio::piped());
+    let mut waiting = waiting.spawn().unwrap();
+    let mut words = std::io::BufReader::new(waiting.stderr.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut words, &mut line).unwrap();
+    assert!(
+        line.contains("another `merge` writes into runs: waiting for it"),
+        "{line}"
+    );
+    drop(held);
+    std::io::Read::read_to_string(&mut words, &mut line).unwrap();
+    assert_eq!(waiting.wait().unwrap().code(), Some(0), "{line}");
+}
+
+/// Commands that are shown can be copied, whatever the folder is called.
+#[test]
+fn commands_that_are_shown_are_quoted() {
+    let place = Place::new();
+    place.write("e.toml", cells());
+    let folder = "it's a plan; $HOME";
+    let quoted = r"'it'\''s a plan; $HOME'";
+    place
+        .call(&["run", "e.toml", "--plan-into", folder])
+        .ends_with(0)
+        .says(&[&format!(
+            "--into {quoted}`, then `hexperiment merge {quoted}`"
+        )]);
+    let arguments = ["run", "--cells", "0", "--into", folder];
+    place.call(&arguments).ends_with(0);
+    place.call(&["merge", folder]).ends_with(1).says(&[&format!(
+        "`hexperiment run --cells 1-5 --into {quoted}` runs them"
+    )]);
+}
+
+/// The limit of a file's length (`ulimit -f`) is an error like a full disk, and no end without a word.
+#[test]
+#[cfg(unix)]
+fn a_file_that_may_not_get_longer_is_told() {
+    let place = planned();
+    let program = place.program(["run", "--cells", "0-5", "--into", "p"]);
+    let mut limited = std::process::Command::new("sh");
+    limited
+        .args(["-c", "ulimit -f 16; exec \"$0\" \"$@\""])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .current_dir(place.path(""));
+    let outcome = Outcome::of(&mut limited);
+    outcome.ends_with(2).does_not_panic();
+    outcome.says(&["cannot be written", "is the disk full?"]);
+    run(&place, "n1", "0-5").ends_with(0);
+    place.call(&["merge", "p"]).ends_with(0);
 }
 
 #[test]

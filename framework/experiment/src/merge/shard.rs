@@ -205,7 +205,7 @@ impl<'a> Shard<'a> {
         });
         end.map_or_else(
             || self.of.began.clone(),
-            |end| humantime::format_rfc3339_seconds(end).to_string(),
+            |end| humantime::format_rfc3339_micros(end).to_string(),
         )
     }
 

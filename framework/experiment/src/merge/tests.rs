@@ -217,8 +217,8 @@ fn the_try_that_came_furthest_counts() {
         ("c", Status::Refused, 0),
         // The torn shard has it whole.
         ("d", Status::Ok, 3),
-        ("e", Status::Failed, 2),
-        ("f", Status::Failed, 2),
+        ("e", Status::Missing, 2),
+        ("f", Status::Missing, 2),
     ];
     let expect = expect.map(|(name, status, n)| (name.to_owned(), status, n));
     assert_eq!(statuses, expect);
@@ -366,6 +366,50 @@ fn shards_of_something_else_are_refused() {
         |run| run.provenance.data.sha256 = "ff".into(),
         &["`provenance.data.sha256`: found ff"],
     );
+}
+
+/// A shard that a killed call left has no end of its own: it is as late as its records took, to the microsecond, so that
+/// ends compare as text.
+#[test]
+fn what_did_not_end_ran_as_long_as_its_records_say() {
+    let job = Job {
+        finished: None,
+        ..job("n1", "2026-05-04T09:08:07.250000Z", "")
+    };
+    let bytes = shard(job, 10, &[(0, Part::Cut(2))]);
+    // A set-up of 1 + 10 + 2 + 3 ms, and twice 4 + 10 + 2 + 1 ms.
+    assert_eq!(parsed("x", &bytes).end(), "2026-05-04T09:08:07.300000Z");
+    let bytes = shard(job, 10, &[]);
+    assert_eq!(parsed("x", &bytes).end(), job.began);
+}
+
+/// A line that tells of a set-up and is lost would take the cell out of every ranking.
+#[test]
+fn a_shard_without_a_cells_set_up_is_damaged() {
+    let bytes = shard(
+        job("n1", "1", "2"),
+        9,
+        &[(0, Part::Whole), (1, Part::Whole)],
+    );
+    let text = String::from_utf8(bytes).unwrap();
+    let is_lost =
+        |line: &&str| line.contains("\"kind\":\"setup\"") && line.contains("\"cell\":\"b\"");
+    assert_eq!(text.lines().filter(is_lost).count(), 1);
+    let kept: Vec<String> = text
+        .lines()
+        .filter(|line| !is_lost(line))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let bytes = kept.concat().into_bytes();
+    let told = Shard::parse("x", Path::new("x.jsonl"), (&bytes, String::new()));
+    let told = told.unwrap_err().to_string();
+    for word in [
+        "x.jsonl:6: found repetition 0 of `b`",
+        "expected a record of kind `setup`",
+        "help: ",
+    ] {
+        assert!(told.contains(word), "lacks {word:?}: {told}");
+    }
 }
 
 #[test]

@@ -20,6 +20,10 @@ fn at_most(name: &str, count: u64) -> Result<(), String> {
 }
 
 fn check_time(phase: &str, time: Time) -> Result<(), String> {
+    // Of a million records no name is made for nothing.
+    if time.wall_ns <= MOST && time.cpu_ns <= MOST {
+        return Ok(());
+    }
     at_most(&format!("{phase}.wall_ns"), time.wall_ns)?;
     at_most(&format!("{phase}.cpu_ns"), time.cpu_ns)
 }

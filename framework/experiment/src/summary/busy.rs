@@ -23,7 +23,7 @@ const COUNTING_NS: f64 = 4.1e6;
 /// What others must have taken beyond an error of counting, in its standard deviations.
 const BEYOND_COUNTING: f64 = 3.0;
 /// The capacity from which a cell's repetitions are judged alone, in nanoseconds; those of less are
-/// judged with all others of the run, between which they were.
+/// judged with all others of the run on the same machine, between which they were.
 const ENOUGH_NS: f64 = 1e9;
 /// Waiting less than this share of the time is what any machine has.
 const SHARE_WAITED: f64 = 0.1;
@@ -62,8 +62,8 @@ pub enum Busy {
 }
 
 impl Busy {
-    /// Of the repetitions of a cell with so many threads, on so many processors, among those with which it took
-    /// turns.
+    /// Of the repetitions of a cell with so many threads, on so many processors, among those of the run that its machine
+    /// did.
     pub(super) fn of(
         repetitions: &[&Repetition],
         of_run: Occupied,
@@ -96,7 +96,7 @@ impl Busy {
 }
 
 /// What processors did during some repetitions.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Occupied {
     /// Repetitions of which it is known.
     count: usize,
@@ -108,11 +108,7 @@ pub(super) struct Occupied {
 
 impl Occupied {
     pub(super) fn of<'a>(repetitions: impl Iterator<Item = &'a Repetition>) -> Self {
-        let mut all = Self {
-            count: 0,
-            capacity_ns: 0.0,
-            others_ns: 0.0,
-        };
+        let mut all = Self::default();
         for repetition in repetitions {
             let Some((load, processors)) = repetition.load.and_then(|l| Some((l, l.processors?)))
             else {
@@ -133,6 +129,15 @@ impl Occupied {
             all.others_ns += processors.capacity_ns as f64 - processors.idle_ns as f64 - own as f64;
         }
         all
+    }
+
+    /// Together with others.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            count: self.count + other.count,
+            capacity_ns: self.capacity_ns + other.capacity_ns,
+            others_ns: self.others_ns + other.others_ns,
+        }
     }
 
     /// The share of others, if it is more than an error of counting.

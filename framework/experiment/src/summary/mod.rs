@@ -12,6 +12,7 @@ mod over_link;
 mod part;
 mod phase;
 mod places;
+mod quick;
 mod read;
 mod remote;
 mod row;

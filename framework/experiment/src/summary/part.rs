@@ -60,7 +60,7 @@ impl<'a> Part<'a> {
             (None, Some(violation)) => (Status::Failed, violation.to_string()),
             (None, None) if repetitions.len() >= wanted as usize => (Status::Ok, String::new()),
             (None, None) => (
-                Status::Failed,
+                Status::Missing,
                 match run.merged {
                     None => format!(
                         "the run was interrupted: {} of {wanted} repetitions are there; `--resume` goes on",
@@ -94,14 +94,15 @@ impl<'a> Part<'a> {
 }
 
 /// How a row ended, and why: as its cell did, or as the first of its cells that did not end well. One
-/// that was refused tells less than one that failed.
+/// that is missing tells less than one that failed, and one that was refused less than both.
 pub(super) fn end(parts: &[Part<'_>]) -> (Status, String) {
-    let not_ok = |part: &&Part<'_>| part.status != Status::Ok;
-    let failed = parts
-        .iter()
-        .filter(not_ok)
-        .find(|p| p.status != Status::Refused);
-    let Some(worst) = failed.or_else(|| parts.iter().find(not_ok)) else {
+    let not_ok = parts.iter().filter(|part| part.status != Status::Ok);
+    let told = |part: &&Part<'_>| match part.status {
+        Status::Refused => 2,
+        Status::Missing => 1,
+        _ => 0,
+    };
+    let Some(worst) = not_ok.min_by_key(told) else {
         return (Status::Ok, String::new());
     };
     let same = |part: &Part<'_>| (part.status, &part.reason) == (worst.status, &worst.reason);

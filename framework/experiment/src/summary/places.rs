@@ -1,10 +1,10 @@
-//! Where the cells of a row ran, and with which others they took turns.
+//! Where the cells of a row ran, and what else ran there.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Records;
 use super::busy::Occupied;
-use crate::record::{Cell, Environment, Repetition};
+use crate::record::{Cell, Environment, MergedShard, Repetition};
 
 /// Where the cells of a row ran.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,12 +29,14 @@ impl Places {
     }
 }
 
-/// Which cells of a run took turns: all, or those of each shard.
+/// Which cells of a run were on one machine: all, or those of each shard.
 pub(super) struct Turns<'a> {
     records: &'a Records,
     /// The shard of each cell, by the cell's id.
     shards: HashMap<&'a str, usize>,
-    /// What the processors did in all repetitions of each shard; one of a run without shards.
+    /// The machine of each shard, by its place in `occupied`; that of a run without shards, too.
+    machines: Vec<usize>,
+    /// What the processors of each machine did in all its repetitions.
     occupied: Vec<Occupied>,
 }
 
@@ -48,25 +50,47 @@ impl<'a> Turns<'a> {
             let cells = cells.filter_map(|place| records.run.cells.get(*place));
             shards.extend(cells.map(|cell| (cell.id.as_str(), number)));
         }
-        let mut of_shards: Vec<Vec<&Repetition>> = vec![vec![]; all.len().max(1)];
+        // A shard whose records do not tell its machine is taken for one of its own.
+        let mut known: HashMap<&str, usize> = HashMap::new();
+        let mut count = 0;
+        let mut next = || {
+            count += 1;
+            count - 1
+        };
+        let mut machines: Vec<usize> = all
+            .iter()
+            .map(|shard| match machine(records, shard) {
+                Some(name) => *known.entry(name).or_insert_with(&mut next),
+                None => next(),
+            })
+            .collect();
+        if machines.is_empty() {
+            machines.push(next());
+        }
+        // A call of one short cell says too little by itself.
+        let mut of_machines: Vec<Vec<&Repetition>> = vec![vec![]; count];
         for repetition in &records.repetitions {
             let number = shards.get(repetition.cell.as_str()).copied();
-            of_shards[number.unwrap_or(0)].push(repetition);
+            of_machines[machines[number.unwrap_or(0)]].push(repetition);
         }
-        let of_shards = of_shards.into_iter();
+        let of_machines = of_machines.into_iter();
         Self {
             records,
             shards,
-            occupied: of_shards
-                .map(|repetitions| Occupied::of(repetitions.into_iter()))
+            machines,
+            occupied: of_machines
+                .map(|all| Occupied::of(all.into_iter()))
                 .collect(),
         }
     }
 
-    /// What the processors did in the repetitions with which those of a cell took turns.
-    pub(super) fn occupied(&self, cell: &Cell) -> Occupied {
-        let number = self.shards.get(cell.id.as_str()).copied();
-        self.occupied[number.unwrap_or(0)]
+    /// What the processors did in the repetitions of the run that the machines of some cells did.
+    pub(super) fn occupied(&self, cells: &[&Cell]) -> Occupied {
+        let shards = cells.iter().map(|cell| self.shards.get(cell.id.as_str()));
+        let machines = shards.map(|number| self.machines[number.copied().unwrap_or(0)]);
+        let machines: BTreeSet<usize> = machines.collect();
+        let occupied = machines.into_iter().map(|machine| self.occupied[machine]);
+        occupied.fold(Occupied::default(), Occupied::and)
     }
 
     /// Where some cells ran.
@@ -93,6 +117,15 @@ impl<'a> Turns<'a> {
         }
         places
     }
+}
+
+/// What the machine of a shard is told by, where its records tell.
+fn machine<'a>(records: &'a Records, shard: &MergedShard) -> Option<&'a str> {
+    let cells = shard.cells.iter();
+    let mut cells = cells.filter_map(|place| records.run.cells.get(*place));
+    let environment = cells.find_map(|cell| records.environments.get(&cell.id)?.last())?;
+    let name = environment.boot.as_ref().or(environment.node.as_ref());
+    name.map(String::as_str)
 }
 
 impl Records {

@@ -8,12 +8,12 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::intact;
+use super::quick::QuickReader;
 use crate::links;
 use crate::record::{
     Cell, Environment, Extended, Line, Repetition, Run, SCHEMA, Setup, Status, Stopped,
 };
 use hexperiment_diagnostics::{Complaint, files, printable};
-use hexperiment_task::ledger::Quality;
 
 /// All that a file of records holds.
 #[derive(Clone, Debug)]
@@ -190,52 +190,6 @@ fn kind(line: &Line) -> &'static str {
     }
 }
 
-/// How the line of a repetition begins that this program has written.
-const REPETITION: &str = r#"{"kind":"repetition","#;
-
-/// How it goes on where it tells how well the repetition went.
-const QUALITY: &str = r#","quality":"#;
-
-/// What stands before the cell's id in such a line.
-const CELL: &str = r#""cell":""#;
-
-/// The line of a repetition in three: what is before how well it went, that, and what is behind it. Only of a line as this
-/// program writes them; `known` is what the last repetition of a cell said, by the cell's id.
-fn around_quality<'t>(
-    text: &'t str,
-    known: &HashMap<String, (String, Quality)>,
-) -> Option<[&'t str; 3]> {
-    let behind_kind = text.strip_prefix(REPETITION)?;
-    // No text of JSON holds quotes that are not escaped: this is a key.
-    let begin = behind_kind.find(QUALITY)? + REPETITION.len() + QUALITY.len();
-    let id = behind_kind
-        .strip_prefix(CELL)
-        .and_then(|rest| rest.split('"').next());
-    let known = id.and_then(|id| known.get(id)).map(|(known, _)| known);
-    if let Some(known) = known.filter(|known| text[begin..].starts_with(known.as_str())) {
-        let end = begin + known.len();
-        return Some([&text[..begin], &text[begin..end], &text[end..]]);
-    }
-    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
-    for (at, byte) in text.bytes().enumerate().skip(begin) {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' => is_escaped = is_text,
-            b'"' => is_text = !is_text,
-            _ if is_text => {}
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => {
-                depth = depth.checked_sub(1)?;
-                if depth == 0 {
-                    return Some([&text[..begin], &text[begin..=at], &text[at + 1..]]);
-                }
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
 /// What to do about a record that this program cannot have written.
 const DAMAGED: &str = "only the last line of a killed run may be torn; this file was damaged or \
                        edited: restore it, or delete this line and `--resume` the run, which does again \
@@ -271,10 +225,11 @@ struct Reader<'a> {
     order: HashMap<String, usize>,
     /// The line of each repetition, and its place in `records`, by the cell's place in the run and its index.
     seen: HashMap<(usize, u32), (usize, usize)>,
+    /// The processes whose set-up was told, each with its cell's place in the run.
+    ready: HashSet<(usize, u32)>,
     /// The place in `records` of the end of each cell, by the cell's place in the run.
     ended: HashMap<usize, usize>,
-    /// How well the last repetition of each cell went, as text and as it was read: of most, the next went as well.
-    quality: HashMap<String, (String, Quality)>,
+    quick: QuickReader,
     /// Repetitions that each cell has at most.
     repetitions: u32,
     records: Records,
@@ -287,8 +242,9 @@ impl<'a> Reader<'a> {
             path,
             order: ids.zip(0..).collect(),
             seen: HashMap::new(),
+            ready: HashSet::new(),
             ended: HashMap::new(),
-            quality: HashMap::new(),
+            quick: QuickReader::default(),
             repetitions: run.repetitions().unwrap_or(0),
             records: Records {
                 run,
@@ -304,27 +260,10 @@ impl<'a> Reader<'a> {
     /// One line. Nearly all of them are repetitions, as this program writes them: these are read without what telling
     /// kinds apart takes, and what the last one of the cell said in the same words is not read again.
     fn line(&mut self, text: &str) -> serde_json::Result<Line> {
-        match self.repetition(text) {
+        match self.quick.repetition(text) {
             Some(repetition) => Ok(Line::Repetition(Box::new(repetition))),
             None => serde_json::from_str(text),
         }
-    }
-
-    /// A repetition as this program writes them; `None` of everything else, in which something may be wrong.
-    fn repetition(&mut self, text: &str) -> Option<Repetition> {
-        let [before, quality, behind] = around_quality(text, &self.quality)?;
-        let rest = [before, "null", behind].concat();
-        let repetition: Repetition<()> = serde_json::from_str(&rest).ok()?;
-        if let Some((known, value)) = self.quality.get(&repetition.cell)
-            && known == quality
-        {
-            let value = value.clone();
-            return Some(repetition.with(value));
-        }
-        let value: Quality = serde_json::from_str(quality).ok()?;
-        let known = (quality.to_owned(), value.clone());
-        self.quality.insert(repetition.cell.clone(), known);
-        Some(repetition.with(value))
     }
 
     fn take(&mut self, number: usize, text: &str) -> Result<(), Complaint> {
@@ -374,6 +313,7 @@ impl<'a> Reader<'a> {
                 setup.check_limits()?;
                 self.check_process(&setup.cell, setup.process)?;
                 self.add_environment(&setup.cell, setup.environment.as_ref());
+                self.ready.insert((at.1, setup.process));
                 let of_cell = self.records.setups.entry(setup.cell.clone()).or_default();
                 of_cell.insert(setup.process, *setup);
             }
@@ -422,6 +362,13 @@ impl<'a> Reader<'a> {
                 self.repetitions
             ));
         }
+        if !self.ready.contains(&(of_cell, repetition.process)) {
+            return Err(format!(
+                "found repetition {index} of `{cell}` by process {}, expected a record of kind `setup` of that process \
+                 before it: a line is lost",
+                repetition.process
+            ));
+        }
         let place = (number, self.records.repetitions.len());
         match self.seen.entry((of_cell, *index)) {
             Entry::Vacant(entry) => {
@@ -444,9 +391,9 @@ impl<'a> Reader<'a> {
 
     fn add_stopped(&mut self, place: usize, stopped: Stopped) -> Result<(), String> {
         let Stopped { cell, status, .. } = &stopped;
-        if *status == Status::Ok {
+        if matches!(status, Status::Ok | Status::Missing) {
             return Err(format!(
-                "found `{cell}` stopped with the status `ok`, expected why it stopped"
+                "found `{cell}` stopped with the status `{status}`, expected why it stopped"
             ));
         }
         let first = self.ended.get(&place).map(|at| &self.records.stopped[*at]);

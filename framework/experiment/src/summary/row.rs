@@ -109,7 +109,7 @@ fn row(run: &Run, cells: &[&Cell], parts: &[Part<'_>], turns: &Turns<'_>) -> Row
         measured: Measured::of(parts),
         busy: Busy::of(
             &repetitions,
-            turns.occupied(cells[0]),
+            turns.occupied(cells),
             threads,
             processors.unwrap_or(run.provenance.cores),
         ),

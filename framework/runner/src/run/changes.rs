@@ -6,7 +6,8 @@ use std::path::Path;
 
 use hexperiment_experiment::record::Run;
 use serde_json::Value;
-use sha2::Digest as _;
+
+use crate::digest::Sum;
 
 /// Changes that are told, at most.
 const MOST: usize = 12;
@@ -27,24 +28,20 @@ pub(super) fn fingerprint(run: &Run) -> String {
     if let Some(section) = resolved.pointer_mut("/run").and_then(Value::as_object_mut) {
         section.remove("repetitions");
     }
-    let mut digest = sha2::Sha256::new();
-    digest.update(resolved.to_string());
+    let mut sum = Sum::default();
+    sum.add(resolved.to_string());
     let data: BTreeSet<&String> = data(run).map(|data| &data.sha256).collect();
     let cells = run.cells.iter().map(|cell| &cell.id);
     for text in data.into_iter().chain(cells) {
-        digest.update(text);
-        digest.update([0]);
+        sum.add(text);
+        sum.add([0]);
     }
     // Repetitions under another library do not belong to the same run.
     for library in libraries(run).values() {
-        digest.update(library);
-        digest.update([0]);
+        sum.add(library);
+        sum.add([0]);
     }
-    let mut text = String::new();
-    for byte in digest.finalize() {
-        let _ = write!(text, "{byte:02x}"); // writing to a string cannot fail
-    }
-    text
+    sum.finish()
 }
 
 /// Refuses to go on with a run, in `folder`, that is of something else than `now`.

@@ -25,7 +25,7 @@ use crate::folder::{RunFolder, now};
 use crate::input::{Loaded, check_input};
 use crate::interrupt;
 use crate::latest;
-use crate::out::{say, tell};
+use crate::out::{counted_cells, say, tell};
 use crate::own_memory::give_memory_back;
 pub(crate) use cells::Runner;
 pub(crate) use changes::differences;
@@ -191,9 +191,9 @@ pub(crate) fn one(
     }
     interrupt::say_how_to_go_on();
     progress.line(&format!(
-        "{}: {} cells, writing to {}",
+        "{}: {}, writing to {}",
         experiment.name(),
-        plans.len(),
+        counted_cells(plans.len()),
         folder.path().display()
     ));
     let runner = Runner::new(&experiment, &folder, writer, done, progress);

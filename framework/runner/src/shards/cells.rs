@@ -8,8 +8,9 @@ use hexperiment_experiment::record::{Run, ShardOf, Status};
 use hexperiment_experiment::summary::read_records;
 use hexperiment_experiment::{CellPlan, Experiment, measure};
 
-use super::plan::{FILE, PlanFolder, program_digest};
+use super::plan::{FILE, PlanFolder};
 use super::written::{Writing, here, now};
+use crate::digest::of_this_program;
 use crate::input::Loaded;
 use crate::interrupt;
 use crate::out::{say, tell};
@@ -111,7 +112,7 @@ fn parse(text: &str, folder: &PlanFolder) -> Result<Vec<usize>, String> {
 
 /// Holds this program against the one that the plan was made by.
 fn check_program(folder: &PlanFolder) -> Result<(), String> {
-    let found = program_digest()?;
+    let found = of_this_program()?;
     if found == folder.plan.binary {
         return Ok(());
     }
@@ -227,14 +228,7 @@ impl Group {
         let records = read_records(&file).map_err(|e| e.to_string())?;
         let (rows, verdicts) = judged(&self.experiment, &records);
         let count = |status: Status| rows.iter().filter(|row| row.status == status).count();
-        let ended = [
-            Status::Ok,
-            Status::Refused,
-            Status::Failed,
-            Status::Timeout,
-            Status::Crashed,
-        ];
-        let ended = ended
+        let ended = Status::ALL
             .into_iter()
             .map(|status| (count(status), status))
             .filter(|(count, _)| *count > 0)

@@ -16,8 +16,10 @@ use super::plan::{FILE, PlanFolder};
 use super::written::{Shards, find, read};
 use crate::folder::RunFolder;
 use crate::latest;
-use crate::out::tell;
+use crate::lock::Lock;
+use crate::out::{counted_cells, tell};
 use crate::run::{UNEXPECTED, report, with_settings};
+use crate::shell::typed;
 
 /// What `merge` takes.
 #[derive(Args)]
@@ -74,11 +76,32 @@ fn all(arguments: &MergeArguments) -> Result<bool, String> {
             plan.path.display()
         ));
     }
+    let _lock = lock(&arguments.runs)?;
     let mut well = true;
     for place in 0..plan.plan.experiments.len() {
         well &= one(plan, place, &shards, arguments)?;
     }
     Ok(well)
+}
+
+/// What other processes that merge into the same folder of runs wait for.
+const LOCK: &str = ".merge.lock";
+
+/// Waits until no other process merges into this folder of runs: two would take one another's folders for those of others.
+fn lock(runs: &Path) -> Result<Lock, String> {
+    let waits = || {
+        tell!(
+            "another `merge` writes into {}: waiting for it",
+            runs.display()
+        )
+    };
+    let locked = fs::create_dir_all(runs).and_then(|()| Lock::wait(&runs.join(LOCK), waits));
+    locked.map_err(|e| {
+        format!(
+            "{}: cannot be written: {e}\n  help: name a folder that can be written by `--runs`",
+            runs.display()
+        )
+    })
 }
 
 /// Refuses two plans that are not the same, with what differs.
@@ -136,16 +159,16 @@ fn one(
 
 /// Says what is missing and what was there more than once.
 fn tell_of(plan: &PlanFolder, run: &MergedRun) {
-    let folder = plan.path.display();
+    let folder = typed(&plan.path);
     for (numbers, what) in [
         (&run.missing, "missing"),
         (&run.ended_by_signal, "ended by a scheduler"),
     ] {
         if !numbers.is_empty() {
             tell!(
-                "warning: {what}: {} of {} cells; `hexperiment run --cells {} --into {folder}` runs them",
+                "warning: {what}: {} of {}; `hexperiment run --cells {} --into {folder}` runs them",
                 numbers.len(),
-                plan.plan.cells.len(),
+                counted_cells(plan.plan.cells.len()),
                 ranges(numbers)
             );
         }
@@ -203,9 +226,10 @@ fn is_of(folder: &RunFolder, planned: Planned<'_>) -> bool {
     }
     let records = folder.records();
     if !records.exists() {
-        // One that was begun and not written.
+        // One that a killed `merge` began: records are written last.
         let is_new = |entry: io::Result<fs::DirEntry>| {
-            entry.is_ok_and(|entry| entry.file_name() == "experiment.toml")
+            let is_ours = |name: &str| name == "experiment.toml" || OF_CELLS.contains(&name);
+            entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(is_ours))
         };
         return fs::read_dir(folder.path()).is_ok_and(|mut all| all.all(is_new));
     }

@@ -10,8 +10,9 @@ mod written;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::out::say;
+use crate::out::{counted_cells, say};
 use crate::run::RunArguments;
+use crate::shell::typed;
 pub(crate) use cells::run_cells;
 pub(crate) use merge::{MergeArguments, merge};
 use plan::Plan;
@@ -38,11 +39,11 @@ pub(crate) fn plan_into(folder: &Path, arguments: &RunArguments) -> ExitCode {
         Ok(plan) => {
             let last = plan.cells.len().saturating_sub(1);
             say!(
-                "{} cells, 0 to {last}, written to {}",
-                plan.cells.len(),
+                "{}, 0 to {last}, written to {}",
+                counted_cells(plan.cells.len()),
                 folder.join(plan::FILE).display()
             );
-            let folder = folder.display();
+            let folder = typed(folder);
             say!(
                 "run some of them by `hexperiment run --cells K,… --into {folder}`, then `hexperiment merge {folder}`"
             );

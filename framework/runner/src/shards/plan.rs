@@ -1,20 +1,21 @@
 //! The plan: which cells there are, and all that must be the same wherever they are run.
 
-use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+mod check;
+
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use hexperiment_diagnostics::{Complaint, files};
+use hexperiment_diagnostics::files;
 use hexperiment_experiment::merge::{Planned, first_difference};
 use hexperiment_experiment::record::{Build, Run};
 use hexperiment_experiment::{CellPlan, Experiment, Setting};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
+use crate::digest::{of_this_program, sha256};
 use crate::explain;
 use crate::folder::now;
+use crate::out::counted_cells;
 use crate::run::{Progress, prepare, settle};
 
 /// The plan's file in its folder.
@@ -25,10 +26,6 @@ pub(crate) const SHARDS: &str = "shards";
 
 /// The version of the plan's format; a reader refuses others.
 const FORMAT: u32 = 1;
-
-/// What to do about a plan that this program cannot have written.
-const DAMAGED: &str = "plans are written by `run FILE… --plan-into FOLDER`, and not changed: restore the file, or make \
-                       a plan anew in another folder";
 
 /// Which cells there are, and what they are run with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -102,7 +99,7 @@ impl Plan {
             format: FORMAT,
             made: now(),
             build: crate::build::build(),
-            binary: program_digest()?,
+            binary: of_this_program()?,
             reference: None,
             experiments: vec![],
             cells: vec![],
@@ -139,7 +136,7 @@ impl Plan {
         }
         self.experiments.push(PlanExperiment {
             file: experiment.file().to_owned(),
-            sha256: digest(experiment.text().as_bytes()),
+            sha256: sha256(experiment.text().as_bytes()),
             text: experiment.text().to_owned(),
             run,
         });
@@ -158,8 +155,8 @@ impl Plan {
         match found.as_slice() {
             [one] => Ok(*one),
             found => Err(format!(
-                "--reference-cell {name}: found {} cells of this name, expected one\n  help: `check` lists the cells",
-                found.len()
+                "--reference-cell {name}: found {} of this name, expected one\n  help: `check` lists the cells",
+                counted_cells(found.len())
             )),
         }
     }
@@ -205,11 +202,11 @@ impl PlanFolder {
         let file = folder.join(FILE);
         let help = "name the folder of a plan, as `run FILE… --plan-into FOLDER` writes one";
         let bytes = files::read(&file, files::PLAN, help).map_err(|e| e.to_string())?;
-        let plan = parse(&file, &bytes).map_err(|e| e.to_string())?;
+        let plan = check::parse(&file, &bytes).map_err(|e| e.to_string())?;
         Ok(Self {
             path: folder.to_owned(),
             plan,
-            digest: digest(&bytes),
+            digest: sha256(&bytes),
         })
     }
 
@@ -255,80 +252,6 @@ impl PlanFolder {
             .into_iter()
             .find_map(|key| first_difference(key, &a[key], &b[key]))
             .or_else(|| first_difference("made", &made_a, &made_b))
-    }
-}
-
-/// The plan in these bytes, if it can be one.
-fn parse(file: &Path, bytes: &[u8]) -> Result<Plan, Complaint> {
-    let damaged = |problem: String| Complaint::new(file, problem).help(DAMAGED);
-    let malformed = |e: serde_json::Error| {
-        damaged(format!("found what is no plan: {e}")).at_line(e.line().max(1))
-    };
-    let value: Value = serde_json::from_slice(bytes).map_err(malformed)?;
-    let format = &value["format"];
-    if *format != FORMAT {
-        return Err(Complaint::new(
-            file,
-            format!("found a plan of format {format}, expected {FORMAT}"),
-        )
-        .help("another version of Hexperiment wrote it: use that one, or make the plan anew"));
-    }
-    let plan: Plan = serde_json::from_slice(bytes).map_err(malformed)?;
-    check(&plan).map_err(damaged)?;
-    Ok(plan)
-}
-
-fn check(plan: &Plan) -> Result<(), String> {
-    // The folders of its runs are called by it.
-    let is_time = |text: &str| {
-        let plain = text
-            .bytes()
-            .all(|b| b.is_ascii_digit() || b"-:TZ".contains(&b));
-        plain && humantime::parse_rfc3339(text).is_ok()
-    };
-    if !is_time(&plan.made) {
-        return Err(format!(
-            "`made`: found {:?}, expected a time as 2026-11-22T10:00:00Z",
-            plan.made
-        ));
-    }
-    let mut numbered = plan.cells.iter().enumerate();
-    for (place, experiment) in plan.experiments.iter().enumerate() {
-        let found = digest(experiment.text.as_bytes());
-        if found != experiment.sha256 {
-            return Err(format!(
-                "`experiments[{place}].text`: found a text with SHA-256 {found}, expected {}",
-                experiment.sha256
-            ));
-        }
-        experiment.run.check_limits()?;
-        for cell in &experiment.run.cells {
-            let found = numbered.next();
-            let expected = |number: usize, found: &PlanCell| {
-                (found.index, found.experiment) == (number, place) && found.id == cell.id
-            };
-            if !found.is_some_and(|(number, found)| expected(number, found)) {
-                let found = found.map_or("no cell".into(), |(number, found)| {
-                    format!("`{}` at {number}", found.id)
-                });
-                return Err(format!(
-                    "`cells`: found {found}, expected `{}` of `experiments[{place}]`",
-                    cell.id
-                ));
-            }
-        }
-    }
-    if let Some((number, cell)) = numbered.next() {
-        return Err(format!(
-            "`cells`: found `{}` at {number}, expected no more than {number}",
-            cell.id
-        ));
-    }
-    match plan.reference {
-        Some(number) if number >= plan.cells.len() => Err(format!(
-            "`reference`: found {number}, expected the number of a cell"
-        )),
-        _ => Ok(()),
     }
 }
 
@@ -379,39 +302,4 @@ fn check_paths(experiment: &Experiment, cells: &[CellPlan], runs: &Path) -> Resu
             cell.cell.id
         )),
     }
-}
-
-/// SHA-256, in hexadecimal.
-pub(crate) fn digest(bytes: &[u8]) -> String {
-    hexadecimal(Sha256::digest(bytes).as_slice())
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}"); // writing to a string cannot fail
-    }
-    text
-}
-
-/// SHA-256 of the program that runs.
-pub(crate) fn program_digest() -> Result<String, String> {
-    let path = std::env::current_exe().map_err(|e| format!("this program cannot be found: {e}"))?;
-    digest_of(&path)
-}
-
-/// SHA-256 of a program.
-pub(crate) fn digest_of(path: &Path) -> Result<String, String> {
-    let read = || -> io::Result<String> {
-        let mut file = File::open(path)?;
-        let mut digest = Sha256::new();
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok(hexadecimal(digest.finalize().as_slice())),
-                length => digest.update(&buffer[..length]),
-            }
-        }
-    };
-    read().map_err(|e| format!("{}: this program cannot be read: {e}", path.display()))
 }

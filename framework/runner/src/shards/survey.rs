@@ -7,34 +7,26 @@ use super::plan::PlanFolder;
 use super::written::{find, read};
 
 /// Where a cell stands, by the try of it that counts.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum CellState {
-    /// No shard has it.
-    Missing,
-    /// Some of its repetitions are there, and no end: it is running, or was cut off.
-    Partial {
-        /// Repetitions that are there.
-        repetitions: usize,
-        /// Name of the shard.
-        shard: String,
-        /// Whether the shard's writer came to its end.
-        is_finished: bool,
-        /// Name of the machine.
-        node: Option<String>,
-    },
-    /// It yields no more.
-    Ended {
-        /// How it ended: `ok` with all repetitions.
-        status: Status,
-        /// Signal of a scheduler that ended it.
-        signal: Option<String>,
-        /// Why, if it did not end well.
-        reason: String,
-        /// Name of the shard.
-        shard: String,
-        /// Name of the machine.
-        node: Option<String>,
-    },
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CellState {
+    /// `missing` where not all repetitions are there, and no end: it never ran, is running, or was cut off.
+    pub(crate) status: Status,
+    /// Why, if it did not end well.
+    pub(crate) reason: String,
+    /// Whether a shard has something of it.
+    pub(crate) is_begun: bool,
+    /// Name of the machine.
+    pub(crate) node: Option<String>,
+}
+
+impl CellState {
+    /// Of a cell that no shard has.
+    pub(crate) const UNKNOWN: Self = Self {
+        status: Status::Missing,
+        reason: String::new(),
+        is_begun: false,
+        node: None,
+    };
 }
 
 /// Where each cell stands, by its number, and what is to be told of files.
@@ -45,30 +37,19 @@ pub(crate) fn survey(folder: &PlanFolder) -> Result<(Vec<CellState>, Vec<String>
     let mut states = Vec::with_capacity(folder.plan.cells.len());
     for place in 0..folder.plan.experiments.len() {
         for tries in tries(folder.planned(place), &shards.all) {
-            states.push(match tries.first() {
-                None => CellState::Missing,
-                Some((shard, one)) => {
-                    let (name, node) =
-                        (shard.name().to_owned(), shard.of().environment.node.clone());
-                    let (status, reason) = one.end.clone().unwrap_or((Status::Ok, String::new()));
-                    if one.end.is_none() && !one.is_complete {
-                        CellState::Partial {
-                            repetitions: one.repetitions,
-                            shard: name,
-                            is_finished: shard.finished().is_some(),
-                            node,
-                        }
-                    } else {
-                        CellState::Ended {
-                            status,
-                            signal: one.signal.clone(),
-                            reason,
-                            shard: name,
-                            node,
-                        }
-                    }
+            states.push(tries.first().map_or(CellState::UNKNOWN, |(shard, one)| {
+                let (status, reason) = match &one.end {
+                    Some((status, reason)) => (*status, reason.clone()),
+                    None if one.is_complete => (Status::Ok, String::new()),
+                    None => (Status::Missing, String::new()),
+                };
+                CellState {
+                    status,
+                    reason,
+                    is_begun: true,
+                    node: shard.of().environment.node.clone(),
                 }
-            });
+            }));
         }
     }
     Ok((states, told))

@@ -1,7 +1,8 @@
 //! Files of shards: how they are called, begun, finished and found. Each has one writer, under a name that no other
 //! process takes, so that a file system without locks, as one over a network, is as good as any.
 
-use std::collections::hash_map::RandomState;
+use std::collections::HashMap;
+use std::collections::hash_map::{Entry, RandomState};
 use std::fs::{self, File};
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::io;
@@ -13,7 +14,8 @@ use hexperiment_experiment::merge::Shard;
 use hexperiment_experiment::record::{Finished, Line, Run};
 use hexperiment_experiment::summary::RecordWriter;
 
-use super::plan::{PlanFolder, SHARDS, digest};
+use super::plan::{PlanFolder, SHARDS};
+use crate::digest::sha256;
 use crate::folder::RunFolder;
 
 /// How the file of a shard ends that is whole.
@@ -180,7 +182,7 @@ pub(crate) fn find(folder: &Path) -> Result<(Vec<Found>, Vec<String>), String> {
         match files::read(&path, files::RECORDS, "shards are written by `run --cells`") {
             Ok(bytes) => found.push(Found {
                 name,
-                digest: digest(&bytes),
+                digest: sha256(&bytes),
                 path,
                 bytes,
                 is_part,
@@ -200,6 +202,7 @@ pub(crate) fn find(folder: &Path) -> Result<(Vec<Found>, Vec<String>), String> {
 /// told of and left out; one of something else than the plan is an error.
 pub(crate) fn read<'a>(found: &'a [Found], plan: &PlanFolder) -> Result<Shards<'a>, String> {
     let mut shards = Shards::default();
+    let mut named: HashMap<&str, (usize, &Found)> = HashMap::new();
     for file in found {
         let path = file.path.display();
         let content = (file.bytes.as_slice(), file.digest.clone());
@@ -220,6 +223,28 @@ pub(crate) fn read<'a>(found: &'a [Found], plan: &PlanFolder) -> Result<Shards<'
         shard
             .belongs_to(&file.path, plan.planned(experiment))
             .map_err(|e| e.to_string())?;
+        let place = match named.entry(&file.name) {
+            Entry::Vacant(entry) => {
+                entry.insert((shards.all.len(), file));
+                None
+            }
+            Entry::Occupied(mut entry) => {
+                let (place, before) = *entry.get();
+                let [earlier, later] = copies(before, file)?;
+                if earlier.bytes.len() < later.bytes.len() {
+                    shards.told.push(format!(
+                        "{}: an earlier copy of {}, which counts",
+                        earlier.path.display(),
+                        later.path.display()
+                    ));
+                }
+                if std::ptr::eq(later, before) {
+                    continue;
+                }
+                entry.insert((place, file));
+                Some(place)
+            }
+        };
         if shard.torn() > 0 {
             shards.told.push(format!(
                 "{path}: its last line is torn: {} bytes are left out, what is before them is taken",
@@ -230,8 +255,32 @@ pub(crate) fn read<'a>(found: &'a [Found], plan: &PlanFolder) -> Result<Shards<'
                 "{path}: is still written, or its writer was killed: what is there is taken"
             ));
         }
-        shards.folders.push(file.path.with_file_name(&file.name));
-        shards.all.push(shard);
+        let folder = file.path.with_file_name(&file.name);
+        match place {
+            Some(place) => (shards.folders[place], shards.all[place]) = (folder, shard),
+            None => {
+                shards.folders.push(folder);
+                shards.all.push(shard);
+            }
+        }
     }
     Ok(shards)
+}
+
+/// Two files of one name, as copies of a folder have them, the shorter first. No two calls take the same name, so that one
+/// is the beginning of the other; the error says so of two that are not.
+fn copies<'a>(one: &'a Found, other: &'a Found) -> Result<[&'a Found; 2], String> {
+    let mut both = [one, other];
+    both.sort_by_key(|found| found.bytes.len());
+    let [short, long] = both;
+    // Of a copy that was made while it was written, the last line may be torn.
+    if long.bytes.starts_with(&short.bytes) {
+        return Ok(both);
+    }
+    Err(format!(
+        "{} and {} are two shards of one name with other content, expected one: a shard that is finished is never \
+         changed\n  help: one of them was damaged or edited: take it out of its folder",
+        one.path.display(),
+        other.path.display()
+    ))
 }

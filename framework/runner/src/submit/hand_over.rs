@@ -6,12 +6,13 @@ use hexperiment_diagnostics::printable;
 
 use super::arrays::{Array, Limits, Needs, arrays};
 use super::hyperqueue::JobFile;
-use super::script::{Script, shell, typed};
+use super::script::Script;
 use super::submissions::{self, Claim, Submission};
-use super::{Asked, Engine, counted, slurm};
-use crate::out::say;
+use super::{Asked, Engine, hyperqueue, slurm};
+use crate::out::{counted_cells, say};
 use crate::plugins;
 use crate::shards::plan::PlanFolder;
+use crate::shell::typed;
 
 /// A path as text for scripts, which cannot hold every path.
 fn text_of(path: &Path) -> Result<&str, String> {
@@ -92,6 +93,7 @@ impl Asked {
             // With the digest of what was written.
             self.plan = PlanFolder::open(&self.plan.path)?;
             self.is_new = false;
+            self.lock = Some(submissions::lock(&self.plan.path)?);
         }
         Ok(())
     }
@@ -110,20 +112,24 @@ impl Asked {
     }
 
     fn by_slurm(&mut self, is_dry: bool) -> Result<(), String> {
-        let largest = if is_dry && !slurm::is_there("scontrol") {
-            say!("no Slurm is here to be asked: arrays as its defaults have them");
-            slurm::USUAL_LARGEST
-        } else {
-            slurm::largest_array()?
+        let largest = match slurm::largest_array() {
+            Err(problem) if is_dry => {
+                let problem = problem.lines().next().unwrap_or_default();
+                say!(
+                    "no Slurm answers here ({problem}): arrays as its defaults have them, at most {} jobs each, and the \
+                     partition is not looked for",
+                    slurm::USUAL_LARGEST
+                );
+                slurm::USUAL_LARGEST
+            }
+            answer => {
+                let largest = answer?;
+                if let Some(partition) = &self.choices.partition {
+                    slurm::check_partition(partition)?;
+                }
+                largest
+            }
         };
-        if let Some(partition) = self
-            .choices
-            .partition
-            .as_deref()
-            .filter(|_| !is_dry || slurm::is_there("sinfo"))
-        {
-            slurm::check_partition(partition)?;
-        }
         text_of(&self.plan.path)?;
         let paths = Paths::of(&self.plan.path)?;
         if !is_dry {
@@ -141,7 +147,7 @@ impl Asked {
                 let file = place.join(submissions::script_file(number));
                 say!(
                     "\nsbatch --parsable {}\n{}",
-                    shell(&file.to_string_lossy()),
+                    typed(&file),
                     script.trim_end()
                 );
                 say!("cells: {}", numbers(&array.cells));
@@ -186,14 +192,14 @@ impl Asked {
                 }
             };
             claim.submitted(number, &job)?;
-            let cells = counted(array.cells.len());
+            let cells = counted_cells(array.cells.len());
             say!(
                 "job {job}: {cells}, each with {}",
                 asks(array.needs, self.choices.shared)
             );
             before = Some(job);
         }
-        say!("submitted {} of {shown}", counted(self.cells.len()));
+        say!("submitted {} of {shown}", counted_cells(self.cells.len()));
         say!(
             "  help: `hexperiment status {typed}` tells where they stand, `hexperiment cancel {typed}` takes them back"
         );
@@ -231,6 +237,9 @@ impl Asked {
     fn by_hyperqueue(&mut self, is_dry: bool) -> Result<(), String> {
         text_of(&self.plan.path)?;
         let paths = Paths::of(&self.plan.path)?;
+        for path in [&self.plan.path, &paths.folder] {
+            hyperqueue::check_path(text_of(path)?)?;
+        }
         if !is_dry {
             self.write_plan()?;
         }
@@ -264,16 +273,17 @@ impl Asked {
                 return Err(problem);
             }
         };
-        let (shown, typed) = (self.plan.path.display(), typed(&self.plan.path));
+        let (shown, file) = (self.plan.path.display(), typed(&path));
+        let typed = typed(&self.plan.path);
         say!(
             "{} of {shown}, written to {}",
-            counted(self.cells.len()),
+            counted_cells(self.cells.len()),
             path.display()
         );
         say!("three commands run them, the second one on every node:");
         say!("  hq server start");
         say!("  hq worker start");
-        say!("  hq job submit-file {}", shell(&path.to_string_lossy()));
+        say!("  hq job submit-file {file}");
         say!(
             "  help: `hexperiment status {typed}` tells what is done, `hq job list` what waits and runs"
         );

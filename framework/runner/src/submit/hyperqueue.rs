@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use hexperiment_diagnostics::printable;
+
 use super::arrays::Array;
 
 /// All that the file says; paths are absolute.
@@ -18,6 +20,19 @@ pub(super) struct JobFile<'a> {
     /// The folder of what tasks write besides.
     pub(super) logs: &'a str,
     pub(super) variables: &'a [(String, String)],
+}
+
+/// Refuses a path in which HyperQueue would put something else, as `%{JOB_ID}`: it has no way to write a `%{` that stands for
+/// itself (`crates/hyperqueue/src/common/placeholders.rs` of its source).
+pub(super) fn check_path(path: &str) -> Result<(), String> {
+    if !path.contains("%{") {
+        return Ok(());
+    }
+    Err(format!(
+        "{}: found `%{{` in this path, expected none: HyperQueue takes what follows for a placeholder\n  help: another folder, \
+         by `--into`, or another name of this one",
+        printable::line(path)
+    ))
 }
 
 /// A string of TOML.
@@ -96,6 +111,16 @@ impl JobFile<'_> {
 mod tests {
     use super::*;
     use crate::submit::arrays::Needs;
+
+    #[test]
+    fn placeholders_in_paths_are_refused() {
+        assert_eq!(check_path("/plans/50% {a}"), Ok(()));
+        let told = check_path("/plans/%{JOB_ID}").unwrap_err();
+        assert!(
+            told.contains("/plans/%{JOB_ID}: found `%{`") && told.contains("--into"),
+            "{told}"
+        );
+    }
 
     #[test]
     fn a_task_for_each_cell() {

@@ -20,11 +20,12 @@ use hexperiment_diagnostics::{printable, units};
 use serde::{Deserialize, Serialize};
 
 use crate::SettingArguments;
+use crate::lock::Lock;
 use crate::out::{say, tell};
 use crate::shards::plan::{self, Plan, PlanCell, PlanFolder};
 use crate::shards::survey::{CellState, survey};
+use crate::shell::typed;
 use arrays::{Given, Limits};
-use standing::Held;
 use status::Standings;
 pub(crate) use status::{CancelArguments, StatusArguments, cancel, status};
 use submissions::Choices;
@@ -107,39 +108,18 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> ExitCode {
 }
 
 /// What the shards of a plan hold of each cell.
-fn held(plan: &PlanFolder) -> Result<Vec<Held>, String> {
+fn held(plan: &PlanFolder) -> Result<Vec<CellState>, String> {
     let (states, warnings) = survey(plan)?;
     for warning in warnings {
         tell!("warning: {warning}");
     }
-    Ok(states.into_iter().map(Held::from).collect())
+    Ok(states)
 }
 
 /// A plan that is there, by its path from the root.
 fn open(folder: &Path) -> Result<PlanFolder, String> {
     let absolute = std::path::absolute(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     PlanFolder::open(&absolute)
-}
-
-impl From<CellState> for Held {
-    fn from(state: CellState) -> Self {
-        match state {
-            CellState::Missing => Self::Nothing,
-            CellState::Partial { .. } => Self::Part,
-            CellState::Ended {
-                status,
-                reason,
-                signal,
-                node,
-                ..
-            } => Self::Ended {
-                status,
-                reason,
-                signal,
-                node,
-            },
-        }
-    }
 }
 
 impl From<&PlanCell> for Limits {
@@ -154,6 +134,8 @@ impl From<&PlanCell> for Limits {
 
 /// Cells that are to be handed over.
 struct Asked {
+    /// Held against other calls of the same plan, as soon as its folder is there; not where nothing is written.
+    lock: Option<Lock>,
     plan: PlanFolder,
     /// Whether the plan is not written yet.
     is_new: bool,
@@ -189,11 +171,20 @@ fn choices(arguments: &SubmitArguments, earlier: Choices) -> Result<Choices, Str
                 Some(bytes.div_ceil(1 << 20))
             }
         };
-    let own = |given: &Option<String>, earlier| given.clone().or(earlier);
+    let own = |option: &str, given: &Option<String>, earlier: Option<String>| {
+        let text = given.clone().or(earlier);
+        match text.as_deref().filter(|text| !is_name(text)) {
+            None => Ok(text),
+            Some(wrong) => Err(format!(
+                "--{option}: found {}, expected a name in one line, without control characters",
+                printable::quoted(wrong)
+            )),
+        }
+    };
     Ok(Choices {
-        partition: own(&arguments.partition, earlier.partition),
-        account: own(&arguments.account, earlier.account),
-        constraint: own(&arguments.constraint, earlier.constraint),
+        partition: own("partition", &arguments.partition, earlier.partition)?,
+        account: own("account", &arguments.account, earlier.account)?,
+        constraint: own("constraint", &arguments.constraint, earlier.constraint)?,
         max_parallel: arguments.max_parallel.or(earlier.max_parallel),
         shared: arguments.shared || earlier.shared,
         given: Given {
@@ -201,6 +192,11 @@ fn choices(arguments: &SubmitArguments, earlier: Choices) -> Result<Choices, Str
             minutes,
         },
     })
+}
+
+/// Whether a text can stand in a script as a name: a line feed would begin another line there.
+fn is_name(text: &str) -> bool {
+    !text.trim().is_empty() && printable::is_plain(text)
 }
 
 /// A plan of these files, in a folder where nothing is submitted of it.
@@ -226,6 +222,9 @@ fn first(arguments: &SubmitArguments) -> Result<Asked, String> {
     };
     let folder = std::path::absolute(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let is_new = !folder.join(plan::FILE).exists();
+    // Before it is looked whether anything was submitted. Of two calls that both find no plan, one writes it.
+    let lock = (!is_new && !arguments.dry_run).then(|| submissions::lock(&folder));
+    let lock = lock.transpose()?;
     let made = PlanFolder {
         digest: String::new(),
         path: folder,
@@ -233,6 +232,7 @@ fn first(arguments: &SubmitArguments) -> Result<Asked, String> {
     };
     let plan = if is_new { made } else { unsubmitted(made)? };
     Ok(Asked {
+        lock,
         number: submissions::next(&plan.path),
         cells: (0..plan.plan.cells.len()).collect(),
         plan,
@@ -245,7 +245,7 @@ fn first(arguments: &SubmitArguments) -> Result<Asked, String> {
 /// The plan that is there where another one is to be made: if it is of the same, and nothing was submitted of it.
 fn unsubmitted(made: PlanFolder) -> Result<PlanFolder, String> {
     let there = open(&made.path)?;
-    let (shown, typed) = (made.path.display(), script::typed(&made.path));
+    let (shown, typed) = (made.path.display(), typed(&made.path));
     if let Some(last) = submissions::all(&there.path)?.pop() {
         return Err(format!(
             "{shown}: a plan of this folder was submitted already, at {}\n  help: `hexperiment status {typed}` tells where its \
@@ -278,6 +278,9 @@ fn again(arguments: &SubmitArguments) -> Result<Option<Asked>, String> {
     // Clap has seen to it that there is one.
     let folder = arguments.again.as_deref().unwrap_or(Path::new("."));
     let plan = open(folder)?;
+    // Before the scheduler is asked which jobs there are: two calls at once would both hear of none.
+    let lock = (!arguments.dry_run).then(|| submissions::lock(&plan.path));
+    let lock = lock.transpose()?;
     let last = submissions::all(&plan.path)?.pop();
     let (engine, earlier) = match (last, arguments.engine) {
         (Some(last), engine) => (engine.unwrap_or(last.what.engine), last.what.choices),
@@ -293,7 +296,6 @@ fn again(arguments: &SubmitArguments) -> Result<Option<Asked>, String> {
     if engine == Engine::Slurm && !arguments.dry_run {
         slurm::check_there()?;
     }
-    // Before the scheduler is asked: of two calls at once, one has this number.
     let number = submissions::next(&plan.path);
     let standings = Standings::of(&plan)?;
     let cells: Vec<usize> = standings.lost().collect();
@@ -306,6 +308,7 @@ fn again(arguments: &SubmitArguments) -> Result<Option<Asked>, String> {
         return Ok(None);
     }
     Ok(Some(Asked {
+        lock,
         plan,
         is_new: false,
         engine,
@@ -313,12 +316,4 @@ fn again(arguments: &SubmitArguments) -> Result<Option<Asked>, String> {
         cells,
         number,
     }))
-}
-
-/// So many cells, in words.
-fn counted(cells: usize) -> String {
-    match cells {
-        1 => "1 cell".into(),
-        n => format!("{n} cells"),
-    }
 }

@@ -1,9 +1,9 @@
 //! The script of an array of jobs for Slurm. It can be read, and submitted by hand with `sbatch`.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use super::arrays::Needs;
+use crate::shell::quoted;
 
 /// All that a script says; paths are absolute.
 #[derive(Clone, Debug)]
@@ -32,22 +32,6 @@ pub(super) struct Script<'a> {
     pub(super) folder: &'a str,
     /// Variables that the program reads.
     pub(super) variables: &'a [(String, String)],
-}
-
-/// A word for a shell, whatever is in it.
-pub(super) fn shell(word: &str) -> String {
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
-/// A path for a command that is to be typed: quoted where it must be.
-pub(super) fn typed(path: &Path) -> String {
-    let path = path.to_string_lossy();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/-_=.,:@%+".contains(c);
-    if path.chars().all(plain) {
-        path.into_owned()
-    } else {
-        shell(&path)
-    }
 }
 
 /// An option behind `#SBATCH`, where double quotes group, and a backslash in them takes the next character as it is.
@@ -121,12 +105,12 @@ impl Script<'_> {
         let _ = write!(
             text,
             "\nplan={}\nprogram={}\ncells={}\n",
-            shell(self.plan),
-            shell(self.program),
-            shell(self.cells),
+            quoted(self.plan),
+            quoted(self.program),
+            quoted(self.cells),
         );
         for (name, value) in self.variables {
-            let _ = writeln!(text, "{name}={}\nexport {name}", shell(value));
+            let _ = writeln!(text, "{name}={}\nexport {name}", quoted(value));
         }
         text += BODY;
         text
@@ -173,12 +157,6 @@ mod tests {
             folder: "/home/a b",
             variables: &[],
         }
-    }
-
-    #[test]
-    fn paths_in_commands() {
-        assert_eq!(typed(Path::new("plans/a-1")), "plans/a-1");
-        assert_eq!(typed(Path::new("it's 1")), r"'it'\''s 1'");
     }
 
     #[test]

@@ -207,10 +207,16 @@ fn job_of(text: &str) -> Option<String> {
     is_number.then(|| number.to_owned())
 }
 
+/// Jobs that one call of `scancel` is given, as the words of a command have a longest length, too.
+const CANCELLED_AT_ONCE: usize = 1000;
+
 /// Ends jobs, those that are there.
 pub(super) fn cancel(jobs: &[&str]) -> Result<(), String> {
     let program = "scancel";
-    ask(program, jobs).map(drop).map_err(|e| e.told(program))
+    for some in jobs.chunks(CANCELLED_AT_ONCE) {
+        ask(program, some).map_err(|e| e.told(program))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

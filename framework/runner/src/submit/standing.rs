@@ -6,72 +6,61 @@ mod tests;
 use hexperiment_experiment::record::Status;
 
 use super::slurm::{State, Task};
+use crate::shards::survey::CellState;
 
-/// What the shards hold of a cell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Held {
-    Nothing,
-    /// Some of it, in a shard that is not finished.
-    Part,
-    Ended {
-        status: Status,
-        reason: String,
-        /// The signal that ended it, where one did.
-        signal: Option<String>,
-        node: Option<String>,
-    },
-}
-
-/// Where a cell stands, in the order in which it is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Where a cell stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    Done,
-    /// Its scheme cannot, which is a result.
-    Refused,
+    /// As its records, or the end of its job, say.
+    Is(Status),
     Running,
     Pending,
-    Failed,
     Preempted,
-    TimedOut,
     Cancelled,
-    /// Neither shards nor scheduler know of it.
-    Missing,
 }
 
 impl Standing {
-    /// All of them, in order.
-    pub(super) const ALL: [Self; 9] = [
-        Self::Done,
-        Self::Refused,
+    /// All of them, in the order in which they are told.
+    pub(super) const ALL: [Self; 10] = [
+        Self::Is(Status::Ok),
+        Self::Is(Status::Refused),
         Self::Running,
         Self::Pending,
-        Self::Failed,
+        Self::Is(Status::Failed),
+        Self::Is(Status::Crashed),
         Self::Preempted,
-        Self::TimedOut,
+        Self::Is(Status::Timeout),
         Self::Cancelled,
-        Self::Missing,
+        Self::Is(Status::Missing),
     ];
 
     /// As a word.
     pub(super) fn word(self) -> &'static str {
         match self {
-            Self::Done => "done",
-            Self::Refused => "refused",
+            Self::Is(Status::Ok) => "done",
+            Self::Is(Status::Refused) => "refused",
+            Self::Is(Status::Failed) => "failed",
+            Self::Is(Status::Crashed) => "crashed",
+            Self::Is(Status::Timeout) => "timed out",
+            Self::Is(Status::Missing) => "missing",
             Self::Running => "running",
             Self::Pending => "pending",
-            Self::Failed => "failed",
             Self::Preempted => "preempted",
-            Self::TimedOut => "timed out",
             Self::Cancelled => "cancelled",
-            Self::Missing => "missing",
         }
+    }
+
+    /// Its place in [`Self::ALL`].
+    pub(super) fn place(self) -> usize {
+        let place = Self::ALL.iter().position(|standing| *standing == self);
+        place.unwrap_or(Self::ALL.len())
     }
 
     /// Whether it ended, and has no result.
     pub(super) fn is_lost(self) -> bool {
         !matches!(
             self,
-            Self::Done | Self::Refused | Self::Running | Self::Pending
+            Self::Is(Status::Ok | Status::Refused) | Self::Running | Self::Pending
         )
     }
 }
@@ -114,14 +103,10 @@ impl Told {
     }
 
     /// Of what its shards hold, of its last job, and of the last words that this job wrote.
-    pub(super) fn of(held: &Held, job: Job<'_>, words: impl Fn() -> Option<String>) -> Self {
+    pub(super) fn of(held: &CellState, job: Job<'_>, words: impl Fn() -> Option<String>) -> Self {
         // A result counts, whatever became of its job afterwards.
-        if let Held::Ended { status, .. } = held {
-            match status {
-                Status::Ok => return Self::new(Standing::Done, ""),
-                Status::Refused => return Self::new(Standing::Refused, ""),
-                _ => {}
-            }
+        if matches!(held.status, Status::Ok | Status::Refused) {
+            return Self::new(Standing::Is(held.status), "");
         }
         let task = match job {
             Job::Known(task) => Some(task),
@@ -130,26 +115,13 @@ impl Told {
         if let Some(told) = task.and_then(Self::by_scheduler) {
             return told;
         }
-        match (held, task) {
-            (
-                Held::Ended {
-                    status,
-                    reason,
-                    node,
-                    ..
-                },
-                _,
-            ) => {
-                let standing = if *status == Status::Timeout {
-                    Standing::TimedOut
-                } else {
-                    Standing::Failed
-                };
-                let at = on(node.as_deref().unwrap_or_default());
-                Self::new(standing, format!("{reason}{at}"))
+        match (held.status, task) {
+            (Status::Missing, Some(task)) => Self::by_end(held, task, &words),
+            (Status::Missing, None) => Self::without_job(held, job, &words),
+            (status, _) => {
+                let at = on(held.node.as_deref().unwrap_or_default());
+                Self::new(Standing::Is(status), format!("{}{at}", held.reason))
             }
-            (_, Some(task)) => Self::by_end(held, task, &words),
-            (_, None) => Self::without_job(held, job, &words),
         }
     }
 
@@ -161,10 +133,13 @@ impl Told {
             State::Pending => (Standing::Pending, String::new()),
             State::Running => (Standing::Running, String::new()),
             State::Preempted => (Standing::Preempted, format!("its job had to make way{at}")),
-            State::NodeLost => (Standing::Failed, format!("its node was lost{at}")),
+            State::NodeLost => (
+                Standing::Is(Status::Failed),
+                format!("its node was lost{at}"),
+            ),
             State::OutOfMemory => {
                 let why = format!("its job took more memory than it asked for{at}");
-                (Standing::Failed, why)
+                (Standing::Is(Status::Failed), why)
             }
             State::Cancelled => (Standing::Cancelled, format!("its job was cancelled{at}")),
             State::Completed | State::Failed | State::TimedOut => return None,
@@ -173,22 +148,19 @@ impl Told {
     }
 
     /// Of a job that ended, and no shard says how its cell did.
-    fn by_end(held: &Held, task: &Task, words: &impl Fn() -> Option<String>) -> Self {
+    fn by_end(held: &CellState, task: &Task, words: &impl Fn() -> Option<String>) -> Self {
         let at = on(&task.node);
-        let partly = match held {
-            Held::Part => ", in its midst",
-            _ => "",
-        };
+        let partly = if held.is_begun { ", in its midst" } else { "" };
         match task.state {
             State::TimedOut => {
                 let why = format!("the time of its job was over{partly}{at}");
-                return Self::new(Standing::TimedOut, why);
+                return Self::new(Standing::Is(Status::Timeout), why);
             }
             State::Completed => {
                 let why = format!(
                     "its job ended well, and no shard of it is here yet{at}; is the folder shared?"
                 );
-                return Self::new(Standing::Missing, why);
+                return Self::new(Standing::Is(Status::Missing), why);
             }
             _ => {}
         }
@@ -203,22 +175,23 @@ impl Told {
             (None, Some((code, _))) => format!("its job ended with code {code}{partly}{at}"),
             (None, None) => format!("its job ended badly{partly}{at}"),
         };
-        Self::new(Standing::Failed, why)
+        Self::new(Standing::Is(Status::Failed), why)
     }
 
     /// Of a cell whose job nobody knows.
-    fn without_job(held: &Held, job: Job<'_>, words: &impl Fn() -> Option<String>) -> Self {
+    fn without_job(held: &CellState, job: Job<'_>, words: &impl Fn() -> Option<String>) -> Self {
         if let Some(words) = words() {
-            return Self::new(Standing::Failed, words);
+            return Self::new(Standing::Is(Status::Failed), words);
         }
-        let held = match held {
-            Held::Part => "its shard is not finished",
-            _ => "no shard has it",
+        let held = if held.is_begun {
+            "its shard is not finished"
+        } else {
+            "no shard has it"
         };
         let asked = match job {
             Job::None => "",
             _ => ", and the scheduler knows no job of it",
         };
-        Self::new(Standing::Missing, format!("{held}{asked}"))
+        Self::new(Standing::Is(Status::Missing), format!("{held}{asked}"))
     }
 }

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use clap::Args;
 use hexperiment_diagnostics::printable;
 
-use super::script::typed;
 use super::slurm::{self, Named, State, Tasks};
 use super::standing::{Job, Standing, Told};
 use super::submissions::{self, Submitted};
-use super::{Engine, counted, held, open};
-use crate::out::say;
+use super::{Engine, held, open};
+use crate::out::{counted_cells, say};
 use crate::run::UNEXPECTED;
 use crate::shards::plan::PlanFolder;
+use crate::shell::typed;
 
 /// What `status` takes.
 #[derive(Args)]
@@ -105,7 +105,7 @@ fn cancelled(folder: &Path) -> Result<(), String> {
     say!(
         "{shown}: cancelled what waited or ran, {}; what was recorded is kept, and `hexperiment submit \
          --again {typed}` goes on",
-        counted(count)
+        counted_cells(count)
     );
     Ok(())
 }
@@ -213,14 +213,18 @@ impl Standings {
         let words: Vec<String> = some
             .map(|(standing, n)| format!("{n} {}", standing.word()))
             .collect();
-        format!("{}: {}", counted(self.of_cells.len()), words.join(", "))
+        format!(
+            "{}: {}",
+            counted_cells(self.of_cells.len()),
+            words.join(", ")
+        )
     }
 
     fn tell(&self, plan: &PlanFolder, verbose: bool) {
         let (shown, typed) = (plan.path.display(), typed(&plan.path));
         say!("{shown}: {}", self.counts());
         let mut cells: Vec<(usize, &Told)> = self.of_cells.iter().enumerate().collect();
-        cells.sort_by_key(|(index, told)| (told.standing, *index));
+        cells.sort_by_key(|(index, told)| (told.standing.place(), *index));
         let listed = cells
             .iter()
             .filter(|(_, told)| verbose || told.standing.is_lost());

@@ -9,14 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use super::Engine;
 use super::arrays::{Array, Given};
-use super::script::typed;
-use crate::shards::plan::{digest_of, program_digest};
+use crate::digest::{of_program, of_this_program};
+use crate::lock::Lock;
+use crate::shell::typed;
 
 /// The version of `submission.json`.
 const FORMAT: u32 = 1;
 
 const JOBS: &str = "jobs";
 const SUBMISSION: &str = "submission.json";
+const LOCK: &str = "lock";
 
 /// What the user chose; a later submission of the same plan does the same where nothing else is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,10 +126,10 @@ pub(super) fn program(plan: &Path) -> PathBuf {
 pub(super) fn keep_program(plan: &Path, expected: &str) -> Result<(), String> {
     let kept = program(plan);
     let is_plain = kept.symlink_metadata().is_ok_and(|there| there.is_file());
-    if is_plain && digest_of(&kept)? == expected {
+    if is_plain && of_program(&kept)? == expected {
         return Ok(());
     }
-    let own = program_digest()?;
+    let own = of_this_program()?;
     if own != expected {
         return Err(format!(
             "the plan is of another program: its SHA-256 is {expected}, this one's is {own}, and {} is not that program \
@@ -146,6 +148,26 @@ pub(super) fn keep_program(plan: &Path, expected: &str) -> Result<(), String> {
     })
 }
 
+/// Makes this process the only one that hands cells of a plan over, until the lock is dropped.
+pub(super) fn lock(plan: &Path) -> Result<Lock, String> {
+    let file = plan.join(JOBS).join(LOCK);
+    let taken = fs::create_dir_all(plan.join(JOBS)).and_then(|()| Lock::try_take(&file));
+    match taken {
+        Ok(Some(lock)) => Ok(lock),
+        Ok(None) => Err(another(plan)),
+        Err(e) => Err(format!("{}: cannot be written: {e}", file.display())),
+    }
+}
+
+/// That two processes hand over the same plan.
+fn another(plan: &Path) -> String {
+    format!(
+        "{}: another `submit` is handing over cells of this plan\n  help: `hexperiment status {}` shows what came of it",
+        plan.display(),
+        typed(plan)
+    )
+}
+
 /// A submission's folder that this process alone has made.
 #[derive(Debug)]
 pub(super) struct Claim {
@@ -161,14 +183,8 @@ impl Claim {
         fs::create_dir_all(plan.join(JOBS)).map_err(fail)?;
         match fs::create_dir(&folder) {
             Ok(()) => {}
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-                return Err(format!(
-                    "{}: another `submit` is handing over the same plan\n  help: `hexperiment status {}` shows what \
-                     came of it",
-                    plan.display(),
-                    typed(plan)
-                ));
-            }
+            // On a file system without locks.
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => return Err(another(plan)),
             Err(e) => return Err(fail(e)),
         }
         let claim = Self { folder };

@@ -191,6 +191,7 @@ fn cells_on_a_real_slurm() {
     refused(&cluster);
     forty_cells(&mut cluster);
     told_before_its_end(&cluster, &late);
+    preempted(&cluster);
 }
 
 /// 36 small cells, one that takes all memory, one that never ends and two that wait, through what can happen to a cluster.
@@ -254,7 +255,7 @@ fn forty_cells(cluster: &mut Cluster) {
 
     let ended = cluster.until_ended(&place, plan);
     ended.ends_with(1).says(&[
-        "40 cells: 37 done, 2 failed, 1 timed out",
+        "40 cells: 37 done, 1 failed, 1 crashed, 1 timed out",
         "its node was lost",
         "hoard",
         "still busy after 8s",
@@ -269,7 +270,7 @@ fn forty_cells(cluster: &mut Cluster) {
     let ended = cluster.until_ended(&place, plan);
     ended
         .ends_with(1)
-        .says(&["40 cells: 38 done, 1 failed, 1 timed out"]);
+        .says(&["40 cells: 38 done, 1 crashed, 1 timed out"]);
 
     let merged = cluster.call(&place, &["merge", plan]);
     assert!(merged.code < Some(2), "{merged}");
@@ -349,6 +350,51 @@ fn told_before_its_end(cluster: &Cluster, place: &Place) {
         .call(place, &["cancel", "p"])
         .ends_with(0)
         .says(&["no job of this plan waits or runs"]);
+}
+
+/// A job that has to make way for others is not started again by itself, and is by `--again`.
+fn preempted(cluster: &Cluster) {
+    let place = Place::new();
+    place.write("gate", "");
+    place.write("e.toml", faulty("yields", ["none", "wait"], ""));
+    let submit = [
+        "submit",
+        "e.toml",
+        "--engine",
+        "slurm",
+        "--partition",
+        "yields",
+    ];
+    cluster
+        .call(&place, &[&submit[..], &["--into", "p"]].concat())
+        .ends_with(0);
+    cluster.until(&place, "p", |outcome| {
+        outcome.out.contains("2 cells: 1 done, 1 running")
+    });
+    let more = [
+        "--partition=late",
+        "--exclusive",
+        "--output=/dev/null",
+        "--wrap=true",
+    ];
+    let output = cluster
+        .meant_by(Command::new("sbatch").args(more))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    cluster.until_ended(&place, "p").ends_with(1).says(&[
+        "2 cells: 1 done, 1 preempted",
+        "its job had to make way (node n3)",
+    ]);
+    std::fs::remove_file(place.path("gate")).unwrap();
+    cluster
+        .call(&place, &["submit", "--again", "p"])
+        .ends_with(0)
+        .says(&["submitted 1 cell"]);
+    cluster
+        .until_ended(&place, "p")
+        .ends_with(0)
+        .says(&["2 cells: 2 done"]);
 }
 
 /// What goes wrong before a cell runs, each with its message.

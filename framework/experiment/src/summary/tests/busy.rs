@@ -1,7 +1,9 @@
 //! When times are those of a busy machine, and when not.
 
 use super::{millis, records, repetition};
-use crate::record::{Line, Load, Processors, Repetition, Schedule};
+use crate::record::{
+    Environment, Line, Load, Merged, MergedShard, Processors, Repetition, Schedule,
+};
 use crate::summary::{Busy, rows};
 use hexperiment_task::ledger::Time;
 
@@ -120,6 +122,50 @@ fn others_that_take_the_processors() {
     check(2, with(30, 7, 13), None);
     check(2, with(30, 8, 12), busy(0.16));
     check(2, with(160, 40, 0), busy(0.2));
+}
+
+/// Short cells of which each was a job of its own are judged together, as in one run, by the machines that they ran on.
+#[test]
+fn short_cells_of_many_jobs_are_judged_by_machine() {
+    let names: Vec<String> = (0..40).map(|number| format!("c{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    // The first twenty on a machine that others used: 6 of 20 ms, less than three counts are off by.
+    let others = |place: usize| if place < 20 { 6 } else { 0 };
+    let lines = names.iter().enumerate().flat_map(|(place, name)| {
+        (0..3).map(move |index| {
+            let mut repetition = repetition(name, index, 10, 0.7);
+            evaluation(&mut repetition, 5000, 5000);
+            repetition.load = processors(5, others(place), 15 - others(place));
+            Line::Repetition(Box::new(repetition))
+        })
+    });
+    let mut records = records(&names, lines.collect());
+    for (place, name) in names.iter().enumerate() {
+        let environment = Environment {
+            boot: Some(if place < 20 { "one" } else { "two" }.into()),
+            ..Environment::default()
+        };
+        let known = records.environments.entry((*name).to_owned());
+        known.or_default().push(environment);
+    }
+    let shard = |place: usize| MergedShard {
+        name: names[place].into(),
+        began: "1".into(),
+        finished: None,
+        beside_others: false,
+        cells: vec![place],
+    };
+    records.run.merged = Some(Box::new(Merged {
+        plan: "p".into(),
+        experiment: 0,
+        shards: (0..40).map(shard).collect(),
+        superseded: vec![],
+        references: vec![],
+    }));
+    for (place, row) in rows(&records).iter().enumerate() {
+        let expect = (place < 20).then_some(Busy::Shared { share: 0.3 });
+        assert_eq!(row.busy, expect, "{}", row.name());
+    }
 }
 
 #[test]

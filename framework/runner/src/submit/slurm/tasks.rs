@@ -87,43 +87,67 @@ pub(in crate::submit) struct Named<'a> {
 /// What is asked of `squeue` for each job, each followed by a bar; what has no length is not cut.
 const QUEUE: &str = "--Format=ArrayJobID:|,ArrayTaskID:|,State:|,exit_code:|,NodeList:|,Name:|";
 
+/// What is asked of `sacct`; with `--parsable2` nothing is cut.
+const ACCOUNTING: &str = "--format=JobID,JobName,State,ExitCode,NodeList";
+
+/// Bytes of a word of a command at most: Linux takes 128 KiB, whatever the words are in all.
+const LONGEST_WORD: usize = 64 << 10;
+
+/// Words joined by commas, as many lists as it takes for none to be too long for a command.
+fn lists<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut lists: Vec<String> = Vec::new();
+    for word in words {
+        match lists.last_mut() {
+            Some(list) if list.len() + 1 + word.len() <= LONGEST_WORD => {
+                list.push(',');
+                list.push_str(word);
+            }
+            _ => lists.push(word.to_owned()),
+        }
+    }
+    lists
+}
+
 impl Tasks {
     /// Asks the queue; and accounting, where there is any, of arrays that the queue has forgotten, as it does some minutes after
     /// their end.
     pub(in crate::submit) fn ask(arrays: &[Named<'_>]) -> Result<Self, String> {
         let program = "squeue";
-        let names: Vec<&str> = arrays.iter().map(|array| array.name).collect();
-        let names = format!("--name={}", names.join(","));
-        let wanted = [
-            "--noheader",
-            "--array",
-            "--states=all",
-            "--all",
-            QUEUE,
-            &names,
-        ];
-        let text = ask(program, &wanted).map_err(|e| e.told(program))?;
         let mut tasks = Self::default();
-        tasks.add_queue(&text);
+        for names in lists(arrays.iter().map(|array| array.name)) {
+            let names = format!("--name={names}");
+            let wanted = [
+                "--noheader",
+                "--array",
+                "--states=all",
+                "--all",
+                QUEUE,
+                &names,
+            ];
+            let text = ask(program, &wanted).map_err(|e| e.told(program))?;
+            tasks.add_queue(&text);
+        }
         let forgotten = arrays.iter().filter_map(|array| {
             let number = array.number.or_else(|| tasks.number_of(array.name))?;
             let known = tasks.by_array.get(number).map_or(0, BTreeMap::len);
-            (known < array.count && !tasks.rest.contains_key(number)).then_some(number)
+            let is_forgotten = known < array.count && !tasks.rest.contains_key(number);
+            is_forgotten.then(|| (number.to_owned(), array.name))
         });
-        let forgotten: Vec<&str> = forgotten.collect();
-        if !forgotten.is_empty() {
-            let jobs = format!("--jobs={}", forgotten.join(","));
+        let forgotten: BTreeMap<String, &str> = forgotten.collect();
+        for numbers in lists(forgotten.keys().map(String::as_str)) {
+            let jobs = format!("--jobs={numbers}");
             let wanted = [
                 "--noheader",
                 "--allocations",
                 "--parsable2",
-                "--format=JobID,State,ExitCode,NodeList",
+                ACCOUNTING,
                 &jobs,
             ];
             // Without accounting, which many clusters lack, it fails.
-            if let Ok(text) = ask("sacct", &wanted) {
-                tasks.add_accounting(&text);
-            }
+            let Ok(text) = ask("sacct", &wanted) else {
+                break;
+            };
+            tasks.add_accounting(&text, &forgotten);
         }
         Ok(tasks)
     }
@@ -153,16 +177,20 @@ impl Tasks {
         }
     }
 
-    /// What `sacct` prints, of jobs that the queue does not know.
-    fn add_accounting(&mut self, text: &str) {
+    /// What `sacct` prints, of jobs that the queue does not know; `names` are those of the arrays, by their numbers. A number
+    /// may be another job's by now, or have been one's before, as a cluster that was set up anew counts from 1.
+    fn add_accounting(&mut self, text: &str, names: &BTreeMap<String, &str>) {
         for line in text.lines() {
-            let fields: Vec<&str> = line.splitn(4, '|').map(str::trim).collect();
-            let &[job, state, exit, node] = fields.as_slice() else {
+            let fields: Vec<&str> = line.splitn(5, '|').map(str::trim).collect();
+            let &[job, name, state, exit, node] = fields.as_slice() else {
                 continue;
             };
             let Some((array, index)) = job.split_once('_') else {
                 continue;
             };
+            if names.get(array) != Some(&name) {
+                continue;
+            }
             let task = Task {
                 state: State::of(state),
                 node: if node == "None assigned" { "" } else { node }.into(),
@@ -279,14 +307,38 @@ mod tests {
         );
     }
 
+    #[test]
+    fn no_word_of_a_command_is_too_long() {
+        assert_eq!(lists(["a", "b"]), ["a,b"]);
+        assert!(lists([]).is_empty());
+        let names: Vec<String> = (0..60_000)
+            .map(|n| format!("hexperiment-0a1b2c3d-{n:03}-1"))
+            .collect();
+        let all = lists(names.iter().map(String::as_str));
+        assert!(all.len() > 1 && all.iter().all(|list| list.len() <= LONGEST_WORD));
+        let words: Vec<&str> = all.iter().flat_map(|list| list.split(',')).collect();
+        assert_eq!(words, names);
+    }
+
     /// In the form that `sacct --parsable2` documents: no accounting was at hand to be recorded.
     #[test]
     fn accounting_adds_what_the_queue_has_forgotten() {
         let mut tasks = Tasks::default();
         tasks.add_queue("8|0|RUNNING|0|n1|a|\n");
-        tasks.add_accounting(
-            "8_0|COMPLETED|0:0|n1\n8_1|CANCELLED by 1000|0:15|n2\n8_2|OUT_OF_MEMORY|0:125|n2\n8_[3-9]|PENDING|0:0|None assigned\nx\n",
-        );
+        let text = "\
+8_0|a|COMPLETED|0:0|n1
+8_1|a|CANCELLED by 1000|0:15|n2
+8_2|a|OUT_OF_MEMORY|0:125|n2
+8_[3-9]|a|PENDING|0:0|None assigned
+x
+9_0|other|COMPLETED|0:0|n1
+7_0|b|COMPLETED|0:0|n1
+";
+        let names = [("8".to_owned(), "a"), ("9".to_owned(), "b")];
+        tasks.add_accounting(text, &names.into());
+        // Numbers that other jobs have, before the cluster was set up anew or since.
+        check(&tasks, (Some("9"), "b", 0), None);
+        check(&tasks, (Some("7"), "b", 0), None);
         check(
             &tasks,
             (Some("8"), "a", 0),

@@ -1,19 +1,26 @@
 use super::*;
 
-fn ended(status: Status, reason: &str, node: &str) -> Held {
-    let node = Some(node.to_owned()).filter(|node| !node.is_empty());
-    Held::Ended {
+/// Of a cell that has begun, and not ended.
+const PART: CellState = CellState {
+    status: Status::Missing,
+    reason: String::new(),
+    is_begun: true,
+    node: None,
+};
+
+fn ended(status: Status, reason: &str, node: &str) -> CellState {
+    CellState {
         status,
         reason: reason.into(),
-        signal: None,
-        node,
+        is_begun: true,
+        node: Some(node.to_owned()).filter(|node| !node.is_empty()),
     }
 }
 
 /// A cell that is held so, whose job is in this state, and ended so, on node n2.
 #[track_caller]
 fn check(
-    held: &Held,
+    held: &CellState,
     job: Option<(State, (u32, u32))>,
     words: Option<&str>,
     standing: Standing,
@@ -48,24 +55,30 @@ fn results_count_whatever_the_job_does() {
             &ended(Status::Ok, "", ""),
             Some((state, (0, 0))),
             None,
-            Standing::Done,
+            Standing::Is(Status::Ok),
             "",
         );
         check(
             &ended(Status::Refused, "too deep", ""),
             Some((state, (0, 0))),
             None,
-            Standing::Refused,
+            Standing::Is(Status::Refused),
             "",
         );
     }
-    check(&ended(Status::Ok, "", ""), None, None, Standing::Done, "");
+    check(
+        &ended(Status::Ok, "", ""),
+        None,
+        None,
+        Standing::Is(Status::Ok),
+        "",
+    );
 }
 
 #[test]
 fn what_the_scheduler_has_is_not_lost() {
     let crashed = ended(Status::Crashed, "aborted", "n1");
-    for held in [&Held::Nothing, &Held::Part, &crashed] {
+    for held in [&CellState::UNKNOWN, &PART, &crashed] {
         check(
             held,
             Some((State::Pending, (0, 0))),
@@ -85,21 +98,21 @@ fn what_the_scheduler_has_is_not_lost() {
 
 #[test]
 fn what_ended_badly_says_why() {
-    use Standing::{Cancelled, Failed, Preempted, TimedOut};
+    use Standing::{Cancelled, Is, Preempted};
 
-    let nothing = &Held::Nothing;
+    let nothing = &CellState::UNKNOWN;
     check(
         &ended(Status::Crashed, "aborted", "n1"),
         Some((State::Failed, (2, 0))),
         None,
-        Failed,
+        Is(Status::Crashed),
         "aborted (node n1)",
     );
     check(
         &ended(Status::Timeout, "still busy", ""),
         Some((State::Failed, (2, 0))),
         None,
-        TimedOut,
+        Is(Status::Timeout),
         "still busy",
     );
     // It was told to end, by the one who took its job away.
@@ -118,52 +131,52 @@ fn what_ended_badly_says_why() {
         "its job was cancelled (node n2)",
     );
     check(
-        &Held::Part,
+        &PART,
         Some((State::NodeLost, (0, 0))),
         None,
-        Failed,
+        Is(Status::Failed),
         "its node was lost (node n2)",
     );
     check(
         nothing,
         Some((State::OutOfMemory, (0, 0))),
         None,
-        Failed,
+        Is(Status::Failed),
         "its job took more memory than it asked for (node n2)",
     );
     check(
-        &Held::Part,
+        &PART,
         Some((State::TimedOut, (0, 0))),
         None,
-        TimedOut,
+        Is(Status::Timeout),
         "the time of its job was over, in its midst (node n2)",
     );
 }
 
 #[test]
 fn what_no_shard_says() {
-    use Standing::{Failed, Missing};
+    use Standing::Is;
 
-    let nothing = &Held::Nothing;
+    let nothing = &CellState::UNKNOWN;
     check(
         nothing,
         Some((State::Failed, (2, 0))),
         Some("error: node n2: no data"),
-        Failed,
+        Is(Status::Failed),
         "error: node n2: no data (node n2)",
     );
     check(
         nothing,
         Some((State::Failed, (2, 0))),
         None,
-        Failed,
+        Is(Status::Failed),
         "its job ended with code 2 (node n2)",
     );
     check(
         nothing,
         Some((State::Failed, (0, 9))),
         None,
-        Failed,
+        Is(Status::Failed),
         "its job was ended by signal 9 (node n2)",
     );
     let unwritten = "the node cannot write to the folder of the plan (node n2); is it shared, and may it be written there?";
@@ -171,35 +184,35 @@ fn what_no_shard_says() {
         nothing,
         Some((State::Failed, (0, 53))),
         None,
-        Failed,
+        Is(Status::Failed),
         unwritten,
     );
     check(
         nothing,
         None,
         Some("error: no data"),
-        Failed,
+        Is(Status::Failed),
         "error: no data",
     );
     check(
         nothing,
         None,
         None,
-        Missing,
+        Is(Status::Missing),
         "no shard has it, and the scheduler knows no job of it",
     );
     check(
-        &Held::Part,
+        &PART,
         None,
         None,
-        Missing,
+        Is(Status::Missing),
         "its shard is not finished, and the scheduler knows no job of it",
     );
     let never = Told::of(nothing, Job::None, || None);
     assert_eq!(
         never,
         Told {
-            standing: Missing,
+            standing: Is(Status::Missing),
             why: "no shard has it".into()
         }
     );

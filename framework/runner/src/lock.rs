@@ -1,0 +1,90 @@
+//! Locks that processes of this program hold against one another, each on a file of its own: whatever ends a process
+//! gives them back.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+/// A lock, held until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Lock(
+    // `None` on a file system that has no locks.
+    #[expect(dead_code, reason = "closing the file gives the lock back")] Option<File>,
+);
+
+fn open(file: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(file)
+}
+
+impl Lock {
+    /// Takes a lock; `None` where another process has it. A file system without locks, as one over a network may be, lets
+    /// everybody have it.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub(crate) fn try_take(file: &Path) -> io::Result<Option<Self>> {
+        let opened = open(file)?;
+        match opened.try_lock() {
+            Ok(()) => Ok(Some(Self(Some(opened)))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(e)) if has_none(&e) => Ok(Some(Self(None))),
+            Err(TryLockError::Error(e)) => Err(e),
+        }
+    }
+
+    /// Takes a lock, and waits for it; `waits` is called before it waits.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub(crate) fn wait(file: &Path, waits: impl FnOnce()) -> io::Result<Self> {
+        if let Some(lock) = Self::try_take(file)? {
+            return Ok(lock);
+        }
+        waits();
+        let opened = open(file)?;
+        match opened.lock() {
+            Ok(()) => Ok(Self(Some(opened))),
+            Err(e) if has_none(&e) => Ok(Self(None)),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+/// Whether a file system that has no locks has said so (flock(2): `EOPNOTSUPP`, `ENOLCK`).
+fn has_none(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(libc::ENOLCK) {
+        return true;
+    }
+    error.kind() == ErrorKind::Unsupported
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn one_has_it_and_the_other_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("lock");
+        let first = Lock::try_take(&file).unwrap().unwrap();
+        assert!(Lock::try_take(&file).unwrap().is_none());
+        let (sender, told) = channel();
+        let waiting = {
+            let file = file.clone();
+            std::thread::spawn(move || Lock::wait(&file, || sender.send(()).unwrap()).map(drop))
+        };
+        told.recv().unwrap();
+        drop(first);
+        waiting.join().unwrap().unwrap();
+        let again = Lock::wait(&file, || panic!("nobody has it")).unwrap();
+        drop(again);
+        assert!(Lock::try_take(&folder.path().join("no/lock")).is_err());
+    }
+}
