@@ -213,7 +213,7 @@ fn a_set_up_that_is_gone_is_told() {
     fs::write(&last, kept.concat()).unwrap();
     place.call(&["merge", "p"]).ends_with(1).says(&[
         "left out: ",
-        ":2: found repetition 0 of `seal-ckks/features=5` by process 0, expected a record of kind `setup`",
+        "found repetition 0 of `seal-ckks/features=5` by process 0, expected a record of kind `setup`",
         "missing: 1 of 6 cells; `hexperiment run --cells 5 --into p` runs them",
     ]);
     let row = place.latest().row("seal-ckks/features=5");

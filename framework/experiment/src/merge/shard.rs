@@ -9,7 +9,7 @@ use hexperiment_task::ledger::Time;
 use serde_json::Value;
 
 use super::Planned;
-use crate::record::{Cell, Run, ShardOf, Status, Stopped};
+use crate::record::{Cell, Repetition, Run, ShardOf, Status, Stopped};
 use crate::summary::{Records, parse_records};
 
 /// What a shard tells of one of its cells.
@@ -71,6 +71,7 @@ impl<'a> Shard<'a> {
             );
             return Err(Complaint::new(path, problem).at_line(1).help(EDITED));
         }
+        check_set_ups(&records).map_err(|problem| Complaint::new(path, problem).help(EDITED))?;
         let whole = crate::summary::whole(bytes);
         // It was read as text.
         let text = std::str::from_utf8(whole).unwrap_or_default();
@@ -230,6 +231,23 @@ impl<'a> Shard<'a> {
 }
 
 const EDITED: &str = "this file was damaged or edited: delete it, and run its cells again";
+
+/// Holds that every process with repetitions has told of its set-up, which a call records first: a cell without would leave
+/// every ranking without a word.
+fn check_set_ups(records: &Records) -> Result<(), String> {
+    let lacks = |r: &&Repetition| {
+        let of_cell = records.setups.get(&r.cell);
+        of_cell.is_none_or(|of_cell| !of_cell.contains_key(&r.process))
+    };
+    match records.repetitions.iter().find(lacks) {
+        None => Ok(()),
+        Some(r) => Err(format!(
+            "found repetition {} of `{}` by process {}, expected a record of kind `setup` of that process before it: a line is \
+             lost",
+            r.index, r.cell, r.process
+        )),
+    }
+}
 
 /// What records tell of each cell.
 fn all_tries(records: &Records, numbers: &[usize]) -> Vec<Try> {

@@ -404,7 +404,7 @@ fn a_shard_without_a_cells_set_up_is_damaged() {
     let told = Shard::parse("x", Path::new("x.jsonl"), (&bytes, String::new()));
     let told = told.unwrap_err().to_string();
     for word in [
-        "x.jsonl:6: found repetition 0 of `b`",
+        "x.jsonl: found repetition 0 of `b` by process 0",
         "expected a record of kind `setup`",
         "help: ",
     ] {

@@ -225,8 +225,6 @@ struct Reader<'a> {
     order: HashMap<String, usize>,
     /// The line of each repetition, and its place in `records`, by the cell's place in the run and its index.
     seen: HashMap<(usize, u32), (usize, usize)>,
-    /// The processes whose set-up was told, each with its cell's place in the run.
-    ready: HashSet<(usize, u32)>,
     /// The place in `records` of the end of each cell, by the cell's place in the run.
     ended: HashMap<usize, usize>,
     quick: QuickReader,
@@ -242,7 +240,6 @@ impl<'a> Reader<'a> {
             path,
             order: ids.zip(0..).collect(),
             seen: HashMap::new(),
-            ready: HashSet::new(),
             ended: HashMap::new(),
             quick: QuickReader::default(),
             repetitions: run.repetitions().unwrap_or(0),
@@ -313,7 +310,6 @@ impl<'a> Reader<'a> {
                 setup.check_limits()?;
                 self.check_process(&setup.cell, setup.process)?;
                 self.add_environment(&setup.cell, setup.environment.as_ref());
-                self.ready.insert((at.1, setup.process));
                 let of_cell = self.records.setups.entry(setup.cell.clone()).or_default();
                 of_cell.insert(setup.process, *setup);
             }
@@ -360,13 +356,6 @@ impl<'a> Reader<'a> {
                 "found repetition {index} of `{cell}`, expected 0 to {}: line 1 says {} repetitions",
                 self.repetitions.saturating_sub(1),
                 self.repetitions
-            ));
-        }
-        if !self.ready.contains(&(of_cell, repetition.process)) {
-            return Err(format!(
-                "found repetition {index} of `{cell}` by process {}, expected a record of kind `setup` of that process \
-                 before it: a line is lost",
-                repetition.process
             ));
         }
         let place = (number, self.records.repetitions.len());
