@@ -93,7 +93,7 @@ fn lock(runs: &Path) -> Result<Lock, String> {
         tell!(
             "another `merge` writes into {}: waiting for it",
             runs.display()
-        )
+        );
     };
     let locked = fs::create_dir_all(runs).and_then(|()| Lock::wait(&runs.join(LOCK), waits));
     locked.map_err(|e| {

@@ -256,12 +256,11 @@ pub(crate) fn read<'a>(found: &'a [Found], plan: &PlanFolder) -> Result<Shards<'
             ));
         }
         let folder = file.path.with_file_name(&file.name);
-        match place {
-            Some(place) => (shards.folders[place], shards.all[place]) = (folder, shard),
-            None => {
-                shards.folders.push(folder);
-                shards.all.push(shard);
-            }
+        if let Some(place) = place {
+            (shards.folders[place], shards.all[place]) = (folder, shard);
+        } else {
+            shards.folders.push(folder);
+            shards.all.push(shard);
         }
     }
     Ok(shards)
