@@ -129,8 +129,8 @@ fn one(
     } else {
         ESTIMATING_MANY
     };
-    // Cells that differ by their seeds alone take the same.
-    let mut known: HashMap<String, Option<Takes>> = HashMap::new();
+    // What cells take that differ by their seeds alone is the same, and so is what is to be said of their outputs.
+    let mut known: HashMap<String, (Option<Takes>, Vec<String>)> = HashMap::new();
     let began = Instant::now();
     let how = Estimate {
         table: usual_table(),
@@ -139,21 +139,23 @@ fn one(
     for plan in plans {
         let answer = examiner.ask(&plan);
         let mut takes = None;
+        let mut warnings = vec![];
         if let (Some(total), Ok(FromCell::Examined { .. })) = (&mut total, &answer) {
             any = true;
             let row = plan.cell.row();
-            let estimate = *known.entry(row.to_owned()).or_insert_with(|| {
+            let (estimate, of_row) = known.entry(row.to_owned()).or_insert_with(|| {
                 let left = estimating.saturating_sub(began.elapsed());
-                examiner.estimate(&how, left.min(ESTIMATING_ONE))
+                let estimate = examiner.estimate(&how, left.min(ESTIMATING_ONE));
+                (estimate, std::mem::take(&mut examiner.warnings))
             });
-            takes = total.add(estimate);
+            takes = total.add(*estimate);
+            warnings.clone_from(of_row);
         }
         let time = match (takes, estimate) {
             (Some(time), _) => Some(about(time)),
             (None, true) => Some("how long is not known".into()),
             (None, false) => None,
         };
-        let warnings = std::mem::take(&mut examiner.warnings);
         fine &= show(&plan, view, answer, (time, warnings.is_empty()));
         for warning in warnings {
             say!("    warning: {warning}");
