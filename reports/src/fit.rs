@@ -306,30 +306,6 @@ mod tests {
         assert_eq!(fit(table(), 18).left_out, ["down", "in the clear"]);
     }
 
-    /// Whatever is left out for a wide column that goes all the same was left out in vain.
-    #[test]
-    fn what_has_room_after_all_stays() {
-        let table = || {
-            vec![
-                candidate(Id::Label, "label", &["one", "two"]),
-                candidate(Id::Repetitions, "reps", &["10", "10"]),
-                candidate(Id::Down, "down", &["1", "2"]),
-                candidate(Id::Clear, "in the\nclear", &["0.123456789012", "0.5"]),
-                candidate(Id::Bits, "bits", &["128", "128"]),
-            ]
-        };
-        // Five columns of 5, 4, 4, 14 and 4 with gaps of 2.
-        let fitted = fit(table(), 38);
-        assert_eq!(fitted.left_out, ["down"]);
-        // Without the wide one there is room for both.
-        let fitted = fit(table(), 25);
-        let heads: Vec<&str> = fitted.columns.iter().map(|c| c.head.as_str()).collect();
-        assert_eq!(heads, ["label", "reps", "down", "bits"]);
-        assert_eq!(fitted.left_out, ["in the clear"]);
-        // And here for the more important of them.
-        assert_eq!(fit(table(), 18).left_out, ["down", "in the clear"]);
-    }
-
     #[test]
     fn a_status_that_says_something_stays() {
         let mut table = table();
