@@ -371,7 +371,7 @@ fn token(verb: TokenVerb) -> Result<(), String> {
             say!("{}", token.reveal());
         }
         TokenVerb::List { place } => {
-            let store = server::tables(&place.state)?;
+            let store = server::tables_that_are_there(&place.state)?;
             for client in store.clients().map_err(|e| e.to_string())? {
                 let day = |s: u64| {
                     let at = std::time::UNIX_EPOCH + Duration::from_secs(s);
@@ -384,7 +384,7 @@ fn token(verb: TokenVerb) -> Result<(), String> {
             }
         }
         TokenVerb::Revoke { name, place } => {
-            let store = server::tables(&place.state)?;
+            let store = server::tables_that_are_there(&place.state)?;
             if !store.revoke_client(&name).map_err(|e| e.to_string())? {
                 return Err(format!(
                     "found no client {} with a token; `hexperiment serve token list` shows them",

@@ -226,7 +226,7 @@ pub struct JobRequest {
     /// The outputs wanted, by their place in the program, from 0.
     pub outputs: Vec<u32>,
     /// A name that the client chooses; who asks again by the same name gets the same job, so that
-    /// nothing is computed twice after an answer was lost.
+    /// nothing is computed twice after an answer was lost. What failed or was cancelled is done again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
 }

@@ -29,7 +29,7 @@ use tokio::sync::watch;
 
 pub use config::{Config, Quotas, Transport};
 use state::Service;
-pub use state::tables;
+pub use state::{tables, tables_that_are_there};
 pub use store::{ClientRow, Store, StoreError};
 
 /// The service, as handlers and threads share it.

@@ -398,4 +398,13 @@ fn what_a_service_is_not_started_with() {
     revoke.ends_with(0);
     let list = place.call(&["serve", "token", "list", "--state", &state]);
     list.ends_with(0).says(&["bob: revoked"]);
+    // A folder by mistake is no service without clients, and is not made one.
+    for verb in [&["list"][..], &["revoke", "bob"]] {
+        let wrong = [&["serve", "token"], verb, &["--state", "elsewhere"]].concat();
+        place
+            .call(&wrong)
+            .ends_with(2)
+            .says(&["no service has its state in this folder", "help: "]);
+    }
+    assert!(!place.path("elsewhere").exists());
 }

@@ -79,14 +79,22 @@ pub(super) fn folder(plan: &Path, number: usize) -> PathBuf {
 /// handed anything over.
 pub(super) fn all(plan: &Path) -> Result<Vec<Submitted>, String> {
     let jobs = plan.join(JOBS);
-    let mut folders: Vec<PathBuf> = match fs::read_dir(&jobs) {
-        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+    // In the order of their numbers: as text, 1000 comes before 999.
+    let numbered = |path: PathBuf| {
+        let number = path.file_name()?.to_str()?.parse::<usize>().ok()?;
+        Some((number, path))
+    };
+    let mut folders: Vec<(usize, PathBuf)> = match fs::read_dir(&jobs) {
+        Ok(entries) => entries
+            .flatten()
+            .filter_map(|entry| numbered(entry.path()))
+            .collect(),
         Err(e) if e.kind() == ErrorKind::NotFound => vec![],
         Err(e) => return Err(format!("{}: cannot be read: {e}", jobs.display())),
     };
     folders.sort();
     let mut found = Vec::new();
-    for folder in folders {
+    for (_, folder) in folders {
         let file = folder.join(SUBMISSION);
         if !file.is_file() {
             continue;

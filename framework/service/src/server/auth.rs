@@ -90,6 +90,12 @@ fn too_many(seconds: u64) -> Failure {
     failure(ProblemCode::RateLimited, words).after(seconds)
 }
 
+/// What stands behind the name of the scheme, whose letters may be large or small (RFC 9110, section 11.1).
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
 impl FromRequestParts<App> for Client {
     type Rejection = Failure;
 
@@ -102,7 +108,7 @@ impl FromRequestParts<App> for Client {
             .headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.strip_prefix("Bearer "))
+            .and_then(bearer)
             .and_then(|text| Token::parse(text).ok());
         let client = match token {
             Some(token) => {
@@ -139,6 +145,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn the_scheme_has_large_or_small_letters() {
+        assert_eq!(bearer("Bearer hxp_1"), Some("hxp_1"));
+        assert_eq!(bearer("bearer hxp_1"), Some("hxp_1"));
+        assert_eq!(bearer("Basic hxp_1"), None);
+        assert_eq!(bearer("hxp_1"), None);
+    }
 
     #[test]
     fn rates_are_of_each_client() {

@@ -376,3 +376,18 @@ pub fn tables(folder: &Path) -> Result<Store, String> {
         .map_err(|e| format!("{}: cannot be made: {e}", folder.display()))?;
     Store::open(&folder.join(STATE)).map_err(|e| format!("{}: {e}", folder.display()))
 }
+
+/// The tables in a folder where a service has made some.
+///
+/// # Errors
+/// There are none, or they cannot be opened.
+pub fn tables_that_are_there(folder: &Path) -> Result<Store, String> {
+    let place = folder.join(STATE);
+    if place.is_file() {
+        return tables(folder);
+    }
+    Err(format!(
+        "{}: not found: no service has its state in this folder\n  help: name the folder of the service by `--state`",
+        place.display()
+    ))
+}

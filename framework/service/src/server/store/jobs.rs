@@ -48,8 +48,14 @@ pub(crate) fn job_bytes(job: &JobRow, request: &JobRequest) -> Result<u64, Store
     Ok(ROW + (text(&job.info)?.len() + text(request)?.len()) as u64)
 }
 
+/// Whether a job gives its name to the next one of that name: it has ended without what its client asked for. What a
+/// scheme refuses it refuses again.
+fn is_done_again(job: &JobRow) -> bool {
+    matches!(job.info.state, JobState::Failed | JobState::Cancelled)
+}
+
 impl Store {
-    /// Adds a job, unless its owner has one of the same name already: then that one.
+    /// Adds a job, unless its owner has one of the same name already that has not failed: then that one.
     pub(crate) fn add_job(
         &self,
         job: &JobRow,
@@ -64,8 +70,13 @@ impl Store {
                     .prepare_cached(&sql)?
                     .query_row([&job.owner, request], JobRow::of)
                     .optional()?;
-                if known.is_some() {
-                    return Ok(known);
+                match known {
+                    Some(known) if is_done_again(&known) => {
+                        let sql = "UPDATE jobs SET request = NULL WHERE id = ?1";
+                        change.prepare_cached(sql)?.execute([&known.info.id])?;
+                    }
+                    Some(known) => return Ok(Some(known)),
+                    None => {}
                 }
             }
             change.execute(
@@ -88,7 +99,7 @@ impl Store {
         })
     }
 
-    /// A client's job of this name.
+    /// A client's job of this name, unless one that is asked for again is done again.
     pub(crate) fn job_named(
         &self,
         owner: &str,
@@ -97,7 +108,8 @@ impl Store {
         let connection = self.connection();
         let sql = format!("SELECT {COLUMNS} FROM jobs WHERE owner = ?1 AND request = ?2");
         let mut row = connection.prepare_cached(&sql)?;
-        Ok(row.query_row([owner, request], JobRow::of).optional()?)
+        let known = row.query_row([owner, request], JobRow::of).optional()?;
+        Ok(known.filter(|job| !is_done_again(job)))
     }
 
     pub(crate) fn job(&self, id: &str) -> Result<Option<JobRow>, StoreError> {

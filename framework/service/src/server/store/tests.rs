@@ -185,6 +185,41 @@ fn a_job_of_the_same_name_is_the_same() {
     assert_eq!(order, ["j", "j3", "j4", "j5"]);
 }
 
+/// A service may have been mended since: what failed, and what was cancelled, is done again when it is asked for again;
+/// what is done or refused is not.
+#[test]
+fn a_job_that_failed_gives_its_name_to_the_next() {
+    let (_folder, store) = filled();
+    let ask = |id: &str| {
+        let known = store.add_job(&job(id, "alice"), &asks(Some("r"))).unwrap();
+        known.map(|job| job.info.id)
+    };
+    let end = |id: &str, state: JobState| {
+        let info = JobInfo {
+            state,
+            ..job(id, "alice").info
+        };
+        store.end_job(&info, "alice", 1).unwrap();
+    };
+    assert_eq!(ask("j"), None);
+    for (ended, state, next) in [
+        ("j", JobState::Failed, "j2"),
+        ("j2", JobState::Cancelled, "j3"),
+    ] {
+        end(ended, state);
+        assert!(store.job_named("alice", "r").unwrap().is_none());
+        assert_eq!(ask(next), None);
+        // It is still there, without the name.
+        assert_eq!(store.job(ended).unwrap().unwrap().info.state, state);
+        assert_eq!(
+            store.job_named("alice", "r").unwrap().unwrap().info.id,
+            next
+        );
+    }
+    end("j3", JobState::Refused);
+    assert_eq!(ask("j4").as_deref(), Some("j3"));
+}
+
 #[test]
 fn a_job_ends_once_with_its_results() {
     let (_folder, store) = filled();
