@@ -35,8 +35,8 @@ const VERBS: [Verb; 27] = [
     Verb {
         name: "run",
         arguments: "[FILE…] [--resume] [--only CELL] [--explain] [--runs FOLDER] [--repetitions N] \
-                    [--set SECTION.KEY=VALUE]… [--verbose] | FILE… --plan-into FOLDER [--reference-cell CELL] | \
-                    --cells K,… --into FOLDER",
+                    [--set SECTION.KEY=VALUE]… [--verbose] [--record-traffic] | FILE… --plan-into FOLDER \
+                    [--reference-cell CELL] | --cells K,… --into FOLDER",
         about: "runs experiments and prints their tables; without FILE the quickstart; or plans their cells, and runs \
                 some cells of a plan",
     },
@@ -65,7 +65,7 @@ const VERBS: [Verb; 27] = [
     },
     Verb {
         name: "cmp",
-        arguments: "RUN RUN… [--phase PHASE]… [--fail-if-slower PERCENT] [--markdown|--csv] [--verbose]",
+        arguments: "RUN RUN… [--phase PHASE]… [--link NAME] [--fail-if-slower PERCENT] [--markdown|--csv] [--verbose]",
         about: "compares runs cell by cell with the first: times with an interval, bytes, quality",
     },
     Verb {
@@ -81,17 +81,17 @@ const VERBS: [Verb; 27] = [
     },
     Verb {
         name: "check",
-        arguments: "FILE… [--set SECTION.KEY=VALUE]… [--repetitions N]",
+        arguments: "FILE… [--no-estimate] [--set SECTION.KEY=VALUE]… [--repetitions N]",
         about: "checks experiment files and their data",
     },
     Verb {
         name: "plan",
-        arguments: "FILE… [--table FILE] [--against RUN]… [--set SECTION.KEY=VALUE]…",
+        arguments: "FILE… [--table FILE] [--against RUN]… [--errors FILE] [--set SECTION.KEY=VALUE]… [--repetitions N]",
         about: "what each cell costs before it is run: time with a range, exact bytes, memory",
     },
     Verb {
         name: "calibrate",
-        arguments: "[FILE…] [--table FILE]",
+        arguments: "[FILE…] [--table FILE] [--set SECTION.KEY=VALUE]… [--repetitions N]",
         about: "measures on this machine what operations take, for `plan`; without FILE those of \
                 experiments/overview",
     },
@@ -136,7 +136,8 @@ const VERBS: [Verb; 27] = [
     },
     Verb {
         name: "workbench",
-        arguments: "[--port N] [--runs FOLDER] [--experiments FOLDER] [--max-upload SIZE]",
+        arguments: "[--port N] [--runs FOLDER] [--experiments FOLDER] [--max-upload SIZE] \
+                    [--server URL [--server-fingerprint sha256:DIGITS] [--token-file FILE]]",
         about: "web pages on this machine for whoever owns data and key: upload, compute under encryption at \
                 another process, see what crossed",
     },
@@ -259,12 +260,9 @@ fn dispatch(verb: Option<OsString>, arguments: Vec<OsString>) -> Result<ExitCode
         .take_while(|a| *a != "--")
         .any(asks_for_help)
     {
-        say!(
-            "cargo xtask {} {}\n{}",
-            verb.name,
-            verb.arguments,
-            verb.about
-        );
+        let usage = format!("cargo xtask {} {}", verb.name, verb.arguments);
+        say!("{}", wrapped(usage.trim_end(), 0, 4));
+        say!("{}", wrapped(verb.about, 0, 0));
         return Ok(ExitCode::SUCCESS);
     }
     match verb.name {
@@ -287,18 +285,11 @@ fn known(name: &str) -> Result<&'static Verb, Failure> {
 }
 
 fn help() -> String {
-    let verbs = VERBS.iter().map(
-        |Verb {
-             name,
-             arguments,
-             about,
-         }| {
-            format!(
-                "  {}\n      {about}\n",
-                format!("{name} {arguments}").trim_end()
-            )
-        },
-    );
+    let verbs = VERBS.iter().map(|verb| {
+        let usage = format!("{} {}", verb.name, verb.arguments);
+        let (usage, about) = (wrapped(usage.trim_end(), 2, 4), wrapped(verb.about, 6, 6));
+        format!("{usage}\n{about}\n")
+    });
     let verbs: String = verbs.collect();
     format!(
         "Usage: cargo xtask VERB [ARGUMENT…]\n\n{verbs}\nEnvironment:\n  \
@@ -306,6 +297,50 @@ fn help() -> String {
          HEXPERIMENT_PLUGINS  shared libraries with schemes, separated as in PATH\n  \
          HEXPERIMENT_HEXL     0 or 1: SEAL without or with Intel HEXL; else as the machine allows\n"
     )
+}
+
+/// Characters of a line in a terminal of the usual width.
+const WIDTH: usize = 80;
+
+/// Words in lines of at most [`WIDTH`] characters, the first behind so many blanks, the others behind so many. What
+/// stands in brackets is kept in one line, where it fits.
+fn wrapped(words: &str, first: usize, others: usize) -> String {
+    let mut text = " ".repeat(first);
+    let mut used = first;
+    let mut is_begun = false;
+    for word in unbroken(words) {
+        let length = word.chars().count();
+        if is_begun && used + 1 + length > WIDTH {
+            text += "\n";
+            text += &" ".repeat(others);
+            used = others;
+        } else if is_begun {
+            text.push(' ');
+            used += 1;
+        }
+        text += &word;
+        used += length;
+        is_begun = true;
+    }
+    text
+}
+
+/// Words, and what stands in brackets as one of them, unless it is longer than half a line.
+fn unbroken(words: &str) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    let mut depth = 0;
+    for word in words.split(' ') {
+        match parts.last_mut() {
+            Some(last) if depth > 0 && last.chars().count() + word.chars().count() < WIDTH / 2 => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => parts.push(word.to_owned()),
+        }
+        let count = |c: char| word.matches(c).count();
+        depth = (depth + count('[')).saturating_sub(count(']'));
+    }
+    parts
 }
 
 #[cfg(test)]
@@ -335,5 +370,18 @@ mod tests {
             assert_eq!(known(verb.name).expect("a verb").name, verb.name);
             assert!(help.contains(&format!("\n  {}", verb.name)), "{help}");
         }
+        let longest = help.lines().map(|line| line.chars().count()).max();
+        assert!(longest.is_some_and(|longest| longest <= WIDTH), "{help}");
+    }
+
+    #[test]
+    fn brackets_are_not_broken() {
+        let words = format!("{} [--set KEY=VALUE]… [--a B]", "x".repeat(70));
+        let expect = format!("  {}\n    [--set KEY=VALUE]… [--a B]", "x".repeat(70));
+        assert_eq!(wrapped(&words, 2, 4), expect);
+        assert_eq!(
+            unbroken("run [FILE…] [--server URL [--token-file FILE]] x").len(),
+            4
+        );
     }
 }

@@ -31,11 +31,14 @@ use crate::compiled::Compiled;
 use crate::crossing::Crossing;
 use crate::protocol::Takes;
 use crate::timing::Bound;
-use crate::waking::time_to_wake;
+use crate::waking::Waking;
 
 /// Processors that share work do not all of it at once: such a part of each is used in cells that ran, 0.98
 /// under Paillier, 0.93 under TFHE.
 const SHARED: f64 = 0.95;
+
+/// Threads that have slept so long have slept for as long as is told apart.
+const LONG: Duration = Duration::from_secs(1);
 
 /// What one repetition does.
 #[derive(Clone, Debug, Default)]
@@ -255,7 +258,7 @@ pub(crate) struct Estimator {
     /// What crossing between the parties takes, once it was measured.
     crossing: Option<Crossing>,
     /// What waking a thread takes, likewise.
-    waking: Option<Duration>,
+    waking: Option<Waking>,
 }
 
 impl Estimator {
@@ -306,21 +309,27 @@ impl Estimator {
         ];
         let measured = times.measured;
         let crossing = *self.crossing.get_or_insert_with(Crossing::measure);
-        let waking = *self.waking.get_or_insert_with(time_to_wake);
+        let waking = *self.waking.get_or_insert_with(Waking::measure);
         let steps = self.steps(plan, compiled)?;
         let simulation = steps.simulate(circuit).ok()?;
         let more = simulation.saturating_sub(steps.simulation) * steps.evaluations;
         let beside = steps.beside + more;
         let threads = plan.threads.min(processors());
-        let span = |work: &dyn Fn(&Costs) -> Work| {
-            let mut ends = all
-                .each_ref()
-                .map(|costs| wall(work(costs), threads, waking));
+        let span = |asleep: Duration, work: &dyn Fn(&Costs) -> Work| {
+            let late = waking.after(asleep);
+            let mut ends = all.each_ref().map(|costs| wall(work(costs), threads, late));
             // Schemes whose steps are done anew are timed anew for each.
             ends.sort();
             ends.map(nanoseconds)
         };
-        let phase = |pick: fn(ByPhase) -> Work| span(&|costs: &Costs| pick(steps.work(costs)));
+        let phase = |asleep: Duration, pick: fn(ByPhase) -> Work| {
+            span(asleep, &|costs: &Costs| pick(steps.work(costs)))
+        };
+        // A party's threads sleep while the other works; before the first phase, for as long as it takes to score.
+        let encrypt = phase(LONG, |work| work.encrypt);
+        let transfer = phase(LONG, |work| work.transfer);
+        let evaluate = phase(middle(encrypt) + middle(transfer), |work| work.evaluate);
+        let decrypt = phase(middle(evaluate) + middle(transfer), |work| work.decrypt);
         let sizes = circuit.sizes();
         let [upload, download] = match &sizes {
             Some(sizes) => steps.bytes(sizes).map(Some),
@@ -330,12 +339,12 @@ impl Estimator {
         let crossing = nanoseconds(crossing.takes(steps.messages(), bytes));
         Some(Takes {
             before_ns: nanoseconds(before),
-            keygen_ns: span(&|costs| costs.keygen),
-            prepare_ns: span(&|costs| costs.prepare),
-            encrypt_ns: phase(|work| work.encrypt),
-            transfer_ns: phase(|work| work.transfer).map(|ns| ns.saturating_add(crossing)),
-            evaluate_ns: phase(|work| work.evaluate),
-            decrypt_ns: phase(|work| work.decrypt),
+            keygen_ns: span(LONG, &|costs| costs.keygen),
+            prepare_ns: span(LONG, &|costs| costs.prepare),
+            encrypt_ns: encrypt,
+            transfer_ns: transfer.map(|ns| ns.saturating_add(crossing)),
+            evaluate_ns: evaluate,
+            decrypt_ns: decrypt,
             beside_ns: nanoseconds(beside),
             upload_bytes: upload,
             download_bytes: download,
@@ -349,13 +358,20 @@ impl Estimator {
 /// The wall time of work on so many threads, of which all but the first take so long to wake. Meanwhile that one works:
 /// where they come too late it does all.
 fn wall(work: Work, threads: usize, waking: Duration) -> Duration {
+    let threads = threads.max(1);
+    let [total, chain] = [work.total, work.serial].map(|time| time.saturating_sub(work.alone));
     // Work of one thread is not shared.
-    if threads <= 1 || work.serial >= work.total {
-        return work.wall(threads);
+    if threads == 1 || chain >= total {
+        return work.alone + total.max(chain);
     }
     let late = waking.mul_f64((threads - 1) as f64 / threads as f64);
-    let shared = late + work.total.div_f64(SHARED * threads as f64);
-    shared.max(work.serial).min(work.total)
+    let shared = late + total.div_f64(SHARED * threads as f64);
+    work.alone + shared.max(chain).min(total)
+}
+
+/// The median of a range of nanoseconds.
+fn middle([_, median, _]: [u64; 3]) -> Duration {
+    Duration::from_nanos(median)
 }
 
 pub(crate) fn nanoseconds(time: Duration) -> u64 {
@@ -493,7 +509,8 @@ mod tests {
         assert_eq!(steps.bytes(&sizes), [1020, 6]);
         let none = Duration::ZERO;
         assert_eq!(wall(work.encrypt, 1, none), ms(180));
-        assert_eq!(wall(work.encrypt, 2, none), ms(120));
+        // What one thread does alone, and after it what is shared.
+        assert_eq!(wall(work.encrypt, 2, none), ms(100) + ms(80).div_f64(1.9));
         assert_eq!(wall(work.evaluate, 2, none), ms(2000).div_f64(1.9));
         assert_eq!(wall(work.transfer, 2, none), ms(13));
         // A thread that wakes late leaves half of that to the others, and one that wakes too late all.

@@ -15,6 +15,8 @@ pub struct Work {
     pub total: Duration,
     /// That of the longest chain of steps of which each waits for the one before.
     pub serial: Duration,
+    /// The part of that chain beside which no other thread has anything to do.
+    pub alone: Duration,
 }
 
 impl Work {
@@ -23,6 +25,7 @@ impl Work {
         Self {
             total: time,
             serial: time,
+            alone: time,
         }
     }
 
@@ -34,13 +37,16 @@ impl Work {
             _ => Self {
                 total: each.together.mul_f64(count as f64),
                 serial: each.alone,
+                alone: Duration::ZERO,
             },
         }
     }
 
     /// The wall time on so many processors with nothing else to do.
     pub fn wall(self, threads: usize) -> Duration {
-        self.serial.max(self.total.div_f64(threads.max(1) as f64))
+        let shared = self.total.saturating_sub(self.alone);
+        let chain = self.serial.saturating_sub(self.alone);
+        self.alone + chain.max(shared.div_f64(threads.max(1) as f64))
     }
 }
 
@@ -52,6 +58,7 @@ impl Add for Work {
         Self {
             total: self.total + other.total,
             serial: self.serial + other.serial,
+            alone: self.alone + other.alone,
         }
     }
 }
@@ -63,6 +70,7 @@ impl Mul<f64> for Work {
         Self {
             total: self.total.mul_f64(times),
             serial: self.serial.mul_f64(times),
+            alone: self.alone.mul_f64(times),
         }
     }
 }
@@ -217,7 +225,12 @@ mod tests {
         assert_eq!(shared.wall(100), ms(10));
         assert_eq!(shared.wall(0), ms(96));
         let all = shared + Work::serial(ms(5)) * 2.0;
-        assert_eq!((all.total, all.serial), (ms(106), ms(20)));
+        assert_eq!(
+            (all.total, all.serial, all.alone),
+            (ms(106), ms(20), ms(10))
+        );
+        // Nobody helps with the last ten.
+        assert_eq!((all.wall(2), all.wall(100)), (ms(58), ms(20)));
         assert_eq!(Work::shared(each, 0), Work::default());
         assert_eq!(Work::shared(each, 1), Work::serial(ms(10)));
     }

@@ -1,6 +1,7 @@
 //! What the steps of a circuit take: products modulo n^2 counted, at the time that each takes.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use hexperiment_program::{OutputId, Program};
 use hexperiment_scheme::security::Encryption;
@@ -246,6 +247,10 @@ pub(crate) fn costs(
                 all.serial = all.serial.max(time.alone);
             }
         }
+        // One ciphertext is nothing to share.
+        if all.serial >= all.total {
+            all.alone = all.total;
+        }
         evaluate = evaluate + all;
     }
     Ok(Costs {
@@ -272,8 +277,9 @@ pub(crate) fn costs(
 /// Decryptions, modulo each prime on a thread of its own; what joins the halves takes a tenth.
 fn halves(work: Work) -> Work {
     Work {
+        total: work.total,
         serial: work.serial.mul_f64(0.55),
-        ..work
+        alone: Duration::ZERO,
     }
 }
 

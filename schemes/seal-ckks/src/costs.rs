@@ -345,6 +345,10 @@ impl Count<'_> {
             total += bench.time(kind, primes, times)?.together;
         }
         let serial = done.into_iter().max().unwrap_or_default();
-        Ok(Work { total, serial })
+        Ok(Work {
+            total,
+            serial,
+            alone: Duration::ZERO,
+        })
     }
 }

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use crate::clear::decode;
 use crate::keys::SecretKey;
 use crate::plan::{Plan, PlannedOutput};
-use crate::wire::{Fresh, Results};
+use crate::wire::{Column, Fresh, Results};
 
 /// Encrypts inputs.
 pub(crate) struct TfheEncryptor {
@@ -90,12 +90,18 @@ impl Decryptor for TfheDecryptor {
         let places = planned.iter().enumerate();
         let places = places.flat_map(|(i, column)| column.parts.iter().map(move |p| (i, p)));
         let packing = self.plan.packing;
-        for ((place, part), column) in places.zip(&results.columns) {
-            if column.words.len() != packing.words(length) {
-                return Err(SchemeError::Foreign("a column of another length".into()));
-            }
+        let columns: Vec<_> = places.zip(&results.columns).collect();
+        let is_other = |column: &Column| column.words.len() != packing.words(length);
+        if columns.iter().any(|(_, column)| is_other(column)) {
+            return Err(SchemeError::Foreign("a column of another length".into()));
+        }
+        let numbers = columns.into_par_iter().map(|((place, part), column)| {
             let phases = packing.decrypt(&self.secret, &column.words);
             let numbers: Vec<f64> = phases.into_iter().map(|x| decode(x, part)).collect();
+            (place, numbers)
+        });
+        let numbers: Vec<(usize, Vec<f64>)> = numbers.collect();
+        for (place, numbers) in numbers {
             let mut cells = rows.column_mut(place);
             cells += &ndarray::ArrayView1::from(&numbers);
         }

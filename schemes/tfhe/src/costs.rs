@@ -11,7 +11,7 @@ use hexperiment_scheme::{
     OperationTimes, SchemeError, Sizes, Step, Work, step,
 };
 
-use crate::evaluate::add;
+use crate::evaluate::{PIECE, add};
 use crate::keys::{self, Generated, SeededServerKey};
 use crate::packing::Packing;
 use crate::parameters::{N, ParameterSet, SIZE};
@@ -34,6 +34,29 @@ struct Bench {
     server: OnceLock<ServerKey>,
 }
 
+/// What an operation takes at the beginning of a phase, and after that.
+#[derive(Clone, Copy)]
+struct First {
+    /// Time of each.
+    each: OperationTime,
+    /// Time that each of the first takes beyond, which find nothing in any cache.
+    more: Duration,
+    /// How many those are.
+    cold: usize,
+}
+
+impl First {
+    /// So many of them, each so many times over, of which the first begin the phase.
+    fn shared(self, over: usize, count: usize) -> Work {
+        self.beginning(over * count) + Work::shared(times_over(self.each, over), count)
+    }
+
+    /// What so many take beyond, because they begin a phase.
+    fn beginning(self, count: usize) -> Work {
+        Work::serial(self.more * self.cold.min(count) as u32)
+    }
+}
+
 impl Bench {
     fn time<'a>(
         &'a self,
@@ -41,9 +64,29 @@ impl Bench {
         times: &mut dyn OperationTimes,
         prepare: &dyn Fn(&'a Self) -> Result<Step<'a>, SchemeError>,
     ) -> Result<OperationTime, SchemeError> {
+        times.time(self.operation(name), &|| prepare(self))
+    }
+
+    fn operation(&self, name: &'static str) -> Operation {
         let p = &self.set.parameters;
         let parameters = format!("N={N} n={} levels={}", p.lwe_dimension.0, p.pbs_level.0);
-        times.time(Operation::new(name, parameters), &|| prepare(self))
+        Operation::new(name, parameters)
+    }
+
+    /// An operation that stands at the beginning of a phase.
+    fn first<'a>(
+        &'a self,
+        name: &'static str,
+        times: &mut dyn OperationTimes,
+        prepare: &dyn Fn(&'a Self) -> Result<Step<'a>, SchemeError>,
+    ) -> Result<First, SchemeError> {
+        let each = self.time(name, times, prepare)?;
+        let cold = times.cold(self.operation(name), &|| prepare(self))?;
+        Ok(First {
+            each,
+            more: cold.saturating_sub(each.alone),
+            cold: 1,
+        })
     }
 
     /// One of [`SAMPLE`] that are timed together.
@@ -52,11 +95,16 @@ impl Bench {
         name: &'static str,
         times: &mut dyn OperationTimes,
         prepare: &dyn Fn(&'a Self) -> Result<Step<'a>, SchemeError>,
-    ) -> Result<OperationTime, SchemeError> {
-        let all = self.time(name, times, prepare)?;
-        Ok(OperationTime {
-            alone: all.alone / SAMPLE as u32,
-            together: all.together / SAMPLE as u32,
+    ) -> Result<First, SchemeError> {
+        let First { each, more, .. } = self.first(name, times, prepare)?;
+        let of_all = SAMPLE as u32;
+        Ok(First {
+            each: OperationTime {
+                alone: each.alone / of_all,
+                together: each.together / of_all,
+            },
+            more: more / of_all,
+            cold: SAMPLE,
         })
     }
 
@@ -110,10 +158,10 @@ impl Bench {
         names: [&'static str; 2],
         times: &mut dyn OperationTimes,
         step: fn(&'a Self, usize) -> Step<'a>,
-    ) -> Result<OperationTime, SchemeError> {
+    ) -> Result<First, SchemeError> {
         match self.packing {
             Packing::Each => self.each(names[0], times, &|bench| Ok(step(bench, SAMPLE))),
-            Packing::Polynomials => self.time(names[1], times, &|bench| Ok(step(bench, N))),
+            Packing::Polynomials => self.first(names[1], times, &|bench| Ok(step(bench, N))),
         }
     }
 }
@@ -147,7 +195,7 @@ impl Bench {
         })
     }
 
-    fn encrypted(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
+    fn encrypted(&self, times: &mut dyn OperationTimes) -> Result<First, SchemeError> {
         self.by_packing(["encrypt 64", "encrypt a ring"], times, |bench, length| {
             let secret = &bench.generated().secret;
             step::kept(bench.around(length), move || {
@@ -157,7 +205,7 @@ impl Bench {
     }
 
     /// The masks of a fresh ciphertext, from its seed.
-    fn expanded(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
+    fn expanded(&self, times: &mut dyn OperationTimes) -> Result<First, SchemeError> {
         self.by_packing(["expand 64", "expand a ring"], times, |bench, length| {
             let columns = (0..bench.around(length))
                 .map(|_| bench.fresh(length))
@@ -168,7 +216,7 @@ impl Bench {
         })
     }
 
-    fn decrypted(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
+    fn decrypted(&self, times: &mut dyn OperationTimes) -> Result<First, SchemeError> {
         self.by_packing(["decrypt 64", "decrypt a ring"], times, |bench, length| {
             let secret = &bench.generated().secret;
             let all = (0..bench.around(length)).map(|_| bench.packing.expand(&bench.fresh(length)));
@@ -179,7 +227,7 @@ impl Bench {
     }
 
     /// A result, rounded and written.
-    fn written(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
+    fn written(&self, times: &mut dyn OperationTimes) -> Result<First, SchemeError> {
         self.each("write 64", times, &|bench| {
             let all = (0..bench.around(SAMPLE)).map(|_| bench.words());
             Ok(step::in_turn(all.collect(), move |words: &Vec<u64>| {
@@ -195,7 +243,7 @@ impl Bench {
         })
     }
 
-    fn added(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
+    fn added(&self, times: &mut dyn OperationTimes) -> Result<First, SchemeError> {
         self.each("add 64", times, &|bench| {
             let all = (0..bench.around(SAMPLE)).map(|_| bench.words());
             Ok(step::in_turn(all.collect(), move |words: &Vec<u64>| {
@@ -277,15 +325,14 @@ pub(crate) fn costs(
     // The library shares both out to all threads.
     let by_all = |time: OperationTime| Work {
         total: time.alone,
-        serial: Duration::ZERO,
+        ..Work::default()
     };
     let (keygen, prepare) = (bench.keys(times)?, bench.expanded_keys(times)?);
     let (encrypted, decrypted) = (bench.encrypted(times)?, bench.decrypted(times)?);
     let inputs = program.inputs().iter().zip(&plan.slots);
     // Ciphertexts of a column are encrypted one after the other.
     let of = |length| plan.packing.ciphertexts(length);
-    let encrypt = inputs
-        .map(|(input, slots)| Work::shared(times_over(encrypted, of(input.length)), slots.len()));
+    let encrypt = inputs.map(|(input, slots)| encrypted.shared(of(input.length), slots.len()));
     let fresh: usize = program
         .inputs()
         .iter()
@@ -297,10 +344,21 @@ pub(crate) fn costs(
         bench.bootstrapped(times)?,
         bench.bootstrapped_together(times)?,
     ];
-    let mut evaluate = Work::shared(bench.expanded(times)?, fresh);
+    let mut evaluate = bench.expanded(times)?.shared(1, fresh);
+    let mut sums = 0;
     for form in plan.forms() {
-        evaluate = evaluate + Work::shared(added, terms(plan.packing, form));
+        let terms = terms(plan.packing, form);
+        // Threads share what is added, piece by piece; those of a piece are added one after the other.
+        let pieces = plan.packing.words(form.length).div_ceil(PIECE).max(1);
+        evaluate = evaluate
+            + if pieces == 1 {
+                Work::serial(added.each.alone) * terms as f64
+            } else {
+                Work::shared(added.each, terms)
+            };
+        sums += terms;
     }
+    evaluate = evaluate + added.beginning(sums);
     for function in &plan.functions {
         let length = function.operand.length;
         let together = usize::from(length >= MOST_TOGETHER);
@@ -313,7 +371,7 @@ pub(crate) fn costs(
     };
     let large = |length| plan.packing.words(length).div_ceil(SIZE);
     // Written and read.
-    let sent = bench.written(times)?.alone * 2;
+    let sent = bench.written(times)?.each.alone * 2;
     let outputs = plan.outputs.iter();
     Ok(Costs {
         keygen: by_all(keygen),
@@ -327,7 +385,7 @@ pub(crate) fn costs(
             .map(|columns| Work::serial(sent) * parts(columns, &large) as f64)
             .collect(),
         decrypt: outputs
-            .map(|columns| Work::shared(decrypted, parts(columns, &of)))
+            .map(|columns| decrypted.shared(1, parts(columns, &of)))
             .collect(),
     })
 }

@@ -24,7 +24,10 @@ pub(crate) struct TfheEvaluator {
 }
 
 /// Words that are added in one piece: some tens of microseconds, beside which a piece's way to a thread is little.
-const PIECE: usize = 64 * N;
+pub(crate) const PIECE: usize = 64 * N;
+
+/// Words of columns that are expanded before they are added: two mebibytes, or one column.
+const EXPANDED: usize = 1 << 18;
 
 /// Ciphertexts one after the other, as the plan's packing says.
 type Vector = Vec<u64>;
@@ -42,17 +45,10 @@ impl Evaluator for TfheEvaluator {
         let mut next = 0;
         // Read from rotations before their turn.
         let mut read: BTreeMap<usize, Vector> = BTreeMap::new();
-        for (index, source) in self.plan.sources.iter().enumerate() {
-            let vector = match &source.kind {
-                PlannedKind::Column(PlannedColumn { input, .. }) => {
-                    let mut slots = self.plan.slots[*input].iter();
-                    match slots.position(|s| *s == Some(index)) {
-                        Some(slot) if self.is_used(index) => {
-                            packing.expand(&fresh[*input].columns[slot])
-                        }
-                        _ => continue,
-                    }
-                }
+        let mut index = 0;
+        while let Some(source) = self.plan.sources.get(index) {
+            let vectors = match &source.kind {
+                PlannedKind::Column(_) => self.expanded(index, &fresh),
                 PlannedKind::Result { function, .. } => {
                     if *function == next {
                         // Forms begin with the functions' arguments, in order; these are complete.
@@ -61,14 +57,11 @@ impl Evaluator for TfheEvaluator {
                         sums[together.clone()].fill_with(Vec::new);
                         next = together.end;
                     }
-                    read.remove(&index).unwrap_or_default()
+                    vec![read.remove(&index).unwrap_or_default()]
                 }
             };
-            for (form, sum) in self.plan.forms().zip(&mut sums) {
-                for term in form.terms.iter().filter(|t| t.source == index) {
-                    accumulate(packing, sum, term, &vector);
-                }
-            }
+            self.add_sources(index, &vectors, &mut sums);
+            index += vectors.len();
         }
         let mut results = sums.into_iter().skip(next);
         let outputs = self.plan.outputs.iter().enumerate().map(|(output, _)| {
@@ -106,6 +99,45 @@ impl TfheEvaluator {
             }
         }
         Ok(())
+    }
+
+    /// The columns that follow one another from source `first` on, with their masks: as many as threads may share,
+    /// and caches hold. Nothing stands for those that no form reads.
+    fn expanded(&self, first: usize, fresh: &[&Fresh]) -> Vec<Vector> {
+        let sources = &self.plan.sources[first..];
+        let mut words = 0;
+        let columns = sources.iter().map_while(|source| match &source.kind {
+            PlannedKind::Column(PlannedColumn { input, .. }) if words < EXPANDED => {
+                words += self.plan.packing.words(self.inputs[*input].0);
+                Some(*input)
+            }
+            _ => None,
+        });
+        let columns: Vec<usize> = columns.collect();
+        let expand = |(place, input): (usize, usize)| {
+            let index = first + place;
+            let mut slots = self.plan.slots[input].iter();
+            match slots.position(|s| *s == Some(index)) {
+                Some(slot) if self.is_used(index) => {
+                    self.plan.packing.expand(&fresh[input].columns[slot])
+                }
+                _ => Vec::new(),
+            }
+        };
+        columns.into_par_iter().enumerate().map(expand).collect()
+    }
+
+    /// Adds the sources from `first` on to the forms that read them.
+    fn add_sources(&self, first: usize, vectors: &[Vector], sums: &mut [Vector]) {
+        let packing = self.plan.packing;
+        for (form, sum) in self.plan.forms().zip(sums) {
+            for term in &form.terms {
+                let vector = term.source.checked_sub(first).and_then(|i| vectors.get(i));
+                if let Some(vector) = vector {
+                    accumulate(packing, sum, term, vector);
+                }
+            }
+        }
     }
 
     fn is_used(&self, source: usize) -> bool {

@@ -183,6 +183,39 @@ fn commands_in_documents() {
     assert!(commands(&text_of("docs/commands.md")).len() >= 20);
 }
 
+/// What `cargo xtask help` says of a verb names all options that the program has for it.
+#[test]
+fn options_of_the_program_are_in_the_help_of_xtask() {
+    let xtask = text_of("xtask/src/main.rs");
+    let (_, verbs) = xtask.split_once("const VERBS").unwrap();
+    let (verbs, _) = verbs.split_once("];").unwrap();
+    let place = Place::new();
+    let mut seen = 0;
+    for entry in verbs.split("name: \"").skip(1) {
+        let (verb, entry) = entry.split_once('"').unwrap();
+        // The first are xtask's own; the last two have verbs of their own, and say where their options stand.
+        let own = ["build", "doctor", "install", "test", "conform", "data"];
+        if own.contains(&verb) || ["client", "serve"].contains(&verb) {
+            continue;
+        }
+        let help = place.call(&[verb, "--help"]);
+        help.ends_with(0);
+        for line in help.out.lines().map(str::trim_start) {
+            let line = line.strip_prefix("-v, ").unwrap_or(line);
+            let option = line.split([' ', '=']).next().unwrap();
+            let is_of_all = matches!(option, "--help" | "--plugin");
+            if option.starts_with("--") && !is_of_all {
+                assert!(
+                    has(entry, option),
+                    "`{verb}` in xtask/src/main.rs lacks {option}"
+                );
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 60, "{seen}");
+}
+
 /// Links to files of the repository lead somewhere.
 #[test]
 fn links_in_documents() {
