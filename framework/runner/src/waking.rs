@@ -64,7 +64,9 @@ impl Waking {
         let Some((shorter, early)) = measured().rev().find(|(sleep, _)| *sleep < asleep) else {
             return late;
         };
-        let share = (asleep - shorter).div_duration_f64(longer - shorter);
+        let share = asleep
+            .saturating_sub(shorter)
+            .div_duration_f64(longer.saturating_sub(shorter));
         early.mul_f64(1.0 - share) + late.mul_f64(share)
     }
 }
