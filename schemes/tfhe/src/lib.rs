@@ -13,6 +13,7 @@
 //! quantisation does is known exactly and apart from noise.
 
 mod algebra;
+mod blind;
 mod circuit;
 mod clear;
 mod client;

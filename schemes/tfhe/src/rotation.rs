@@ -7,15 +7,14 @@
 use std::cell::RefCell;
 
 use tfhe::core_crypto::algorithms::slice_algorithms::slice_wrapping_sub_scalar_mul_assign;
-use tfhe::core_crypto::fft_impl::fft64::crypto::bootstrap::batch_blind_rotate_assign_scratch;
 use tfhe::core_crypto::prelude::{
-    CiphertextCount, CiphertextModulusLog, ComputationBuffers, ContiguousEntityContainer, Fft,
-    FourierLweBootstrapKeyOwned, GlweCiphertext, GlweCiphertextList, LweCiphertext,
-    LweCiphertextOwned, LweDimension, LweKeyswitchKeyOwned, ModulusSwitchedLweCiphertext,
-    MonomialDegree, PolynomialSize, SignedDecomposer, extract_lwe_sample_from_glwe_ciphertext,
-    lwe_ciphertext_centered_binary_modulus_switch,
+    CiphertextModulusLog, ContiguousEntityContainer, Fft, FourierLweBootstrapKeyOwned,
+    GlweCiphertext, LweCiphertext, LweCiphertextOwned, LweDimension, LweKeyswitchKeyOwned,
+    ModulusSwitchedLweCiphertext, MonomialDegree, PolynomialSize, SignedDecomposer,
+    extract_lwe_sample_from_glwe_ciphertext, lwe_ciphertext_centered_binary_modulus_switch,
 };
 
+use crate::blind::{Scratch, zeros};
 use crate::parameters::{N, SIZE, SWITCHED_LOG, modulus};
 use crate::table::HALF_CELL;
 
@@ -34,7 +33,7 @@ pub(crate) struct ServerKey {
 }
 
 thread_local! {
-    static BUFFERS: RefCell<ComputationBuffers> = RefCell::new(ComputationBuffers::new());
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
 }
 
 /// What is rotated, and by what.
@@ -71,46 +70,28 @@ impl ServerKey {
             .into_iter()
             .map(Switched::new)
             .collect();
-        let mut accumulators = vec![0u64; RING * arguments.len()];
+        let mut accumulators = zeros(RING * arguments.len());
         for (words, argument) in accumulators.chunks_exact_mut(RING).zip(arguments) {
             words[N..].copy_from_slice(argument.cells);
         }
-        let key = self.bootstrapping.as_view();
-        let fft = self.fft.as_view();
-        let glwe_size = key.glwe_size();
-        let mut accumulators = GlweCiphertextList::from_container(
-            accumulators,
-            glwe_size,
-            PolynomialSize(N),
-            modulus(),
-        );
-        BUFFERS.with_borrow_mut(|buffers| {
-            let requirement = batch_blind_rotate_assign_scratch::<u64>(
-                glwe_size,
-                PolynomialSize(N),
-                CiphertextCount(arguments.len()),
-                fft,
-            );
-            buffers.resize(requirement.unaligned_bytes_required());
-            key.batch_blind_rotate_assign(
-                accumulators.as_mut_view(),
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.rotate(
+                &self.bootstrapping,
+                &mut accumulators,
                 &switched,
-                fft,
-                buffers.stack(),
+                self.fft.as_view(),
             );
         });
-        let words = accumulators.into_container();
-        words
-            .chunks_exact(RING)
-            .map(|words| {
-                let words = words.to_vec();
-                Rotated(GlweCiphertext::from_container(
-                    words,
-                    PolynomialSize(N),
-                    modulus(),
-                ))
-            })
-            .collect()
+        let rotated = accumulators.chunks_exact(RING);
+        let rotated = rotated.map(|words| {
+            let words = words.to_vec();
+            Rotated(GlweCiphertext::from_container(
+                words,
+                PolynomialSize(N),
+                modulus(),
+            ))
+        });
+        rotated.collect()
     }
 
     /// The arguments under the small key: the library's `keyswitch_lwe_ciphertext` with its loop over the
@@ -166,6 +147,13 @@ impl Switched {
             mask: switched.mask().collect(),
             body: switched.body(),
         }
+    }
+}
+
+impl Switched {
+    /// A place of the mask.
+    pub(crate) fn at(&self, index: usize) -> usize {
+        self.mask[index]
     }
 }
 
