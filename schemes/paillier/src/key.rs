@@ -6,6 +6,7 @@ use rug::Integer;
 
 use crate::backend::{Decrypting, Encrypting, Squared};
 use crate::comb::FixedBase;
+use crate::prime_square::PrimeSquare;
 use crate::primes::Primes;
 use crate::random::{self, wipe};
 
@@ -169,7 +170,7 @@ pub(crate) struct SecretKey {
 /// Decryption modulo one prime.
 struct Half {
     prime: Integer,
-    square: Integer,
+    square: PrimeSquare,
     /// `prime - 1`
     exponent: Integer,
     /// The inverse of `L((1 + n)^(prime - 1) mod prime^2)`.
@@ -185,20 +186,19 @@ impl Half {
             .map_err(|_| library("inverse modulo a prime"))?;
         Ok(Self {
             prime: prime.clone(),
-            square: prime.clone().square(),
+            square: PrimeSquare::new(prime),
             exponent: Integer::from(prime - 1),
             factor,
         })
     }
 
-    /// The message modulo this prime. Exponent and modulus are secret: the exponentiation is the
-    /// one whose time and memory accesses do not depend on them, at 1.4 times the cost.
+    /// The message modulo this prime. Exponent and modulus are secret: neither the time nor the memory
+    /// accesses of the exponentiation depend on them.
     fn decrypt(&self, ciphertext: &Integer) -> Integer {
-        let reduced = Integer::from(ciphertext % &self.square);
-        let power = reduced.secure_pow_mod(&self.exponent, &self.square) - 1_u32;
-        let mut message = power.div_exact(&self.prime);
-        message *= &self.factor;
-        message % &self.prime
+        let power = self
+            .square
+            .upper_of_power(ciphertext, &self.exponent, &self.prime);
+        power * &self.factor % &self.prime
     }
 }
 
@@ -220,7 +220,6 @@ impl Drop for SecretKey {
     fn drop(&mut self) {
         for half in [&mut self.p, &mut self.q] {
             wipe(&mut half.prime);
-            wipe(&mut half.square);
             wipe(&mut half.exponent);
             wipe(&mut half.factor);
         }

@@ -14,7 +14,7 @@
 //!
 //! - *Circuit privacy.* Results are not re-randomised. Only the key owner can decrypt them, but
 //!   who made the inputs' randomness can learn about the public weights from a result.
-//! - *Constant time.* Decryption uses GMP's side-channel-silent exponentiation; time and
+//! - *Constant time.* Decryption raises to powers by GMP's side-channel-silent products (`prime_square`); time and
 //!   memory accesses of key generation, of the encryption's table look-ups and of all of
 //!   `backend = "paillier-rs"` depend on secrets.
 //! - *Wiping.* The primes and what is derived from them are overwritten when a key is
@@ -33,9 +33,11 @@ mod evaluate;
 mod fixed_point;
 mod key;
 mod layout;
+mod limbs;
 mod memory;
 mod multiexp;
 mod numbers;
+mod prime_square;
 mod primes;
 mod random;
 mod reference;
