@@ -109,6 +109,8 @@ pub struct Uploaded {
     pub ciphertexts: u64,
     /// Jobs that were asked for.
     pub jobs: usize,
+    /// How many of them the service had already.
+    pub known: usize,
 }
 
 impl Remote {
@@ -142,7 +144,8 @@ impl Remote {
             return Err(ClientError::file(
                 folder.remote(),
                 format!(
-                    "names the service {}, to which this token was not sent from here before",
+                    "its seal was not made with this token for what stands in it: it was changed since it was written, or \
+                     written with another token; the service that it names, {}, was not asked",
                     printable::line(&server)
                 ),
                 "if the token is for that service, name it by `--server`, with `--fingerprint` where its certificate is \
@@ -183,7 +186,8 @@ impl Remote {
         token.map_err(|e| Complaint::new(place, e).help(TOKENS).into())
     }
 
-    /// Sends `ciphertexts_upload`, after the evaluation keys where the service does not have them.
+    /// Sends `ciphertexts_upload`, after the evaluation keys where the service does not have them. What was sent before is
+    /// not sent again, unless the service has no job of it that could still yield results.
     ///
     /// # Errors
     /// There are no keys or no ciphertexts, or they are of another circuit or key; the service is not there,
@@ -217,6 +221,7 @@ impl Remote {
             keys: None,
             ciphertexts: 0,
             jobs: 0,
+            known: 0,
         };
         let id = if let Some(id) = known {
             id
@@ -247,6 +252,13 @@ impl Remote {
         let outputs = bound.lowered.program().output_ids();
         let outputs: Vec<u32> = outputs.iter().map(|o| o.index() as u32).collect();
         for (number, batch) in asked.batches.iter().enumerate() {
+            // Ciphertexts that were sent before are not sent again: the service would keep both.
+            let name = format!("{}-{number}", asked.query);
+            if let Some(job) = service.job_named(&name)? {
+                noted.jobs.push(job.id);
+                uploaded.known += 1;
+                continue;
+            }
             let mut inputs = Vec::new();
             for index in 0..batch.files.len() {
                 let bytes = queries.read(number, index)?;
@@ -258,7 +270,7 @@ impl Remote {
                 keys: noted.keys.clone(),
                 inputs,
                 outputs: outputs.clone(),
-                request: Some(format!("{}-{number}", asked.query)),
+                request: Some(name),
             });
             noted.jobs.push(job?.id);
         }

@@ -11,8 +11,9 @@ use hexperiment_program::layout::Objective;
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::security::SecurityDemand;
 use hexperiment_wire::Measured;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 pub use operation::Operation;
 pub use problem::{Problem, ProblemCode};
@@ -111,6 +112,7 @@ pub struct ProgramRequest {
     /// Its options, defaults filled in.
     pub options: Options,
     /// The security level demanded.
+    #[serde(deserialize_with = "of_object")]
     pub security: SecurityDemand,
     /// Threads of its jobs.
     pub threads: u64,
@@ -126,6 +128,12 @@ pub struct ProgramRequest {
     /// Whether other clients may use it, too.
     #[serde(default)]
     pub public: bool,
+}
+
+/// Reads an object, and no list in its place, whose entries would be taken for its members in their order.
+fn of_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<T, D::Error> {
+    let members = Map::<String, Value>::deserialize(from)?;
+    serde_json::from_value(members.into()).map_err(D::Error::custom)
 }
 
 /// How far a program is.
@@ -226,7 +234,7 @@ pub struct JobRequest {
     /// The outputs wanted, by their place in the program, from 0.
     pub outputs: Vec<u32>,
     /// A name that the client chooses; who asks again by the same name gets the same job, so that
-    /// nothing is computed twice after an answer was lost. What failed or was cancelled is done again.
+    /// nothing is computed twice after an answer was lost. What failed, was cancelled, or has lost a result is done again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
 }

@@ -264,6 +264,22 @@ impl ServiceClient {
         self.get("/v1/jobs")
     }
 
+    /// The job that asking by this name would yield, if it is there: one that failed, was cancelled, or has lost its
+    /// results is done again, and not told of.
+    ///
+    /// # Errors
+    /// [`ServiceError`]
+    pub fn job_named(&self, request: &str) -> Result<Option<JobInfo>, ServiceError> {
+        let path = format!("/v1/jobs?request={}", http::escaped(request));
+        let mut found: Vec<JobInfo> = self.get(&path)?;
+        match found.len() {
+            0 | 1 => Ok(found.pop()),
+            more => Err(ServiceError::Answer(format!(
+                "found {more} jobs of one name, expected one at most"
+            ))),
+        }
+    }
+
     /// How far a job is; told at once, or when it is at its end and `wait` is over.
     ///
     /// # Errors

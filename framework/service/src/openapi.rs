@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value, json};
 
-use crate::api::{LONGEST_WAIT_S, Operation, ProblemCode};
+use crate::api::{LONGEST_REQUEST, LONGEST_WAIT_S, Operation, ProblemCode};
 
 /// The description as text: what the service gives out, and what `docs/openapi.json` is.
 pub fn text() -> &'static str {
@@ -50,7 +50,7 @@ pub fn description() -> Value {
 struct Described {
     id: &'static str,
     summary: &'static str,
-    /// Numbers in the query, with what they are.
+    /// What may stand in the query, with what it is: numbers, but for a name.
     query: &'static [(&'static str, &'static str)],
     request: Content,
     status: &'static str,
@@ -97,6 +97,12 @@ const WAIT: &[(&str, &str)] = &[(
 const KEEP: &[(&str, &str)] = &[(
     "keep",
     "Seconds for which it is kept; as long as the service keeps anything if left out.",
+)];
+
+const NAMED: &[(&str, &str)] = &[(
+    "request",
+    "The name of a job, as its client chose it: the list has the one that asking by this name again would yield, if \
+     there is one.",
 )];
 
 const FRAMES: &str = "The frames `keys` and `key` of docs/wire.md, one after the other.";
@@ -215,11 +221,14 @@ fn of(operation: Operation) -> Described {
             problems: &[Invalid, Quota, NotFound, TooSlow, Conflict, Gone, TooLarge],
             ..plain("submitJob", "Asks for an evaluation", Json("JobInfo"))
         },
-        Operation::ListJobs => plain(
-            "listJobs",
-            "The client's jobs, the newest first",
-            JsonList("JobInfo"),
-        ),
+        Operation::ListJobs => Described {
+            query: NAMED,
+            ..plain(
+                "listJobs",
+                "The client's jobs, the newest first",
+                JsonList("JobInfo"),
+            )
+        },
         Operation::GetJob => Described {
             query: WAIT,
             ..one("getJob", "A job, and how far it is", Json("JobInfo"))
@@ -245,10 +254,11 @@ fn described(operation: Operation) -> Value {
         }));
     }
     for (name, what) in query {
-        let mut schema = json!({"type": "integer", "minimum": 0});
-        if *name == "wait" {
-            schema["maximum"] = LONGEST_WAIT_S.into();
-        }
+        let schema = match *name {
+            "request" => json!({"type": "string", "minLength": 1, "maxLength": LONGEST_REQUEST}),
+            "wait" => json!({"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT_S}),
+            _ => json!({"type": "integer", "minimum": 0}),
+        };
         parameters.push(json!({
             "name": name, "in": "query", "required": false, "description": what, "schema": schema
         }));

@@ -1,11 +1,15 @@
 //! The evaluator on a network: experiments against it are those of this machine, a kill loses nothing
 //! that was acknowledged, and who does what the interface does not have gets an error, and disturbs nobody.
 
+mod deleted;
 mod distance;
 mod hostile;
 mod load;
 mod quotas;
+mod raw;
+mod requests;
 mod served;
+mod tls;
 
 use std::time::Duration;
 

@@ -110,8 +110,12 @@ pub(super) fn told_sent(sent: Uploaded) {
         None => "the service had the keys".to_owned(),
         Some(bytes) => format!("{bytes} bytes of keys"),
     };
+    let known = match sent.known {
+        0 => String::new(),
+        known => format!(", {known} of which the service had"),
+    };
     say!(
-        "sent: {keys}, {} bytes of ciphertexts, {}",
+        "sent: {keys}, {} bytes of ciphertexts, {}{known}",
         sent.ciphertexts,
         counted(sent.jobs, "job", "jobs")
     );

@@ -1,5 +1,6 @@
 //! Requests and answers over HTTP: what is lost on the way is sent again, for a while.
 
+use std::fmt::Write as _;
 use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -351,13 +352,28 @@ impl Http {
     }
 }
 
-/// Whether the service did what it was asked for; what it says if not.
+/// A value as it stands in the query of an address: what is neither letter, digit nor one of `-._~` as its bytes in
+/// hexadecimal digits (RFC 3986, 2.1).
+pub(super) fn escaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text
+}
+
 /// Words of a service, as they are shown: one line, no longer than a person reads.
 pub(super) fn shown(words: &str) -> String {
     let line: Vec<&str> = words.split_whitespace().collect();
     printable::cut(&line.join(" "), 1000).into_owned()
 }
 
+/// Whether the service did what it was asked for; what it says if not.
 fn success(status: u16, body: &[u8], retry_after: Option<Duration>) -> Result<(), ServiceError> {
     if (200..300).contains(&status) {
         return Ok(());

@@ -210,3 +210,6 @@ impl ServerCertVerifier for Verifier {
         algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,12 @@
 //! Bodies: streamed to the disk with limits of size and time, or read into memory where they are small.
 
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
+use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
 
@@ -146,6 +148,16 @@ pub(crate) async fn receive(
         bytes: length,
         began,
     })
+}
+
+/// A body as an object of JSON. A list is none, although its entries could be taken for the members in their order.
+pub(crate) fn object<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, Failure> {
+    let none = |problem: &dyn Display| invalid(format!("found no {what} in JSON: {problem}"));
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') | None => serde_json::from_slice(bytes).map_err(|e| none(&e)),
+        Some(b'[') => Err(none(&"found a list, expected an object")),
+        Some(_) => Err(none(&"expected an object")),
+    }
 }
 
 /// Reads a small body into memory.

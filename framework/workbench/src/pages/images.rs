@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use hexperiment_diagnostics::printable::{self, line as seen};
 use hexperiment_experiment::summary::Row;
+use hexperiment_scheme::security::Protection;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::json;
@@ -251,12 +252,19 @@ async fn estimate(
 }
 
 /// Images that the task left for a cell, by the words in their names.
-const KINDS: [(&str, &str); 4] = [
-    ("input", "as it was read"),
-    ("clear", "exact, in the clear"),
-    ("pooled", "encrypted, then decrypted"),
-    ("difference", "difference, 32 times"),
-];
+const KINDS: [&str; 4] = ["input", "clear", "pooled", "difference"];
+
+/// What is seen on an image of this kind, of a cell with this protection.
+fn caption(kind: &str, protection: Option<Protection>) -> &'static str {
+    match (kind, protection) {
+        ("input", _) => "as it was read",
+        ("clear", _) => "exact, in the clear",
+        ("difference", _) => "difference, 32 times",
+        (_, Some(Protection::None)) => "not encrypted, by the same program",
+        (_, Some(Protection::TransportOnly)) => "encrypted on the way, decrypted at the server",
+        _ => "encrypted, then decrypted",
+    }
+}
 
 async fn pooled(
     State(workbench): State<Shared>,
@@ -278,7 +286,7 @@ async fn pooled(
 }
 
 fn image_of(folder: &FilePath, kind: &str) -> Option<std::path::PathBuf> {
-    let (kind, _) = KINDS.iter().find(|(known, _)| *known == kind)?;
+    let kind = KINDS.iter().find(|known| **known == kind)?;
     let entries = std::fs::read_dir(folder)
         .ok()?
         .flatten()
@@ -339,7 +347,8 @@ fn of_scheme(job: &Job, read: &Read, row: &Row, place: usize) -> Markup {
                     strong { (inverted) } " inverted, where a darker pixel came out for a brighter one."
                 }
                 div.four {
-                    @for (kind, words) in KINDS {
+                    @for kind in KINDS {
+                        @let words = caption(kind, row.protection());
                         figure {
                             img.zooms src={ "/images/jobs/" (job.id) "/" (place) "/" (kind) } alt={ (seen(row.name())) ", " (words) } tabindex="0";
                             figcaption { (words) }

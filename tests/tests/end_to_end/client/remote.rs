@@ -13,7 +13,7 @@ pub struct Service {
     pub url: String,
     pub fingerprint: String,
     pub token: String,
-    _place: Place,
+    place: Place,
 }
 
 impl Service {
@@ -40,8 +40,16 @@ impl Service {
             url,
             fingerprint,
             token,
-            _place: place,
+            place,
         }
+    }
+}
+
+impl Service {
+    /// Ciphertexts that it keeps: inputs and results.
+    fn ciphertexts(&self) -> usize {
+        let folder = self.place.path("state/ciphertexts");
+        fs::read_dir(folder).unwrap().count()
     }
 }
 
@@ -88,11 +96,18 @@ fn a_salary_is_predicted_remotely() {
         "client send",
     ]);
     does(&["send"], &["the service had the keys"]);
-    // Sent again, nothing is computed twice: the jobs are the same.
+    // Sent again, nothing is uploaded or computed twice: the jobs are the same.
+    does(&["fetch"], &[]);
     let jobs = || fs::read_to_string(owner.place.path("io/remote.json")).unwrap();
-    let before = jobs();
-    does(&["send"], &["2 jobs"]);
-    assert_eq!(before, jobs());
+    let before = (jobs(), service.ciphertexts());
+    does(
+        &["send"],
+        &[
+            "0 bytes of ciphertexts",
+            "2 jobs, 2 of which the service had",
+        ],
+    );
+    assert_eq!(before, (jobs(), service.ciphertexts()));
     does(&["fetch"], &[]);
     does(&["decrypt"], &["3 answers"]);
     are_the_models(&owner.results().1);
@@ -108,7 +123,8 @@ fn a_salary_is_predicted_remotely() {
     };
     let words = [
         "io/remote.json",
-        "was not sent from here before",
+        "changed since it was written, or written with another token",
+        "was not asked",
         "--server",
     ];
     refuses(

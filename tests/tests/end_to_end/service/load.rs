@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use hexperiment_service::client::{Crossed, Endpoint, Observer};
 
-use super::hostile::{address, raw_at, request};
+use super::raw::{address, raw_at, request};
 use super::{Party, Served};
 
 /// The most memory that the service itself may hold, in bytes; processes of jobs have their own.

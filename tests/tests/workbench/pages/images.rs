@@ -134,6 +134,13 @@ fn images_from_upload_to_pixels() {
         told.contains("inverted") && told.contains("grey levels"),
         "{told}"
     );
+    // Each result is captioned as what happened to it.
+    for words in [
+        "not encrypted, by the same program",
+        "encrypted, then decrypted",
+    ] {
+        assert_eq!(told.matches(words).count(), 1, "{words}: {told}");
+    }
     browser.tab_to("img.zooms");
     browser.press("ArrowRight");
     browser.until(
@@ -142,8 +149,11 @@ fn images_from_upload_to_pixels() {
     // The first scheme that is shown protects nothing, and that is said.
     crossed(&mut browser, "Nothing is encrypted");
     look(&mut browser, "images-result");
+    what_a_scheme_cannot(&mut browser, &started);
+}
 
-    // What a scheme cannot is told where its result would be.
+/// It is told where its result would be.
+fn what_a_scheme_cannot(browser: &mut Browser, started: &Started) {
     browser.open(&started.at("/images"));
     browser.choose_file(
         "[data-upload] input",
@@ -151,7 +161,7 @@ fn images_from_upload_to_pixels() {
     );
     browser.until("location.pathname.startsWith('/images/') && document.readyState === 'complete'");
     // The maximum takes comparisons, which not every scheme has.
-    let method = words(&mut browser, "[name=method] option:checked");
+    let method = words(browser, "[name=method] option:checked");
     assert_eq!(method, "the mean", "what is chosen is done in seconds");
     browser.value("document.querySelector('[name=method]').value = 'max'; true");
     for scheme in ["paillier", "seal-ckks"] {
@@ -161,9 +171,9 @@ fn images_from_upload_to_pixels() {
     }
     browser.tab_to("form[data-post] button[type=submit]");
     browser.press("Enter");
-    results(&mut browser);
+    results(browser);
     browser.until("document.querySelector('article.scheme .reason') !== null");
-    let told = words(&mut browser, "article.scheme .reason");
+    let told = words(browser, "article.scheme .reason");
     assert!(told.starts_with("refused"), "{told}");
-    look(&mut browser, "images-refused");
+    look(browser, "images-refused");
 }

@@ -46,7 +46,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
                         Sometimes,
                         json!({
                             "type": "string", "minLength": 1, "maxLength": LONGEST_REQUEST,
-                            "description": "A name of the client's choice; the same name is the same job, unless that failed or was cancelled."
+                            "description": "A name of the client's choice; the same name is the same job, unless that failed, was cancelled, or has lost a result."
                         }),
                     ),
                 ],

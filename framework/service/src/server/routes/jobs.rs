@@ -1,8 +1,10 @@
 //! Jobs: asked for, looked at, cancelled.
 
 use axum::Json;
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, RawQuery, Request, State};
 use axum::http::StatusCode;
+use serde::Deserialize;
 
 use super::super::App;
 use super::super::auth::Client;
@@ -11,9 +13,9 @@ use super::super::failure::{Failure, failure, internal, invalid, not_found};
 use super::super::ledger::Room;
 use super::super::state::Service;
 use super::super::store::{JobRow, Shape, job_bytes, now_s};
-use super::super::upload::read;
+use super::super::upload::{object, read};
 use super::blobs::{own_ciphertexts, own_keys};
-use super::{Id, Numbers, audited, blocking, wait_for};
+use super::{Id, audited, blocking, wait_for};
 use crate::api::{JobInfo, JobRequest, JobState, JobTimes, LONGEST_REQUEST, ProblemCode};
 use crate::token::fresh_id;
 
@@ -43,15 +45,9 @@ pub(super) async fn submit(
 }
 
 fn submits(service: &Service, client: &str, bytes: &[u8]) -> Result<JobInfo, Failure> {
-    let request: JobRequest =
-        serde_json::from_slice(bytes).map_err(|e| invalid(format!("found no job in JSON: {e}")))?;
-    if let Some(name) = &request.request
-        && (name.is_empty() || name.chars().count() > LONGEST_REQUEST)
-    {
-        return Err(invalid(format!(
-            "found a name of {} characters in `request`, expected 1 to {LONGEST_REQUEST}",
-            name.chars().count()
-        )));
+    let request: JobRequest = object(bytes, "job")?;
+    if let Some(name) = &request.request {
+        is_name(name)?;
     }
     let keys = own_keys(service, client, &request.keys)?.info;
     let shape = service.store.shape(&keys.program)?;
@@ -104,6 +100,16 @@ fn submits(service: &Service, client: &str, bytes: &[u8]) -> Result<JobInfo, Fai
     Ok(service.view(&job))
 }
 
+/// Holds the name that a client gives to a job to its length.
+fn is_name(name: &str) -> Result<(), Failure> {
+    match name.chars().count() {
+        1..=LONGEST_REQUEST => Ok(()),
+        found => Err(invalid(format!(
+            "found a name of {found} characters in `request`, expected 1 to {LONGEST_REQUEST}"
+        ))),
+    }
+}
+
 /// Holds a job to its program: as many inputs as that has, and outputs that it has, each once; or neither, to load keys.
 fn suits(request: &JobRequest, program: Shape) -> Result<(), Failure> {
     let (inputs, outputs) = (request.inputs.len(), request.outputs.len());
@@ -142,14 +148,32 @@ fn suits(request: &JobRequest, program: Shape) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Which jobs are listed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    /// The one that asking by this name would yield, if it is there.
+    request: Option<String>,
+}
+
 pub(super) async fn list(
     State(app): State<App>,
     Client(client): Client,
-    RawQuery(query): RawQuery,
+    query: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<Vec<JobInfo>>, Failure> {
-    Numbers::read(query.as_deref(), &[])?;
+    let Query(Wanted { request }) = query.map_err(|e| {
+        invalid(format!(
+            "found a query that cannot be read ({}), expected none, or `request=NAME`",
+            e.body_text()
+        ))
+    })?;
     let all = blocking(&app, move |service| {
-        Ok(service.store.jobs_of(&client, LISTED)?)
+        let Some(name) = request else {
+            return Ok(service.store.jobs_of(&client, LISTED)?);
+        };
+        is_name(&name)?;
+        let known = service.store.job_named(&client, &name)?;
+        Ok(known.iter().map(|job| service.view(job)).collect())
     });
     Ok(Json(all.await?))
 }

@@ -14,7 +14,7 @@ use super::super::failure::{Failure, failure, internal, invalid, not_found};
 use super::super::ledger::Room;
 use super::super::state::Service;
 use super::super::store::{ProgramRow, Removal, Shape, Source, Table, now_s};
-use super::super::upload::read;
+use super::super::upload::{object, read};
 use super::{Id, Numbers, audited, blocking, wait_for};
 use crate::api::{ProblemCode, ProgramInfo, ProgramRequest, ProgramState};
 use crate::token::{fresh_id, hex};
@@ -60,8 +60,7 @@ pub(super) async fn register(
 fn registers(service: &Service, client: &str, bytes: &[u8]) -> Result<ProgramInfo, Failure> {
     let one = service.registering.lock();
     let one = one.unwrap_or_else(std::sync::PoisonError::into_inner);
-    let request: ProgramRequest = serde_json::from_slice(bytes)
-        .map_err(|e| invalid(format!("found no program in JSON: {e}")))?;
+    let request: ProgramRequest = object(bytes, "program")?;
     hexperiment_wire::digest_named(&request.circuit).map_err(|e| invalid(e.to_string()))?;
     let config = &service.config;
     let known = config.schemes.iter().find(|s| s.name == request.scheme);

@@ -1,7 +1,7 @@
 //! Jobs: what is to be done, and what came of it. Between its beginning and its end a job is a queued
 //! one here, so that a service that is killed does it again. What it is to do is forgotten at its end.
 
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::ciphertexts::{Inserted, insert};
 use super::clients::takes_time;
@@ -48,14 +48,38 @@ pub(crate) fn job_bytes(job: &JobRow, request: &JobRequest) -> Result<u64, Store
     Ok(ROW + (text(&job.info)?.len() + text(request)?.len()) as u64)
 }
 
-/// Whether a job gives its name to the next one of that name: it has ended without what its client asked for. What a
-/// scheme refuses it refuses again.
-fn is_done_again(job: &JobRow) -> bool {
-    matches!(job.info.state, JobState::Failed | JobState::Cancelled)
+/// Whether a job gives its name to the next one of that name: it has ended without what its client asked for, or what it
+/// yielded is there no more, as it has expired or was deleted. What a scheme refuses it refuses again.
+fn is_done_again(connection: &Connection, job: &JobRow) -> Result<bool, StoreError> {
+    match job.info.state {
+        JobState::Failed | JobState::Cancelled => Ok(true),
+        JobState::Done => {
+            let mut there = connection
+                .prepare_cached("SELECT 1 FROM ciphertexts WHERE id = ?1 AND expires_s >= ?2")?;
+            for result in &job.info.results {
+                if !there.exists(params![result.id, now_s()])? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// A client's job that bears this name.
+fn bearer(
+    connection: &Connection,
+    owner: &str,
+    request: &str,
+) -> Result<Option<JobRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM jobs WHERE owner = ?1 AND request = ?2");
+    let mut row = connection.prepare_cached(&sql)?;
+    Ok(row.query_row([owner, request], JobRow::of).optional()?)
 }
 
 impl Store {
-    /// Adds a job, unless its owner has one of the same name already that has not failed: then that one.
+    /// Adds a job, unless its owner has one of the same name already that is not done again: then that one.
     pub(crate) fn add_job(
         &self,
         job: &JobRow,
@@ -64,20 +88,14 @@ impl Store {
         let description = text(request)?;
         let bytes = job_bytes(job, request)?;
         self.change(|change| {
-            if let Some(request) = &request.request {
-                let sql = format!("SELECT {COLUMNS} FROM jobs WHERE owner = ?1 AND request = ?2");
-                let known = change
-                    .prepare_cached(&sql)?
-                    .query_row([&job.owner, request], JobRow::of)
-                    .optional()?;
-                match known {
-                    Some(known) if is_done_again(&known) => {
-                        let sql = "UPDATE jobs SET request = NULL WHERE id = ?1";
-                        change.prepare_cached(sql)?.execute([&known.info.id])?;
-                    }
-                    Some(known) => return Ok(Some(known)),
-                    None => {}
+            if let Some(request) = &request.request
+                && let Some(known) = bearer(change, &job.owner, request)?
+            {
+                if !is_done_again(change, &known)? {
+                    return Ok(Some(known));
                 }
+                let sql = "UPDATE jobs SET request = NULL WHERE id = ?1";
+                change.prepare_cached(sql)?.execute([&known.info.id])?;
             }
             change.execute(
                 "INSERT INTO jobs (id, number, owner, keys, request, info, final, bytes)
@@ -106,10 +124,10 @@ impl Store {
         request: &str,
     ) -> Result<Option<JobRow>, StoreError> {
         let connection = self.connection();
-        let sql = format!("SELECT {COLUMNS} FROM jobs WHERE owner = ?1 AND request = ?2");
-        let mut row = connection.prepare_cached(&sql)?;
-        let known = row.query_row([owner, request], JobRow::of).optional()?;
-        Ok(known.filter(|job| !is_done_again(job)))
+        match bearer(&connection, owner, request)? {
+            Some(known) if !is_done_again(&connection, &known)? => Ok(Some(known)),
+            _ => Ok(None),
+        }
     }
 
     pub(crate) fn job(&self, id: &str) -> Result<Option<JobRow>, StoreError> {

@@ -220,6 +220,38 @@ fn a_job_that_failed_gives_its_name_to_the_next() {
     assert_eq!(ask("j4").as_deref(), Some("j3"));
 }
 
+/// A job whose results are gone, by their client or by time, is done again when it is asked for again; the one that has
+/// them gives them.
+#[test]
+fn a_job_without_its_results_gives_its_name_to_the_next() {
+    let (_folder, store) = filled();
+    let ask = |id: &str| {
+        let known = store.add_job(&job(id, "alice"), &asks(Some("r"))).unwrap();
+        known.map(|job| job.info.id)
+    };
+    let end = |id: &str, result: CiphertextsInfo| {
+        let info = JobInfo {
+            state: JobState::Done,
+            results: vec![result],
+            ..job(id, "alice").info
+        };
+        store.end_job(&info, "alice", 1).unwrap();
+    };
+    assert_eq!(ask("j"), None);
+    end("j", ciphertexts("c", "k"));
+    assert_eq!(ask("j2").as_deref(), Some("j"));
+    assert!(store.delete_ciphertexts("c").unwrap());
+    assert!(store.job_named("alice", "r").unwrap().is_none());
+    assert_eq!(ask("j2"), None);
+    let old = CiphertextsInfo {
+        expires_s: 1,
+        ..ciphertexts("d", "k")
+    };
+    end("j2", old);
+    assert!(store.job_named("alice", "r").unwrap().is_none());
+    assert_eq!(ask("j3"), None);
+}
+
 #[test]
 fn a_job_ends_once_with_its_results() {
     let (_folder, store) = filled();
