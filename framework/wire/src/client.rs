@@ -26,10 +26,12 @@ pub struct Agreed {
 }
 
 /// A client whose keys the server has prepared: it may send ciphertexts, and evaluate.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Ready {
     next: u32,
     taken: BTreeSet<Handle>,
+    /// Ciphertexts that were sent without their answer being heard yet.
+    ahead: usize,
 }
 
 /// The client's side of a conversation, at one stage of it. An error ends the conversation.
@@ -139,10 +141,7 @@ impl<R: Read, W: Write> Client<Agreed, R, W> {
         })?;
         match head {
             Head::Prepared { measured } => {
-                let stage = Ready {
-                    next: 0,
-                    taken: BTreeSet::new(),
-                };
+                let stage = Ready::default();
                 let client = Client {
                     link: self.link,
                     stage,
@@ -162,6 +161,7 @@ impl<R: Read, W: Write> Client<Ready, R, W> {
     /// The server cannot read them.
     pub fn upload(&mut self, bytes: &[u8]) -> Result<(Handle, Stored), WireError> {
         const EXPECTED: &[&str] = &["stored", "refused", "failed"];
+        self.settle()?;
         let handle = self.stage.name();
         match self.ask(&Head::Ciphertexts { handle }, bytes, EXPECTED)?.0 {
             Head::Stored {
@@ -189,7 +189,6 @@ impl<R: Read, W: Write> Client<Ready, R, W> {
         inputs: &[Handle],
         outputs: &[OutputId],
     ) -> Result<(Vec<Handle>, Measured), WireError> {
-        const EXPECTED: &[&str] = &["evaluated", "refused", "failed"];
         self.stage.holds(inputs)?;
         let results: Vec<Handle> = outputs.iter().map(|_| self.stage.name()).collect();
         let head = Head::Evaluate {
@@ -197,9 +196,9 @@ impl<R: Read, W: Write> Client<Ready, R, W> {
             outputs: outputs.to_vec(),
             results: results.clone(),
         };
-        match self.ask(&head, &[], EXPECTED)?.0 {
+        match self.evaluate_behind(&head)? {
             Head::Evaluated { measured } => Ok((results, measured)),
-            other => Err(unexpected(&other, EXPECTED)),
+            other => Err(unexpected(&other, forward::EVALUATED)),
         }
     }
 
@@ -211,6 +210,7 @@ impl<R: Read, W: Write> Client<Ready, R, W> {
     pub fn download(&mut self, handle: Handle) -> Result<Results, WireError> {
         const EXPECTED: &[&str] = &["results", "refused", "failed"];
         self.stage.holds(&[handle])?;
+        self.settle()?;
         match self.ask(&Head::Download { handle }, &[], EXPECTED)? {
             (
                 Head::Results {
@@ -238,6 +238,7 @@ impl<R: Read, W: Write> Client<Ready, R, W> {
             self.stage.holds(&[*handle])?;
             self.stage.taken.remove(handle);
         }
+        self.settle()?;
         let handles = handles.to_vec();
         match self.ask(&Head::Discard { handles }, &[], EXPECTED)?.0 {
             Head::Discarded {} => Ok(()),
@@ -252,6 +253,7 @@ impl<R: Read, W: Write> Client<Ready, R, W> {
     /// The server fails, or writes more.
     pub fn bye(mut self) -> Result<Measured, WireError> {
         const EXPECTED: &[&str] = &["ended", "refused", "failed"];
+        self.settle()?;
         match self.ask(&Head::Bye {}, &[], EXPECTED)?.0 {
             Head::Ended { measured } => {
                 self.link.finish()?;

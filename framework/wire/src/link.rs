@@ -6,6 +6,9 @@ use crate::error::{WireError, shown};
 use crate::head::Head;
 use crate::limits::Limits;
 
+/// During what a source fails of which a frame is made.
+pub(crate) const READING: &str = "reading what is to be sent";
+
 /// What each frame begins with.
 pub const MAGIC: [u8; 4] = *b"HEXW";
 
@@ -78,8 +81,7 @@ impl<R: Read, W: Write> Link<R, W> {
         let mut left = length;
         while left > 0 {
             let now = left.min(CHUNK as u64) as usize;
-            body.read_exact(&mut piece[..now])
-                .map_err(io("reading what is to be sent"))?;
+            body.read_exact(&mut piece[..now]).map_err(io(READING))?;
             write(&mut self.writer, &piece[..now])?;
             left -= now as u64;
             passed(now as u64);

@@ -1,6 +1,7 @@
 //! Both sides against each other, under additive masking: a ciphertext is a number plus a random
 //! mask modulo 256 for each element, and the client takes the masks' sum off the sum.
 
+mod ahead;
 mod document;
 mod mutations;
 mod program;

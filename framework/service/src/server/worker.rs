@@ -154,7 +154,7 @@ impl Worker<Ready> {
         self.process.ender.clone()
     }
 
-    /// Hands it the ciphertexts in a file, a piece at a time.
+    /// Hands it the ciphertexts in a file, a piece at a time; what it says of them is heard when it is asked for more.
     pub(crate) fn load_ciphertexts(
         &mut self,
         file: &Path,
@@ -162,10 +162,7 @@ impl Worker<Ready> {
     ) -> Result<Handle, Stopped> {
         let mut file = open(file)?;
         let length = file.metadata().map_err(storage)?.len();
-        let loaded = self
-            .client
-            .forward_ciphertexts(&mut file, length, passed)
-            .map(|(handle, _)| handle);
+        let loaded = self.client.forward_ciphertexts(&mut file, length, passed);
         loaded.map_err(|e| self.process.stopped(e))
     }
 
