@@ -35,6 +35,14 @@ pub enum ServiceError {
         /// What happened.
         problem: String,
     },
+    /// What answers there speaks TLS where HTTP was expected, or the other way round.
+    #[error("{url}: what answers there speaks {}", other_language(url, problem))]
+    Language {
+        /// Where.
+        url: String,
+        /// What was found.
+        problem: String,
+    },
     /// Another certificate than the one that is pinned.
     #[error(
         "{url}: found a certificate with the fingerprint {found}, expected {expected}: somebody stands between, or \
@@ -112,6 +120,18 @@ impl ServiceError {
             Self::Problem { problem, .. } => Some(problem.code),
             _ => None,
         }
+    }
+}
+
+fn other_language(url: &str, problem: &str) -> String {
+    if url.starts_with("https://") {
+        format!(
+            "no TLS ({problem}); if it is a service that was started with `--plain`, write its address with `http://`"
+        )
+    } else {
+        format!(
+            "no HTTP ({problem}); if it is a service with TLS, write its address with `https://`"
+        )
     }
 }
 

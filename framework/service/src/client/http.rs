@@ -337,6 +337,10 @@ impl Http {
         let shown = shown.lock().unwrap_or_else(PoisonError::into_inner).take();
         let url = self.base.clone();
         match (shown, self.pin) {
+            (None, _) if speaks_other(error) => ServiceError::Language {
+                url,
+                problem: error.to_string(),
+            },
             (None, _) => self.unreachable(error),
             (Some(shown), Some(expected)) => ServiceError::Fingerprint {
                 url,
@@ -349,6 +353,19 @@ impl Http {
                 problem: shown.problem,
             },
         }
+    }
+}
+
+/// Whether who answers speaks TLS where HTTP was expected, or the other way round: another attempt changes nothing.
+fn speaks_other(error: &ureq::Error) -> bool {
+    match error {
+        // The crate whose error it is has no name here.
+        ureq::Error::Protocol(problem) => problem.to_string().starts_with("http parse fail"),
+        ureq::Error::Io(problem) => {
+            let tls = problem.get_ref().and_then(|e| e.downcast_ref());
+            matches!(tls, Some(rustls::Error::InvalidMessage(_)))
+        }
+        _ => false,
     }
 }
 

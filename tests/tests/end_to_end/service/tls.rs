@@ -110,6 +110,33 @@ fn a_certificate_that_changes_meanwhile() {
     assert_eq!(alice.info().unwrap().client, "alice");
 }
 
+/// HTTP on a port of TLS, and TLS on one of plain HTTP: told at once, with the address to write.
+#[test]
+fn tls_on_one_side_only() {
+    let secured = Served::start(&[]);
+    let plain = Served::start(&["--plain"]);
+    let began = Instant::now();
+    for (service, from, to) in [
+        (&secured, "https://", "http://"),
+        (&plain, "http://", "https://"),
+    ] {
+        let token = service.token("alice");
+        let url = service.url.replace(from, to);
+        let told = client(&url, None, &token).info().unwrap_err().to_string();
+        for words in [
+            &url,
+            "what answers there speaks no",
+            &format!("with `{from}`"),
+        ] {
+            assert!(told.contains(words), "{told}");
+        }
+    }
+    assert!(
+        began.elapsed() < Duration::from_secs(30),
+        "it was tried again"
+    );
+}
+
 /// What a client says first in TLS.
 fn hello() -> Vec<u8> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
