@@ -89,11 +89,11 @@ impl PrimeSquare {
     ) -> Integer {
         let n = self.prime.len();
         let mut scratch = self.scratch();
-        let reduced = Integer::from(base % prime.clone().square());
+        let reduced = base % prime.clone().square();
         let mut unit = vec![0; 2 * n];
         unit[0] = 1;
         // 1, the base, and what follows, in Montgomery's form.
-        let mut table = vec![0; 2 * n << WINDOW];
+        let mut table = vec![0; (2 * n) << WINDOW];
         let (one, powers) = table.split_at_mut(2 * n);
         self.product(one, &unit, &self.squared_radix, &mut scratch);
         let (first, _) = powers.split_at_mut(2 * n);

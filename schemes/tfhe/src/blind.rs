@@ -4,6 +4,10 @@
 //! passes between these are here: the library's take a word at a time, which is a third of a bootstrap,
 //! and write what they pass on to memory more than once. Here each pass is compiled for the widest vectors of
 //! the processor that runs it, as the library's transforms are.
+#![expect(
+    clippy::inline_always,
+    reason = "a pass is compiled for the vectors of what it is called from"
+)]
 
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 use tfhe::core_crypto::algorithms::polynomial_algorithms::polynomial_wrapping_monic_monomial_div_assign;
@@ -90,7 +94,7 @@ impl Scratch {
                 polynomial,
                 degree,
                 base_log,
-                digits,
+                result: &mut *digits,
             });
             fft.forward_as_integer(
                 transformed.as_mut_view(),
@@ -103,7 +107,7 @@ impl Scratch {
         self.arch.dispatch(Product {
             digits: [mask, body],
             part: part.data(),
-            product: [product_mask.data.as_mut(), product_body.data.as_mut()],
+            result: [product_mask.data.as_mut(), product_body.data.as_mut()],
         });
         let polynomials = accumulator.chunks_exact_mut(N).zip(&mut self.product);
         for (polynomial, transformed) in polynomials {
@@ -131,7 +135,7 @@ struct Digits<'a> {
     polynomial: &'a [u64],
     degree: usize,
     base_log: u32,
-    digits: &'a mut [u64],
+    result: &'a mut [u64],
 }
 
 impl NullaryFnOnce for Digits<'_> {
@@ -143,12 +147,12 @@ impl NullaryFnOnce for Digits<'_> {
             polynomial,
             degree,
             base_log,
-            digits,
+            result,
         } = self;
         let shift = degree % N;
         // All bits where what stays within the polynomial is negated: after half a turn.
         let sign = ((degree / N % 2) as u64).wrapping_neg();
-        let (wrapped, within) = digits.split_at_mut(shift);
+        let (wrapped, within) = result.split_at_mut(shift);
         let (own_wrapped, own_within) = polynomial.split_at(shift);
         let (to_within, to_wrapped) = polynomial.split_at(N - shift);
         digits_of(wrapped, own_wrapped, to_wrapped, !sign, base_log);
@@ -177,7 +181,7 @@ struct Product<'a> {
     digits: [&'a [c64]; 2],
     /// Its rows one after the other, of each the mask and the body.
     part: &'a [c64],
-    product: [&'a mut [c64]; 2],
+    result: [&'a mut [c64]; 2],
 }
 
 impl WithSimd for Product<'_> {
@@ -186,16 +190,16 @@ impl WithSimd for Product<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let (first, second) = self.part.split_at(N);
-        for (column, product) in self.product.into_iter().enumerate() {
+        for (column, result) in self.result.into_iter().enumerate() {
             let entry = column * (N / 2)..(column + 1) * (N / 2);
             // Vectors divide N / 2, so that nothing is left over.
             let (first, _) = S::as_simd_c64s(&first[entry.clone()]);
             let (second, _) = S::as_simd_c64s(&second[entry]);
             let [mask, body] = self.digits.map(|digits| S::as_simd_c64s(digits).0);
-            let (product, _) = S::as_mut_simd_c64s(product);
+            let (result, _) = S::as_mut_simd_c64s(result);
             let rows = first.iter().zip(second).zip(mask.iter().zip(body));
-            for (product, ((first, second), (mask, body))) in product.iter_mut().zip(rows) {
-                *product = simd.mul_add_c64s(*second, *body, simd.mul_c64s(*first, *mask));
+            for (result, ((first, second), (mask, body))) in result.iter_mut().zip(rows) {
+                *result = simd.mul_add_c64s(*second, *body, simd.mul_c64s(*first, *mask));
             }
         }
     }
@@ -234,7 +238,7 @@ mod tests {
                     polynomial: &polynomial,
                     degree,
                     base_log,
-                    digits: &mut digits,
+                    result: &mut digits,
                 });
                 for (place, digit) in digits.iter().enumerate() {
                     // What comes to this place, with a sign for every wrap.
