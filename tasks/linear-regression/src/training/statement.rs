@@ -5,7 +5,7 @@ use hexperiment_program::{
 };
 use hexperiment_scheme::options::Options;
 use hexperiment_task::linear_model::training::{Flat, Moments, solve_positive};
-use hexperiment_task::{InputTable, TaskError};
+use hexperiment_task::{InputTable, TaskError, vector_length};
 use ndarray::{Array1, Array2, Axis, s};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
@@ -101,7 +101,14 @@ impl Method {
             ));
             return Ok(Self::Parties(parties));
         }
-        let flat = Flat::new(rows, columns, longest)?;
+        let iterations = options.integer("iterations")? as usize;
+        // Step by step, levels take the larger ring whatever the vectors are.
+        let ring = if gradient && Descent::doubles(columns) {
+            vector_length::of_levels(Descent::levels(columns, iterations))
+        } else {
+            longest
+        };
+        let flat = Flat::new(rows, columns, longest.min(ring))?;
         notes.push(format!(
             "{rows} rows of {columns} columns in {} vectors of {}",
             flat.vectors(),
@@ -113,7 +120,7 @@ impl Method {
         Ok(Self::Gradient(Descent {
             flat,
             weights: columns - 1,
-            iterations: options.integer("iterations")? as usize,
+            iterations,
             rate: options.number("learning_rate")?,
         }))
     }
