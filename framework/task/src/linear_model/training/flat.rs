@@ -12,7 +12,7 @@ use hexperiment_program::{ProgramBuilder, ProgramError, Public, ValueId};
 ///
 /// Neighbours are those of one column: element `(row, column)` lies at `row + column * step`. A sum over
 /// columns goes round the whole vector, so that every column of it holds the result. A sum over rows does
-/// not: by [`Flat::new`] only the first row holds it. By [`Flat::with_gaps`] a gap of as many zeros
+/// not: by [`Flat::new`] only the first row holds it. By [`Flat::with_gaps`] a gap of at least as many zeros
 /// follows the rows of each column, and every row can hold the sum, without a mask and its level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flat {
@@ -22,7 +22,50 @@ pub struct Flat {
     width: usize,
     /// Rows of a vector, with padding.
     height: usize,
-    gaps: bool,
+    /// Elements from one column of a row to the next.
+    column_step: usize,
+    /// How rows are summed: their product is the height.
+    row_steps: Steps,
+}
+
+/// Steps of a sum of neighbours, each of so many as the last one left: those of three are two rotations that do not
+/// wait for each other, those of two one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Steps {
+    threes: u32,
+    twos: u32,
+}
+
+impl Steps {
+    /// The elements that are summed.
+    fn count(self) -> usize {
+        3_usize.pow(self.threes) << self.twos
+    }
+
+    /// Of `least` to `most` elements, a power of two: those of which the fewest wait for each other, and of
+    /// these the fewest rotations.
+    fn shortest(least: usize, most: usize) -> Self {
+        let powers = 0..=most.ilog2();
+        let all = powers
+            .clone()
+            .flat_map(|threes| powers.clone().map(move |twos| Self { threes, twos }));
+        // Three to a power of twenty is beyond any vector.
+        let fits = all.filter(|s| s.threes < 20 && (least..=most).contains(&s.count()));
+        let shortest = fits.min_by_key(|s| (s.threes + s.twos, 2 * s.threes + s.twos));
+        shortest.unwrap_or_else(|| Self::halves(most))
+    }
+
+    /// Of so many elements, a power of two, by steps of two.
+    fn halves(count: usize) -> Self {
+        let twos = count.ilog2();
+        Self { threes: 0, twos }
+    }
+
+    /// The elements of each step.
+    fn radices(self) -> impl Iterator<Item = usize> {
+        let threes = std::iter::repeat_n(3, self.threes as usize);
+        threes.chain(std::iter::repeat_n(2, self.twos as usize))
+    }
 }
 
 impl Flat {
@@ -36,7 +79,8 @@ impl Flat {
     }
 
     /// The same with a gap behind each column, which takes as much room again: sums over rows stand at
-    /// every row, and what stands in the gaps then is that of two columns' parts, and nobody's.
+    /// every row, and what stands in the gaps then is that of two columns' parts, and nobody's. Rows need not
+    /// fill half a column's room, and are summed in the fewest steps that wait for each other.
     ///
     /// # Errors
     /// `TaskError::Options`: a row, padded to a power of two, does not fit four times into `longest`.
@@ -58,17 +102,26 @@ impl Flat {
                  {longest} elements; choose fewer `features` or a larger `vector_length`"
             )));
         }
+        let most = rows.next_power_of_two().clamp(2, longest / each);
+        let (column_step, row_steps) = if gaps {
+            // As many vectors as if all room were taken, alike filled.
+            let least = rows.div_ceil(rows.div_ceil(most).max(1)).max(2);
+            (2 * most, Steps::shortest(least, most))
+        } else {
+            (most, Steps::halves(most))
+        };
         Ok(Self {
             shape,
             width,
-            height: rows.next_power_of_two().clamp(2, longest / each),
-            gaps,
+            height: row_steps.count(),
+            column_step,
+            row_steps,
         })
     }
 
     /// Elements of a vector.
     pub fn length(&self) -> usize {
-        self.width * self.column_step()
+        self.width * self.column_step
     }
 
     /// Columns, with padding.
@@ -88,7 +141,7 @@ impl Flat {
 
     /// The place of an element in its vector.
     pub fn place(&self, row: usize, column: usize) -> usize {
-        row % self.height + column * self.column_step()
+        row % self.height + column * self.column_step
     }
 
     /// The vectors of a table, as columns; places beyond the table are 0. A table of fewer rows
@@ -130,7 +183,7 @@ impl Flat {
         builder: &mut ProgramBuilder,
         value: ValueId,
     ) -> Result<ValueId, ProgramError> {
-        fold(builder, value, self.column_step(), self.width)
+        fold(builder, value, self.column_step, Steps::halves(self.width))
     }
 
     /// Sums over rows: at the first row of each column; with gaps, which must hold 0, at every row. Elsewhere
@@ -144,21 +197,12 @@ impl Flat {
         value: ValueId,
     ) -> Result<ValueId, ProgramError> {
         let mut twice = value;
-        if self.gaps {
+        if self.column_step > self.height {
             // The rows once more behind themselves: as many elements from any row on are all rows.
             let again = builder.shift(value, -(self.height as i64))?;
             twice = builder.add(value, again)?;
         }
-        fold(builder, twice, 1, self.height)
-    }
-
-    /// Elements from one column of a row to the next.
-    fn column_step(&self) -> usize {
-        if self.gaps {
-            2 * self.height
-        } else {
-            self.height
-        }
+        fold(builder, twice, 1, self.row_steps)
     }
 
     /// The sum of a table's vectors, element by element.
@@ -194,23 +238,26 @@ impl Flat {
         if by == 0 {
             return Ok(value);
         }
-        builder.shift(value, by * self.column_step() as i64)
+        builder.shift(value, by * self.column_step as i64)
     }
 }
 
-/// Rotate and add: `count`, a power of two, elements that lie `step` apart.
+/// Rotates and adds: elements that lie `step` apart.
 fn fold(
     builder: &mut ProgramBuilder,
     value: ValueId,
     step: usize,
-    count: usize,
+    steps: Steps,
 ) -> Result<ValueId, ProgramError> {
     let mut sum = value;
     let mut done = 1;
-    while done < count {
-        let shifted = builder.shift(sum, (done * step) as i64)?;
-        sum = builder.add(sum, shifted)?;
-        done *= 2;
+    for radix in steps.radices() {
+        let before = sum;
+        for k in 1..radix {
+            let shifted = builder.shift(before, (k * done * step) as i64)?;
+            sum = builder.add(sum, shifted)?;
+        }
+        done *= radix;
     }
     Ok(sum)
 }
@@ -256,13 +303,17 @@ mod tests {
     #[test]
     fn sums_along_either_axis() {
         for gaps in [false, true] {
-            // Two vectors of four rows.
+            // Two vectors, of four rows or of three.
             let flat = if gaps {
                 Flat::with_gaps(5, 3, 32).unwrap()
             } else {
                 Flat::new(5, 3, 16).unwrap()
             };
-            assert_eq!((flat.width(), flat.height(), flat.vectors()), (4, 4, 2));
+            let height = if gaps { 3 } else { 4 };
+            assert_eq!(
+                (flat.width(), flat.height(), flat.vectors()),
+                (4, height, 2)
+            );
             let (table, sums) = run(flat, |builder, values| {
                 let sum = flat.sum_vectors(builder, values)?;
                 flat.sum_rows(builder, sum)
@@ -274,7 +325,12 @@ mod tests {
                 }
             }
             let (table, sums) = run(flat, |builder, values| flat.sum_columns(builder, values[0]));
-            for (row, want) in table.sum_axis(Axis(1)).iter().take(4).enumerate() {
+            for (row, want) in table
+                .sum_axis(Axis(1))
+                .iter()
+                .take(flat.height())
+                .enumerate()
+            {
                 for column in 0..4 {
                     assert_eq!(sums[flat.place(row, column)], *want, "{gaps}");
                 }
@@ -287,7 +343,7 @@ mod tests {
     fn gaps_are_zero_until_rows_are_summed() {
         let flat = Flat::with_gaps(5, 3, 32).unwrap();
         let gap = |vector: &[f64]| {
-            let columns = vector.chunks(2 * flat.height());
+            let columns = vector.chunks(flat.place(0, 1));
             let gaps: Vec<f64> = columns.flat_map(|c| c[flat.height()..].to_vec()).collect();
             gaps
         };
@@ -295,13 +351,72 @@ mod tests {
         assert!(gap(&sums).iter().all(|x| *x == 0.0));
         let numbers = flat.repeat(&[1.0, 2.0, 3.0]);
         assert!(gap(&numbers).iter().all(|x| *x == 0.0));
-        assert_eq!(numbers.iter().sum::<f64>(), 4.0 * 6.0);
+        assert_eq!(numbers.iter().sum::<f64>(), 3.0 * 6.0);
         let (table, sums) = run(flat, |builder, values| flat.sum_rows(builder, values[0]));
         // The first place of the first gap: all rows of column 0 that were put there again.
-        assert_eq!(sums[flat.height()], table.slice(ndarray::s![..4, 0]).sum());
-        // The next one: but the first of these, and the first of column 1.
-        let mixed = table.slice(ndarray::s![1..4, 0]).sum() + table[[0, 1]];
-        assert_eq!(sums[flat.height() + 1], mixed);
+        assert_eq!(sums[flat.height()], table.slice(ndarray::s![..3, 0]).sum());
+        // The last one: no row of column 0, the first ones of column 1.
+        let next = table.slice(ndarray::s![..2, 1]).sum();
+        assert_eq!(sums[flat.place(0, 1) - 1], next);
+    }
+
+    /// Sums of 195 rows take five rotations one after the other, in place of eight.
+    #[test]
+    fn rows_are_summed_in_the_fewest_steps_that_wait_for_each_other() {
+        let steps = |least, most| {
+            let steps = Steps::shortest(least, most);
+            assert!((least..=most).contains(&steps.count()), "{least} to {most}");
+            (steps.threes, steps.twos)
+        };
+        assert_eq!(steps(195, 256), (5, 0));
+        assert_eq!(steps(244, 256), (0, 8));
+        assert_eq!(steps(2, 2), (0, 1));
+        assert_eq!(steps(100, 128), (3, 2));
+        for least in 1..=64 {
+            steps(least, 64);
+        }
+        // As many vectors as of 256 rows each.
+        let flat = Flat::with_gaps(780, 10, 1 << 13).unwrap();
+        assert_eq!(
+            (flat.vectors(), flat.height(), flat.length()),
+            (4, 243, 1 << 13)
+        );
+        // Any number of rows is summed at every row, also where the last vector is not full.
+        for rows in [1, 2, 5, 11, 13, 23, 32] {
+            let flat = Flat::with_gaps(rows, 3, 128).unwrap();
+            let table = Array2::from_shape_fn((rows, 3), |(i, j)| (i * 5 + j) as f64);
+            let mut builder = ProgramBuilder::new("flat");
+            let input = Input {
+                name: "x".into(),
+                owner: Party::Client(0),
+                length: flat.length(),
+                columns: (0..flat.vectors())
+                    .map(|i| Column {
+                        name: i.to_string(),
+                        range: Interval::symmetric(200.0),
+                    })
+                    .collect(),
+                precision: 1e-6,
+            };
+            let (_, values) = builder.input(input).unwrap();
+            let sum = flat.sum_vectors(&mut builder, values).unwrap();
+            let sum = flat.sum_rows(&mut builder, sum).unwrap();
+            let (name, values, precision) = ("y".into(), vec![sum], 1e-3);
+            builder
+                .output(Output {
+                    name,
+                    values,
+                    precision,
+                })
+                .unwrap();
+            let program = builder.finish().unwrap();
+            let out = program.interpret(&[flat.flatten(table.view())]).unwrap();
+            for (column, want) in table.sum_axis(Axis(0)).iter().enumerate() {
+                for row in 0..flat.height() {
+                    assert_eq!(out[0][[flat.place(row, column), 0]], *want, "{rows} rows");
+                }
+            }
+        }
     }
 
     #[test]
