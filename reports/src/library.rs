@@ -12,9 +12,9 @@ use crate::units::{duration, significant};
 
 const ABOUT: &str = "Processor time of the whole batch, in the median of the repetitions: of a phase, and of the \
     operations of its circuit as calls of the scheme's library alone, each timed by itself right after every \
-    repetition and counted as often as the circuit has it. The ratio is the median of those of the repetitions: \
-    what is above 1 is the framework's, and what caches and memory cost where the calls are not alone; what is \
-    below, that the calls alone found their operands in no cache.";
+    repetition and counted as often as the circuit has it, the first of each kind in a phase with empty caches, as \
+    phases of a run find them. The ratio is the median of those of the repetitions, with its 95 % interval, which \
+    takes six of them: what is above 1 is the framework's, and what memory costs where the calls are not alone.";
 
 /// The rows beside which a library was timed.
 fn timed(rows: &[Row]) -> Vec<(&Row, &BesideLibrary)> {
@@ -32,6 +32,15 @@ fn phases(beside: &BesideLibrary) -> [(&'static str, Option<PhaseBeside>); 3] {
         ("evaluate", beside.evaluate),
         ("decrypt", beside.decrypt),
     ]
+}
+
+/// The ends of the interval of a ratio, where there are repetitions enough.
+fn interval(phase: &PhaseBeside) -> String {
+    let ends = phase
+        .ratio
+        .interval
+        .map(|i| [i.low, i.high].map(|end| significant(end, 3)));
+    ends.map_or(String::new(), |[low, high]| format!("{low} to {high}"))
 }
 
 fn of_phases(rows: &[Row]) -> Vec<Column> {
@@ -52,7 +61,8 @@ fn of_phases(rows: &[Row]) -> Vec<Column> {
         Column::words("phase", words(&|(_, phase, _)| (*phase).to_owned())),
         Column::numbers("CPU time", words(&|(.., p)| duration(p.phase_ms))),
         Column::numbers("library", words(&|(.., p)| duration(p.library_ms))),
-        Column::numbers("ratio", words(&|(.., p)| significant(p.ratio, 3))),
+        Column::numbers("ratio", words(&|(.., p)| significant(p.ratio.median, 3))),
+        Column::words("95 %", words(&|(.., p)| interval(p))),
     ]
 }
 

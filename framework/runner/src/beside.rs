@@ -1,7 +1,8 @@
 //! What a repetition's work takes as calls of the scheme's library alone: for `bench`.
 //!
 //! The operations of the circuit are counted as `plan` counts them, and each is timed by itself in the cell's
-//! own process, right after the repetition: what the framework adds to the library is a ratio of one run.
+//! own process, right after the repetition: what the framework adds to the library is a ratio of one run. A phase of
+//! a run finds caches that the other party and other cells have filled: so does the first operation of each kind here.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,13 +10,13 @@ use std::time::Duration;
 use hexperiment_experiment::CellPlan;
 use hexperiment_experiment::record::Library;
 use hexperiment_scheme::{
-    Circuit, Operation, OperationTime, OperationTimes, Preparation, SchemeError,
+    Circuit, Operation, OperationTime, OperationTimes, Preparation, SchemeError, timed_cold,
 };
 use hexperiment_task::TaskError;
 
 use crate::compiled::Compiled;
 use crate::estimate::{Steps, nanoseconds};
-use crate::timing::{Bound, Effort, measure_on};
+use crate::timing::{Bound, Effort, QUICK, measure_on};
 
 /// An operation that takes so long is timed beside the first repetition only, as making keys is: it scatters
 /// little.
@@ -49,14 +50,19 @@ impl Beside {
         let mut times = Now {
             slow: &mut self.slow,
             operations: BTreeMap::new(),
+            cold: BTreeMap::new(),
         };
         let Some(costs) = circuit.costs(&mut times)? else {
             return Ok(None);
         };
-        let operations = times.operations;
+        let Now {
+            operations, cold, ..
+        } = times;
         if operations.is_empty() {
             return Ok(None);
         }
+        let cold = cold.into_iter();
+        let cold = cold.map(|(name, time)| (format!("{name}, empty caches"), time));
         let [encrypt, evaluate, decrypt] = self.steps.processor_times(&costs);
         Ok(Some(Library {
             encrypt_ns: nanoseconds(encrypt),
@@ -64,6 +70,7 @@ impl Beside {
             decrypt_ns: nanoseconds(decrypt),
             operations: operations
                 .into_iter()
+                .chain(cold)
                 .map(|(name, time)| (name, nanoseconds(time)))
                 .collect(),
         }))
@@ -74,6 +81,8 @@ impl Beside {
 struct Now<'s> {
     slow: &'s mut BTreeMap<String, Duration>,
     operations: BTreeMap<String, Duration>,
+    /// Likewise with empty caches, of quick ones.
+    cold: BTreeMap<String, Duration>,
 }
 
 impl OperationTimes for Now<'_> {
@@ -95,5 +104,65 @@ impl OperationTimes for Now<'_> {
         }
         self.operations.insert(name, time);
         Ok(OperationTime::of(time))
+    }
+
+    fn cold(
+        &mut self,
+        operation: Operation,
+        prepare: &Preparation<'_, '_>,
+    ) -> Result<Duration, SchemeError> {
+        let name = operation.to_string();
+        let warm = self.time(operation, prepare)?.alone;
+        if warm >= QUICK {
+            return Ok(warm);
+        }
+        if let Some(known) = self.cold.get(&name) {
+            return Ok(*known);
+        }
+        let ((), time) = timed_cold(&*prepare()?)?;
+        let time = time.max(warm);
+        self.cold.insert(name, time);
+        Ok(time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn the_first_of_a_kind_finds_empty_caches() {
+        let mut slow = BTreeMap::new();
+        let mut now = Now {
+            slow: &mut slow,
+            operations: BTreeMap::new(),
+            cold: BTreeMap::new(),
+        };
+        let numbers = vec![1_u64; 1 << 14];
+        let prepared = Cell::new(0);
+        let mut ask = |operation: &'static str| {
+            let prepare = || {
+                prepared.set(prepared.get() + 1);
+                let numbers = &numbers;
+                let step: hexperiment_scheme::Step<'_> = Box::new(move || {
+                    std::hint::black_box(numbers.iter().sum::<u64>());
+                    Ok(())
+                });
+                Ok(step)
+            };
+            let operation = Operation::new(operation, "");
+            let cold = now.cold(operation.clone(), &prepare).unwrap();
+            (cold, now.time(operation, &prepare).unwrap().alone)
+        };
+        let (cold, warm) = ask("sum");
+        assert!(cold >= warm, "{cold:?} {warm:?}");
+        // Each is timed once.
+        assert_eq!(ask("sum"), (cold, warm));
+        assert_eq!(prepared.get(), 2);
+        ask("product");
+        assert_eq!(prepared.get(), 4);
+        assert_eq!(now.cold.len(), 2);
     }
 }

@@ -1,9 +1,11 @@
-//! What the roles of the smallest circuits add to SEAL's own calls, and how much of it empty caches are: each phase
-//! again and again at once, and with so many MiB touched before each time, beside the sum of the calls alone.
+//! What the roles of the smallest circuits add to SEAL's own calls: each phase beside the sum of its calls alone, in
+//! turn, both again and again at once, and both with 32 MiB of other memory touched before, as other parties do in a
+//! run. The first call of each kind in a phase is one with empty caches then.
 //!
-//! `overhead [rows]`: weighted sums of nine columns.
+//! `overhead [rows [rounds]]`: weighted sums of nine columns, on one thread.
 #![expect(clippy::unwrap_used, reason = "an example ends by panicking")]
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -12,12 +14,18 @@ use hexperiment_program::{
 };
 use hexperiment_scheme::options::Options;
 use hexperiment_scheme::security::SecurityDemand;
-use hexperiment_scheme::{CompileRequest, Parties, Scheme, TimedNow};
+use hexperiment_scheme::{
+    CompileRequest, Operation, OperationTime, OperationTimes, Parties, Preparation, Scheme,
+    SchemeError,
+};
 use ndarray::Array2;
 use scheme_seal_ckks::SealCkks;
 
-/// Times that a phase is repeated; the median counts.
-const TIMES: usize = 301;
+/// Times that a phase, or a call, is done in a round; the median counts.
+const TIMES: usize = 9;
+
+/// What is touched, so that caches hold nothing else.
+const OTHERS: usize = 32 << 20;
 
 fn program(rows: usize) -> Program {
     let mut b = ProgramBuilder::new("logits");
@@ -46,8 +54,9 @@ fn program(rows: usize) -> Program {
     b.finish().unwrap()
 }
 
-/// The median time of a step, after touching so many bytes each time.
+/// The median time of a step: after others like it, or after touching so many bytes each time.
 fn median(touched: &mut [u8], mut step: impl FnMut()) -> Duration {
+    step();
     let mut times: Vec<Duration> = (0..TIMES)
         .map(|_| {
             for byte in touched.iter_mut().step_by(64) {
@@ -62,9 +71,72 @@ fn median(touched: &mut [u8], mut step: impl FnMut()) -> Duration {
     times[TIMES / 2]
 }
 
+/// Times each call when it is first asked for; with empty caches, too, where memory is touched.
+struct Calls<'t> {
+    touched: &'t mut [u8],
+    known: HashMap<String, Duration>,
+}
+
+impl Calls<'_> {
+    fn once(
+        &mut self,
+        name: String,
+        touches: bool,
+        prepare: &Preparation<'_, '_>,
+    ) -> Result<Duration, SchemeError> {
+        if let Some(known) = self.known.get(&name) {
+            return Ok(*known);
+        }
+        let step = prepare()?;
+        let touched: &mut [u8] = if touches { self.touched } else { &mut [] };
+        let time = median(touched, || step().unwrap());
+        self.known.insert(name, time);
+        Ok(time)
+    }
+}
+
+impl OperationTimes for Calls<'_> {
+    fn goes_round(&self) -> bool {
+        false
+    }
+
+    fn time(
+        &mut self,
+        operation: Operation,
+        prepare: &Preparation<'_, '_>,
+    ) -> Result<OperationTime, SchemeError> {
+        let time = self.once(operation.to_string(), false, prepare)?;
+        Ok(OperationTime::of(time))
+    }
+
+    fn cold(
+        &mut self,
+        operation: Operation,
+        prepare: &Preparation<'_, '_>,
+    ) -> Result<Duration, SchemeError> {
+        if self.touched.is_empty() {
+            return Ok(self.time(operation, prepare)?.alone);
+        }
+        self.once(format!("{operation}, empty caches"), true, prepare)
+    }
+}
+
+/// The median and the quartiles.
+fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
+    values.sort_unstable_by(f64::total_cmp);
+    [2, 1, 3].map(|quarter| values[(values.len() - 1) * quarter / 4])
+}
+
 fn main() {
-    let rows = std::env::args().nth(1).map(|rows| rows.parse().unwrap());
-    let program = program(rows.unwrap_or(334));
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build_global()
+        .unwrap();
+    let mut given = std::env::args()
+        .skip(1)
+        .map(|n| n.parse::<usize>().unwrap());
+    let program = program(given.next().unwrap_or(334));
+    let rounds = given.next().unwrap_or(31);
     let options = Options::with_defaults(&SealCkks.manifest().options, []);
     let security = SecurityDemand::new(128, false);
     let lowered = SealCkks.lower(&program, &options, security).unwrap();
@@ -73,7 +145,7 @@ fn main() {
             lowered: &lowered,
             options: &options,
             security,
-            threads: 2,
+            threads: 1,
             objective: hexperiment_program::layout::Objective::default(),
         })
         .unwrap();
@@ -87,20 +159,36 @@ fn main() {
     let evaluate = || keys.evaluator.evaluate(&sealed).unwrap();
     let result = evaluate().remove(0);
     let decrypt = || keys.decryptor.decrypt(output, &result).unwrap();
-    let costs = circuit.costs(&mut TimedNow::default()).unwrap().unwrap();
-    println!(
-        "calls alone: encrypt {:.1?}, evaluate {:.1?}, decrypt {:.1?}",
-        costs.encrypt[0].total, costs.evaluate.total, costs.decrypt[0].total
-    );
-    for mib in [0, 1, 4, 32] {
-        let mut touched = vec![0_u8; mib << 20];
-        let [encrypt, evaluate, decrypt] = [
-            median(&mut touched, || drop(encrypt())),
-            median(&mut touched, || drop(evaluate())),
-            median(&mut touched, || drop(decrypt())),
-        ];
-        println!(
-            "{mib} MiB touched: encrypt {encrypt:.1?}, evaluate {evaluate:.1?}, decrypt {decrypt:.1?}"
-        );
+    for (state, bytes) in [("full caches", 0), ("empty caches", OTHERS)] {
+        let mut touched = vec![0_u8; bytes];
+        let (mut ours, mut theirs) = ([vec![], vec![], vec![]], [vec![], vec![], vec![]]);
+        for _ in 0..rounds {
+            let phases = [
+                median(&mut touched, || drop(encrypt())),
+                median(&mut touched, || drop(evaluate())),
+                median(&mut touched, || drop(decrypt())),
+            ];
+            let mut calls = Calls {
+                touched: &mut touched,
+                known: HashMap::new(),
+            };
+            let costs = circuit.costs(&mut calls).unwrap().unwrap();
+            let alone = [costs.encrypt[0], costs.evaluate, costs.decrypt[0]];
+            for (place, (phase, alone)) in phases.into_iter().zip(alone).enumerate() {
+                ours[place].push(phase.as_secs_f64() * 1e6);
+                theirs[place].push(alone.total.as_secs_f64() * 1e6);
+            }
+        }
+        println!("{state}, {rounds} rounds:");
+        for (place, phase) in ["encrypt", "evaluate", "decrypt"].into_iter().enumerate() {
+            let ratios = ours[place].iter().zip(&theirs[place]).map(|(a, b)| a / b);
+            let [ratio, low, high] = quartiles(ratios.collect());
+            let [phase_us, ..] = quartiles(ours[place].clone());
+            let [alone_us, ..] = quartiles(theirs[place].clone());
+            println!(
+                "  {phase}: {phase_us:.0} us, calls alone {alone_us:.0} us; ratio {ratio:.3}, quartiles {low:.3} to \
+                 {high:.3}"
+            );
+        }
     }
 }
