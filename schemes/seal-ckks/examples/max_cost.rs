@@ -1,7 +1,8 @@
 //! What the maximum of four vectors costs under CKKS, and how good it is: time, memory, error,
-//! for one list of degrees after the other (`auto` without arguments).
+//! for one list of degrees after the other (`auto` without arguments); and how many threads have work to do at a
+//! time, of products that wait for each other.
 //!
-//! `max_cost [degrees ...]`, such as `max_cost 7,7,7 7,15,15`.
+//! `max_cost [length=N] [threads=N] [degrees ...]`, such as `max_cost threads=1 7,7,7 7,15,15`.
 #![expect(clippy::unwrap_used, reason = "an example ends by panicking")]
 
 use std::time::Instant;
@@ -11,17 +12,18 @@ use hexperiment_program::{
 };
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_scheme::security::SecurityDemand;
-use hexperiment_scheme::{CompileRequest, Parties, Scheme};
+use hexperiment_scheme::{CompileRequest, Parties, Scheme, TimedNow};
 use hexperiment_task::clock::Stopwatch;
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use scheme_seal_ckks::SealCkks;
 
+/// Elements of each vector, where nothing is said.
 const LENGTH: usize = 16_384;
 const SECURITY: SecurityDemand = SecurityDemand::new(128, false);
 
-fn program() -> Program {
+fn program(length: usize) -> Program {
     let mut b = ProgramBuilder::new("maximum of four");
     let grey = |i| Column {
         name: format!("x{i}"),
@@ -30,7 +32,7 @@ fn program() -> Program {
     let input = Input {
         name: "x".into(),
         owner: Party::Client(0),
-        length: LENGTH,
+        length,
         columns: (0..4).map(grey).collect(),
         precision: 0.5,
     };
@@ -48,9 +50,9 @@ fn program() -> Program {
 }
 
 /// Grey levels, a third of them anywhere and the rest near their neighbours, as in images.
-fn table() -> Array2<f64> {
+fn table(length: usize) -> Array2<f64> {
     let mut random = ChaCha8Rng::seed_from_u64(17);
-    let mut table = Array2::zeros((LENGTH, 4));
+    let mut table = Array2::zeros((length, 4));
     for (i, mut row) in table.rows_mut().into_iter().enumerate() {
         let base = random.random_range(0..256_i32);
         for x in &mut row {
@@ -74,10 +76,10 @@ fn memory(after: &str) {
     println!("  memory after {after}: {now} MiB, at most {peak}");
 }
 
-fn run(degrees: &str) {
+fn run(degrees: &str, length: usize, threads: usize) {
     let given = [("max_degrees".to_owned(), OptionValue::Text(degrees.into()))];
     let options = Options::with_defaults(&SealCkks.manifest().options, given);
-    let program = program();
+    let program = program(length);
     let start = Instant::now();
     let compiled = SealCkks
         .lower(&program, &options, SECURITY)
@@ -86,7 +88,7 @@ fn run(degrees: &str) {
                 lowered: &lowered,
                 options: &options,
                 security: SECURITY,
-                threads: 2,
+                threads,
                 objective: hexperiment_program::layout::Objective::default(),
             })?;
             Ok((lowered, circuit))
@@ -106,7 +108,7 @@ fn run(degrees: &str) {
         parameters.chosen,
     );
     memory("compiling");
-    let table = table();
+    let table = table(length);
     let start = Instant::now();
     let keys = Parties::of(circuit.as_ref()).unwrap();
     let generated = start.elapsed();
@@ -147,29 +149,47 @@ fn run(degrees: &str) {
          more than 0.5",
         worst(&got, exact),
         worst(&got, simulated),
-        100.0 * equal as f64 / LENGTH as f64,
+        100.0 * equal as f64 / length as f64,
         below(1.0),
         below(0.5),
     );
-    let each = |ns: u64| ns as f64 / 1e6 / LENGTH as f64;
+    let each = |ns: u64| ns as f64 / 1e6 / length as f64;
     println!(
         "  keys {generated:.1?}, encryption {encrypted:.1?}; evaluation: {:.3} ms per element, {:.3} ms of processor \
          time",
         each(evaluated.wall_ns),
         each(evaluated.cpu_ns),
     );
+    let work = circuit.costs(&mut TimedNow::default()).unwrap().unwrap();
+    let work = work.evaluate;
+    println!(
+        "  {:.2} threads have work at a time: {:.1?} of operations, of which {:.1?} wait for each other; on {threads} it \
+         takes {:.1?} at least",
+        work.total.as_secs_f64() / work.serial.as_secs_f64(),
+        work.total,
+        work.serial,
+        work.wall(threads),
+    );
 }
 
 fn main() {
+    let (mut length, mut threads) = (LENGTH, 2);
+    let mut degrees = vec![];
+    for given in std::env::args().skip(1) {
+        match given.split_once('=') {
+            Some(("length", n)) => length = n.parse().unwrap(),
+            Some(("threads", n)) => threads = n.parse().unwrap(),
+            _ => degrees.push(given),
+        }
+    }
     rayon::ThreadPoolBuilder::new()
-        .num_threads(2)
+        .num_threads(threads)
         .build_global()
         .unwrap();
-    let degrees: Vec<String> = std::env::args().skip(1).collect();
     if degrees.is_empty() {
-        run("auto");
+        degrees.push("auto".into());
     }
     for list in degrees {
-        run(&list);
+        run(&list, length, threads);
     }
 }

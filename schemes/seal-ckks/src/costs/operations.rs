@@ -362,10 +362,10 @@ impl<'c> Bench<'c> {
                 step::in_turn(products, move |product| seal.relinearized(product, &key))
             }
             Kind::MultiplyPlain => {
-                let operands = operands
-                    .into_iter()
-                    .zip(self.plains(level, many)?)
-                    .collect();
+                // Of any scale as long; at the last level products have room for factors of scale 1 alone.
+                let factors = (0..many).map(|_| numbers(self.shared, level, 1.0));
+                let factors = factors.collect::<Result<Vec<_>, _>>()?;
+                let operands = operands.into_iter().zip(factors).collect();
                 step::in_turn(operands, move |(a, plain)| seal.multiply_plain(a, plain))
             }
             Kind::Negate => step::in_turn(operands, move |a| seal.negate(a)),
@@ -398,15 +398,20 @@ impl<'c> Bench<'c> {
     }
 }
 
-/// Numbers in all slots.
+/// Numbers in all slots, at the level's scale.
 fn plain(shared: &Shared, level: usize) -> Result<Plaintext, SchemeError> {
+    numbers(shared, level, shared.scales[level])
+}
+
+/// Numbers in all slots, at any scale.
+fn numbers(shared: &Shared, level: usize, scale: f64) -> Result<Plaintext, SchemeError> {
     let numbers = match shared.transform {
         None => shared.context.slots(),
         Some(_) => shared.context.degree(),
     };
-    let numbers: Vec<f64> = (0..numbers).map(|i| 0.5 + (i % 7) as f64 / 16.0).collect();
+    let numbers: Vec<f64> = (0..numbers).map(|i| 1.5 + (i % 7) as f64 / 16.0).collect();
     let at = shared.context.levels()[level];
-    Ok(shared.encode_all(&numbers, at, shared.scales[level])?)
+    Ok(shared.encode_all(&numbers, at, scale)?)
 }
 
 /// Each with the one that comes half a turn later.
