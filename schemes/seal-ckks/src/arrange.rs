@@ -30,6 +30,8 @@ pub(crate) enum Choice {
     Coefficients,
     /// Those of equal operations side by side.
     Lanes,
+    /// Rows side by side, whose weighted sums are rotated and summed.
+    Sums,
 }
 
 /// The layouts to choose from; one at least.
@@ -55,7 +57,7 @@ pub(crate) fn candidates(request: &CompileRequest<'_>) -> Result<Vec<Layout>, Sc
              every row; leave it to `auto`"
         }
         Choice::Lanes => {
-            all.retain(|layout| layout.coding() == Coding::Slots && layout.stride() > 1);
+            all.retain(Layout::has_lanes);
             if others {
                 "`lanes` was asked for, where who decrypts is not who encrypted, and would see what the other \
                  lanes computed of others' data; leave it to `auto`"
@@ -63,6 +65,12 @@ pub(crate) fn candidates(request: &CompileRequest<'_>) -> Result<Vec<Layout>, Sc
                 "`lanes` was asked for, where no products are computed alike, or where ranges were stated \
                  that other lanes need not keep to; leave it to `auto`"
             }
+        }
+        Choice::Sums => {
+            let by_rows = |layout: &Layout| layout.stride() > 1 && !layout.has_lanes();
+            all.retain(|layout| layout.coding() == Coding::Slots && by_rows(layout));
+            "`sums` was asked for, where no program goes on from weighted sums of columns with the same weights for \
+             every row, where ranges were stated, or where who decrypts is not who encrypted; leave it to `auto`"
         }
     };
     if all.is_empty() {

@@ -13,7 +13,7 @@ use hexperiment_program::{
 };
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_scheme::security::{Encryption, SecurityDemand};
-use hexperiment_scheme::{Circuit, CompileRequest, Parties, Scheme, SchemeError};
+use hexperiment_scheme::{Circuit, CompileRequest, Parties, Scheme, SchemeError, TimedNow};
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -308,6 +308,69 @@ fn maxima_lie_side_by_side() {
     assert!(10 * after < 7 * before, "{after} products, {before} before");
     // One member is read as it is and in other units: two rotations by one key.
     assert_eq!(lanes.parameters().counts.rotations, 2);
+}
+
+/// A polynomial of a weighted sum of nine columns.
+fn probability(rows: usize) -> Program {
+    let mut b = ProgramBuilder::new("probability");
+    let (_, x) = b.input(input("x", rows, 9)).unwrap();
+    let terms = x.iter().enumerate();
+    let terms = terms.map(|(i, v)| (*v, Public::Scalar(0.083 - 0.019 * i as f64)));
+    let sum = b.weighted_sum(terms.collect(), -0.7).unwrap();
+    let square = b.square(sum).unwrap();
+    let bent = b.weighted_sum(vec![(square, 0.25.into()), (sum, 0.5.into())], 0.1);
+    let bent = bent.unwrap();
+    output(&mut b, "probability", vec![bent], 1e-3);
+    b.finish().unwrap()
+}
+
+/// Rows whose sums are rotated share a ciphertext, of any number of rows that fits.
+#[test]
+fn sums_of_rows_are_rotated() {
+    let name = "rows of 9 columns side by side, rotated and summed, in slots";
+    check(&probability(334), &Asked::layout("sums"), 1e-9);
+    for rows in [1, 3, 100] {
+        let program = probability(rows);
+        let columns = check(&program, &Asked::layout("columns"), 1e-9);
+        let sums = check(&program, &Asked::layout("sums"), 1e-9);
+        assert_eq!(layout(sums.as_ref()), name);
+        let [many, one] = [&columns, &sums].map(|c| c.sizes().unwrap());
+        // A ciphertext in place of nine, of a ring twice as large: rotations want more bits.
+        assert!(3 * one.inputs[0] < many.inputs[0], "{one:?}, {many:?}");
+        let auto = check(&program, &Asked::layout("auto"), 1e-9);
+        let candidates = &auto.parameters().layouts;
+        assert!(
+            candidates
+                .iter()
+                .any(|c| c.layout == name && c.expense.is_some())
+        );
+        let upload = Asked {
+            objective: Objective::Upload,
+            ..Asked::layout("auto")
+        };
+        let upload = upload.compile(&program).unwrap();
+        assert_eq!(layout(upload.as_ref()), name);
+    }
+    let by_others = Asked {
+        encryption: Encryption::Public,
+        ..Asked::layout("sums")
+    };
+    assert!(refused(&probability(3), &by_others).contains("who decrypts is not who encrypted"));
+}
+
+/// Whole factors take no level, so that a product by them may be the last level's, which has no room for more.
+#[test]
+fn operations_of_the_last_level_are_timed() {
+    let mut b = ProgramBuilder::new("twice a square");
+    let (_, x) = b.input(input("x", 8, 2)).unwrap();
+    let squares = [x[0], x[1]].map(|x| b.square(x).unwrap());
+    let terms = vec![(squares[0], 2.0.into()), (squares[1], 3.0.into())];
+    let sum = b.weighted_sum(terms, 0.0).unwrap();
+    output(&mut b, "sum", vec![sum], 1e-3);
+    let circuit = Asked::layout("columns").compile(&b.finish().unwrap());
+    let costs = circuit.unwrap().costs(&mut TimedNow::default());
+    let costs = costs.unwrap().unwrap();
+    assert!(costs.evaluate.total >= costs.evaluate.serial);
 }
 
 /// Vectors whose elements move lie in one ciphertext: of too many rows, columns are left where they are.

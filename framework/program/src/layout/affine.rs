@@ -71,11 +71,7 @@ pub(super) fn outputs(program: &Program) -> Option<Vec<Vec<Affine>>> {
     {
         return None;
     }
-    let mut all: Vec<Option<Affine>> = Vec::with_capacity(program.values().len());
-    for (id, value) in program.iter() {
-        let affine = needed(id).then(|| of(value.op(), &all)).flatten();
-        all.push(affine);
-    }
+    let all = all(program);
     let of_output = |value: &ValueId| {
         let affine = all[value.index()].clone()?;
         (!affine.factors.is_empty()).then_some(affine)
@@ -84,6 +80,17 @@ pub(super) fn outputs(program: &Program) -> Option<Vec<Vec<Affine>>> {
     outputs
         .map(|output| output.values.iter().map(of_output).collect())
         .collect()
+}
+
+/// What each value is that an output needs, if it is affine.
+pub(super) fn all(program: &Program) -> Vec<Option<Affine>> {
+    let needed = program.needed_for(&program.output_ids());
+    let mut all: Vec<Option<Affine>> = Vec::with_capacity(program.values().len());
+    for (id, value) in program.iter() {
+        let affine = needed[id.index()].then(|| of(value.op(), &all)).flatten();
+        all.push(affine);
+    }
+    all
 }
 
 fn of(op: &Op, all: &[Option<Affine>]) -> Option<Affine> {

@@ -11,11 +11,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
 
-use super::{Coding, Layout, Order};
+use super::{Coding, Layout, Order, with_publics};
 use crate::lower::{LevelModel, Lowered};
 use crate::{
-    Column, Input, Interval, Op, OpKind, Output, Program, ProgramBuilder, ProgramError, Public,
-    Value, ValueId,
+    Column, Input, Interval, Op, OpKind, Output, Program, ProgramBuilder, ProgramError, Value,
+    ValueId,
 };
 
 /// The most lanes.
@@ -48,7 +48,7 @@ pub(super) fn candidates(lowered: &Lowered, levels: LevelModel) -> Vec<Layout> {
 }
 
 /// The length of all vectors, of a program that works on each element alone and assumes nothing.
-fn one_length(program: &Program) -> Option<usize> {
+pub(super) fn one_length(program: &Program) -> Option<usize> {
     let rows = program.inputs().first()?.length;
     let same = program.inputs().iter().all(|input| input.length == rows);
     let moves = |value: &Value| {
@@ -155,25 +155,7 @@ impl SideBySide<'_> {
 
     /// An operation with public numbers for all lanes.
     fn spread(&self, op: Op) -> Op {
-        let spread = |public: Public| match public {
-            Public::Vector(xs) => Public::from(xs.repeat(self.lanes)),
-            scalar @ Public::Scalar(_) => scalar,
-        };
-        match op {
-            Op::Offset { value, by } => Op::Offset {
-                value,
-                by: spread(by),
-            },
-            Op::Scale { value, by } => Op::Scale {
-                value,
-                by: spread(by),
-            },
-            Op::WeightedSum { terms, bias } => Op::WeightedSum {
-                terms: terms.into_iter().map(|(v, w)| (v, spread(w))).collect(),
-                bias: spread(bias),
-            },
-            op => op,
-        }
+        with_publics(op, |xs| xs.repeat(self.lanes))
     }
 
     /// A vector with one of these values in each block; `None` where they are not computed alike.

@@ -13,13 +13,14 @@ mod affine;
 mod choose;
 mod lanes;
 mod rows;
+mod sums;
 #[cfg(test)]
 mod tests;
 
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 
 use crate::lower::{LevelModel, Lowered};
-use crate::{InputId, Program};
+use crate::{InputId, Op, Program, Public};
 
 pub use choose::{Candidate, Expense, Objective, best};
 
@@ -100,6 +101,11 @@ impl Layout {
         self.stride
     }
 
+    /// Whether vectors hold blocks, one for each of several equal operations.
+    pub fn has_lanes(&self) -> bool {
+        self.stride > 1 && self.order == Order::Blocks
+    }
+
     /// Whether a ciphertext of an output holds more than the output: sums of part of a row's columns with
     /// other columns' weights, or what was computed in other lanes. Whoever decrypts sees that, too, so
     /// that such a layout is only for whom the inputs belong to.
@@ -158,6 +164,30 @@ pub fn candidates(lowered: &Lowered, abilities: Abilities, levels: LevelModel) -
     all.extend(rows::candidates(lowered, abilities, levels));
     if abilities.rotations {
         all.extend(lanes::candidates(lowered, levels));
+        all.extend(sums::candidate(lowered, abilities, levels));
     }
     all
+}
+
+/// An operation with other public vectors.
+fn with_publics(op: Op, f: impl Fn(&[f64]) -> Vec<f64>) -> Op {
+    let changed = |public: Public| match public {
+        Public::Vector(xs) => Public::from(f(&xs)),
+        scalar @ Public::Scalar(_) => scalar,
+    };
+    match op {
+        Op::Offset { value, by } => Op::Offset {
+            value,
+            by: changed(by),
+        },
+        Op::Scale { value, by } => Op::Scale {
+            value,
+            by: changed(by),
+        },
+        Op::WeightedSum { terms, bias } => Op::WeightedSum {
+            terms: terms.into_iter().map(|(v, w)| (v, changed(w))).collect(),
+            bias: changed(bias),
+        },
+        op => op,
+    }
 }

@@ -111,7 +111,7 @@ fn side_by_side(
 }
 
 /// Places of a vector of `length` rows.
-fn places(length: usize, stride: usize) -> Result<usize, ProgramError> {
+pub(super) fn places(length: usize, stride: usize) -> Result<usize, ProgramError> {
     length
         .checked_mul(stride)
         .ok_or_else(|| ProgramError::Declaration {
@@ -122,7 +122,7 @@ fn places(length: usize, stride: usize) -> Result<usize, ProgramError> {
 }
 
 /// Columns of one vector as the column that they make up.
-fn joined(input: &Input, group: &[usize], stride: usize) -> Column {
+pub(super) fn joined(input: &Input, group: &[usize], stride: usize) -> Column {
     let columns = group.iter().map(|c| &input.columns[*c]);
     let range = columns.map(|column| column.range).reduce(Interval::union);
     let range = range.unwrap_or(Interval::point(0.0));

@@ -258,6 +258,35 @@ fn alike(
     b.finish().unwrap()
 }
 
+/// Weighted sums of the columns of two inputs, and random steps on them.
+fn summed(rows: usize, columns: usize, sums: usize, steps: &[(u8, usize, usize, i8)]) -> Program {
+    let mut b = ProgramBuilder::new("summed");
+    let (_, mut x) = b.input(input("x", rows, columns)).unwrap();
+    x.extend(b.input(input("z", rows, 2)).unwrap().1);
+    let ramp: Vec<f64> = (0..rows).map(|i| 0.25 * i as f64).collect();
+    let mut values = vec![];
+    for sum in 0..sums {
+        let weight = |i: usize| 0.11 * (1 + (i * 5 + sum * 3) % 7) as f64 - 0.3;
+        let terms = x.iter().enumerate().skip(sum % 2);
+        let terms = terms.map(|(i, v)| (*v, Public::Scalar(weight(i))));
+        let bias = if sum % 3 == 1 {
+            Public::from(ramp.clone())
+        } else {
+            Public::Scalar(0.5 * (sum % 3) as f64)
+        };
+        values.push(b.weighted_sum(terms.collect(), bias).unwrap());
+    }
+    let bent = b.square(values[0]).unwrap();
+    values.push(bent);
+    for choice in steps {
+        let value = step(&mut b, &values, *choice);
+        values.extend(value);
+    }
+    output(&mut b, vec![values[values.len() - 1], values[0]]);
+    output(&mut b, vec![bent]);
+    b.finish().unwrap()
+}
+
 fn steps(most: usize) -> impl Strategy<Value = Vec<(u8, usize, usize, i8)>> {
     proptest::collection::vec(
         (any::<u8>(), 0..40_usize, 0..40_usize, any::<i8>()),
@@ -277,6 +306,23 @@ proptest! {
         said in any::<u8>(),
     ) {
         check(&alike(groups, columns, [&each, &last], said), 1);
+    }
+
+    #[test]
+    fn sums_are_the_same_in_every_layout(
+        rows in 1..9_usize,
+        columns in 1..12_usize,
+        sums in 1..4_usize,
+        steps in steps(8),
+    ) {
+        let program = summed(rows, columns, sums, &steps);
+        check(&program, 1);
+        let found = laid_out(&program);
+        let found = found.iter().filter(|layout| layout.name().contains("rotated and summed"));
+        // Random differences of equal sums with other biases are constants, which are no sums.
+        if steps.is_empty() {
+            prop_assert_eq!(found.count(), 1);
+        }
     }
 
     #[test]
@@ -348,6 +394,49 @@ fn other_programs_keep_their_columns() {
             .unwrap()
     }));
     assert!(!only_columns(&|b, x| b.add(x[0], x[1]).unwrap()));
+}
+
+/// Nine columns of each of five rows in one vector: one product, four rotations, and what follows.
+#[test]
+fn sums_are_rotated_where_a_program_goes_on() {
+    let mut b = ProgramBuilder::new("probability");
+    let (_, x) = b.input(input("x", 5, 9)).unwrap();
+    let terms = x.iter().enumerate();
+    let terms = terms.map(|(i, v)| (*v, Public::Scalar(0.1 + 0.05 * i as f64)));
+    let sum = b.weighted_sum(terms.collect(), -0.5).unwrap();
+    let square = b.square(sum).unwrap();
+    output(&mut b, vec![square]);
+    let program = b.finish().unwrap();
+    check(&program, 2);
+    let all = laid_out(&program);
+    let rows = all.last().unwrap();
+    assert_eq!(
+        rows.name(),
+        "rows of 9 columns side by side, rotated and summed, in slots"
+    );
+    assert_eq!(
+        (rows.stride(), rows.shows_more(), rows.has_lanes()),
+        (16, true, false)
+    );
+    assert_eq!(rows.lowered().depth(), lowered(&program).depth());
+    let inputs = rows.lowered().program().inputs();
+    assert_eq!((inputs[0].columns.len(), inputs[0].length), (1, 80));
+    let values = rows.lowered().program().values().iter();
+    assert_eq!(
+        values
+            .filter(|v| matches!(v.op(), Op::Shift { .. }))
+            .count(),
+        4
+    );
+    // A stated range need not hold of columns of two rows.
+    let mut b = ProgramBuilder::new("stated");
+    let (_, x) = b.input(input("x", 5, 3)).unwrap();
+    let terms = x.iter().map(|v| (*v, Public::Scalar(0.5)));
+    let sum = b.weighted_sum(terms.collect(), 0.0).unwrap();
+    b.assume(sum, Interval::symmetric(0.25)).unwrap();
+    let square = b.square(sum).unwrap();
+    output(&mut b, vec![square]);
+    assert_eq!(laid_out(&b.finish().unwrap()).len(), 1);
 }
 
 /// Two maxima of four columns each, by products and sums alone: what is computed alike is computed once.
