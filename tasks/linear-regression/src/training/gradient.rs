@@ -212,13 +212,13 @@ impl Descent {
                 let Some(other) = with(right) else {
                     continue;
                 };
-                let other = match turned.get(&(right, *left)) {
-                    Some(known) => *known,
-                    None => {
-                        let value = self.flat.turn_columns(builder, other, *left as i64)?;
-                        turned.insert((right, *left), value);
-                        value
-                    }
+                let place = (right, *left);
+                let other = if let Some(known) = turned.get(&place) {
+                    *known
+                } else {
+                    let value = self.flat.turn_columns(builder, other, *left as i64)?;
+                    turned.insert(place, value);
+                    value
                 };
                 products.push(builder.mul(*diagonal, other)?);
             }
