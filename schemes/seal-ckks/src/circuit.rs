@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     pub(crate) arrangement: Layout,
     /// The program that is evaluated.
     pub(crate) lowered: Lowered,
-    pub(crate) context: seal::Context,
+    pub(crate) context: Arc<seal::Context>,
     pub(crate) encoder: seal::Encoder,
     /// Of numbers in coefficients; none where they lie in slots.
     pub(crate) transform: Option<Transform>,
@@ -184,7 +184,7 @@ impl CkksCircuit {
         } = bound;
         let encryption = request.security.encryption;
         let lowered = arrangement.lowered().clone();
-        let context = seal::Context::new(
+        let context = seal::context(
             1 << choice.log_n,
             &choice.prime_bits(),
             request.security.level(),

@@ -8,6 +8,7 @@
 #![expect(unsafe_code, reason = "calls of SEAL's C export library")]
 
 mod context;
+mod contexts;
 mod evaluator;
 mod keys;
 mod memory;
@@ -19,6 +20,7 @@ mod tests;
 use std::ptr;
 
 pub(crate) use context::Context;
+pub(crate) use contexts::context;
 pub(crate) use keys::{KeyGenerator, PublicKey, SecretKey, SwitchKeys};
 pub(crate) use objects::{
     Ciphertext, Decryptor, Encoder, Encryptor, Evaluator, Plaintext, SeededCiphertext,
