@@ -24,7 +24,7 @@ use crate::protocol::{Estimate, Examine, FromCell, Takes, ToCell, View};
 const ESTIMATING: Duration = Duration::from_mins(1);
 
 /// The same where there are [`MANY`] cells or more, which are to be checked in seconds; `plan` tells what they cost.
-const ESTIMATING_MANY: Duration = Duration::from_secs(4);
+const ESTIMATING_MANY: Duration = Duration::from_secs(2);
 
 /// Cells that are many.
 const MANY: usize = 1000;
@@ -119,16 +119,21 @@ fn one(
     let question = printable::cut(experiment.question(), 500);
     say!("{}: {question}", file.display());
     let plans = cells(&experiment, only)?;
-    check_input(&experiment, &plans, &mut Loaded::default()).map_err(|e| e.to_string())?;
-    give_memory_back();
+    let is_many = plans.len() >= MANY;
+    let check_input = || {
+        let checked = check_input(&experiment, &plans, &mut Loaded::default());
+        give_memory_back();
+        checked.map_err(|e| e.to_string())
+    };
+    // Each task is prepared for that once more. Of many, it is looked who is to blame once one cannot be.
+    let mut is_sound = !is_many;
+    if is_sound {
+        check_input()?;
+    }
     let mut examiner = Examiner::new(&experiment, view);
     let mut total = estimate.then(|| Total::new(experiment.run()));
     let (mut fine, mut any) = (true, false);
-    let estimating = if plans.len() < MANY {
-        ESTIMATING
-    } else {
-        ESTIMATING_MANY
-    };
+    let estimating = if is_many { ESTIMATING_MANY } else { ESTIMATING };
     // What cells take that differ by their seeds alone is the same, and so is what is to be said of their outputs.
     let mut known: HashMap<String, (Option<Takes>, Vec<String>)> = HashMap::new();
     let began = Instant::now();
@@ -136,8 +141,12 @@ fn one(
         table: usual_table(),
         fill: Fill::Now,
     };
-    for plan in plans {
-        let answer = examiner.ask(&plan);
+    for plan in &plans {
+        let answer = examiner.ask(plan);
+        if !is_sound && matches!(answer, Ok(FromCell::Failed { .. })) {
+            check_input()?;
+            is_sound = true;
+        }
         let mut takes = None;
         let mut warnings = vec![];
         if let (Some(total), Ok(FromCell::Examined { .. })) = (&mut total, &answer) {
@@ -156,7 +165,7 @@ fn one(
             (None, true) => Some("how long is not known".into()),
             (None, false) => None,
         };
-        fine &= show(&plan, view, answer, (time, warnings.is_empty()));
+        fine &= show(plan, view, answer, (time, warnings.is_empty()));
         for warning in warnings {
             say!("    warning: {warning}");
         }
