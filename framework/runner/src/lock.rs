@@ -4,12 +4,13 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::process::Stdio;
 
 /// A lock, held until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Lock(
     // `None` on a file system that has no locks.
-    #[expect(dead_code, reason = "closing the file gives the lock back")] Option<File>,
+    Option<File>,
 );
 
 fn open(file: &Path) -> io::Result<File> {
@@ -52,6 +53,18 @@ impl Lock {
             Err(e) => Err(e),
         }
     }
+
+    /// The standard input of a program that is not to be outlived by this lock's end: it holds the lock, too, until it
+    /// ends, whatever becomes of this process. Nothing can be read from it.
+    ///
+    /// # Errors
+    /// This process may open no more files.
+    pub(crate) fn as_input(&self) -> io::Result<Stdio> {
+        match &self.0 {
+            Some(file) => Ok(file.try_clone()?.into()),
+            None => Ok(Stdio::null()),
+        }
+    }
 }
 
 /// Whether a file system that has no locks has said so (flock(2): `EOPNOTSUPP`, `ENOLCK`).
@@ -86,5 +99,25 @@ mod tests {
         let again = Lock::wait(&file, || panic!("nobody has it")).unwrap();
         drop(again);
         assert!(Lock::try_take(&folder.path().join("no/lock")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_holds_it_on() {
+        use std::process::Command;
+
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("lock");
+        let lock = Lock::try_take(&file).unwrap().unwrap();
+        let sleeping = Command::new("sleep")
+            .arg("600")
+            .stdin(lock.as_input().unwrap())
+            .spawn();
+        let mut sleeping = sleeping.unwrap();
+        drop(lock);
+        assert!(Lock::try_take(&file).unwrap().is_none());
+        sleeping.kill().unwrap();
+        sleeping.wait().unwrap();
+        assert!(Lock::try_take(&file).unwrap().is_some());
     }
 }

@@ -181,6 +181,11 @@ impl Plan {
             })
     }
 
+    /// The SHA-256 of its file.
+    pub(crate) fn digest(&self) -> String {
+        sha256(&self.bytes())
+    }
+
     /// The content of its file.
     fn bytes(&self) -> Vec<u8> {
         // Names of all its maps are texts, and its numbers finite.

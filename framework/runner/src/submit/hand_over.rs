@@ -172,7 +172,7 @@ impl Asked {
             let after = before
                 .as_deref()
                 .filter(|_| self.choices.max_parallel.is_some());
-            let job = match slurm::submit(file, after) {
+            let job = match slurm::submit(file, after, self.lock.as_ref()) {
                 Ok(job) => job,
                 Err(failure) if number == 1 && failure.is_certain() => {
                     claim.give_back();

@@ -226,7 +226,8 @@ fn first(arguments: &SubmitArguments) -> Result<Asked, String> {
     let lock = (!is_new && !arguments.dry_run).then(|| submissions::lock(&folder));
     let lock = lock.transpose()?;
     let made = PlanFolder {
-        digest: String::new(),
+        // Of a plan that is written, it is that of its file: made later, it has another one.
+        digest: plan.digest(),
         path: folder,
         plan,
     };

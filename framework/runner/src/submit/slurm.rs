@@ -10,6 +10,7 @@ use std::time::Duration;
 use hexperiment_diagnostics::printable;
 
 use crate::child::{self, Kept};
+use crate::lock::Lock;
 pub(super) use tasks::{Named, State, Task, Tasks};
 
 /// How long a command of Slurm may take: it asks a controller that is away again and again.
@@ -87,6 +88,11 @@ pub(super) fn check_there() -> Result<(), String> {
 
 /// What a command prints, if it ends well.
 fn ask(program: &str, arguments: &[&str]) -> Result<String, Failure> {
+    ask_with(program, arguments, Stdio::null())
+}
+
+/// The same of a command with this standard input.
+fn ask_with(program: &str, arguments: &[&str], input: Stdio) -> Result<String, Failure> {
     use std::io::Read as _;
 
     let mut command = Command::new(program);
@@ -100,7 +106,7 @@ fn ask(program: &str, arguments: &[&str]) -> Result<String, Failure> {
     }
     let started = command
         .args(arguments)
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
@@ -185,14 +191,21 @@ pub(super) fn check_partition(name: &str) -> Result<(), String> {
     ))
 }
 
-/// Submits a script, behind another job where `after` names one; yields the job's number.
-pub(super) fn submit(script: &Path, after: Option<&str>) -> Result<String, Failure> {
+/// Submits a script, behind another job where `after` names one; yields the job's number. `sbatch` holds the lock until it
+/// ends: if this process is killed before, whoever gets the lock next finds the job at the scheduler.
+pub(super) fn submit(
+    script: &Path,
+    after: Option<&str>,
+    lock: Option<&Lock>,
+) -> Result<String, Failure> {
     let path = script.to_string_lossy();
     let after = after.map(|job| format!("--dependency=afterany:{job}"));
     let mut arguments = vec!["--parsable"];
     arguments.extend(after.as_deref());
     arguments.push(&path);
-    let text = ask("sbatch", &arguments)?;
+    let input = lock.map_or_else(|| Ok(Stdio::null()), Lock::as_input);
+    let input = input.map_err(|e| Failure::Said(e.to_string()))?;
+    let text = ask_with("sbatch", &arguments, input)?;
     job_of(&text).ok_or_else(|| {
         let found = printable::quoted(text.trim());
         Failure::Uncertain(format!("found {found}, expected the number of a job"))

@@ -1,6 +1,7 @@
 //! Engines other than Slurm, and what can be said without one.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use toml::{Table, Value};
@@ -153,10 +154,12 @@ fn two_submits_of_one_plan() {
     let place = Place::new();
     place.write("e.toml", small(1));
     let submit = ["submit", "e.toml", "--engine", "hyperqueue"];
-    place
-        .call(&["submit", "e.toml", "--engine", "hyperqueue", "--dry-run"])
-        .ends_with(0)
-        .says(&["[[task]]"]);
+    let dry = place.call(&["submit", "e.toml", "--engine", "hyperqueue", "--dry-run"]);
+    dry.ends_with(0).says(&["[[task]]"]);
+    assert!(
+        !dry.out.contains("hexperiment--"),
+        "the name of its job has a digest: {dry}"
+    );
     assert!(!place.path("plans").exists(), "a dry run writes nothing");
     place.call(&submit).ends_with(0);
     let twice = place.call(&submit);
@@ -240,8 +243,6 @@ fn without_slurm() {
 /// Slurm's commands are here, and no cluster is.
 #[test]
 fn a_dry_run_without_a_controller() {
-    use std::os::unix::fs::PermissionsExt as _;
-
     let place = Place::new();
     place.write("e.toml", small(1));
     let script =
@@ -289,6 +290,68 @@ fn one_submits_at_a_time() {
     place.call(&again).ends_with(0).says(&["jobs/002"]);
 }
 
+/// Who is killed while `sbatch` runs leaves the lock with it, and whoever asks next finds its jobs by their name.
+#[test]
+fn killed_while_sbatch_runs() {
+    let place = Place::new();
+    place.write("e.toml", small(1));
+    let [begun, go, ended] = ["begun", "go", "ended"].map(|name| place.path(name));
+    let programs: [(&str, String); 4] = [
+        ("scontrol", "echo 'MaxArraySize = 1001'".to_owned()),
+        ("sinfo", "echo batch".to_owned()),
+        (
+            "squeue",
+            format!(
+                "name=$(cat '{}')\nfor task in 0 1; do echo \"7|$task|PENDING|0||$name|\"; done",
+                begun.display()
+            ),
+        ),
+        (
+            "sbatch",
+            format!(
+                "for script; do :; done\nsed -n 's/^#SBATCH --job-name=//p' \"$script\" >'{begun}.new'\n\
+                 mv '{begun}.new' '{begun}'\nuntil [ -e '{go}' ]; do sleep 0.05; done\n: >'{ended}'\necho 7",
+                begun = begun.display(),
+                go = go.display(),
+                ended = ended.display(),
+            ),
+        ),
+    ];
+    for (program, script) in programs {
+        place.write(&format!("bin/{program}"), format!("#!/bin/sh\n{script}\n"));
+        let file = place.path("bin").join(program);
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::iter::once(place.path("bin")).chain(std::env::split_paths(&path));
+    let path = std::env::join_paths(path).unwrap();
+    let mut first = place
+        .program(["submit", "e.toml", "--engine", "slurm"])
+        .env("PATH", &path)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    crate::resume::until("sbatch runs", || begun.exists());
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let again = || {
+        let mut again = place.program(["submit", "--again", "plans/trial"]);
+        Outcome::of(again.env("PATH", &path))
+    };
+    again()
+        .ends_with(2)
+        .says(&["another `submit` is handing over"]);
+    std::fs::write(&go, "").unwrap();
+    crate::resume::until("sbatch has ended", || ended.exists());
+    let lock = std::fs::File::open(place.path("plans/trial/jobs/lock")).unwrap();
+    lock.lock().unwrap();
+    drop(lock);
+    again()
+        .ends_with(0)
+        .says(&["nothing to submit again; 2 cells: 2 pending"]);
+    assert!(!place.path("plans/trial/jobs/002").exists());
+}
+
 #[test]
 fn placeholders_of_hyperqueue_in_paths() {
     let place = Place::new();
@@ -325,12 +388,22 @@ fn hyperqueue_runs_it() {
     crate::resume::until("HyperQueue's server is up", || {
         hq(&["server", "info"]).output().unwrap().status.success()
     });
-    let mut worker = hq(&["worker", "start"])
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
+    let start_worker = || {
+        hq(&["worker", "start"])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let mut lost = start_worker();
     let file = "plans/trial/jobs/001/hyperqueue.toml";
     Outcome::of(&mut hq(&["job", "submit-file", file])).ends_with(0);
+    crate::resume::until("a cell has begun", || {
+        place.path("plans/trial/shards").is_dir()
+    });
+    // Its tasks go on where another worker is.
+    lost.kill().unwrap();
+    lost.wait().unwrap();
+    let mut worker = start_worker();
     Outcome::of(&mut hq(&["job", "wait", "all"])).ends_with(0);
     Outcome::of(&mut hq(&["server", "stop"])).ends_with(0);
     let _ = (worker.wait(), server.wait());
@@ -338,6 +411,10 @@ fn hyperqueue_runs_it() {
         .call(&["status", "plans/trial"])
         .ends_with(0)
         .says(&["4 cells: 4 done"]);
+    place.call(&["merge", "plans/trial"]).ends_with(0);
+    let alone = Place::new();
+    alone.write("e.toml", small(2));
+    same_but_for_times(&place.latest(), &locally(&alone, "e.toml", |_| {}));
 }
 
 /// A disk that is full, or a quota: what was begun is told, and the same command goes on.
