@@ -91,7 +91,7 @@ const VERBS: [Verb; 27] = [
     },
     Verb {
         name: "calibrate",
-        arguments: "[FILE…] [--table FILE] [--set SECTION.KEY=VALUE]… [--repetitions N]",
+        arguments: "[FILE…] [--table FILE] [--rounds N] [--set SECTION.KEY=VALUE]… [--repetitions N]",
         about: "measures on this machine what operations take, for `plan`; without FILE those of \
                 experiments/overview",
     },

@@ -160,6 +160,29 @@ impl Table {
         Ok(())
     }
 
+    /// Takes of each operation the times of the round in which it was neither fast nor slow; these are the tables after each
+    /// round, of which this one is the last.
+    pub(crate) fn settle(&mut self, rounds: &[Self]) {
+        for (scheme, of) in &mut self.contents.schemes {
+            for (operation, measured) in &mut of.operations {
+                let all = rounds.iter().filter_map(|round| {
+                    let of = round.contents.schemes.get(scheme)?;
+                    of.operations.get(operation)
+                });
+                let all: Vec<&Measured> = all.collect();
+                let alone = all.iter().map(|m| m.alone_ns);
+                measured.alone_ns = median_of(alone).unwrap_or(measured.alone_ns);
+                let cold = all.iter().filter_map(|m| m.cold_ns);
+                measured.cold_ns = measured.cold_ns.map(|own| median_of(cold).unwrap_or(own));
+                for (threads, own) in &mut measured.together_ns {
+                    let together = all.iter().filter_map(|m| m.together_ns.get(threads));
+                    *own = median_of(together.copied()).unwrap_or(*own);
+                }
+            }
+        }
+        self.changed = true;
+    }
+
     /// The times of a scheme, whose library is this.
     pub(crate) fn of<'t>(
         &'t mut self,
@@ -185,6 +208,14 @@ impl Table {
             measured: 0,
         }
     }
+}
+
+/// The one whose median is the median of all.
+fn median_of(spreads: impl Iterator<Item = Spread>) -> Option<Spread> {
+    let mut all: Vec<Spread> = spreads.collect();
+    all.sort_by_key(|spread| spread.at(Bound::Median));
+    let middle = all.len().checked_sub(1)? / 2;
+    Some(all[middle])
 }
 
 impl Contents {
@@ -378,6 +409,36 @@ mod tests {
         ask(&mut times, &done);
         ask(&mut times, &done);
         assert_eq!(times.measured, 1);
+    }
+
+    #[test]
+    fn of_several_rounds_the_one_in_the_middle_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let round = |name: &str, ns: f64, cold: Option<f64>| {
+            let mut table = Table::read(&folder.path().join(name), MACHINE).unwrap();
+            let times = |ns: f64| serde_json::from_value([ns, ns + 1.0, ns + 2.0].into()).unwrap();
+            let measured = Measured {
+                alone_ns: times(ns),
+                cold_ns: cold.map(times),
+                together_ns: BTreeMap::from([(2, times(2.0 * ns))]),
+            };
+            let known = table.of("s", "lib", 2, Fill::Missing).known;
+            known.operations.insert("rotate".into(), measured);
+            table
+        };
+        let rounds = [
+            round("a", 100.0, Some(300.0)),
+            round("b", 500.0, None),
+            round("c", 200.0, Some(900.0)),
+        ];
+        let mut last = round("c", 200.0, Some(900.0));
+        last.settle(&rounds);
+        let found = &last.contents.schemes["s"].operations["rotate"];
+        assert_eq!(found.alone_ns.quartiles(), [200.0, 201.0, 202.0]);
+        assert_eq!(found.cold_ns.unwrap().quartiles(), [300.0, 301.0, 302.0]);
+        assert_eq!(found.together_ns[&2].quartiles(), [400.0, 401.0, 402.0]);
+        last.write().unwrap();
+        Table::read(&folder.path().join("c"), MACHINE).unwrap();
     }
 
     #[test]

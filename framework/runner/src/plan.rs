@@ -45,7 +45,8 @@ pub(crate) struct PlanArguments {
     /// The table of `calibrate`; without it that of this machine in the user's cache.
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
-    /// Compares with a run of the same experiment.
+    /// Compares with a run of the same experiment; of several, with the one in the
+    /// middle, cell by cell.
     #[arg(long, value_name = "RUN")]
     against: Vec<PathBuf>,
     /// Writes that comparison into a file, as Markdown.
@@ -64,6 +65,10 @@ pub(crate) struct CalibrateArguments {
     /// The table to write; without it that of this machine in the user's cache.
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
+    /// Measures all of it so often, one round after the other, and keeps the
+    /// median: a machine that is shared changes its speed within seconds.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
     #[command(flatten)]
     settings: SettingArguments,
 }
@@ -97,7 +102,8 @@ pub(crate) fn calibrate(arguments: &CalibrateArguments) -> ExitCode {
     };
     let mut worst = ExitCode::SUCCESS;
     let mut measured = 0;
-    for file in &arguments.files {
+    let mut rounds = Vec::new();
+    for (place, file) in (0..arguments.rounds).flat_map(|_| arguments.files.iter().enumerate()) {
         match examine(file, &settings, &how, &mut |plan, answer| {
             let count = match answer {
                 Ok(Some(takes)) => takes.measured,
@@ -113,6 +119,21 @@ pub(crate) fn calibrate(arguments: &CalibrateArguments) -> ExitCode {
             Ok(_) => {}
             Err(problem) => worst = crate::bad_input(problem),
         }
+        if arguments.rounds > 1 && place + 1 == arguments.files.len() {
+            match Table::read(&table, &machine()) {
+                Ok(read) => rounds.push(read),
+                Err(problem) => return crate::bad_input(problem),
+            }
+        }
+    }
+    let settled = Table::read(&table, &machine()).and_then(|mut last| {
+        if !rounds.is_empty() {
+            last.settle(&rounds);
+        }
+        last.write()
+    });
+    if let Err(problem) = settled {
+        return crate::bad_input(problem);
     }
     say!("{measured} measurements, written to {}", table.display());
     worst

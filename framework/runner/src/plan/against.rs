@@ -1,5 +1,6 @@
 //! How far off a plan is from runs of the same experiment.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use hexperiment_diagnostics::printable;
@@ -13,9 +14,13 @@ use crate::out::{say, tell};
 use crate::report::Read;
 
 /// The rows of runs, by experiment and cell.
-pub(super) fn runs(all: Vec<Read>) -> BTreeMap<(String, String), Row> {
+pub(super) type Rows = BTreeMap<(String, String), Row>;
+
+/// Of each cell the row of the run in which it was neither fast nor slow, if several runs have it: a machine that is
+/// shared changes its speed within seconds.
+pub(super) fn runs(all: Vec<Read>) -> Rows {
     let here = machine();
-    let mut found = BTreeMap::new();
+    let mut found: BTreeMap<(String, String), Vec<Row>> = BTreeMap::new();
     for read in all {
         let run = &read.records.run;
         let there = machine_of(&run.provenance);
@@ -27,10 +32,22 @@ pub(super) fn runs(all: Vec<Read>) -> BTreeMap<(String, String), Row> {
         }
         for row in &read.rows {
             let key = (run.experiment.clone(), row.cell.id.clone());
-            found.insert(key, row.clone());
+            found.entry(key).or_default().push(row.clone());
         }
     }
-    found
+    let time = |row: &Row| Some(row.measured.as_ref()?.total.median(Clock::Wall));
+    let median = |(key, rows)| Some((key, middle_of(rows, time)?));
+    found.into_iter().filter_map(median).collect()
+}
+
+/// The one whose time is the median; one without if none has a time.
+fn middle_of<T>(mut all: Vec<T>, time: impl Fn(&T) -> Option<f64>) -> Option<T> {
+    if all.iter().any(|one| time(one).is_some()) {
+        all.retain(|one| time(one).is_some());
+    }
+    all.sort_by(|a, b| time(a).partial_cmp(&time(b)).unwrap_or(Ordering::Equal));
+    let middle = all.len().checked_sub(1)? / 2;
+    Some(all.swap_remove(middle))
 }
 
 /// A cell that was planned and run.
@@ -49,11 +66,7 @@ pub(super) struct Compared {
 }
 
 /// The cells of an experiment that were planned, and run.
-pub(super) fn compare(
-    experiment: &str,
-    told: &[Told],
-    measured: &BTreeMap<(String, String), Row>,
-) -> Vec<Compared> {
+pub(super) fn compare(experiment: &str, told: &[Told], measured: &Rows) -> Vec<Compared> {
     let cells = told.iter().filter_map(|(plan, answer)| {
         let takes = answer.as_ref().ok()?.as_ref()?;
         let key = (experiment.to_owned(), plan.cell.id.clone());
@@ -254,6 +267,18 @@ mod tests {
             is_busy: false,
             bytes: Some(true),
         }
+    }
+
+    #[test]
+    fn of_several_runs_the_one_in_the_middle_counts() {
+        let middle = |times: &[Option<f64>]| middle_of(times.to_vec(), |time| *time);
+        assert_eq!(middle(&[]), None);
+        assert_eq!(middle(&[None, None]), Some(None));
+        assert_eq!(
+            middle(&[Some(3.0), None, Some(1.0), Some(2.0)]),
+            Some(Some(2.0))
+        );
+        assert_eq!(middle(&[Some(3.0), Some(1.0)]), Some(Some(1.0)));
     }
 
     #[test]
