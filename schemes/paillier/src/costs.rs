@@ -1,5 +1,6 @@
 //! What the steps of a circuit take: products modulo n^2 counted, at the time that each takes.
 
+use std::hint::black_box;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -79,7 +80,7 @@ impl Bench<'_> {
             let keys = bench.keys()?;
             let [a, b] = &keys.ciphertexts;
             Ok(Box::new(move || {
-                std::hint::black_box(Integer::from(a * b) % &keys.square);
+                black_box(Integer::from(a * b) % &keys.square);
                 Ok(())
             }))
         })
@@ -91,7 +92,7 @@ impl Bench<'_> {
             let keys = bench.keys()?;
             Ok(Box::new(move || {
                 let inverse = keys.ciphertexts[0].clone().invert(&keys.square);
-                drop(std::hint::black_box(inverse));
+                drop(black_box(inverse));
                 Ok(())
             }))
         })
@@ -113,7 +114,19 @@ impl Bench<'_> {
             let factor = if negative { -factor } else { factor };
             Ok(Box::new(move || {
                 let terms = [(&keys.ciphertexts[0], &factor)];
-                std::hint::black_box(server.combine(&terms, &Integer::new())?);
+                black_box(server.combine(&terms, &Integer::new())?);
+                Ok(())
+            }))
+        })
+    }
+
+    /// Adding a number by that library, which raises to its power: one of all bits, if it is negative.
+    fn bias(&self, times: &mut dyn OperationTimes) -> Result<OperationTime, SchemeError> {
+        self.time("bias", "", times, &|bench| {
+            let keys = bench.keys()?;
+            let server = bench.circuit.backend.server(&keys.modulus);
+            Ok(Box::new(move || {
+                black_box(server.combine(&[], &Integer::from(-12_345))?);
                 Ok(())
             }))
         })
@@ -132,7 +145,10 @@ impl Bench<'_> {
         for coefficient in coefficients.filter(|c| !c.is_zero()) {
             let bits = coefficient.significant_bits();
             if self.circuit.backend == Backend::PaillierRs {
-                sum = add(sum, self.term(bits, coefficient.is_negative(), times)?, 1.0);
+                // The product of all negative terms is inverted once.
+                let inverts = coefficient.is_negative() && negative.0 == 0;
+                negative.0 += usize::from(inverts);
+                sum = add(sum, self.term(bits, inverts, times)?, 1.0);
                 continue;
             }
             let side = if coefficient.is_negative() {
@@ -141,6 +157,14 @@ impl Bench<'_> {
                 &mut positive
             };
             *side = (side.0 + 1, side.1.max(bits));
+        }
+        if self.circuit.backend == Backend::PaillierRs {
+            let bias = if bias {
+                self.bias(times)?
+            } else {
+                OperationTime::default()
+            };
+            return Ok(add(sum, bias, 1.0));
         }
         let mut count = 0.0;
         if positive.0 > 0 {
@@ -217,7 +241,8 @@ pub(crate) fn costs(
         }))
     })?;
     let encrypt: &Preparation<'_, '_> = &|| {
-        let (keys, message) = (bench.keys()?, Integer::from(12_345));
+        // A negative one has all bits modulo n, by which a library without a short way to powers raises.
+        let (keys, message) = (bench.keys()?, Integer::from(-12_345));
         Ok(step::again(move || {
             keys.client.encrypting.encrypt(&message)
         }))
