@@ -16,6 +16,11 @@ pub(crate) const INSECURE: &str = "!insecure";
 pub(crate) const BUSY: &str = "!busy";
 /// The mark of a row whose results are further off than its task bears.
 pub(crate) const IMPRECISE: &str = "!imprecise";
+/// The mark of a row that was measured, and whose set-up is not in the records.
+pub(crate) const UNRANKED: &str = "!unranked";
+/// What it says.
+pub(crate) const NO_SETUP: &str = "its set-up is not in the records (a line of kind `setup` was lost): how it is protected is \
+                                   not known, and it is ranked with no other row";
 
 /// The metric that is the headline of every row, if they agree on one.
 pub(crate) fn headline(rows: &[Row]) -> Option<&str> {
@@ -255,7 +260,11 @@ fn marked(row: &Row, more: String) -> String {
         Some(_) => format!(" {IMPRECISE}"),
         None => String::new(),
     };
-    format!("{}{imprecise}{busy}{more}", row.status)
+    let unranked = match row.lacks_setup() {
+        true => format!(" {UNRANKED}"),
+        false => String::new(),
+    };
+    format!("{}{unranked}{imprecise}{busy}{more}", row.status)
 }
 
 /// What the client computes in the clear, if anything: `client: step`.

@@ -6,7 +6,7 @@ use hexperiment_scheme::security::failure::Failure;
 use hexperiment_scheme::security::{Protection, Quantum};
 
 use crate::facts::{encrypted_by, encryptions};
-use crate::first_table::{BUSY, IMPRECISE, INSECURE, value};
+use crate::first_table::{BUSY, IMPRECISE, INSECURE, NO_SETUP, UNRANKED, value};
 use crate::units::{bytes, counted, shortened, significant};
 
 /// Characters of a reason that are shown, at most; `records.jsonl` has all of it.
@@ -273,6 +273,9 @@ fn of(row: &Row) -> Vec<String> {
         if let Some(text) = &setup.parameters.quantisation {
             notes.push(format!("quantisation: {text}"));
         }
+    }
+    if row.lacks_setup() {
+        notes.push(format!("{UNRANKED}: {NO_SETUP}"));
     }
     if let (Some(precision), Some(measured)) = (row.imprecise(), &row.measured) {
         let number = |x| significant(x, 2);

@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::first_table::{BUSY, IMPRECISE, INSECURE};
+use crate::first_table::{BUSY, IMPRECISE, INSECURE, UNRANKED};
 
 /// How a line is painted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub(crate) fn painted(line: &str, paint: Paint) -> String {
 fn style_of(word: &str) -> Option<Style> {
     match word {
         INSECURE | IMPRECISE | "failed" | "timeout" | "crashed" | "FAILED" => Some(WRONG),
-        BUSY | "refused" => Some(CAREFUL),
+        BUSY | UNRANKED | "refused" => Some(CAREFUL),
         _ => None,
     }
 }

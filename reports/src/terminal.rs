@@ -7,7 +7,7 @@ use hexperiment_experiment::verdict::Verdict;
 
 use crate::answer::answer;
 use crate::bars::{Room, bars};
-use crate::first_table::{BUSY, IMPRECISE, INSECURE};
+use crate::first_table::{BUSY, IMPRECISE, INSECURE, NO_SETUP, UNRANKED};
 use crate::fit::{Candidate, fit};
 use crate::grid;
 use crate::notes::{Footnotes, whom};
@@ -239,6 +239,10 @@ impl Text {
                 names(&insecure)
             );
             items.push((INSECURE, words));
+        }
+        let unranked = of(&Row::lacks_setup);
+        if !unranked.is_empty() {
+            items.push((UNRANKED, format!("{NO_SETUP} ({})", names(&unranked))));
         }
         let imprecise = of(&|row| row.imprecise().is_some());
         if !imprecise.is_empty() {

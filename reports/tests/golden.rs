@@ -315,6 +315,34 @@ fn few_repetitions_claim_nothing() {
     );
 }
 
+/// The line is lost that tells of a cell's set-up: the row says that it is ranked with no other, and why.
+#[test]
+fn a_row_without_its_set_up_is_told() {
+    let mut f = Fixture::new("no-setup", 10, 128);
+    let [a, b, c] = ["seal-ckks", "paillier", "tfhe"].map(|scheme| f.cell(scheme, &[]));
+    for (cell, pace) in [(&a, 1.0), (&b, 9.0), (&c, 20.0)] {
+        if *cell != b {
+            f.setup(cell, |_| {});
+        }
+        f.repetitions(cell, &around(pace), 0.7, |_| {});
+    }
+    let text = check(f, &[]);
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        flat.contains("!unranked: its set-up is not in the records"),
+        "{text}"
+    );
+    assert!(
+        flat.contains("it is ranked with no other row (paillier)"),
+        "{text}"
+    );
+    // A cell that never began has no time that could be ranked, and no mark.
+    let mut f = Fixture::new("not-begun", 10, 128);
+    f.cell("seal-ckks", &[]);
+    let rows = rows(&f.records());
+    assert!(!rows[0].lacks_setup());
+}
+
 /// Others computed on the machine: what tells it, for which rows, and what to do.
 #[test]
 fn a_busy_machine_is_told() {

@@ -284,6 +284,12 @@ fn set_machine(provenance: &mut Provenance, shards: &[&Shard<'_>]) {
 }
 
 impl Try {
+    /// Whether it says what comes of its cell: all repetitions, or a refusal.
+    #[must_use]
+    pub fn is_result(&self) -> bool {
+        self.rank() <= 1
+    }
+
     /// The less, the rather it counts: whole results, refusals, ends of its own, ends by a scheduler, what was cut off.
     fn rank(&self) -> u8 {
         match (&self.end, self.signal.is_some(), self.is_complete) {

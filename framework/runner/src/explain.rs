@@ -1,13 +1,13 @@
 //! `explain` and `check`: all that happens before a key is made.
 
-use std::collections::HashMap;
-use std::ffi::OsString;
+mod answers;
+mod examiner;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use hexperiment_diagnostics::{Complaint, printable};
-use hexperiment_experiment::record::{Cell, Status};
+use hexperiment_experiment::record::Cell;
 use hexperiment_experiment::{CellPlan, Experiment, Setting};
 use hexperiment_scheme::security::{Protection, Security};
 
@@ -16,21 +16,10 @@ use crate::estimate::{Total, about};
 use crate::input::{Loaded, check_input};
 use crate::out::{say, tell};
 use crate::own_memory::give_memory_back;
-use crate::plugins;
-use crate::process::{CellProcess, End};
-use crate::protocol::{Estimate, Examine, FromCell, Takes, ToCell, View};
-
-/// How long cells are examined with an estimate of their time; those beyond are examined without.
-const ESTIMATING: Duration = Duration::from_mins(1);
-
-/// The same where there are [`MANY`] cells or more, which are to be checked in seconds; `plan` tells what they cost.
-const ESTIMATING_MANY: Duration = Duration::from_secs(2);
-
-/// Cells that are many.
-const MANY: usize = 1000;
-
-/// Time for the estimate of one cell: a key of unusual size takes longer to make.
-const ESTIMATING_ONE: Duration = Duration::from_secs(20);
+use crate::process::End;
+use crate::protocol::{Estimate, FromCell, View};
+use answers::{Answer, Answers, MANY};
+pub(crate) use examiner::Examiner;
 
 /// The cells of an experiment, or the one called `only`.
 pub(crate) fn cells(experiment: &Experiment, only: Option<&str>) -> Result<Vec<CellPlan>, String> {
@@ -130,51 +119,44 @@ fn one(
     if is_sound {
         check_input()?;
     }
-    let mut examiner = Examiner::new(&experiment, view);
     let mut total = estimate.then(|| Total::new(experiment.run()));
     let (mut fine, mut any) = (true, false);
-    let estimating = if is_many { ESTIMATING_MANY } else { ESTIMATING };
-    // What cells take that differ by their seeds alone is the same, and so is what is to be said of their outputs.
-    let mut known: HashMap<String, (Option<Takes>, Vec<String>)> = HashMap::new();
-    let began = Instant::now();
     let how = Estimate {
         table: usual_table(),
         fill: Fill::Now,
     };
-    for plan in &plans {
-        let answer = examiner.ask(plan);
+    let answers = Answers::new(&experiment, view, estimate.then_some(&how));
+    answers.each(&plans, |plan, answer| {
+        let Answer {
+            answer,
+            takes,
+            warnings,
+        } = answer;
         if !is_sound && matches!(answer, Ok(FromCell::Failed { .. })) {
             check_input()?;
             is_sound = true;
         }
-        let mut takes = None;
-        let mut warnings = vec![];
+        let mut time = None;
         if let (Some(total), Ok(FromCell::Examined { .. })) = (&mut total, &answer) {
             any = true;
-            let row = plan.cell.row();
-            let (estimate, of_row) = known.entry(row.to_owned()).or_insert_with(|| {
-                let left = estimating.saturating_sub(began.elapsed());
-                let estimate = examiner.estimate(&how, left.min(ESTIMATING_ONE));
-                (estimate, std::mem::take(&mut examiner.warnings))
-            });
-            takes = total.add(*estimate);
-            warnings.clone_from(of_row);
+            time = total.add(takes);
         }
-        let time = match (takes, estimate) {
+        let words = match (time, estimate) {
             (Some(time), _) => Some(about(time)),
             (None, true) => Some("how long is not known".into()),
             (None, false) => None,
         };
-        fine &= show(plan, view, answer, (time, warnings.is_empty()));
+        fine &= show(plan, view, answer, (words, warnings.is_empty()));
         for warning in warnings {
             say!("    warning: {warning}");
         }
         let limit = experiment.run().time_limit;
-        if takes.is_some_and(|time| time > limit) {
+        if time.is_some_and(|time| time > limit) {
             let limit = humantime::format_duration(limit);
             say!("    warning: `time_limit` in [run] gives a cell {limit}");
         }
-    }
+        Ok(())
+    })?;
     if let (Some(total), true) = (&total, any) {
         say!("  {}", total.in_all());
     }
@@ -225,84 +207,4 @@ fn show(
     };
     tell!("error: {id}: {problem}");
     false
-}
-
-/// Asks a process of this program about one cell after the other: whatever a library does there,
-/// this process goes on. Data are read once, as long as the process lives.
-pub(crate) struct Examiner {
-    /// Time for each cell.
-    limit: Duration,
-    /// Memory of each cell when it is run, in bytes.
-    memory_limit: Option<u64>,
-    view: View,
-    /// Why the table of what was measured could not be kept.
-    pub(crate) unwritten: Option<String>,
-    /// Outputs that approximation makes useless, of the cell that was asked about last.
-    warnings: Vec<String>,
-    /// The process, and the libraries that it has loaded.
-    process: Option<(OsString, CellProcess)>,
-}
-
-impl Examiner {
-    pub(crate) fn new(experiment: &Experiment, view: View) -> Self {
-        Self {
-            limit: experiment.run().time_limit,
-            // What is planned may be for another machine.
-            memory_limit: experiment.run().memory_limit.filter(|_| view != View::Plan),
-            view,
-            unwritten: None,
-            warnings: vec![],
-            process: None,
-        }
-    }
-
-    pub(crate) fn ask(&mut self, plan: &CellPlan) -> Result<FromCell, End> {
-        let (_, libraries) = plugins::environment(&plan.cell.scheme);
-        let (loaded, mut process) = match self.process.take() {
-            Some((loaded, process)) if loaded == libraries => (loaded, process),
-            other => {
-                // One at a time, as each has data in memory.
-                drop(other);
-                let process = CellProcess::start(&plan.cell.scheme, self.limit, None);
-                let process = process.map_err(|e| End {
-                    status: Status::Crashed,
-                    reason: format!("its process cannot be started: {e}"),
-                    signal: None,
-                })?;
-                (libraries, process)
-            }
-        };
-        process.renew();
-        let answer = process.ask(&ToCell::Examine(Box::new(Examine {
-            plan: plan.clone(),
-            memory_limit: self.memory_limit,
-            view: self.view,
-        })))?;
-        self.process = Some((loaded, process));
-        Ok(answer)
-    }
-
-    /// What the cell takes that was asked about last, if that is found in time.
-    pub(crate) fn estimate(&mut self, how: &Estimate, time: Duration) -> Option<Takes> {
-        self.warnings.clear();
-        if time.is_zero() {
-            return None;
-        }
-        let (loaded, mut process) = self.process.take()?;
-        process.give(time);
-        match process.ask(&ToCell::Estimate(how.clone())) {
-            Ok(FromCell::Estimated {
-                takes,
-                unwritten,
-                warnings,
-            }) => {
-                self.process = Some((loaded, process));
-                self.warnings = warnings;
-                self.unwritten = unwritten.or(self.unwritten.take());
-                takes.map(|takes| *takes)
-            }
-            // The next cell gets a process of its own.
-            Ok(_) | Err(_) => None,
-        }
-    }
 }

@@ -5,7 +5,7 @@ use hexperiment_experiment::summary::Row;
 
 use super::table::{columns, fit};
 use super::{Other, RunToCompare, RunsCompared, verdict};
-use crate::first_table::{BUSY, IMPRECISE, INSECURE};
+use crate::first_table::{BUSY, IMPRECISE, INSECURE, UNRANKED};
 use crate::notes::whom;
 use crate::page::{Page, escaped};
 use crate::paint::Paint;
@@ -250,8 +250,9 @@ type Mark = (&'static str, fn(&Row) -> bool);
 
 /// The marks of either run's rows, and of which.
 pub(super) fn marks(runs: [RunToCompare<'_>; 2]) -> Vec<(String, String)> {
-    let kinds: [Mark; 3] = [
+    let kinds: [Mark; 4] = [
         (INSECURE, Row::insecure),
+        (UNRANKED, Row::lacks_setup),
         (IMPRECISE, |row| row.imprecise().is_some()),
         (BUSY, |row| row.busy.is_some()),
     ];

@@ -6,7 +6,9 @@ use hexperiment_experiment::summary::{COLUMNS, Field, Row, axes};
 use hexperiment_scheme::security::Protection;
 
 use super::spaced;
-use crate::first_table::{BUSY, IMPRECISE, INSECURE, beside, client_part, headline, same, value};
+use crate::first_table::{
+    BUSY, IMPRECISE, INSECURE, UNRANKED, beside, client_part, headline, same, value,
+};
 use crate::notes::in_one_line;
 use crate::units::{bytes, significant};
 
@@ -295,6 +297,9 @@ fn label(row: &Row) -> Cell {
     let mut under = Vec::new();
     if row.status != Status::Ok {
         under.push((row.status.to_string(), true));
+    }
+    if row.lacks_setup() {
+        under.push((UNRANKED.into(), true));
     }
     if row.imprecise().is_some() {
         under.push((IMPRECISE.into(), true));

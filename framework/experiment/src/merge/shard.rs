@@ -119,23 +119,22 @@ impl<'a> Shard<'a> {
             return differ("shard.binary", &of.binary, planned.binary);
         }
         let (run, expected) = (&self.run, planned.run);
-        let all = [
-            (
-                "experiment",
-                Value::from(run.experiment.as_str()),
-                Value::from(expected.experiment.as_str()),
-            ),
-            ("resolved", run.resolved.clone(), expected.resolved.clone()),
-            (
-                "provenance.build",
-                serde_json::json!(run.provenance.build),
-                serde_json::json!(expected.provenance.build),
-            ),
-        ];
-        for (field, found, expected) in &all {
-            if let Some((field, found, expected)) = first_difference(field, found, expected) {
-                return differ(&field, &found, &expected);
+        if run.experiment != expected.experiment {
+            let [found, expected] = [run, expected].map(|run| format!("{:?}", run.experiment));
+            return differ("experiment", &found, &expected);
+        }
+        let resolved = first_difference("resolved", &run.resolved, &expected.resolved);
+        let builds = [run, expected].map(|run| &run.provenance.build);
+        let difference = resolved.or_else(|| {
+            // Of thousands of shards all have the same.
+            if builds[0] == builds[1] {
+                return None;
             }
+            let [found, expected] = builds.map(|build| serde_json::json!(build));
+            first_difference("provenance.build", &found, &expected)
+        });
+        if let Some((field, found, expected)) = difference {
+            return differ(&field, &found, &expected);
         }
         for (name, version) in &run.provenance.versions {
             let expected = expected.provenance.versions.get(name);
@@ -290,6 +289,10 @@ pub(super) fn sum(times: [Time; 3]) -> (u64, u64) {
 
 /// The first place in which two values differ, and what both have there; `path` is what leads to them.
 pub fn first_difference(path: &str, a: &Value, b: &Value) -> Option<(String, String, String)> {
+    // Mostly they are the same, and no path is made for nothing.
+    if a == b {
+        return None;
+    }
     match (a, b) {
         (Value::Object(x), Value::Object(y)) => {
             let keys = x.keys().chain(y.keys().filter(|key| !x.contains_key(*key)));
@@ -308,6 +311,6 @@ pub fn first_difference(path: &str, a: &Value, b: &Value) -> Option<(String, Str
                 .filter_map(|(i, (a, b))| first_difference(&format!("{path}[{i}]"), a, b));
             differ.next()
         }
-        _ => (a != b).then(|| (path.to_owned(), a.to_string(), b.to_string())),
+        _ => Some((path.to_owned(), a.to_string(), b.to_string())),
     }
 }

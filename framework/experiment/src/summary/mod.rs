@@ -7,6 +7,7 @@
 mod busy;
 mod columns;
 mod library;
+mod lines;
 mod measured;
 mod over_link;
 mod part;

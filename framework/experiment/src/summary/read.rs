@@ -2,13 +2,12 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::{BufRead, Read as _};
+use std::io::BufRead;
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::intact;
-use super::quick::QuickReader;
+use super::lines::{self, DAMAGED, malformed};
 use crate::links;
 use crate::record::{
     Cell, Environment, Extended, Line, Repetition, Run, SCHEMA, Setup, Status, Stopped,
@@ -61,53 +60,24 @@ pub fn parse_records(path: &Path, bytes: &[u8]) -> Result<Records, Complaint> {
     parse(path, bytes)
 }
 
-/// Bytes of a record at most: the first tells all cells of a run, some hundred bytes each.
-const LONGEST_LINE: u64 = 128 << 20;
-
-/// The records in some bytes of the file `path`, of which one line is in memory at a time.
+/// The records in some bytes of the file `path`, of which a few blocks of lines are in memory at a time.
 fn parse(path: &Path, mut bytes: impl BufRead) -> Result<Records, Complaint> {
-    let mut reader: Option<Reader<'_>> = None;
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        let read = bytes
-            .by_ref()
-            .take(LONGEST_LINE + 1)
-            .read_until(b'\n', &mut line);
-        if line.len() as u64 > LONGEST_LINE {
-            let problem = format!("found a line of more than {LONGEST_LINE} bytes");
-            return Err(Complaint::new(path, problem)
-                .at_line(number)
-                .help("a record is shorter: delete what is behind the last whole one"));
-        }
-        let read = read.and_then(|_| Ok(bytes.fill_buf()?.is_empty()));
-        let is_last = read.map_err(|e| Complaint::new(path, format!("cannot be read: {e}")))?;
-        if is_last && intact(&line) == 0 {
-            break;
-        }
-        let text = std::str::from_utf8(&line).map_err(|_| {
-            Complaint::new(path, "found bytes that are not UTF-8, expected JSON").at_line(number)
-        })?;
-        let text = text.strip_suffix('\n').unwrap_or(text);
-        let text = text.strip_suffix('\r').unwrap_or(text);
-        match &mut reader {
-            None => reader = Some(Reader::new(header(path, text)?, path)),
-            Some(reader) => reader.take(number, text)?,
-        }
-        if is_last {
-            break;
-        }
-    }
-    let reader = reader.ok_or_else(|| {
+    let first = lines::first(path, &mut bytes)?.ok_or_else(|| {
         Complaint::new(path, "found no whole record, expected the run's first")
             .help("the run was killed before it began; start a new one without `--resume`")
+    })?;
+    let mut reader = Reader::new(header(path, lines::without_end(&first))?, path);
+    let mut numbers = 2..;
+    lines::each(path, bytes, |line| {
+        let number = numbers.next().unwrap_or(usize::MAX);
+        reader.take(number, line.map_err(|problem| problem.at_line(number))?)
     })?;
     Ok(reader.finish())
 }
 
 /// The first line: of this schema, and about the run.
 fn header(path: &Path, text: &str) -> Result<Run, Complaint> {
-    let lost = |e: &serde_json::Error| malformed(path, 1, text, e).help(LOST);
+    let lost = |e: &serde_json::Error| malformed(path, text, e).at_line(1).help(LOST);
     let value: Value = serde_json::from_str(text).map_err(|e| lost(&e))?;
     if value["kind"] == "run" && value["schema"] != SCHEMA {
         return Err(Complaint::new(
@@ -190,34 +160,9 @@ fn kind(line: &Line) -> &'static str {
     }
 }
 
-/// What to do about a record that this program cannot have written.
-const DAMAGED: &str = "only the last line of a killed run may be torn; this file was damaged or \
-                       edited: restore it, or delete this line and `--resume` the run, which does again \
-                       what the line told of";
-
 /// What to do about a first line that this program cannot have written.
 const LOST: &str = "the first line says what was run on what, which no other line does: restore the file, \
                     or run again";
-
-fn malformed(path: &Path, line: usize, text: &str, error: &serde_json::Error) -> Complaint {
-    let excerpt: String = text.chars().take(60).collect();
-    let dots = if excerpt.len() < text.len() {
-        "…"
-    } else {
-        ""
-    };
-    // The parser saw one line, and counts from there.
-    let words = error.to_string();
-    let words = match words.split_once(" at line 1 column ") {
-        Some((problem, column)) => format!("{problem} (column {column})"),
-        None => words,
-    };
-    Complaint::new(
-        path,
-        format!("found `{excerpt}{dots}`, expected a record: {words}"),
-    )
-    .at_line(line)
-}
 
 struct Reader<'a> {
     path: &'a Path,
@@ -227,7 +172,6 @@ struct Reader<'a> {
     seen: HashMap<(usize, u32), (usize, usize)>,
     /// The place in `records` of the end of each cell, by the cell's place in the run.
     ended: HashMap<usize, usize>,
-    quick: QuickReader,
     /// Repetitions that each cell has at most.
     repetitions: u32,
     records: Records,
@@ -241,7 +185,6 @@ impl<'a> Reader<'a> {
             order: ids.zip(0..).collect(),
             seen: HashMap::new(),
             ended: HashMap::new(),
-            quick: QuickReader::default(),
             repetitions: run.repetitions().unwrap_or(0),
             records: Records {
                 run,
@@ -254,19 +197,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// One line. Nearly all of them are repetitions, as this program writes them: these are read without what telling
-    /// kinds apart takes, and what the last one of the cell said in the same words is not read again.
-    fn line(&mut self, text: &str) -> serde_json::Result<Line> {
-        match self.quick.repetition(text) {
-            Some(repetition) => Ok(Line::Repetition(Box::new(repetition))),
-            None => serde_json::from_str(text),
-        }
-    }
-
-    fn take(&mut self, number: usize, text: &str) -> Result<(), Complaint> {
-        let line = self
-            .line(text)
-            .map_err(|e| malformed(self.path, number, text, &e).help(DAMAGED))?;
+    fn take(&mut self, number: usize, line: Line) -> Result<(), Complaint> {
         let cell = match &line {
             Line::Run(_) => {
                 return Err(Complaint::new(

@@ -170,6 +170,12 @@ impl Row {
         (!precision.is_met()).then_some(precision)
     }
 
+    /// Whether it was measured and no set-up is in the records, as where a line was lost: how it is protected is not known,
+    /// and it is ranked with no other row.
+    pub fn lacks_setup(&self) -> bool {
+        self.setup.is_none() && self.measured.is_some()
+    }
+
     /// The task's headline.
     pub fn headline(&self) -> Option<&Metric> {
         self.measured.as_ref()?.metrics.first()

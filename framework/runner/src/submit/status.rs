@@ -13,6 +13,7 @@ use super::{Engine, held, open};
 use crate::out::{counted_cells, say};
 use crate::run::UNEXPECTED;
 use crate::shards::plan::PlanFolder;
+use crate::shards::survey::CellState;
 use crate::shell::typed;
 
 /// What `status` takes.
@@ -181,6 +182,9 @@ impl Standings {
             Some((array, index)) => {
                 let task = tasks.of(array.job.as_deref(), &array.name, index);
                 let job = task.map_or(Job::Unknown, Job::Known);
+                // What came of an earlier try is not what became of this job.
+                let is_old = task.is_some() && held.is_of_try_before(&array.submitted.what.at);
+                let held = if is_old { &CellState::UNKNOWN } else { held };
                 Told::of(held, job, || array.submitted.last_words(array.array, index))
             }
         });

@@ -6,6 +6,7 @@ const PART: CellState = CellState {
     reason: String::new(),
     is_begun: true,
     node: None,
+    began: String::new(),
 };
 
 fn ended(status: Status, reason: &str, node: &str) -> CellState {
@@ -14,6 +15,7 @@ fn ended(status: Status, reason: &str, node: &str) -> CellState {
         reason: reason.into(),
         is_begun: true,
         node: Some(node.to_owned()).filter(|node| !node.is_empty()),
+        began: String::new(),
     }
 }
 
