@@ -260,9 +260,10 @@ fn marked(row: &Row, more: String) -> String {
         Some(_) => format!(" {IMPRECISE}"),
         None => String::new(),
     };
-    let unranked = match row.lacks_setup() {
-        true => format!(" {UNRANKED}"),
-        false => String::new(),
+    let unranked = if row.lacks_setup() {
+        format!(" {UNRANKED}")
+    } else {
+        String::new()
     };
     format!("{}{unranked}{imprecise}{busy}{more}", row.status)
 }
