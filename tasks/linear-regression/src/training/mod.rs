@@ -184,8 +184,13 @@ impl Prepared for Training {
             smaller.program().is_ok_and(|program| fits(&program))
         };
         let most = most_that_fit(descent.iterations, &mut fits)?;
+        let takes = if Descent::doubles(descent.flat.width()) {
+            "twice the iterations take a level more"
+        } else {
+            "an iteration takes a level"
+        };
         Some(format!(
-            "an iteration takes a level: `iterations = {most}` fits, {} were asked for",
+            "{takes}: `iterations = {most}` fits, {} were asked for",
             descent.iterations
         ))
     }
