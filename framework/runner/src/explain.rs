@@ -128,16 +128,16 @@ fn one(
     let answers = Answers::new(&experiment, view, estimate.then_some(&how));
     answers.each(&plans, |plan, answer| {
         let Answer {
-            answer,
+            said,
             takes,
             warnings,
         } = answer;
-        if !is_sound && matches!(answer, Ok(FromCell::Failed { .. })) {
+        if !is_sound && matches!(said, Ok(FromCell::Failed { .. })) {
             check_input()?;
             is_sound = true;
         }
         let mut time = None;
-        if let (Some(total), Ok(FromCell::Examined { .. })) = (&mut total, &answer) {
+        if let (Some(total), Ok(FromCell::Examined { .. })) = (&mut total, &said) {
             any = true;
             time = total.add(takes);
         }
@@ -146,7 +146,7 @@ fn one(
             (None, true) => Some("how long is not known".into()),
             (None, false) => None,
         };
-        fine &= show(plan, view, answer, (words, warnings.is_empty()));
+        fine &= show(plan, view, said, (words, warnings.is_empty()));
         for warning in warnings {
             say!("    warning: {warning}");
         }

@@ -34,7 +34,8 @@ const BLOCK: usize = 40;
 
 /// What was answered about a cell.
 pub(super) struct Answer {
-    pub(super) answer: Result<FromCell, End>,
+    /// What the process said of it, or how that ended.
+    pub(super) said: Result<FromCell, End>,
     /// What it takes; `None` where that is not known.
     pub(super) takes: Option<Takes>,
     /// Outputs that approximation makes useless.
@@ -145,7 +146,7 @@ impl<'a> Answers<'a> {
             _ => (None, vec![]),
         };
         Answer {
-            answer,
+            said: answer,
             takes,
             warnings,
         }
