@@ -295,7 +295,7 @@ fn help() -> String {
         "Usage: cargo xtask VERB [ARGUMENT…]\n\n{verbs}\nEnvironment:\n  \
          HEXPERIMENT_DATA     folder of data files\n  \
          HEXPERIMENT_PLUGINS  shared libraries with schemes, separated as in PATH\n  \
-         HEXPERIMENT_HEXL     0 or 1: SEAL without or with Intel HEXL; else as the machine allows\n"
+         HEXPERIMENT_HEXL     0 or 1: SEAL without or with Intel HEXL; else as can be\n"
     )
 }
 
