@@ -30,7 +30,7 @@ pub mod registry;
 mod secret;
 pub mod security;
 
-pub use costs::{Costs, Sizes, Work, timed_cold};
+pub use costs::{Costs, Sizes, Work, timed_after_rest, timed_cold};
 pub use keys::{
     CircuitDigest, EvaluationKeys, KeyPart, KeyReader, KeyRole, KeySet, KeySizes, Parties,
 };

@@ -12,6 +12,7 @@ use hexperiment_scheme::{
 use ndarray::{Array2, ArrayView2};
 use zeroize::Zeroizing;
 
+use crate::costs;
 use crate::layout::{Held, Per, TokenShape};
 use crate::tokens::Tokens;
 
@@ -56,8 +57,8 @@ impl Circuit for FernetCircuit {
         Ok(self.lowered.simulate(inputs)?)
     }
 
-    fn costs(&self, _: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
-        Costs::of_the_whole(self, self.lowered.program()).map(Some)
+    fn costs(&self, times: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
+        costs::costs(self, times)
     }
 
     fn sizes(&self) -> Option<Sizes> {

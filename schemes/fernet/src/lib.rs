@@ -18,6 +18,7 @@
 //! [`Protection::TransportOnly`]: hexperiment_scheme::security::Protection::TransportOnly
 
 mod circuit;
+mod costs;
 mod layout;
 mod scheme;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What crosses, and what is made of it by those who hold the key.
 
 mod bytes;
+mod costs;
 mod keys;
 mod statements;
 
