@@ -101,7 +101,7 @@ pub(crate) fn calibrate(arguments: &CalibrateArguments) -> ExitCode {
         fill: Fill::Anew,
     };
     let mut worst = ExitCode::SUCCESS;
-    let mut measured = 0;
+    let (mut measured, mut all_kept) = (0, true);
     let mut rounds = Vec::new();
     for (place, file) in (0..arguments.rounds).flat_map(|_| arguments.files.iter().enumerate()) {
         match examine(file, &settings, &how, &mut |plan, answer| {
@@ -117,7 +117,10 @@ pub(crate) fn calibrate(arguments: &CalibrateArguments) -> ExitCode {
             say!("  {}: {count} operations", plan.cell.id);
         }) {
             Ok(_) => {}
-            Err(problem) => worst = crate::bad_input(problem),
+            Err(problem) => {
+                worst = crate::bad_input(problem);
+                all_kept = false;
+            }
         }
         if arguments.rounds > 1 && place + 1 == arguments.files.len() {
             match Table::read(&table, &machine()) {
@@ -135,7 +138,11 @@ pub(crate) fn calibrate(arguments: &CalibrateArguments) -> ExitCode {
     if let Err(problem) = settled {
         return crate::bad_input(problem);
     }
-    say!("{measured} measurements, written to {}", table.display());
+    if all_kept {
+        say!("{measured} measurements, written to {}", table.display());
+    } else {
+        say!("{measured} measurements, not all of which could be kept");
+    }
     worst
 }
 

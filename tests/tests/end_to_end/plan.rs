@@ -100,3 +100,21 @@ fn tables_and_files_that_cannot_be_read_are_told() {
         .says(&["nowhere"]);
     assert!(!place.path("t.json").exists());
 }
+
+#[test]
+fn a_table_that_cannot_be_written_is_not_said_to_be() {
+    let place = place();
+    place.write(
+        "e.toml",
+        regression(&["fernet"], "repetitions = 1\nwarmup = 0\n"),
+    );
+    place.write("file", "no folder");
+    for rounds in ["1", "2"] {
+        let table = ["--table", "file/t.json", "--rounds", rounds];
+        let told = place.call(&[&["calibrate", "e.toml"][..], &table].concat());
+        told.ends_with(2)
+            .does_not_panic()
+            .says(&["file/t.json: cannot be written"]);
+        assert!(!told.out.contains("written to"), "{told}");
+    }
+}

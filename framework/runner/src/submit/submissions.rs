@@ -1,5 +1,6 @@
 //! What was handed to a scheduler of a plan: a folder in `jobs`, below that of the plan, for each call of `submit`.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -75,15 +76,22 @@ pub(super) fn folder(plan: &Path, number: usize) -> PathBuf {
     plan.join(JOBS).join(format!("{number:03}"))
 }
 
+/// No plan is handed over as often.
+const MOST: usize = 999_999_999;
+
+/// The number of a submission's folder; `None` where others have made it, or copied it under another name.
+fn number(name: &OsStr) -> Option<usize> {
+    let name = name.to_str()?;
+    let number = name.parse::<usize>().ok()?;
+    (number <= MOST && format!("{number:03}") == name).then_some(number)
+}
+
 /// The submissions of a plan, in order. A folder without its file is of a `submit` that ended before it
 /// handed anything over.
 pub(super) fn all(plan: &Path) -> Result<Vec<Submitted>, String> {
     let jobs = plan.join(JOBS);
     // In the order of their numbers: as text, 1000 comes before 999.
-    let numbered = |path: PathBuf| {
-        let number = path.file_name()?.to_str()?.parse::<usize>().ok()?;
-        Some((number, path))
-    };
+    let numbered = |path: PathBuf| Some((number(path.file_name()?)?, path));
     let mut folders: Vec<(usize, PathBuf)> = match fs::read_dir(&jobs) {
         Ok(entries) => entries
             .flatten()
@@ -120,8 +128,8 @@ pub(super) fn next(plan: &Path) -> usize {
         .into_iter()
         .flatten()
         .flatten();
-    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<usize>().ok());
-    numbers.max().unwrap_or(0).saturating_add(1)
+    let numbers = entries.filter_map(|entry| number(&entry.file_name()));
+    numbers.max().unwrap_or(0) + 1
 }
 
 /// The program that runs a plan's cells: a copy, as the one that is called here may be built anew before the last cell ran.
@@ -293,5 +301,31 @@ impl Submitted {
         name.push(format!("{index}.log"));
         let text = crate::process::tail(Path::new(&name));
         crate::child::last_words(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_others_take_no_number() {
+        let plan = tempfile::tempdir().unwrap();
+        assert_eq!(next(plan.path()), 1);
+        for (name, expected) in [
+            ("002", 3),
+            ("18446744073709551615", 3),
+            ("18446744073709551614", 3),
+            ("0007", 3),
+            ("+08", 3),
+            ("copy", 3),
+            ("1000", 1001),
+        ] {
+            fs::create_dir_all(plan.path().join(JOBS).join(name)).unwrap();
+            assert_eq!(next(plan.path()), expected, "{name}");
+        }
+        Claim::take(plan.path(), next(plan.path())).unwrap();
+        assert_eq!(next(plan.path()), 1002);
+        assert!(all(plan.path()).unwrap().is_empty());
     }
 }

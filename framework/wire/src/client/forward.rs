@@ -19,8 +19,8 @@ const STORED: &[&str] = &["stored", "refused", "failed"];
 pub(super) const EVALUATED: &[&str] = &["evaluated", "refused", "failed"];
 
 /// Ciphertexts that are sent ahead at most: answers to more would fill the stream from the server, and both sides would wait
-/// for each other.
-const MOST_AHEAD: usize = 64;
+/// for each other. Answers of some 128 bytes each; the smallest pipe that Linux gives holds 4 KiB (pipe(7)).
+const MOST_AHEAD: usize = 16;
 
 /// Hears what the server says of so many inputs.
 fn heard<R: Read, W: Write>(link: &mut Link<R, W>, inputs: usize) -> Result<(), WireError> {
