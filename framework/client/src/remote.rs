@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hexperiment_diagnostics::{Complaint, files, printable};
-use hexperiment_service::api::{JobRequest, KeysInfo};
+use hexperiment_scheme::EvaluationKeys;
+use hexperiment_service::api::JobRequest;
 use hexperiment_service::client::{Endpoint, GivenToken, NamedBy, ServiceClient};
 use hexperiment_service::token::{Fingerprint, Token};
 use serde::{Deserialize, Serialize};
@@ -52,7 +53,7 @@ struct Noted {
     /// The key whose evaluation keys the service has, and what it calls them.
     key: String,
     keys: String,
-    /// The query that was sent, and its jobs, one for each batch.
+    /// The query that is sent, and its jobs, one for each batch; none before all of it was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     query: Option<String>,
     #[serde(default)]
@@ -101,12 +102,14 @@ struct Reached {
 }
 
 /// What was sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Uploaded {
     /// Bytes of evaluation keys; none where the service had them.
     pub keys: Option<u64>,
     /// Bytes of ciphertexts.
     pub ciphertexts: u64,
+    /// Bytes of ciphertexts that the service had already, of a `send` that was cut off.
+    pub held: u64,
     /// Jobs that were asked for.
     pub jobs: usize,
     /// How many of them the service had already.
@@ -209,32 +212,27 @@ impl Remote {
             token,
             is_own,
         } = self.service(folder, noted.as_ref())?;
-        let known = noted.filter(|n| {
+        let before = noted.filter(|n| {
             is_own && n.server == server && n.circuit == bound.digest() && n.key == keys.key()
         });
-        let known = known.map(|n| n.keys).filter(|id| {
+        let known = before.as_ref().filter(|n| {
             // Where it cannot be told whether they are there, they are sent again.
             let there = service.keys().unwrap_or_default();
-            there.iter().any(|info| info.id == *id && lasts(info))
+            there
+                .iter()
+                .any(|info| info.id == n.keys && lasts(info.expires_s))
         });
-        let mut uploaded = Uploaded {
-            keys: None,
-            ciphertexts: 0,
-            jobs: 0,
-            known: 0,
-        };
-        let id = if let Some(id) = known {
-            id
-        } else {
-            let digest = bound.circuit.digest();
-            let program = service
-                .register(&bound.order()?, digest, bound.library(), false)
-                .and_then(|program| service.wait_for_program(&program.id))?;
-            let evaluation = keys.evaluation(folder, bound, passphrases)?;
-            let sent = service.upload_keys(&program.id, &evaluation, None);
-            let sent = sent?;
-            uploaded.keys = Some(sent.bytes);
-            sent.id
+        // A `send` of the same ciphertexts that was cut off has left some there.
+        let was_begun = known.is_some_and(|n| n.query.as_ref() == Some(&queries.manifest.query));
+        let mut uploaded = Uploaded::default();
+        let id = match known {
+            Some(known) => known.keys.clone(),
+            None => {
+                let evaluation = keys.evaluation(folder, bound, passphrases)?;
+                let (id, bytes) = has_keys(&service, bound, &evaluation)?;
+                uploaded.keys = bytes;
+                id
+            }
         };
         let asked = &queries.manifest;
         let mut noted = Noted {
@@ -244,10 +242,11 @@ impl Remote {
             circuit: bound.digest().into(),
             key: keys.key().into(),
             keys: id,
-            query: None,
+            query: Some(asked.query.clone()),
             jobs: vec![],
             seal: None,
         };
+        // Before anything is sent, so that a `send` that is cut off is gone on with by the next one.
         noted.write(folder, &token)?;
         let outputs = bound.lowered.program().output_ids();
         let outputs: Vec<u32> = outputs.iter().map(|o| o.index() as u32).collect();
@@ -262,9 +261,19 @@ impl Remote {
             let mut inputs = Vec::new();
             for index in 0..batch.files.len() {
                 let bytes = queries.read(number, index)?;
-                uploaded.ciphertexts += bytes.len() as u64;
-                let info = service.upload_ciphertexts(&noted.keys, &bytes);
-                inputs.push(info?.id);
+                let there = was_begun.then(|| service.ciphertexts_of(&noted.keys, &bytes));
+                let there = there.transpose()?.flatten();
+                let info = match there.filter(|info| lasts(info.expires_s)) {
+                    Some(info) => {
+                        uploaded.held += info.bytes;
+                        info
+                    }
+                    None => {
+                        uploaded.ciphertexts += bytes.len() as u64;
+                        service.upload_ciphertexts(&noted.keys, &bytes)?
+                    }
+                };
+                inputs.push(info.id);
             }
             let job = service.submit(&JobRequest {
                 keys: noted.keys.clone(),
@@ -275,7 +284,6 @@ impl Remote {
             noted.jobs.push(job?.id);
         }
         uploaded.jobs = noted.jobs.len();
-        noted.query = Some(asked.query.clone());
         noted.write(folder, &token)?;
         Ok(uploaded)
     }
@@ -335,9 +343,28 @@ impl Remote {
     }
 }
 
-/// Whether keys are kept long enough for a query.
-fn lasts(keys: &KeysInfo) -> bool {
+/// What the service calls these keys, and their bytes where they were uploaded: those that it has already, of a `send`
+/// that was cut off before it was noted, are not.
+fn has_keys(
+    service: &ServiceClient,
+    bound: &BoundCircuit,
+    evaluation: &EvaluationKeys,
+) -> Result<(String, Option<u64>), ClientError> {
+    let there = service.keys_of(evaluation)?;
+    if let Some(info) = there.filter(|info| lasts(info.expires_s)) {
+        return Ok((info.id, None));
+    }
+    let digest = bound.circuit.digest();
+    let program = service
+        .register(&bound.order()?, digest, bound.library(), false)
+        .and_then(|program| service.wait_for_program(&program.id))?;
+    let sent = service.upload_keys(&program.id, evaluation, None)?;
+    Ok((sent.id, Some(sent.bytes)))
+}
+
+/// Whether what expires then is kept long enough for a query.
+fn lasts(expires_s: u64) -> bool {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |time| time.as_secs());
-    keys.expires_s > now.saturating_add(LEFT_S)
+    expires_s > now.saturating_add(LEFT_S)
 }

@@ -196,12 +196,48 @@ impl ServiceClient {
         self.get("/v1/keys")
     }
 
+    /// The client's keys that are exactly these, if the service has them: those that last longest.
+    ///
+    /// # Errors
+    /// [`ServiceError`]; keys that no frame can hold.
+    pub fn keys_of(&self, keys: &EvaluationKeys) -> Result<Option<KeysInfo>, ServiceError> {
+        let mut frames = KeyFrames::new(keys, &Limits::default())?;
+        let mut digest = Sha256::new();
+        std::io::copy(&mut frames, &mut digest).map_err(|source| ServiceError::File {
+            path: "the keys".into(),
+            source,
+        })?;
+        let digest = hex(&digest.finalize());
+        let all = self.keys()?.into_iter();
+        Ok(all
+            .filter(|info| info.sha256 == digest)
+            .max_by_key(|info| info.expires_s))
+    }
+
     /// Deletes keys, with what is under them.
     ///
     /// # Errors
     /// [`ServiceError`]
     pub fn delete_keys(&self, keys: &str) -> Result<(), ServiceError> {
         self.http.delete(&format!("/v1/keys/{keys}"))
+    }
+
+    /// The ciphertexts under keys that are exactly these bytes, if the service has them.
+    ///
+    /// # Errors
+    /// The keys are not there.
+    pub fn ciphertexts_of(
+        &self,
+        keys: &str,
+        bytes: &[u8],
+    ) -> Result<Option<CiphertextsInfo>, ServiceError> {
+        let digest = hex(&Sha256::digest(bytes));
+        let path = format!("/v1/keys/{keys}/ciphertexts?sha256={digest}");
+        let found: Vec<CiphertextsInfo> = self.get(&path)?;
+        let newest = found.into_iter().next();
+        newest
+            .map(|info| same(&info, bytes).map(|()| info))
+            .transpose()
     }
 
     /// Uploads the ciphertexts of one input.

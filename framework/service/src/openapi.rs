@@ -50,7 +50,7 @@ pub fn description() -> Value {
 struct Described {
     id: &'static str,
     summary: &'static str,
-    /// What may stand in the query, with what it is: numbers, but for a name.
+    /// What may stand in the query, with what it is: numbers, but for a name and a digest.
     query: &'static [(&'static str, &'static str)],
     request: Content,
     status: &'static str,
@@ -103,6 +103,12 @@ const NAMED: &[(&str, &str)] = &[(
     "request",
     "The name of a job, as its client chose it: the list has the one that asking by this name again would yield, if \
      there is one.",
+)];
+
+const OF_BYTES: &[(&str, &str)] = &[(
+    "sha256",
+    "SHA-256 of the bytes of ciphertexts, in hexadecimal digits: the list has those that are these bytes, so that nothing \
+     need be uploaded twice after an answer was lost.",
 )];
 
 const FRAMES: &str = "The frames `keys` and `key` of docs/wire.md, one after the other.";
@@ -204,6 +210,14 @@ fn of(operation: Operation) -> Described {
                 Json("CiphertextsInfo"),
             )
         },
+        Operation::ListCiphertexts => Described {
+            query: OF_BYTES,
+            ..one(
+                "listCiphertexts",
+                "What is under keys: inputs and results, the newest first",
+                JsonList("CiphertextsInfo"),
+            )
+        },
         Operation::GetCiphertexts => one(
             "getCiphertexts",
             "What ciphertexts are",
@@ -256,6 +270,7 @@ fn described(operation: Operation) -> Value {
     for (name, what) in query {
         let schema = match *name {
             "request" => json!({"type": "string", "minLength": 1, "maxLength": LONGEST_REQUEST}),
+            "sha256" => json!({"type": "string", "pattern": "^[0-9a-f]{64}$"}),
             "wait" => json!({"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT_S}),
             _ => json!({"type": "integer", "minimum": 0}),
         };

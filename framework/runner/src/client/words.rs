@@ -61,9 +61,12 @@ fn error(accuracy: Accuracy) -> String {
     } else {
         ", which this scheme does not reach"
     };
+    let none = |x: f64, what: String| if x == 0.0 { "not at all".into() } else { what };
+    let noise = none(noise, format!("by {noise:.1e} at most"));
+    let rounding = none(rounding, format!("by {rounding:.1e}"));
     format!(
-        "{:.1e}: noise by {noise:.1e} at most, rounding and approximation by {rounding:.1e} in {rows} rows \
-         that were tried; the model wants {wanted:.1e}{end}",
+        "{:.1e}: by noise {noise}, by rounding and approximation {rounding} in {rows} rows that were tried; the model \
+         wants {wanted:.1e}{end}",
         accuracy.error()
     )
 }
@@ -114,8 +117,12 @@ pub(super) fn told_sent(sent: Uploaded) {
         0 => String::new(),
         known => format!(", {known} of which the service had"),
     };
+    let held = match sent.held {
+        0 => String::new(),
+        bytes => format!(" (it had {bytes} bytes from before)"),
+    };
     say!(
-        "sent: {keys}, {} bytes of ciphertexts, {}{known}",
+        "sent: {keys}, {} bytes of ciphertexts{held}, {}{known}",
         sent.ciphertexts,
         counted(sent.jobs, "job", "jobs")
     );

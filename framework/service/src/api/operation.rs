@@ -32,6 +32,8 @@ pub enum Operation {
     DeleteKeys,
     /// Uploads ciphertexts.
     UploadCiphertexts,
+    /// The ciphertexts under keys.
+    ListCiphertexts,
     /// Ciphertexts.
     GetCiphertexts,
     /// The bytes of ciphertexts.
@@ -50,7 +52,7 @@ pub enum Operation {
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Health,
         Self::OpenApi,
         Self::Metrics,
@@ -65,6 +67,7 @@ impl Operation {
         Self::GetKeys,
         Self::DeleteKeys,
         Self::UploadCiphertexts,
+        Self::ListCiphertexts,
         Self::GetCiphertexts,
         Self::DownloadCiphertexts,
         Self::DeleteCiphertexts,
@@ -91,6 +94,7 @@ impl Operation {
             Self::GetKeys => ("GET", "/v1/keys/{id}"),
             Self::DeleteKeys => ("DELETE", "/v1/keys/{id}"),
             Self::UploadCiphertexts => ("POST", "/v1/keys/{id}/ciphertexts"),
+            Self::ListCiphertexts => ("GET", "/v1/keys/{id}/ciphertexts"),
             Self::GetCiphertexts => ("GET", "/v1/ciphertexts/{id}"),
             Self::DownloadCiphertexts => ("GET", "/v1/ciphertexts/{id}/bytes"),
             Self::DeleteCiphertexts => ("DELETE", "/v1/ciphertexts/{id}"),

@@ -1,7 +1,8 @@
 //! The routes: one for each operation of the interface.
 
-mod blobs;
+mod ciphertexts;
 mod jobs;
+mod keys;
 mod programs;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,9 @@ use super::state::Service;
 use crate::api::{LONGEST_WAIT_S, Operation, ProblemCode, ServiceInfo, Usage, VERSION};
 use crate::{SOFTWARE, openapi};
 
+/// Jobs or ciphertexts that a list has at most.
+const LISTED: u64 = 1000;
+
 /// The router: every operation, and nothing else.
 pub(crate) fn router(app: App) -> Router {
     let mut router = Router::new();
@@ -36,14 +40,15 @@ pub(crate) fn router(app: App) -> Router {
             Operation::GetProgram => get(programs::program),
             Operation::GetProgramSource => get(programs::source),
             Operation::DeleteProgram => delete(programs::delete),
-            Operation::UploadKeys => post(blobs::upload_keys),
-            Operation::ListKeys => get(blobs::list_keys),
-            Operation::GetKeys => get(blobs::keys),
-            Operation::DeleteKeys => delete(blobs::delete_keys),
-            Operation::UploadCiphertexts => post(blobs::upload_ciphertexts),
-            Operation::GetCiphertexts => get(blobs::ciphertexts),
-            Operation::DownloadCiphertexts => get(blobs::download),
-            Operation::DeleteCiphertexts => delete(blobs::delete_ciphertexts),
+            Operation::UploadKeys => post(keys::upload),
+            Operation::ListKeys => get(keys::list),
+            Operation::GetKeys => get(keys::keys),
+            Operation::DeleteKeys => delete(keys::delete),
+            Operation::UploadCiphertexts => post(ciphertexts::upload),
+            Operation::ListCiphertexts => get(ciphertexts::list),
+            Operation::GetCiphertexts => get(ciphertexts::ciphertexts),
+            Operation::DownloadCiphertexts => get(ciphertexts::download),
+            Operation::DeleteCiphertexts => delete(ciphertexts::delete),
             Operation::SubmitJob => post(jobs::submit),
             Operation::ListJobs => get(jobs::list),
             Operation::GetJob => get(jobs::job),

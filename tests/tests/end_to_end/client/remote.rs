@@ -19,11 +19,17 @@ pub struct Service {
 impl Service {
     #[track_caller]
     pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    #[track_caller]
+    pub fn with(options: &[&str]) -> Self {
         let place = Place::new();
         let token = place.call(&["serve", "token", "new", "tester", "--state", "state"]);
         token.ends_with(0);
         let token = token.out.lines().last().unwrap().trim().to_owned();
         let mut serve = place.program(["serve", "--state", "state", "--listen", "127.0.0.1:0"]);
+        serve.args(options);
         let mut process = serve.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut after = |start: &str| {
@@ -32,7 +38,11 @@ impl Service {
             line.unwrap_or_else(|| panic!("no line starts with {start:?}"))
         };
         let url = after("listening on ");
-        let fingerprint = after("fingerprint ");
+        // There is no certificate without TLS.
+        let fingerprint = match options.contains(&"--plain") {
+            true => String::new(),
+            false => after("fingerprint "),
+        };
         // It may write more: what nobody reads must not stop it.
         std::thread::spawn(move || lines.for_each(drop));
         Self {
@@ -46,9 +56,9 @@ impl Service {
 }
 
 impl Service {
-    /// Ciphertexts that it keeps: inputs and results.
-    fn ciphertexts(&self) -> usize {
-        let folder = self.place.path("state/ciphertexts");
+    /// Files that it keeps in a folder: keys, or ciphertexts, which are inputs and results.
+    pub fn kept(&self, folder: &str) -> usize {
+        let folder = self.place.path(&format!("state/{folder}"));
         fs::read_dir(folder).unwrap().count()
     }
 }
@@ -99,7 +109,7 @@ fn a_salary_is_predicted_remotely() {
     // Sent again, nothing is uploaded or computed twice: the jobs are the same.
     does(&["fetch"], &[]);
     let jobs = || fs::read_to_string(owner.place.path("io/remote.json")).unwrap();
-    let before = (jobs(), service.ciphertexts());
+    let before = (jobs(), service.kept("ciphertexts"));
     does(
         &["send"],
         &[
@@ -107,7 +117,7 @@ fn a_salary_is_predicted_remotely() {
             "2 jobs, 2 of which the service had",
         ],
     );
-    assert_eq!(before, (jobs(), service.ciphertexts()));
+    assert_eq!(before, (jobs(), service.kept("ciphertexts")));
     does(&["fetch"], &[]);
     does(&["decrypt"], &["3 answers"]);
     are_the_models(&owner.results().1);

@@ -52,6 +52,10 @@ fn paths_methods_and_queries_that_are_not_there() {
     check("GET", "/v1/jobs/x", 404, "not-found");
     check("GET", "/v1/jobs/x?wait=soon", 400, "invalid");
     check("GET", "/v1/jobs?limit=1", 400, "invalid");
+    for query in ["sha256=AB", "sha512=ab"] {
+        let path = format!("/v1/keys/x/ciphertexts?{query}");
+        check("GET", &path, 400, "invalid");
+    }
     // Names that are no text, wherever one stands: errors are JSON everywhere.
     for operation in Operation::ALL {
         let (method, path) = operation.route();
@@ -205,6 +209,46 @@ fn jobs_are_asked_for_by_name() {
     party.is_right(&done.results[0], OutputId::from_index(0));
     let too_long = party.client.job_named(&"x".repeat(101)).unwrap_err();
     assert_eq!(too_long.code(), Some(ProblemCode::Invalid));
+}
+
+/// What is under keys is found by its bytes, by its owner alone.
+#[test]
+fn ciphertexts_are_found_by_their_bytes() {
+    let (service, party) = beside(&[]);
+    let bytes = party.encrypted(0);
+    let client = &party.client;
+    assert!(
+        client
+            .ciphertexts_of(&party.keys, &bytes)
+            .unwrap()
+            .is_none()
+    );
+    let first = client.upload_ciphertexts(&party.keys, &bytes).unwrap();
+    let other = client
+        .upload_ciphertexts(&party.keys, &party.encrypted(1))
+        .unwrap();
+    assert_ne!(first.sha256, other.sha256);
+    let found = client.ciphertexts_of(&party.keys, &bytes).unwrap();
+    assert_eq!(found.unwrap(), first);
+    // The same once more is other ciphertexts of the same bytes: the newer ones are told.
+    let again = client.upload_ciphertexts(&party.keys, &bytes).unwrap();
+    let found = client.ciphertexts_of(&party.keys, &bytes).unwrap();
+    assert_eq!(found.unwrap().id, again.id);
+    for one in [&again, &first] {
+        client.delete_ciphertexts(&one.id).unwrap();
+    }
+    assert!(
+        client
+            .ciphertexts_of(&party.keys, &bytes)
+            .unwrap()
+            .is_none()
+    );
+    // Keys of others are not there at all.
+    let mallory = service.client(&service.token("mallory"));
+    let refused = mallory
+        .ciphertexts_of(&party.keys, &party.encrypted(1))
+        .unwrap_err();
+    assert_eq!(refused.code(), Some(ProblemCode::NotFound));
 }
 
 /// Heads that come byte by byte, or have no end.

@@ -14,13 +14,11 @@ use super::super::ledger::Room;
 use super::super::state::Service;
 use super::super::store::{JobRow, Shape, job_bytes, now_s};
 use super::super::upload::{object, read};
-use super::blobs::{own_ciphertexts, own_keys};
-use super::{Id, audited, blocking, wait_for};
+use super::ciphertexts::own_ciphertexts;
+use super::keys::own_keys;
+use super::{Id, LISTED, audited, blocking, wait_for};
 use crate::api::{JobInfo, JobRequest, JobState, JobTimes, LONGEST_REQUEST, ProblemCode};
 use crate::token::fresh_id;
-
-/// Jobs that a list has at most.
-const LISTED: u64 = 1000;
 
 /// A client's job.
 fn own_job(service: &Service, client: &str, id: &str) -> Result<JobRow, Failure> {

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
-use super::{Store, StoreError, json, text};
+use super::{Store, StoreError, json, now_s, text};
 use crate::api::CiphertextsInfo;
 
 /// Ciphertexts.
@@ -38,6 +38,24 @@ impl Store {
         let mut row =
             connection.prepare_cached("SELECT info, owner FROM ciphertexts WHERE id = ?1")?;
         Ok(row.query_row([id], CiphertextsRow::of).optional()?)
+    }
+
+    /// What is under keys and not expired, the newest first: all of it, or what has these bytes by their digest.
+    pub(crate) fn ciphertexts_under(
+        &self,
+        keys: &str,
+        sha256: Option<&str>,
+        most: u64,
+    ) -> Result<Vec<CiphertextsInfo>, StoreError> {
+        let connection = self.connection();
+        let mut rows = connection.prepare_cached(
+            "SELECT info, owner FROM ciphertexts
+             WHERE keys = ?1 AND expires_s >= ?2 AND (?3 IS NULL OR info ->> '$.sha256' = ?3)
+             ORDER BY rowid DESC LIMIT ?4",
+        )?;
+        let rows = rows.query_map(params![keys, now_s(), sha256, most], CiphertextsRow::of)?;
+        let rows = rows.map(|row| row.map(|row| row.info));
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Whether it was there.
