@@ -48,6 +48,7 @@ pub use library::beside_library;
 pub use links::links_csv;
 pub use markdown::markdown;
 pub use overview::{Known, Overview, Runs};
+pub use quality::metric_name;
 pub use terminal::{Screen, terminal};
 pub use units::{bytes, counted, duration};
 

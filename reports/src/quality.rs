@@ -96,10 +96,16 @@ fn clipping(told: &[(&Row, &Metric, f64)], name: &str) -> Option<String> {
     })
 }
 
-/// `auc` as people write it; other names with blanks.
-fn metric_name(name: &str) -> String {
+/// The name of a metric as people write it: `auc` in capitals, `tp` in words, other names with blanks.
+pub fn metric_name(name: &str) -> String {
     match name {
-        "auc" | "auprc" | "mae" | "mse" | "rmse" | "nrmse" | "mape" => name.to_uppercase(),
+        "auc" | "auprc" | "mae" | "mse" | "rmse" | "nrmse" | "mape" | "mcc" | "f1" => {
+            name.to_uppercase()
+        }
+        "tp" => "true positives".into(),
+        "fp" => "false positives".into(),
+        "tn" => "true negatives".into(),
+        "fn" => "false negatives".into(),
         "r2" => "R²".into(),
         other => other.replace('_', " "),
     }

@@ -8,12 +8,24 @@ const ARROWS = { server: "to the evaluator", client: "to this machine" };
 /** What the evaluator has, and what crosses, by how the scheme protects. */
 const PROTECTS = {
   encrypted: { has: "has ciphertexts and evaluation keys", up: "Ciphertexts", down: "Encrypted results", last: "It was sent the program with the model's numbers, evaluation keys and ciphertexts, as listed above; never the secret key." },
-  "transport-only": { has: "has the shared key, and decrypts", up: "Ciphertexts", down: "Encrypted results", last: "It was sent the shared secret key, and decrypts what it is sent: this guards the way between the parties alone." },
-  none: { has: "sees everything", up: "Numbers, not encrypted", down: "Results, not encrypted", last: "Nothing is encrypted: this is the zero line that schemes are compared with." },
+  "transport-only": {
+    has: "has the shared key, and decrypts", steps: { keys: "The shared key", evaluate: "Decrypt, compute, encrypt" }, up: "Ciphertexts", down: "Encrypted results", last: "It was sent the shared secret key, and decrypts what it is sent: this guards the way between the parties alone.",
+  },
+  none: {
+    has: "sees everything", up: "Numbers, not encrypted", down: "Results, not encrypted", client: "has the data; there is no key",
+    kinds: { ciphertexts: "numbers" },
+    steps: { keygen: "Make no keys", keys: "No keys", prepare: "Prepare weights", encrypt: "Encode, not encrypted", decrypt: "Decode" },
+    last: "Nothing is encrypted: this is the zero line that schemes are compared with.",
+  },
 };
 
 function protectsOf(setup) {
   return PROTECTS[setup.parameters.security.protection] ?? PROTECTS.encrypted;
+}
+
+/** What a frame is called: its kind in the protocol, but where nothing is encrypted, no ciphertexts are said to cross. */
+function kindWords(kind, setup) {
+  return (setup?.parameters && protectsOf(setup).kinds?.[kind]) ?? kind;
 }
 
 /** What parameters and task say that the server learns, a sentence each. */
@@ -41,6 +53,6 @@ function hexRows(hex, width) {
 }
 
 /** Which bytes of a frame are shown. */
-function sampleWords(frame) {
-  return `The first ${frame.first_bytes.length / 2} of ${frame.body_bytes.toLocaleString("en")} bytes of ${frame.kind}, as they crossed ${ARROWS[frame.to]}`;
+function sampleWords(frame, setup) {
+  return `The first ${frame.first_bytes.length / 2} of ${frame.body_bytes.toLocaleString("en")} bytes of ${kindWords(frame.kind, setup)}, as they crossed ${ARROWS[frame.to]}`;
 }

@@ -115,6 +115,8 @@ function figures(name, step, cell) {
   if (!step) return cell?.stopped ? "not reached" : "waits";
   if (step.state === "stopped") return "stopped";
   const parts = [];
+  // The frame that says so crosses all the same.
+  if (name === "keys" && step.state === "done" && cell && !cell.frames[0].head?.request && !cell.kinds.has("key server")) parts.push("none needed");
   if (BY_KIND[name]) parts.push(bytes(step.bytes));
   if (step.ms > 0 && (step.state === "done" || BY_KIND[name])) parts.push(duration(step.ms));
   if (step.state === "runs") parts.push("running");
@@ -131,20 +133,27 @@ function draw() {
   const times = cell ? repetitionsOf(cell) : 1;
   const repeated = document.getElementById("repeated");
   repeated.hidden = times < 2;
-  repeated.textContent = `${times} repetitions have crossed, warm-up among them. From Encrypt on the picture shows one: the last one's times, and the mean of what crossed.`;
+  repeated.textContent = `${times} repetitions have crossed, with those of the warm-up. From the encryption on the picture shows one: the last one's times, and the mean of what crossed.`;
   const reason = document.getElementById("reason");
   reason.hidden = !cell?.stopped;
   reason.textContent = cell?.stopped ?? "";
   if (cell) drawTraffic(cell);
 }
 
+const HAS = document.getElementById("client-has").textContent;
+
 /** What parameters and task say that the server learns. */
 function drawKnows(cell) {
   if (!cell.setup?.parameters) return;
   const protects = protectsOf(cell.setup);
   document.getElementById("evaluator-has").textContent = `${evaluator}: ${protects.has}`;
-  document.querySelector("[data-step=ciphertexts] .what").textContent = protects.up;
-  document.querySelector("[data-step=results] .what").textContent = protects.down;
+  document.getElementById("client-has").textContent = protects.client ?? HAS;
+  for (const item of document.querySelectorAll("[data-step]")) {
+    const what = item.querySelector(".what");
+    item.dataset.title ??= what.textContent;
+    const words = { ...protects.steps, ciphertexts: protects.up, results: protects.down };
+    what.textContent = words[item.dataset.step] ?? item.dataset.title;
+  }
   document.getElementById("knows").replaceChildren(...knownOf(cell.setup).map((text) => element("li", {}, text)));
 }
 

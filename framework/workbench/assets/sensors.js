@@ -58,8 +58,14 @@ function begin() {
     if (!found.listed.length) body.append(element("tr", {}, element("td", { colSpan: 3 }, "No alarm in this part.")));
   }
 
-  const axis = (width) => ({ domain: [found.from - 0.5, found.to - 0.5], label: "row in time →", labelArrow: "none", ticks: width < 520 ? 4 : 8, tickFormat: (x) => (Number.isInteger(x) ? String(x) : "") });
-  const frame = (width, height) => ({ width, height, marginLeft: 50, marginRight: 10, marginTop: 12, marginBottom: 40, color: { type: "identity" }, x: axis(width), y: { label: null, grid: true, ticks: 5, tickFormat: (v) => String(+v.toPrecision(3)), inset: 8 } });
+  /** Date and time of day in two lines, as they stand in the file; other texts shortened. */
+  const timeLines = (text) => text.split(/[ T]+/, 2).map((line) => (line.length > 12 ? `${line.slice(0, 11)}…` : line)).join("\n");
+  /** The times of some rows all over the part that is shown. */
+  const axis = (width) => {
+    const marks = new Map(found.marks.filter((_, place) => width >= 520 || found.marks.length < 4 || place % 2));
+    return { domain: [found.from - 0.5, found.to - 0.5], label: "time →", labelArrow: "none", ticks: [...marks.keys()], tickFormat: (row) => timeLines(marks.get(row) ?? "") };
+  };
+  const frame = (width, height) => ({ width, height, marginLeft: 50, marginRight: 10, marginTop: 12, marginBottom: 48, color: { type: "identity" }, x: axis(width), y: { label: null, grid: true, ticks: 5, tickFormat: (v) => String(+v.toPrecision(3)), inset: 8 } });
 
   /** A line, or the ranges of bins. */
   function series(points, stroke) {
@@ -70,7 +76,7 @@ function begin() {
   function draw() {
     words();
     const width = places.scores.clientWidth;
-    const alarms = found.listed.filter((one) => Number.isFinite(one.score));
+    const alarms = found.dots.filter((one) => Number.isFinite(one.score));
     places.scores.replaceChildren(
       legend([{ name: "score", color: "var(--c0)" }, { name: "alarm", color: "var(--c1)", symbol: "circle" }]),
       plotted({

@@ -16,35 +16,36 @@ function drawTraffic(cell) {
   const sums = [...cell.kinds.values()].sort((a, b) => b.bytes - a.bytes);
   kindsTable.hidden = !sums.length;
   kindsTable.tBodies[0].replaceChildren(...sums.map((sum) => element("tr", {},
-    element("th", { scope: "row" }, sum.kind), element("td", {}, ARROWS[sum.to]),
+    element("th", { scope: "row" }, kindWords(sum.kind, cell.setup)), element("td", {}, ARROWS[sum.to]),
     element("td", { className: "number" }, String(sum.frames)), element("td", { className: "number" }, sum.bytes.toLocaleString("en")))));
   if (framesFold.open) drawFrames(cell);
 }
 
 function drawFrames(cell) {
   const body = document.getElementById("frames").tBodies[0];
-  if (drawnFrames.cell !== cell.id) {
+  // What frames are called is known with the parameters.
+  if (drawnFrames.cell !== cell.id || drawnFrames.setup !== cell.setup) {
     body.replaceChildren();
-    drawnFrames = { cell: cell.id, count: 0 };
+    drawnFrames = { cell: cell.id, setup: cell.setup, count: 0 };
   }
   const more = cell.frames.slice(drawnFrames.count, MOST_FRAMES);
-  body.append(...more.map(frameRow));
+  body.append(...more.map((frame) => frameRow(frame, cell.setup)));
   drawnFrames.count += more.length;
   const left = cell.frames.length - drawnFrames.count;
   document.getElementById("frames-more").textContent = left > 0 ? `${counted(left, "more frame is", "more frames are")} in the file to download.` : "";
 }
 
-function frameRow(frame) {
+function frameRow(frame, setup) {
   const contents = element("td", {});
   if (frame.first_bytes) {
     const button = element("button", { type: "button" }, "Look at its bytes");
-    button.addEventListener("click", () => showHex(frame));
+    button.addEventListener("click", () => showHex(frame, setup));
     contents.append(button);
   } else contents.append(WITHIN[frame.kind] ?? "");
   if (frame.head?.request) contents.append(element("span", { className: "under" }, frame.head.request + (frame.head.status ? `: ${frame.head.status}` : "")));
   return element("tr", {},
     element("td", { className: "number" }, duration(frame.began_ns / 1e6)), element("td", {}, ARROWS[frame.to]),
-    element("th", { scope: "row" }, frame.kind + (frame.head?.role ? `, ${frame.head.role}` : "")),
+    element("th", { scope: "row" }, kindWords(frame.kind, setup) + (frame.head?.role ? `, ${frame.head.role}` : "")),
     element("td", { className: "number" }, frame.bytes.toLocaleString("en")), contents);
 }
 
@@ -55,10 +56,10 @@ const WITHIN = {
   registered: "a name", wait: "a question whether it is done", queued: "a name", problem: "what is wrong",
 };
 
-function showHex(frame) {
+function showHex(frame, setup) {
   const figure = document.getElementById("hex");
   figure.hidden = false;
-  document.getElementById("hex-head").textContent = `${sampleWords(frame)}:`;
+  document.getElementById("hex-head").textContent = `${sampleWords(frame, setup)}:`;
   const block = figure.querySelector("pre");
   block.textContent = hexRows(frame.first_bytes, innerWidth < 520 ? 8 : 16);
   block.focus();

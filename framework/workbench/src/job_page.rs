@@ -18,7 +18,7 @@ use crate::answer::{Wrong, beside, download, go, report_page};
 use crate::csv_out;
 use crate::guard::Session;
 use crate::jobs::{Job, Status, Watch};
-use crate::pages;
+use crate::pages::{self, Page};
 use crate::run_files::{self, Tail};
 use crate::shell::{Shell, missing};
 use crate::state::Shared;
@@ -130,14 +130,14 @@ async fn page(
         title: &job.title,
         scripts: &scripts,
     };
-    shell.page(body(&job, result)).into_response()
+    shell.page(body(&job, of_page, result)).into_response()
 }
 
-fn body(job: &Job, result: Markup) -> Markup {
+fn body(job: &Job, of_page: Option<&Page>, result: Markup) -> Markup {
     let status = job.status();
     let is_far = job.evaluated.server.is_some();
     html! {
-        p.eyebrow { a href=(job.page) { "Back" } }
+        p.eyebrow { a href=(job.page) { (of_page.map_or("Back", |page| page.title)) } }
         h1 { (seen(&job.title)) }
         div #job data-id=(job.id) data-status=(words_of(status)) data-server=[&job.evaluated.server] {
             p.status role="status" { "This run: " strong #status { (status.words()) } " " span #elapsed {} }
@@ -229,7 +229,7 @@ fn parties(server: Option<&str>) -> Markup {
         div.parties #parties {
             div.party.client {
                 h3 { "This machine" }
-                p.under { "has the data and the secret key" }
+                p.under #client-has { "has the data and the secret key" }
             }
             div.between aria-hidden="true" {}
             div.party.server {

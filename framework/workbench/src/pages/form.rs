@@ -1,6 +1,7 @@
 //! Parts that forms of several pages have.
 
 use hexperiment_diagnostics::printable::line as seen;
+use hexperiment_reports::counted;
 use maud::{Markup, html};
 
 use crate::experiment::schemes;
@@ -57,8 +58,8 @@ pub(super) fn table_read(upload: &Upload, profile: &Profile) -> Markup {
         section aria-labelledby="read-head" {
             h2 #read-head { "What was read" }
             p.answer {
-                (profile.rows) " rows and " (profile.columns.len()) " columns, " (numbers) " of them of numbers; "
-                (profile.gaps()) " gaps (" (format!("{share:.1}")) " % of all fields); " (size(upload.bytes)) "."
+                (counted(profile.rows as usize, "row", "rows")) " and " (counted(profile.columns.len(), "column", "columns")) ", " (numbers) " of them of numbers; "
+                (counted(profile.gaps() as usize, "gap", "gaps")) " (" (format!("{share:.1}")) " % of all fields); " (size(upload.bytes)) "."
                 @if let Some(marker) = &profile.marker { " " code { (marker) } " seems to stand for a missing value." }
             }
             @if !profile.complaints.is_empty() {

@@ -29,10 +29,11 @@ async fn page(State(workbench): State<Shared>, Extension(session): Extension<Ses
         p.answer {
             "Data and secret key stay on this machine. The evaluator is "
             @match &workbench.settings.evaluator {
-                Some(far) => { "a service on a network, " (seen(&far.url)) ", " },
-                None => { "another process, " },
+                Some(far) => { "a service on a network, " (seen(&far.url)) },
+                None => { "another process" },
             }
-            "which an encrypting scheme sends ciphertexts and evaluation keys alone. Each run shows every byte that crossed."
+            ": it has the program, and under an encrypting scheme ciphertexts and evaluation keys, nothing else. Each run shows every \
+             byte that crossed."
         }
         ul.cards {
             @for page in &PAGES {

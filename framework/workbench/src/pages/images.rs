@@ -28,6 +28,9 @@ use crate::shell::{Shell, missing};
 use crate::state::{Shared, Workbench};
 use crate::upload::Upload;
 
+/// The mean of a window, as the task calls it.
+const MEAN: &str = "average";
+
 pub(super) const PAGE: Page = Page {
     path: "/images",
     title: "Images",
@@ -100,7 +103,7 @@ async fn read(
                 label {
                     span { "Of each window" }
                     select name="method" {
-                        option value="average" { "the mean" }
+                        option value=(MEAN) { "the mean" }
                         option value="max" { "the maximum" }
                     }
                 }
@@ -209,8 +212,13 @@ impl Wish {
         }
         Ok(Self {
             title: format!(
-                "{}: {} of {window} x {window}, stride {stride}",
-                upload.name, asked.method
+                "{}: {} of {window} × {window}, stride {stride}",
+                upload.name,
+                if asked.method == MEAN {
+                    "mean"
+                } else {
+                    "maximum"
+                }
             ),
             experiment: written.text(),
             upload,
@@ -343,7 +351,7 @@ fn of_scheme(job: &Job, read: &Read, row: &Row, place: usize) -> Markup {
                 @let inverted = said("inverted").unwrap_or_default();
                 p.facts {
                     "Largest error " strong { (figures(said("max_error"))) } " grey levels; "
-                    (figures(said("exact_share").map(|s| 100.0 * s))) " % of pixels exact; PSNR " (figures(said("psnr"))) " dB; "
+                    (figures(said("exact_share").map(|s| 100.0 * s))) " % of pixels exact; PSNR " (decibels(said("psnr"))) "; "
                     strong { (inverted) } " inverted, where a darker pixel came out for a brighter one."
                 }
                 div.four {
@@ -358,6 +366,15 @@ fn of_scheme(job: &Job, read: &Read, row: &Row, place: usize) -> Markup {
                 div.magnifier hidden { }
             }
         }
+    }
+}
+
+/// A tenth of a decibel is more than an eye tells apart.
+fn decibels(value: Option<f64>) -> String {
+    match value {
+        Some(x) if x.is_infinite() => "infinite".into(),
+        Some(x) => format!("{x:.1} dB"),
+        None => "unknown".into(),
     }
 }
 

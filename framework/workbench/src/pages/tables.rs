@@ -202,7 +202,7 @@ fn form(
                 span { "A missing value is an empty field, NA, or" }
                 input type="text" name="marker" value=(profile.marker.as_deref().unwrap_or_default()) maxlength="40";
             }
-            label {
+            label.whole {
                 span { "Model" }
                 select name="model" {
                     option value=(TRAIN) { "train one in the clear on the other rows" }

@@ -149,7 +149,46 @@ fn images_from_upload_to_pixels() {
     // The first scheme that is shown protects nothing, and that is said.
     crossed(&mut browser, "Nothing is encrypted");
     look(&mut browser, "images-result");
+    what_crosses_is_called_what_it_is(&mut browser);
     what_a_scheme_cannot(&mut browser, &started);
+}
+
+/// Where nothing is encrypted, no ciphertexts are said to cross, nor keys to be made; of the next scheme they are.
+fn what_crosses_is_called_what_it_is(browser: &mut Browser) {
+    for (selector, word) in [
+        ("#kinds", "numbers"),
+        ("#frames", "numbers"),
+        ("#hex-head", "of numbers"),
+    ] {
+        let told = words(browser, selector);
+        assert!(
+            told.contains(word) && !told.contains("ciphertext"),
+            "{selector}: {told}"
+        );
+    }
+    let steps = words(browser, "#parties");
+    for part in [
+        "there is no key",
+        "No keys",
+        "Encode, not encrypted",
+        "Numbers, not encrypted",
+        "Decode",
+    ] {
+        assert!(steps.contains(part), "{steps}");
+    }
+    browser.tab_to("#cells button:not([aria-pressed=true])");
+    browser.press("Enter");
+    browser.until("document.getElementById('kinds').innerText.includes('ciphertexts')");
+    let steps = words(browser, "#parties");
+    for part in [
+        "the secret key",
+        "none needed",
+        "Encrypt\n",
+        "Ciphertexts",
+        "Decrypt\n",
+    ] {
+        assert!(steps.contains(part), "{steps}");
+    }
 }
 
 /// It is told where its result would be.

@@ -122,8 +122,8 @@ pub(super) fn form(
                 span { "Sensors of a model that is trained" }
                 input type="number" name="features" value="12" min="1" max="1000" required;
             }
-            (layout_choice(profile.rows))
             (scheme_choice("scheme"))
+            (layout_choice(profile.rows))
             p.problem role="alert" hidden {}
             div { button.primary type="submit" { "Run" } }
         }
@@ -138,7 +138,7 @@ const MOST_SHIFTED: u64 = 8192;
 fn layout_choice(rows: u64) -> Markup {
     let is_long = rows > MOST_SHIFTED;
     html! {
-        label {
+        label.whole {
             span { "What the server learns of gaps" }
             select name="layout" {
                 option value="series" selected[!is_long] { "where they are: each series is sent once" }

@@ -27,6 +27,12 @@ const MOST_POINTS: usize = 1500;
 /// Alarms of a window that are listed.
 const MOST_LISTED: usize = 200;
 
+/// Dots of alarms in a chart: of more, the highest of each part of the window.
+const MOST_DOTS: usize = 400;
+
+/// Times that are written below a chart.
+const MOST_TIMES: usize = 6;
+
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/sensors/jobs/{id}/window", get(window))
@@ -156,6 +162,29 @@ fn points(values: &[f64], from: usize) -> Vec<Value> {
     points.collect()
 }
 
+/// Rows of alarms: all of them, or the highest in each of so many parts, so that a chart has dots wherever alarms are.
+fn highest(scores: &[f64], is_alarm: impl Fn(&f64) -> bool) -> Vec<usize> {
+    let alarms: Vec<usize> = (0..scores.len())
+        .filter(|row| is_alarm(&scores[*row]))
+        .collect();
+    if alarms.len() <= MOST_DOTS {
+        return alarms;
+    }
+    let part = scores.len().div_ceil(MOST_DOTS);
+    let parts = alarms.chunk_by(|a, b| a / part == b / part);
+    let most = parts.filter_map(|rows| {
+        let higher = |a: &&usize, b: &&usize| scores[**a].total_cmp(&scores[**b]);
+        rows.iter().max_by(higher).copied()
+    });
+    most.collect()
+}
+
+/// Rows all over a window, in their order: where times are written.
+fn spread(rows: usize) -> impl Iterator<Item = usize> {
+    let marks = rows.min(MOST_TIMES);
+    (0..marks).map(move |mark| (2 * mark + 1) * rows / (2 * marks))
+}
+
 /// What a window of rows shows.
 async fn window(
     State(workbench): State<Shared>,
@@ -170,14 +199,11 @@ async fn window(
         let from = seen.from.min(to.saturating_sub(1));
         let here = &scored.scores[from..to];
         let is_alarm = |score: &f64| *score > seen.threshold;
-        let listed = (from..to)
-            .filter(|row| is_alarm(&scored.scores[*row]))
-            .take(MOST_LISTED);
-        let listed: Vec<Value> = listed
-            .map(
-                |row| json!({ "row": row, "time": scored.times[row], "score": scored.scores[row] }),
-            )
-            .collect();
+        let told = |row: usize| json!({ "row": row, "time": scored.times[row], "score": scored.scores[row] });
+        let listed = (from..to).filter(|row| is_alarm(&scored.scores[*row]));
+        let listed: Vec<Value> = listed.take(MOST_LISTED).map(told).collect();
+        let dots = highest(here, is_alarm).into_iter();
+        let dots: Vec<Value> = dots.map(|row| told(from + row)).collect();
         let sensor = if seen.sensor.is_empty() {
             Value::Null
         } else {
@@ -204,8 +230,9 @@ async fn window(
             "least": finite().reduce(f64::min), "most": finite().reduce(f64::max),
             "alarms": scored.scores.iter().filter(|score| is_alarm(score)).count(),
             "alarms_here": here.iter().filter(|score| is_alarm(score)).count(),
-            "scores": points(here, from), "binned": here.len() > MOST_POINTS, "listed": listed,
+            "scores": points(here, from), "binned": here.len() > MOST_POINTS, "listed": listed, "dots": dots,
             "times": [scored.times.get(from), scored.times.get(to.saturating_sub(1))],
+            "marks": spread(here.len()).map(|row| (from + row, &scored.times[from + row])).collect::<Vec<_>>(),
             "sensor": sensor,
         }))
     });
@@ -312,6 +339,39 @@ pub(super) fn result(job: &Job) -> Markup {
                 }
             }
             p { a.button #download href={ "/sensors/jobs/" (job.id) "/anomalies.csv" } download { "Download anomalies.csv" } }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However many alarms there are, the last ones have dots, too, and the highest has its own.
+    #[test]
+    fn dots_are_all_over_the_window() {
+        let above = |score: &f64| *score > 0.0;
+        assert_eq!(highest(&[1.0, -1.0, f64::NAN, 2.0], above), [0, 3]);
+        let mut scores: Vec<f64> = (0..10_000).map(|row| f64::from(row % 7) - 1.0).collect();
+        scores[5003] = 50.0;
+        let dots = highest(&scores, above);
+        assert!(dots.len() <= MOST_DOTS && dots.is_sorted());
+        assert!(dots.contains(&5003));
+        assert!(dots.windows(2).all(|two| two[1] - two[0] < 60));
+        assert!(dots[0] < 60 && dots[dots.len() - 1] > 9940);
+        assert!(dots.iter().all(|row| above(&scores[*row])));
+    }
+
+    #[test]
+    fn times_are_written_all_over_the_window() {
+        for (rows, expect) in [
+            (0, &[][..]),
+            (1, &[0]),
+            (3, &[0, 1, 2]),
+            (12, &[1, 3, 5, 7, 9, 11]),
+            (1567, &[130, 391, 652, 914, 1175, 1436]),
+        ] {
+            assert_eq!(spread(rows).collect::<Vec<_>>(), expect, "{rows}");
         }
     }
 }

@@ -9,6 +9,7 @@ use axum::response::Response;
 use axum::routing::get;
 use hexperiment_diagnostics::files;
 use hexperiment_diagnostics::printable::line as seen;
+use hexperiment_reports::metric_name;
 use hexperiment_task::ledger::Metric;
 use maud::{Markup, html};
 use serde_json::{Value, json};
@@ -139,7 +140,7 @@ pub(super) fn result(job: &Job) -> Markup {
                     tbody {
                         @for metric in metrics {
                             tr {
-                                th scope="row" { (seen(&metric.name.replace('_', " "))) }
+                                th scope="row" { (seen(&metric_name(&metric.name))) }
                                 td.number { (rounded(metric.value)) }
                                 td.number { (metric.plaintext.map(rounded).unwrap_or_default()) }
                             }
