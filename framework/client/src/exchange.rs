@@ -36,6 +36,21 @@ impl Way {
         format!("{batch:06}-{what}-{index}.bin")
     }
 
+    /// What is wrong where nothing was exchanged yet, and what to do.
+    fn first(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Up => (
+                "not found: no rows were encrypted in this folder yet",
+                "encrypt some by `client encrypt FILE.csv`, or copy the folder from whoever did",
+            ),
+            Self::Down => (
+                "not found: nothing was evaluated in this folder yet",
+                "evaluate by `client evaluate`, or fetch from a service by `client fetch`, or copy the folder from \
+                 whoever evaluated",
+            ),
+        }
+    }
+
     fn help(self) -> &'static str {
         match self {
             Self::Up => "encrypt the rows again, by `client encrypt`",
@@ -111,6 +126,10 @@ impl Exchange {
         bound: &BoundCircuit,
     ) -> Result<Received, ClientError> {
         let file = folder.join(way.manifest());
+        if !file.exists() {
+            let (problem, help) = way.first();
+            return Err(ClientError::file(&file, problem, help));
+        }
         let read: Self = read_json(&file, way.help())?;
         held_format(&file, read.format)?;
         let bad = |problem: String| Err(ClientError::file(&file, problem, way.help()));

@@ -12,7 +12,7 @@ use hexperiment_client::{
     BoundCircuit, ClientError, Folder, Gaps, Passphrases, Protection, Remote, Rotation, Rows,
 };
 
-use crate::out::tell;
+use crate::out::{say, tell};
 use model::InitArguments;
 use words::{
     tell_notes, told_answers, told_circuit, told_encrypted, told_evaluated, told_key, told_sent,
@@ -271,7 +271,12 @@ fn step(folder: &Folder, step: Step) -> Result<(), ClientError> {
         }
         Step::Keys { what } => match what {
             Keys::List => {
-                for key in hexperiment_client::list(folder)? {
+                let keys = hexperiment_client::list(folder)?;
+                if keys.is_empty() {
+                    let place = folder.path().display();
+                    tell!("note: {place}: there are no keys; `client keygen` makes some");
+                }
+                for key in keys {
                     told_key(&key);
                 }
             }
@@ -279,7 +284,10 @@ fn step(folder: &Folder, step: Step) -> Result<(), ClientError> {
                 protection,
                 passphrase,
             } => keygen(folder, &protection, passphrase, Rotation::Rotate)?,
-            Keys::Delete { key } => hexperiment_client::delete(folder, &key)?,
+            Keys::Delete { key } => {
+                hexperiment_client::delete(folder, &key)?;
+                say!("key {key}: deleted, with its secret key; what is encrypted under it is lost");
+            }
         },
     }
     Ok(())

@@ -14,7 +14,7 @@ const PROTECTS = {
   none: {
     has: "sees everything", up: "Numbers, not encrypted", down: "Results, not encrypted", client: "has the data; there is no key",
     kinds: { ciphertexts: "numbers" },
-    steps: { keygen: "Make no keys", keys: "No keys", prepare: "Prepare weights", encrypt: "Encode, not encrypted", decrypt: "Decode" },
+    steps: { keygen: "No keys to make", prepare: "Prepare weights", encrypt: "Encode, not encrypted", decrypt: "Decode" },
     last: "Nothing is encrypted: this is the zero line that schemes are compared with.",
   },
 };

@@ -295,7 +295,7 @@ function drawServer(round) {
   const body = by("frames").tBodies[0];
   body.replaceChildren(...round.frames.map((frame) => element("tr", {}, element("th", { scope: "row" }, kindWords(frame.kind, setup?.setup)),
     element("td", {}, frame.to === "server" ? "evaluator" : "here"), element("td", { className: "number" }, frame.bytes.toLocaleString("en")),
-    element("td", {}, frame.sha256 ? element("code", { title: frame.sha256 }, `${frame.sha256.slice(0, 16)}…`) : "–"))));
+    element("td", {}, frame.sha256 ? element("code", { title: frame.sha256 }, `${frame.sha256.slice(0, innerWidth < 520 ? 6 : 16)}…`) : "–"))));
   const sample = round.frames.find((frame) => frame.first_bytes && frame.to === "server");
   if (!sample) return;
   by("hex-head").textContent = `${sampleWords(sample, setup.setup)}, round ${round.round}:`;

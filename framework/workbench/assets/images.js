@@ -32,7 +32,9 @@ for (const scheme of document.querySelectorAll("article.scheme")) {
     context.strokeRect(half * ZOOM - 0.5, half * ZOOM - 0.5, ZOOM + 1, ZOOM + 1);
     context.strokeStyle = "#000";
     context.strokeRect(half * ZOOM - 1.5, half * ZOOM - 1.5, ZOOM + 3, ZOOM + 3);
-    return `(${x}, ${y}): ${[...middle].slice(0, 3).join(", ")}`;
+    const [red, green, blue] = middle;
+    const isGrey = red === green && green === blue;
+    return `(${x}, ${y}): ${isGrey ? `grey ${red}` : `red ${red}, green ${green}, blue ${blue}`}`;
   }
 
   function show() {

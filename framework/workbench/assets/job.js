@@ -115,8 +115,8 @@ function figures(name, step, cell) {
   if (!step) return cell?.stopped ? "not reached" : "waits";
   if (step.state === "stopped") return "stopped";
   const parts = [];
-  // The frame that says so crosses all the same.
-  if (name === "keys" && step.state === "done" && cell && !cell.frames[0].head?.request && !cell.kinds.has("key server")) parts.push("none needed");
+  // The frame that says so crosses all the same, and is in the table.
+  if (name === "keys" && step.state === "done" && cell && !cell.frames[0].head?.request && !cell.kinds.has("key server")) return "none needed";
   if (BY_KIND[name]) parts.push(bytes(step.bytes));
   if (step.ms > 0 && (step.state === "done" || BY_KIND[name])) parts.push(duration(step.ms));
   if (step.state === "runs") parts.push("running");

@@ -51,18 +51,28 @@ function frameRow(frame, setup) {
 
 const WITHIN = {
   hello: "version", compile: "the program with the model's numbers", compiled: "a digest", keys: "how many keys follow",
-  key: "a key; its bytes are not kept", prepared: "a time", stored: "a time", evaluate: "which ciphertexts",
-  evaluated: "a time", download: "which result", discard: "which ciphertexts", discarded: "", bye: "", ended: "a time",
+  key: "a key; its bytes are not kept", prepared: "a time", stored: "a time", evaluate: "which inputs",
+  evaluated: "a time", download: "which result", discard: "what is no longer needed", discarded: "", bye: "", ended: "a time",
   registered: "a name", wait: "a question whether it is done", queued: "a name", problem: "what is wrong",
 };
 
+let shownFrame;
+
 function showHex(frame, setup) {
+  shownFrame = frame;
   const figure = document.getElementById("hex");
   figure.hidden = false;
   document.getElementById("hex-head").textContent = `${sampleWords(frame, setup)}:`;
   const block = figure.querySelector("pre");
-  block.textContent = hexRows(frame.first_bytes, innerWidth < 520 ? 8 : 16);
+  drawHex();
   block.focus();
 }
+
+/** As many bytes in a row as fit. */
+function drawHex() {
+  if (shownFrame) document.querySelector("#hex pre").textContent = hexRows(shownFrame.first_bytes, innerWidth < 520 ? 8 : 16);
+}
+
+addEventListener("resize", drawHex);
 
 framesFold.addEventListener("toggle", () => { if (framesFold.open && cells.get(shownCell)) drawFrames(cells.get(shownCell)); });

@@ -7,7 +7,7 @@ mod sensors;
 mod tables;
 
 use crate::browser::Browser;
-use crate::started::Started;
+use crate::started::{Started, look};
 pub use tables::salaries;
 
 /// Waits until a run that was started has its results on the page.
@@ -94,7 +94,9 @@ fn the_link_logs_in_where_the_page_is_open() {
     browser.value(&format!("location.hash = '#token={}'; true", started.token));
     browser.until("location.pathname === '/' && document.readyState === 'complete'");
     browser.open(&started.at("/login"));
+    look(&mut browser, "login");
     browser.value("location.hash = '#token=00'; true");
     browser
         .until("(document.querySelector('.problem')?.innerText ?? '').includes('not the token')");
+    look(&mut browser, "login-wrong");
 }

@@ -100,10 +100,14 @@ pub fn delete(folder: &Folder, key: &str) -> Result<(), ClientError> {
     let found = list(folder)?;
     let Some(found_key) = found.iter().find(|info| info.key == key) else {
         let known: Vec<&str> = found.iter().map(|info| info.key.as_str()).collect();
+        let help = match known.as_slice() {
+            [] => "there are none: `client keygen` makes some".to_owned(),
+            known => format!("keys: {}", known.join(", ")),
+        };
         return Err(ClientError::file(
             folder.path(),
             format!("has no key `{key}`"),
-            format!("keys: {}", known.join(", ")),
+            help,
         ));
     };
     let places = match found_key.place {

@@ -49,12 +49,8 @@ const POSITIVE: &str = "Of two texts, the one that counts as 1";
 
 /// What is computed: task, its words, the file that it leaves.
 const TASKS: [(&str, &str, &str); 2] = [
-    (NUMBERS, "a number (linear regression)", "predictions.csv"),
-    (
-        CLASSES,
-        "one of two classes (logistic regression)",
-        "scores.csv",
-    ),
+    (NUMBERS, "a number", "predictions.csv"),
+    (CLASSES, "one of two classes", "scores.csv"),
 ];
 
 fn routes() -> Router<Shared> {
@@ -174,6 +170,7 @@ fn form(
                         option value=(task) selected[(task == CLASSES) == is_binary] { (words) }
                     }
                 }
+                span.under { "By linear regression, or by logistic regression." }
             }
             @if !of_texts.is_empty() {
                 label {

@@ -265,14 +265,26 @@ fn steps_out_of_order_are_told_what_is_missing() {
         &["encrypt", "rows.csv"],
         &["there are no keys", "client keygen"],
     );
+    let none = owner.does(&["keys", "list"]);
+    none.says(&["there are no keys", "client keygen"]);
+    owner.refuses(
+        &["keys", "delete", "0123"],
+        &["has no key `0123`", "there are none"],
+    );
     owner.does(&["keygen", "--unprotected"]);
     owner.refuses(
         &["evaluate"],
-        &["queries.json: cannot be read", "client encrypt"],
+        &[
+            "queries.json: not found: no rows were encrypted",
+            "client encrypt FILE.csv",
+        ],
     );
     owner.refuses(
         &["decrypt"],
-        &["results.json: cannot be read", "client evaluate"],
+        &[
+            "results.json: not found: nothing was evaluated",
+            "client evaluate",
+        ],
     );
     for (arguments, words) in [
         (

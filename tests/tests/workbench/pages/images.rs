@@ -169,7 +169,8 @@ fn what_crosses_is_called_what_it_is(browser: &mut Browser) {
     let steps = words(browser, "#parties");
     for part in [
         "there is no key",
-        "No keys",
+        "No keys to make",
+        "none needed",
         "Encode, not encrypted",
         "Numbers, not encrypted",
         "Decode",
