@@ -225,14 +225,13 @@ impl Remote {
         // A `send` of the same ciphertexts that was cut off has left some there.
         let was_begun = known.is_some_and(|n| n.query.as_ref() == Some(&queries.manifest.query));
         let mut uploaded = Uploaded::default();
-        let id = match known {
-            Some(known) => known.keys.clone(),
-            None => {
-                let evaluation = keys.evaluation(folder, bound, passphrases)?;
-                let (id, bytes) = has_keys(&service, bound, &evaluation)?;
-                uploaded.keys = bytes;
-                id
-            }
+        let id = if let Some(known) = known {
+            known.keys.clone()
+        } else {
+            let evaluation = keys.evaluation(folder, bound, passphrases)?;
+            let (id, bytes) = has_keys(&service, bound, &evaluation)?;
+            uploaded.keys = bytes;
+            id
         };
         let asked = &queries.manifest;
         let mut noted = Noted {
@@ -261,17 +260,18 @@ impl Remote {
             let mut inputs = Vec::new();
             for index in 0..batch.files.len() {
                 let bytes = queries.read(number, index)?;
-                let there = was_begun.then(|| service.ciphertexts_of(&noted.keys, &bytes));
-                let there = there.transpose()?.flatten();
-                let info = match there.filter(|info| lasts(info.expires_s)) {
-                    Some(info) => {
-                        uploaded.held += info.bytes;
-                        info
-                    }
-                    None => {
-                        uploaded.ciphertexts += bytes.len() as u64;
-                        service.upload_ciphertexts(&noted.keys, &bytes)?
-                    }
+                let there = if was_begun {
+                    service.ciphertexts_of(&noted.keys, &bytes)?
+                } else {
+                    None
+                };
+                let there = there.filter(|info| lasts(info.expires_s));
+                let info = if let Some(info) = there {
+                    uploaded.held += info.bytes;
+                    info
+                } else {
+                    uploaded.ciphertexts += bytes.len() as u64;
+                    service.upload_ciphertexts(&noted.keys, &bytes)?
                 };
                 inputs.push(info.id);
             }

@@ -144,7 +144,10 @@ const HAS = document.getElementById("client-has").textContent;
 
 /** What parameters and task say that the server learns. */
 function drawKnows(cell) {
-  if (!cell.setup?.parameters) return;
+  if (!cell.setup?.parameters) {
+    if (cell.stopped && !cell.frames.length) document.getElementById("knows").replaceChildren(element("li", {}, "Nothing: it was sent nothing."));
+    return;
+  }
   const protects = protectsOf(cell.setup);
   document.getElementById("evaluator-has").textContent = `${evaluator}: ${protects.has}`;
   document.getElementById("client-has").textContent = protects.client ?? HAS;

@@ -14,7 +14,7 @@ function drawTraffic(cell) {
   const times = repetitionsOf(cell);
   document.getElementById("left-sum").textContent = !cell.frames.length ? "Nothing crossed." : `${bytes(cell.up)} went to the evaluator (${cell.up.toLocaleString("en")} bytes), ${bytes(cell.down)} came back (${cell.down.toLocaleString("en")} bytes), in ${parts} of ${cell.id}${times > 1 ? `, keys and all ${times} repetitions together` : ""}.${over}`;
   const sums = [...cell.kinds.values()].sort((a, b) => b.bytes - a.bytes);
-  kindsTable.hidden = !sums.length;
+  kindsTable.hidden = kindsTable.closest(".scroll").hidden = !sums.length;
   kindsTable.tBodies[0].replaceChildren(...sums.map((sum) => element("tr", {},
     element("th", { scope: "row" }, kindWords(sum.kind, cell.setup)), element("td", {}, ARROWS[sum.to]),
     element("td", { className: "number" }, String(sum.frames)), element("td", { className: "number" }, sum.bytes.toLocaleString("en")))));

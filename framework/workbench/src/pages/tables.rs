@@ -199,6 +199,8 @@ fn form(
                 span { "A missing value is an empty field, NA, or" }
                 input type="text" name="marker" value=(profile.marker.as_deref().unwrap_or_default()) maxlength="40";
             }
+            label { span { "Share of the rows that are encrypted" } input type="number" name="share" value="0.3" min="0.01" max="0.99" step="0.01" required; }
+            (scheme_choice("scheme"))
             label.whole {
                 span { "Model" }
                 select name="model" {
@@ -212,8 +214,6 @@ fn form(
                     }
                 }
             }
-            label { span { "Share of the rows that are encrypted" } input type="number" name="share" value="0.3" min="0.01" max="0.99" step="0.01" required; }
-            (scheme_choice("scheme"))
             p.problem role="alert" hidden {}
             div { button.primary type="submit" { "Run" } }
         }

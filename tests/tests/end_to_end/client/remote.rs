@@ -39,9 +39,10 @@ impl Service {
         };
         let url = after("listening on ");
         // There is no certificate without TLS.
-        let fingerprint = match options.contains(&"--plain") {
-            true => String::new(),
-            false => after("fingerprint "),
+        let fingerprint = if options.contains(&"--plain") {
+            String::new()
+        } else {
+            after("fingerprint ")
         };
         // It may write more: what nobody reads must not stop it.
         std::thread::spawn(move || lines.for_each(drop));

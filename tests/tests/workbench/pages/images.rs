@@ -215,5 +215,6 @@ fn what_a_scheme_cannot(browser: &mut Browser, started: &Started) {
     browser.until("document.querySelector('article.scheme .reason') !== null");
     let told = words(browser, "article.scheme .reason");
     assert!(told.starts_with("refused"), "{told}");
+    browser.until("document.getElementById('knows').innerText.includes('it was sent nothing')");
     look(browser, "images-refused");
 }
