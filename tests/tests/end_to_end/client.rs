@@ -279,7 +279,13 @@ fn keys_are_rotated_and_deleted() {
     owner.does(&["decrypt"]);
     owner.does(&["keys", "delete", &second]);
     owner.refuses(&["decrypt"], &["has no secret key", &second]);
-    assert_eq!(owner.does(&["keys", "list"]).out, "");
+    let none = owner.does(&["keys", "list"]);
+    assert_eq!(none.out, "");
+    none.says(&["there are no keys", "client keygen"]);
+    owner.refuses(
+        &["keys", "delete", &second],
+        &["has no key", "there are none"],
+    );
 }
 
 /// A model of an experiment's task, with what it answers; and a model as runs leave it.

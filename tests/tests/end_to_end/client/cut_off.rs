@@ -12,7 +12,7 @@ use super::{Owner, are_the_models};
 use crate::harness::Outcome;
 
 /// The longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What is told to a line, and what it tells.
 const PASSES: u8 = 0;

@@ -265,12 +265,6 @@ fn steps_out_of_order_are_told_what_is_missing() {
         &["encrypt", "rows.csv"],
         &["there are no keys", "client keygen"],
     );
-    let none = owner.does(&["keys", "list"]);
-    none.says(&["there are no keys", "client keygen"]);
-    owner.refuses(
-        &["keys", "delete", "0123"],
-        &["has no key `0123`", "there are none"],
-    );
     owner.does(&["keygen", "--unprotected"]);
     owner.refuses(
         &["evaluate"],

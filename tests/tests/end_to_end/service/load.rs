@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use hexperiment_scheme::{EvaluationKeys, KeyPart, KeyRole};
 use hexperiment_service::client::{Crossed, Endpoint, Observer};
 
 use super::raw::{address, raw_at, request};
@@ -317,6 +318,33 @@ fn peak_resident(process: u32) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
     1024 * kib.unwrap_or(0)
+}
+
+/// Keys of 256 MiB, as bootstrapping ones may be: the service writes them to its disk as they come, checks their frames
+/// there, and never holds them.
+#[test]
+fn keys_are_streamed_to_the_disk() {
+    const BYTES: usize = 256 << 20;
+    let service = Served::start(&["--plain"]);
+    let token = service.token("alice");
+    let party = Party::new(&service, &token, "paillier");
+    let before = peak_resident(service.id());
+    let parts = vec![KeyPart::new(KeyRole::Bootstrapping, vec![7; BYTES])];
+    let keys = EvaluationKeys::new(party.circuit.digest(), parts);
+    let kept = party
+        .client
+        .upload_keys(&party.program, &keys, None)
+        .unwrap();
+    assert_eq!(kept.bytes, BYTES as u64);
+    assert_eq!(party.client.keys_of(&keys).unwrap().unwrap(), kept);
+    let more = peak_resident(service.id()) - before;
+    assert!(
+        before > 0 && more < (BYTES / 8) as u64,
+        "{more} bytes more than {before}"
+    );
+    party.client.delete_keys(&kept.id).unwrap();
+    assert_eq!(service.files("keys"), 1);
+    party.evaluates();
 }
 
 #[test]
