@@ -50,7 +50,7 @@ function begin() {
     const share = ((100 * found.alarms) / Math.max(1, found.rows)).toFixed(1);
     document.getElementById("alarms").textContent = `${counted(found.alarms, "alarm", "alarms")} in ${counted(found.rows, "row", "rows")} (${share} %) above the threshold.`;
     document.getElementById("threshold-value").textContent = short(view.threshold);
-    document.getElementById("window").textContent = `Rows ${found.from} to ${found.to - 1}, ${found.times[0]} to ${found.times[1]}: ${counted(found.alarms_here, "alarm", "alarms")}.${found.binned ? " So many rows are drawn as ranges." : ""}`;
+    document.getElementById("window").textContent = `Rows ${found.from} to ${found.to - 1}, ${found.times[0]} to ${found.times[1]}: ${counted(found.alarms_here, "alarm", "alarms")}.${found.binned ? " So many rows are drawn as ranges." : ""}${found.disordered ? ` Times of the file go back in ${counted(found.disordered, "row", "rows")}: rows are drawn in the file's order.` : ""}`;
     document.getElementById("download").href = `/sensors/jobs/${part.dataset.id}/anomalies.csv?threshold=${view.threshold}`;
     const body = document.getElementById("listed").tBodies[0];
     body.replaceChildren(...found.listed.map((one) => element("tr", {}, element("th", { scope: "row" }, one.time),
@@ -63,7 +63,7 @@ function begin() {
   /** The times of some rows all over the part that is shown. */
   const axis = (width) => {
     const marks = new Map(found.marks.filter((_, place) => width >= 520 || found.marks.length < 4 || place % 2));
-    return { domain: [found.from - 0.5, found.to - 0.5], label: "time →", labelArrow: "none", ticks: [...marks.keys()], tickFormat: (row) => timeLines(marks.get(row) ?? "") };
+    return { domain: [found.from - 0.5, found.to - 0.5], label: "rows in their order, with their times →", labelArrow: "none", ticks: [...marks.keys()], tickFormat: (row) => timeLines(marks.get(row) ?? "") };
   };
   const frame = (width, height) => ({ width, height, marginLeft: 50, marginRight: 10, marginTop: 12, marginBottom: 48, color: { type: "identity" }, x: axis(width), y: { label: null, grid: true, ticks: 5, tickFormat: (v) => String(+v.toPrecision(3)), inset: 8 } });
 

@@ -110,6 +110,13 @@ fn sensors_from_upload_to_anomalies() {
     browser.press("Enter");
     browser.until("document.getElementById('window').innerText.startsWith('Rows 60 to 179')");
     look(&mut browser, "sensors-zoomed");
+    let axis = browser
+        .value("document.querySelector('#score-chart svg[role=img]').textContent")
+        .to_string();
+    assert!(
+        axis.contains("2026-05-") && axis.contains("rows in their order"),
+        "{axis}"
+    );
     let csv =
         browser.value("fetch(document.getElementById('download').href).then((a) => a.text())");
     let csv = csv.as_str().unwrap();

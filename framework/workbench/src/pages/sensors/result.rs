@@ -43,6 +43,8 @@ pub(super) fn routes() -> Router<Shared> {
 struct Scored {
     times: Vec<String>,
     scores: Vec<f64>,
+    /// Rows whose time is before that of the row above.
+    disordered: usize,
     /// By sensor, rows and what fills them.
     gaps: BTreeMap<String, Vec<(usize, f64)>>,
     /// The columns that the model looks at, where it was left.
@@ -97,6 +99,7 @@ impl Scored {
         }
         let chosen = job.chosen["model"].as_str().map(Into::into);
         Ok(Self {
+            disordered: disordered(&times),
             times,
             scores,
             gaps,
@@ -179,6 +182,22 @@ fn highest(scores: &[f64], is_alarm: impl Fn(&f64) -> bool) -> Vec<usize> {
     most.collect()
 }
 
+/// Rows whose time is before that of the row above, where times are written from the year down, so that their texts
+/// have the order of time.
+fn disordered(times: &[String]) -> usize {
+    let is_dated = |time: &String| {
+        let shape = time.bytes().take(10).map(|byte| match byte {
+            b'0'..=b'9' => b'0',
+            other => other,
+        });
+        shape.eq(*b"0000-00-00")
+    };
+    if !times.iter().all(is_dated) {
+        return 0;
+    }
+    times.windows(2).filter(|two| two[1] < two[0]).count()
+}
+
 /// Rows all over a window, in their order: where times are written.
 fn spread(rows: usize) -> impl Iterator<Item = usize> {
     let marks = rows.min(MOST_TIMES);
@@ -232,6 +251,7 @@ async fn window(
             "alarms_here": here.iter().filter(|score| is_alarm(score)).count(),
             "scores": points(here, from), "binned": here.len() > MOST_POINTS, "listed": listed, "dots": dots,
             "times": [scored.times.get(from), scored.times.get(to.saturating_sub(1))],
+            "disordered": scored.disordered,
             "marks": spread(here.len()).map(|row| (from + row, &scored.times[from + row])).collect::<Vec<_>>(),
             "sensor": sensor,
         }))
@@ -360,6 +380,19 @@ mod tests {
         assert!(dots.windows(2).all(|two| two[1] - two[0] < 60));
         assert!(dots[0] < 60 && dots[dots.len() - 1] > 9940);
         assert!(dots.iter().all(|row| above(&scores[*row])));
+    }
+
+    #[test]
+    fn times_that_go_back_are_counted() {
+        let check = |times: &[&str], expect: usize| {
+            let times: Vec<String> = times.iter().map(|time| (*time).to_owned()).collect();
+            assert_eq!(disordered(&times), expect, "{times:?}");
+        };
+        check(&[], 0);
+        check(&["2008-07-19 11:55", "2008-07-19 12:32", "2008-08-01"], 0);
+        check(&["2008-07-31", "2008-01-08", "2008-01-08", "2008-02-08"], 1);
+        check(&["2008-07-31", "2008-01-08", "soon"], 0);
+        check(&["9", "10"], 0);
     }
 
     #[test]
