@@ -90,6 +90,10 @@ laid_out! {
     seal_ckks_lanes, "lanes";
     equal_operations_are_the_oracles,
 }
+laid_out! {
+    seal_ckks_sums, "sums";
+    programs_on_sums_are_the_oracles,
+}
 
 /// The table of operations in `docs/adding-a-task.md`.
 mod operations {

@@ -121,9 +121,9 @@ impl CkksCircuit {
             hold(bound.need, left())?;
             return Self::of(bound, only, &request);
         }
-        // Circuits of a few levels, whose tables are small: those that cost more are dropped at once.
-        let (mut kept, mut refused, mut reference) = (None, None, None);
-        let (mut tried, mut expenses) = (vec![], vec![]);
+        // Circuits of a few levels, whose tables are small.
+        let (mut refused, mut reference) = (None, None);
+        let (mut tried, mut expenses, mut circuits) = (vec![], vec![], vec![]);
         for layout in &candidates {
             let bound = Bound::new(layout, &request);
             let circuit = bound.and_then(|bound| Self::of(bound, layout, &request));
@@ -142,11 +142,10 @@ impl CkksCircuit {
             let expense = circuit.as_ref().map(|c| arrange::expense(c, &request));
             expenses.push(expense.transpose()?);
             tried.push(layout.name().to_owned());
-            if best(request.objective, &expenses) == Some(expenses.len() - 1) {
-                kept = circuit;
-            }
+            circuits.push(circuit);
         }
-        let Some(mut circuit) = kept else {
+        let chosen = best(request.objective, &expenses);
+        let Some(mut circuit) = chosen.and_then(|place| circuits.swap_remove(place)) else {
             // Of no layout at all there is a reason, that of the first.
             let reason = || Refusal::because("layout", "there is none").into();
             return Err(refused.unwrap_or_else(reason));
@@ -154,7 +153,6 @@ impl CkksCircuit {
         if let Some(need) = circuit.parameters.memory_bytes {
             hold(need, left())?;
         }
-        let chosen = best(request.objective, &expenses);
         let all = tried.into_iter().zip(expenses).enumerate();
         let all = all.map(|(place, (layout, expense))| Candidate {
             layout,

@@ -276,7 +276,8 @@ fn objectives_choose_different_layouts() {
     let wide = "rows of 22 columns side by side, in coefficients";
     let narrow = "rows of 11 columns side by side in 2 vectors, in coefficients";
     for (objective, expect) in [
-        ("latency", wide),
+        // Both take as long, within 5 %; narrow ones take fewer bytes.
+        ("latency", narrow),
         ("throughput", narrow),
         ("upload", narrow),
         ("memory", wide),

@@ -64,11 +64,22 @@ pub struct Expense {
 }
 
 impl Expense {
-    /// What is to be least, before what decides where that is equal.
-    fn by(&self, objective: Objective) -> [u64; 3] {
+    /// The time that is to be least, of an objective that is one.
+    fn time(&self, objective: Objective) -> Option<u64> {
         match objective {
-            Objective::Latency => [self.latency_ns, self.processor_ns, self.upload_bytes],
-            Objective::Throughput => [self.processor_ns, self.latency_ns, self.upload_bytes],
+            Objective::Latency => Some(self.latency_ns),
+            Objective::Throughput => Some(self.processor_ns),
+            Objective::Upload | Objective::Memory => None,
+        }
+    }
+
+    /// What is to be least among layouts that are as fast, or by an objective that is no time; before what decides where
+    /// that is equal.
+    fn by(&self, objective: Objective) -> [u64; 3] {
+        let bytes = self.upload_bytes.saturating_add(self.download_bytes);
+        match objective {
+            Objective::Latency => [bytes, self.processor_ns, self.latency_ns],
+            Objective::Throughput => [bytes, self.latency_ns, self.processor_ns],
             Objective::Upload => [self.upload_bytes, self.download_bytes, self.latency_ns],
             Objective::Memory => [self.memory_bytes, self.latency_ns, self.upload_bytes],
         }
@@ -110,10 +121,22 @@ impl std::fmt::Display for Candidate {
     }
 }
 
-/// The place of the candidate that costs least by an objective, the first of equals; `None` where none
-/// can be had.
+/// Layouts are as fast as the fastest whose times are longer by no more than one part in so many: times of a table say
+/// no more of another machine.
+const AS_FAST: u64 = 20;
+
+/// The place of the candidate that costs least by an objective; `None` where none can be had. Of those as fast as the
+/// fastest, within one part in [`AS_FAST`], it is the one of the fewest bytes both ways; the first of equals.
 pub fn best(objective: Objective, expenses: &[Option<Expense>]) -> Option<usize> {
-    let known = expenses.iter().enumerate();
-    let known = known.filter_map(|(place, expense)| Some((expense.as_ref()?.by(objective), place)));
-    known.min().map(|(_, place)| place)
+    let known = || {
+        let known = expenses.iter().enumerate();
+        known.filter_map(|(place, expense)| Some((place, expense.as_ref()?)))
+    };
+    let least = known().filter_map(|(_, e)| e.time(objective)).min();
+    let most = least.map(|time| time.saturating_add(time / AS_FAST));
+    let slow = |e: &Expense| e.time(objective) > most;
+    let fast = known().filter(|(_, e)| !slow(e));
+    fast.map(|(place, e)| (e.by(objective), place))
+        .min()
+        .map(|(_, place)| place)
 }

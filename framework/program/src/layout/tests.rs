@@ -532,6 +532,24 @@ fn the_least_by_the_objective_is_chosen() {
     assert_eq!(by(Objective::Upload), Some(3));
     assert_eq!(by(Objective::Memory), Some(3));
     assert_eq!(best(Objective::Latency, &[None]), None);
+    // As fast within a twentieth: fewer bytes, both ways, decide; beyond it they do not.
+    let timed = |time, download_bytes| {
+        let (latency_ns, processor_ns) = (time, time);
+        Some(Expense {
+            latency_ns,
+            processor_ns,
+            download_bytes,
+            upload_bytes: 50,
+            ..Expense::default()
+        })
+    };
+    let near = [timed(1000, 80), timed(1050, 40), timed(1051, 10), None];
+    for objective in [Objective::Latency, Objective::Throughput] {
+        assert_eq!(best(objective, &near), Some(1));
+        assert_eq!(best(objective, &near[..1]), Some(0));
+        assert_eq!(best(objective, &near[1..]), Some(1));
+    }
+    assert_eq!(best(Objective::Upload, &near), Some(2));
     let shown = Candidate {
         layout: "columns".into(),
         expense: all[0],
