@@ -59,6 +59,18 @@ struct Statement {
     query: QueryModel,
 }
 
+/// Refuses a second statement in one folder.
+fn is_free(file: &Path) -> Result<(), ClientError> {
+    if !file.exists() {
+        return Ok(());
+    }
+    Err(ClientError::file(
+        file,
+        "is there already",
+        "name another folder by `--folder`; or delete this one, with the keys in it",
+    ))
+}
+
 /// What is computed, compiled.
 pub struct BoundCircuit {
     statement: Statement,
@@ -74,15 +86,12 @@ impl BoundCircuit {
     /// the scheme refuses the program or the demand.
     pub fn state(folder: &Folder, wanted: Wanted) -> Result<Self, ClientError> {
         let file = folder.circuit();
-        if file.exists() {
-            return Err(ClientError::file(
-                &file,
-                "is there already",
-                "name another folder by `--folder`; or delete this one, with the keys in it",
-            ));
-        }
+        is_free(&file)?;
         let bound = Self::compile(wanted, &file)?;
         private_folder(folder.path())?;
+        let _held = folder.hold()?;
+        // It was not there before the work; another process may have stated one since.
+        is_free(&file)?;
         let text = json(&file, &bound.statement)?;
         private_whole(&file, &text)?;
         Ok(bound)

@@ -7,7 +7,8 @@ use hexperiment_program::OutputId;
 use crate::circuit::BoundCircuit;
 use crate::error::ClientError;
 use crate::exchange::{Exchange, Way};
-use crate::folder::{Folder, private_whole, read_json};
+use crate::folder::{private_whole, read_json};
+use crate::held::Held;
 use crate::keys;
 use crate::passphrase::Passphrases;
 
@@ -23,11 +24,10 @@ pub struct Decrypted {
 /// There are no results, or they are of other queries than those in the folder, of another circuit, or altered;
 /// the secret key is not here or cannot be opened; the scheme fails; the folder cannot be written.
 pub fn decrypt(
-    folder: &Folder,
+    folder: &Held,
     bound: &BoundCircuit,
     passphrases: &Passphrases,
 ) -> Result<Decrypted, ClientError> {
-    keys::finish_interrupted(folder)?;
     let results = Exchange::open(folder.download(), Way::Down, bound)?;
     let manifest = &results.manifest;
     let queries = folder.upload().join(Way::Up.manifest());

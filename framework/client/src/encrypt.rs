@@ -8,7 +8,8 @@ use ndarray::{Array2, s};
 use crate::circuit::BoundCircuit;
 use crate::error::ClientError;
 use crate::exchange::{Exchange, Sent, Way};
-use crate::folder::{Folder, hex};
+use crate::folder::hex;
+use crate::held::Held;
 use crate::keys::{self, PublicKeys};
 use crate::passphrase::Passphrases;
 use crate::rows::Rows;
@@ -31,7 +32,7 @@ pub struct Encrypted {
 /// There are no keys or they are of another circuit, the secret key cannot be opened where it encrypts, the
 /// scheme fails, or the folder cannot be written.
 pub fn encrypt(
-    folder: &Folder,
+    folder: &Held,
     bound: &BoundCircuit,
     rows: &Rows,
     passphrases: &Passphrases,

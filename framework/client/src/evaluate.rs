@@ -12,6 +12,7 @@ use crate::circuit::BoundCircuit;
 use crate::error::ClientError;
 use crate::exchange::{Exchange, Received, Sent, Way};
 use crate::folder::{Folder, json, private_whole};
+use crate::held::Held;
 use crate::keys::PublicKeys;
 use crate::passphrase::{PASSPHRASE, Passphrases};
 
@@ -38,7 +39,7 @@ pub struct Evaluated {
 /// There are no keys or no ciphertexts, or they are of another circuit or key; the server cannot be started,
 /// refuses or fails; the folder cannot be written.
 pub fn evaluate(
-    folder: &Folder,
+    folder: &Held,
     bound: &BoundCircuit,
     passphrases: &Passphrases,
     mut server: Command,
@@ -138,7 +139,7 @@ impl From<WireError> for Failure {
 }
 
 fn converse(
-    folder: &Folder,
+    folder: &Held,
     bound: &BoundCircuit,
     queries: &Received,
     keys: EvaluationKeys,

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::circuit::BoundCircuit;
 use crate::error::ClientError;
-use crate::folder::{FORMAT, Stage, held_format, json, read_json, sha256};
+use crate::folder::{FORMAT, held_format, json, read_json, sha256};
+use crate::stage::Stage;
 
 /// Batches at most: a manifest has a line or two for each.
 const MOST_BATCHES: usize = 50_000;

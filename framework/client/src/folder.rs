@@ -75,36 +75,6 @@ impl Folder {
     }
 }
 
-/// A folder that is written beside its place.
-pub(crate) struct Stage {
-    place: PathBuf,
-    staged: PathBuf,
-}
-
-impl Stage {
-    /// Begins anew, whatever a step that was killed has left.
-    pub(crate) fn begin(place: PathBuf) -> Result<Self, ClientError> {
-        let mut staged = place.clone().into_os_string();
-        staged.push(".partial");
-        let staged = PathBuf::from(staged);
-        remove(&staged)?;
-        private_folder(&staged)?;
-        Ok(Self { place, staged })
-    }
-
-    /// Writes a file.
-    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), ClientError> {
-        private_file(&self.staged.join(name), bytes)
-    }
-
-    /// Moves all of it to its place, in place of what was there.
-    pub(crate) fn finish(self) -> Result<(), ClientError> {
-        remove(&self.place)?;
-        let moved = fs::rename(&self.staged, &self.place);
-        moved.map_err(|e| ClientError::unwritable(&self.place, &e))
-    }
-}
-
 /// Removes a folder with all that is in it, if it is there.
 pub(crate) fn remove(folder: &Path) -> Result<(), ClientError> {
     match fs::remove_dir_all(folder) {
@@ -113,6 +83,11 @@ pub(crate) fn remove(folder: &Path) -> Result<(), ClientError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Moves a file or a folder to another place.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), ClientError> {
+    fs::rename(from, to).map_err(|e| ClientError::unwritable(to, &e))
 }
 
 /// Makes a folder, and those above it that are not there, that its owner alone may enter.

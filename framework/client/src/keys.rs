@@ -5,22 +5,25 @@ mod manifest;
 mod owned;
 mod public;
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use hexperiment_diagnostics::files;
 use hexperiment_scheme::{EvaluationKeys, KeyPart, KeySet};
 use zeroize::Zeroizing;
 
 use crate::circuit::BoundCircuit;
 use crate::error::ClientError;
 use crate::exchange::entry;
-use crate::folder::{FORMAT, Folder, hex, json, private_file, private_folder, remove};
+use crate::folder::{FORMAT, Folder, hex, json, private_file, private_folder, remove, rename};
+use crate::held::Held;
 use crate::passphrase::Passphrases;
 use crate::secret::{KeyName, Protection, Secrets};
 use kept::info;
 pub use kept::{KeyInfo, Place, delete, list};
-use manifest::{Part, PublicManifest, SecretManifest, is_secret, key_of, part_file};
+use manifest::{
+    Part, PublicManifest, SecretManifest, is_secret, key_of, part_file, read_public, read_secret,
+};
 pub(crate) use owned::owner;
 pub(crate) use public::PublicKeys;
 pub use public::evaluation_keys;
@@ -30,6 +33,10 @@ const STAGED: &str = "keys.partial";
 
 /// The file there that says that all of them are on the disk.
 const COMPLETE: &str = "complete";
+
+/// What helps where new keys are not as they were when they were complete.
+const LACKING: &str = "put back what was taken out of `keys.partial`; or remove that folder, and make new keys by `client \
+                       keys rotate`: keys that were in use are still there, or in `retired_keys`";
 
 /// What becomes of keys that are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,13 +53,12 @@ pub enum Rotation {
 /// There are keys and `rotation` does not say what becomes of them; there is no passphrase; the scheme fails, or
 /// keeps no keys; the folder cannot be written.
 pub fn keygen(
-    folder: &Folder,
+    folder: &Held,
     bound: &BoundCircuit,
     protection: Protection,
     passphrases: &Passphrases,
     rotation: Rotation,
 ) -> Result<KeyInfo, ClientError> {
-    finish_interrupted(folder)?;
     let (public, secret) = (folder.public_keys(), folder.secret_key());
     let there = [&secret, &public].into_iter().find(|place| place.exists());
     if let (Some(place), Rotation::First) = (there, rotation) {
@@ -137,12 +143,16 @@ fn write_parts(folder: &Path, keys: &EvaluationKeys) -> Result<Vec<Part>, Client
 
 /// Moves new keys to their places, if all of them are on the disk, and what was there among the retired ones;
 /// removes what a step that was killed has left. Whatever of this was done before is not done again.
-pub(crate) fn finish_interrupted(folder: &Folder) -> Result<(), ClientError> {
+///
+/// # Errors
+/// The folder cannot be written; or a file is missing of keys that were complete: nothing is moved or removed then.
+pub(crate) fn finish_interrupted(folder: &Held) -> Result<(), ClientError> {
     let staged = folder.path().join(STAGED);
     if !staged.exists() {
         return Ok(());
     }
     if staged.join(COMPLETE).exists() {
+        are_whole(folder, &staged)?;
         for (place, manifest) in [
             (folder.secret_key(), "key.json"),
             (folder.public_keys(), "keys.json"),
@@ -150,6 +160,7 @@ pub(crate) fn finish_interrupted(folder: &Folder) -> Result<(), ClientError> {
             let name = place.file_name().unwrap_or_default();
             let new = staged.join(name);
             if !new.exists() {
+                // It is at its place.
                 continue;
             }
             if place.exists() {
@@ -164,8 +175,48 @@ pub(crate) fn finish_interrupted(folder: &Folder) -> Result<(), ClientError> {
     remove(&staged)
 }
 
-fn rename(from: &Path, to: &Path) -> Result<(), ClientError> {
-    fs::rename(from, to).map_err(|e| ClientError::unwritable(to, &e))
+/// Whether every file of new keys is there, beside its place or at it, and as long as the manifest says.
+fn are_whole(folder: &Folder, staged: &Path) -> Result<(), ClientError> {
+    let complete = staged.join(COMPLETE);
+    let key = files::read_text(&complete, files::TEXT, LACKING)?;
+    let key = key.trim();
+    let lacks = |file: &Path, found: &str| {
+        let problem =
+            format!("{found}, expected a part of the new key {key:.16}, which was complete");
+        Err(ClientError::file(file, problem, LACKING))
+    };
+    // Keys are moved one after the other.
+    let of = |place: PathBuf| {
+        let new = staged.join(place.file_name().unwrap_or_default());
+        if new.exists() { new } else { place }
+    };
+    let public = of(folder.public_keys());
+    let Some(manifest) = read_public(&public)?.filter(|manifest| manifest.key == key) else {
+        return lacks(&public, "not found, or another key's");
+    };
+    for (number, part) in manifest.parts.iter().enumerate() {
+        let Some(entry) = &part.file else { continue };
+        let file = public.join(part_file(number, &part.role));
+        let found = files::length(&file, files::KEYS, LACKING)?;
+        if found != entry.bytes {
+            return lacks(&file, &format!("found {found} bytes of {}", entry.bytes));
+        }
+    }
+    let secret = of(folder.secret_key());
+    let Some(manifest) = read_secret(&secret)?.filter(|manifest| manifest.key == key) else {
+        return lacks(&secret, "not found, or another key's");
+    };
+    let file = secret.join(manifest.protection.file());
+    files::length(&file, files::SECRET_KEY, LACKING)?;
+    Ok(())
+}
+
+/// Does so for who only looks, if there is anything to do and no step is at it. Where it cannot be done, the keys that are
+/// in use are looked at all the same: the next step that changes the folder says why.
+fn tidy_if_free(folder: &Folder) {
+    if folder.path().join(STAGED).exists() {
+        let _ = folder.try_hold();
+    }
 }
 
 fn now_s() -> u64 {

@@ -21,6 +21,9 @@
 //! | [`evaluate`], or [`Remote::send`] and [`Remote::fetch`] | `circuit.json`, `public_keys/`, `ciphertexts_upload/` | `ciphertexts_download/` |
 //! | [`decrypt`] | `circuit.json`, `secret_key/`, `ciphertexts_download/` | `results.csv` |
 //!
+//! A step that changes the folder holds it ([`Folder::hold`]): one at a time, in whichever process. Who looks only holds
+//! nothing, and tidies nothing away that a step may be writing.
+//!
 //! A step writes beside its place and moves what it wrote there when all of it is on the disk: one that is
 //! killed leaves what was there before. What a step reads is held against the circuit before anything is
 //! made of it: digests, lengths, numbers of rows.
@@ -33,11 +36,14 @@ mod error;
 mod evaluate;
 mod exchange;
 mod folder;
+mod held;
 mod keys;
+mod lock;
 mod passphrase;
 mod remote;
 mod rows;
 mod secret;
+mod stage;
 
 pub use accuracy::Accuracy;
 pub use circuit::{BoundCircuit, Wanted};
@@ -47,8 +53,10 @@ pub use error::ClientError;
 pub use evaluate::{Evaluated, evaluate};
 pub use exchange::{Batch, Exchange, FileEntry};
 pub use folder::Folder;
+pub use held::Held;
 pub use keys::{KeyInfo, Place, Rotation, delete, evaluation_keys, keygen, list};
+pub use lock::Lock;
 pub use passphrase::{PASSPHRASE, Passphrases};
-pub use remote::{Remote, TOKEN, Uploaded};
+pub use remote::{KeptKeys, Remote, TOKEN, Uploaded};
 pub use rows::{Gaps, Rows};
 pub use secret::Protection;

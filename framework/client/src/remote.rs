@@ -3,6 +3,8 @@
 //! What was sent is noted in `remote.json`, so that another process can fetch it, and a step that was killed
 //! is done again without anything being computed twice: jobs are named by the query.
 
+mod kept;
+
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,8 +20,11 @@ use crate::error::ClientError;
 use crate::evaluate::{Evaluated, report, under_these_keys};
 use crate::exchange::{Exchange, Sent, Way};
 use crate::folder::{FORMAT, Folder, held_format, json, private_whole, read_json};
+use crate::held::Held;
 use crate::keys::PublicKeys;
 use crate::passphrase::Passphrases;
+
+pub use kept::KeptKeys;
 
 /// The environment variable that holds the token.
 pub const TOKEN: &str = hexperiment_diagnostics::TOKEN_VARIABLE;
@@ -197,7 +202,7 @@ impl Remote {
     /// refuses, or has another version of the library.
     pub fn send(
         &self,
-        folder: &Folder,
+        folder: &Held,
         bound: &BoundCircuit,
         passphrases: &Passphrases,
     ) -> Result<Uploaded, ClientError> {
@@ -292,7 +297,7 @@ impl Remote {
     ///
     /// # Errors
     /// Nothing was sent, or something else since; the service is not there, refuses or fails.
-    pub fn fetch(&self, folder: &Folder, bound: &BoundCircuit) -> Result<Evaluated, ClientError> {
+    pub fn fetch(&self, folder: &Held, bound: &BoundCircuit) -> Result<Evaluated, ClientError> {
         let file = folder.remote();
         let queries = Exchange::open(folder.upload(), Way::Up, bound)?;
         let asked = &queries.manifest;

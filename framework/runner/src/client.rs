@@ -9,13 +9,14 @@ use std::process::{Command, ExitCode};
 
 use clap::{Args, Subcommand, ValueEnum};
 use hexperiment_client::{
-    BoundCircuit, ClientError, Folder, Gaps, Passphrases, Protection, Remote, Rotation, Rows,
+    BoundCircuit, ClientError, Folder, Gaps, Held, Passphrases, Protection, Remote, Rotation, Rows,
 };
 
 use crate::out::{say, tell};
 use model::InitArguments;
 use words::{
-    tell_notes, told_answers, told_circuit, told_encrypted, told_evaluated, told_key, told_sent,
+    tell_notes, told_answers, told_circuit, told_deleted, told_encrypted, told_evaluated,
+    told_kept, told_key, told_sent,
 };
 
 /// `client`.
@@ -92,8 +93,11 @@ enum Step {
 
 #[derive(Subcommand)]
 enum Keys {
-    /// Keys that are here, in use or retired.
-    List,
+    /// Keys that are here, in use or retired; with `--server`, those that the service keeps.
+    List {
+        #[command(flatten)]
+        remote: RemoteArguments,
+    },
     /// Makes new keys; those in use are retired, and decrypt until they are deleted.
     Rotate {
         #[command(flatten)]
@@ -101,10 +105,15 @@ enum Keys {
         #[command(flatten)]
         passphrase: PassphraseArguments,
     },
-    /// Deletes a key. What is encrypted under it is lost.
+    /// Deletes a key. What is encrypted under it is lost. With `--server`, the service's evaluation keys of it are deleted
+    /// first, with the ciphertexts, results and jobs under them.
     Delete {
-        /// Its name, as `list` shows it.
+        /// Its name, as `list` shows it; or `keys_…`, as `list --server` shows it, which is deleted at the service alone.
         key: String,
+        #[command(flatten)]
+        remote: RemoteArguments,
+        #[command(flatten)]
+        passphrase: PassphraseArguments,
     },
 }
 
@@ -237,26 +246,31 @@ fn step(folder: &Folder, step: Step) -> Result<(), ClientError> {
         }
         Step::Encrypt { rows, passphrase } => {
             let bound = BoundCircuit::open(folder)?;
-            encrypt(folder, &bound, &rows, &passphrase.passphrases())?;
+            encrypt(&folder.hold()?, &bound, &rows, &passphrase.passphrases())?;
         }
         Step::Send { remote, passphrase } => {
             let bound = BoundCircuit::open(folder)?;
             let sent = remote
                 .remote()
-                .send(folder, &bound, &passphrase.passphrases())?;
+                .send(&folder.hold()?, &bound, &passphrase.passphrases())?;
             told_sent(sent);
         }
         Step::Fetch { remote } => {
             let bound = BoundCircuit::open(folder)?;
-            told_evaluated(folder, &remote.remote().fetch(folder, &bound)?);
+            told_evaluated(folder, &remote.remote().fetch(&folder.hold()?, &bound)?);
         }
         Step::Evaluate { remote, passphrase } => {
             let bound = BoundCircuit::open(folder)?;
-            evaluate(folder, &bound, &remote.remote(), &passphrase.passphrases())?;
+            evaluate(
+                &folder.hold()?,
+                &bound,
+                &remote.remote(),
+                &passphrase.passphrases(),
+            )?;
         }
         Step::Decrypt { passphrase } => {
             let bound = BoundCircuit::open(folder)?;
-            decrypt(folder, &bound, &passphrase.passphrases())?;
+            decrypt(&folder.hold()?, &bound, &passphrase.passphrases())?;
         }
         Step::Query {
             rows,
@@ -265,30 +279,62 @@ fn step(folder: &Folder, step: Step) -> Result<(), ClientError> {
         } => {
             let bound = BoundCircuit::open(folder)?;
             let passphrases = passphrase.passphrases();
-            encrypt(folder, &bound, &rows, &passphrases)?;
-            evaluate(folder, &bound, &remote.remote(), &passphrases)?;
-            decrypt(folder, &bound, &passphrases)?;
+            // From the rows to their answers, so that nobody else's come between.
+            let held = folder.hold()?;
+            encrypt(&held, &bound, &rows, &passphrases)?;
+            evaluate(&held, &bound, &remote.remote(), &passphrases)?;
+            decrypt(&held, &bound, &passphrases)?;
         }
-        Step::Keys { what } => match what {
-            Keys::List => {
-                let keys = hexperiment_client::list(folder)?;
-                if keys.is_empty() {
-                    let place = folder.path().display();
-                    tell!("note: {place}: there are no keys; `client keygen` makes some");
-                }
-                for key in keys {
-                    told_key(&key);
-                }
+        Step::Keys { what } => keys(folder, what)?,
+    }
+    Ok(())
+}
+
+fn keys(folder: &Folder, what: Keys) -> Result<(), ClientError> {
+    match what {
+        Keys::List { remote } if remote.server.is_some() => {
+            let kept = remote.remote().kept_keys(folder)?;
+            if kept.is_empty() {
+                tell!("note: the service keeps no keys of this client");
             }
-            Keys::Rotate {
-                protection,
-                passphrase,
-            } => keygen(folder, &protection, passphrase, Rotation::Rotate)?,
-            Keys::Delete { key } => {
-                hexperiment_client::delete(folder, &key)?;
-                say!("key {key}: deleted, with its secret key; what is encrypted under it is lost");
+            kept.iter().for_each(told_kept);
+        }
+        Keys::List { .. } => {
+            let keys = hexperiment_client::list(folder)?;
+            if keys.is_empty() {
+                let place = folder.path().display();
+                tell!("note: {place}: there are no keys; `client keygen` makes some");
             }
-        },
+            for key in keys {
+                told_key(&key);
+            }
+        }
+        Keys::Rotate {
+            protection,
+            passphrase,
+        } => keygen(folder, &protection, passphrase, Rotation::Rotate)?,
+        Keys::Delete { key, remote, .. } if remote.server.is_some() && Remote::names_keys(&key) => {
+            remote.remote().delete_named(folder, &key)?;
+            say!("{key}: deleted at the service, with ciphertexts, results and jobs under them");
+        }
+        Keys::Delete {
+            key,
+            remote,
+            passphrase,
+        } => {
+            let held = folder.hold()?;
+            // At the service first: its keys are found by those that are here.
+            if remote.server.is_some() {
+                let bound = BoundCircuit::open(folder)?;
+                let passphrases = passphrase.passphrases();
+                let count = remote
+                    .remote()
+                    .delete_keys(&held, &bound, &key, &passphrases)?;
+                told_deleted(&key, count);
+            }
+            hexperiment_client::delete(&held, &key)?;
+            say!("key {key}: deleted, with its secret key; what is encrypted under it is lost");
+        }
     }
     Ok(())
 }
@@ -302,13 +348,14 @@ fn keygen(
     let bound = BoundCircuit::open(folder)?;
     let protection = protection.read();
     let passphrases = passphrase.passphrases();
-    let key = hexperiment_client::keygen(folder, &bound, protection, &passphrases, rotation)?;
+    let held = folder.hold()?;
+    let key = hexperiment_client::keygen(&held, &bound, protection, &passphrases, rotation)?;
     told_key(&key);
     Ok(())
 }
 
 fn encrypt(
-    folder: &Folder,
+    folder: &Held,
     bound: &BoundCircuit,
     rows: &RowArguments,
     passphrases: &Passphrases,
@@ -321,7 +368,7 @@ fn encrypt(
 }
 
 fn evaluate(
-    folder: &Folder,
+    folder: &Held,
     bound: &BoundCircuit,
     remote: &Remote,
     passphrases: &Passphrases,
@@ -341,7 +388,7 @@ fn evaluate(
 }
 
 fn decrypt(
-    folder: &Folder,
+    folder: &Held,
     bound: &BoundCircuit,
     passphrases: &Passphrases,
 ) -> Result<(), ClientError> {

@@ -27,7 +27,6 @@ mod interrupt;
 mod latest;
 mod launch;
 mod list;
-mod lock;
 mod monitor;
 mod out;
 mod overview;

@@ -201,6 +201,15 @@ impl ServiceClient {
     /// # Errors
     /// [`ServiceError`]; keys that no frame can hold.
     pub fn keys_of(&self, keys: &EvaluationKeys) -> Result<Option<KeysInfo>, ServiceError> {
+        let all = self.all_keys_of(keys)?.into_iter();
+        Ok(all.max_by_key(|info| info.expires_s))
+    }
+
+    /// All of the client's keys that are exactly these: some may have been uploaded twice.
+    ///
+    /// # Errors
+    /// As [`ServiceClient::keys_of`].
+    pub fn all_keys_of(&self, keys: &EvaluationKeys) -> Result<Vec<KeysInfo>, ServiceError> {
         let mut frames = KeyFrames::new(keys, &Limits::default())?;
         let mut digest = Sha256::new();
         std::io::copy(&mut frames, &mut digest).map_err(|source| ServiceError::File {
@@ -208,10 +217,9 @@ impl ServiceClient {
             source,
         })?;
         let digest = hex(&digest.finalize());
-        let all = self.keys()?.into_iter();
-        Ok(all
-            .filter(|info| info.sha256 == digest)
-            .max_by_key(|info| info.expires_s))
+        let mut all = self.keys()?;
+        all.retain(|info| info.sha256 == digest);
+        Ok(all)
     }
 
     /// Deletes keys, with what is under them.

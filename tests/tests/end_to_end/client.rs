@@ -1,5 +1,6 @@
 //! The client, step by step, as its users run it: data owner, key owner and server are three folders.
 
+mod at_once;
 mod cut_off;
 mod documents;
 mod hostile;

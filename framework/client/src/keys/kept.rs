@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::finish_interrupted;
 use super::manifest::{PublicManifest, read_public, read_secret};
+use super::tidy_if_free;
 use crate::error::ClientError;
 use crate::folder::{Folder, remove};
+use crate::held::Held;
 use crate::secret::Protection;
 
 /// Whether keys are in use.
@@ -70,7 +71,11 @@ pub(super) fn info(
 /// # Errors
 /// A manifest cannot be read.
 pub fn list(folder: &Folder) -> Result<Vec<KeyInfo>, ClientError> {
-    finish_interrupted(folder)?;
+    tidy_if_free(folder);
+    listed(folder)
+}
+
+fn listed(folder: &Folder) -> Result<Vec<KeyInfo>, ClientError> {
     let mut found = Vec::new();
     found.extend(info(
         &folder.public_keys(),
@@ -96,8 +101,8 @@ pub fn list(folder: &Folder) -> Result<Vec<KeyInfo>, ClientError> {
 ///
 /// # Errors
 /// There is no such key, or it cannot be deleted.
-pub fn delete(folder: &Folder, key: &str) -> Result<(), ClientError> {
-    let found = list(folder)?;
+pub fn delete(folder: &Held, key: &str) -> Result<(), ClientError> {
+    let found = listed(folder)?;
     let Some(found_key) = found.iter().find(|info| info.key == key) else {
         let known: Vec<&str> = found.iter().map(|info| info.key.as_str()).collect();
         let help = match known.as_slice() {

@@ -6,9 +6,9 @@ use hexperiment_diagnostics::files;
 use hexperiment_scheme::{Encryptor, EvaluationKeys, KeyPart, KeyRole};
 use zeroize::Zeroizing;
 
-use super::finish_interrupted;
 use super::manifest::{COPY, PublicManifest, part_file, read_public};
 use super::owned::open_secrets;
+use super::tidy_if_free;
 use crate::circuit::BoundCircuit;
 use crate::error::ClientError;
 use crate::exchange::read_entry;
@@ -23,8 +23,25 @@ pub(crate) struct PublicKeys {
 
 impl PublicKeys {
     pub(crate) fn open(folder: &Folder, bound: &BoundCircuit) -> Result<Self, ClientError> {
-        finish_interrupted(folder)?;
-        let place = folder.public_keys();
+        Self::at(folder.public_keys(), bound)
+    }
+
+    /// Those of this name, in use or retired, if they are here.
+    pub(crate) fn of_key(
+        folder: &Folder,
+        bound: &BoundCircuit,
+        key: &str,
+    ) -> Result<Option<Self>, ClientError> {
+        let retired = folder.retired_keys();
+        for place in [folder.public_keys(), retired.join(key).join("public_keys")] {
+            if read_public(&place)?.is_some_and(|manifest| manifest.key == key) {
+                return Self::at(place, bound).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn at(place: PathBuf, bound: &BoundCircuit) -> Result<Self, ClientError> {
         let manifest = read_public(&place)?.ok_or_else(|| {
             ClientError::file(
                 &place,
@@ -126,5 +143,6 @@ pub fn evaluation_keys(
     bound: &BoundCircuit,
     passphrases: &Passphrases,
 ) -> Result<EvaluationKeys, ClientError> {
+    tidy_if_free(folder);
     PublicKeys::open(folder, bound)?.evaluation(folder, bound, passphrases)
 }

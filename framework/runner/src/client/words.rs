@@ -1,7 +1,7 @@
 //! What the steps of a client tell.
 
 use hexperiment_client::{
-    Accuracy, BoundCircuit, Evaluated, Exchange, Folder, KeyInfo, Place, Uploaded,
+    Accuracy, BoundCircuit, Evaluated, Exchange, Folder, KeptKeys, KeyInfo, Place, Uploaded,
 };
 use hexperiment_diagnostics::printable;
 
@@ -90,6 +90,38 @@ pub(super) fn told_key(key: &KeyInfo) {
         "key {} of circuit {circuit}: {place}, made {made}, {public}, {secret}",
         key.key
     );
+}
+
+/// Keys that a service keeps.
+pub(super) fn told_kept(kept: &KeptKeys) {
+    let KeptKeys {
+        id,
+        circuit,
+        bytes,
+        uploaded,
+        expires,
+        key,
+    } = kept;
+    let [uploaded, expires] = [uploaded, expires].map(|t| humantime::format_rfc3339_seconds(*t));
+    let key = key
+        .as_deref()
+        .map_or_else(String::new, |key| format!(", of key {key}"));
+    say!(
+        "{} of circuit {}: {bytes} bytes, uploaded {uploaded}, kept until {expires}{key}",
+        printable::line(id),
+        printable::cut(circuit, 16)
+    );
+}
+
+/// What was deleted of a key at a service.
+pub(super) fn told_deleted(key: &str, count: usize) {
+    match count {
+        0 => say!("key {key}: the service keeps no evaluation keys of it"),
+        count => say!(
+            "key {key}: {} of evaluation keys deleted at the service, with ciphertexts, results and jobs under them",
+            counted(count, "set", "sets")
+        ),
+    }
 }
 
 pub(super) fn tell_notes(notes: &[String]) {

@@ -16,10 +16,10 @@ use super::plan::{FILE, PlanFolder};
 use super::written::{Shards, find, read};
 use crate::folder::RunFolder;
 use crate::latest;
-use crate::lock::Lock;
 use crate::out::{counted_cells, tell};
 use crate::run::{UNEXPECTED, report, with_settings};
 use crate::shell::typed;
+use hexperiment_client::Lock;
 
 /// What `merge` takes.
 #[derive(Args)]

@@ -20,12 +20,12 @@ use hexperiment_diagnostics::{printable, units};
 use serde::{Deserialize, Serialize};
 
 use crate::SettingArguments;
-use crate::lock::Lock;
 use crate::out::{say, tell};
 use crate::shards::plan::{self, Plan, PlanCell, PlanFolder};
 use crate::shards::survey::{CellState, survey};
 use crate::shell::typed;
 use arrays::{Given, Limits};
+use hexperiment_client::Lock;
 use status::Standings;
 pub(crate) use status::{CancelArguments, StatusArguments, cancel, status};
 use submissions::Choices;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hexperiment_diagnostics::printable;
 
 use crate::child::{self, Kept};
-use crate::lock::Lock;
+use hexperiment_client::Lock;
 pub(super) use tasks::{Named, State, Task, Tasks};
 
 /// How long a command of Slurm may take: it asks a controller that is away again and again.

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::Engine;
 use super::arrays::{Array, Given};
 use crate::digest::{of_program, of_this_program};
-use crate::lock::Lock;
 use crate::shell::typed;
+use hexperiment_client::Lock;
 
 /// The version of `submission.json`.
 const FORMAT: u32 = 1;

@@ -108,7 +108,8 @@ impl Service {
 /// Whether there is room for more beside what is used and taken.
 fn within(used: Used, taken: Room, more: Room, quotas: &Quotas) -> Result<(), Failure> {
     let full = |words: String| {
-        let help = "delete what is not needed any more, or wait until it expires";
+        let help = "delete what is not needed any more (`hexperiment client keys list --server URL` shows keys, `client \
+                    keys delete KEY --server URL` deletes them with all that is under them), or wait until it expires";
         Err(failure(ProblemCode::Quota, words).help(help))
     };
     let kept = used.bytes.saturating_add(taken.bytes);

@@ -177,6 +177,59 @@ fn a_salary_is_predicted_remotely() {
     are_the_models(&owner.results().1);
 }
 
+/// A key that is deleted is deleted at the service as well, where that is asked for, with all that is under it; what no
+/// folder knows any more by the service's own name.
+#[test]
+fn keys_are_deleted_at_the_service() {
+    let service = Service::with(&["--plain"]);
+    let owner = Owner::with_keys("paillier", &[]);
+    let does = |step: &[&str]| {
+        let mut command = owner.command(&[step, &["--server", &service.url]].concat());
+        command.env("HEXPERIMENT_TOKEN", &service.token);
+        let outcome = Outcome::of(&mut command);
+        outcome.ends_with(0).does_not_panic();
+        outcome
+    };
+    let key = || {
+        let list = owner.does(&["keys", "list"]).out;
+        list.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    let kept = || (service.kept("keys"), service.kept("ciphertexts"));
+    // Three keys: two batches, each with its result.
+    let mut keys = Vec::new();
+    for _ in 0..3 {
+        owner.does(&["keys", "rotate", "--unprotected"]);
+        does(&["query", "rows.csv"]);
+        keys.push(key());
+    }
+    assert_eq!(kept(), (3, 12));
+    let listed = does(&["keys", "list"]);
+    assert_eq!(listed.out.lines().count(), 3, "{}", listed.out);
+    listed.says(&["kept until", &keys[2]]);
+    // One that is retired, and not the one that was sent last.
+    does(&["keys", "delete", &keys[0]]).says(&["1 set of evaluation keys deleted at the service"]);
+    assert_eq!(kept(), (2, 8));
+    does(&["keys", "delete", &keys[2]]).says(&["1 set of evaluation keys", "with its secret key"]);
+    assert_eq!(kept(), (1, 4));
+    // One whose files are gone.
+    owner.does(&["keys", "delete", &keys[1]]);
+    assert_eq!(kept(), (1, 4));
+    let listed = does(&["keys", "list"]).out;
+    let name = listed.split_whitespace().next().unwrap();
+    does(&["keys", "delete", name]).says(&[name, "deleted at the service"]);
+    assert_eq!(kept(), (0, 0));
+    does(&["keys", "list"]).says(&["keeps no keys"]);
+    let mut again = owner.command(&["keys", "delete", name, "--server", &service.url]);
+    let again = Outcome::of(again.env("HEXPERIMENT_TOKEN", &service.token));
+    again
+        .ends_with(2)
+        .says(&["has no keys", name, "keys list --server"]);
+    // The program is there still: new keys need no new one.
+    owner.does(&["keygen", "--unprotected"]);
+    does(&["query", "rows.csv"]);
+    are_the_models(&owner.results().1);
+}
+
 /// Whoever has no token, or another service's certificate, is told so.
 #[test]
 fn services_are_held_to_what_is_known_of_them() {

@@ -1,24 +1,33 @@
 //! Locks that processes of this program hold against one another, each on a file of its own: whatever ends a process
 //! gives them back.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::Stdio;
 
 /// A lock, held until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Lock(
+pub struct Lock(
     // `None` on a file system that has no locks.
     Option<File>,
 );
 
 fn open(file: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(file)
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    // A named pipe in its place would let this process wait for a reader.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    let opened = options.open(file);
+    let is_plain = |found: io::Result<Metadata>| found.is_ok_and(|found| found.is_file());
+    match opened {
+        Ok(opened) if is_plain(opened.metadata()) => Ok(opened),
+        Err(e) if !file.exists() || is_plain(file.metadata()) => Err(e),
+        _ => Err(io::Error::other(
+            "found a folder, a named pipe or a device in the place of a lock, expected a plain file: remove it",
+        )),
+    }
 }
 
 impl Lock {
@@ -27,8 +36,15 @@ impl Lock {
     ///
     /// # Errors
     /// The file cannot be made.
-    pub(crate) fn try_take(file: &Path) -> io::Result<Option<Self>> {
-        let opened = open(file)?;
+    pub fn try_take(file: &Path) -> io::Result<Option<Self>> {
+        Self::try_take_opened(open(file)?)
+    }
+
+    /// Likewise, on a file that is open.
+    ///
+    /// # Errors
+    /// The system has no more locks.
+    pub fn try_take_opened(opened: File) -> io::Result<Option<Self>> {
         match opened.try_lock() {
             Ok(()) => Ok(Some(Self(Some(opened)))),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -41,7 +57,7 @@ impl Lock {
     ///
     /// # Errors
     /// The file cannot be made.
-    pub(crate) fn wait(file: &Path, waits: impl FnOnce()) -> io::Result<Self> {
+    pub fn wait(file: &Path, waits: impl FnOnce()) -> io::Result<Self> {
         if let Some(lock) = Self::try_take(file)? {
             return Ok(lock);
         }
@@ -59,7 +75,7 @@ impl Lock {
     ///
     /// # Errors
     /// This process may open no more files.
-    pub(crate) fn as_input(&self) -> io::Result<Stdio> {
+    pub fn as_input(&self) -> io::Result<Stdio> {
         match &self.0 {
             Some(file) => Ok(file.try_clone()?.into()),
             None => Ok(Stdio::null()),
@@ -99,6 +115,19 @@ mod tests {
         let again = Lock::wait(&file, || panic!("nobody has it")).unwrap();
         drop(again);
         assert!(Lock::try_take(&folder.path().join("no/lock")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_in_its_place_is_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("lock");
+        let made = std::process::Command::new("mkfifo").arg(&file).status();
+        assert!(made.unwrap().success());
+        let error = Lock::try_take(&file).unwrap_err().to_string();
+        assert!(error.contains("found a folder, a named pipe"), "{error}");
+        assert!(Lock::wait(&file, || ()).is_err());
+        assert!(Lock::try_take(folder.path()).is_err());
     }
 
     #[cfg(unix)]
