@@ -1,5 +1,7 @@
 //! The ranking of total times as bars: one for each row that can be compared, all on one scale.
 
+use std::collections::BTreeSet;
+
 use hexperiment_experiment::measure::{Comparison, Outcome, median};
 use hexperiment_experiment::record::Clock;
 use hexperiment_experiment::summary::Row;
@@ -61,6 +63,7 @@ pub(crate) fn bars(rows: &[Row], (clock, margin): (Clock, f64), room: Room) -> O
         };
         blocks.push((title.into(), alone));
     }
+    shorten(blocks.iter_mut().flat_map(|(_, bars)| bars).collect());
     let all = || blocks.iter().flat_map(|(_, bars)| bars);
     let scale = Scale::of(all().map(|bar| bar.ms))?;
     let count = all().count();
@@ -123,6 +126,29 @@ impl Bar {
         Self {
             name: format!("{}{suffix}", standing.row.name()),
             ..Self::of(standing)
+        }
+    }
+}
+
+/// Leaves out what stands last in names, in parentheses, until they have room, as long as each is another: the table has
+/// the whole names.
+fn shorten(mut bars: Vec<&mut Bar>) {
+    let width = textwrap::core::display_width;
+    while bars.iter().any(|bar| width(&bar.name) > NAME) {
+        let shorter: Vec<String> = bars
+            .iter()
+            .map(|bar| match bar.name.rfind(" (") {
+                Some(at) if bar.name.ends_with(')') => bar.name[..at].to_owned(),
+                _ => bar.name.clone(),
+            })
+            .collect();
+        let distinct: BTreeSet<&String> = shorter.iter().collect();
+        let before = bars.iter().map(|bar| &bar.name).collect::<BTreeSet<_>>();
+        if distinct.len() < before.len() || shorter.iter().zip(&bars).all(|(s, b)| *s == b.name) {
+            return;
+        }
+        for (bar, name) in bars.iter_mut().zip(shorter) {
+            bar.name = name;
         }
     }
 }
@@ -303,6 +329,36 @@ mod tests {
         check(0.5, "██", "##");
         check(0.4, "█▋", "##");
         check(0.0, "▏", "#");
+    }
+
+    #[test]
+    fn names_are_shortened_while_they_differ() {
+        #[track_caller]
+        fn check(names: &[&str], expect: &[&str]) {
+            let bar = |name: &&str| Bar {
+                name: (*name).to_owned(),
+                ms: 1.0,
+                words: String::new(),
+            };
+            let mut bars: Vec<Bar> = names.iter().map(bar).collect();
+            shorten(bars.iter_mut().collect());
+            let names: Vec<&str> = bars.iter().map(|bar| bar.name.as_str()).collect();
+            assert_eq!(names, expect);
+        }
+        check(
+            &["tfhe (132 bits) (client: arg-max)", "plaintext"],
+            &["tfhe (132 bits)", "plaintext"],
+        );
+        check(&["tfhe (132 bits)"], &["tfhe (132 bits)"]);
+        let long = [
+            "a name of thirty characters, so (x)",
+            "a name of thirty characters, so (y)",
+        ];
+        check(&long, &long);
+        check(
+            &["thirty-three characters without one"],
+            &["thirty-three characters without one"],
+        );
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub fn bytes(text: &str) -> Option<u64> {
     let (number, unit) = split(text)?;
     let factor = match unit {
         "B" => 1.0,
-        "kB" => 1e3,
+        "kB" | "KB" => 1e3,
         "MB" => 1e6,
         "GB" => 1e9,
         "KiB" => 1024.0,
@@ -68,7 +68,10 @@ mod tests {
         }
         assert_eq!(bytes("8GiB"), Some(8 << 30));
         assert_eq!(bytes("2kB"), Some(2000));
+        assert_eq!(bytes("20KB"), Some(20_000));
         assert_eq!(bytes("8"), None);
+        // Bits?
+        assert_eq!(bytes("8Mb"), None);
         assert_eq!(bit_rate("100Mbit/s"), Some(1e8));
         assert_eq!(bit_rate("0.3 kbit/s"), Some(300.0));
         for bad in ["", "100", "100Mb", "12MB/s", "0bit/s"] {

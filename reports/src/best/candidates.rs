@@ -303,7 +303,8 @@ pub(super) fn slower(fits: &[(&Candidate<'_>, &Cost)], margin: f64) -> Vec<Slowe
             .map(|c| match c.outcome {
                 Outcome::Slower => Slower::Shown,
                 Outcome::TooFew { .. } => Slower::TooFew,
-                Outcome::Faster | Outcome::Tie | Outcome::NotDistinguished => Slower::NotShown,
+                Outcome::Tie => Slower::Tie,
+                Outcome::Faster | Outcome::NotDistinguished => Slower::NotShown,
             })
             .collect();
     }

@@ -15,10 +15,11 @@ mod words;
 use hexperiment_diagnostics::{printable, suggest};
 use hexperiment_experiment::Link;
 use hexperiment_experiment::summary::{OverLink, Records, Row, rows};
+use hexperiment_scheme::security::Protection;
 
 use crate::first_table::{BUSY, IMPRECISE, INSECURE};
 use crate::links::{described, find_link, long_duration};
-use candidates::{Machine, Problem, machines, slower};
+use candidates::{Candidate, Machine, Problem, machines, slower};
 pub use crossover::Crossover;
 use crossover::{on_axes, on_bandwidth};
 use quantity::contradiction;
@@ -78,6 +79,8 @@ pub struct OfProblem {
     pub slower: Vec<Slower>,
     /// The others, and each demand that they do not keep.
     pub others: Vec<(String, Vec<String>)>,
+    /// Which of the others misses the fewest demands, of those that encrypt if there are any.
+    pub nearest: Option<usize>,
     /// The fastest of what fits over each link: the link, who, and how long.
     pub by_link: Vec<(String, String, String)>,
     /// Bandwidths at which one overtakes another, in words.
@@ -89,7 +92,9 @@ pub struct OfProblem {
 pub enum Slower {
     /// It is.
     Shown,
-    /// Its repetitions are enough, and do not show it.
+    /// It is shown to be as fast, within the margin of ties.
+    Tie,
+    /// Its repetitions are enough, and show neither.
     NotShown,
     /// It has too few repetitions to show anything.
     TooFew,
@@ -202,7 +207,13 @@ fn of_problem(problem: &Problem<'_>) -> OfProblem {
         .first()
         .map_or(0.0, |(first, _)| first.run.tie_margin());
     let others = problem.candidates.iter().filter(|c| !c.fits());
+    let misses = |(_, c): &(usize, &Candidate<'_>)| {
+        let encrypts = c.row.protection() == Some(Protection::Encrypted);
+        (c.violations.is_empty(), !encrypts, c.violations.len())
+    };
+    let nearest = others.clone().enumerate().min_by_key(misses);
     OfProblem {
+        nearest: nearest.map(|(place, _)| place),
         title: problem.title.clone(),
         conditions: problem.conditions.clone(),
         slower: slower(&fits, margin),

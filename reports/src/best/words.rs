@@ -78,7 +78,7 @@ fn of_one(problem: &OfProblem, over: &str) -> String {
         let some = all.filter(|(_, slower)| **slower == wanted);
         some.map(|(fit, _)| fit.name.as_str()).collect()
     };
-    let (open, few) = (of(Slower::NotShown), of(Slower::TooFew));
+    let (ties, open, few) = (of(Slower::Tie), of(Slower::NotShown), of(Slower::TooFew));
     let name = &first.name;
     let left_out = match problem.others.len() {
         0 => String::new(),
@@ -90,8 +90,11 @@ fn of_one(problem: &OfProblem, over: &str) -> String {
         ""
     };
     let mut but = String::new();
-    if !open.is_empty() {
+    if !ties.is_empty() {
         // Writing to a string cannot fail, here and below.
+        let _ = write!(but, ", a tie with {}", listed(&ties));
+    }
+    if !open.is_empty() {
         let _ = write!(but, ", not distinguished from {}", listed(&open));
     }
     if !few.is_empty() {
@@ -115,7 +118,7 @@ fn of_one(problem: &OfProblem, over: &str) -> String {
 
 /// The row that misses the fewest demands.
 fn nearest(problem: &OfProblem) -> String {
-    let least = problem.others.iter().min_by_key(|(_, why)| why.len());
+    let least = problem.nearest.and_then(|place| problem.others.get(place));
     least.map_or(String::new(), |(name, why)| {
         let why: Vec<&str> = why.iter().take(NAMED).map(String::as_str).collect();
         format!(": {name} comes nearest, but {}", why.join("; "))
@@ -130,7 +133,7 @@ fn of_many(problems: &[OfProblem], machine: &OnMachine, over: &str) -> String {
             none += 1;
             continue;
         };
-        if problem.slower.contains(&Slower::NotShown) {
+        if problem.slower.contains(&Slower::NotShown) || problem.slower.contains(&Slower::Tie) {
             open += 1;
             continue;
         }

@@ -526,6 +526,40 @@ fn rows_under_other_demands_are_not_the_same() {
     );
 }
 
+/// A tie is a finding, and has its word.
+#[test]
+fn what_is_as_fast_ties() {
+    let mut f = Fixture::new("tie", 12, 128);
+    for (label, more) in [("a", 0.0), ("b", 0.2)] {
+        let cell = f.cell(label, &[]);
+        f.setup(&cell, |_| {});
+        let times: Vec<f64> = (0..12).map(|i| 10.0 + more + f64::from(i) / 1e3).collect();
+        f.repetitions(&cell, &times, 0.7, |_| {});
+    }
+    let found = answer(vec![f], &request(&[]));
+    assert_eq!(only(&found).slower, [Slower::Tie]);
+    assert!(
+        found.sentence.contains(", a tie with b") && !found.sentence.contains("not distinguished"),
+        "{}",
+        found.sentence
+    );
+}
+
+/// What encrypts nothing is as good an answer as none, however few demands it misses.
+#[test]
+fn what_encrypts_comes_nearest() {
+    let found = answer(vec![several()], &request(&["error=1e-9", "total=1us"]));
+    let problem = only(&found);
+    let (name, why) = &problem.others[problem.nearest.unwrap()];
+    assert_ne!(name, "plaintext");
+    assert!(!why.is_empty());
+    assert!(
+        found.sentence.contains(&format!("{name} comes nearest")),
+        "{}",
+        found.sentence
+    );
+}
+
 /// Of three repetitions there is no interval: that is no finding of a comparison.
 #[test]
 fn too_few_repetitions_are_told_as_such() {

@@ -134,9 +134,9 @@ fn states(plan: &RiskPlan, rows: &[Listed], listed: impl Fn(&Listed) -> i8) -> A
         // Writing to a string does not fail.
         let _ = writeln!(
             text,
-            "{},{reading},{:.4},{},{},{},{}",
+            "{},{reading},{},{},{},{},{}",
             field(name),
-            row.score,
+            score(row.score),
             row.level,
             clear[row.device],
             plan.truth[row.device],
@@ -149,12 +149,17 @@ fn states(plan: &RiskPlan, rows: &[Listed], listed: impl Fn(&Listed) -> i8) -> A
     }
 }
 
+/// Four digits after the point; noise below 0 is no less than 0.
+fn score(score: f64) -> String {
+    format!("{:.4}", (score * 1e4).round() / 1e4 + 0.0)
+}
+
 fn file<'a>(plan: &RiskPlan, name: String, rows: impl Iterator<Item = &'a Listed>) -> Artefact {
     let lines = rows.map(|row| {
         format!(
-            "{},{:.4},{},{}\n",
+            "{},{},{},{}\n",
             field(&plan.devices[row.device]),
-            row.score,
+            score(row.score),
             LEVELS[row.level],
             field(&row.reasons)
         )
@@ -163,5 +168,17 @@ fn file<'a>(plan: &RiskPlan, name: String, rows: impl Iterator<Item = &'a Listed
     Artefact {
         name,
         bytes: heading.chain(lines).collect::<String>().into_bytes(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::score;
+
+    #[test]
+    fn scores_of_nothing_have_no_sign() {
+        for (number, expect) in [(-0.000_04, "0.0000"), (0.0, "0.0000"), (-0.25, "-0.2500")] {
+            assert_eq!(score(number), expect);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,9 @@ const LONGEST_ANSWER: u64 = 256 << 20;
 
 /// How long the service may take to begin an answer, the longest wait included.
 const ANSWERS_WITHIN: Duration = Duration::from_mins(2);
+
+/// How long the service is waited for that has never answered: it may be starting.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
 /// How long either side may stand still amid a body.
 const STANDS_STILL: Duration = Duration::from_mins(1);
@@ -103,6 +107,8 @@ pub(super) struct Http {
     base: String,
     token: Token,
     patience: Duration,
+    /// Whether anything was ever answered.
+    has_answered: AtomicBool,
     pin: Option<Fingerprint>,
     shown: Shown,
     meter: Meter,
@@ -139,6 +145,7 @@ impl Http {
             base: endpoint.url.clone(),
             token: endpoint.token.clone(),
             patience: endpoint.patience,
+            has_answered: AtomicBool::new(false),
             pin,
             shown,
             meter,
@@ -232,11 +239,31 @@ impl Http {
                 } => *after,
                 _ => pause,
             };
-            if !error.passes() || began.elapsed().saturating_add(wanted) > self.patience {
-                return Err(error);
+            let patience = if self.has_answered.load(Ordering::Relaxed) {
+                self.patience
+            } else {
+                self.patience.min(FIRST_ANSWER)
+            };
+            if !error.passes() || began.elapsed().saturating_add(wanted) > patience {
+                return Err(self.given_up(error));
             }
             std::thread::sleep(wanted);
             pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+
+    /// An error after which nothing is asked any more.
+    fn given_up(&self, error: ServiceError) -> ServiceError {
+        match error {
+            ServiceError::Unreachable { url, problem }
+                if !self.has_answered.load(Ordering::Relaxed) =>
+            {
+                let problem = format!(
+                    "nothing has answered ({problem}): is `hexperiment serve` running there, and is the address right?"
+                );
+                ServiceError::Unreachable { url, problem }
+            }
+            error => error,
         }
     }
 
@@ -304,6 +331,7 @@ impl Http {
         let response = response.map_err(|e| self.failed(&e))?;
         let status = response.status().as_u16();
         came.status = Some(status);
+        self.has_answered.store(true, Ordering::Relaxed);
         let retry_after = retry_after(&response);
         let mut body = response.into_body();
         if matches!(status, 429 | 503) {
