@@ -14,7 +14,7 @@ use hexperiment_diagnostics::Complaint;
 pub(super) const LONGEST_LINE: usize = 128 << 20;
 
 /// Bytes of lines that a thread is given at once, about.
-const BLOCK: usize = 4 << 20;
+pub(super) const BLOCK: usize = 4 << 20;
 
 /// Bytes that are copied at once.
 const PIECE: usize = 1 << 20;

@@ -1,5 +1,6 @@
 //! Records made by hand.
 
+mod blocks;
 mod busy;
 mod files;
 mod limits;
