@@ -70,9 +70,9 @@ fn have(machines: &[OnMachine], mark: &str) -> bool {
 /// What the marks about machines mean that rows have: begins with a space, if there are any.
 pub(super) fn meanings(machines: &[OnMachine]) -> String {
     let shown = MARKS.iter().filter(|(mark, _)| have(machines, mark));
-    shown
-        .map(|(mark, means)| format!(" {mark}: {means}."))
-        .collect()
+    shown.fold(String::new(), |text, (mark, means)| {
+        text + " " + mark + ": " + means + "."
+    })
 }
 
 fn clause(machine: &OnMachine, over: &str) -> String {
