@@ -153,11 +153,15 @@ function against(run, points, width, { y, lowerIsBetter, label, clear }) {
   const xScale = { type: "log", domain: logarithmic(points.map((p) => p.x)), range: [margins.marginLeft, width - margins.marginRight] };
   const yScale = { ...y, range: [height - margins.marginBottom, margins.marginTop] };
   // What is further off than its task bears is ranked apart, and is on no front.
-  const front = pareto(points.filter((p) => p.encrypted && !p.imprecise), lowerIsBetter);
-  const styled = points.map((p) => ({ ...p, ...colors.get(p.label), name: p.id, isOnFront: front.length > 1 && front.includes(p) }));
+  // Times of unlike machines push none off the front of others.
+  const ranked = d3.group(points.filter((p) => p.encrypted && !p.imprecise), (p) => p.place);
+  const fronts = [...ranked].map(([place, own]) => ({ place, rows: pareto(own, lowerIsBetter) }));
+  const marked = new Set(fronts.flatMap(({ rows }) => (rows.length > 1 ? rows : [])));
+  const styled = points.map((p) => ({ ...p, ...colors.get(p.label), name: p.id, isOnFront: marked.has(p) }));
   // Of many marks the names would hide each other.
   const named = d3.sum(styled, (p) => p.name.length) > 100 ? styled.filter((p) => p.isOnFront) : styled;
   const names = placed(named, styled, Plot.scale({ x: xScale }).apply, Plot.scale({ y: yScale }).apply, [margins.marginLeft, width]);
+  const told = fronts.map(({ place, rows }) => `On the front${place ? ` of rows ${place}` : ""}: ${rows.map((p) => p.id).join(", ")}.`).join(" ");
   const series = [...new Set(points.map((p) => p.label))].map((name) => colors.get(name));
   const svg = plotted({
     width,
@@ -170,12 +174,12 @@ function against(run, points, width, { y, lowerIsBetter, label, clear }) {
     marks: [
       ...logX(decades(...xScale.domain, width < 520 ? 4 : 7), power),
       ...(y.type === "log" ? logY(y.ticks, y.tickFormat) : [Plot.gridY({ ticks: y.ticks }), Plot.axisY({ ticks: y.ticks, tickFormat: y.tickFormat })]),
-      Plot.line(front, { x: "x", y: "y", curve: "step-after", stroke: "var(--soft)", strokeWidth: 1.25, strokeDasharray: "4 3" }),
+      ...fronts.map(({ rows }) => Plot.line(rows, { x: "x", y: "y", curve: "step-after", stroke: "var(--soft)", strokeWidth: 1.25, strokeDasharray: "4 3" })),
       clear && Plot.dot(styled.filter((p) => p.clear !== undefined && p.clear !== p.y), { x: "x", y: "clear", stroke: "color", r: 8, fill: "none" }),
       Plot.dot(styled, { x: "x", y: "y", fill: "color", symbol: "symbol", r: 5.5, title: "said", tip: true }),
       Plot.text(names, { x: (n) => n.x, y: (n) => n.y, text: "name", textAnchor: "start", fill: "currentColor", stroke: "var(--page)", strokeWidth: 3, render: unscaled }),
     ],
-  }, `On the front: ${front.map((p) => p.id).join(", ") || "none"}. ${styled.map((p) => p.said.replaceAll("\n", ", ")).join("; ")}`);
+  }, `${told || "On the front: none."} ${styled.map((p) => p.said.replaceAll("\n", ", ")).join("; ")}`);
   return names.length < points.length ? [legend(series), svg] : [svg];
 }
 
@@ -191,7 +195,7 @@ function tradeoff(run, places, width) {
     const cell = run.cells[place];
     const [x, y] = [time(run, place), at(run, "max_abs_error", place)];
     if (!(x > 0) || y === undefined) continue;
-    points.push({ x, y, zero: y === 0, id: cell.id, label: cell.label, encrypted: cell.encrypted, imprecise: cell.imprecise, said: `${cell.id}\n${duration(x)} per sample\nmax error ${short(y)}` });
+    points.push({ x, y, zero: y === 0, id: cell.id, label: cell.label, encrypted: cell.encrypted, imprecise: cell.imprecise, place: cell.place, said: `${cell.id}${cell.place ? `, ${cell.place}` : ""}\n${duration(x)} per sample\nmax error ${short(y)}` });
   }
   const positive = points.filter((p) => p.y > 0).map((p) => p.y);
   if (!points.length || !positive.length) return;
@@ -212,7 +216,7 @@ function quality(run, places, width) {
     const cell = run.cells[place];
     const [x, y, clear] = [time(run, place), at(run, "value", place), at(run, "plaintext_value", place)];
     if (!(x > 0) || y === undefined) continue;
-    points.push({ x, y, clear, id: cell.id, label: cell.label, encrypted: cell.encrypted, imprecise: cell.imprecise, said: `${cell.id}\n${duration(x)} per sample\n${run.metric} ${short(y, 5)}${clear === undefined ? "" : `, in the clear ${short(clear, 5)}`}` });
+    points.push({ x, y, clear, id: cell.id, label: cell.label, encrypted: cell.encrypted, imprecise: cell.imprecise, place: cell.place, said: `${cell.id}${cell.place ? `, ${cell.place}` : ""}\n${duration(x)} per sample\n${run.metric} ${short(y, 5)}${clear === undefined ? "" : `, in the clear ${short(clear, 5)}`}` });
   }
   if (!points.length) return;
   const [least, most] = d3.extent(points.flatMap((p) => (p.clear === undefined ? [p.y] : [p.y, p.clear])));

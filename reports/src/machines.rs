@@ -19,6 +19,32 @@ const TRIES: usize = 20;
 /// Characters of a reason that are shown.
 const REASON: usize = 300;
 
+/// The mark of a row whose machines others may have used.
+pub(crate) const SHARED: &str = "!shared";
+/// The mark of a row whose cells ran on processors of several models.
+pub(crate) const MIXED: &str = "!processors";
+
+/// What marks say of the machines of rows.
+pub(crate) const MARKS: [(&str, &str); 2] = [
+    (
+        SHARED,
+        "others may have used the machine meanwhile, and may be in the times",
+    ),
+    (
+        MIXED,
+        "cells of the row ran on processors of several models",
+    ),
+];
+
+/// Whether a row has such a mark.
+pub(crate) fn has_mark(row: &Row, mark: &str) -> bool {
+    match mark {
+        SHARED => row.places.shared,
+        MIXED => row.places.cpus().len() > 1,
+        _ => false,
+    }
+}
+
 /// In what the machines of rows differ.
 pub(crate) struct Kinds<'a> {
     /// Models of processors.
@@ -63,6 +89,27 @@ impl<'a> Kinds<'a> {
             ""
         };
         on + shared
+    }
+
+    /// The same without the comma, for what is shown beside one row; `None` where there is nothing to say.
+    pub(crate) fn place(&self, row: &Row) -> Option<String> {
+        let title = self.title(row);
+        title.strip_prefix(", ").map(str::to_owned)
+    }
+
+    /// What a reader of charts must know, which show all rows; `None` where there is nothing to say.
+    pub(crate) fn caution(&self) -> Option<String> {
+        if self.are_several() {
+            return Some(
+                "These rows were measured on machines that differ (below each row's name it is said on which): times \
+                 of unlike machines stand in one table and on one axis here, and are not ranked against each other. \
+                 Fronts are drawn among rows of like machines."
+                    .into(),
+            );
+        }
+        self.any_shared.then(|| {
+            "All times are of machines that others may have used, and may be in these times.".into()
+        })
     }
 
     /// What the answer says of the machines.

@@ -14,6 +14,8 @@ mod overview;
 mod published;
 mod same;
 
+use std::path::Path;
+
 use fixture::{Fixture, factoring, security, unprotected, violation};
 use hexperiment_experiment::Expectation;
 use hexperiment_experiment::record::{
@@ -21,7 +23,8 @@ use hexperiment_experiment::record::{
 };
 use hexperiment_experiment::summary::{Row, rows};
 use hexperiment_experiment::verdict::{Verdict, evaluate};
-use hexperiment_reports::{Screen, markdown, summary_csv, terminal};
+use hexperiment_reports::published::{Publication, front_page, picture};
+use hexperiment_reports::{Screen, Shown, html, markdown, summary_csv, terminal};
 use hexperiment_scheme::KeySizes;
 use hexperiment_scheme::options::OptionValue;
 use hexperiment_scheme::security::Protection;
@@ -411,10 +414,8 @@ fn busy(name: &str) -> Fixture {
     f
 }
 
-/// A run of shards from three machines of two processors, one of them shared: what is ranked against what, and what the
-/// reference cell took.
-#[test]
-fn machines_that_differ_are_told() {
+/// A run of shards from three machines of two processors, one of them shared.
+fn unlike_machines() -> Fixture {
     let mut f = Fixture::new("machines", 10, 128);
     let environment = |node: &str, cpu: &str| Environment {
         node: Some(node.into()),
@@ -464,7 +465,13 @@ fn machines_that_differ_are_told() {
     });
     f.run.merged = Some(Box::new(merged));
     f.run.provenance.cpu = format!("{a} and {b}");
-    let text = check(f, &[]);
+    f
+}
+
+/// What is ranked against what, and what the reference cell took.
+#[test]
+fn machines_that_differ_are_told() {
+    let text = check(unlike_machines(), &[]);
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
     for words in [
         "times of 2 different processors are not ranked against each other",
@@ -533,4 +540,58 @@ fn files_are_written_whole() {
     let missing = folder.path().join("missing");
     let error = hexperiment_reports::write_all(&missing, &records, &rows, &[]).unwrap_err();
     assert!(error.to_string().contains("summary.csv"), "{error}");
+}
+
+/// The page, what is published of it and its picture tell unlike machines apart, as the rankings do.
+#[test]
+fn pages_and_pictures_tell_unlike_machines() {
+    let records = unlike_machines().records();
+    let rows = rows(&records);
+    let shown = Shown {
+        records: &records,
+        rows: &rows,
+        verdicts: &[],
+        folder: Path::new("nowhere"),
+    };
+    let page = html(&[shown]);
+    for words in [
+        "These rows were measured on machines that differ",
+        "times of 2 different processors are not ranked against each other",
+        r#"<span class="under warns">on Example CPU B</span>"#,
+        r#"<span class="under warns">on Example CPU A, on shared machines</span>"#,
+        r#""place":"on Example CPU A""#,
+    ] {
+        assert!(page.contains(words), "lacks {words:?}");
+    }
+    // Above the charts as well as below the table.
+    assert_eq!(page.matches(r#"class="caution warns""#).count(), 2);
+    let publication = Publication::of(&shown);
+    let drawn = picture(&publication).unwrap();
+    assert!(drawn.contains("Machines differ, or others"), "{drawn}");
+    let table = publication.to_json().unwrap();
+    assert!(table.contains(r#""place": "on Example CPU B""#), "{table}");
+    let front = front_page(
+        "<!-- published: machines -->\n<!-- end of published -->",
+        std::slice::from_ref(&publication),
+        "results",
+    );
+    assert!(front.is_ok_and(|text| text.contains("on Example CPU B")));
+}
+
+/// Of a run on one machine nothing is said.
+#[test]
+fn pages_of_one_machine_tell_nothing_of_it() {
+    let mut f = Fixture::new("one", 10, 128);
+    let cell = f.cell("paillier", &[]);
+    f.setup(&cell, |_| ());
+    f.repetitions(&cell, &around(9.0), 0.7, |_| {});
+    let records = f.records();
+    let page = html(&[Shown {
+        records: &records,
+        rows: &rows(&records),
+        verdicts: &[],
+        folder: Path::new("nowhere"),
+    }]);
+    assert!(!page.contains(r#"class="caution"#));
+    assert!(!page.contains(r#""place":"#));
 }

@@ -19,6 +19,7 @@ use hexperiment_scheme::security::Protection;
 
 use crate::first_table::{BUSY, IMPRECISE, INSECURE};
 use crate::links::{described, find_link, long_duration};
+use crate::machines::{MARKS, has_mark};
 use candidates::{Candidate, Machine, Problem, machines, slower};
 pub use crossover::Crossover;
 use crossover::{on_axes, on_bandwidth};
@@ -150,7 +151,7 @@ pub fn best(runs: &[Records], request: &Request) -> Result<Answer, String> {
         .iter()
         .map(on_machine)
         .collect();
-    let about = match &link {
+    let about: String = match &link {
         None => "Times: encrypt + evaluate + decrypt of the whole batch as measured, without a link; bytes: \
                  ciphertexts both ways, without keys; error: the largest of all results; *: on the front of \
                  time, bytes and error, where what the task bears is as good as none."
@@ -162,6 +163,7 @@ pub fn best(runs: &[Records], request: &Request) -> Result<Answer, String> {
             described(link)
         ),
     };
+    let about = about + &words::meanings(&machines);
     Ok(Answer {
         sentence: words::sentence(&machines, request, link.as_ref()),
         machines,
@@ -242,12 +244,14 @@ fn of_problem(problem: &Problem<'_>) -> OfProblem {
 }
 
 fn marks(row: &Row) -> Vec<&'static str> {
+    let of_machines = MARKS.iter().map(|(mark, _)| (has_mark(row, mark), *mark));
     [
         (row.insecure(), INSECURE),
         (row.imprecise().is_some(), IMPRECISE),
         (row.busy.is_some(), BUSY),
     ]
     .into_iter()
+    .chain(of_machines)
     .filter_map(|(has, mark)| has.then_some(mark))
     .collect()
 }

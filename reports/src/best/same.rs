@@ -20,14 +20,14 @@ const PROCESSES: &str = "run.processes";
 const FAILURE: &str = "run.failure_log2";
 const ENCRYPTION: &str = "run.encryption";
 
-/// The machine of a row, in words: of a run that was put together from shards, that of its cells.
+/// The machine of a row, in words: that of its cells, where records tell it, else that on which the run began.
 pub(super) fn machine(run: &Run, row: &Row) -> String {
     let p = &run.provenance;
     let cpus = row.places.cpus().join(" and ");
-    let cpu = match (&run.merged, p.cpu.as_str()) {
-        (Some(_), _) if !cpus.is_empty() => seen(&cpus),
-        (_, "") => "an unnamed processor".into(),
-        (_, cpu) => seen(cpu),
+    let cpu = match p.cpu.as_str() {
+        _ if !cpus.is_empty() => seen(&cpus),
+        "" => "an unnamed processor".into(),
+        cpu => seen(cpu),
     };
     let shared = if row.places.shared {
         " (shared with others)"

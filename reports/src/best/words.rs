@@ -9,6 +9,7 @@ use hexperiment_experiment::Link;
 use super::{Answer, OfProblem, OnMachine, Request, Slower};
 use crate::grid::{self, Column};
 use crate::links::long_duration;
+use crate::machines::{MARKS, SHARED};
 use crate::units::{bytes, counted, listed, significant, wrapped};
 
 /// Rows, and demands of a row, that the sentence names.
@@ -38,6 +39,10 @@ pub(super) fn sentence(machines: &[OnMachine], request: &Request, link: Option<&
     if machines.len() > 1 {
         sentence += "; times of different machines are not compared";
     }
+    // Of several machines each clause tells its own.
+    if machines.len() == 1 && have(machines, SHARED) {
+        sentence += "; the machine was shared with others, who may be in these times";
+    }
     if request.bounds.is_empty() && request.trust.is_empty() {
         sentence += "; nothing was demanded";
     }
@@ -53,6 +58,21 @@ pub(super) fn sentence(machines: &[OnMachine], request: &Request, link: Option<&
         sentence.replace_range(..1, &first);
     }
     sentence + "."
+}
+
+/// Whether a row that fits has a mark.
+fn have(machines: &[OnMachine], mark: &str) -> bool {
+    let problems = machines.iter().flat_map(|machine| &machine.problems);
+    let mut fits = problems.flat_map(|problem| &problem.fits);
+    fits.any(|fit| fit.marks.contains(&mark))
+}
+
+/// What the marks about machines mean that rows have: begins with a space, if there are any.
+pub(super) fn meanings(machines: &[OnMachine]) -> String {
+    let shown = MARKS.iter().filter(|(mark, _)| have(machines, mark));
+    shown.fold(String::new(), |text, (mark, means)| {
+        text + " " + mark + ": " + means + "."
+    })
 }
 
 fn clause(machine: &OnMachine, over: &str) -> String {

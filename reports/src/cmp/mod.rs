@@ -288,6 +288,7 @@ fn other(
     }
     let (mut obstacles, differences) = obstacles::between(base.records, run.records);
     obstacles.extend(obstacles::threads(&both));
+    obstacles.extend(obstacles::processors(&both));
     Other {
         name: run.name.to_owned(),
         obstacles,

@@ -7,7 +7,7 @@ use hexperiment_experiment::summary::{Records, Row};
 use serde_json::Value;
 
 use super::RunToCompare;
-use crate::units::{listed, shortened};
+use crate::units::{counted, listed, shortened};
 
 /// Settings of `[run]` that change no time.
 const HARMLESS: [&str; 4] = ["repetitions", "rank_by", "tie_margin", "time_limit"];
@@ -107,6 +107,23 @@ pub(super) fn threads(pairs: &[(&Row, &Row)]) -> Option<String> {
     let (a, b) = pairs.iter().find(|(a, b)| a.threads != b.threads)?;
     let name = a.name();
     Some(format!("threads of {name}: {} -> {}", a.threads, b.threads))
+}
+
+/// That cells ran on other processors, of runs on several machines, which say the same of themselves.
+pub(super) fn processors(pairs: &[(&Row, &Row)]) -> Option<String> {
+    let cpus = |row: &Row| row.places.cpus().join(" and ");
+    let told = pairs.iter().map(|(a, b)| (a.name(), cpus(a), cpus(b)));
+    let mut differ = told.filter(|(_, a, b)| !a.is_empty() && !b.is_empty() && a != b);
+    let (name, before, now) = differ.next()?;
+    let more = match differ.count() {
+        0 => String::new(),
+        more => format!(" (and of {})", counted(more, "other row", "other rows")),
+    };
+    Some(format!(
+        "another processor of {name}: {} -> {}{more}",
+        stated(&before),
+        stated(&now)
+    ))
 }
 
 fn stated(text: &str) -> String {

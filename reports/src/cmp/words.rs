@@ -6,6 +6,7 @@ use hexperiment_experiment::summary::Row;
 use super::table::{columns, fit};
 use super::{Other, RunToCompare, RunsCompared, verdict};
 use crate::first_table::{BUSY, IMPRECISE, INSECURE, UNRANKED};
+use crate::machines::{MIXED, SHARED, has_mark};
 use crate::notes::whom;
 use crate::page::{Page, escaped};
 use crate::paint::Paint;
@@ -250,11 +251,13 @@ type Mark = (&'static str, fn(&Row) -> bool);
 
 /// The marks of either run's rows, and of which.
 pub(super) fn marks(runs: [RunToCompare<'_>; 2]) -> Vec<(String, String)> {
-    let kinds: [Mark; 4] = [
+    let kinds: [Mark; 6] = [
         (INSECURE, Row::insecure),
         (UNRANKED, Row::lacks_setup),
         (IMPRECISE, |row| row.imprecise().is_some()),
         (BUSY, |row| row.busy.is_some()),
+        (SHARED, |row| has_mark(row, SHARED)),
+        (MIXED, |row| has_mark(row, MIXED)),
     ];
     let mut all = Vec::new();
     for (mark, is) in kinds {

@@ -16,6 +16,7 @@ use super::table::axis_name;
 use super::{Shown, spaced};
 use crate::first_table::headline;
 use crate::links::links_of;
+use crate::machines::Kinds;
 
 /// Repetitions that a page has all of; of more, each row has quantiles.
 const MOST_REPETITIONS: usize = 3000;
@@ -90,6 +91,9 @@ struct Cell<'a> {
     encrypted: bool,
     /// Whether its results are further off than its task bears.
     imprecise: bool,
+    /// On what kind of machine, where rows differ in it or others may have used it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
     point: BTreeMap<Cow<'a, str>, String>,
     /// Encryption, evaluation and decryption together of every repetition, in milliseconds; or
     /// quantiles of these.
@@ -120,6 +124,7 @@ fn run<'a>(shown: Shown<'a>, files: &'a Files) -> Run<'a> {
     let rows = shown.rows;
     let clock = shown.records.run.rank_by();
     let metric = headline(rows);
+    let kinds = Kinds::of(rows);
     let axis = |key: &'a str| Axis {
         key: seen(key),
         name: seen(&axis_name(key)).into_owned(),
@@ -162,14 +167,17 @@ fn run<'a>(shown: Shown<'a>, files: &'a Files) -> Run<'a> {
         metric: metric.map(|name| seen(&spaced(name)).into_owned()),
         lower_is_better: metric.is_some_and(lower_is_better),
         axes: axes(rows).into_iter().map(axis).collect(),
-        cells: rows.iter().map(|row| cell(row, clock, most)).collect(),
+        cells: rows
+            .iter()
+            .map(|row| cell(row, &kinds, clock, most))
+            .collect(),
         columns: columns.collect(),
         links: links.collect(),
         files,
     }
 }
 
-fn cell(row: &Row, clock: Clock, most: usize) -> Cell<'_> {
+fn cell<'a>(row: &'a Row, kinds: &Kinds<'_>, clock: Clock, most: usize) -> Cell<'a> {
     let measured = row.measured.as_ref();
     let totals = measured.map_or(&[][..], |m| m.total.values(clock));
     let all = totals.len() <= most;
@@ -180,6 +188,9 @@ fn cell(row: &Row, clock: Clock, most: usize) -> Cell<'_> {
         status: row.status.to_string(),
         encrypted: row.protection() == Some(Protection::Encrypted),
         imprecise: row.imprecise().is_some(),
+        place: measured
+            .and_then(|_| kinds.place(row))
+            .map(|place| seen(&place).into_owned()),
         point: row
             .cell
             .point

@@ -12,6 +12,7 @@ use super::table::{self, Cell, Column, Room};
 use super::words::{experiment, words};
 use crate::answer::answer;
 use crate::facts::facts;
+use crate::machines::Kinds;
 use crate::notes::Footnotes;
 use crate::report::{Part, Section, sections};
 
@@ -195,7 +196,7 @@ fn run(index: usize, shown: &Shown<'_>, files: &Files) -> Markup {
                 }
             }
             (comparison(index, shown))
-            (charts(index))
+            (charts(index, Kinds::of(shown.rows).caution().as_deref()))
             (task_files(files))
             (told_in_words(shown))
     };
@@ -287,6 +288,7 @@ fn comparison(index: usize, shown: &Shown<'_>) -> Markup {
                     }
                 }
             }
+            @if let Some(caution) = Kinds::of(rows).caution() { p.caution.warns { (caution) } }
             @if columns.len() < all {
                 p.count {
                     "Of so many rows " (all - columns.len()) " further columns are in summary.csv in the run's folder."
@@ -353,10 +355,11 @@ fn contents(cell: &Cell) -> Markup {
     }
 }
 
-fn charts(index: usize) -> Markup {
+fn charts(index: usize, caution: Option<&str>) -> Markup {
     html! {
         section.charts aria-label="Charts" {
             h2 { "Charts" }
+            @if let Some(caution) = caution { p.caution.warns { (caution) } }
             noscript { p { "The charts need JavaScript. The table above has their numbers." } }
             div.grid {
                 @for Chart { name, title, about } in CHARTS {

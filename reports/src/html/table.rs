@@ -1,5 +1,6 @@
 //! The table of a page: every column that tells rows apart, and which of them are shown at first.
 
+use hexperiment_diagnostics::printable::line as seen;
 use hexperiment_experiment::measure::Interval;
 use hexperiment_experiment::record::{Clock, Status};
 use hexperiment_experiment::summary::{COLUMNS, Field, Row, axes};
@@ -9,6 +10,7 @@ use super::spaced;
 use crate::first_table::{
     BUSY, IMPRECISE, INSECURE, UNRANKED, beside, client_part, headline, same, value,
 };
+use crate::machines::Kinds;
 use crate::notes::in_one_line;
 use crate::units::{bytes, significant};
 
@@ -103,7 +105,9 @@ const DEMANDS: [&str; 5] = [
 
 /// The columns, in order.
 pub(super) fn columns(rows: &[Row], clock: Clock) -> Vec<Column> {
-    let mut all = vec![column("label", "scheme", Room::Narrow, rows, label)];
+    let kinds = Kinds::of(rows);
+    let named = |row: &Row| label(row, &kinds);
+    let mut all = vec![column("label", "scheme", Room::Narrow, rows, named)];
     all.extend(axes(rows).into_iter().map(|key| {
         let head = axis_name(key);
         // On a phone they stand below the label.
@@ -293,7 +297,7 @@ fn summary(row: &Row, name: &str) -> Cell {
 }
 
 /// The label with how the row ended and what a reader must know of it.
-fn label(row: &Row) -> Cell {
+fn label(row: &Row, kinds: &Kinds<'_>) -> Cell {
     let mut under = Vec::new();
     if row.status != Status::Ok {
         under.push((row.status.to_string(), true));
@@ -307,6 +311,8 @@ fn label(row: &Row) -> Cell {
     if row.busy.is_some() {
         under.push((BUSY.into(), true));
     }
+    let place = row.measured.as_ref().and_then(|_| kinds.place(row));
+    under.extend(place.map(|place| (seen(&place).into_owned(), true)));
     under.extend(client_part(row).map(|part| (part, false)));
     let point = row.cell.point.keys();
     let point = point.map(|key| format!("{} {}", axis_name(key), row.axis(key)));

@@ -27,6 +27,7 @@ use crate::export::bits;
 use crate::facts::facts;
 use crate::first_table::value;
 use crate::grid::Column;
+use crate::machines::Kinds;
 use crate::units::{bytes, counted, duration, shortened, significant};
 
 /// Version of the format of `run.json`.
@@ -70,6 +71,9 @@ struct PublishedRow {
     security: String,
     imprecise: bool,
     busy: bool,
+    /// On what kind of machine, where rows differ in it or others may have used it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
     measured: Option<PublishedFigures>,
 }
 
@@ -111,6 +115,7 @@ impl Publication {
         let run = &shown.records.run;
         let p = &run.provenance;
         let clock = run.rank_by();
+        let kinds = Kinds::of(shown.rows);
         let commit = match p.build.revision() {
             revision if revision.is_empty() => "no commit".into(),
             revision => format!("commit {revision}"),
@@ -139,7 +144,7 @@ impl Publication {
             rows: shown
                 .rows
                 .iter()
-                .map(|row| PublishedRow::of(row, clock))
+                .map(|row| PublishedRow::of(row, &kinds, clock))
                 .collect(),
         }
     }
@@ -243,6 +248,7 @@ impl Publication {
         all.extend(demands.filter(|column| self.said_of_all(column).is_none()));
         all.extend([
             figures(time, &|m| duration(m.total_ms)),
+            words("measured", &|row| row.place.clone().unwrap_or_default()),
             figures("up", &|m| bytes(m.up_bytes)),
             figures("down", &|m| bytes(m.down_bytes)),
             figures("both ways", &|m| bytes(m.up_bytes + m.down_bytes)),
@@ -294,7 +300,7 @@ impl Publication {
 }
 
 impl PublishedRow {
-    fn of(row: &Row, clock: Clock) -> Self {
+    fn of(row: &Row, kinds: &Kinds<'_>, clock: Clock) -> Self {
         let measured = row.measured.as_ref().map(|m| PublishedFigures {
             metric: row.headline().map(|metric| PublishedMetric {
                 name: metric.name.clone(),
@@ -318,6 +324,7 @@ impl PublishedRow {
             security: bits(row),
             imprecise: row.imprecise().is_some(),
             busy: row.busy.is_some(),
+            place: row.measured.as_ref().and_then(|_| kinds.place(row)),
             measured,
         }
     }

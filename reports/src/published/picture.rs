@@ -83,6 +83,12 @@ fn notes(measured: &[(&PublishedRow, &PublishedFigures)]) -> Vec<String> {
     if measured.iter().any(|(row, _)| row.busy) {
         notes.push("The machine was busy: times are longer than they need be.".into());
     }
+    if measured.iter().any(|(row, _)| row.place.is_some()) {
+        notes.push(
+            "Machines differ, or others may have used them (see the table): unlike machines' times do not compare."
+                .into(),
+        );
+    }
     notes
 }
 

@@ -1,6 +1,6 @@
 //! `best` on records whose answer is known.
 
-use hexperiment_experiment::record::Status;
+use hexperiment_experiment::record::{Line, Status};
 use hexperiment_experiment::summary::Records;
 use hexperiment_reports::best::{
     Answer, Bound, End, OfProblem, QUANTITIES, Request, Slower, Trust, best,
@@ -8,8 +8,8 @@ use hexperiment_reports::best::{
 use hexperiment_scheme::security::Encryption;
 use hexperiment_task::ledger::Precision;
 
-use crate::around;
 use crate::fixture::{Fixture, factoring, millis, unprotected};
+use crate::{around, unlike_machines};
 
 /// A request with upper bounds, and the usual demand on trust.
 fn request(most: &[&str]) -> Request {
@@ -175,7 +175,7 @@ fn trust_is_demanded_in_words() {
     let mut f = Fixture::new("trust", 10, 128);
     let chatty = add(&mut f, "chatty", &[], 10.0, 10, 0.0);
     for line in &mut f.lines {
-        if let hexperiment_experiment::record::Line::Repetition(r) = line
+        if let Line::Repetition(r) = line
             && r.cell == chatty
         {
             (r.traffic.rounds, r.traffic.decrypted_midway) = (3, 2);
@@ -497,7 +497,7 @@ fn rows_under_other_demands_are_not_the_same() {
     let owner = "encrypted by the key owner, failures of a run at most 2^-40";
     let setups = |f: &mut Fixture, change: &dyn Fn(&mut hexperiment_experiment::record::Setup)| {
         for line in &mut f.lines {
-            if let hexperiment_experiment::record::Line::Setup(setup) = line {
+            if let Line::Setup(setup) = line {
                 change(setup);
             }
         }
@@ -608,7 +608,7 @@ fn noise_that_the_task_bears_puts_nothing_on_the_front() {
         add(&mut f, "fast", &[], 10.0, 1000, 3e-8);
         add(&mut f, "slow", &[], 20.0, 1000, 1e-8);
         for line in &mut f.lines {
-            if let hexperiment_experiment::record::Line::Repetition(r) = line {
+            if let Line::Repetition(r) = line {
                 r.errors.precision = Some(Precision {
                     output: "logit".into(),
                     demanded,
@@ -667,4 +667,53 @@ fn bounds_that_nothing_can_keep_are_refused() {
     same.bounds
         .push(Bound::parse("rounds=1", End::Least).unwrap());
     assert!(best(&records, &same).unwrap().is_any());
+}
+
+/// Times of shared machines are marked, and the sentence says so though there is one machine only.
+#[test]
+fn shared_machines_are_told() {
+    let mut f = unlike_machines();
+    f.run
+        .merged
+        .as_mut()
+        .unwrap()
+        .shards
+        .iter_mut()
+        .for_each(|shard| shard.beside_others = true);
+    f.lines
+        .retain(|line| !matches!(line, Line::Setup(s) if s.cell.starts_with("tfhe")));
+    f.lines
+        .retain(|line| !matches!(line, Line::Repetition(r) if r.cell.starts_with("tfhe")));
+    f.run.cells.retain(|cell| !cell.id.starts_with("tfhe"));
+    let merged = f.run.merged.as_mut().unwrap();
+    merged
+        .shards
+        .retain(|shard| shard.cells != [2] && shard.cells != [4]);
+    for (place, shard) in merged.shards.iter_mut().enumerate() {
+        shard.cells = vec![place];
+    }
+    let found = answer(vec![f], &request(&[]));
+    let fits = &only(&found).fits;
+    assert!(fits.iter().all(|fit| fit.marks == ["!shared"]), "{fits:?}");
+    let words = "the machine was shared with others, who may be in these times";
+    assert!(found.sentence.contains(words), "{}", found.sentence);
+    let about = "!shared: others may have used the machine meanwhile";
+    assert!(found.about.contains(about), "{}", found.about);
+    // One machine for oneself has neither.
+    let found = answer(vec![several()], &request(&[]));
+    assert!(!found.about.contains("!shared") && !found.sentence.contains("shared"));
+}
+
+/// A run that was gone on with on another processor is no run on one.
+#[test]
+fn a_run_resumed_on_another_processor_is_of_two_machines() {
+    let mut f = unlike_machines();
+    f.run.merged = None;
+    f.run.provenance.cpu = "Example CPU A".into();
+    let found = answer(vec![f], &request(&[]));
+    let titles: Vec<&str> = found.machines.iter().map(|m| m.title.as_str()).collect();
+    assert_eq!(titles.len(), 2, "{titles:?}");
+    assert!(titles[0].starts_with("Example CPU A,") && titles[1].starts_with("Example CPU B,"));
+    let words = "times of different machines are not compared";
+    assert!(found.sentence.contains(words), "{}", found.sentence);
 }

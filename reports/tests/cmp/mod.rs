@@ -1,11 +1,12 @@
 //! Runs compared with one another, of records made by hand.
 
-use hexperiment_experiment::record::Status;
+use hexperiment_experiment::record::{Line, Status};
 use hexperiment_experiment::summary::{Records, Row, rows};
 use hexperiment_reports::{Limit, RunToCompare, RunsCompared, Screen};
 
 use crate::fixture::{Fixture, millis};
 use crate::same::same;
+use crate::unlike_machines;
 
 /// Evaluation times of a quiet machine.
 const QUIET: [f64; 10] = [
@@ -96,7 +97,7 @@ fn every_verdict_by_hand() {
             let lost = f.cell("lost", &[]);
             f.stopped(&lost, Status::Crashed, "the process was killed by signal 9");
             for line in &mut f.lines {
-                if let hexperiment_experiment::record::Line::Repetition(r) = line
+                if let Line::Repetition(r) = line
                     && r.cell == "same"
                 {
                     r.traffic.upload_bytes += 15_000;
@@ -317,7 +318,7 @@ fn noise_of_metrics_is_no_change() {
     let with = |values: [f64; 10]| {
         run(&[("a", 10.0)], |f| {
             for line in &mut f.lines {
-                if let hexperiment_experiment::record::Line::Repetition(r) = line {
+                if let Line::Repetition(r) = line {
                     r.quality.metrics[0].value = values[r.index as usize];
                 }
             }
@@ -356,4 +357,25 @@ fn links_are_timed_where_they_are_asked_for() {
     let [base, other] = two();
     let problem = tried(base, other, &["5G"]).unwrap_err();
     assert!(problem.contains("no run has the link \"5G\""), "{problem}");
+}
+
+/// Runs on several machines say the same of themselves; their rows tell that a cell was elsewhere.
+#[test]
+fn rows_on_other_processors_and_shared_machines_are_told() {
+    let mut elsewhere = unlike_machines();
+    for line in &mut elsewhere.lines {
+        if let Line::Setup(setup) = line
+            && setup.cell == "tfhe"
+        {
+            setup.environment.as_mut().unwrap().cpu = "Example CPU A".into();
+        }
+    }
+    let shown = text(&compared(unlike_machines().records(), elsewhere.records()));
+    let flat = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in [
+        "another processor of tfhe: Example CPU B -> Example CPU A",
+        "!shared: paillier-rs in before; paillier-rs in after",
+    ] {
+        assert!(flat.contains(words), "lacks {words:?}\n{shown}");
+    }
 }

@@ -19,17 +19,17 @@ struct Read {
 
 /// Lines of so many bytes at least, each with its end.
 fn many(least: usize, end: &str) -> Vec<String> {
-    let mut bytes = 0;
-    (0..)
-        .map(|index| {
-            serde_json::to_string(&repeated("a", index, 1 + u64::from(index))).unwrap() + end
-        })
-        .take_while(|line| {
-            let is_wanted = bytes < least;
-            bytes += line.len();
-            is_wanted
-        })
-        .collect()
+    let (mut lines, mut bytes) = (Vec::new(), 0);
+    for index in 0.. {
+        if bytes >= least {
+            break;
+        }
+        let record = repeated("a", index, 1 + u64::from(index));
+        let line = serde_json::to_string(&record).unwrap() + end;
+        bytes += line.len();
+        lines.push(line);
+    }
+    lines
 }
 
 /// An end of a cell whose reason has so many bytes.
