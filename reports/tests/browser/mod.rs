@@ -153,6 +153,14 @@ fn a_matrix_with_all_ends_and_files() {
     check(&pages::matrix(), &[&pages::CHARTS[..], &more].concat());
 }
 
+/// Fronts of each kind of machine, and the caution.
+#[test]
+fn rows_of_unlike_machines() {
+    let page = pages::page(&crate::unlike_machines().records(), Path::new("nowhere"));
+    // Of a confusion matrix a count alone is there.
+    check(&page, &pages::CHARTS[..9]);
+}
+
 #[test]
 fn nothing_but_refusals() {
     check(&pages::refusals(), &[]);
