@@ -17,6 +17,8 @@ const BAR: (usize, usize) = (8, 40);
 const NAME: usize = 32;
 /// Columns that a name has at least, if it has so many.
 const LEAST_NAME: usize = 10;
+/// How a name goes on that tells what the client does.
+const CLIENT: &str = " (client: ";
 /// How many times the least the most may be where bars are drawn to scale.
 const LINEAR: f64 = 50.0;
 /// Rows of which bars are shown: of more, nobody reads them.
@@ -130,14 +132,14 @@ impl Bar {
     }
 }
 
-/// Leaves out what stands last in names, in parentheses, until they have room, as long as each is another: the table has
-/// the whole names.
+/// Leaves out of names what is left to the client, in parentheses, where they are too long, as long as each is another: the
+/// table has the whole names.
 fn shorten(mut bars: Vec<&mut Bar>) {
     let width = textwrap::core::display_width;
     while bars.iter().any(|bar| width(&bar.name) > NAME) {
         let shorter: Vec<String> = bars
             .iter()
-            .map(|bar| match bar.name.rfind(" (") {
+            .map(|bar| match bar.name.rfind(CLIENT) {
                 Some(at) if bar.name.ends_with(')') => bar.name[..at].to_owned(),
                 _ => bar.name.clone(),
             })
@@ -349,7 +351,9 @@ mod tests {
             &["tfhe (132 bits) (client: arg-max)", "plaintext"],
             &["tfhe (132 bits)", "plaintext"],
         );
-        check(&["tfhe (132 bits)"], &["tfhe (132 bits)"]);
+        // What it is worth stays.
+        let weak = ["paillier of another library (80 bits !insecure)"];
+        check(&weak, &weak);
         let long = [
             "a name of thirty characters, so (x)",
             "a name of thirty characters, so (y)",

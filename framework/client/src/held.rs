@@ -1,25 +1,16 @@
-//! A folder of a client while a step changes it: one step at a time, in whichever process.
+//! A folder of a client that one step alone may change.
 
 use std::fs::OpenOptions;
 use std::io;
 use std::ops::Deref;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
 
 use crate::error::ClientError;
 use crate::folder::Folder;
-use crate::keys;
 use crate::lock::Lock;
-use crate::stage::settle;
 
 /// The file that is locked. It stays: one that was removed while another process opens it would be two.
 const LOCK: &str = ".lock";
-
-/// How long a step waits for another one before it refuses.
-const WAITS: Duration = Duration::from_secs(2);
-
-/// How often it looks meanwhile.
-const LOOKS_AGAIN: Duration = Duration::from_millis(50);
 
 /// A folder that this value alone may change, until it is dropped or its process ends, whatever ends it.
 #[derive(Debug)]
@@ -36,57 +27,27 @@ impl Deref for Held {
     }
 }
 
-impl Folder {
-    /// Holds the folder, and ends what a step that was killed has begun in it. Another step that holds it is waited for, a
-    /// short while.
-    ///
-    /// # Errors
-    /// There is no such folder, it cannot be written, another process holds it, or what a killed step has left cannot be
-    /// ended.
-    pub fn hold(&self) -> Result<Held, ClientError> {
-        let began = Instant::now();
-        loop {
-            if let Some(held) = self.try_hold()? {
-                return Ok(held);
-            }
-            if began.elapsed() >= WAITS {
-                let file = self.path().join(LOCK);
-                return Err(ClientError::file(
-                    self.path(),
-                    "another `hexperiment client` works in this folder",
-                    format!(
-                        "wait until it has ended, or end it: the folder is free as soon as its process is gone (`fuser {}` \
-                         shows which it is)",
-                        file.display()
-                    ),
-                ));
-            }
-            std::thread::sleep(LOOKS_AGAIN);
-        }
+impl Held {
+    /// The file that is locked while a folder is held.
+    pub(crate) fn file(folder: &Folder) -> PathBuf {
+        folder.path().join(LOCK)
     }
 
-    /// Likewise, at once; `None` where another process holds it.
-    pub(crate) fn try_hold(&self) -> Result<Option<Held>, ClientError> {
-        let file = self.path().join(LOCK);
+    /// Holds a folder as it is; `None` where another process holds it.
+    pub(crate) fn try_take(folder: &Folder) -> Result<Option<Self>, ClientError> {
+        let file = Self::file(folder);
         let lock = try_take(&file).map_err(|e| match e.kind() {
             io::ErrorKind::NotFound => ClientError::file(
-                self.path(),
+                folder.path(),
                 "not found: there is no such folder of a client",
                 "begin one by `client init`, or name another by `--folder`",
             ),
             _ => ClientError::unwritable(&file, &e),
         })?;
-        let Some(lock) = lock else {
-            return Ok(None);
-        };
-        let held = Held {
-            folder: self.clone(),
+        Ok(lock.map(|lock| Self {
+            folder: folder.clone(),
             _lock: lock,
-        };
-        keys::finish_interrupted(&held)?;
-        settle(&held.upload())?;
-        settle(&held.download())?;
-        Ok(Some(held))
+        }))
     }
 }
 
@@ -98,43 +59,4 @@ fn try_take(file: &Path) -> io::Result<Option<Lock>> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     Lock::try_take_opened(options.open(file)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    #[test]
-    fn one_holds_a_folder_at_a_time() {
-        let place = tempfile::tempdir().unwrap();
-        let folder = Folder::new(place.path());
-        let held = folder.hold().unwrap();
-        assert!(folder.try_hold().unwrap().is_none());
-        let refused = folder.hold().unwrap_err().to_string();
-        assert!(
-            refused.contains("another `hexperiment client` works"),
-            "{refused}"
-        );
-        drop(held);
-        assert!(folder.try_hold().unwrap().is_some());
-        let none = Folder::new(place.path().join("no")).hold().unwrap_err();
-        assert!(none.to_string().contains("there is no such folder"));
-    }
-
-    /// Who only looks leaves what a step writes, and ends what a killed one has left.
-    #[test]
-    fn looking_removes_nothing_that_is_being_written() {
-        let place = tempfile::tempdir().unwrap();
-        let folder = Folder::new(place.path());
-        let partial = place.path().join("keys.partial");
-        let held = folder.hold().unwrap();
-        fs::create_dir(&partial).unwrap();
-        assert!(keys::list(&folder).unwrap().is_empty());
-        assert!(partial.exists());
-        drop(held);
-        assert!(keys::list(&folder).unwrap().is_empty());
-        assert!(!partial.exists());
-    }
 }

@@ -215,7 +215,9 @@ fn are_whole(folder: &Folder, staged: &Path) -> Result<(), ClientError> {
 /// in use are looked at all the same: the next step that changes the folder says why.
 fn tidy_if_free(folder: &Folder) {
     if folder.path().join(STAGED).exists() {
-        let _ = folder.try_hold();
+        if let Ok(Some(held)) = Held::try_take(folder) {
+            let _ = finish_interrupted(&held);
+        }
     }
 }
 

@@ -37,6 +37,7 @@ mod evaluate;
 mod exchange;
 mod folder;
 mod held;
+mod hold;
 mod keys;
 mod lock;
 mod passphrase;
