@@ -214,10 +214,10 @@ fn are_whole(folder: &Folder, staged: &Path) -> Result<(), ClientError> {
 /// Does so for who only looks, if there is anything to do and no step is at it. Where it cannot be done, the keys that are
 /// in use are looked at all the same: the next step that changes the folder says why.
 fn tidy_if_free(folder: &Folder) {
-    if folder.path().join(STAGED).exists() {
-        if let Ok(Some(held)) = Held::try_take(folder) {
-            let _ = finish_interrupted(&held);
-        }
+    if folder.path().join(STAGED).exists()
+        && let Ok(Some(held)) = Held::try_take(folder)
+    {
+        let _ = finish_interrupted(&held);
     }
 }
 

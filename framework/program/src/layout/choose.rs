@@ -126,7 +126,7 @@ impl std::fmt::Display for Candidate {
 const AS_FAST: u64 = 20;
 
 /// The place of the candidate that costs least by an objective; `None` where none can be had. Of those as fast as the
-/// fastest, within one part in [`AS_FAST`], it is the one of the fewest bytes both ways; the first of equals.
+/// fastest, within 5 %, it is the one of the fewest bytes both ways; the first of equals.
 pub fn best(objective: Objective, expenses: &[Option<Expense>]) -> Option<usize> {
     let known = || {
         let known = expenses.iter().enumerate();
