@@ -1,8 +1,13 @@
 //! What the maximum of four vectors costs under CKKS, and how good it is: time, memory, error,
-//! for one list of degrees after the other (`auto` without arguments); and how many threads have work to do at a
-//! time, of products that wait for each other.
+//! for one list of degrees after the other (`auto` without arguments).
 //!
-//! `max_cost [length=N] [threads=N] [degrees ...]`, such as `max_cost threads=1 7,7,7 7,15,15`.
+//! `max_cost [length=N] [threads=N[,N...]] [rounds=N] [layout=NAME] [operations] [degrees ...]`, such as
+//! `max_cost threads=1,2 rounds=5 7,7,7 7,15,15`.
+//!
+//! Of several numbers of threads each evaluates in turn, in each of the rounds, under the same keys; medians are
+//! told, of wall time, of processor time, and of how much faster each is than the first. With `operations` each
+//! operation of the library is timed, too, which takes a minute or two: how many threads have work to do at a time, of
+//! products that wait for each other.
 #![expect(clippy::unwrap_used, reason = "an example ends by panicking")]
 
 use std::time::Instant;
@@ -12,7 +17,7 @@ use hexperiment_program::{
 };
 use hexperiment_scheme::options::{OptionValue, Options};
 use hexperiment_scheme::security::SecurityDemand;
-use hexperiment_scheme::{CompileRequest, Parties, Scheme, TimedNow};
+use hexperiment_scheme::{Ciphertexts, CompileRequest, Parties, Scheme, TimedNow};
 use hexperiment_task::clock::Stopwatch;
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
@@ -76,8 +81,107 @@ fn memory(after: &str) {
     println!("  memory after {after}: {now} MiB, at most {peak}");
 }
 
-fn run(degrees: &str, length: usize, threads: usize) {
-    let given = [("max_degrees".to_owned(), OptionValue::Text(degrees.into()))];
+/// What the command line asks for.
+struct Asked {
+    length: usize,
+    /// Evaluations are timed on each of these numbers of threads.
+    threads: Vec<usize>,
+    rounds: usize,
+    layout: String,
+    operations: bool,
+    degrees: Vec<String>,
+}
+
+impl Asked {
+    fn read(given: impl Iterator<Item = String>) -> Self {
+        let mut asked = Self {
+            length: LENGTH,
+            threads: vec![2],
+            rounds: 1,
+            layout: "auto".into(),
+            operations: false,
+            degrees: vec![],
+        };
+        for word in given {
+            match word.split_once('=') {
+                Some(("length", n)) => asked.length = n.parse().unwrap(),
+                Some(("threads", list)) => {
+                    asked.threads = list.split(',').map(|n| n.parse().unwrap()).collect();
+                }
+                Some(("rounds", n)) => asked.rounds = n.parse().unwrap(),
+                Some(("layout", name)) => asked.layout = name.into(),
+                _ if word == "operations" => asked.operations = true,
+                _ => asked.degrees.push(word),
+            }
+        }
+        if asked.degrees.is_empty() {
+            asked.degrees.push("auto".into());
+        }
+        asked
+    }
+
+    fn most_threads(&self) -> usize {
+        self.threads.iter().copied().max().unwrap_or(1)
+    }
+}
+
+fn median(mut all: Vec<f64>) -> f64 {
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
+}
+
+/// The results of an evaluation, and what it takes on each number of threads, in turn.
+fn evaluated(parties: &Parties, sealed: &Ciphertexts, asked: &Asked) -> Vec<Ciphertexts> {
+    // The pool of the most is rayon's own, as in a cell.
+    let pools: Vec<_> = asked
+        .threads
+        .iter()
+        .map(|n| {
+            let pool = || rayon::ThreadPoolBuilder::new().num_threads(*n).build();
+            (*n < asked.most_threads()).then(|| pool().unwrap())
+        })
+        .collect();
+    let (mut walls, mut processors) = (vec![vec![]; pools.len()], vec![vec![]; pools.len()]);
+    let mut results = None;
+    for _ in 0..asked.rounds {
+        for (place, pool) in pools.iter().enumerate() {
+            let watch = Stopwatch::start();
+            let evaluate = || parties.evaluator.evaluate(std::slice::from_ref(sealed));
+            let found = match pool {
+                Some(pool) => pool.install(evaluate),
+                None => evaluate(),
+            };
+            let time = watch.elapsed();
+            walls[place].push(time.wall_ns as f64 / 1e6);
+            processors[place].push(time.cpu_ns as f64 / 1e6);
+            results = Some(found.unwrap());
+        }
+    }
+    for (place, n) in asked.threads.iter().enumerate() {
+        let pairs = walls[0].iter().zip(&walls[place]);
+        let faster = median(pairs.map(|(first, this)| first / this).collect());
+        let busy = walls[place].iter().zip(&processors[place]);
+        let busy = median(busy.map(|(wall, cpu)| cpu / wall).collect());
+        let (wall, cpu) = (
+            median(walls[place].clone()),
+            median(processors[place].clone()),
+        );
+        let each = wall / asked.length as f64;
+        println!(
+            "  threads={n}: {wall:.0} ms, {cpu:.0} ms of processors ({busy:.2} of them busy), {each:.4} ms per element; \
+             {faster:.2} times as fast as threads={}",
+            asked.threads[0]
+        );
+    }
+    results.unwrap()
+}
+
+fn run(degrees: &str, asked: &Asked) {
+    let (length, threads) = (asked.length, asked.most_threads());
+    let given = [
+        ("max_degrees".to_owned(), OptionValue::Text(degrees.into())),
+        ("layout".to_owned(), OptionValue::Text(asked.layout.clone())),
+    ];
     let options = Options::with_defaults(&SealCkks.manifest().options, given);
     let program = program(length);
     let start = Instant::now();
@@ -120,9 +224,7 @@ fn run(degrees: &str, length: usize, threads: usize) {
         .unwrap();
     let encrypted = start.elapsed();
     memory("encryption");
-    let watch = Stopwatch::start();
-    let results = keys.evaluator.evaluate(&[sealed]).unwrap();
-    let evaluated = watch.elapsed();
+    let results = evaluated(&keys, &sealed, asked);
     memory("evaluation");
     let got = keys
         .decryptor
@@ -153,13 +255,13 @@ fn run(degrees: &str, length: usize, threads: usize) {
         below(1.0),
         below(0.5),
     );
-    let each = |ns: u64| ns as f64 / 1e6 / length as f64;
-    println!(
-        "  keys {generated:.1?}, encryption {encrypted:.1?}; evaluation: {:.3} ms per element, {:.3} ms of processor \
-         time",
-        each(evaluated.wall_ns),
-        each(evaluated.cpu_ns),
-    );
+    println!("  keys {generated:.1?}, encryption {encrypted:.1?}");
+    for candidate in &parameters.layouts {
+        println!("  {candidate}");
+    }
+    if !asked.operations {
+        return;
+    }
     let work = circuit.costs(&mut TimedNow::default()).unwrap().unwrap();
     let work = work.evaluate;
     println!(
@@ -173,23 +275,12 @@ fn run(degrees: &str, length: usize, threads: usize) {
 }
 
 fn main() {
-    let (mut length, mut threads) = (LENGTH, 2);
-    let mut degrees = vec![];
-    for given in std::env::args().skip(1) {
-        match given.split_once('=') {
-            Some(("length", n)) => length = n.parse().unwrap(),
-            Some(("threads", n)) => threads = n.parse().unwrap(),
-            _ => degrees.push(given),
-        }
-    }
+    let asked = Asked::read(std::env::args().skip(1));
     rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
+        .num_threads(asked.most_threads())
         .build_global()
         .unwrap();
-    if degrees.is_empty() {
-        degrees.push("auto".into());
-    }
-    for list in degrees {
-        run(&list, length, threads);
+    for list in &asked.degrees {
+        run(list, &asked);
     }
 }
