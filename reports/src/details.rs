@@ -67,8 +67,14 @@ fn metrics(rows: &[Row]) -> Body {
             }
         })
     };
-    let heads = names.iter().map(|name| (*name).to_owned()).collect();
-    let mut columns = vec![Column::words("metric", heads)];
+    let head = |name: &&str| {
+        let unit = measured.iter().find_map(|row| row.metric(name));
+        match unit.map_or("", |metric| &metric.unit) {
+            "" => (*name).to_owned(),
+            unit => format!("{name} ({unit})"),
+        }
+    };
+    let mut columns = vec![Column::words("metric", names.iter().map(head).collect())];
     columns.extend(measured.iter().map(|row| {
         let cells = names.iter().map(|name| told(row, name)).collect();
         Column::numbers(row.name(), cells)
@@ -329,28 +335,10 @@ fn parameters_of(row: &Row, setup: &Setup) -> Vec<String> {
     let basis = &parameters.security.basis();
     let mut items = vec![format!("security in bits: {} ({basis})", bits(row))];
     items.extend(parameters.chosen.iter().map(|(k, v)| format!("{k}: {v}")));
-    let counts = &parameters.counts;
-    let steps: Vec<String> = [
-        (counts.additions, "addition", "additions"),
-        (
-            counts.plain_multiplications,
-            "plain multiplication",
-            "plain multiplications",
-        ),
-        (counts.multiplications, "multiplication", "multiplications"),
-        (counts.rotations, "rotation", "rotations"),
-        (counts.bootstraps, "bootstrap", "bootstraps"),
-    ]
-    .into_iter()
-    .filter(|(n, ..)| *n > 0)
-    .map(|(n, one, many)| counted(n as usize, one, many))
-    .collect();
+    let steps = parameters.counts.to_string();
     if !steps.is_empty() {
         let depth = parameters.depth;
-        items.push(format!(
-            "one evaluation: {}, depth {depth}",
-            steps.join(", ")
-        ));
+        items.push(format!("one evaluation: {steps}, depth {depth}"));
     }
     let keys: Vec<String> = [
         ("public", setup.keys.public),

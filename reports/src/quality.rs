@@ -18,6 +18,10 @@ pub(crate) fn quality(members: &[(&Row, &Measured)]) -> Option<String> {
         return None;
     }
     let name = metric_name(&first.name);
+    let unit = match first.unit.as_str() {
+        "" => String::new(),
+        unit => format!(" {unit}"),
+    };
     let all = match told.len() {
         1 => "it keeps",
         2 => "both keep",
@@ -45,12 +49,15 @@ pub(crate) fn quality(members: &[(&Row, &Measured)]) -> Option<String> {
             value(clear)
         ),
         Some((row, metric, 0.0)) if told.len() > 1 => format!(
-            "the {name} is largest under {} ({}), and 0 in the clear",
+            "the {name} is largest under {} ({}{unit}), and 0 in the clear",
             row.name(),
             value(metric.value)
         ),
         Some((_, metric, 0.0)) => {
-            format!("the {name} is {}, and 0 in the clear", value(metric.value))
+            format!(
+                "the {name} is {}{unit}, and 0 in the clear",
+                value(metric.value)
+            )
         }
         Some((row, metric, clear)) => {
             let most = if told.len() > 1 { " most" } else { "" };

@@ -118,14 +118,19 @@ impl Spread {
 
 /// The median; `None` of nothing.
 pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
-    let mut sorted: Vec<f64> = values.into_iter().collect();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    match sorted.len() {
-        0 => None,
-        n if n % 2 == 1 => Some(sorted[middle]),
-        _ => Some(0.5 * (sorted[middle - 1] + sorted[middle])),
+    let mut values: Vec<f64> = values.into_iter().collect();
+    let n = values.len();
+    if n == 0 {
+        return None;
     }
+    let (below, above, _) = values.select_nth_unstable_by(n / 2, f64::total_cmp);
+    let above = *above;
+    // Of an even number of values there are two in the middle.
+    let below = below.iter().copied().max_by(f64::total_cmp);
+    Some(match below {
+        Some(below) if n % 2 == 0 => 0.5 * (below + above),
+        _ => above,
+    })
 }
 
 /// The median of the numbers that are not NaN; `None` if there are none.

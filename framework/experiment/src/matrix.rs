@@ -161,7 +161,7 @@ fn check_values(
         };
         if let Some(problem) = specs[1..]
             .iter()
-            .find_map(|other| other.kind.check(checked.clone()).err())
+            .find_map(|other| other.check(checked.clone()).err())
         {
             let message = format!("{named}: {problem}");
             let help = "a scheme of this file takes less; give it a file of its own";

@@ -191,7 +191,7 @@ impl<'a> Checker<'a> {
         value: &Spanned<DeValue<'_>>,
     ) -> Option<(OptionValue, usize)> {
         let offset = value.span().start;
-        let checked = option_value(value.get_ref()).and_then(|v| spec.kind.check(v));
+        let checked = option_value(value.get_ref()).and_then(|v| spec.check(v));
         match checked {
             Ok(value) => Some((value, offset)),
             Err(problem) => {

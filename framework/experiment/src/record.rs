@@ -10,6 +10,7 @@
 mod limits;
 mod machine;
 mod nodes;
+mod shared;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ use hexperiment_task::ledger::{Errors, Quality, Time, Traffic};
 
 pub use machine::{Build, Load, Processors, Provenance, Schedule};
 pub use nodes::{Environment, Merged, MergedShard, Reference, ShardOf, Superseded};
+pub use shared::Shared;
 
 use hexperiment_scheme::options::OptionValue;
 use hexperiment_scheme::{KeySizes, Parameters};
@@ -250,7 +252,7 @@ pub struct Setup {
 /// One repetition of a cell. While it is read, `Q` is nothing: how well it went is read apart, as of most cells every
 /// repetition says the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Repetition<Q = Quality> {
+pub struct Repetition<Q = Shared<Quality>> {
     /// The cell's id.
     pub cell: String,
     /// Counted from 0; warm-up is not recorded.
@@ -271,7 +273,7 @@ pub struct Repetition<Q = Quality> {
     pub traffic: Traffic,
     /// The error, split.
     pub errors: Errors,
-    /// How well it went.
+    /// How well it went: as many others of the cell.
     pub quality: Q,
     /// Peak resident set of the cell's process so far, in bytes: of versions in which both parties
     /// were one process.
@@ -299,7 +301,7 @@ pub struct Repetition<Q = Quality> {
 
 impl Repetition<()> {
     /// The repetition that went so.
-    pub(crate) fn with(self, quality: Quality) -> Repetition {
+    pub(crate) fn with(self, quality: Shared<Quality>) -> Repetition {
         Repetition {
             cell: self.cell,
             index: self.index,

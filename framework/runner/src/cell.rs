@@ -242,7 +242,7 @@ fn once(
             report.evaluations
         ))));
     }
-    let quality = prepared.score(&outcome)?;
+    let quality = prepared.score(&outcome)?.into();
     let repetition = Repetition {
         cell: plan.cell.id.clone(),
         index,

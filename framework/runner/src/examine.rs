@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hexperiment_data::Dataset;
 use hexperiment_program::layout::Objective;
+use hexperiment_scheme::OperationCounts;
 use hexperiment_scheme::clock::processor_time;
 use hexperiment_scheme::security::failure::Failure;
 use hexperiment_task::Prepared;
@@ -215,15 +216,9 @@ fn explained(compiled: &Compiled, objective: Objective) -> String {
         lines.extend(layouts.map(|candidate| format!("    {candidate}")));
     }
     lines.push(format!("  depth: {}", p.depth));
-    let c = &p.counts;
-    lines.push(format!(
-        "  counts: {} additions, {} plaintext multiplications, {} multiplications, {} rotations, {} bootstraps",
-        c.additions,
-        c.plain_multiplications,
-        c.multiplications,
-        c.rotations,
-        c.bootstraps
-    ));
+    if p.counts != OperationCounts::default() {
+        lines.push(format!("  counts: {}", p.counts));
+    }
     let quantisation = p.quantisation.iter();
     lines.extend(quantisation.map(|how| format!("  quantisation: {how}")));
     if let Some(sizes) = circuit.sizes() {

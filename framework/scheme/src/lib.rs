@@ -86,7 +86,7 @@ impl SchemeManifest {
             let spec = self.options.iter().find(|spec| spec.name == name);
             let spec =
                 spec.ok_or_else(|| format!("option `{name}` is not one of `{}`", self.name))?;
-            let value = spec.kind.check(value.clone());
+            let value = spec.check(value.clone());
             options.set(name, value.map_err(|e| format!("option `{name}`: {e}"))?);
         }
         let required = self.options.iter().filter(|s| s.required);

@@ -46,6 +46,20 @@ pub struct OptionSpec {
     pub required: bool,
     /// What it does, in a sentence.
     pub doc: &'static str,
+    /// What a value must keep besides its kind; none for options of schemes from outside.
+    #[serde(skip)]
+    pub rule: Option<Rule>,
+}
+
+/// What a value of an option must keep besides its kind, as that a number is a multiple of 16. What breaks it
+/// is bad input, told with its line before anything runs; what only some programs cannot have is a refusal.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule(fn(&OptionValue) -> Result<(), String>);
+
+impl PartialEq for Rule {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::fn_addr_eq(self.0, other.0)
+    }
 }
 
 impl OptionSpec {
@@ -57,7 +71,28 @@ impl OptionSpec {
             default: None,
             required: false,
             doc,
+            rule: None,
         }
+    }
+
+    /// With a rule besides its kind: found and expected, in words, of a value that breaks it.
+    #[must_use]
+    pub fn rule(mut self, rule: fn(&OptionValue) -> Result<(), String>) -> Self {
+        self.rule = Some(Rule(rule));
+        self
+    }
+
+    /// A value as the option takes it: of its kind, and by its rule.
+    ///
+    /// # Errors
+    ///
+    /// What was found and what was expected, in words.
+    pub fn check(&self, value: OptionValue) -> Result<OptionValue, String> {
+        let value = self.kind.check(value)?;
+        if let Some(Rule(rule)) = self.rule {
+            rule(&value)?;
+        }
+        Ok(value)
     }
 
     /// With a default.
@@ -150,7 +185,7 @@ pub struct Options {
 
 impl Options {
     /// The defaults of `specs`, overridden by `given`, whose values must have passed
-    /// [`OptionKind::check`].
+    /// [`OptionSpec::check`].
     pub fn with_defaults(
         specs: &[OptionSpec],
         given: impl IntoIterator<Item = (String, OptionValue)>,
@@ -163,7 +198,7 @@ impl Options {
         }
     }
 
-    /// Sets `name`; the value must have passed [`OptionKind::check`].
+    /// Sets `name`; the value must have passed [`OptionSpec::check`].
     pub fn set(&mut self, name: &str, value: OptionValue) {
         self.values.insert(name.to_owned(), value);
     }

@@ -1,5 +1,7 @@
 //! What a circuit says of itself: the parameters that it chose, and what follows from them.
 
+use std::fmt;
+
 use hexperiment_program::layout::Candidate;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,26 @@ pub struct OperationCounts {
     pub rotations: u64,
     /// Programmable bootstraps.
     pub bootstraps: u64,
+}
+
+/// Those that there are, in words: `8 additions, 1 plaintext multiplication`; nothing where there are none.
+impl fmt::Display for OperationCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = [
+            (self.additions, "addition"),
+            (self.plain_multiplications, "plaintext multiplication"),
+            (self.multiplications, "multiplication"),
+            (self.rotations, "rotation"),
+            (self.bootstraps, "bootstrap"),
+        ];
+        let present = named.iter().filter(|(count, _)| *count > 0);
+        for (place, (count, name)) in present.enumerate() {
+            let between = if place == 0 { "" } else { ", " };
+            let many = if *count == 1 { "" } else { "s" };
+            write!(f, "{between}{count} {name}{many}")?;
+        }
+        Ok(())
+    }
 }
 
 /// The parameters that a circuit chose, and what follows from them.
@@ -109,5 +131,25 @@ impl Parameters {
             "encryption: {found}, `encryption = \"public\"` was demanded: others than the key owner encrypt, \
              and have a public key only"
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_told_by_their_names_without_those_that_are_none() {
+        let counts = OperationCounts {
+            additions: 8,
+            plain_multiplications: 1,
+            rotations: 6,
+            ..OperationCounts::default()
+        };
+        assert_eq!(
+            counts.to_string(),
+            "8 additions, 1 plaintext multiplication, 6 rotations"
+        );
+        assert_eq!(OperationCounts::default().to_string(), "");
     }
 }

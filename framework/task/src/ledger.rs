@@ -240,6 +240,9 @@ pub struct Metric {
         skip_serializing_if = "Option::is_none"
     )]
     pub unclipped: Option<f64>,
+    /// The unit of its values, as `grey levels`; empty where it has none, and in records of earlier versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
 }
 
 impl Metric {
@@ -250,7 +253,15 @@ impl Metric {
             value,
             plaintext,
             unclipped: None,
+            unit: String::new(),
         }
+    }
+
+    /// The same, of values in a unit.
+    #[must_use]
+    pub fn in_unit(mut self, unit: &str) -> Self {
+        unit.clone_into(&mut self.unit);
+        self
     }
 
     /// Notes beside each of some measures what the model in the clear reaches on values as they were

@@ -70,15 +70,20 @@ async fn receive(
         }
         Seen::Model(model) => {
             let id = workbench.keep_model(model).id.clone();
-            // A path of ours, wherever that leads.
-            let then = if named.then.starts_with('/') && !named.then.starts_with("//") {
-                named.then
-            } else {
-                "/".into()
-            };
+            let then = own_path(&named.then).unwrap_or("/");
             go(format!("{then}?model={id}"))
         }
     })
+}
+
+/// A path of the workbench's own: names between single slashes. Browsers take `//host` and `/\host` for other hosts.
+fn own_path(text: &str) -> Option<&str> {
+    let is_name = |part: &str| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        !part.is_empty() && part.chars().all(fits)
+    };
+    let names = text.strip_prefix('/')?;
+    names.split('/').all(is_name).then_some(text)
 }
 
 fn too_large(most: u64) -> Wrong {
@@ -193,4 +198,30 @@ fn picture(file: &std::path::Path) -> Result<(&'static str, u32, u32), String> {
         ));
     }
     Ok((ending, width, height))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_to_another_host() {
+        for path in ["/tables", "/tables/0a1b-2c_3"] {
+            assert_eq!(own_path(path), Some(path));
+        }
+        for path in [
+            "",
+            "tables",
+            "//host",
+            "/\\host",
+            "/\t/host",
+            "/tables//host",
+            "/tables?model=1",
+            "https://host",
+            "/..",
+            "/tables/\r\nlocation:x",
+        ] {
+            assert_eq!(own_path(path), None, "{path:?}");
+        }
+    }
 }

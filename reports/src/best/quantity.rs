@@ -108,7 +108,7 @@ pub static QUANTITIES: [Quantity; 21] = {
             name: "total",
             unit: Milliseconds,
             source: Source::Total,
-            about: "the whole batch end to end; with --link over that link",
+            about: "the whole batch end to end, over --link if given",
         },
         of(
             "total-per-sample",
@@ -235,19 +235,30 @@ impl Quantity {
     }
 }
 
-/// All names with their columns and units, a line each, for help texts.
+/// Characters of a line of help texts.
+const HELP_WIDTH: usize = 80;
+
+/// All names with their columns and units for help texts: a line each, or two where one has no room for the columns.
 pub fn quantities_help() -> String {
     let line = |q: &Quantity| {
         let columns = match q.source {
             Source::Columns(columns) => columns.join(" + "),
-            Source::Total => "median of encrypt + evaluate + decrypt of each repetition".into(),
+            Source::Total => "median of encrypt + evaluate + decrypt".into(),
         };
         let unit = match q.unit {
             Unit::Milliseconds => "time",
             Unit::Bytes => "size",
             Unit::Number => "number",
         };
-        format!("  {:<17} {unit:<7} {} ({columns})", q.name, q.about)
+        let line = format!("  {:<17} {unit:<7} {} ({columns})", q.name, q.about);
+        if line.chars().count() <= HELP_WIDTH {
+            return line;
+        }
+        let indent = " ".repeat(28);
+        format!(
+            "  {:<17} {unit:<7} {}\n{indent}({columns})",
+            q.name, q.about
+        )
     };
     QUANTITIES.iter().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -383,4 +394,20 @@ fn decimal_bytes(count: f64) -> String {
         value /= 1000.0;
     }
     format!("{} TB", significant(value, 3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_the_help_have_80_characters_at_most() {
+        let help = quantities_help();
+        for line in help.lines() {
+            assert!(line.chars().count() <= HELP_WIDTH, "{line}");
+        }
+        for quantity in &QUANTITIES {
+            assert!(help.contains(&format!("  {} ", quantity.name)), "{help}");
+        }
+    }
 }

@@ -9,7 +9,11 @@ use crate::Shown;
 use crate::grid::Column;
 
 /// Columns for which a page of text has no room; the tables in Markdown and CSV have them.
-const SPARED: [&str; 3] = ["95 % interval (ms)", "Client (MiB)", "Server (MiB)"];
+const SPARED: [&str; 3] = [
+    "95 % interval (ms)",
+    "Client memory (MiB)",
+    "Server memory (MiB)",
+];
 
 /// The table of a run as a `table` with its caption and label; a document that takes it up uses the
 /// package `booktabs`, and the class's own `tabular`.

@@ -67,10 +67,10 @@ pub(super) fn columns(rows: &[Row]) -> Vec<Column> {
                 .as_ref()
                 .map_or(String::new(), |s| kib(s.keys.total()))
         }),
-        numbers("Client (MiB)", &|row| {
+        numbers("Client memory (MiB)", &|row| {
             measured(row, &|m| mib(m.client_peak_rss_bytes))
         }),
-        numbers("Server (MiB)", &|row| {
+        numbers("Server memory (MiB)", &|row| {
             measured(row, &|m| mib(m.server_peak_rss_bytes))
         }),
         words("Status", &status),

@@ -6,7 +6,7 @@ use hexperiment_program::OpKind;
 use hexperiment_program::Refusal;
 use hexperiment_program::lower::{Capabilities, LevelModel};
 use hexperiment_scheme::inventory;
-use hexperiment_scheme::options::{OptionKind, OptionSpec, Options};
+use hexperiment_scheme::options::{OptionKind, OptionSpec, OptionValue, Options};
 use hexperiment_scheme::registry::SchemePlugin;
 use hexperiment_scheme::security;
 use hexperiment_scheme::security::failure::Failure;
@@ -57,7 +57,8 @@ impl Scheme for Paillier {
                     },
                     "Bits of the modulus, a multiple of 16; chosen from the security demanded if \
                      left out (3072 for 128 bits).",
-                ),
+                )
+                .rule(multiple_of_16),
                 OptionSpec::flag(
                     "packing",
                     true,
@@ -193,16 +194,25 @@ impl Paillier {
     }
 }
 
+/// What the modulus' size must keep: both primes have as many whole bytes.
+fn multiple_of_16(value: &OptionValue) -> Result<(), String> {
+    match value {
+        OptionValue::Integer(bits) if bits % 16 != 0 => {
+            let near = (bits + 8) / 16 * 16;
+            Err(format!(
+                "found {bits}, expected a multiple of 16, as {near}"
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn modulus_bits(options: &Options, demand: SecurityDemand) -> Result<u32, SchemeError> {
     let default = security::factoring_modulus_bits(demand.level());
     let bits = match options.get("modulus_bits") {
         Some(_) => options.integer("modulus_bits")? as u32,
         None => default,
     };
-    if !bits.is_multiple_of(16) {
-        let reason = format!("modulus_bits = {bits} is not a multiple of 16; take {default}");
-        return Err(Refusal::because("modulus", reason).into());
-    }
     let found = security::factoring(bits);
     if found.bits() < demand.bits && !demand.insecure {
         let reason = format!(

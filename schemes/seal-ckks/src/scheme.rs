@@ -21,6 +21,16 @@ inventory::submit! { SchemePlugin(&SealCkks) }
 /// The value of an option for degrees that leaves them to the scheme.
 const AUTO: &str = "auto";
 
+/// What an option for degrees must keep.
+fn are_degrees(value: &OptionValue) -> Result<(), String> {
+    match value {
+        OptionValue::Text(text) if text != AUTO => Approximation::parse_degrees(text)
+            .map(drop)
+            .map_err(|why| format!("{why}, or `{AUTO}`")),
+        _ => Ok(()),
+    }
+}
+
 /// An option's degrees; `None` for [`AUTO`].
 fn degrees(options: &Options, name: &str) -> Result<Option<Vec<usize>>, SchemeError> {
     match options.text(name)? {
@@ -74,9 +84,9 @@ impl Scheme for SealCkks {
                 ),
                 OptionSpec::new("max_degrees", OptionKind::Text, "Maximum, minimum, relu, abs: degrees of the polynomials whose composition stands for the \
                      sign, such as `7,7,13`, first applied first; or `auto`, the most precise ones for which \
-                     there are levels.").default(OptionValue::Text(AUTO.into())),
+                     there are levels.").default(OptionValue::Text(AUTO.into())).rule(are_degrees),
                 OptionSpec::new("comparison_degrees", OptionKind::Text, "Comparisons, steps, signs: likewise; `auto` finds those of least depth that keep \
-                     `sign_error`.").default(OptionValue::Text(AUTO.into())),
+                     `sign_error`.").default(OptionValue::Text(AUTO.into())).rule(are_degrees),
                 OptionSpec::integer(
                     "noise_flooding_bits",
                     0..=128,

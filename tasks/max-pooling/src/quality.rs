@@ -79,10 +79,10 @@ impl Measure {
         // In decibels; infinite where there is no error at all.
         let psnr = 20.0 * (WHITE / mean(|e| e * e).sqrt()).log10();
         let mut metrics = vec![
-            metric("max_error", greatest.unwrap_or(0.0), 0.0),
-            metric("mean_error", mean(f64::abs), 0.0),
+            metric("max_error", greatest.unwrap_or(0.0), 0.0).in_unit("grey levels"),
+            metric("mean_error", mean(f64::abs), 0.0).in_unit("grey levels"),
             metric("exact_share", share(&|e| e.abs() < 0.5) / count, 1.0),
-            metric("psnr", psnr, f64::INFINITY),
+            metric("psnr", psnr, f64::INFINITY).in_unit("dB"),
         ];
         if self.method == Method::Max {
             // The maximum in the clear is the brightest pixel of the window.

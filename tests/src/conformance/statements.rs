@@ -106,7 +106,7 @@ pub fn statements_are_complete(subject: &Subject) {
         let twice = manifest.options[..i].iter().any(|o| o.name == name);
         assert!(!twice, "option {name} is declared twice");
         if let Some(default) = &option.default {
-            let checked = option.kind.check(default.clone());
+            let checked = option.check(default.clone());
             assert!(checked.is_ok(), "option {name}: its default: {checked:?}");
         }
     }

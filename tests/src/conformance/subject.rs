@@ -66,7 +66,7 @@ impl Subject {
                 let known = known.join(", ");
                 return Err(format!("{name} has no option `{key}`; it has: {known}"));
             };
-            let value = spec.kind.check(value.clone());
+            let value = spec.check(value.clone());
             Ok((
                 key.clone(),
                 value.map_err(|e| format!("option `{key}`: {e}"))?,

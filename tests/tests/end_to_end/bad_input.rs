@@ -132,6 +132,22 @@ fn schemes_and_other_sections() {
             "known: use, label",
         ],
     );
+    // Values of the right kind that no scheme can have: told before anything runs, not by a row.
+    for (option, found, expected) in [
+        (
+            "use = \"paillier\"\nmodulus_bits = 3070",
+            "modulus_bits: found 3070",
+            "expected a multiple of 16, as 3072",
+        ),
+        (
+            "use = \"seal-ckks\"\nmax_degrees = \"7,8\"",
+            "max_degrees: found degree 8",
+            "expected odd numbers from 3 to 63",
+        ),
+    ] {
+        let scheme = format!("[[scheme]]\n{option}");
+        file(OWN, TASK, &scheme, &["e.toml:12:", found, expected]);
+    }
     file(
         OWN,
         TASK,

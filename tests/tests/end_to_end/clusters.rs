@@ -20,6 +20,17 @@ fn small(seeds: usize) -> String {
     experiment(WINE, TASK, &[schemes, &run].concat())
 }
 
+/// An experiment of schemes with these faults, which are their labels, too.
+fn faulty(name: &str, faults: &[&str], run: &str) -> String {
+    let schemes = faults.iter().map(|fault| {
+        let kind = fault.trim_end_matches(char::is_numeric);
+        format!("[[scheme]]\nuse = \"faulty\"\nlabel = \"{fault}\"\nfault = \"{kind}\"\n")
+    });
+    let schemes: String = schemes.collect();
+    let run = format!("[run]\nrepetitions = 2\nwarmup = 0\nthreads = 1\n{run}\n");
+    experiment(WINE, TASK, &(schemes + &run)).replace("\"trial\"", &format!("\"{name}\""))
+}
+
 /// Columns of `summary.csv` that a clock or a machine decides.
 fn is_measured(column: &str) -> bool {
     let parts = [

@@ -235,13 +235,16 @@ impl Browser {
     /// Presses a key.
     pub fn press(&mut self, key: &str) {
         let (code, text) = match key {
+            "Backspace" => (8, ""),
             "Tab" => (9, ""),
             "Enter" => (13, "\r"),
             "Escape" => (27, ""),
+            "Home" => (36, ""),
             "ArrowLeft" => (37, ""),
             "ArrowUp" => (38, ""),
             "ArrowRight" => (39, ""),
             "ArrowDown" => (40, ""),
+            "Delete" => (46, ""),
             " " => (32, " "),
             other => panic!("no such key: {other}"),
         };

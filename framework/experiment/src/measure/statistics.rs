@@ -155,11 +155,13 @@ pub(super) fn interval(values: &[f64], coverage: f64) -> Option<Interval> {
         }
         place = Some(below);
     }
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    place.map(|below| Interval {
-        low: sorted[below],
-        high: sorted[n - 1 - below],
+    let below = place?;
+    let mut values = values.to_vec();
+    // The value that would have this place, were they sorted.
+    let mut at = |place: usize| *values.select_nth_unstable_by(place, f64::total_cmp).1;
+    Some(Interval {
+        low: at(below),
+        high: at(n - 1 - below),
     })
 }
 

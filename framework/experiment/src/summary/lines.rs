@@ -103,9 +103,10 @@ pub(super) fn each(
     let mut blocks = Blocks {
         bytes,
         rest: vec![],
+        spare: vec![],
     };
-    let mut next_block = || blocks.next().map_err(|e| cannot_be_read(path, &e));
-    let Some(first) = next_block()? else {
+    let unread = |e: io::Error| cannot_be_read(path, &e);
+    let Some(first) = blocks.next().map_err(unread)? else {
         return Ok(());
     };
     let threads = match thread::available_parallelism() {
@@ -126,19 +127,22 @@ pub(super) fn each(
             {
                 worker.give(block);
                 waiting += 1;
-                next = next_block().unwrap_or_else(|e| {
-                    end = Err(e);
+                next = blocks.next().unwrap_or_else(|e| {
+                    end = Err(unread(e));
                     None
                 });
             }
             // In the order in which they were given.
             if let Some(worker) = taken.next().filter(|_| waiting > 0) {
                 waiting -= 1;
-                worker.lines().into_iter().try_for_each(&mut take)?;
+                let (lines, read) = worker.lines();
+                lines.into_iter().try_for_each(&mut take)?;
+                blocks.spare.push(read);
             } else if let Some(block) = next.take() {
                 let lines = block.lines(path, &mut alone);
                 lines.into_iter().try_for_each(&mut take)?;
-                next = next_block()?;
+                blocks.spare.push(block.bytes);
+                next = blocks.next().map_err(unread)?;
             } else {
                 return end;
             }
@@ -197,12 +201,17 @@ struct Blocks<R> {
     bytes: R,
     /// The beginning of a line whose end was not read yet.
     rest: Vec<u8>,
+    /// Memory of blocks that were read, which the next ones get: the system has to empty every page that it gives anew.
+    spare: Vec<Vec<u8>>,
 }
 
 impl<R: BufRead> Blocks<R> {
     /// The next lines; `None` where there is none. A torn last line is cut off.
     fn next(&mut self) -> io::Result<Option<Block>> {
-        let mut bytes = std::mem::take(&mut self.rest);
+        let spare = self.spare.pop();
+        let mut bytes = spare.unwrap_or_else(|| Vec::with_capacity(BLOCK + PIECE));
+        bytes.clear();
+        bytes.append(&mut self.rest);
         // Where its last line ends.
         let mut end = 0;
         loop {
@@ -214,7 +223,8 @@ impl<R: BufRead> Blocks<R> {
             }
             // Only where something follows: what it ends with is no last line.
             if end > 0 && bytes.len() >= BLOCK {
-                self.rest = bytes.split_off(end);
+                self.rest.extend_from_slice(&bytes[end..]);
+                bytes.truncate(end);
                 let is_last = false;
                 return Ok(Some(Block { bytes, is_last }));
             }
@@ -237,24 +247,28 @@ impl<R: BufRead> Blocks<R> {
 /// A thread that reads blocks.
 struct Worker {
     blocks: Sender<Block>,
-    lines: Receiver<Vec<Result<Line, Complaint>>>,
+    read: Receiver<ReadBlock>,
 }
+
+/// The lines of a block, and its memory.
+type ReadBlock = (Vec<Result<Line, Complaint>>, Vec<u8>);
 
 impl Worker {
     fn start<'scope>(scope: &'scope Scope<'scope, '_>, path: &'scope Path) -> io::Result<Self> {
         let (blocks, given) = channel::<Block>();
-        let (read, lines) = channel();
+        let (tell, read) = channel();
         let work = move || {
             let mut quick = QuickReader::default();
             // Until one of both is not wanted any more.
             for block in given {
-                if read.send(block.lines(path, &mut quick)).is_err() {
+                let lines = block.lines(path, &mut quick);
+                if tell.send((lines, block.bytes)).is_err() {
                     return;
                 }
             }
         };
         thread::Builder::new().spawn_scoped(scope, work)?;
-        Ok(Self { blocks, lines })
+        Ok(Self { blocks, read })
     }
 
     fn give(&self, block: Block) {
@@ -263,7 +277,7 @@ impl Worker {
     }
 
     /// Those of the block that was given first, of those that were not asked for.
-    fn lines(&self) -> Vec<Result<Line, Complaint>> {
-        self.lines.recv().unwrap_or_default()
+    fn lines(&self) -> ReadBlock {
+        self.read.recv().unwrap_or_default()
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::record::Repetition;
+use crate::record::{Repetition, Shared};
 use hexperiment_task::ledger::Quality;
 
 /// How the line of a repetition begins that this program has written.
@@ -19,7 +19,7 @@ const CELL: &str = r#""cell":""#;
 /// program writes them; `known` is what the last repetition of a cell said, by the cell's id.
 fn around_quality<'t>(
     text: &'t str,
-    known: &HashMap<String, (String, Quality)>,
+    known: &HashMap<String, (String, Shared<Quality>)>,
 ) -> Option<[&'t str; 3]> {
     let behind_kind = text.strip_prefix(REPETITION)?;
     // No text of JSON holds quotes that are not escaped: this is a key.
@@ -56,7 +56,7 @@ fn around_quality<'t>(
 #[derive(Default)]
 pub(super) struct QuickReader {
     /// How well the last repetition of each cell went, as text and as it was read: of most, the next went as well.
-    known: HashMap<String, (String, Quality)>,
+    known: HashMap<String, (String, Shared<Quality>)>,
 }
 
 impl QuickReader {
@@ -71,7 +71,7 @@ impl QuickReader {
             let value = value.clone();
             return Some(repetition.with(value));
         }
-        let value: Quality = serde_json::from_str(quality).ok()?;
+        let value: Shared<Quality> = serde_json::from_str(quality).ok()?;
         let known = (quality.to_owned(), value.clone());
         self.known.insert(repetition.cell.clone(), known);
         Some(repetition.with(value))

@@ -41,6 +41,7 @@ pub(super) fn means(of_seeds: &[&[Metric]]) -> (Vec<Metric>, BTreeMap<String, Me
         let unclipped: Option<Vec<f64>> =
             all.clone().map(|m| m.unclipped.or(m.plaintext)).collect();
         let unclipped = unclipped.filter(|_| all.clone().any(|m| m.unclipped.is_some()));
+        let unit = all.clone().next().map(|m| m.unit.clone());
         let (values, clear): (Vec<f64>, Vec<Option<f64>>) =
             all.map(|m| (m.value, m.plaintext)).unzip();
         let clear: Option<Vec<f64>> = clear.into_iter().collect();
@@ -49,6 +50,7 @@ pub(super) fn means(of_seeds: &[&[Metric]]) -> (Vec<Metric>, BTreeMap<String, Me
             value: mean(&values),
             plaintext: clear.as_deref().map(mean),
             unclipped: unclipped.as_deref().map(mean),
+            unit: unit.unwrap_or_default(),
         });
         let of = MetricIntervals {
             value: interval_of_mean(&values),

@@ -53,13 +53,13 @@ impl Approximation {
     pub fn check_degrees(degrees: &[usize]) -> Result<(), String> {
         if degrees.is_empty() || degrees.len() > Self::LONGEST_SIGN {
             let (found, most) = (degrees.len(), Self::LONGEST_SIGN);
-            return Err(format!("{found} degrees, expected 1 to {most}"));
+            return Err(format!("found {found} degrees, expected 1 to {most}"));
         }
         let fits = |d: &&usize| **d % 2 == 1 && (3..=Self::LARGEST_SIGN_DEGREE).contains(*d);
         match degrees.iter().find(|d| !fits(d)) {
             None => Ok(()),
             Some(degree) => Err(format!(
-                "degree {degree}, expected odd numbers from 3 to {}",
+                "found degree {degree}, expected odd numbers from 3 to {}",
                 Self::LARGEST_SIGN_DEGREE
             )),
         }

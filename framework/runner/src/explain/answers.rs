@@ -18,7 +18,7 @@ use crate::protocol::{Estimate, FromCell, Takes, View};
 const ESTIMATING: Duration = Duration::from_mins(1);
 
 /// The same where there are [`MANY`] cells or more, which are to be checked in seconds; `plan` tells what they cost.
-const ESTIMATING_MANY: Duration = Duration::from_secs(2);
+const ESTIMATING_MANY: Duration = Duration::from_secs(1);
 
 /// Cells that are many.
 pub(super) const MANY: usize = 1000;

@@ -206,6 +206,7 @@ impl ManifestJson {
                 required: option.required,
                 doc: keep(&option.doc),
                 kind,
+                rule: None,
             });
         }
         Ok(SchemeManifest {

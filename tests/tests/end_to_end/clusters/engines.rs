@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use toml::{Table, Value};
 
-use super::{is_there, locally, same_but_for_times, small};
+use super::{faulty, is_there, locally, same_but_for_times, small};
 use crate::documents::blocks;
-use crate::harness::{Outcome, Place, note, text_of};
+use crate::harness::{Outcome, Place, faulty_plugin, note, text_of};
 
 /// A folder of programs in which `hexperiment` is the one under test.
 fn with_program(place: &Place, command: &mut Command) {
@@ -364,49 +364,89 @@ fn placeholders_of_hyperqueue_in_paths() {
     assert!(!place.path("%{JOB_ID}").exists());
 }
 
-/// HyperQueue itself reads the file and runs its tasks.
-#[test]
-fn hyperqueue_runs_it() {
-    if !is_there("hq") {
-        note("HyperQueue (hq) is not installed: no job of it is run");
-        return;
+/// A HyperQueue with a worker on this machine, which ends when this is dropped.
+struct Queue<'p> {
+    place: &'p Place,
+    server: Child,
+    worker: Child,
+}
+
+impl<'p> Queue<'p> {
+    /// `None`, which is told, where it is not installed.
+    fn start(place: &'p Place) -> Option<Self> {
+        if !is_there("hq") {
+            note("HyperQueue (hq) is not installed: no job of it is run");
+            return None;
+        }
+        let server = Self::spawn(place, &["server", "start"]);
+        crate::resume::until("HyperQueue's server is up", || {
+            let info = Self::hq(place, &["server", "info"]).output().unwrap();
+            info.status.success()
+        });
+        Some(Self {
+            place,
+            server,
+            worker: Self::spawn(place, &["worker", "start"]),
+        })
     }
-    let place = Place::new();
-    place.write("e.toml", small(2));
-    let submit = ["submit", "e.toml", "--engine", "hyperqueue", "--shared"];
-    place.call(&submit).ends_with(0);
-    let hq = |arguments: &[&str]| {
+
+    fn hq(place: &Place, arguments: &[&str]) -> Command {
         let mut hq = Command::new("hq");
         hq.arg("--server-dir").arg(place.path("hq"));
         hq.args(arguments).current_dir(place.path(""));
+        hq.env("HEXPERIMENT_PLUGINS", faulty_plugin());
         hq
+    }
+
+    fn spawn(place: &Place, arguments: &[&str]) -> Child {
+        let mut hq = Self::hq(place, arguments);
+        hq.stdout(Stdio::null()).spawn().unwrap()
+    }
+
+    #[track_caller]
+    fn submits(&self, file: &str) {
+        Outcome::of(&mut Self::hq(self.place, &["job", "submit-file", file])).ends_with(0);
+    }
+
+    /// Until no job waits or runs: whether all have ended well.
+    fn wait(&self) -> bool {
+        let wait = Outcome::of(&mut Self::hq(self.place, &["job", "wait", "all"]));
+        wait.code == Some(0)
+    }
+
+    /// Its machine is lost, and there is another.
+    fn loses_its_worker(&mut self) {
+        self.worker.kill().unwrap();
+        self.worker.wait().unwrap();
+        self.worker = Self::spawn(self.place, &["worker", "start"]);
+    }
+}
+
+impl Drop for Queue<'_> {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = Self::hq(self.place, &["server", "stop"]).output();
+        let _ = (self.worker.wait(), self.server.wait());
+    }
+}
+
+/// HyperQueue itself reads the file and runs its tasks.
+#[test]
+fn hyperqueue_runs_it() {
+    let place = Place::new();
+    place.write("e.toml", small(2));
+    let Some(mut queue) = Queue::start(&place) else {
+        return;
     };
-    let mut server = hq(&["server", "start"])
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    crate::resume::until("HyperQueue's server is up", || {
-        hq(&["server", "info"]).output().unwrap().status.success()
-    });
-    let start_worker = || {
-        hq(&["worker", "start"])
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap()
-    };
-    let mut lost = start_worker();
-    let file = "plans/trial/jobs/001/hyperqueue.toml";
-    Outcome::of(&mut hq(&["job", "submit-file", file])).ends_with(0);
+    let submit = ["submit", "e.toml", "--engine", "hyperqueue", "--shared"];
+    place.call(&submit).ends_with(0);
+    queue.submits("plans/trial/jobs/001/hyperqueue.toml");
     crate::resume::until("a cell has begun", || {
         place.path("plans/trial/shards").is_dir()
     });
     // Its tasks go on where another worker is.
-    lost.kill().unwrap();
-    lost.wait().unwrap();
-    let mut worker = start_worker();
-    Outcome::of(&mut hq(&["job", "wait", "all"])).ends_with(0);
-    Outcome::of(&mut hq(&["server", "stop"])).ends_with(0);
-    let _ = (worker.wait(), server.wait());
+    queue.loses_its_worker();
+    assert!(queue.wait());
     place
         .call(&["status", "plans/trial"])
         .ends_with(0)
@@ -415,6 +455,50 @@ fn hyperqueue_runs_it() {
     let alone = Place::new();
     alone.write("e.toml", small(2));
     same_but_for_times(&place.latest(), &locally(&alone, "e.toml", |_| {}));
+}
+
+/// A cell that crashes and one over its time are told of, and `--again` hands over these two and no other.
+#[test]
+fn hyperqueue_runs_again_what_did_not_end_well() {
+    let place = Place::new();
+    place.write("gate", "");
+    let limits = "memory_limit = \"512MiB\"\ntime_limit = \"8s\"";
+    // The one waits while there is a file `gate`, the other takes all memory.
+    place.write(
+        "e.toml",
+        faulty("trial", &["wait", "hoard", "none"], limits),
+    );
+    let Some(queue) = Queue::start(&place) else {
+        return;
+    };
+    let with_plugin = |arguments: &[&str]| {
+        let mut program = place.program(arguments);
+        Outcome::of(program.env("HEXPERIMENT_PLUGINS", faulty_plugin()))
+    };
+    let submit = ["submit", "e.toml", "--engine", "hyperqueue", "--shared"];
+    with_plugin(&submit).ends_with(0);
+    queue.submits("plans/trial/jobs/001/hyperqueue.toml");
+    assert!(!queue.wait(), "two of three tasks fail");
+    with_plugin(&["status", "plans/trial"]).ends_with(1).says(&[
+        "3 cells: 1 done, 1 crashed, 1 timed out",
+        "hoard",
+        "still busy after 8s",
+    ]);
+    std::fs::remove_file(place.path("gate")).unwrap();
+    let again = with_plugin(&["submit", "--again", "plans/trial"]);
+    again
+        .ends_with(0)
+        .says(&["2 cells", "jobs/002/hyperqueue.toml"]);
+    queue.submits("plans/trial/jobs/002/hyperqueue.toml");
+    assert!(!queue.wait(), "one of two tasks fails");
+    with_plugin(&["status", "plans/trial"])
+        .ends_with(1)
+        .says(&["3 cells: 2 done, 1 crashed"]);
+    let merged = with_plugin(&["merge", "plans/trial"]);
+    merged.ends_with(1);
+    let repetitions = place.latest().repetitions();
+    let of = |label: &str| repetitions.iter().filter(|(cell, _)| cell == label).count();
+    assert_eq!([of("wait"), of("hoard"), of("none")], [2, 0, 2]);
 }
 
 /// A disk that is full, or a quota: what was begun is told, and the same command goes on.

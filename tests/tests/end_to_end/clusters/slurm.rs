@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{TASK, WINE, is_there, locally, same_but_for_times, small};
-use crate::harness::{Outcome, Place, RunFolder, experiment, faulty_plugin, note, repository};
+use super::{faulty, is_there, locally, same_but_for_times, small};
+use crate::harness::{Outcome, Place, RunFolder, faulty_plugin, note, repository};
 
 /// The longest wait for anything; a quiet machine is done in a small part of it.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -163,16 +163,6 @@ fn free_ports() -> u16 {
     }
 }
 
-/// An experiment of schemes with these faults, which are their labels, too.
-fn faulty(name: &str, faults: [&str; 2], run: &str) -> String {
-    let schemes = faults.map(|fault| {
-        let kind = fault.trim_end_matches(char::is_numeric);
-        format!("[[scheme]]\nuse = \"faulty\"\nlabel = \"{fault}\"\nfault = \"{kind}\"\n")
-    });
-    let run = format!("[run]\nrepetitions = 2\nwarmup = 0\nthreads = 1\n{run}\n");
-    experiment(WINE, TASK, &(schemes.concat() + &run)).replace("\"trial\"", &format!("\"{name}\""))
-}
-
 /// How many cells stand so.
 fn count(outcome: &Outcome, word: &str) -> usize {
     let line = outcome.out.lines().next().unwrap_or_default();
@@ -203,14 +193,14 @@ fn forty_cells(cluster: &mut Cluster) {
         "wrong.toml",
         faulty(
             "wrong",
-            ["hoard", "sleep"],
+            &["hoard", "sleep"],
             "memory_limit = \"512MiB\"\ntime_limit = \"8s\"",
         ),
     );
     // Both wait while there is a file `gate`.
     place.write(
         "long.toml",
-        faulty("long", ["wait1", "wait2"], "time_limit = \"60s\""),
+        faulty("long", &["wait1", "wait2"], "time_limit = \"60s\""),
     );
     place.write("gate", "");
     let files = ["small.toml", "wrong.toml", "long.toml"];
@@ -302,7 +292,7 @@ fn run_of(place: &Place, name: &str) -> RunFolder {
 fn submit_late(cluster: &Cluster) -> Place {
     let place = Place::new();
     place.write("gate", "");
-    place.write("e.toml", faulty("late", ["none", "wait"], ""));
+    place.write("e.toml", faulty("late", &["none", "wait"], ""));
     let submit = [
         "submit",
         "e.toml",
@@ -356,7 +346,7 @@ fn told_before_its_end(cluster: &Cluster, place: &Place) {
 fn preempted(cluster: &Cluster) {
     let place = Place::new();
     place.write("gate", "");
-    place.write("e.toml", faulty("yields", ["none", "wait"], ""));
+    place.write("e.toml", faulty("yields", &["none", "wait"], ""));
     let submit = [
         "submit",
         "e.toml",

@@ -1,6 +1,6 @@
 //! Each page from upload to result at the width of a phone, by the keyboard alone: nothing is set but by keys.
 
-use super::images::png;
+use super::images::jpeg;
 use super::sensors::sensors;
 use super::{results, salaries, words};
 use crate::browser::Browser;
@@ -13,15 +13,31 @@ fn phone(started: &Started) -> Option<Browser> {
     Some(browser)
 }
 
-/// Goes from the first page to another by its link, and gives it a file; the page that reads it.
+/// Goes from the first page to another by its link, and gives it a bad file, which is refused in such words, and then
+/// a good one; the page that reads it.
 #[track_caller]
-fn drops(browser: &mut Browser, started: &Started, page: &str, name: &str, contents: &[u8]) {
+fn drops(
+    browser: &mut Browser,
+    started: &Started,
+    page: &str,
+    (bad, expect): (&[u8], &str),
+    (name, contents): (&str, &[u8]),
+) {
     browser.open(&started.at("/"));
     browser.tab_to(&format!("a[href='{page}']"));
     browser.press("Enter");
     browser.until(&format!(
         "location.pathname === '{page}' && document.readyState === 'complete'"
     ));
+    browser.choose_file(
+        "[data-upload] input",
+        &started.file(&format!("bad-{name}"), bad),
+    );
+    browser
+        .until("[...document.querySelectorAll('[data-upload] .problem')].some((p) => !p.hidden)");
+    let said = words(browser, "[data-upload] .problem");
+    assert!(said.contains(expect), "{said:?} lacks {expect:?}");
+    fits(browser);
     browser.choose_file("[data-upload] input", &started.file(name, contents));
     browser.until(&format!(
         "location.pathname.startsWith('{page}/') && document.readyState === 'complete'"
@@ -54,8 +70,8 @@ fn sensors_on_a_phone() {
         &mut browser,
         &started,
         "/sensors",
-        "press.csv",
-        sensors().as_bytes(),
+        (b"\x89PNG\r\n\x1a\n\0\0\0", "not text"),
+        ("press.csv", sensors().as_bytes()),
     );
     submits(&mut browser);
     browser.until("document.querySelectorAll('#score-chart svg[role=img] circle').length > 0");
@@ -77,8 +93,8 @@ fn images_on_a_phone() {
         &mut browser,
         &started,
         "/images",
-        "ramp.png",
-        &png(24, 20, 0),
+        (b"a,b\n1,2\n", "expected a PNG or a JPEG"),
+        ("ramp.jpg", &jpeg(24, 20)),
     );
     browser.tab_to("select[name=colour]");
     browser.press("ArrowDown");
@@ -100,8 +116,8 @@ fn tables_on_a_phone() {
         &mut browser,
         &started,
         "/tables",
-        "salary.csv",
-        salaries(60).as_bytes(),
+        (b"only one column\n1\n", "several columns"),
+        ("salary.csv", salaries(60).as_bytes()),
     );
     submits(&mut browser);
     let measured = words(&mut browser, "#measured");
@@ -120,6 +136,17 @@ fn a_fleet_on_a_phone() {
         return;
     };
     browser.open(&started.at("/fleet"));
+    // No fleet at all is told of, and what was typed is there to be corrected.
+    browser.tab_to("input[name=devices]");
+    browser.press("Home");
+    browser.type_text("-");
+    browser.tab_to("form[data-post] button[type=submit]");
+    browser.press("Enter");
+    browser.until("document.querySelector('form[data-post] .problem')?.innerText.includes('-100')");
+    fits(&mut browser);
+    browser.tab_to("input[name=devices]");
+    browser.press("Home");
+    browser.press("Delete");
     browser.tab_to("form[data-post] button[type=submit]");
     browser.press("Enter");
     browser.until(
@@ -153,6 +180,16 @@ fn experiments_on_a_phone() {
     };
     browser.open(&started.at("/experiments"));
     browser.until("document.querySelector('#checked .good') !== null");
+    // What is no experiment is not run; corrected, it is.
+    browser.tab_to("#text");
+    browser.press("Home");
+    browser.type_text("x");
+    browser.until("document.querySelector('#checked .complaints') !== null");
+    fits(&mut browser);
+    browser.press("Backspace");
+    browser.until("document.querySelector('#checked .good') !== null");
+    browser.press("Escape");
+    browser.press("Escape");
     browser.tab_to("#editor button[type=submit]");
     browser.press("Enter");
     results(&mut browser);

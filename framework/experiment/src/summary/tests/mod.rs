@@ -121,10 +121,8 @@ fn output_errors(output: &str, index: u32) -> OutputErrors {
 /// A repetition whose AUC in the clear is 0.75, and whose `mae` in the clear is 2.
 pub(crate) fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition {
     let metric = |name: &str, value, plaintext| Metric {
-        name: name.into(),
-        value,
-        plaintext,
         unclipped: plaintext.map(|x| x + 0.01),
+        ..Metric::new(name, value, plaintext)
     };
     Repetition {
         cell: cell.into(),
@@ -169,7 +167,8 @@ pub(crate) fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> 
                 metric("index", f64::from(index), None),
             ],
             notes: vec!["clipped".into()],
-        },
+        }
+        .into(),
         peak_rss_bytes: None,
         client_peak_rss_bytes: Some(1000 + u64::from(index)),
         server_peak_rss_bytes: Some(2000 + u64::from(index)),
