@@ -128,7 +128,7 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     // Of an even number of values there are two in the middle.
     let below = below.iter().copied().max_by(f64::total_cmp);
     Some(match below {
-        Some(below) if n % 2 == 0 => 0.5 * (below + above),
+        Some(below) if n.is_multiple_of(2) => 0.5 * (below + above),
         _ => above,
     })
 }

@@ -328,7 +328,7 @@ fn killed_while_sbatch_runs() {
     let mut first = place
         .program(["submit", "e.toml", "--engine", "slurm"])
         .env("PATH", &path)
-        .stdout(std::process::Stdio::null())
+        .stdout(Stdio::null())
         .spawn()
         .unwrap();
     crate::resume::until("sbatch runs", || begun.exists());

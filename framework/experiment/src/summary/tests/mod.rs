@@ -120,7 +120,7 @@ fn output_errors(output: &str, index: u32) -> OutputErrors {
 
 /// A repetition whose AUC in the clear is 0.75, and whose `mae` in the clear is 2.
 pub(crate) fn repetition(cell: &str, index: u32, evaluate_ms: u64, auc: f64) -> Repetition {
-    let metric = |name: &str, value, plaintext| Metric {
+    let metric = |name: &str, value, plaintext: Option<f64>| Metric {
         unclipped: plaintext.map(|x| x + 0.01),
         ..Metric::new(name, value, plaintext)
     };
