@@ -136,12 +136,12 @@ fn schemes_and_other_sections() {
     for (option, found, expected) in [
         (
             "use = \"paillier\"\nmodulus_bits = 3070",
-            "modulus_bits: found 3070",
+            "`modulus_bits` in [[scheme]]: found 3070",
             "expected a multiple of 16, as 3072",
         ),
         (
             "use = \"seal-ckks\"\nmax_degrees = \"7,8\"",
-            "max_degrees: found degree 8",
+            "`max_degrees` in [[scheme]]: found degree 8",
             "expected odd numbers from 3 to 63",
         ),
     ] {
