@@ -235,9 +235,11 @@ impl Browser {
     /// Presses a key.
     pub fn press(&mut self, key: &str) {
         let (code, text) = match key {
+            "Backspace" => (8, ""),
             "Tab" => (9, ""),
             "Enter" => (13, "\r"),
             "Escape" => (27, ""),
+            "End" => (35, ""),
             "ArrowLeft" => (37, ""),
             "ArrowUp" => (38, ""),
             "ArrowRight" => (39, ""),

@@ -62,6 +62,17 @@ pub fn png(width: u32, height: u32, noted: usize) -> Vec<u8> {
     file
 }
 
+/// A JPEG of grey levels, as smooth as photographs are.
+pub fn jpeg(width: u32, height: u32) -> Vec<u8> {
+    let levels =
+        image::GrayImage::from_fn(width, height, |x, y| image::Luma([(x * 7 + y * 5) as u8]));
+    let mut file = std::io::Cursor::new(vec![]);
+    levels
+        .write_to(&mut file, image::ImageFormat::Jpeg)
+        .unwrap();
+    file.into_inner()
+}
+
 #[test]
 fn images_from_upload_to_pixels() {
     let started = Started::new(&[]);
