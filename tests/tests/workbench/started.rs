@@ -119,7 +119,7 @@ pub fn look(browser: &mut Browser, name: &str) {
     let axe =
         std::fs::read_to_string(repository().join("reports/tests/assets/axe.min.js")).unwrap();
     browser.value(&format!("{axe}; true"));
-    for (width, is_dark) in [(1280, false), (390, true)] {
+    for (width, is_dark) in [(1280, false), (1280, true), (390, false), (390, true)] {
         browser.shape(width, is_dark);
         // Charts are drawn anew a moment after the window has changed.
         browser.value("new Promise((done) => setTimeout(done, 400))");
