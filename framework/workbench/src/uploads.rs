@@ -27,7 +27,7 @@ pub(crate) fn routes() -> Router<Shared> {
 #[derive(Deserialize)]
 struct Named {
     name: String,
-    /// The page to go to after a model.
+    /// The page of an upload, to go to after a model; without it, the first page.
     #[serde(default)]
     then: String,
 }
@@ -40,6 +40,12 @@ async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Wrong> {
+    if !named.then.is_empty() && !is_page_of_upload(&named.then, &workbench.navigation) {
+        return Err(Wrong::input(format!(
+            "`then`: found {}, expected the page of an upload, as in /sensors/0123456789abcdef",
+            printable::cut(&printable::line(&named.then), 100)
+        )));
+    }
     let most = workbench.settings.most_upload_bytes;
     let announced = headers
         .get(header::CONTENT_LENGTH)
@@ -70,20 +76,23 @@ async fn receive(
         }
         Seen::Model(model) => {
             let id = workbench.keep_model(model).id.clone();
-            let then = own_path(&named.then).unwrap_or("/");
+            let then = if named.then.is_empty() {
+                "/"
+            } else {
+                &named.then
+            };
             go(format!("{then}?model={id}"))
         }
     })
 }
 
-/// A path of the workbench's own: names between single slashes. Browsers take `//host` and `/\host` for other hosts.
-fn own_path(text: &str) -> Option<&str> {
-    let is_name = |part: &str| {
-        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        !part.is_empty() && part.chars().all(fits)
-    };
-    let names = text.strip_prefix('/')?;
-    names.split('/').all(is_name).then_some(text)
+/// Whether a path is one of the pages and an upload's name behind it, and nothing else: browsers read more than
+/// `//host` as another host's address, such as `/\host`.
+fn is_page_of_upload(path: &str, pages: &[(&str, &str)]) -> bool {
+    path.rsplit_once('/').is_some_and(|(page, upload)| {
+        let is_page = pages.iter().any(|(path, _)| *path == page);
+        is_page && !upload.is_empty() && upload.bytes().all(|b| b.is_ascii_hexdigit())
+    })
 }
 
 fn too_large(most: u64) -> Wrong {
@@ -202,26 +211,34 @@ fn picture(file: &std::path::Path) -> Result<(&'static str, u32, u32), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::is_page_of_upload;
 
     #[test]
-    fn nobody_is_sent_to_another_host() {
-        for path in ["/tables", "/tables/0a1b-2c_3"] {
-            assert_eq!(own_path(path), Some(path));
-        }
-        for path in [
-            "",
-            "tables",
-            "//host",
-            "/\\host",
-            "/\t/host",
-            "/tables//host",
-            "/tables?model=1",
-            "https://host",
-            "/..",
-            "/tables/\r\nlocation:x",
+    fn pages_of_uploads_alone_are_gone_to() {
+        let pages = [("/sensors", "Sensors"), ("/tables", "Tables")];
+        for (path, expect) in [
+            ("/sensors/0123456789abcdef", true),
+            ("/tables/0f", true),
+            ("", false),
+            ("/", false),
+            ("/sensors", false),
+            ("/sensors/", false),
+            ("/other/0f", false),
+            ("sensors/0f", false),
+            ("//evil.example", false),
+            ("//evil.example/0f", false),
+            ("/\\evil.example", false),
+            ("/\\evil.example/0f", false),
+            ("/\t/evil.example", false),
+            ("/sensors/..", false),
+            ("/sensors/../0f", false),
+            ("/sensors/\\evil", false),
+            ("/sensors/0f?x=1", false),
+            ("/sensors/0f#x", false),
+            ("https://evil.example/sensors/0f", false),
+            ("javascript:0f", false),
         ] {
-            assert_eq!(own_path(path), None, "{path:?}");
+            assert_eq!(is_page_of_upload(path, &pages), expect, "{path:?}");
         }
     }
 }

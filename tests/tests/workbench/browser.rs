@@ -239,12 +239,11 @@ impl Browser {
             "Tab" => (9, ""),
             "Enter" => (13, "\r"),
             "Escape" => (27, ""),
-            "Home" => (36, ""),
+            "End" => (35, ""),
             "ArrowLeft" => (37, ""),
             "ArrowUp" => (38, ""),
             "ArrowRight" => (39, ""),
             "ArrowDown" => (40, ""),
-            "Delete" => (46, ""),
             " " => (32, " "),
             other => panic!("no such key: {other}"),
         };

@@ -297,3 +297,42 @@ fn uploads_have_a_limit() {
         "what was refused is not kept"
     );
 }
+
+/// Where a page goes on after a model of its own was dropped, is said in the address, and leads to no other host.
+#[test]
+fn nobody_is_led_elsewhere() {
+    let started = Started::new(&[]);
+    let knows = log_in(&started);
+    let model = r#"{"clip":5.0,"intercept":1.0,"threshold":0.0,"sensors":[{"name":"a","unit":{"centre":0.0,"width":1.0},"mean":0.0,"deviation":1.0,"weight":1.0}]}"#;
+    let upload = |then: &str| {
+        let path = format!("/uploads/model?name=model.json{then}");
+        post(&started, &path, &knows, model)
+    };
+    for (then, path) in [
+        ("", "/"),
+        (
+            "&then=%2Fsensors%2F0123456789abcdef",
+            "/sensors/0123456789abcdef",
+        ),
+    ] {
+        let answer = upload(then);
+        is(&answer, "200");
+        let goes = format!("\"go\":\"{path}?model=");
+        assert!(answer.contains(&goes), "{answer}");
+    }
+    for elsewhere in [
+        "%2F%5Cevil.example",
+        "%2F%2Fevil.example",
+        "%2F%09%2Fevil.example",
+        "https%3A%2F%2Fevil.example",
+        "%2Fsensors%2F%5Cevil.example",
+        "%2Ffleet",
+    ] {
+        let answer = upload(&format!("&then={elsewhere}"));
+        is(&answer, "422");
+        assert!(
+            answer.contains("expected the page of an upload") && !answer.contains("\"go\""),
+            "{answer}"
+        );
+    }
+}

@@ -62,11 +62,12 @@ pub fn png(width: u32, height: u32, noted: usize) -> Vec<u8> {
     file
 }
 
-/// A photograph's format, in colours.
+/// A JPEG of grey levels, as smooth as photographs are.
 pub fn jpeg(width: u32, height: u32) -> Vec<u8> {
-    let of_place = |x, y| image::Rgb([(x * 7) as u8, (y * 5) as u8, (x + y) as u8]);
+    let levels =
+        image::GrayImage::from_fn(width, height, |x, y| image::Luma([(x * 7 + y * 5) as u8]));
     let mut file = std::io::Cursor::new(vec![]);
-    image::RgbImage::from_fn(width, height, of_place)
+    levels
         .write_to(&mut file, image::ImageFormat::Jpeg)
         .unwrap();
     file.into_inner()
