@@ -358,6 +358,44 @@ fn sums_of_rows_are_rotated() {
     assert!(refused(&probability(3), &by_others).contains("who decrypts is not who encrypted"));
 }
 
+/// Any two objectives choose different layouts for one of these programs.
+#[test]
+fn each_objective_has_a_choice_of_its_own() {
+    let columns = "a vector for each column, in slots";
+    let lanes = "2 equal operations side by side, in slots";
+    let [nine, four] =
+        [9, 4].map(|n| format!("rows of {n} columns side by side, rotated and summed, in slots"));
+    let objectives = [
+        Objective::Latency,
+        Objective::Throughput,
+        Objective::Upload,
+        Objective::Memory,
+    ];
+    let chosen = |program: &Program| {
+        objectives.map(|objective| {
+            let asked = Asked {
+                objective,
+                ..Asked::layout("auto")
+            };
+            layout(asked.compile(program).unwrap().as_ref()).to_owned()
+        })
+    };
+    // Nine ciphertexts are encrypted on two threads, one of a ring twice as large on one.
+    let probability = chosen(&probability(300));
+    assert_eq!(probability, [columns, &nine, &nine, columns]);
+    // Products computed once take less time and more memory; the fewest bytes up take the most time.
+    let maximum = chosen(&maximum(30));
+    assert_eq!(maximum, [lanes, lanes, &four, columns]);
+    for (i, first) in objectives.iter().enumerate() {
+        for (j, second) in objectives.iter().enumerate().skip(i + 1) {
+            assert!(
+                probability[i] != probability[j] || maximum[i] != maximum[j],
+                "{first} and {second}"
+            );
+        }
+    }
+}
+
 /// Whole factors take no level, so that a product by them may be the last level's, which has no room for more.
 #[test]
 fn operations_of_the_last_level_are_timed() {
