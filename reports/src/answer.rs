@@ -254,8 +254,8 @@ fn of_many(groups: &[Comparable<'_>], by: (Clock, f64), machines: bool) -> Vec<S
             })
             .collect();
         let too_few = format!(
-            "{} are too few to tell who is fastest end to end",
-            counted(few.1, "repetition", "repetitions")
+            "{} too few to tell who is fastest end to end",
+            counted(few.1, "repetition is", "repetitions are")
         );
         for (count, what) in [
             (ties, "the fastest tie"),

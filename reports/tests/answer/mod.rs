@@ -3,6 +3,7 @@
 use hexperiment_experiment::record::Status;
 use hexperiment_experiment::summary::rows;
 use hexperiment_reports::answer;
+use hexperiment_task::ledger::Metric;
 
 use crate::around;
 use crate::fixture::{Fixture, factoring, unprotected};
@@ -165,6 +166,27 @@ fn a_matrix_of_few_repetitions_names_no_winner() {
         f,
         "At 2 of 3 points of the matrix 2 repetitions are too few to tell who is fastest end to end, at 1 there is \
          nothing to compare; all keep the AUC of the clear, 0.7284; without clipping the AUC of the clear is 0.7294.",
+    );
+}
+
+/// A metric's unit stands behind its value.
+#[test]
+fn one_repetition_of_a_metric_with_a_unit() {
+    let mut f = Fixture::new("answer", 1, 128);
+    for window in [2, 3] {
+        for (scheme, ms, error) in [("seal-ckks", 8.0, 0.125), ("paillier", 400.0, 0.0)] {
+            let cell = f.cell(scheme, &[("task.window", window)]);
+            f.setup(&cell, |_| {});
+            f.repetitions(&cell, &[ms], 0.728_35, |r| {
+                let error = Metric::new("max_error", error, Some(0.0));
+                r.quality.metrics[0] = error.in_unit("grey levels");
+            });
+        }
+    }
+    check(
+        f,
+        "At 2 of 2 points of the matrix 1 repetition is too few to tell who is fastest end to end; the max error is \
+         largest under seal-ckks/window=3 (0.1250 grey levels), and 0 in the clear.",
     );
 }
 
