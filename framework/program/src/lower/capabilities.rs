@@ -150,12 +150,12 @@ mod tests {
             ("-7", "found `-7`"),
             ("7.0", "found `7.0`"),
             ("99999999999999999999", "found `99999999999999999999`"),
-            ("0", "degree 0"),
-            ("1", "degree 1"),
-            ("7,2", "degree 2"),
-            ("64", "degree 64"),
-            ("65", "degree 65"),
-            ("3,3,3,3,3,3,3,3,3,3,3,3,3", "13 degrees"),
+            ("0", "found degree 0"),
+            ("1", "found degree 1"),
+            ("7,2", "found degree 2"),
+            ("64", "found degree 64"),
+            ("65", "found degree 65"),
+            ("3,3,3,3,3,3,3,3,3,3,3,3,3", "found 13 degrees"),
         ] {
             let why = read(text).unwrap_err();
             assert!(why.starts_with(found), "{why}");

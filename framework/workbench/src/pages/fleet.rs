@@ -326,7 +326,7 @@ fn their_side() -> Markup {
                         th scope="col" { "Frame" }
                         th scope="col" { "To" }
                         th.number scope="col" { "Bytes" }
-                        th scope="col" { "SHA-256 of the body" }
+                        th scope="col" { "SHA-256" }
                     } }
                     tbody { tr { td colspan="4" { "Nothing so far." } } }
                 }
