@@ -248,6 +248,14 @@ impl ServiceClient {
             .transpose()
     }
 
+    /// What the service keeps under keys, inputs and results: the newest first, a thousand at most.
+    ///
+    /// # Errors
+    /// The keys are not there.
+    pub fn ciphertexts_under(&self, keys: &str) -> Result<Vec<CiphertextsInfo>, ServiceError> {
+        self.get(&format!("/v1/keys/{keys}/ciphertexts"))
+    }
+
     /// Uploads the ciphertexts of one input.
     ///
     /// # Errors

@@ -29,6 +29,11 @@ pub struct KeptKeys {
     pub uploaded: SystemTime,
     /// When the service deletes them.
     pub expires: SystemTime,
+    /// The inputs and results that the service keeps under them, a thousand at most: also those that no job has taken, of a
+    /// `send` that was given up.
+    pub ciphertexts: usize,
+    /// The bytes of these.
+    pub ciphertexts_bytes: u64,
     /// The key of this folder that they were last sent for, if they are those.
     pub key: Option<String>,
 }
@@ -52,18 +57,27 @@ impl Remote {
             ..
         } = self.service(folder, noted.as_ref())?;
         let noted = noted.filter(|n| is_own && n.server == server);
-        let kept = |info: KeysInfo| KeptKeys {
-            key: noted
-                .as_ref()
-                .filter(|n| n.keys == info.id)
-                .map(|n| n.key.clone()),
-            id: info.id,
-            circuit: info.circuit,
-            bytes: info.bytes,
-            uploaded: time(info.created_s),
-            expires: time(info.expires_s),
+        let kept = |info: KeysInfo| -> Result<KeptKeys, ClientError> {
+            let under = match service.ciphertexts_under(&info.id) {
+                // They were deleted, or have expired, since they were listed.
+                Err(error) if is_gone(&error) => vec![],
+                under => under?,
+            };
+            Ok(KeptKeys {
+                key: noted
+                    .as_ref()
+                    .filter(|n| n.keys == info.id)
+                    .map(|n| n.key.clone()),
+                id: info.id,
+                circuit: info.circuit,
+                bytes: info.bytes,
+                uploaded: time(info.created_s),
+                expires: time(info.expires_s),
+                ciphertexts: under.len(),
+                ciphertexts_bytes: under.iter().map(|info| info.bytes).sum(),
+            })
         };
-        Ok(service.keys()?.into_iter().map(kept).collect())
+        service.keys()?.into_iter().map(kept).collect()
     }
 
     /// Deletes keys at the service by its own name of them, with ciphertexts, results and jobs under them.
@@ -132,16 +146,17 @@ impl Remote {
 
 /// Deletes keys; that they have expired or were deleted meanwhile is as well.
 fn deletes(service: &ServiceClient, keys: &str) -> Result<(), ClientError> {
-    let gone = |error: &ServiceError| {
-        matches!(
-            error.code(),
-            Some(ProblemCode::NotFound | ProblemCode::Gone)
-        )
-    };
     match service.delete_keys(keys) {
-        Err(error) if !gone(&error) => Err(error.into()),
+        Err(error) if !is_gone(&error) => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+fn is_gone(error: &ServiceError) -> bool {
+    matches!(
+        error.code(),
+        Some(ProblemCode::NotFound | ProblemCode::Gone)
+    )
 }
 
 fn time(seconds: u64) -> SystemTime {

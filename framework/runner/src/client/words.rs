@@ -100,6 +100,8 @@ pub(super) fn told_kept(kept: &KeptKeys) {
         bytes,
         uploaded,
         expires,
+        ciphertexts,
+        ciphertexts_bytes,
         key,
     } = kept;
     let [uploaded, expires] = [uploaded, expires].map(|t| humantime::format_rfc3339_seconds(*t));
@@ -107,9 +109,11 @@ pub(super) fn told_kept(kept: &KeptKeys) {
         .as_deref()
         .map_or_else(String::new, |key| format!(", of key {key}"));
     say!(
-        "{} of circuit {}: {bytes} bytes, uploaded {uploaded}, kept until {expires}{key}",
+        "{} of circuit {}: {bytes} bytes, uploaded {uploaded}, kept until {expires}{key}; under them {}, {ciphertexts_bytes} \
+         bytes",
         printable::line(id),
-        printable::cut(circuit, 16)
+        printable::cut(circuit, 16),
+        counted(*ciphertexts, "input or result", "inputs and results")
     );
 }
 

@@ -205,7 +205,7 @@ fn keys_are_deleted_at_the_service() {
     assert_eq!(kept(), (3, 12));
     let listed = does(&["keys", "list"]);
     assert_eq!(listed.out.lines().count(), 3, "{}", listed.out);
-    listed.says(&["kept until", &keys[2]]);
+    listed.says(&["kept until", &keys[2], "under them 4 inputs and results, "]);
     // One that is retired, and not the one that was sent last.
     does(&["keys", "delete", &keys[0]]).says(&["1 set of evaluation keys deleted at the service"]);
     assert_eq!(kept(), (2, 8));
