@@ -21,25 +21,28 @@ inventory::submit! { SchemePlugin(&SealCkks) }
 /// The value of an option for degrees that leaves them to the scheme.
 const AUTO: &str = "auto";
 
+/// Degrees as an option has them; `None` for [`AUTO`].
+fn read_degrees(text: &str) -> Result<Option<Vec<usize>>, String> {
+    match text {
+        AUTO => Ok(None),
+        text => Approximation::parse_degrees(text)
+            .map(Some)
+            .map_err(|why| format!("{why}, or `{AUTO}`")),
+    }
+}
+
 /// What an option for degrees must keep.
 fn are_degrees(value: &OptionValue) -> Result<(), String> {
     match value {
-        OptionValue::Text(text) if text != AUTO => Approximation::parse_degrees(text)
-            .map(drop)
-            .map_err(|why| format!("{why}, or `{AUTO}`")),
+        OptionValue::Text(text) => read_degrees(text).map(drop),
         _ => Ok(()),
     }
 }
 
 /// An option's degrees; `None` for [`AUTO`].
 fn degrees(options: &Options, name: &str) -> Result<Option<Vec<usize>>, SchemeError> {
-    match options.text(name)? {
-        AUTO => Ok(None),
-        text => match Approximation::parse_degrees(text) {
-            Ok(degrees) => Ok(Some(degrees)),
-            Err(why) => Err(Refusal::because(name, format!("{why}, or `{AUTO}`")).into()),
-        },
-    }
+    let read = read_degrees(options.text(name)?);
+    read.map_err(|why| Refusal::because(name, why).into())
 }
 
 /// Whether the precision of some operation depends on `max_degrees`.

@@ -2,6 +2,7 @@
 //! real Slurm of two nodes runs on this machine where Debian's `slurm-wlm` is installed.
 
 mod engines;
+mod hyperqueue;
 #[cfg(target_os = "linux")]
 mod slurm;
 
