@@ -93,6 +93,16 @@ laid_out! {
 laid_out! {
     seal_ckks_sums, "sums";
     programs_on_sums_are_the_oracles,
+    classes_are_the_oracles,
+}
+laid_out! {
+    seal_ckks_blocks, "blocks";
+    classes_are_the_oracles,
+    equal_operations_are_the_oracles,
+}
+laid_out! {
+    seal_ckks_diagonals, "diagonals";
+    classes_are_the_oracles,
 }
 
 /// The table of operations in `docs/adding-a-task.md`.

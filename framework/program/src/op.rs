@@ -278,6 +278,35 @@ impl Op {
         }
     }
 
+    /// Its public numbers, in order.
+    pub(crate) fn publics(&self) -> Vec<&Public> {
+        match self {
+            Self::Constant(by) | Self::Offset { by, .. } | Self::Scale { by, .. } => vec![by],
+            Self::WeightedSum { terms, bias } => {
+                let weights = terms.iter().map(|(_, weight)| weight);
+                weights.chain([bias]).collect()
+            }
+            _ => vec![],
+        }
+    }
+
+    /// The same operation with other public numbers, which are asked for in order.
+    #[must_use]
+    pub(crate) fn map_publics(&self, mut f: impl FnMut(&Public) -> Public) -> Self {
+        let mut op = self.clone();
+        match &mut op {
+            Self::Constant(by) | Self::Offset { by, .. } | Self::Scale { by, .. } => *by = f(by),
+            Self::WeightedSum { terms, bias } => {
+                for (_, weight) in terms {
+                    *weight = f(weight);
+                }
+                *bias = f(bias);
+            }
+            _ => {}
+        }
+        op
+    }
+
     /// The same operation on other values.
     #[must_use]
     pub fn map_operands(&self, mut f: impl FnMut(ValueId) -> ValueId) -> Self {

@@ -20,11 +20,27 @@ pub(super) fn infer(program: &Program, op: &Op) -> Result<(usize, Interval), Pro
         }
     }
     let length = length(program, op)?;
-    let range = range(program, op)?;
+    let range = match op {
+        Op::Input { input, column } => program.inputs[input.index()].columns[*column].range,
+        op => of_operands(op, |v| program.value(v).range, Public::range)?,
+    };
+    Ok((length, checked(kind, range)?))
+}
+
+/// The range of what `op` yields on operands of these ranges and public numbers of those.
+pub(super) fn derive(
+    op: &Op,
+    operand: impl Fn(ValueId) -> Interval,
+    public: impl Fn(&Public) -> Option<Interval>,
+) -> Result<Interval, ProgramError> {
+    checked(op.kind(), of_operands(op, operand, public)?)
+}
+
+fn checked(op: OpKind, range: Interval) -> Result<Interval, ProgramError> {
     if !range.is_finite() || range.magnitude() > LARGEST {
-        return Err(ProgramError::Overflow { op: kind, range });
+        return Err(ProgramError::Overflow { op, range });
     }
-    Ok((length, range))
+    Ok(range)
 }
 
 fn length(program: &Program, op: &Op) -> Result<usize, ProgramError> {
@@ -123,11 +139,15 @@ fn length(program: &Program, op: &Op) -> Result<usize, ProgramError> {
     clippy::too_many_lines,
     reason = "one line for each operation, in one place"
 )]
-fn range(program: &Program, op: &Op) -> Result<Interval, ProgramError> {
+fn of_operands(
+    op: &Op,
+    operand: impl Fn(ValueId) -> Interval,
+    public: impl Fn(&Public) -> Option<Interval>,
+) -> Result<Interval, ProgramError> {
     let kind = op.kind();
-    let of = |v: &ValueId| program.value(*v).range;
+    let of = |v: &ValueId| operand(*v);
     let public = |p: &Public| {
-        p.range().ok_or(ProgramError::NotFinite {
+        public(p).ok_or(ProgramError::NotFinite {
             what: "public operands",
         })
     };
@@ -144,7 +164,10 @@ fn range(program: &Program, op: &Op) -> Result<Interval, ProgramError> {
         }
     };
     Ok(match op {
-        Op::Input { input, column } => program.inputs[input.index()].columns[*column].range,
+        Op::Input { .. } => {
+            let problem = "the range of a column is declared, not derived".into();
+            return Err(ProgramError::Shape { op: kind, problem });
+        }
         Op::Constant(p) => public(p)?,
         Op::Add(a, b) => of(a) + of(b),
         Op::Sub(a, b) => of(a) - of(b),

@@ -8,7 +8,7 @@
 //! ([`Layout::shows_more`]).
 
 use hexperiment_program::Refusal;
-use hexperiment_program::layout::{self, Abilities, Coding, Expense, Layout};
+use hexperiment_program::layout::{self, Abilities, Expense, Family, Layout};
 use hexperiment_program::lower::LevelModel;
 use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::{CompileRequest, SchemeError, TimedNow, Work};
@@ -24,14 +24,51 @@ use crate::parameters::LARGEST_LOG_N;
 pub(crate) enum Choice {
     /// All that the program allows.
     Auto,
-    /// A vector of slots for each column.
+    /// [`Family::Columns`].
     Columns,
-    /// Those in coefficients.
+    /// [`Family::Coefficients`].
     Coefficients,
-    /// Those of equal operations side by side.
+    /// [`Family::Lanes`].
     Lanes,
-    /// Rows side by side, whose weighted sums are rotated and summed.
+    /// [`Family::Sums`].
     Sums,
+    /// [`Family::Blocks`].
+    Blocks,
+    /// [`Family::Diagonals`].
+    Diagonals,
+}
+
+impl Choice {
+    /// The only kind of layouts, and why a program may have none of it; none where all are thought of.
+    fn only(self) -> Option<(Family, &'static str)> {
+        Some(match self {
+            Self::Auto => return None,
+            Self::Columns => (Family::Columns, "which every program has"),
+            Self::Coefficients => (
+                Family::Coefficients,
+                "where outputs are not sums of columns with the same weights for every row",
+            ),
+            Self::Lanes => (
+                Family::Lanes,
+                "where no products are computed alike, or where ranges were stated that other lanes need not keep to",
+            ),
+            Self::Sums => (
+                Family::Sums,
+                "where no program goes on from weighted sums of columns with the same weights for every row, or \
+                 where ranges were stated",
+            ),
+            Self::Blocks => (
+                Family::Blocks,
+                "where no products are equal but for their numbers, or equal ones need no blocks, or where ranges \
+                 were stated",
+            ),
+            Self::Diagonals => (
+                Family::Diagonals,
+                "where no products of several weighted sums of columns are equal but for their numbers, or where \
+                 ranges were stated",
+            ),
+        })
+    }
 }
 
 /// The layouts to choose from; one at least.
@@ -49,32 +86,19 @@ pub(crate) fn candidates(request: &CompileRequest<'_>) -> Result<Vec<Layout>, Sc
     if others {
         all.retain(|layout| !layout.shows_more());
     }
-    let why = match choice {
-        Choice::Auto | Choice::Columns => return Ok(all),
-        Choice::Coefficients => {
-            all.retain(|layout| layout.coding() == Coding::Coefficients);
-            "`coefficients` was asked for, where outputs are not sums of columns with the same weights for \
-             every row; leave it to `auto`"
-        }
-        Choice::Lanes => {
-            all.retain(Layout::has_lanes);
-            if others {
-                "`lanes` was asked for, where who decrypts is not who encrypted, and would see what the other \
-                 lanes computed of others' data; leave it to `auto`"
-            } else {
-                "`lanes` was asked for, where no products are computed alike, or where ranges were stated \
-                 that other lanes need not keep to; leave it to `auto`"
-            }
-        }
-        Choice::Sums => {
-            let by_rows = |layout: &Layout| layout.stride() > 1 && !layout.has_lanes();
-            all.retain(|layout| layout.coding() == Coding::Slots && by_rows(layout));
-            "`sums` was asked for, where no program goes on from weighted sums of columns with the same weights for \
-             every row, where ranges were stated, or where who decrypts is not who encrypted; leave it to `auto`"
-        }
+    let Some((family, lacking)) = choice.only() else {
+        return Ok(all);
     };
+    all.retain(|layout| layout.family() == family);
     if all.is_empty() {
-        return Err(Refusal::because("layout", why).into());
+        let name: &str = choice.into();
+        let why = if others && family != Family::Coefficients {
+            "where who decrypts is not who encrypted, and would see what else was computed of others' data"
+        } else {
+            lacking
+        };
+        let reason = format!("`{name}` was asked for, {why}; leave it to `auto`");
+        return Err(Refusal::because("layout", reason).into());
     }
     Ok(all)
 }

@@ -133,7 +133,7 @@ impl<'a> Needed<'a> {
             let mut numbers = |operand, public: &'a Public, level, scaling: Scaling| match public {
                 Public::Scalar(x) => needed.scalar(*x, level, scaling),
                 Public::Vector(_) => {
-                    let last = layout.plaintext(chunks - 1, scaling.use_as());
+                    let last = layout.plaintext((id, operand, chunks - 1), scaling.use_as());
                     let places = (0..=last).map(|chunk| (id, operand, chunk));
                     let vectors = places.map(|place| (place, public, level, scaling));
                     needed.vectors.extend(vectors);
@@ -331,12 +331,9 @@ impl Encoded {
         level: usize,
         scaling: Scaling,
     ) -> Result<Option<Arc<Plaintext>>, SchemeError> {
-        let (id, operand, chunk) = place;
-        let place = (
-            id,
-            operand,
-            shared.layout.plaintext(chunk, scaling.use_as()),
-        );
+        let (id, operand, _) = place;
+        let plaintext = shared.layout.plaintext(place, scaling.use_as());
+        let place = (id, operand, plaintext);
         match (public, self.vectors.get(&place)) {
             (Public::Scalar(0.0), _) => Ok(None),
             (Public::Scalar(x), _) => self.scalar(shared, *x, level, scaling).map(Some),

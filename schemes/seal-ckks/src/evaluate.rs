@@ -10,7 +10,7 @@ use hexperiment_scheme::{Ciphertexts, Evaluator, SchemeError};
 
 use crate::circuit::Shared;
 use crate::encoded::{Encoded, Scaling};
-use crate::layout::{self, SlotLayout};
+use crate::layout::SlotLayout;
 use crate::parallel::Threads;
 use crate::schedule;
 use crate::seal::{self, Ciphertext};
@@ -52,7 +52,8 @@ pub(crate) fn rotation(program: &Program, layout: &SlotLayout, id: ValueId) -> O
     let Op::Shift { by, .. } = value.op() else {
         return None;
     };
-    let steps = layout::rotation(*by, value.length(), layout.stride(id.index()));
+    let stride = layout.stride(id.index());
+    let steps = layout.moves().rotation(*by, value.length(), stride);
     i32::try_from(steps).ok()
 }
 

@@ -1,5 +1,7 @@
 //! How vectors lie in slots, or in coefficients.
 
+use std::collections::HashSet;
+
 use hexperiment_program::Refusal;
 use hexperiment_program::layout::{Coding, Layout};
 use hexperiment_program::{Op, OpKind, Program, Public, ValueId};
@@ -14,7 +16,11 @@ use crate::parameters::shifts;
 /// of it. Anything else, such as 0 where a column's range excludes it, could leave the domain of a
 /// polynomial, grow beyond the modulus and destroy the whole ciphertext.
 ///
-/// Where elements move, a vector lies in one ciphertext, and a rotation of the slots is a cyclic
+/// Where elements move within rows alone ([`Layout::keeps_rows`]), a ciphertext holds whole rows, as many as it has
+/// room for, and a rotation of its slots by as many places moves them; what it carries from one row to another, or
+/// round the ciphertext, nobody reads.
+///
+/// Where elements move otherwise, a vector lies in one ciphertext, and a rotation of the slots is a cyclic
 /// shift of the vector, if its period (its length times its stride) divides the slots. If not,
 /// the rotation spoils the slots at one end, and [`Held`] tells how many: what was read from
 /// beyond the end is another element, in range but in the wrong place. A picked vector keeps the
@@ -28,9 +34,40 @@ pub(crate) struct SlotLayout {
     slots: usize,
     /// Whether every vector lies in one ciphertext.
     single: bool,
+    moves: Moves,
     /// By value.
     places: Vec<Place>,
     coefficients: Option<Rows>,
+    /// Public vectors, by value and operand, that are the same in every ciphertext, as weights of columns are
+    /// whose rows lie side by side.
+    repeating: HashSet<(ValueId, usize)>,
+}
+
+/// How far elements move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moves {
+    /// All over a vector.
+    Anywhere,
+    /// Within the rows of a layout.
+    WithinRows,
+}
+
+impl Moves {
+    pub(crate) fn of(layout: &Layout) -> Self {
+        if layout.keeps_rows() {
+            Self::WithinRows
+        } else {
+            Self::Anywhere
+        }
+    }
+
+    /// The rotation of the slots that shifts a vector of `length`, whose elements are `stride` apart, by `by`.
+    pub(crate) fn rotation(self, by: i64, length: usize, stride: usize) -> i64 {
+        match self {
+            Self::Anywhere => rotation(by, length, stride),
+            Self::WithinRows => by,
+        }
+    }
 }
 
 /// Rows in the coefficients of ciphertexts.
@@ -91,7 +128,7 @@ impl Held {
 }
 
 /// The rotation of the slots that shifts a vector of `length` by `by`, the shorter way round.
-pub(crate) fn rotation(by: i64, length: usize, stride: usize) -> i64 {
+fn rotation(by: i64, length: usize, stride: usize) -> i64 {
     let length = length as i64;
     let by = by.rem_euclid(length);
     let by = if by > length / 2 { by - length } else { by };
@@ -99,7 +136,7 @@ pub(crate) fn rotation(by: i64, length: usize, stride: usize) -> i64 {
 }
 
 /// The place of each value in a ring that has slots enough.
-fn places(program: &Program) -> Result<Vec<Place>, Refusal> {
+fn places(program: &Program, moves: Moves) -> Result<Vec<Place>, Refusal> {
     let mut places: Vec<Place> = Vec::with_capacity(program.values().len());
     for (id, value) in program.iter() {
         let operands = value.op().operands();
@@ -121,6 +158,7 @@ fn places(program: &Program) -> Result<Vec<Place>, Refusal> {
         let held = match value.op() {
             // A power of two divides the slots, and what leaves at one end enters at the other.
             _ if period.is_power_of_two() => Held::default(),
+            _ if moves == Moves::WithinRows => Held::default(),
             Op::Shift { by, .. } => held.rotated(rotation(*by, value.length(), stride)),
             _ => held,
         };
@@ -150,9 +188,38 @@ pub(crate) fn least_slots(program: &Program) -> Result<usize, Refusal> {
     if !shifts(program) {
         return Ok(1);
     }
-    let most = places(program)?.iter().map(Place::least_slots).max();
+    let most = places(program, Moves::Anywhere)?
+        .iter()
+        .map(Place::least_slots)
+        .max();
     let most = most.unwrap_or(1).checked_next_power_of_two();
     most.ok_or_else(|| Refusal::of(OpKind::Shift, "its vectors are longer than any ciphertext"))
+}
+
+/// The public vectors that repeat after `slots` elements; operands are counted as [`crate::encoded`] does.
+fn repeating(program: &Program, slots: usize) -> HashSet<(ValueId, usize)> {
+    let repeats = |public: &Public| match public {
+        Public::Scalar(_) => false,
+        Public::Vector(xs) => {
+            let after = xs.get(slots..).unwrap_or(&[]);
+            after.iter().zip(xs.iter()).all(|(x, before)| x == before)
+        }
+    };
+    let mut found = HashSet::new();
+    for (id, value) in program.iter() {
+        let publics: Vec<&Public> = match value.op() {
+            Op::Constant(by) | Op::Offset { by, .. } | Op::Scale { by, .. } => vec![by],
+            Op::WeightedSum { terms, bias } => {
+                let weights = terms.iter().map(|(_, weight)| weight);
+                weights.chain([bias]).collect()
+            }
+            _ => vec![],
+        };
+        let publics = publics.into_iter().enumerate();
+        let same = publics.filter(|(_, public)| repeats(public));
+        found.extend(same.map(|(operand, _)| (id, operand)));
+    }
+    found
 }
 
 impl SlotLayout {
@@ -165,7 +232,9 @@ impl SlotLayout {
             Coding::Slots => (degree / 2, None),
             Coding::Coefficients => (degree / stride * stride, Some(Rows { degree, stride })),
         };
-        let (places, single) = (places(program)?, shifts(program));
+        let moves = Moves::of(layout);
+        let places = places(program, moves)?;
+        let single = shifts(program) && moves == Moves::Anywhere;
         let too_long = |place: &Place| single && place.least_slots() > slots;
         if let Some(index) = places.iter().position(too_long) {
             let (id, place) = (ValueId::from_index(index), &places[index]);
@@ -189,12 +258,23 @@ impl SlotLayout {
                 ),
             ));
         }
+        let repeating = match moves {
+            Moves::WithinRows => repeating(program, slots),
+            Moves::Anywhere => HashSet::new(),
+        };
         Ok(Self {
             slots,
             single,
+            moves,
             places,
             coefficients,
+            repeating,
         })
+    }
+
+    /// How far elements move.
+    pub(crate) fn moves(&self) -> Moves {
+        self.moves
     }
 
     /// Slots between the neighbours of value number `value`.
@@ -238,11 +318,16 @@ impl SlotLayout {
         Some(all)
     }
 
-    /// Which of the plaintexts of a public vector meets a ciphertext: weights in coefficients are the
-    /// same for all.
-    pub(crate) fn plaintext(&self, chunk: usize, use_as: PublicUse) -> usize {
+    /// Which of the plaintexts of an operand's public vector meets a ciphertext: weights in coefficients are the
+    /// same for all, and so are numbers that repeat.
+    pub(crate) fn plaintext(
+        &self,
+        (id, operand, chunk): (ValueId, usize, usize),
+        use_as: PublicUse,
+    ) -> usize {
         match (self.coefficients, use_as) {
             (Some(_), PublicUse::Weights) => 0,
+            _ if self.repeating.contains(&(id, operand)) => 0,
             _ => chunk,
         }
     }

@@ -42,6 +42,8 @@ pub(crate) struct Noise<'a> {
     /// The program as its results are read.
     read: &'a Program,
     coding: Coding,
+    /// Whether elements move within their rows alone.
+    pub(crate) keeps_rows: bool,
     degree: f64,
     /// Errors that are read, in units of those of coefficients: a slot is a sum of all coefficients, each
     /// times a root of unity.
@@ -79,6 +81,7 @@ impl<'a> Noise<'a> {
             lowered: layout.lowered(),
             read: layout.original(),
             coding: layout.coding(),
+            keeps_rows: layout.keeps_rows(),
             degree,
             spread: match layout.coding() {
                 Coding::Slots => degree.sqrt(),

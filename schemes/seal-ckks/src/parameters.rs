@@ -116,7 +116,7 @@ impl Needs {
         flooding: Option<Flooding>,
     ) -> Result<Self, Refusal> {
         let mut needs = Self::but_scale(layout.lowered())?;
-        if layout.coding() == Coding::Coefficients {
+        if layout.coding() == Coding::Coefficients || layout.keeps_rows() {
             // A row lies in one ciphertext.
             needs.log_slots = layout.stride().next_power_of_two().ilog2();
         }

@@ -110,8 +110,9 @@ impl Scheme for SealCkks {
                     "Which layouts of vectors in ciphertexts are thought of: `columns`, a vector of slots for each \
                      column; `coefficients`, for outputs that are sums of columns, those with rows in the \
                      coefficients of a polynomial; `lanes`, those with equal operations side by side; `sums`, rows \
-                     side by side whose weighted sums are rotated and summed; or `auto`, all, of which \
-                     `optimise` in [run] decides.",
+                     side by side whose weighted sums are rotated and summed; `blocks`, those with operations side by \
+                     side that are equal but for their numbers, as of several thresholds or classes; `diagonals`, the \
+                     same on rows side by side; or `auto`, all, of which `optimise` in [run] decides.",
                 ),
                 OptionSpec::number(
                     "sign_margin",

@@ -13,7 +13,7 @@ use hexperiment_program::layout::{Coding, Layout};
 use hexperiment_program::{Op, Public, ValueId};
 use hexperiment_scheme::security::Encryption;
 
-use crate::layout::rotation;
+use crate::layout::Moves;
 
 /// The least weight that is not encoded as 0: as one number for all slots, or as the largest of a
 /// vector's. The least scale has 25 bits, the largest ring 2^15 coefficients, each of which is at least
@@ -87,12 +87,18 @@ fn is_felt(weight: &Public, coding: Coding) -> bool {
             xs.iter().any(|x| x.abs() >= LEAST_SCALAR)
         }
         Public::Vector(xs) => {
+            // One number in each ciphertext is enough, wherever that begins and ends; a vector that is shorter is
+            // repeated.
             let felt = |x: &f64| x.abs() >= LEAST_IN_VECTOR;
-            if xs.len() <= LEAST_SLOTS {
-                xs.iter().any(felt)
-            } else {
-                xs.iter().all(felt)
-            }
+            let Some(first) = xs.iter().position(felt) else {
+                return false;
+            };
+            let from = xs.iter().cycle().skip(first).take(xs.len());
+            let mut gaps = from.scan(0, |gap, x| {
+                *gap = if felt(x) { 0 } else { *gap + 1 };
+                Some(*gap)
+            });
+            xs.len() <= LEAST_SLOTS || gaps.all(|gap| gap < LEAST_SLOTS)
         }
     }
 }
@@ -100,6 +106,7 @@ fn is_felt(weight: &Public, coding: Coding) -> bool {
 /// For each value, whether the server may have to encrypt in its place.
 fn possible(layout: &Layout) -> Vec<bool> {
     let (program, coding) = (layout.lowered().program(), layout.coding());
+    let moves = Moves::of(layout);
     let mut names: BTreeMap<Class, u32> = BTreeMap::new();
     let mut all: Vec<Parts> = Vec::with_capacity(program.values().len());
     let mut possible = Vec::with_capacity(program.values().len());
@@ -144,7 +151,7 @@ fn possible(layout: &Layout) -> Vec<bool> {
                 (of(value).classes.clone(), false)
             }
             Op::Shift { value: a, by } => {
-                let steps = rotation(*by, value.length(), before);
+                let steps = moves.rotation(*by, value.length(), before);
                 let class = match steps {
                     0 => of(a).classes.clone(),
                     steps => vec![name(Class::Rotation(steps, inputs.clone()))],

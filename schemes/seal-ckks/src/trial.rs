@@ -23,8 +23,8 @@ pub(crate) fn largest_errors(noise: &Noise<'_>) -> Vec<f64> {
     let mut random = ChaCha8Rng::seed_from_u64(0x5EED);
     let mut largest = vec![0.0_f64; program.outputs().len()];
     let shortest = program.values().iter().map(Value::length).min();
-    // Where no element moves, a few stand for all.
-    let longest = if crate::parameters::shifts(program) {
+    // Where no element moves but within its row, a few stand for all.
+    let longest = if crate::parameters::shifts(program) && !noise.keeps_rows {
         usize::MAX
     } else {
         ELEMENTS

@@ -358,6 +358,68 @@ fn sums_of_rows_are_rotated() {
     assert!(refused(&probability(3), &by_others).contains("who decrypts is not who encrypted"));
 }
 
+/// The largest of three weighted sums of nine columns, found by two comparisons of each with another: the classes are
+/// read off their products.
+fn classes(rows: usize) -> Program {
+    let mut b = ProgramBuilder::new("classes");
+    let (_, x) = b.input(input("x", rows, 9)).unwrap();
+    let mut bent = vec![];
+    for class in 0..3 {
+        let weight = |i: usize| 0.02 * ((5 * i + 3 * class) % 9) as f64 - 0.07;
+        let terms = x.iter().enumerate();
+        let terms = terms.map(|(i, v)| (*v, Public::Scalar(weight(i))));
+        let sum = b.weighted_sum(terms.collect(), 0.1 * class as f64).unwrap();
+        let square = b.square(sum).unwrap();
+        let fourth = b.square(square).unwrap();
+        let rest = vec![
+            (fourth, (0.1 + 0.05 * class as f64).into()),
+            (sum, 0.5.into()),
+        ];
+        bent.push(b.weighted_sum(rest, 0.1).unwrap());
+    }
+    let first = b.mul(bent[0], bent[1]).unwrap();
+    let last = b.add(first, bent[2]).unwrap();
+    output(&mut b, "last", vec![last, bent[1]], 1e-3);
+    b.finish().unwrap()
+}
+
+/// What is equal but for its numbers is computed once, of any number of rows, in one ciphertext or in several.
+#[test]
+fn classes_lie_side_by_side() {
+    let blocks = "3 operations with numbers of their own side by side, in slots";
+    let diagonals = "rows of 9 columns side by side, 3 sums of each by diagonals, in slots";
+    for (kind, name, places) in [("blocks", blocks, 4), ("diagonals", diagonals, 16)] {
+        for rows in [1, 3, 334, 1000] {
+            let program = classes(rows);
+            let circuit = check(&program, &Asked::layout(kind), 1e-9);
+            assert_eq!(layout(circuit.as_ref()), name);
+            let counts = &circuit.parameters().counts;
+            let chosen = &circuit.parameters().chosen;
+            let slots = chosen.iter().find(|(name, _)| name == "slots").unwrap();
+            let slots: usize = slots.1.parse().unwrap();
+            let ciphertexts = (rows * places).div_ceil(slots) as u64;
+            assert_eq!(
+                counts.multiplications,
+                3 * ciphertexts,
+                "{kind}, {rows} rows"
+            );
+        }
+        let by_others = Asked {
+            encryption: Encryption::Public,
+            ..Asked::layout(kind)
+        };
+        assert!(refused(&classes(3), &by_others).contains("who decrypts is not who encrypted"));
+        assert!(refused(&probability(3), &Asked::layout(kind)).contains("was asked for, where no"));
+    }
+    let program = classes(100);
+    let auto = Asked::layout("auto").compile(&program).unwrap();
+    let tried = &auto.parameters().layouts;
+    for name in [blocks, diagonals] {
+        let found = tried.iter().find(|c| c.layout == name);
+        assert!(found.is_some_and(|c| c.expense.is_some()), "{tried:?}");
+    }
+}
+
 /// Any two objectives choose different layouts for one of these programs.
 #[test]
 fn each_objective_has_a_choice_of_its_own() {

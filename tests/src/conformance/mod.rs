@@ -15,6 +15,7 @@ mod random;
 mod shapes;
 mod statements;
 mod subject;
+mod sums;
 
 pub use bytes::{
     garbage_is_refused, other_circuits_are_refused, sizes_are_exact, tampering_never_panics,
@@ -31,16 +32,14 @@ pub use operations::{
     ends_of_ranges_are_kept, every_native_operation_is_the_oracles,
     missing_operations_are_rewritten_or_refused, outputs_are_computed_alone, round_trips,
 };
-pub use random::{
-    equal_operations_are_the_oracles, programs_on_sums_are_the_oracles,
-    random_programs_are_the_oracles,
-};
+pub use random::{equal_operations_are_the_oracles, random_programs_are_the_oracles};
 pub use shapes::{inputs_are_checked, other_schemes_are_foreign, results_are_checked};
 pub use statements::{
     a_public_key_is_used_where_demanded, deep_programs_are_refused_or_satisfied,
     failures_are_as_rare_as_demanded, security_is_what_was_demanded, statements_are_complete,
 };
 pub use subject::{Profile, Subject};
+pub use sums::{classes_are_the_oracles, programs_on_sums_are_the_oracles};
 
 /// One check of the suite.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +65,7 @@ macro_rules! each_check {
             random_programs_are_the_oracles,
             equal_operations_are_the_oracles,
             programs_on_sums_are_the_oracles,
+            classes_are_the_oracles,
             inputs_are_checked,
             results_are_checked,
             other_schemes_are_foreign,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use hexperiment_program::lower::Lowered;
 use hexperiment_program::{
-    Column, Input, Interval, Op, OpKind, Output, Party, Polynomial, Program, ProgramBuilder,
-    ProgramError, Public, ValueId,
+    Column, Input, Interval, Op, Output, Party, Polynomial, Program, ProgramBuilder, ProgramError,
+    Public, ValueId,
 };
 use hexperiment_scheme::SchemeError;
 use rand::{Rng, SeedableRng};
@@ -16,17 +16,17 @@ use super::cases::{self, Draw};
 use super::operations::check_refusal;
 
 /// Programs of each mix.
-const PROGRAMS: u64 = 4;
+pub(super) const PROGRAMS: u64 = 4;
 /// Operations that a program is drawn from; what grows too large is left out.
-const STEPS: usize = 12;
+pub(super) const STEPS: usize = 12;
 /// The largest magnitude of a value.
 const LARGEST: f64 = 40.0;
 /// The most products, scalings among them, one behind the other.
 const DEEPEST: u32 = 5;
 /// Rows of a table. Neither a power of two, but for one, nor all prime.
-const LENGTHS: [usize; 5] = [6, 12, 334, 8, 15];
+pub(super) const LENGTHS: [usize; 5] = [6, 12, 334, 8, 15];
 /// Columns' ranges, two of them without 0.
-const RANGES: [Interval; 3] = [
+pub(super) const RANGES: [Interval; 3] = [
     Interval {
         low: -1.0,
         high: 1.0,
@@ -43,7 +43,7 @@ const RANGES: [Interval; 3] = [
 
 /// Which operations a program has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mix {
+pub(super) enum Mix {
     /// What every scheme has.
     Linear,
     /// Products and polynomials besides.
@@ -76,17 +76,17 @@ enum Said {
 
 /// A value, and what a task's author would know of it.
 #[derive(Clone, Copy)]
-struct Known {
-    id: ValueId,
+pub(super) struct Known {
+    pub(super) id: ValueId,
     /// The error that it carries, in units of the inputs' precision.
-    error: f64,
-    depth: u32,
+    pub(super) error: f64,
+    pub(super) depth: u32,
 }
 
-struct Drawing {
-    builder: ProgramBuilder,
-    random: ChaCha8Rng,
-    values: Vec<Known>,
+pub(super) struct Drawing {
+    pub(super) builder: ProgramBuilder,
+    pub(super) random: ChaCha8Rng,
+    pub(super) values: Vec<Known>,
 }
 
 impl Drawing {
@@ -117,7 +117,7 @@ impl Drawing {
     }
 
     /// One more value, if it stays within bounds.
-    fn step(&mut self, mix: Mix) {
+    pub(super) fn step(&mut self, mix: Mix) {
         let x = self.any();
         let y = self.like(x);
         let (length, size) = (self.builder.length(x.id), self.size(x));
@@ -201,13 +201,18 @@ impl Drawing {
         Ok(Known { id, error, ..value })
     }
 
-    fn size(&self, value: Known) -> f64 {
+    pub(super) fn size(&self, value: Known) -> f64 {
         self.builder.range(value.id).magnitude()
     }
 
     /// An output of up to three values of one length: the one computed on least, the one computed
     /// on most, and one between.
-    fn output(&mut self, name: &str, length: usize, precision: f64) -> Result<(), ProgramError> {
+    pub(super) fn output(
+        &mut self,
+        name: &str,
+        length: usize,
+        precision: f64,
+    ) -> Result<(), ProgramError> {
         let fits = |v: &&Known| self.builder.length(v.id) == length;
         let mut all: Vec<Known> = self.values.iter().filter(fits).copied().collect();
         all.sort_by_key(|v| v.depth);
@@ -390,80 +395,4 @@ pub fn equal_operations_are_the_oracles(subject: &Subject) {
         }
     }
     assert!(ran > 0, "all were refused");
-}
-
-/// Weighted sums of all columns, with the same weights for every row, and random steps on these.
-fn of_sums(seed: u64, length: usize, share: f64) -> Result<Program, ProgramError> {
-    let name = format!("program {seed} that goes on from sums of columns, on {length} rows");
-    let mut builder = ProgramBuilder::new(name);
-    let precision = RANGES.iter().map(|r| r.width()).fold(0.0, f64::max) * share;
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    // As many as no power of two, for most of them.
-    let count = 2 + seed as usize % 6;
-    let columns = RANGES.iter().cycle().take(count).enumerate();
-    let columns = columns.map(|(i, range)| Column {
-        name: format!("x{i}"),
-        range: *range,
-    });
-    let (_, columns) = builder.input(Input {
-        name: "x".into(),
-        owner: Party::Client(0),
-        length,
-        columns: columns.collect(),
-        precision,
-    })?;
-    let mut values = vec![];
-    for _ in 0..=seed % 3 {
-        let mut weight = || random.random_range(0.1..0.9) / count as f64;
-        let terms = columns.iter().map(|x| (*x, weight().into())).collect();
-        let id = builder.weighted_sum(terms, random.random_range(-1.0..1.0))?;
-        values.push(Known {
-            id,
-            error: 1.0,
-            depth: 1,
-        });
-    }
-    let mut drawing = Drawing {
-        builder,
-        random,
-        values,
-    };
-    // Without it, another sum may be all that there is.
-    let first = drawing.values[0];
-    let square = drawing.builder.square(first.id)?;
-    drawing.values.push(Known {
-        id: square,
-        error: 2.0 * drawing.size(first) * first.error,
-        depth: 2,
-    });
-    for _ in 0..STEPS / 2 {
-        drawing.step(Mix::Elements);
-    }
-    drawing.output("all", length, precision)?;
-    drawing.builder.finish()
-}
-
-/// Random programs that begin with weighted sums of their columns and go on from them give what the oracle gives, or are
-/// refused with a reason, and both parties come to the same layout by themselves.
-pub fn programs_on_sums_are_the_oracles(subject: &Subject) {
-    let share = subject.profile.precision;
-    let lengths = LENGTHS.iter().filter(|n| **n <= subject.profile.max_length);
-    let lengths: Vec<usize> = lengths.copied().collect();
-    let mut ran = 0;
-    for (seed, length) in (0..2 * PROGRAMS).zip(lengths.iter().cycle()) {
-        let program = of_sums(seed, *length, share)
-            .unwrap_or_else(|e| panic!("program {seed} that goes on from sums: {e}"));
-        let name = program.name().to_owned();
-        match subject.try_apart(program) {
-            Ok(ready) => {
-                let tables = cases::tables(&ready.program, Draw::Real, seed);
-                ready.check(&tables, 0.0);
-                ran += 1;
-            }
-            Err(SchemeError::Refused(refusal)) => check_refusal(&name, &refusal),
-            Err(error) => panic!("{name}: {error}"),
-        }
-    }
-    let products = subject.capabilities().has(OpKind::Mul);
-    assert!(ran > 0 || !products, "all were refused");
 }

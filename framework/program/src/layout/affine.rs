@@ -1,6 +1,6 @@
 //! Affine programs: outputs that are weighted sums of columns, with the same weights for every row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Op, Program, Public, ValueId};
 
@@ -115,4 +115,31 @@ fn of(op: &Op, all: &[Option<Affine>]) -> Option<Affine> {
         }
         _ => return None,
     })
+}
+
+/// The affine values that others read, or that are outputs.
+pub(super) fn read<'a>(
+    program: &Program,
+    all: &'a [Option<Affine>],
+) -> BTreeMap<ValueId, &'a Affine> {
+    let needed = program.needed_for(&program.output_ids());
+    let others = program.iter().filter(|(id, _)| needed[id.index()]);
+    let others = others.filter(|(id, _)| all[id.index()].is_none());
+    let by_others = others.flat_map(|(_, value)| value.op().operands());
+    let outputs = program.outputs().iter();
+    let outputs = outputs.flat_map(|output| output.values.iter().copied());
+    let every = by_others.chain(outputs);
+    every
+        .filter_map(|id| Some((id, all[id.index()].as_ref()?)))
+        .collect()
+}
+
+/// Those of the affine values that are read which are sums of columns. The others follow from one of them alone,
+/// as a multiple does, and are computed from it, not from the columns again.
+pub(super) fn roots(program: &Program, read: &BTreeMap<ValueId, &Affine>) -> BTreeSet<ValueId> {
+    let follows = |id: &ValueId| match program.value(*id).op().operands().as_slice() {
+        [one] => read.contains_key(one),
+        _ => false,
+    };
+    read.keys().copied().filter(|id| !follows(id)).collect()
 }

@@ -11,7 +11,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
 
-use super::{Coding, Layout, Order, with_publics};
+use super::{Coding, Family, Layout, Order, with_publics};
 use crate::lower::{LevelModel, Lowered};
 use crate::{
     Column, Input, Interval, Op, OpKind, Output, Program, ProgramBuilder, ProgramError, Value,
@@ -154,7 +154,7 @@ impl SideBySide<'_> {
     }
 
     /// An operation with public numbers for all lanes.
-    fn spread(&self, op: Op) -> Op {
+    fn spread(&self, op: &Op) -> Op {
         with_publics(op, |xs| xs.repeat(self.lanes))
     }
 
@@ -187,7 +187,7 @@ impl SideBySide<'_> {
                     self.pack(&tuple)
                 });
                 let places = places.collect::<Option<Vec<_>>>()?;
-                Making::Op(self.spread(on(first, places)))
+                Making::Op(self.spread(&on(first, places)))
             }
         };
         let id = self.push(making, range);
@@ -216,7 +216,7 @@ impl SideBySide<'_> {
                 let operands = op.operands();
                 let operands = operands.into_iter().map(|v| self.plain(v));
                 let operands = operands.collect::<Option<Vec<_>>>()?;
-                let op = self.spread(on(op, operands));
+                let op = self.spread(&on(op, operands));
                 self.push(Making::Op(op), range)
             }
         };
@@ -226,7 +226,7 @@ impl SideBySide<'_> {
 }
 
 /// An operation on other operands, in order.
-fn on(op: &Op, operands: Vec<ValueId>) -> Op {
+pub(super) fn on(op: &Op, operands: Vec<ValueId>) -> Op {
     let mut operands = operands.into_iter();
     op.map_operands(|before| operands.next().unwrap_or(before))
 }
@@ -350,6 +350,7 @@ fn built(
     }
     Ok(Layout {
         name: format!("{lanes} equal operations side by side, in slots"),
+        family: Family::Lanes,
         coding: Coding::Slots,
         order: Order::Blocks,
         stride: lanes,

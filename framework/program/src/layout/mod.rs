@@ -10,7 +10,9 @@
 //! to the same layout.
 
 mod affine;
+mod blocks;
 mod choose;
+mod diagonals;
 mod lanes;
 mod rows;
 mod sums;
@@ -55,10 +57,28 @@ pub struct Abilities {
     pub coefficients: usize,
 }
 
+/// Kinds of layouts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// A vector of slots for each column.
+    Columns,
+    /// Numbers in coefficients.
+    Coefficients,
+    /// Equal operations on several columns side by side.
+    Lanes,
+    /// Rows side by side, whose weighted sums are rotated and summed.
+    Sums,
+    /// Equal operations side by side, each with numbers of its own, on columns that are repeated.
+    Blocks,
+    /// The same on rows side by side, whose weighted sums come about by diagonals.
+    Diagonals,
+}
+
 /// One way of laying out the vectors of a program.
 #[derive(Clone, Debug)]
 pub struct Layout {
     name: String,
+    family: Family,
     coding: Coding,
     order: Order,
     /// Columns to a vector.
@@ -76,6 +96,7 @@ impl Layout {
         let columns = inputs.map(|input| (0..input.columns.len()).map(|c| vec![c]).collect());
         Self {
             name: "a vector for each column, in slots".into(),
+            family: Family::Columns,
             coding: Coding::Slots,
             order: Order::Rows,
             stride: 1,
@@ -101,9 +122,15 @@ impl Layout {
         self.stride
     }
 
-    /// Whether vectors hold blocks, one for each of several equal operations.
-    pub fn has_lanes(&self) -> bool {
-        self.stride > 1 && self.order == Order::Blocks
+    /// Its kind.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// Whether a vector may be cut between any two rows, though its elements move: what is read at a row's first
+    /// place comes of that row alone. Rows are a power of two of places, of which a cut leaves a multiple.
+    pub fn keeps_rows(&self) -> bool {
+        self.stride > 1 && self.order == Order::Rows && self.coding == Coding::Slots
     }
 
     /// Whether a ciphertext of an output holds more than the output: sums of part of a row's columns with
@@ -163,31 +190,26 @@ pub fn candidates(lowered: &Lowered, abilities: Abilities, levels: LevelModel) -
     let mut all = vec![Layout::columns(lowered)];
     all.extend(rows::candidates(lowered, abilities, levels));
     if abilities.rotations {
-        all.extend(lanes::candidates(lowered, levels));
+        let lanes = lanes::candidates(lowered, levels);
+        let least = |all: &[Layout]| {
+            let products = all
+                .iter()
+                .map(|layout| blocks::products(layout.lowered.program()));
+            products.min().unwrap_or(usize::MAX)
+        };
+        let known = least(&lanes);
+        all.extend(lanes);
         all.extend(sums::candidate(lowered, abilities, levels));
+        let blocks = blocks::candidates(lowered, levels).into_iter();
+        all.extend(blocks.filter(|layout| blocks::products(layout.lowered.program()) < known));
     }
     all
 }
 
 /// An operation with other public vectors.
-fn with_publics(op: Op, f: impl Fn(&[f64]) -> Vec<f64>) -> Op {
-    let changed = |public: Public| match public {
-        Public::Vector(xs) => Public::from(f(&xs)),
-        scalar @ Public::Scalar(_) => scalar,
-    };
-    match op {
-        Op::Offset { value, by } => Op::Offset {
-            value,
-            by: changed(by),
-        },
-        Op::Scale { value, by } => Op::Scale {
-            value,
-            by: changed(by),
-        },
-        Op::WeightedSum { terms, bias } => Op::WeightedSum {
-            terms: terms.into_iter().map(|(v, w)| (v, changed(w))).collect(),
-            bias: changed(bias),
-        },
-        op => op,
-    }
+fn with_publics(op: &Op, f: impl Fn(&[f64]) -> Vec<f64>) -> Op {
+    op.map_publics(|public| match public {
+        Public::Vector(xs) => Public::from(f(xs)),
+        Public::Scalar(x) => Public::Scalar(*x),
+    })
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::affine::{self, Affine};
-use super::{Abilities, Coding, Layout, Order};
+use super::{Abilities, Coding, Family, Layout, Order};
 use crate::lower::{LevelModel, Lowered};
 use crate::{Column, Input, Interval, Op, Output, Program, ProgramBuilder, ProgramError, Public};
 
@@ -101,6 +101,7 @@ fn side_by_side(
     };
     Ok(Layout {
         name,
+        family: Family::Coefficients,
         coding: Coding::Coefficients,
         order: Order::Rows,
         stride,

@@ -12,9 +12,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::affine::{self, Affine};
-use super::{Abilities, Coding, Layout, Order, lanes, rows, with_publics};
+use super::{Abilities, Coding, Family, Layout, Order, lanes, rows, with_publics};
 use crate::lower::{LevelModel, Lowered};
-use crate::{Input, Op, Output, Program, ProgramBuilder, ProgramError, Public, ValueId};
+use crate::{Input, Op, Output, ProgramBuilder, ProgramError, Public, ValueId};
 
 /// The layout, of a program that has sums and goes on from them; of one that reads a column by itself it would take
 /// a mask more.
@@ -29,7 +29,7 @@ pub(super) fn candidate(
     }
     let length = lanes::one_length(program)?;
     let all = affine::all(program);
-    let read = read(program, &all);
+    let read = affine::read(program, &all);
     if read.is_empty() || read.values().any(|sum| sum.factors.len() < 2) {
         return None;
     }
@@ -40,20 +40,6 @@ pub(super) fn candidate(
     }
     // A program that loses its checks on the way, as by the length of its vectors, has no such layout.
     side_by_side(lowered, (&all, &read), (length, stride), levels).ok()
-}
-
-/// The affine values that others read, or that are outputs.
-fn read<'a>(program: &Program, all: &'a [Option<Affine>]) -> BTreeMap<ValueId, &'a Affine> {
-    let needed = program.needed_for(&program.output_ids());
-    let others = program.iter().filter(|(id, _)| needed[id.index()]);
-    let others = others.filter(|(id, _)| all[id.index()].is_none());
-    let by_others = others.flat_map(|(_, value)| value.op().operands());
-    let outputs = program.outputs().iter();
-    let outputs = outputs.flat_map(|output| output.values.iter().copied());
-    let every = by_others.chain(outputs);
-    every
-        .filter_map(|id| Some((id, all[id.index()].as_ref()?)))
-        .collect()
 }
 
 fn side_by_side(
@@ -77,30 +63,32 @@ fn side_by_side(
         vectors.extend(values);
     }
     let needed = original.needed_for(&original.output_ids());
+    let roots = affine::roots(original, read);
     let each = |xs: &[f64]| -> Vec<f64> {
         let xs = xs.iter();
         xs.flat_map(|x| std::iter::repeat_n(*x, stride)).collect()
     };
     let mut ids: HashMap<ValueId, ValueId> = HashMap::new();
     for (id, value) in original.iter().filter(|(id, _)| needed[id.index()]) {
-        let made = if let Some(affine) = read.get(&id) {
+        let is_read = read.get(&id);
+        let made = if let Some(affine) = is_read.filter(|_| roots.contains(&id)) {
             let sum = summed(&mut builder, &vectors, affine, (length, stride))?;
             let made = if affine.bias == Public::Scalar(0.0) {
                 sum
             } else {
                 let by = affine.bias.clone();
-                builder.push(with_publics(Op::Offset { value: sum, by }, each))?
+                builder.push(with_publics(&Op::Offset { value: sum, by }, each))?
             };
             builder.narrow(made, value.range());
             made
-        } else if all[id.index()].is_some() {
+        } else if is_read.is_none() && all[id.index()].is_some() {
             // A part of a sum.
             continue;
         } else {
             let op = value
                 .op()
                 .map_operands(|v| ids.get(&v).copied().unwrap_or(v));
-            builder.push_within(with_publics(op, each), value.range())?
+            builder.push_within(with_publics(&op, each), value.range())?
         };
         ids.insert(id, made);
     }
@@ -117,6 +105,7 @@ fn side_by_side(
             "rows of {} columns side by side, rotated and summed, in slots",
             most.max().unwrap_or(stride)
         ),
+        family: Family::Sums,
         coding: Coding::Slots,
         order: Order::Rows,
         stride,

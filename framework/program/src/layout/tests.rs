@@ -81,6 +81,7 @@ fn interpret(layout: &Layout, tables: &[Array2<f64>]) -> Vec<Array2<f64>> {
         input.check(table.view()).unwrap();
     }
     if layout.coding() == Coding::Slots {
+        keeps_to_its_ranges(program, &packed);
         let all = program.interpret(&packed).unwrap();
         return all.into_iter().map(|t| layout.unpack(t)).collect();
     }
@@ -108,6 +109,27 @@ fn interpret(layout: &Layout, tables: &[Array2<f64>]) -> Vec<Array2<f64>> {
         layout.unpack(Array2::from_shape_fn(shape, |(i, j)| columns[j][i]))
     });
     outputs.collect()
+}
+
+/// Every element of every value, whatever place nobody reads it is at.
+#[track_caller]
+fn keeps_to_its_ranges(program: &Program, packed: &[Array2<f64>]) {
+    let mut every = program.clone();
+    every.outputs = program
+        .iter()
+        .map(|(id, _)| Output {
+            name: id.to_string(),
+            values: vec![id],
+            precision: 1e-3,
+        })
+        .collect();
+    let all = every.interpret(packed).unwrap();
+    for ((id, value), elements) in program.iter().zip(&all) {
+        let range = value.range();
+        let range = range.padded(1e-9 * (1.0 + range.magnitude()));
+        let outside = elements.iter().find(|x| !range.contains(**x));
+        assert_eq!(outside, None, "{id} of {range}: {:?}", value.op());
+    }
 }
 
 fn table(input: &Input, seed: u64) -> Array2<f64> {
@@ -287,6 +309,42 @@ fn summed(rows: usize, columns: usize, sums: usize, steps: &[(u8, usize, usize, 
     b.finish().unwrap()
 }
 
+/// Several weighted sums of the columns, the same steps on each with numbers of its own, and others on what they yield.
+fn classes(
+    (rows, columns, classes): (usize, usize, usize),
+    steps: [&[(u8, usize, usize, i8)]; 2],
+) -> Program {
+    let mut b = ProgramBuilder::new("classes");
+    let (_, mut x) = b.input(input("x", rows, columns)).unwrap();
+    x.extend(b.input(input("z", rows, 2)).unwrap().1);
+    let mut all = vec![];
+    for class in 0..classes {
+        let terms = x.iter().enumerate();
+        let terms = terms.map(|(i, v)| {
+            (
+                *v,
+                Public::Scalar(0.07 * ((i * 5 + class * 3) % 7) as f64 - 0.2),
+            )
+        });
+        let sum = b.weighted_sum(terms.collect(), 0.5 * class as f64).unwrap();
+        let most = b.range(sum).magnitude();
+        let mut values = vec![b.scale(sum, 1.0 / most).unwrap()];
+        for (kind, left, right, by) in steps[0] {
+            let by = by.saturating_add(class as i8);
+            values.extend(step(&mut b, &values, (*kind, *left, *right, by)));
+        }
+        let last = values[values.len() - 1];
+        all.extend([b.mul(last, values[0]).unwrap(), values[0]]);
+    }
+    for choice in steps[1] {
+        let value = step(&mut b, &all, *choice);
+        all.extend(value);
+    }
+    output(&mut b, vec![all[all.len() - 1], all[0]]);
+    output(&mut b, vec![all[2 % all.len()]]);
+    b.finish().unwrap()
+}
+
 fn steps(most: usize) -> impl Strategy<Value = Vec<(u8, usize, usize, i8)>> {
     proptest::collection::vec(
         (any::<u8>(), 0..40_usize, 0..40_usize, any::<i8>()),
@@ -306,6 +364,17 @@ proptest! {
         said in any::<u8>(),
     ) {
         check(&alike(groups, columns, [&each, &last], said), 1);
+    }
+
+    #[test]
+    fn classes_are_the_same_in_every_layout(
+        rows in 1..9_usize,
+        columns in 1..7_usize,
+        count in 2..6_usize,
+        each in steps(6),
+        last in steps(6),
+    ) {
+        check(&classes((rows, columns, count), [&each, &last]), 1);
     }
 
     #[test]
@@ -415,8 +484,8 @@ fn sums_are_rotated_where_a_program_goes_on() {
         "rows of 9 columns side by side, rotated and summed, in slots"
     );
     assert_eq!(
-        (rows.stride(), rows.shows_more(), rows.has_lanes()),
-        (16, true, false)
+        (rows.stride(), rows.shows_more(), rows.family()),
+        (16, true, Family::Sums)
     );
     assert_eq!(rows.lowered().depth(), lowered(&program).depth());
     let inputs = rows.lowered().program().inputs();
@@ -480,6 +549,38 @@ fn equal_operations_lie_side_by_side() {
     assert_eq!(lanes.lowered().depth(), lowered(&program).depth());
 }
 
+/// The largest of three sums by three comparisons, as of a multinomial model: one comparison of three blocks, whose
+/// columns are repeated, or lie side by side.
+#[test]
+fn classes_are_compared_at_once() {
+    let program = classes((5, 6, 3), [&[(2, 0, 0, 0), (6, 1, 0, 9)], &[(0, 0, 2, 0)]]);
+    check(&program, 4);
+    let all = laid_out(&program);
+    let found: Vec<_> = all.iter().rev().take(2).collect();
+    let names: Vec<_> = found.iter().map(|layout| layout.name()).collect();
+    assert_eq!(
+        names,
+        [
+            "rows of 6 columns side by side, 3 sums of each by diagonals, in slots",
+            "3 operations with numbers of their own side by side, in slots",
+        ]
+    );
+    let before = lowered(&program);
+    assert_eq!(blocks::products(before.program()), 7);
+    for (layout, stride, vectors, shifts) in [(found[1], 4, 8, 1), (found[0], 8, 2, 7)] {
+        let program = layout.lowered().program();
+        assert_eq!((layout.stride(), blocks::products(program)), (stride, 3));
+        let inputs = program.inputs().iter();
+        assert_eq!(
+            inputs.map(|input| input.columns.len()).sum::<usize>(),
+            vectors
+        );
+        let values = program.values().iter();
+        let found = values.filter(|v| matches!(v.op(), Op::Shift { .. }));
+        assert_eq!(found.count(), shifts, "{program}");
+    }
+}
+
 /// Where a range is stated, no lane but the first need keep to it; where it is proven, all do.
 #[test]
 fn statements_keep_columns_apart() {
@@ -489,9 +590,10 @@ fn statements_keep_columns_apart() {
     assert_eq!((stated, proven), (1, 2));
 }
 
-/// A column that is read in one lane and for itself: other blocks would hold what no columns give.
+/// A column that is read in one lane and for itself: the lanes' other blocks would hold what no columns give, but
+/// blocks have ranges of their own.
 #[test]
-fn columns_of_two_roles_are_left_where_they_are() {
+fn columns_of_two_roles_lie_in_blocks() {
     let mut b = ProgramBuilder::new("roles");
     let like = input("x", 3, 1).columns[0].clone();
     let declared = Input {
@@ -504,8 +606,13 @@ fn columns_of_two_roles_are_left_where_they_are() {
     let product = b.mul(product, x[0]).unwrap();
     output(&mut b, vec![product]);
     let program = b.finish().unwrap();
-    assert_eq!(laid_out(&program).len(), 1);
-    check(&program, 1);
+    let all = laid_out(&program);
+    let names: Vec<_> = all.iter().skip(1).map(Layout::name).collect();
+    assert_eq!(
+        names,
+        ["2 operations with numbers of their own side by side, in slots"]
+    );
+    check(&program, 2);
 }
 
 #[test]
