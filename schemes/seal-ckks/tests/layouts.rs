@@ -312,8 +312,12 @@ fn maxima_lie_side_by_side() {
 
 /// A polynomial of a weighted sum of nine columns.
 fn probability(rows: usize) -> Program {
+    probability_of(rows, 9)
+}
+
+fn probability_of(rows: usize, columns: usize) -> Program {
     let mut b = ProgramBuilder::new("probability");
-    let (_, x) = b.input(input("x", rows, 9)).unwrap();
+    let (_, x) = b.input(input("x", rows, columns)).unwrap();
     let terms = x.iter().enumerate();
     let terms = terms.map(|(i, v)| (*v, Public::Scalar(0.083 - 0.019 * i as f64)));
     let sum = b.weighted_sum(terms.collect(), -0.7).unwrap();
@@ -425,8 +429,8 @@ fn classes_lie_side_by_side() {
 fn each_objective_has_a_choice_of_its_own() {
     let columns = "a vector for each column, in slots";
     let lanes = "2 equal operations side by side, in slots";
-    let [nine, four] =
-        [9, 4].map(|n| format!("rows of {n} columns side by side, rotated and summed, in slots"));
+    let [three, four] =
+        [3, 4].map(|n| format!("rows of {n} columns side by side, rotated and summed, in slots"));
     let objectives = [
         Objective::Latency,
         Objective::Throughput,
@@ -442,9 +446,9 @@ fn each_objective_has_a_choice_of_its_own() {
             layout(asked.compile(program).unwrap().as_ref()).to_owned()
         })
     };
-    // Nine ciphertexts are encrypted on two threads, one of a ring twice as large on one.
-    let probability = chosen(&probability(300));
-    assert_eq!(probability, [columns, &nine, &nine, columns]);
+    // Three ciphertexts are encrypted on two threads, one of a ring twice as large on one.
+    let probability = chosen(&probability_of(300, 3));
+    assert_eq!(probability, [columns, &three, &three, columns]);
     // Products computed once take less time and more memory; the fewest bytes up take the most time.
     let maximum = chosen(&maximum(30));
     assert_eq!(maximum, [lanes, lanes, &four, columns]);

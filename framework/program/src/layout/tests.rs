@@ -553,7 +553,7 @@ fn equal_operations_lie_side_by_side() {
 /// columns are repeated, or lie side by side.
 #[test]
 fn classes_are_compared_at_once() {
-    let program = classes((5, 6, 3), [&[(2, 0, 0, 0), (6, 1, 0, 9)], &[(0, 0, 2, 0)]]);
+    let program = classes((5, 6, 3), [&[(2, 0, 0, 0), (6, 1, 0, 9)], &[(0, 0, 2, 0), (3, 6, 4, 0)]]);
     check(&program, 4);
     let all = laid_out(&program);
     let found: Vec<_> = all.iter().rev().take(2).collect();
@@ -567,7 +567,7 @@ fn classes_are_compared_at_once() {
     );
     let before = lowered(&program);
     assert_eq!(blocks::products(before.program()), 7);
-    for (layout, stride, vectors, shifts) in [(found[1], 4, 8, 1), (found[0], 8, 2, 7)] {
+    for (layout, stride, vectors, shifts) in [(found[1], 4, 8, 2), (found[0], 8, 2, 7)] {
         let program = layout.lowered().program();
         assert_eq!((layout.stride(), blocks::products(program)), (stride, 3));
         let inputs = program.inputs().iter();
