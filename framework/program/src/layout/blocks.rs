@@ -26,7 +26,9 @@ use crate::{
 };
 
 /// The most blocks.
-const MOST: usize = 64;
+const MOST: usize = 256;
+/// The most elements of a vector: a program's public numbers take as much, one for each place.
+const LONGEST: usize = 1 << 18;
 /// Programs of more values are left as they are.
 const LARGEST: usize = 4_000;
 /// Numbers of blocks that are thought of, those first that save most products.
@@ -70,6 +72,9 @@ pub(super) fn candidates(lowered: &Lowered, levels: LevelModel) -> Vec<Layout> {
     let before = products(program);
     each.filter_map(|(blocks, packing)| {
         let stride = source.stride(blocks, packing)?;
+        if rows.checked_mul(stride)? > LONGEST {
+            return None;
+        }
         let sides = sides(&classes, blocks);
         let making = Making::new(&source, sides, (rows, blocks, stride), packing);
         making.layout(lowered, levels)
@@ -204,7 +209,7 @@ pub(super) struct Making<'p> {
     columns: Vec<Vec<Vec<usize>>>,
     /// The vectors of columns.
     vectors: HashMap<(usize, Vec<usize>), ValueId>,
-    /// Vectors of columns, moved.
+    /// Vectors that were moved, by how far.
     pub(super) moved: HashMap<(ValueId, i64), ValueId>,
     packed: HashMap<Vec<ValueId>, ValueId>,
 }
@@ -255,12 +260,29 @@ impl<'p> Making<'p> {
         Ok(ValueId::from_index(self.ops.len() - 1))
     }
 
-    /// The last value moved by so many places.
+    /// A value moved by so many places at once.
     pub(super) fn shifted(&mut self, value: ValueId, by: i64) -> Result<ValueId, ProgramError> {
         match by {
             0 => Ok(value),
             _ => self.push(Op::Shift { value, by }),
         }
+    }
+
+    /// A value moved by so many places, in powers of two: as many keys as the places have digits, and no more rotations
+    /// than there are members, as each comes of another.
+    fn turned(&mut self, value: ValueId, by: usize) -> Result<ValueId, ProgramError> {
+        if by == 0 {
+            return Ok(value);
+        }
+        let key = (value, by as i64);
+        if let Some(known) = self.moved.get(&key) {
+            return Ok(*known);
+        }
+        let before = by & (by - 1);
+        let from = self.turned(value, before)?;
+        let moved = self.shifted(from, (by - before) as i64)?;
+        self.moved.insert(key, moved);
+        Ok(moved)
     }
 
     /// Narrows the range of a place to what is known of it otherwise.
@@ -481,7 +503,7 @@ impl<'p> Making<'p> {
             let made = match sides.get(&id) {
                 Some((members, place)) => {
                     let packed = self.pack(members)?;
-                    self.shifted(packed, *place as i64)?
+                    self.turned(packed, *place)?
                 }
                 None if source.roots.contains(&id) => {
                     everywhere.insert(id);
