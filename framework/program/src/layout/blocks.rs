@@ -30,7 +30,7 @@ const MOST: usize = 256;
 /// The most elements of a vector: a program's public numbers take as much, one for each place.
 const LONGEST: usize = 1 << 18;
 /// Programs of more values are left as they are.
-const LARGEST: usize = 4_000;
+const LARGEST: usize = 20_000;
 /// Numbers of blocks that are thought of, those first that save most products.
 const CHOICES: usize = 3;
 

@@ -553,7 +553,10 @@ fn equal_operations_lie_side_by_side() {
 /// columns are repeated, or lie side by side.
 #[test]
 fn classes_are_compared_at_once() {
-    let program = classes((5, 6, 3), [&[(2, 0, 0, 0), (6, 1, 0, 9)], &[(0, 0, 2, 0), (3, 6, 4, 0)]]);
+    let program = classes(
+        (5, 6, 3),
+        [&[(2, 0, 0, 0), (6, 1, 0, 9)], &[(0, 0, 2, 0), (3, 6, 4, 0)]],
+    );
     check(&program, 4);
     let all = laid_out(&program);
     let found: Vec<_> = all.iter().rev().take(2).collect();
