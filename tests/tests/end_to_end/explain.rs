@@ -286,3 +286,15 @@ fn objectives_choose_different_layouts() {
         );
     }
 }
+
+/// The 68 thresholds of a forest of ten trees are compared at once, whatever is to be least.
+#[test]
+fn thresholds_of_a_forest_lie_in_blocks() {
+    for objective in ["latency", "upload"] {
+        assert_eq!(
+            chosen("fleet-risk.toml", objective),
+            "68 operations with numbers of their own side by side, in slots",
+            "{objective}"
+        );
+    }
+}

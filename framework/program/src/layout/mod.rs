@@ -12,7 +12,6 @@
 mod affine;
 mod blocks;
 mod choose;
-mod diagonals;
 mod lanes;
 mod rows;
 mod sums;

@@ -12,8 +12,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::affine::Affine;
-use super::blocks::Making;
+use super::making::{Making, none};
+use crate::layout::affine::Affine;
 use crate::{Op, ProgramError, Public, ValueId};
 
 /// The sums, each at its place of a row, without what is added to them; 0 at other places.
@@ -56,11 +56,7 @@ pub(super) fn summed(making: &mut Making<'_>, sums: &[&Affine]) -> Result<ValueI
             None => part,
         });
     }
-    sum.ok_or_else(|| ProgramError::Declaration {
-        what: "layout",
-        name: "diagonals".into(),
-        problem: "a sum has no term".into(),
-    })
+    sum.ok_or_else(|| none("a sum has no term"))
 }
 
 /// Distances as giant steps and baby steps: `d = giant * size + baby`, with `first <= baby < first + size`.
@@ -77,17 +73,17 @@ impl Steps {
         (giant, distance - giant)
     }
 
-    /// The steps of the fewest rotations of vectors, of these distances of each input's vector; of those the fewest of
-    /// vectors as they came, which have most levels.
+    /// The steps of the fewest rotations of vectors, of these distances of each input's vector, with about as many baby
+    /// steps as giant steps; of those the fewest of vectors as they came, which have most levels.
     fn fewest(distances: impl Iterator<Item = (usize, i64)>) -> Self {
         let all: Vec<(usize, i64)> = distances.collect();
         let each = || all.iter().map(|(_, distance)| *distance);
-        let (low, high) = (
-            each().min().unwrap_or(0).min(0),
-            each().max().unwrap_or(0).max(0),
-        );
-        let sizes = 1..=high - low + 1;
-        let every = sizes.flat_map(|size| (low..=0).map(move |first| Self { first, size }));
+        let low = each().min().unwrap_or(0).min(0);
+        let most = each().collect::<BTreeSet<_>>().len().isqrt() as i64;
+        let every = (1..=2 * most + 1).flat_map(|size| {
+            let firsts = low.max(1 - size)..=0;
+            firsts.map(move |first| Self { first, size })
+        });
         let rotations = |steps: &Self| {
             let moved = |place: i64| place != 0;
             let babies: BTreeSet<_> = all.iter().map(|(i, d)| (*i, steps.of(*d).1)).collect();
