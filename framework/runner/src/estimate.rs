@@ -351,6 +351,8 @@ impl Estimator {
             key_bytes: sizes.map(|sizes| sizes.keys),
             memory_bytes: circuit.parameters().memory_bytes,
             measured,
+            is_open: circuit.parameters().security.protection() != Protection::Encrypted,
+            is_rehearsed: false,
         })
     }
 }

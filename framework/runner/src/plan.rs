@@ -2,9 +2,10 @@
 //! rests on.
 //!
 //! A circuit counts its operations, by level and ring; a table says what each takes on this machine, on
-//! one thread and on all. Bytes follow from the circuit exactly.
+//! one thread and on all. Bytes follow from the circuit exactly. What encrypts nothing is rehearsed.
 
 mod against;
+mod rehearsal;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ use crate::protocol::{Estimate, FromCell, Takes, View};
 use crate::report::read_all;
 use crate::run::UNEXPECTED;
 use against::{compare, page, runs, show_errors};
+use rehearsal::rehearse;
 
 /// Time for what is measured of one cell: a deep circuit has hundreds of operations.
 const MEASURING: Duration = Duration::from_mins(10);
@@ -203,7 +205,13 @@ fn examine(
             printable::cut(&plan.cell.id, 80)
         );
         let answer = match examiner.ask(&plan) {
-            Ok(FromCell::Examined { .. }) => Ok(examiner.estimate(how, MEASURING)),
+            Ok(FromCell::Examined { .. }) => {
+                let mut takes = examiner.estimate(how, MEASURING);
+                if let Some(takes) = takes.as_mut().filter(|_| how.fill == Fill::Missing) {
+                    rehearse(&plan, all > 1, takes);
+                }
+                Ok(takes)
+            }
             Ok(FromCell::Refused { reason }) => Err(Unplanned {
                 reason: format!("refuses; {reason}"),
                 is_refused: true,
@@ -327,7 +335,7 @@ fn show(experiment: &Experiment, told: &[Told]) {
     let mut times = vec![["cell", "range", "set-up", "all"].map(String::from)];
     let mut sizes = vec![["cell", "up", "down", "keys", "memory"].map(String::from)];
     let mut other = Vec::new();
-    let (mut all, mut measured) = (Duration::ZERO, 0);
+    let (mut all, mut measured, mut rehearsed) = (Duration::ZERO, 0, 0);
     for (plan, answer) in told {
         let id = printable::cut(&plan.cell.id, NAME).into_owned();
         let takes = match answer {
@@ -370,6 +378,7 @@ fn show(experiment: &Experiment, told: &[Told]) {
         ]);
         all = all.saturating_add(Duration::from_nanos(whole));
         measured += takes.measured;
+        rehearsed += usize::from(takes.is_rehearsed);
     }
     if times.len() > 1 {
         say!(
@@ -388,6 +397,12 @@ fn show(experiment: &Experiment, told: &[Told]) {
     }
     if measured > 0 {
         say!("  {measured} operations were measured for it, and are kept");
+    }
+    if rehearsed > 0 {
+        say!(
+            "  rehearsed, as they encrypt nothing against the server: {}",
+            counted_cells(rehearsed)
+        );
     }
     for line in other {
         say!("  {line}");

@@ -96,6 +96,10 @@ pub(crate) struct Takes {
     pub(crate) memory_bytes: Option<u64>,
     /// Operations that were timed for it, as the table did not have them.
     pub(crate) measured: u32,
+    /// Whether the server sees what it computes on, or has the key to it.
+    pub(crate) is_open: bool,
+    /// Whether its phases are those of repetitions that were run for it.
+    pub(crate) is_rehearsed: bool,
 }
 
 impl Takes {

@@ -26,9 +26,11 @@ fn bytes_are_exact_and_operations_are_measured_once() {
     place.call(&["run", "e.toml"]).ends_with(0);
     let against = ["plan", "e.toml", "--against", "runs/latest"];
     let plan = call(&[&against[..], &["--errors", "errors.md"]].concat());
-    plan.ends_with(0)
-        .does_not_panic()
-        .says(&["a query", "half within"]);
+    plan.ends_with(0).does_not_panic().says(&[
+        "a query",
+        "half within",
+        "rehearsed, as they encrypt nothing against the server: 2 cells",
+    ]);
     let errors = fs::read_to_string(place.path("errors.md")).unwrap();
     assert_eq!(errors.matches("| exact |").count(), 5, "{errors}");
     assert!(errors.contains("| all | 5 | "), "{errors}");
@@ -64,6 +66,9 @@ fn sizes_beyond_the_data_are_planned() {
     // 60 rows of three features, and 60,000, with twelve bytes in front.
     assert!(some.contains("1.42 KiB"), "{some}");
     assert!(many.contains("1.37 MiB"), "{many}");
+    // Rows that there are not are no rehearsal's.
+    assert!(!plan("200000").contains("rehearsed"));
+    assert!(plan("60").contains("rehearsed"));
     assert!(!place.path("runs").exists());
 }
 
