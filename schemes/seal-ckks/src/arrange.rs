@@ -1,7 +1,7 @@
 //! The layouts that a program has here, and what each costs.
 //!
 //! Both parties choose, each by itself, and must come to the same: so times are those of a table that is
-//! built in ([`Bench::built_in`](crate::costs::Bench::built_in)), not of the machine that one of them runs
+//! built in ([`Bench::BuiltIn`]), not of the machine that one of them runs
 //! on. Bytes are exact.
 //!
 //! Where the key owner is not who encrypts, a layout must not show more than the outputs
@@ -14,7 +14,7 @@ use hexperiment_scheme::security::Encryption;
 use hexperiment_scheme::{CompileRequest, SchemeError, TimedNow, Work};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
-use crate::circuit::CkksCircuit;
+use crate::circuit::Design;
 use crate::costs::{self, Bench};
 use crate::parameters::LARGEST_LOG_N;
 
@@ -105,14 +105,14 @@ pub(crate) fn candidates(request: &CompileRequest<'_>) -> Result<Vec<Layout>, Sc
 
 /// What a query takes: all inputs and all outputs once.
 pub(crate) fn expense(
-    circuit: &CkksCircuit,
+    design: &Design,
+    memory_bytes: u64,
     request: &CompileRequest<'_>,
 ) -> Result<Expense, SchemeError> {
-    let shared = circuit.shared();
-    let bench = Bench::built_in(shared);
+    let bench = Bench::BuiltIn(design);
     // Never asked: all times are in the table.
-    let costs = costs::costs(shared, &bench, &mut TimedNow::default())?;
-    let sizes = costs::sizes(shared);
+    let costs = costs::costs(design, &bench, &mut TimedNow::default())?;
+    let sizes = costs::sizes(design);
     let phase = |all: &[Work]| all.iter().copied().fold(Work::default(), |sum, w| sum + w);
     let phases = [
         phase(&costs.encrypt),
@@ -131,8 +131,6 @@ pub(crate) fn expense(
         upload_bytes: sizes.inputs.iter().sum(),
         download_bytes: sizes.outputs.iter().sum(),
         key_bytes: sizes.keys,
-        memory_bytes: hexperiment_scheme::Circuit::parameters(circuit)
-            .memory_bytes
-            .unwrap_or(0),
+        memory_bytes,
     })
 }

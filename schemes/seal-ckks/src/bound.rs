@@ -128,7 +128,7 @@ fn shown_beside(program: &Program, layout: &SlotLayout) -> Vec<String> {
 
 /// Parameters by name.
 pub(crate) fn chosen(
-    context: &seal::Context,
+    chain: &seal::Chain,
     choice: &Choice,
     flooding: Option<Flooding>,
     deviations: &[f64],
@@ -136,10 +136,10 @@ pub(crate) fn chosen(
     let bits = choice.prime_bits();
     let bits: Vec<String> = bits.iter().map(ToString::to_string).collect();
     let mut chosen = vec![
-        ("ring degree N".into(), context.degree().to_string()),
-        ("slots".into(), context.slots().to_string()),
+        ("ring degree N".into(), chain.degree().to_string()),
+        ("slots".into(), chain.slots().to_string()),
         ("prime bits (last: key switching)".into(), bits.join(" ")),
-        ("log2(QP)".into(), format!("{:.1}", context.log_qp())),
+        ("log2(QP)".into(), format!("{:.1}", chain.log_qp())),
         ("scale".into(), format!("2^{}", choice.scale_bits)),
     ];
     if let Some(Flooding { bits, decryptions }) = flooding {
@@ -155,13 +155,13 @@ pub(crate) fn chosen(
     chosen
 }
 
-/// The scale of values by level: see [`Shared::scales`](crate::circuit::Shared).
-pub(crate) fn scales(context: &seal::Context, bits: u32) -> Vec<f64> {
-    let levels = context.levels().len();
+/// The scale of values by level: see [`Design::scales`](crate::circuit::Design).
+pub(crate) fn scales(chain: &seal::Chain, bits: u32) -> Vec<f64> {
+    let levels = chain.level_count();
     let mut scales = vec![2.0_f64.powi(bits as i32); levels];
     // The primes are listed as first, then those of the levels, the last of which goes first.
     for level in (0..levels - 1).rev() {
-        let dropped = context.primes()[levels - 1 - level] as f64;
+        let dropped = chain.primes()[levels - 1 - level] as f64;
         scales[level] = (scales[level + 1] * dropped).sqrt();
     }
     scales

@@ -1,10 +1,11 @@
 //! Circuits: a program bound to a ring and primes.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use hexperiment_program::OpKind;
 use hexperiment_program::Refusal;
-use hexperiment_program::layout::{Candidate, Coding, Layout, best};
+use hexperiment_program::layout::{Candidate, Coding, Expense, Layout, best};
 use hexperiment_program::lower::Lowered;
 use hexperiment_scheme::memory::{hold, left};
 use hexperiment_scheme::security::{self, Encryption};
@@ -30,16 +31,14 @@ use crate::scheme::LIBRARY;
 use crate::seal;
 use crate::wire;
 
-/// What every role of one circuit shares: nothing secret.
-pub(crate) struct Shared {
+/// A program bound to a ring and primes, before the library makes anything for them, whose tables take half a gigabyte of
+/// the largest: what each layout costs is known from here.
+pub(crate) struct Design {
     /// How vectors lie in plaintexts, and the program as the task's inputs and outputs are.
     pub(crate) arrangement: Layout,
     /// The program that is evaluated.
     pub(crate) lowered: Lowered,
-    pub(crate) context: Arc<seal::Context>,
-    pub(crate) encoder: seal::Encoder,
-    /// Of numbers in coefficients; none where they lie in slots.
-    pub(crate) transform: Option<Transform>,
+    pub(crate) chain: seal::Chain,
     pub(crate) layout: SlotLayout,
     /// The scale of values by level; every value of a level has the same.
     ///
@@ -61,7 +60,30 @@ pub(crate) struct Shared {
     pub(crate) server_encrypts: bool,
 }
 
-impl Shared {
+/// What every role of one circuit shares: nothing secret.
+pub(crate) struct Shared {
+    design: Design,
+    pub(crate) context: Arc<seal::Context>,
+    pub(crate) encoder: seal::Encoder,
+    /// Of numbers in coefficients; none where they lie in slots.
+    pub(crate) transform: Option<Transform>,
+}
+
+/// Roles read the design as a part of what they share.
+impl Deref for Shared {
+    type Target = Design;
+
+    fn deref(&self) -> &Design {
+        &self.design
+    }
+}
+
+impl Design {
+    /// Whether numbers lie in coefficients, not in slots.
+    pub(crate) fn in_coefficients(&self) -> bool {
+        self.arrangement.coding() == Coding::Coefficients
+    }
+
     /// Whether ciphertexts are multiplied, which takes a relinearization key.
     pub(crate) fn multiplies(&self) -> bool {
         self.relinearized_primes().is_some()
@@ -76,7 +98,7 @@ impl Shared {
         let levels = products.map(|(id, _)| self.levels[id.index()] - 1);
         levels
             .min()
-            .map(|level| self.context.level_primes(level).len())
+            .map(|level| self.chain.level_primes(level).len())
     }
 
     /// Whether a public key is made: who encrypts has no other, or the server needs it.
@@ -87,7 +109,7 @@ impl Shared {
     /// The rotations, each of which takes a Galois key, with the most primes of what it turns.
     pub(crate) fn rotations(&self) -> Vec<(i32, usize)> {
         let all = rotation_levels(self.lowered.program(), &self.layout, &self.levels);
-        let primes = |level| self.context.level_primes(level).len();
+        let primes = |level| self.chain.level_primes(level).len();
         all.into_iter()
             .map(|(steps, level)| (steps, primes(level)))
             .collect()
@@ -95,12 +117,12 @@ impl Shared {
 
     /// Bytes of the evaluation keys.
     pub(crate) fn key_bytes(&self) -> usize {
-        let public = usize::from(self.has_public_key()) * seal::public_bytes(&self.context);
+        let public = usize::from(self.has_public_key()) * seal::public_bytes(&self.chain);
         let galois = self.rotations().into_iter().map(|(_, primes)| primes);
         let primes = self.relinearized_primes().into_iter().chain(galois);
         public
             + primes
-                .map(|p| seal::switching_bytes(&self.context, p))
+                .map(|p| seal::switching_bytes(&self.chain, p))
                 .sum::<usize>()
     }
 }
@@ -112,63 +134,18 @@ pub(crate) struct CkksCircuit {
     digest: CircuitDigest,
 }
 
-impl CkksCircuit {
-    pub(crate) fn new(request: CompileRequest<'_>) -> Result<Self, SchemeError> {
-        let candidates = arrange::candidates(&request)?;
-        if let [only] = candidates.as_slice() {
-            let bound = Bound::new(only, &request)?;
-            // SEAL ends the process where it finds no memory, HEXL by a fault.
-            hold(bound.need, left())?;
-            return Self::of(bound, only, &request);
-        }
-        // Circuits of a few levels, whose tables are small.
-        let (mut refused, mut reference) = (None, None);
-        let (mut tried, mut expenses, mut circuits) = (vec![], vec![], vec![]);
-        for layout in &candidates {
-            let bound = Bound::new(layout, &request);
-            let circuit = bound.and_then(|bound| Self::of(bound, layout, &request));
-            let circuit = match circuit {
-                Ok(circuit) => {
-                    let stated = circuit.parameters.noise_tolerance.clone();
-                    let precise =
-                        as_precise(layout, &stated, reference.get_or_insert(stated.clone()));
-                    precise.then_some(circuit)
-                }
-                Err(error) => {
-                    refused.get_or_insert(error);
-                    None
-                }
-            };
-            let expense = circuit.as_ref().map(|c| arrange::expense(c, &request));
-            expenses.push(expense.transpose()?);
-            tried.push(layout.name().to_owned());
-            circuits.push(circuit);
-        }
-        let chosen = best(request.objective, &expenses);
-        let Some(mut circuit) = chosen.and_then(|place| circuits.swap_remove(place)) else {
-            // Of no layout at all there is a reason, that of the first.
-            let reason = || Refusal::because("layout", "there is none").into();
-            return Err(refused.unwrap_or_else(reason));
-        };
-        if let Some(need) = circuit.parameters.memory_bytes {
-            hold(need, left())?;
-        }
-        let all = tried.into_iter().zip(expenses).enumerate();
-        let all = all.map(|(place, (layout, expense))| Candidate {
-            layout,
-            expense,
-            chosen: chosen == Some(place),
-        });
-        circuit.parameters.layouts = all.collect();
-        Ok(circuit)
-    }
+/// A circuit of one layout, for which the library has made nothing yet.
+struct Draft {
+    design: Design,
+    /// The bits of the primes.
+    bits: Vec<u32>,
+    parameters: Parameters,
+    /// Bytes that both parties hold at most.
+    need: u64,
+}
 
-    /// The circuit of parameters that were chosen.
-    fn of(
-        bound: Bound,
-        arrangement: &Layout,
-        request: &CompileRequest<'_>,
-    ) -> Result<Self, SchemeError> {
+impl Draft {
+    fn new(arrangement: &Layout, request: &CompileRequest<'_>) -> Result<Self, SchemeError> {
         let Bound {
             choice,
             layout,
@@ -179,21 +156,16 @@ impl CkksCircuit {
             flooding_deviations,
             shortfalls,
             need,
-        } = bound;
+        } = Bound::new(arrangement, request)?;
         let encryption = request.security.encryption;
         let lowered = arrangement.lowered().clone();
-        let context = seal::context(
-            1 << choice.log_n,
-            &choice.prime_bits(),
-            request.security.level(),
-        )?;
-        let scales = scales(&context, choice.scale_bits);
+        let bits = choice.prime_bits();
+        let chain = seal::Chain::new(1 << choice.log_n, &bits)?;
         let levels = schedule::levels(&lowered);
-        let open = lazy::open(lowered.program(), &levels);
-        let mut chosen = chosen(&context, &choice, flooding, &flooding_deviations);
+        let mut chosen = chosen(&chain, &choice, flooding, &flooding_deviations);
         chosen.push(("layout".into(), arrangement.name().to_owned()));
         let parameters = Parameters {
-            security: security::rlwe(request.security.table, choice.log_n, context.log_qp()),
+            security: security::rlwe(request.security.table, choice.log_n, chain.log_qp()),
             chosen,
             depth: choice.depth,
             counts: counts(&lowered, &layout),
@@ -206,29 +178,97 @@ impl CkksCircuit {
             layouts: vec![],
             memory_bytes: Some(need),
         };
-        let encoder = seal::Encoder::new(&context)?;
-        let transform = match arrangement.coding() {
-            Coding::Slots => None,
-            Coding::Coefficients => Some(Transform::new(context.degree())),
+        let design = Design {
+            encryption,
+            server_encrypts: encrypting.by_server(),
+            arrangement: arrangement.clone(),
+            layout,
+            scales: scales(&chain, choice.scale_bits),
+            open: lazy::open(lowered.program(), &levels),
+            levels,
+            lowered,
+            chain,
+            flooding_deviations,
         };
         Ok(Self {
+            design,
+            bits,
+            parameters,
+            need,
+        })
+    }
+
+    fn expense(&self, request: &CompileRequest<'_>) -> Result<Expense, SchemeError> {
+        arrange::expense(&self.design, self.need, request)
+    }
+
+    /// Has the library make its tables.
+    fn circuit(self, request: &CompileRequest<'_>) -> Result<CkksCircuit, SchemeError> {
+        let Self {
+            design,
+            bits,
+            parameters,
+            need,
+        } = self;
+        // SEAL ends the process where it finds no memory, HEXL by a fault.
+        hold(need, left())?;
+        let degree = design.chain.degree();
+        let context = seal::context(degree, &bits, request.security.level())?;
+        let shared = Shared {
+            encoder: seal::Encoder::new(&context)?,
+            transform: design.in_coefficients().then(|| Transform::new(degree)),
+            context,
+            design,
+        };
+        Ok(CkksCircuit {
             digest: CircuitDigest::of(LIBRARY, request, &parameters.chosen)?,
-            shared: Arc::new(Shared {
-                encryption,
-                server_encrypts: encrypting.by_server(),
-                arrangement: arrangement.clone(),
-                lowered,
-                context,
-                encoder,
-                transform,
-                layout,
-                scales,
-                levels,
-                open,
-                flooding_deviations,
-            }),
+            shared: Arc::new(shared),
             parameters,
         })
+    }
+}
+
+impl CkksCircuit {
+    pub(crate) fn new(request: CompileRequest<'_>) -> Result<Self, SchemeError> {
+        let candidates = arrange::candidates(&request)?;
+        if let [only] = candidates.as_slice() {
+            return Draft::new(only, &request)?.circuit(&request);
+        }
+        let (mut refused, mut reference) = (None, None);
+        let (mut tried, mut expenses, mut drafts) = (vec![], vec![], vec![]);
+        for layout in &candidates {
+            let draft = match Draft::new(layout, &request) {
+                Ok(draft) => {
+                    let stated = &draft.parameters.noise_tolerance;
+                    let precise =
+                        as_precise(layout, stated, reference.get_or_insert(stated.clone()));
+                    precise.then_some(draft)
+                }
+                Err(error) => {
+                    refused.get_or_insert(error);
+                    None
+                }
+            };
+            let expense = draft.as_ref().map(|draft| draft.expense(&request));
+            expenses.push(expense.transpose()?);
+            tried.push(layout.name().to_owned());
+            drafts.push(draft);
+        }
+        let chosen = best(request.objective, &expenses);
+        let Some(draft) = chosen.and_then(|place| drafts.swap_remove(place)) else {
+            // Of no layout at all there is a reason, that of the first.
+            let reason = || Refusal::because("layout", "there is none").into();
+            return Err(refused.unwrap_or_else(reason));
+        };
+        let all = tried.into_iter().zip(expenses).enumerate();
+        let all = all.map(|(place, (layout, expense))| Candidate {
+            layout,
+            expense,
+            chosen: chosen == Some(place),
+        });
+        let mut circuit = draft.circuit(&request)?;
+        circuit.parameters.layouts = all.collect();
+        Ok(circuit)
     }
 
     /// The key owner's role.
@@ -247,11 +287,6 @@ impl CkksCircuit {
             key,
             shared: Arc::clone(&self.shared),
         }
-    }
-
-    /// What every role shares.
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
     }
 
     /// The server's role, which keeps at most so many bytes of plaintexts. Each part of the keys is
@@ -310,7 +345,7 @@ impl Circuit for CkksCircuit {
     }
 
     fn costs(&self, times: &mut dyn OperationTimes) -> Result<Option<Costs>, SchemeError> {
-        let bench = Bench::new(&self.shared);
+        let bench = Bench::here(&self.shared);
         crate::costs::costs(&self.shared, &bench, times).map(Some)
     }
 

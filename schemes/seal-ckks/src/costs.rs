@@ -4,7 +4,6 @@
 mod built_in;
 mod operations;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use hexperiment_program::{Op, OpKind, ValueId};
@@ -13,7 +12,7 @@ use hexperiment_scheme::{
     Costs, OperationTime, OperationTimes, SchemeError, Sizes, TimedNow, Work,
 };
 
-use crate::circuit::Shared;
+use crate::circuit::Design;
 use crate::encoded::{self, Kept};
 use crate::wire;
 pub(crate) use operations::Bench;
@@ -21,7 +20,7 @@ use operations::Kind;
 
 /// Counts the operations of a circuit; nothing of it needs a key.
 struct Count<'c> {
-    shared: &'c Shared,
+    design: &'c Design,
     /// Public numbers that are encoded before the first evaluation.
     kept: Kept<'c>,
 }
@@ -30,17 +29,17 @@ struct Count<'c> {
 type Counted = (Kind, usize, usize);
 
 pub(crate) fn costs(
-    shared: &Arc<Shared>,
+    design: &Design,
     bench: &Bench<'_>,
     times: &mut dyn OperationTimes,
 ) -> Result<Costs, SchemeError> {
-    let program = shared.lowered.program();
+    let program = design.lowered.program();
     let count = Count {
-        shared,
-        kept: Kept::of(shared, encoded::BUDGET),
+        design,
+        kept: Kept::of(design, encoded::BUDGET),
     };
     let mut evaluate = count.evaluation(bench, times)?;
-    if stays_on_its_thread(shared)? {
+    if stays_on_its_thread(design)? {
         evaluate = Work::serial(evaluate.total);
     }
     let mut work = |operations: &[Counted], shared_out: bool| {
@@ -58,8 +57,8 @@ pub(crate) fn costs(
         Ok::<_, SchemeError>(sum)
     };
     let all = count.primes(0);
-    let keys = usize::from(shared.multiplies()) + shared.rotations().len();
-    let public = usize::from(shared.has_public_key());
+    let keys = usize::from(design.multiplies()) + design.rotations().len();
+    let public = usize::from(design.has_public_key());
     let keygen = [
         (Kind::SecretKey, all, 1),
         (Kind::PublicKey, all, public),
@@ -73,14 +72,14 @@ pub(crate) fn costs(
     prepare.clear();
     count.encodings(&mut prepare);
     let prepare = prepare_keys + work(&prepare, true)?;
-    let last = count.primes(shared.context.levels().len() - 1);
+    let last = count.primes(design.chain.level_count() - 1);
     let (mut encrypt, mut upload) = (vec![], vec![]);
-    let (encryption, sending) = match shared.encryption {
+    let (encryption, sending) = match design.encryption {
         Encryption::Owner => (Kind::EncryptSeeded, Kind::SendSeeded),
         Encryption::Public => (Kind::Encrypt, Kind::Send),
     };
     for input in program.inputs() {
-        let ciphertexts = input.columns.len() * shared.layout.chunks(input.length);
+        let ciphertexts = input.columns.len() * design.layout.chunks(input.length);
         let one = [
             (Kind::Encode, all, ciphertexts),
             (encryption, all, ciphertexts),
@@ -115,31 +114,31 @@ pub(crate) fn costs(
 const STAYS: Duration = Duration::from_micros(150);
 
 /// Whether an evaluation is done by one thread, by the times that are built in: the same on all machines.
-pub(crate) fn stays_on_its_thread(shared: &Arc<Shared>) -> Result<bool, SchemeError> {
+pub(crate) fn stays_on_its_thread(design: &Design) -> Result<bool, SchemeError> {
     let count = Count {
-        shared,
-        kept: Kept::of(shared, encoded::BUDGET),
+        design,
+        kept: Kept::of(design, encoded::BUDGET),
     };
-    let work = count.evaluation(&Bench::built_in(shared), &mut TimedNow::default())?;
+    let work = count.evaluation(&Bench::BuiltIn(design), &mut TimedNow::default())?;
     Ok(work.total < STAYS)
 }
 
 /// The bytes that cross.
-pub(crate) fn sizes(shared: &Shared) -> Sizes {
-    let program = shared.lowered.program();
+pub(crate) fn sizes(design: &Design) -> Sizes {
+    let program = design.lowered.program();
     let count = |value: ValueId| {
-        let stride = shared.layout.stride(value.index());
-        shared.layout.chunks(program.value(value).length() * stride)
+        let stride = design.layout.stride(value.index());
+        design.layout.chunks(program.value(value).length() * stride)
     };
-    let last = shared.context.levels().len() - 1;
-    let keys = shared.key_bytes();
+    let last = design.chain.level_count() - 1;
+    let keys = design.key_bytes();
     let inputs = program.inputs().iter().map(|input| {
-        let ciphertexts = input.columns.len() * shared.layout.chunks(input.length);
-        wire::input_bytes(shared, ciphertexts)
+        let ciphertexts = input.columns.len() * design.layout.chunks(input.length);
+        wire::input_bytes(design, ciphertexts)
     });
     let outputs = program.outputs().iter().map(|output| {
         let ciphertexts = output.values.iter().map(|v| count(*v)).sum();
-        wire::bytes(&shared.context, last, ciphertexts)
+        wire::bytes(&design.chain, last, ciphertexts)
     });
     Sizes {
         keys: keys as u64,
@@ -151,12 +150,12 @@ pub(crate) fn sizes(shared: &Shared) -> Sizes {
 impl Count<'_> {
     /// Primes that are left at a level.
     fn primes(&self, level: usize) -> usize {
-        self.shared.context.level_primes(level).len()
+        self.design.chain.level_primes(level).len()
     }
 
     fn chunks(&self, id: ValueId) -> usize {
-        let layout = &self.shared.layout;
-        let length = self.shared.lowered.program().value(id).length();
+        let layout = &self.design.layout;
+        let length = self.design.lowered.program().value(id).length();
         layout.chunks(length * layout.stride(id.index()))
     }
 
@@ -189,9 +188,9 @@ impl Count<'_> {
     ///
     /// [`CkksEvaluator::apply`]: crate::evaluate::CkksEvaluator
     fn one(&self, id: ValueId) -> Vec<Counted> {
-        let program = self.shared.lowered.program();
+        let program = self.design.lowered.program();
         let op = program.value(id).op();
-        let at = |v: &ValueId| self.shared.levels[v.index()];
+        let at = |v: &ValueId| self.design.levels[v.index()];
         let level = at(&id);
         let primes = self.primes(level);
         let mut counted = vec![];
@@ -200,7 +199,7 @@ impl Count<'_> {
                 counted.push((Kind::Encrypt, primes, 1));
                 self.encoding(id, 0, level, &mut counted);
             }
-            Op::Add(a, _) | Op::Sub(a, _) if self.shared.open[a.index()] => {
+            Op::Add(a, _) | Op::Sub(a, _) if self.design.open[a.index()] => {
                 let above = self.primes(level - 1);
                 counted.push((Kind::Add, above, 1));
                 self.closing(id, &mut counted);
@@ -241,7 +240,7 @@ impl Count<'_> {
                 self.closing(id, &mut counted);
             }
             Op::Shift { .. } => {
-                let moved = crate::evaluate::rotation(program, &self.shared.layout, id);
+                let moved = crate::evaluate::rotation(program, &self.design.layout, id);
                 let times = usize::from(moved.is_some_and(|steps| steps != 0));
                 counted.push((Kind::Rotate, primes, times));
             }
@@ -252,8 +251,8 @@ impl Count<'_> {
 
     /// What closing a product, or a sum of products, takes: nothing where it is left open.
     fn closing(&self, id: ValueId, counted: &mut Vec<Counted>) {
-        if !self.shared.open[id.index()] {
-            let above = self.primes(self.shared.levels[id.index()] - 1);
+        if !self.design.open[id.index()] {
+            let above = self.primes(self.design.levels[id.index()] - 1);
             counted.extend([(Kind::Relinearize, above, 1), (Kind::Rescale, above, 1)]);
         }
     }
@@ -265,7 +264,7 @@ impl Count<'_> {
         terms: &[(ValueId, &hexperiment_program::Public)],
         counted: &mut Vec<Counted>,
     ) {
-        let result = self.shared.levels[id.index()];
+        let result = self.design.levels[id.index()];
         let (level, _) = encoded::weights(result, terms.iter().map(|(_, w)| *w));
         let primes = self.primes(level);
         let mut any = 0;
@@ -273,7 +272,7 @@ impl Count<'_> {
             if encoded::is_zero(weight) {
                 continue;
             }
-            let from = self.shared.levels[operand.index()];
+            let from = self.design.levels[operand.index()];
             if level == result {
                 self.lower(from, level, counted);
             } else {
@@ -305,7 +304,7 @@ impl Count<'_> {
         bench: &Bench<'_>,
         times: &mut dyn OperationTimes,
     ) -> Result<Work, SchemeError> {
-        let program = self.shared.lowered.program();
+        let program = self.design.lowered.program();
         let needed = program.needed_for(&program.output_ids());
         let mut done = vec![Duration::ZERO; program.values().len()];
         let mut total = Duration::ZERO;
@@ -334,11 +333,11 @@ impl Count<'_> {
             total += each.together * self.chunks(id) as u32;
         }
         // Results are brought to the last level, where they are small.
-        let last = self.shared.context.levels().len() - 1;
+        let last = self.design.chain.level_count() - 1;
         let mut drops = vec![];
         for value in program.outputs().iter().flat_map(|o| &o.values) {
             for _ in 0..self.chunks(*value) {
-                self.dropping(self.shared.levels[value.index()], last, &mut drops);
+                self.dropping(self.design.levels[value.index()], last, &mut drops);
             }
         }
         for (kind, primes, _) in drops {

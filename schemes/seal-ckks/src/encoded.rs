@@ -12,7 +12,7 @@ use hexperiment_program::{Op, Program, Public, ValueId};
 use hexperiment_scheme::SchemeError;
 use rayon::prelude::*;
 
-use crate::circuit::Shared;
+use crate::circuit::{Design, Shared};
 use crate::layout::{PublicUse, SlotLayout, Slots};
 use crate::schedule;
 use crate::seal::{ParmsId, Plaintext, SealError};
@@ -231,13 +231,13 @@ pub(crate) struct Kept<'a> {
 
 impl<'a> Kept<'a> {
     /// Of a circuit, within a budget in bytes.
-    pub(crate) fn of(shared: &'a Shared, budget: u64) -> Self {
-        let program = shared.lowered.program();
-        let mut kept = Needed::of(program, &shared.layout, &shared.levels);
+    pub(crate) fn of(design: &'a Design, budget: u64) -> Self {
+        let program = design.lowered.program();
+        let mut kept = Needed::of(program, &design.layout, &design.levels);
         let wanted: Vec<Place> = kept.vectors.iter().map(|(place, ..)| *place).collect();
-        let polynomial = 8 * shared.context.degree() as u64;
+        let polynomial = 8 * design.chain.degree() as u64;
         kept.within(budget, |level| {
-            shared.context.level_primes(level).len() as u64 * polynomial
+            design.chain.level_primes(level).len() as u64 * polynomial
         });
         let there: HashSet<Place> = kept.vectors.iter().map(|(place, ..)| *place).collect();
         let lacking = wanted.into_iter().filter(|place| !there.contains(place));

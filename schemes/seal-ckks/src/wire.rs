@@ -30,10 +30,10 @@ use std::sync::Arc;
 use hexperiment_scheme::SchemeError;
 use hexperiment_scheme::security::Encryption;
 
-use crate::circuit::Shared;
+use crate::circuit::{Design, Shared};
 use crate::packing::{self, polynomial_bytes};
 use crate::parallel;
-use crate::seal::{Ciphertext, Context, seeded_bytes};
+use crate::seal::{Chain, Ciphertext, Context, seeded_bytes};
 use crate::sealed::{Fresh, Sealed};
 
 const MAGIC: &[u8; 4] = b"CKKS";
@@ -45,22 +45,22 @@ fn foreign(what: impl Into<String>) -> SchemeError {
 }
 
 /// Bytes of one ciphertext of `level`.
-fn ciphertext_bytes(context: &Context, level: usize) -> usize {
-    2 * polynomial_bytes(context.degree(), context.level_primes(level))
+fn ciphertext_bytes(chain: &Chain, level: usize) -> usize {
+    2 * polynomial_bytes(chain.degree(), chain.level_primes(level))
 }
 
 /// Bytes of so many ciphertexts of one input or output.
-pub(crate) fn bytes(context: &Context, level: usize, ciphertexts: usize) -> u64 {
-    HEADER as u64 + ciphertexts as u64 * ciphertext_bytes(context, level) as u64
+pub(crate) fn bytes(chain: &Chain, level: usize, ciphertexts: usize) -> u64 {
+    HEADER as u64 + ciphertexts as u64 * ciphertext_bytes(chain, level) as u64
 }
 
 /// Bytes of so many ciphertexts of one input, as who encrypts it sends them.
-pub(crate) fn input_bytes(shared: &Shared, ciphertexts: usize) -> u64 {
-    match shared.encryption {
+pub(crate) fn input_bytes(design: &Design, ciphertexts: usize) -> u64 {
+    match design.encryption {
         Encryption::Owner => {
-            HEADER as u64 + ciphertexts as u64 * seeded_bytes(&shared.context) as u64
+            HEADER as u64 + ciphertexts as u64 * seeded_bytes(&design.chain) as u64
         }
-        Encryption::Public => bytes(&shared.context, 0, ciphertexts),
+        Encryption::Public => bytes(&design.chain, 0, ciphertexts),
     }
 }
 

@@ -8,7 +8,7 @@ use hexperiment_scheme::{
 };
 
 use super::built_in;
-use crate::circuit::Shared;
+use crate::circuit::{Design, Shared};
 use crate::seal::{self, Ciphertext, Plaintext};
 use crate::sealed::{Fresh, Sealed};
 use crate::wire;
@@ -78,12 +78,18 @@ impl Kind {
     }
 }
 
+/// Where times of operations come from.
+pub(crate) enum Bench<'c> {
+    /// The table that is built in, the same everywhere.
+    BuiltIn(&'c Design),
+    /// This machine.
+    Here(Here<'c>),
+}
+
 /// What operations are timed with, made when the first one needs it.
-pub(crate) struct Bench<'c> {
+pub(crate) struct Here<'c> {
     shared: &'c Arc<Shared>,
     keys: OnceLock<Keys>,
-    /// Whether times are of the table that is built in, and nothing is timed.
-    built_in: bool,
 }
 
 /// Keys of one client, and both parties' objects.
@@ -105,20 +111,11 @@ const AROUND: usize = 8 << 20;
 
 impl<'c> Bench<'c> {
     /// Of this machine.
-    pub(crate) fn new(shared: &'c Arc<Shared>) -> Self {
-        Self {
+    pub(crate) fn here(shared: &'c Arc<Shared>) -> Self {
+        Self::Here(Here {
             shared,
             keys: OnceLock::new(),
-            built_in: false,
-        }
-    }
-
-    /// Of the table that is built in, the same everywhere.
-    pub(crate) fn built_in(shared: &'c Arc<Shared>) -> Self {
-        Self {
-            built_in: true,
-            ..Self::new(shared)
-        }
+        })
     }
 
     /// What an operation takes on ciphertexts of so many primes.
@@ -128,16 +125,14 @@ impl<'c> Bench<'c> {
         primes: usize,
         times: &mut dyn OperationTimes,
     ) -> Result<OperationTime, SchemeError> {
-        let degree = self.shared.context.degree();
-        if self.built_in {
-            let coefficients = self.shared.transform.is_some();
-            let time = built_in::time(kind, degree, primes, coefficients);
-            return Ok(OperationTime::of(time));
+        match self {
+            Self::BuiltIn(design) => {
+                let (degree, coefficients) = (design.chain.degree(), design.in_coefficients());
+                let time = built_in::time(kind, degree, primes, coefficients);
+                Ok(OperationTime::of(time))
+            }
+            Self::Here(here) => here.time(kind, primes, times),
         }
-        let round = times.goes_round();
-        times.time(self.operation(kind, primes), &|| {
-            self.step(kind, primes, round)
-        })
     }
 
     /// What the first operation of a kind in a phase takes more than the others, which find in a cache what
@@ -148,18 +143,32 @@ impl<'c> Bench<'c> {
         primes: usize,
         times: &mut dyn OperationTimes,
     ) -> Result<Duration, SchemeError> {
-        if self.built_in {
+        let Self::Here(here) = self else {
             return Ok(Duration::ZERO);
-        }
-        let warm = self.time(kind, primes, times)?.alone;
-        let operation = self.operation(kind, primes);
+        };
+        let warm = here.time(kind, primes, times)?.alone;
+        let operation = here.operation(kind, primes);
         let round = times.goes_round();
-        let cold = times.cold(operation, &|| self.step(kind, primes, round))?;
+        let cold = times.cold(operation, &|| here.step(kind, primes, round))?;
         Ok(cold.saturating_sub(warm))
+    }
+}
+
+impl Here<'_> {
+    fn time(
+        &self,
+        kind: Kind,
+        primes: usize,
+        times: &mut dyn OperationTimes,
+    ) -> Result<OperationTime, SchemeError> {
+        let round = times.goes_round();
+        times.time(self.operation(kind, primes), &|| {
+            self.step(kind, primes, round)
+        })
     }
 
     fn operation(&self, kind: Kind, primes: usize) -> Operation {
-        let coefficients = self.shared.transform.is_some();
+        let coefficients = self.shared.in_coefficients();
         let name = match kind {
             Kind::Encode if coefficients => "encode coefficients",
             Kind::Decode if coefficients => "decode coefficients",

@@ -1,7 +1,9 @@
 //! Contexts: parameters, and the chain of levels.
 
 use std::ffi::c_int;
+use std::ops::Deref;
 
+use super::chain::{Chain, moduli};
 use super::{ParmsId, SealError, check, create, handle};
 use crate::ffi;
 
@@ -14,20 +16,26 @@ handle!(
     ffi::SEALContext_Destroy
 );
 handle!(EncParams, ffi::EncParams_Destroy);
-handle!(Modulus, ffi::Modulus_Destroy);
 
 /// CKKS parameters that SEAL accepted, and their levels.
 pub(crate) struct Context {
     pub(in crate::seal) raw: RawContext,
-    degree: usize,
-    primes: Vec<u64>,
+    chain: Chain,
     levels: Vec<ParmsId>,
     key_id: ParmsId,
 }
 
+/// A context has all that its primes have.
+impl Deref for Context {
+    type Target = Chain;
+
+    fn deref(&self) -> &Chain {
+        &self.chain
+    }
+}
+
 impl Context {
-    /// Parameters of ring degree `degree` with primes of `bits` bits: the last to stay first,
-    /// then those that rescaling drops (the last of them first), then the key-switching prime.
+    /// Parameters of a chain: see [`Chain::new`].
     ///
     /// `security` is 128, 192 or 256, which SEAL then enforces, or 0 for none.
     pub(crate) fn new(degree: usize, bits: &[u32], security: u32) -> Result<Self, SealError> {
@@ -36,18 +44,8 @@ impl Context {
             ffi::EncParams_Create1(CKKS, out)
         })?;
         let parameters = EncParams { object: parameters };
-        let mut sizes: Vec<c_int> = bits.iter().map(|b| *b as c_int).collect();
-        let mut pointers = vec![std::ptr::null_mut(); bits.len()];
-        // SAFETY: `sizes` and `pointers` both have the length given.
-        check("CoeffModulus_Create", unsafe {
-            ffi::CoeffModulus_Create1(
-                degree as u64,
-                bits.len() as u64,
-                sizes.as_mut_ptr(),
-                pointers.as_mut_ptr(),
-            )
-        })?;
-        let moduli: Vec<Modulus> = pointers.iter().map(|p| Modulus { object: *p }).collect();
+        let moduli = moduli(degree, bits)?;
+        let mut pointers: Vec<_> = moduli.iter().map(|modulus| modulus.object).collect();
         // SAFETY: all handles are live; SetCoeffModulus copies the moduli.
         check("EncParams_Set", unsafe {
             let code = ffi::EncParams_SetPolyModulusDegree(parameters.object, degree as u64);
@@ -75,35 +73,19 @@ impl Context {
         if !set {
             return Err(SealError::Parameters(refusal(&raw)?));
         }
+        let chain = Chain::of(degree, &moduli)?;
         let levels = levels(&raw)?;
-        let primes = moduli.iter().map(value).collect::<Result<_, _>>()?;
+        if levels.len() != chain.level_count() {
+            let (found, expected) = (levels.len(), chain.level_count());
+            let reason = format!("found {found} levels, expected {expected}");
+            return Err(SealError::Parameters(reason));
+        }
         Ok(Self {
             raw,
-            degree,
-            primes,
+            chain,
             levels,
             key_id,
         })
-    }
-
-    /// The ring degree.
-    pub(crate) fn degree(&self) -> usize {
-        self.degree
-    }
-
-    /// Slots of a ciphertext.
-    pub(crate) fn slots(&self) -> usize {
-        self.degree / 2
-    }
-
-    /// The primes, in the order of [`Context::new`].
-    pub(crate) fn primes(&self) -> &[u64] {
-        &self.primes
-    }
-
-    /// log2 of the product of all primes, the key-switching prime included.
-    pub(crate) fn log_qp(&self) -> f64 {
-        self.primes.iter().map(|p| (*p as f64).log2()).sum()
     }
 
     /// The identifier of the parameters of keys, which have all primes.
@@ -120,11 +102,6 @@ impl Context {
     pub(crate) fn level(&self, id: ParmsId) -> Result<usize, SealError> {
         let found = self.levels.iter().position(|l| *l == id);
         found.ok_or_else(|| SealError::Load("a ciphertext of other parameters".into()))
-    }
-
-    /// The primes that a level has left.
-    pub(crate) fn level_primes(&self, level: usize) -> &[u64] {
-        &self.primes[..self.levels.len() - level]
     }
 }
 
@@ -149,15 +126,6 @@ fn refusal(context: &RawContext) -> Result<String, SealError> {
     })?;
     text.truncate(length as usize);
     Ok(String::from_utf8_lossy(&text).into_owned())
-}
-
-fn value(modulus: &Modulus) -> Result<u64, SealError> {
-    let mut value = 0;
-    // SAFETY: the modulus is live, the pointer valid.
-    check("Modulus_Value", unsafe {
-        ffi::Modulus_Value(modulus.object, &raw mut value)
-    })?;
-    Ok(value)
 }
 
 fn id(parameters: &EncParams) -> Result<ParmsId, SealError> {

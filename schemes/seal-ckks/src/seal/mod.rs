@@ -7,6 +7,7 @@
 
 #![expect(unsafe_code, reason = "calls of SEAL's C export library")]
 
+mod chain;
 mod context;
 mod contexts;
 mod evaluator;
@@ -19,6 +20,7 @@ mod tests;
 
 use std::ptr;
 
+pub(crate) use chain::Chain;
 pub(crate) use context::Context;
 pub(crate) use contexts::context;
 pub(crate) use keys::{KeyGenerator, PublicKey, SecretKey, SwitchKeys};

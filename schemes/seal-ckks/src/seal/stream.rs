@@ -22,7 +22,7 @@
 use hexperiment_scheme::zeroize::Zeroizing;
 use rayon::prelude::*;
 
-use super::{Context, ParmsId, SealError};
+use super::{Chain, Context, ParmsId, SealError};
 use crate::packing::{pack, polynomial_bytes, unpack};
 
 const SEED: usize = 64;
@@ -54,19 +54,19 @@ impl Place {
 }
 
 /// Bytes of a public key as it crosses: a pair.
-pub(crate) fn public_bytes(context: &Context) -> usize {
-    SEED + polynomial_bytes(context.degree(), context.primes())
+pub(crate) fn public_bytes(chain: &Chain) -> usize {
+    SEED + polynomial_bytes(chain.degree(), chain.primes())
 }
 
 /// Bytes of a key that switches ciphertexts of so many primes, as it crosses.
-pub(crate) fn switching_bytes(context: &Context, primes: usize) -> usize {
-    primes * part_bytes(context, primes)
+pub(crate) fn switching_bytes(chain: &Chain, primes: usize) -> usize {
+    primes * part_bytes(chain, primes)
 }
 
 /// Bytes of one pair of it.
-fn part_bytes(context: &Context, primes: usize) -> usize {
-    let all = context.primes();
-    let (degree, last) = (context.degree(), all.len() - 1);
+fn part_bytes(chain: &Chain, primes: usize) -> usize {
+    let all = chain.primes();
+    let (degree, last) = (chain.degree(), all.len() - 1);
     SEED + polynomial_bytes(degree, &all[..primes]) + polynomial_bytes(degree, &all[last..])
 }
 
@@ -80,8 +80,8 @@ fn header(size: usize) -> [u8; 16] {
 }
 
 /// Bytes of a seeded ciphertext as it crosses, fresh.
-pub(crate) fn seeded_bytes(context: &Context) -> usize {
-    SEED + polynomial_bytes(context.degree(), context.level_primes(0))
+pub(crate) fn seeded_bytes(chain: &Chain) -> usize {
+    SEED + polynomial_bytes(chain.degree(), chain.level_primes(0))
 }
 
 /// SEAL's stream of one pair, but for residues and seed.
