@@ -58,6 +58,6 @@ pub use held::Held;
 pub use keys::{KeyInfo, Place, Rotation, delete, evaluation_keys, keygen, list};
 pub use lock::Lock;
 pub use passphrase::{PASSPHRASE, Passphrases};
-pub use remote::{KeptKeys, Remote, TOKEN, Uploaded};
+pub use remote::{Cleaned, KeptKeys, Remote, TOKEN, Uploaded};
 pub use rows::{Gaps, Rows};
 pub use secret::Protection;

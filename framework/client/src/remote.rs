@@ -24,7 +24,7 @@ use crate::held::Held;
 use crate::keys::PublicKeys;
 use crate::passphrase::Passphrases;
 
-pub use kept::KeptKeys;
+pub use kept::{Cleaned, KeptKeys};
 
 /// The environment variable that holds the token.
 pub const TOKEN: &str = hexperiment_diagnostics::TOKEN_VARIABLE;

@@ -1,5 +1,6 @@
 //! `client`: the steps of a data owner and a key owner, each a command, in a folder of files.
 
+mod keys;
 mod model;
 mod words;
 
@@ -12,11 +13,11 @@ use hexperiment_client::{
     BoundCircuit, ClientError, Folder, Gaps, Held, Passphrases, Protection, Remote, Rotation, Rows,
 };
 
-use crate::out::{say, tell};
+use crate::out::tell;
+use keys::Keys;
 use model::InitArguments;
 use words::{
-    tell_notes, told_answers, told_circuit, told_deleted, told_encrypted, told_evaluated,
-    told_kept, told_key, told_sent,
+    tell_notes, told_answers, told_circuit, told_encrypted, told_evaluated, told_key, told_sent,
 };
 
 /// `client`.
@@ -84,36 +85,10 @@ enum Step {
         #[command(flatten)]
         passphrase: PassphraseArguments,
     },
-    /// Lists keys, makes new ones in their place, deletes them.
+    /// Lists keys, makes new ones in their place, deletes them, or what a service keeps under them.
     Keys {
         #[command(subcommand)]
         what: Keys,
-    },
-}
-
-#[derive(Subcommand)]
-enum Keys {
-    /// Keys that are here, in use or retired; with `--server`, those that the service keeps.
-    List {
-        #[command(flatten)]
-        remote: RemoteArguments,
-    },
-    /// Makes new keys; those in use are retired, and decrypt until they are deleted.
-    Rotate {
-        #[command(flatten)]
-        protection: ProtectionArguments,
-        #[command(flatten)]
-        passphrase: PassphraseArguments,
-    },
-    /// Deletes a key. What is encrypted under it is lost. With `--server`, the service's evaluation keys of it are deleted
-    /// first, with the ciphertexts, results and jobs under them.
-    Delete {
-        /// Its name, as `list` shows it; or `keys_…`, as `list --server` shows it, which is deleted at the service alone.
-        key: String,
-        #[command(flatten)]
-        remote: RemoteArguments,
-        #[command(flatten)]
-        passphrase: PassphraseArguments,
     },
 }
 
@@ -285,56 +260,7 @@ fn step(folder: &Folder, step: Step) -> Result<(), ClientError> {
             evaluate(&held, &bound, &remote.remote(), &passphrases)?;
             decrypt(&held, &bound, &passphrases)?;
         }
-        Step::Keys { what } => keys(folder, what)?,
-    }
-    Ok(())
-}
-
-fn keys(folder: &Folder, what: Keys) -> Result<(), ClientError> {
-    match what {
-        Keys::List { remote } if remote.server.is_some() => {
-            let kept = remote.remote().kept_keys(folder)?;
-            if kept.is_empty() {
-                tell!("note: the service keeps no keys of this client");
-            }
-            kept.iter().for_each(told_kept);
-        }
-        Keys::List { .. } => {
-            let keys = hexperiment_client::list(folder)?;
-            if keys.is_empty() {
-                let place = folder.path().display();
-                tell!("note: {place}: there are no keys; `client keygen` makes some");
-            }
-            for key in keys {
-                told_key(&key);
-            }
-        }
-        Keys::Rotate {
-            protection,
-            passphrase,
-        } => keygen(folder, &protection, passphrase, Rotation::Rotate)?,
-        Keys::Delete { key, remote, .. } if remote.server.is_some() && Remote::names_keys(&key) => {
-            remote.remote().delete_named(folder, &key)?;
-            say!("{key}: deleted at the service, with ciphertexts, results and jobs under them");
-        }
-        Keys::Delete {
-            key,
-            remote,
-            passphrase,
-        } => {
-            let held = folder.hold()?;
-            // At the service first: its keys are found by those that are here.
-            if remote.server.is_some() {
-                let bound = BoundCircuit::open(folder)?;
-                let passphrases = passphrase.passphrases();
-                let count = remote
-                    .remote()
-                    .delete_keys(&held, &bound, &key, &passphrases)?;
-                told_deleted(&key, count);
-            }
-            hexperiment_client::delete(&held, &key)?;
-            say!("key {key}: deleted, with its secret key; what is encrypted under it is lost");
-        }
+        Step::Keys { what } => keys::keys(folder, what)?,
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The composition root: links the built-in plugins and runs experiments, every cell in two
 //! processes of its own, client and server.
 
+mod answers;
 mod approximation;
 mod bench;
 mod beside;

@@ -17,6 +17,7 @@ use hexperiment_wire::{
     Compiled, Ending, Handle, Limits, Measured, Order, Results, Service, Stop, Stored,
 };
 
+use crate::answers::Answers;
 use crate::child;
 use crate::out::tell;
 use crate::own_memory::{give_memory_back, keep_freed_memory};
@@ -28,7 +29,11 @@ const MOST_THREADS: u64 = 4096;
 pub(crate) fn serve() -> ExitCode {
     child::die_with_parent();
     keep_freed_memory();
-    let (input, output) = match streams() {
+    let opened = streams().and_then(|(input, output)| {
+        let answers = Answers::new(&input, output)?;
+        Ok((input, answers))
+    });
+    let (input, answers) = match opened {
         Ok(streams) => streams,
         Err(e) => {
             tell!("error: standard input and output: {e}");
@@ -37,7 +42,7 @@ pub(crate) fn serve() -> ExitCode {
     };
     let software = concat!("hexperiment ", env!("CARGO_PKG_VERSION"));
     let mut server = Server::new();
-    match hexperiment_wire::serve(input, output, Limits::default(), software, &mut server) {
+    match hexperiment_wire::serve(input, answers, Limits::default(), software, &mut server) {
         Ok(Ending::Bye) => ExitCode::SUCCESS,
         Ok(Ending::Stopped) => ExitCode::FAILURE, // the client knows why
         Err(error) => {

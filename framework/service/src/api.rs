@@ -198,6 +198,13 @@ pub struct KeysInfo {
     pub expires_s: u64,
     /// What receiving them took the service, until they were safe on its disk, in nanoseconds.
     pub received_ns: u64,
+    /// The inputs and results that are kept under them now. Rows of keys have no such number: it is counted when they are
+    /// told of.
+    #[serde(default)]
+    pub ciphertexts: u64,
+    /// The bytes of these.
+    #[serde(default)]
+    pub ciphertexts_bytes: u64,
 }
 
 /// Ciphertexts that the service keeps: an input, or a result.

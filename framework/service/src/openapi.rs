@@ -54,6 +54,8 @@ struct Described {
     query: &'static [(&'static str, &'static str)],
     request: Content,
     status: &'static str,
+    /// Another status of the same answer, with what it says.
+    or: Option<(&'static str, &'static str)>,
     response: Content,
     problems: &'static [ProblemCode],
 }
@@ -125,6 +127,7 @@ fn of(operation: Operation) -> Described {
         query: &[],
         request: Nothing,
         status: "200",
+        or: None,
         response,
         problems: &[],
     };
@@ -230,8 +233,10 @@ fn of(operation: Operation) -> Described {
         ),
         Operation::DeleteCiphertexts => deleted("deleteCiphertexts", "Deletes ciphertexts"),
         Operation::SubmitJob => Described {
+            query: WAIT,
             request: Json("JobRequest"),
             status: "202",
+            or: Some(("200", "The job is at its end already")),
             problems: &[Invalid, Quota, NotFound, TooSlow, Conflict, Gone, TooLarge],
             ..plain("submitJob", "Asks for an evaluation", Json("JobInfo"))
         },
@@ -258,6 +263,7 @@ fn described(operation: Operation) -> Value {
         query,
         request,
         status,
+        or,
         response,
         problems,
     } = of(operation);
@@ -283,6 +289,11 @@ fn described(operation: Operation) -> Value {
         answer["content"] = content;
     }
     let mut responses = Map::new();
+    if let Some((status, what)) = or {
+        let mut other = answer.clone();
+        other["description"] = what.into();
+        responses.insert(status.to_owned(), other);
+    }
     responses.insert(status.to_owned(), answer);
     let mut all = problems.to_vec();
     if operation.needs_token() {

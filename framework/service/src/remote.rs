@@ -124,8 +124,7 @@ impl RemoteServer {
             request: None,
         };
         let wanted = request.outputs.len();
-        let job = self.client.submit(&request)?;
-        let done = self.client.wait_for_job(&job.id)?;
+        let done = self.client.run_job(&request)?;
         if done.results.len() != wanted {
             return Err(ServiceError::Answer(format!(
                 "found {} results, expected {wanted}",

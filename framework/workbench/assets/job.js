@@ -57,7 +57,9 @@ function takeFrame(frame) {
     went(cell, "prepare", { ms: measured });
     went(cell, "encrypt", { state: "runs" });
   }
-  if (frame.kind === "evaluate" && !prepares) went(cell, "evaluate", { state: "runs" });
+  // Of a service, what is asked for is told with its answer, when the job is done: it runs once its inputs are there.
+  const asks = frame.head?.request ? "stored" : "evaluate";
+  if (frame.kind === asks && !prepares) went(cell, "evaluate", { state: "runs" });
   if (frame.kind === "evaluated") went(cell, prepares ? "prepare" : "evaluate", { ms: measured });
   if (frame.kind === "results") went(cell, "decrypt", { state: "runs" });
 }

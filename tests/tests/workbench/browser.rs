@@ -47,6 +47,8 @@ pub struct Browser {
     pub refused: u32,
     /// How long is waited for a page.
     pub patience: Duration,
+    /// The field whose button has asked the system for a file.
+    chooser: Option<Value>,
     _folder: tempfile::TempDir,
 }
 
@@ -100,6 +102,7 @@ impl Browser {
             faults: vec![],
             refused: 0,
             patience: PATIENCE,
+            chooser: None,
             _folder: folder,
         };
         let target =
@@ -113,6 +116,10 @@ impl Browser {
         for domain in ["Page", "Runtime", "Log", "DOM", "Network"] {
             browser.call(&format!("{domain}.enable"), json!({}));
         }
+        browser.call(
+            "Page.setInterceptFileChooserDialog",
+            json!({ "enabled": true }),
+        );
         browser
     }
 
@@ -149,6 +156,7 @@ impl Browser {
     fn take(&mut self, event: &Value) {
         let told = &event["params"];
         match event["method"].as_str() {
+            Some("Page.fileChooserOpened") => self.chooser = Some(told["backendNodeId"].clone()),
             Some("Runtime.exceptionThrown") => {
                 self.faults.push(format!(
                     "exception: {}",
@@ -232,24 +240,37 @@ impl Browser {
         );
     }
 
-    /// Presses a key.
+    /// Presses a key, with Ctrl or Shift where its name begins so.
     pub fn press(&mut self, key: &str) {
+        let (modifiers, key) = match key.split_once('+') {
+            Some(("Shift", key)) => (8, key),
+            Some(("Ctrl", key)) => (2, key),
+            _ => (0, key),
+        };
         let (code, text) = match key {
             "Backspace" => (8, ""),
             "Tab" => (9, ""),
             "Enter" => (13, "\r"),
             "Escape" => (27, ""),
+            "PageDown" => (34, ""),
             "End" => (35, ""),
             "ArrowLeft" => (37, ""),
             "ArrowUp" => (38, ""),
             "ArrowRight" => (39, ""),
             "ArrowDown" => (40, ""),
             " " => (32, " "),
+            "a" => (65, ""),
             other => panic!("no such key: {other}"),
         };
-        let code_name = if key == " " { "Space" } else { key };
+        let code_name = match key {
+            " " => "Space",
+            "a" => "KeyA",
+            key => key,
+        };
         for kind in ["keyDown", "keyUp"] {
-            let mut event = json!({ "type": kind, "key": key, "code": code_name, "windowsVirtualKeyCode": code });
+            let mut event = json!({
+                "type": kind, "key": key, "code": code_name, "windowsVirtualKeyCode": code, "modifiers": modifiers,
+            });
             if kind == "keyDown" && !text.is_empty() {
                 event["text"] = text.into();
             }
@@ -265,6 +286,17 @@ impl Browser {
     /// Goes to an element by the tabulator alone.
     #[track_caller]
     pub fn tab_to(&mut self, selector: &str) {
+        self.tab("Tab", selector);
+    }
+
+    /// The same, backwards.
+    #[track_caller]
+    pub fn tab_back_to(&mut self, selector: &str) {
+        self.tab("Shift+Tab", selector);
+    }
+
+    #[track_caller]
+    fn tab(&mut self, key: &str, selector: &str) {
         for _ in 0..120 {
             if self.value(&format!(
                 "document.activeElement?.matches({selector:?}) ?? false"
@@ -272,24 +304,57 @@ impl Browser {
             {
                 return;
             }
-            self.press("Tab");
+            self.press(key);
         }
         panic!("{selector} is not reached by the keyboard");
     }
 
-    /// Gives a file to a field that the keyboard reaches; the system's own dialog is not part of the page.
+    /// Chooses what has this value of the list that has the focus, by the arrows.
+    #[track_caller]
+    pub fn choose(&mut self, value: &str) {
+        let way = self.value(&format!(
+            "(() => {{ const list = document.activeElement; \
+             const place = [...list.options].findIndex((option) => option.value === {value:?}); \
+             return place < 0 ? 'none' : place - list.selectedIndex; }})()"
+        ));
+        let way = way.as_i64().unwrap_or_else(|| panic!("no {value} there"));
+        for _ in 0..way.unsigned_abs() {
+            self.press(if way < 0 { "ArrowUp" } else { "ArrowDown" });
+        }
+        assert_eq!(self.value("document.activeElement.value"), value);
+    }
+
+    /// Types into a field in place of what stands there.
+    #[track_caller]
+    pub fn fill(&mut self, selector: &str, text: &str) {
+        self.tab_to(selector);
+        self.press("Ctrl+a");
+        self.type_text(text);
+    }
+
+    /// Gives a file to a field: the keyboard reaches it, and a key asks for the system's own dialog, which is no part of the
+    /// page and is answered for whoever sits there.
     #[track_caller]
     pub fn choose_file(&mut self, selector: &str, file: &Path) {
         self.tab_to(selector);
-        let root = self.call("DOM.getDocument", json!({}))["root"]["nodeId"].clone();
-        let node = self.call(
-            "DOM.querySelector",
-            json!({ "nodeId": root, "selector": selector }),
-        )["nodeId"]
-            .clone();
+        self.chooser = None;
+        self.press("Enter");
+        let began = Instant::now();
+        let field = loop {
+            // What the browser tells comes with its answers.
+            self.value("true");
+            if let Some(field) = self.chooser.take() {
+                break field;
+            }
+            assert!(
+                began.elapsed() < self.patience,
+                "{selector} asks for no file"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        };
         self.call(
             "DOM.setFileInputFiles",
-            json!({ "nodeId": node, "files": [file] }),
+            json!({ "backendNodeId": field, "files": [file] }),
         );
     }
 

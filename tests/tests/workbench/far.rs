@@ -288,7 +288,7 @@ fn all_pages_use_the_service() {
         let page = visit.ended(job);
         assert!(page.contains("data-status=\"done\""), "{page}");
         let (_, kinds) = visit.traffic(job);
-        assert!(kinds.iter().any(|kind| kind == "queued"), "{kinds:?}");
+        assert!(kinds.iter().any(|kind| kind == "registered"), "{kinds:?}");
     };
     let mut rows = String::from("time,a,b,fail\n");
     for row in 0..60 {

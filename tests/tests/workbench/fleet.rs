@@ -331,14 +331,6 @@ fn bad_arguments_are_told_before_anything_is_made() {
     }
 }
 
-/// Types into a field in place of what stands there.
-#[track_caller]
-fn fill(browser: &mut Browser, selector: &str, text: &str) {
-    browser.tab_to(selector);
-    browser.value("document.activeElement.select(); true");
-    browser.type_text(text);
-}
-
 #[track_caller]
 fn words(browser: &mut Browser, selector: &str) -> String {
     let text = browser.value(&format!(
@@ -367,15 +359,15 @@ fn a_fleet_from_start_to_a_fault_that_is_found() {
         ("1000000000", "Devices: found \"1000000000\""),
         ("many", "Devices: found \"many\""),
     ] {
-        fill(&mut browser, "[name=devices]", devices);
+        browser.fill("[name=devices]", devices);
         browser.press("Enter");
         browser.until(&format!(
             "document.querySelector('form .problem').innerText.startsWith({expect:?})"
         ));
     }
     look(&mut browser, "fleet-wrong");
-    fill(&mut browser, "[name=devices]", "100");
-    fill(&mut browser, "[name=seconds]", "0.25");
+    browser.fill("[name=devices]", "100");
+    browser.fill("[name=seconds]", "0.25");
     browser.tab_to("form button[type=submit]");
     browser.press("Enter");
     browser.until("location.pathname.startsWith('/fleet/') && document.readyState === 'complete'");
@@ -407,11 +399,11 @@ fn a_fleet_from_start_to_a_fault_that_is_found() {
     browser.until(&format!(
         "document.getElementById('device').value !== {before}"
     ));
-    fill(&mut browser, "#device", "4711");
+    browser.fill("#device", "4711");
     browser.tab_to("#inject");
     browser.press("Enter");
     browser.until("document.getElementById('act-problem').innerText.includes('expected a number from 0 to 99')");
-    fill(&mut browser, "#device", before.as_str().unwrap());
+    browser.fill("#device", before.as_str().unwrap());
     browser.tab_to("#inject");
     browser.press("Enter");
     browser.until("document.getElementById('told').innerText.includes('injected, not found yet')");

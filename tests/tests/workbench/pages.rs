@@ -2,7 +2,7 @@
 
 mod experiments;
 mod images;
-mod phone;
+mod keyboard;
 mod sensors;
 mod tables;
 

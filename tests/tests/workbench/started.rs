@@ -81,6 +81,16 @@ impl Started {
 
     /// A browser that has logged in; `None` where there is none, which is said.
     pub fn browser(&self) -> Option<Browser> {
+        let mut browser = self.browser_at("/login", 1280)?;
+        browser.tab_to("#token");
+        browser.type_text(&self.token);
+        browser.press("Enter");
+        browser.until("location.pathname === '/' && document.readyState === 'complete'");
+        Some(browser)
+    }
+
+    /// A browser of this width on a page, as a stranger.
+    pub fn browser_at(&self, page: &str, width: u32) -> Option<Browser> {
         let Some(program) = chromium() else {
             // If nobody listens, nothing is lost but the note.
             let _ = writeln!(
@@ -90,12 +100,8 @@ impl Started {
             return None;
         };
         let mut browser = Browser::start(&program);
-        browser.shape(1280, false);
-        browser.open(&self.at("/login"));
-        browser.tab_to("#token");
-        browser.type_text(&self.token);
-        browser.press("Enter");
-        browser.until("location.pathname === '/' && document.readyState === 'complete'");
+        browser.shape(width, false);
+        browser.open(&self.at(page));
         Some(browser)
     }
 }

@@ -1,5 +1,6 @@
 //! What a service keeps of a client: evaluation keys with all that is under them, listed and deleted.
 
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hexperiment_service::api::{KeysInfo, ProblemCode};
@@ -29,13 +30,26 @@ pub struct KeptKeys {
     pub uploaded: SystemTime,
     /// When the service deletes them.
     pub expires: SystemTime,
-    /// The inputs and results that the service keeps under them, a thousand at most: also those that no job has taken, of a
-    /// `send` that was given up.
-    pub ciphertexts: usize,
+    /// The inputs and results that the service keeps under them: also those that no job has taken, of a `send` that was
+    /// given up.
+    pub ciphertexts: u64,
     /// The bytes of these.
     pub ciphertexts_bytes: u64,
     /// The key of this folder that they were last sent for, if they are those.
     pub key: Option<String>,
+}
+
+/// What was deleted under keys that a service keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    /// The service's name of the keys.
+    pub keys: String,
+    /// Inputs and results that were deleted.
+    pub deleted: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Results that were not: of what was sent last.
+    pub kept: usize,
 }
 
 impl Remote {
@@ -57,27 +71,20 @@ impl Remote {
             ..
         } = self.service(folder, noted.as_ref())?;
         let noted = noted.filter(|n| is_own && n.server == server);
-        let kept = |info: KeysInfo| -> Result<KeptKeys, ClientError> {
-            let under = match service.ciphertexts_under(&info.id) {
-                // They were deleted, or have expired, since they were listed.
-                Err(error) if is_gone(&error) => vec![],
-                under => under?,
-            };
-            Ok(KeptKeys {
-                key: noted
-                    .as_ref()
-                    .filter(|n| n.keys == info.id)
-                    .map(|n| n.key.clone()),
-                id: info.id,
-                circuit: info.circuit,
-                bytes: info.bytes,
-                uploaded: time(info.created_s),
-                expires: time(info.expires_s),
-                ciphertexts: under.len(),
-                ciphertexts_bytes: under.iter().map(|info| info.bytes).sum(),
-            })
+        let kept = |info: KeysInfo| KeptKeys {
+            key: noted
+                .as_ref()
+                .filter(|n| n.keys == info.id)
+                .map(|n| n.key.clone()),
+            id: info.id,
+            circuit: info.circuit,
+            bytes: info.bytes,
+            uploaded: time(info.created_s),
+            expires: time(info.expires_s),
+            ciphertexts: info.ciphertexts,
+            ciphertexts_bytes: info.ciphertexts_bytes,
         };
-        service.keys()?.into_iter().map(kept).collect()
+        Ok(service.keys()?.into_iter().map(kept).collect())
     }
 
     /// Deletes keys at the service by its own name of them, with ciphertexts, results and jobs under them.
@@ -87,14 +94,72 @@ impl Remote {
     pub fn delete_named(&self, folder: &Folder, keys: &str) -> Result<(), ClientError> {
         let noted = Self::noted(folder)?;
         let Reached { service, .. } = self.service(folder, noted.as_ref())?;
-        if !service.keys()?.iter().any(|info| info.id == keys) {
+        has(&service, keys)?;
+        deletes(&service, keys)
+    }
+
+    /// Deletes the inputs and results that the service keeps under keys, and not the keys: those that it knows by this name,
+    /// or that were last sent for from this folder. Results of what was sent last stay, as `fetch` may yet want them.
+    ///
+    /// # Errors
+    /// The service has no such keys, jobs under them are not at their end, it is not there, or refuses.
+    pub fn clean(&self, folder: &Folder, keys: Option<&str>) -> Result<Cleaned, ClientError> {
+        let noted = Self::noted(folder)?;
+        let Reached {
+            service,
+            server,
+            is_own,
+            ..
+        } = self.service(folder, noted.as_ref())?;
+        let noted = noted.filter(|n| is_own && n.server == server);
+        let keys = keys.or(noted.as_ref().map(|n| n.keys.as_str()));
+        let keys = keys.ok_or_else(|| {
+            ClientError::file(
+                "--server",
+                "nothing was sent there from this folder",
+                "name the keys, `keys_…`: `client keys list --server URL` shows what the service has",
+            )
+        })?;
+        has(&service, keys)?;
+        let jobs = service.jobs()?;
+        let at_work = jobs.iter().filter(|job| job.keys == keys);
+        let at_work = at_work.filter(|job| !job.state.is_final()).count();
+        if at_work > 0 {
             return Err(ClientError::file(
                 "--server",
-                format!("the service has no keys `{keys}` of this client"),
-                "`client keys list --server URL` shows what it has",
+                format!(
+                    "{at_work} of the jobs under `{keys}` are not at their end, and read what would be deleted"
+                ),
+                "wait for them by `client fetch`, or clean later",
             ));
         }
-        deletes(&service, keys)
+        let mut wanted = HashSet::new();
+        for job in noted.iter().flat_map(|n| &n.jobs) {
+            match service.job(job, Duration::ZERO) {
+                Err(error) if is_gone(&error) => {}
+                job => wanted.extend(job?.results.into_iter().map(|result| result.id)),
+            }
+        }
+        let mut cleaned = Cleaned {
+            keys: keys.into(),
+            ..Cleaned::default()
+        };
+        // A list has a thousand at most.
+        loop {
+            let under = service.ciphertexts_under(keys)?;
+            let (kept, rest): (Vec<_>, Vec<_>) = under
+                .into_iter()
+                .partition(|info| wanted.contains(&info.id));
+            cleaned.kept = kept.len();
+            if rest.is_empty() {
+                return Ok(cleaned);
+            }
+            for info in rest {
+                gone(service.delete_ciphertexts(&info.id))?;
+                cleaned.deleted += 1;
+                cleaned.bytes = cleaned.bytes.saturating_add(info.bytes);
+            }
+        }
     }
 
     /// Deletes the evaluation keys of a key of this folder, in use or retired, at the service, with ciphertexts, results
@@ -144,9 +209,25 @@ impl Remote {
     }
 }
 
-/// Deletes keys; that they have expired or were deleted meanwhile is as well.
+/// Holds that the service has keys of this name.
+fn has(service: &ServiceClient, keys: &str) -> Result<(), ClientError> {
+    if service.keys()?.iter().any(|info| info.id == keys) {
+        return Ok(());
+    }
+    Err(ClientError::file(
+        "--server",
+        format!("the service has no keys `{keys}` of this client"),
+        "`client keys list --server URL` shows what it has",
+    ))
+}
+
 fn deletes(service: &ServiceClient, keys: &str) -> Result<(), ClientError> {
-    match service.delete_keys(keys) {
+    gone(service.delete_keys(keys))
+}
+
+/// What was deleted is gone; what has expired or was deleted meanwhile, too.
+fn gone(deleted: Result<(), ServiceError>) -> Result<(), ClientError> {
+    match deleted {
         Err(error) if !is_gone(&error) => Err(error.into()),
         _ => Ok(()),
     }

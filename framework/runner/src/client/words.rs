@@ -1,7 +1,8 @@
 //! What the steps of a client tell.
 
 use hexperiment_client::{
-    Accuracy, BoundCircuit, Evaluated, Exchange, Folder, KeptKeys, KeyInfo, Place, Uploaded,
+    Accuracy, BoundCircuit, Cleaned, Evaluated, Exchange, Folder, KeptKeys, KeyInfo, Place,
+    Uploaded,
 };
 use hexperiment_diagnostics::printable;
 
@@ -126,6 +127,28 @@ pub(super) fn told_deleted(key: &str, count: usize) {
             counted(count, "set", "sets")
         ),
     }
+}
+
+/// What was deleted under keys at a service.
+pub(super) fn told_cleaned(cleaned: &Cleaned) {
+    let Cleaned {
+        keys,
+        deleted,
+        bytes,
+        kept,
+    } = cleaned;
+    let rest = match kept {
+        0 => String::new(),
+        kept => format!(
+            "; {} of what was sent last kept",
+            counted(*kept, "result", "results")
+        ),
+    };
+    say!(
+        "{}: {} deleted at the service, {bytes} bytes, and the keys kept{rest}",
+        printable::line(keys),
+        counted(*deleted, "input or result", "inputs and results")
+    );
 }
 
 pub(super) fn tell_notes(notes: &[String]) {

@@ -13,7 +13,7 @@ impl Observer for Recorder {
         }
         let path = crossed.path.split('?').next().unwrap_or_default();
         let request = format!("{} {path}", crossed.method);
-        let (asked, answered) = kinds(crossed.method, path);
+        let (asked, answered) = kinds(crossed.method, path, crossed.status);
         let mut lines = self.lines();
         lines.pass("server", asked, &crossed.up, json!({ "request": request }));
         if crossed.down.bytes > 0 {
@@ -49,7 +49,7 @@ impl Lines {
 }
 
 /// What a request and its answer are, in the words of frames.
-fn kinds(method: &str, path: &str) -> (&'static str, &'static str) {
+fn kinds(method: &str, path: &str, status: Option<u16>) -> (&'static str, &'static str) {
     let mut parts = path.split('/').skip(2); // the first two are empty and `v1`
     let (of, last) = (parts.next().unwrap_or_default(), parts.last());
     match (method, of, last) {
@@ -58,6 +58,8 @@ fn kinds(method: &str, path: &str) -> (&'static str, &'static str) {
         ("POST", "programs", Some("keys")) => ("keys", "stored"),
         ("GET", "programs", _) => ("wait", "compiled"),
         ("POST", "keys", Some("ciphertexts")) => ("ciphertexts", "stored"),
+        // A job that is waited for is answered when it is done.
+        ("POST", "jobs", _) if status == Some(200) => ("evaluate", "evaluated"),
         ("POST", "jobs", _) => ("evaluate", "queued"),
         ("GET", "jobs", _) => ("wait", "evaluated"),
         ("GET", "ciphertexts", Some("bytes")) => ("download", "results"),
@@ -114,6 +116,10 @@ mod tests {
             some.clone(),
         );
         crossed("POST", "/v1/jobs", None, some.clone(), none);
+        for status in [202, 200] {
+            let path = "/v1/jobs?wait=30";
+            crossed("POST", path, Some(status), some.clone(), some.clone());
+        }
         let down = passed(700, &[0xcd; 2]);
         crossed("GET", "/v1/ciphertexts/c/bytes", Some(200), some, down);
         let text = std::fs::read_to_string(file).unwrap();
@@ -144,6 +150,10 @@ mod tests {
                 of("ciphertexts", "server", 1000, "ababab"),
                 of("stored", "client", 100, ""),
                 of("evaluate", "server", 100, ""),
+                of("evaluate", "server", 100, ""),
+                of("queued", "client", 100, ""),
+                of("evaluate", "server", 100, ""),
+                of("evaluated", "client", 100, ""),
                 of("download", "server", 100, ""),
                 of("results", "client", 700, "cdcd"),
             ]

@@ -75,7 +75,7 @@ mod tests {
         let check = |text: &str, url: &str, named_by: NamedBy, problem: Option<&str>| {
             let found = GivenToken::parse(text).unwrap().for_service(url, named_by);
             match (found, problem) {
-                (Ok(found), None) => assert!(found.hash().is(&token.hash())),
+                (Ok(found), None) => assert_eq!(found.hash(), token.hash()),
                 (Err(found), Some(problem)) => {
                     assert!(found.contains(problem) && !found.contains(&bare), "{found}");
                 }

@@ -89,6 +89,8 @@ fn samples() -> Vec<(&'static str, Value, Value)> {
         created_s: 1,
         expires_s: 1,
         received_ns: 1,
+        ciphertexts: 1,
+        ciphertexts_bytes: 1,
     };
     let ciphertexts = CiphertextsInfo {
         id: text(),

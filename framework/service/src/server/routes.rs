@@ -15,12 +15,16 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
+use tokio::sync::broadcast;
 
 use super::App;
 use super::auth::Client;
 use super::failure::{EndedWith, Failure, failure, internal, invalid};
 use super::state::Service;
-use crate::api::{LONGEST_WAIT_S, Operation, ProblemCode, ServiceInfo, Usage, VERSION};
+use crate::api::{
+    JobInfo, LONGEST_WAIT_S, Operation, ProblemCode, ProgramInfo, ProgramState, ServiceInfo, Usage,
+    VERSION,
+};
 use crate::{SOFTWARE, openapi};
 
 /// Jobs or ciphertexts that a list has at most.
@@ -159,31 +163,75 @@ impl Numbers {
     }
 }
 
-/// Asks `now` until it says that nothing more will change, the work of this name has ended, or the
-/// client waits no longer.
-async fn wait_for<T: Send + 'static>(
-    app: &App,
-    id: String,
-    query: Option<&str>,
-    now: impl Fn(&Service) -> Result<(T, bool), Failure> + Clone + Send + 'static,
-) -> Result<T, Failure> {
-    let numbers = Numbers::read(query, &["wait"])?;
-    let seconds = numbers.get("wait").unwrap_or(0).min(LONGEST_WAIT_S);
-    let until = Instant::now() + Duration::from_secs(seconds);
-    // Before the first look, so that no end between both is missed.
-    let mut ended = app.ended.subscribe();
-    loop {
-        let (found, is_final) = blocking(app, now.clone()).await?;
-        if is_final || Instant::now() >= until || app.is_stopping() {
-            return Ok(found);
-        }
+/// A request whose answer waits for the end of some work, for as long as its client says.
+struct Waiting {
+    until: Instant,
+    ended: broadcast::Receiver<String>,
+}
+
+impl Waiting {
+    /// Listens from now on: so no end after the first look is missed.
+    fn begin(app: &App, query: Option<&str>) -> Result<Self, Failure> {
+        let numbers = Numbers::read(query, &["wait"])?;
+        let seconds = numbers.get("wait").unwrap_or(0).min(LONGEST_WAIT_S);
+        Ok(Self {
+            until: Instant::now() + Duration::from_secs(seconds),
+            ended: app.ended.subscribe(),
+        })
+    }
+
+    /// Returns when the work of this name has ended, when it may have, or when the time is over.
+    async fn for_end_of(&mut self, id: &str) {
         loop {
-            match tokio::time::timeout_at(until.into(), ended.recv()).await {
+            match tokio::time::timeout_at(self.until.into(), self.ended.recv()).await {
                 Ok(Ok(other)) if other != id && !other.is_empty() => {}
-                // It has ended, or it may have, or the time is over.
                 _ => break,
             }
         }
+    }
+
+    /// Looks at some work again whenever it may have ended, until it has, or the time is over. In between it is not looked
+    /// at: the machine is the work's.
+    async fn until_ended<T: Work>(
+        mut self,
+        app: &App,
+        first: T,
+        look: impl Fn(&Service) -> Result<T, Failure> + Clone + Send + 'static,
+    ) -> Result<T, Failure> {
+        let mut found = first;
+        while !found.has_ended() && Instant::now() < self.until && !app.is_stopping() {
+            self.for_end_of(found.id()).await;
+            found = blocking(app, look.clone()).await?;
+        }
+        Ok(found)
+    }
+}
+
+/// Work of the service, as a client is told of it.
+trait Work: Send + 'static {
+    fn id(&self) -> &str;
+
+    /// Whether its state is final.
+    fn has_ended(&self) -> bool;
+}
+
+impl Work for ProgramInfo {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn has_ended(&self) -> bool {
+        self.state != ProgramState::Checking
+    }
+}
+
+impl Work for JobInfo {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn has_ended(&self) -> bool {
+        self.state.is_final()
     }
 }
 
@@ -237,7 +285,7 @@ async fn info(
 
 /// Writes down what a client has changed, or tried to.
 fn audited<T>(
-    app: &App,
+    service: &Service,
     client: &str,
     action: &str,
     result: Result<T, Failure>,
@@ -254,7 +302,7 @@ fn audited<T>(
         Ok(_) => "ok".to_owned(),
         Err(failure) => code_name(failure.problem.code),
     };
-    app.audit.write(&super::audit::Entry {
+    service.audit.write(&super::audit::Entry {
         client: Some(client),
         action,
         id: id.as_deref(),

@@ -2,10 +2,12 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hexperiment_program::OutputId;
-use hexperiment_service::api::{JobRequest, Operation, ProblemCode};
+use hexperiment_service::api::{JobRequest, JobState, Operation, ProblemCode};
+use hexperiment_service::client::{Crossed, Observer};
 
 use super::Party;
 use super::raw::{address, beside, code, raw, request};
@@ -209,6 +211,59 @@ fn jobs_are_asked_for_by_name() {
     party.is_right(&done.results[0], OutputId::from_index(0));
     let too_long = party.client.job_named(&"x".repeat(101)).unwrap_err();
     assert_eq!(too_long.code(), Some(ProblemCode::Invalid));
+}
+
+/// Who asks for a job and waits is answered once, when it is at its end; without waiting, at once. The same question again is
+/// the same job.
+#[test]
+fn a_job_that_is_waited_for_is_answered_at_its_end() {
+    let (service, _) = beside(&[]);
+    let asked = Arc::new(Asked::default());
+    let endpoint = service.endpoint(&service.token("bob"));
+    let observer: Arc<dyn Observer> = Arc::<Asked>::clone(&asked);
+    let party = Party::at(&endpoint.observed(observer), "paillier");
+    let job = |request: &str| JobRequest {
+        keys: party.keys.clone(),
+        inputs: party.upload(),
+        outputs: vec![0],
+        request: Some(request.into()),
+    };
+    let waited_for = job("waited for");
+    asked.take();
+    let done = party.client.run_job(&waited_for).unwrap();
+    assert_eq!(asked.take(), [("/v1/jobs?wait=30".into(), Some(200))]);
+    assert_eq!(done.state, JobState::Done);
+    party.is_right(&done.results[0], OutputId::from_index(0));
+    assert_eq!(party.client.run_job(&waited_for).unwrap().id, done.id);
+    let other = job("another");
+    asked.take();
+    let queued = party.client.submit(&other).unwrap();
+    assert_eq!(asked.take(), [("/v1/jobs".into(), Some(202))]);
+    assert!(!queued.state.is_final());
+    // Nobody waits for a job that there cannot be.
+    let wrong = JobRequest {
+        inputs: vec!["ct_none".into(); 2],
+        ..waited_for
+    };
+    let why = party.client.run_job(&wrong).unwrap_err();
+    assert_eq!(why.code(), Some(ProblemCode::NotFound), "{why}");
+}
+
+/// Paths and statuses of what was asked.
+#[derive(Default)]
+struct Asked(Mutex<Vec<(String, Option<u16>)>>);
+
+impl Asked {
+    fn take(&self) -> Vec<(String, Option<u16>)> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Observer for Asked {
+    fn crossed(&self, crossed: &Crossed<'_>) {
+        let told = (crossed.path.to_owned(), crossed.status);
+        self.0.lock().unwrap().push(told);
+    }
 }
 
 /// What is under keys is found by its bytes, by its owner alone.

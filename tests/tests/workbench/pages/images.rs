@@ -133,7 +133,8 @@ fn images_from_upload_to_pixels() {
     estimated(&mut browser, "seal-ckks: fine");
     browser.press("ArrowDown");
     // Means, which every scheme has; two schemes beside one another, and one that is refused nothing.
-    browser.value("document.querySelector('[name=method]').value = 'average'; true");
+    browser.tab_back_to("[name=method]");
+    browser.choose("average");
     browser.tab_to("input[value=plaintext]");
     browser.press(" ");
     browser.tab_to("form[data-post] button[type=submit]");
@@ -214,9 +215,10 @@ fn what_a_scheme_cannot(browser: &mut Browser, started: &Started) {
     // The maximum takes comparisons, which not every scheme has.
     let method = words(browser, "[name=method] option:checked");
     assert_eq!(method, "the mean", "what is chosen is done in seconds");
-    browser.value("document.querySelector('[name=method]').value = 'max'; true");
+    browser.tab_to("[name=method]");
+    browser.choose("max");
     for scheme in ["paillier", "seal-ckks"] {
-        browser.value("document.querySelector('[name=schemes]').focus(); true");
+        browser.tab_to("[name=schemes]");
         browser.tab_to(&format!("input[value={scheme}]"));
         browser.press(" ");
     }

@@ -99,10 +99,8 @@ fn sensors_from_upload_to_anomalies() {
     };
     let before = count(&mut browser);
     browser.tab_to("#threshold");
-    browser.value("document.getElementById('threshold').step = 0.5; true");
-    for _ in 0..6 {
-        browser.press("ArrowLeft");
-    }
+    browser.press("PageDown");
+    browser.press("PageDown");
     browser.until(&format!(
         "parseInt(document.getElementById('alarms').innerText) > {before}"
     ));
@@ -203,7 +201,7 @@ fn five_rows_are_scored_by_the_defaults() {
     );
     look(&mut browser, "sensors-secom");
 
-    // Asked to train on it all the same, the page says what is wrong with that, in its own words.
+    // Asked to train on it all the same, which no key does, the page says what is wrong with that, in its own words.
     browser.open(&started.at(&form));
     browser.value(
         "const m = document.querySelector('select[name=model]'); const t = m.querySelector('[value=train]'); t.disabled = false; \

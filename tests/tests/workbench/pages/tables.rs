@@ -47,7 +47,8 @@ fn tables_from_upload_to_predictions() {
     // The last column of numbers is preset; salaries are no classes, and a note is no answer.
     let preset = words(&mut browser, "select[name=target] option:checked");
     assert_eq!(preset, "salary");
-    browser.value("document.querySelector('[name=task]').value = 'logistic-regression'; true");
+    browser.tab_to("[name=task]");
+    browser.choose("logistic-regression");
     browser.tab_to("form[data-post] button[type=submit]");
     browser.press("Enter");
     browser.until("!document.querySelector('form[data-post] .problem').hidden");
@@ -57,7 +58,8 @@ fn tables_from_upload_to_predictions() {
         "{said}"
     );
     look(&mut browser, "tables-wrong-column");
-    browser.value("document.querySelector('[name=task]').value = 'linear-regression'; true");
+    browser.tab_back_to("[name=task]");
+    browser.choose("linear-regression");
     browser.tab_to("form[data-post] button[type=submit]");
     browser.press("Enter");
     results(&mut browser);
@@ -90,15 +92,15 @@ fn tables_from_upload_to_predictions() {
         "clip": 5.0, "intercept": 1920.0, "threshold": 0.0,
         "sensors": [column("age", 40.0, 10.0, 300.0), column("weight", 70.0, 15.0, -60.0)],
     });
-    browser.value(
-        "document.querySelector('[data-upload=model]').closest('details').open = true; true",
-    );
+    browser.tab_to("details:has([data-upload=model]) summary");
+    browser.press("Enter");
     let file = started.file("model.json", model.to_string());
     browser.choose_file("[data-upload=model] input", &file);
     browser.until("location.search.startsWith('?model=') && document.readyState === 'complete'");
     let chosen = words(&mut browser, "select[name=model] option:checked");
     assert!(chosen.contains("model.json"), "{chosen}");
-    browser.value("document.querySelector('[name=target]').value = 'age'; true");
+    browser.tab_to("[name=target]");
+    browser.choose("age");
     browser.tab_to("form[data-post] button[type=submit]");
     browser.press("Enter");
     browser.until("!document.querySelector('form[data-post] .problem').hidden");
@@ -107,7 +109,8 @@ fn tables_from_upload_to_predictions() {
         said.contains("\"age\" is one of the columns that the model looks at"),
         "{said}"
     );
-    browser.value("document.querySelector('[name=target]').value = 'salary'; true");
+    browser.tab_back_to("[name=target]");
+    browser.choose("salary");
     browser.tab_to("form[data-post] button[type=submit]");
     browser.press("Enter");
     results(&mut browser);
@@ -156,7 +159,7 @@ fn classes_of_two_texts() {
         said.contains("\"ill\" has two texts, expected numbers"),
         "{said}"
     );
-    browser.value("document.querySelector('select[name=task]').focus(); true");
+    browser.tab_back_to("select[name=task]");
     browser.press("ArrowDown");
     browser.tab_to("form[data-post] button[type=submit]");
     browser.press("Enter");

@@ -29,6 +29,12 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
                     ("created_s", Always, created.clone()),
                     ("expires_s", Always, expires.clone()),
                     ("received_ns", Always, received.clone()),
+                    (
+                        "ciphertexts",
+                        Always,
+                        count("Inputs and results that are kept under them."),
+                    ),
+                    ("ciphertexts_bytes", Always, count("Bytes of these.")),
                 ],
             ),
         ),

@@ -16,7 +16,7 @@ use super::super::store::{JobRow, Shape, job_bytes, now_s};
 use super::super::upload::{object, read};
 use super::ciphertexts::own_ciphertexts;
 use super::keys::own_keys;
-use super::{Id, LISTED, audited, blocking, wait_for};
+use super::{Id, LISTED, Waiting, Work as _, audited, blocking};
 use crate::api::{JobInfo, JobRequest, JobState, JobTimes, LONGEST_REQUEST, ProblemCode};
 use crate::token::fresh_id;
 
@@ -30,19 +30,51 @@ fn own_job(service: &Service, client: &str, id: &str) -> Result<JobRow, Failure>
 pub(super) async fn submit(
     State(app): State<App>,
     Client(client): Client,
+    RawQuery(query): RawQuery,
     request: Request,
 ) -> Result<(StatusCode, Json<JobInfo>), Failure> {
+    let waiting = Waiting::begin(&app, query.as_deref())?;
     let (head, body) = request.into_parts();
     let bytes = read(&app, &head.headers, body, "a job", MAX_JOB as u64).await?;
     let owner = client.clone();
-    let done = blocking(&app, move |service| submits(service, &owner, &bytes)).await;
-    let info = audited(&app, &client, "submit-job", done, |info| {
-        (info.id.clone(), None)
-    })?;
-    Ok((StatusCode::ACCEPTED, Json(info)))
+    let info = blocking(&app, move |service| submits(service, &owner, &bytes)).await?;
+    let look = looks_at(client, info.id.clone());
+    let info = waiting.until_ended(&app, info, look).await?;
+    let status = if info.has_ended() {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
+    Ok((status, Json(info)))
 }
 
+/// Looks at a client's job.
+fn looks_at(
+    client: String,
+    id: String,
+) -> impl Fn(&Service) -> Result<JobInfo, Failure> + Clone + Send + 'static {
+    move |service| Ok(service.view(&own_job(service, &client, &id)?))
+}
+
+/// Takes a job. It is queued last: from then on the job has the processors, and who asked for it only waits.
 fn submits(service: &Service, client: &str, bytes: &[u8]) -> Result<JobInfo, Failure> {
+    let entered = enters(service, client, bytes);
+    let Entered { job, is_new } = audited(service, client, "submit-job", entered, |entered| {
+        (entered.job.info.id.clone(), None)
+    })?;
+    if is_new {
+        service.queue(client, &job.info.id, true);
+    }
+    Ok(service.view(&job))
+}
+
+/// A job that is in the tables, and waits for its turn unless it was there before.
+struct Entered {
+    job: JobRow,
+    is_new: bool,
+}
+
+fn enters(service: &Service, client: &str, bytes: &[u8]) -> Result<Entered, Failure> {
     let request: JobRequest = object(bytes, "job")?;
     if let Some(name) = &request.request {
         is_name(name)?;
@@ -80,7 +112,10 @@ fn submits(service: &Service, client: &str, bytes: &[u8]) -> Result<JobInfo, Fai
     if let Some(name) = &request.request
         && let Some(known) = service.store.job_named(client, name)?
     {
-        return Ok(service.view(&known));
+        return Ok(Entered {
+            job: known,
+            is_new: false,
+        });
     }
     service.has_time(client)?;
     let room = Room {
@@ -91,11 +126,10 @@ fn submits(service: &Service, client: &str, bytes: &[u8]) -> Result<JobInfo, Fai
     let room = service.reserve(client, room)?;
     let known = service.store.add_job(&job, &request)?;
     drop(room);
-    if let Some(known) = known {
-        return Ok(service.view(&known));
-    }
-    service.queue(client, &job.info.id, true);
-    Ok(service.view(&job))
+    Ok(match known {
+        Some(job) => Entered { job, is_new: false },
+        None => Entered { job, is_new: true },
+    })
 }
 
 /// Holds the name that a client gives to a job to its length.
@@ -182,13 +216,10 @@ pub(super) async fn job(
     Id(id): Id,
     RawQuery(query): RawQuery,
 ) -> Result<Json<JobInfo>, Failure> {
-    let name = id.clone();
-    let info = wait_for(&app, id, query.as_deref(), move |service| {
-        let info = service.view(&own_job(service, &client, &name)?);
-        let is_final = info.state.is_final();
-        Ok((info, is_final))
-    });
-    Ok(Json(info.await?))
+    let waiting = Waiting::begin(&app, query.as_deref())?;
+    let look = looks_at(client, id);
+    let first = blocking(&app, look.clone()).await?;
+    Ok(Json(waiting.until_ended(&app, first, look).await?))
 }
 
 pub(super) async fn cancel(

@@ -133,6 +133,8 @@ fn keeps_keys(
         created_s: now_s(),
         expires_s,
         received_ns: 0,
+        ciphertexts: 0,
+        ciphertexts_bytes: 0,
     };
     let kept = service.blobs.keep(received.incoming, Table::Keys, &id);
     kept.map_err(disk)?;
@@ -171,8 +173,11 @@ pub(super) async fn keys(
     Client(client): Client,
     Id(id): Id,
 ) -> Result<Json<KeysInfo>, Failure> {
-    let keys = blocking(&app, move |service| own_keys(service, &client, &id));
-    Ok(Json(keys.await?.info))
+    let keys = blocking(&app, move |service| {
+        let keys = own_keys(service, &client, &id)?;
+        Ok(service.store.with_counts(keys.info)?)
+    });
+    Ok(Json(keys.await?))
 }
 
 pub(super) async fn delete(

@@ -15,7 +15,7 @@ use super::super::ledger::Room;
 use super::super::state::Service;
 use super::super::store::{ProgramRow, Removal, Shape, Source, Table, now_s};
 use super::super::upload::{object, read};
-use super::{Id, Numbers, audited, blocking, wait_for};
+use super::{Id, Numbers, Waiting, audited, blocking};
 use crate::api::{ProblemCode, ProgramInfo, ProgramRequest, ProgramState};
 use crate::token::{fresh_id, hex};
 
@@ -186,13 +186,10 @@ pub(super) async fn program(
     Id(id): Id,
     RawQuery(query): RawQuery,
 ) -> Result<Json<ProgramInfo>, Failure> {
-    let name = id.clone();
-    let info = wait_for(&app, id, query.as_deref(), move |service| {
-        let info = visible(service, &client, &name)?.info;
-        let is_final = info.state != ProgramState::Checking;
-        Ok((info, is_final))
-    });
-    Ok(Json(info.await?))
+    let waiting = Waiting::begin(&app, query.as_deref())?;
+    let look = move |service: &Service| Ok(visible(service, &client, &id)?.info);
+    let first = blocking(&app, look.clone()).await?;
+    Ok(Json(waiting.until_ended(&app, first, look).await?))
 }
 
 pub(super) async fn source(

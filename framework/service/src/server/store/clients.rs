@@ -59,7 +59,7 @@ impl Store {
                 "INSERT INTO clients (name, token_sha256, created_s) VALUES (?1, ?2, ?3)
                  ON CONFLICT (name) DO UPDATE SET token_sha256 = ?2, created_s = ?3, revoked_s = NULL
                  WHERE revoked_s IS NOT NULL",
-                params![name, token.as_bytes(), now_s()],
+                params![name, token, now_s()],
             )?;
             Ok(added == 1)
         })
@@ -104,12 +104,12 @@ impl Store {
         let mut rows = connection
             .prepare_cached("SELECT name, token_sha256 FROM clients WHERE revoked_s IS NULL")?;
         let rows = rows.query_map([], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, [u8; 32]>(1)?))
+            Ok((row.get::<_, String>(0)?, row.get::<_, TokenHash>(1)?))
         })?;
         let mut found = None;
         for row in rows {
             let (name, hash) = row?;
-            if TokenHash::from_bytes(hash).is(token) {
+            if hash == *token {
                 found = Some(name);
             }
         }

@@ -1,6 +1,6 @@
 //! Evaluation keys: whose they are, for which program, until when.
 
-use rusqlite::{OptionalExtension as _, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::{Store, StoreError, json, now_s, text};
 use crate::api::KeysInfo;
@@ -76,13 +76,19 @@ impl Store {
         Ok(row.query_row([id], KeysRow::of).optional()?)
     }
 
+    /// A client's keys, with what is kept under them.
     pub(crate) fn keys_of(&self, owner: &str) -> Result<Vec<KeysInfo>, StoreError> {
         let connection = self.connection();
         let sql = format!("SELECT {COLUMNS} FROM keys WHERE owner = ?1 ORDER BY rowid");
         let mut rows = connection.prepare_cached(&sql)?;
         let rows = rows.query_map([owner], KeysRow::of)?;
-        let rows = rows.map(|row| row.map(|row| row.info));
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        rows.map(|row| Ok(counted(&connection, row?.info)?))
+            .collect()
+    }
+
+    /// Keys, with what is kept under them.
+    pub(crate) fn with_counts(&self, info: KeysInfo) -> Result<KeysInfo, StoreError> {
+        Ok(counted(&self.connection(), info)?)
     }
 
     /// Deletes keys, with the ciphertexts under them and the jobs that have ended.
@@ -112,6 +118,20 @@ impl Store {
             Ok(deleted)
         })
     }
+}
+
+/// Counts what is kept under keys and not expired.
+fn counted(connection: &Connection, info: KeysInfo) -> rusqlite::Result<KeysInfo> {
+    let mut row = connection.prepare_cached(
+        "SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM ciphertexts WHERE keys = ?1 AND expires_s >= ?2",
+    )?;
+    row.query_row(params![info.id, now_s()], |row| {
+        Ok(KeysInfo {
+            ciphertexts: row.get(0)?,
+            ciphertexts_bytes: row.get(1)?,
+            ..info.clone()
+        })
+    })
 }
 
 fn delete(change: &Transaction<'_>, id: String, deleted: &mut Deleted) -> Result<(), StoreError> {

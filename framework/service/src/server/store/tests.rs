@@ -44,6 +44,8 @@ fn keys(id: &str, owner: &str, expires_s: u64) -> KeysRow {
             created_s: 1,
             expires_s,
             received_ns: 1,
+            ciphertexts: 0,
+            ciphertexts_bytes: 0,
         },
         owner: owner.into(),
         stored: 12,
@@ -375,6 +377,41 @@ fn keys_of_a_program_that_is_gone_are_not_added() {
     assert!(store.program("p").unwrap().is_none());
     assert_eq!(late(), Added::ProgramIsGone);
     assert!(store.keys("late").unwrap().is_none());
+}
+
+/// Keys are told of with what is kept under them now, whatever their row said when it was written.
+#[test]
+fn keys_are_told_of_with_what_is_under_them() {
+    let (_folder, store) = filled();
+    store
+        .add_keys(&keys("other", "alice", u64::MAX >> 1))
+        .unwrap();
+    let under = |id: &str| {
+        let listed = store.keys_of("alice").unwrap();
+        let info = listed.into_iter().find(|info| info.id == id).unwrap();
+        assert_eq!(store.with_counts(info.clone()).unwrap(), info);
+        (info.ciphertexts, info.ciphertexts_bytes)
+    };
+    let before = under("k");
+    for id in ["c1", "c2"] {
+        let row = CiphertextsRow {
+            info: ciphertexts(id, "k"),
+            owner: "alice".into(),
+        };
+        assert_eq!(store.add_ciphertexts(&row).unwrap(), Inserted::Yes);
+    }
+    let expired = CiphertextsRow {
+        info: CiphertextsInfo {
+            expires_s: 1,
+            ..ciphertexts("c3", "k")
+        },
+        owner: "alice".into(),
+    };
+    store.add_ciphertexts(&expired).unwrap();
+    assert_eq!(under("k"), (before.0 + 2, before.1 + 200));
+    assert_eq!(under("other"), (0, 0));
+    store.delete_ciphertexts("c1").unwrap();
+    assert_eq!(under("k"), (before.0 + 1, before.1 + 100));
 }
 
 /// A list has what jobs are, not what they are to do, and no more than an answer should hold.

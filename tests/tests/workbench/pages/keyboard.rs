@@ -1,4 +1,4 @@
-//! Each page from upload to result at the width of a phone, by the keyboard alone: nothing is set but by keys.
+//! Each page from upload to result at the widths of a desk and of a phone, by the keyboard alone: nothing is set but by keys.
 
 use super::images::{jpeg, png};
 use super::sensors::sensors;
@@ -6,11 +6,22 @@ use super::{results, salaries, words};
 use crate::browser::Browser;
 use crate::started::Started;
 
-/// A browser as wide as a phone; `None` where there is none.
-fn phone(started: &Started) -> Option<Browser> {
-    let mut browser = started.browser()?;
-    browser.shape(390, false);
-    Some(browser)
+/// Widths of a desk and of a phone, in pixels.
+const WIDTHS: [u32; 2] = [1280, 390];
+
+/// Goes through a page at each width, with a workbench and a browser of its own; not where there is no browser.
+#[track_caller]
+fn at_each_width(visit: impl Fn(&mut Browser, &Started)) {
+    for width in WIDTHS {
+        let started = Started::new(&[]);
+        let Some(mut browser) = started.browser() else {
+            return;
+        };
+        browser.shape(width, false);
+        visit(&mut browser, &started);
+        assert_eq!(browser.value("innerWidth"), width);
+        assert_eq!(browser.faults, [""; 0]);
+    }
 }
 
 /// Goes from the first page to another by its link.
@@ -74,7 +85,6 @@ fn submits(browser: &mut Browser) {
     browser.press("Enter");
     results(browser);
     assert_eq!(browser.faults, [""; 0]);
-    assert_eq!(browser.value("innerWidth"), 390);
 }
 
 /// Nothing is cut off at the side.
@@ -85,127 +95,115 @@ fn fits(browser: &mut Browser) {
 }
 
 #[test]
-fn sensors_on_a_phone() {
-    let started = Started::new(&[]);
-    let Some(mut browser) = phone(&started) else {
-        return;
-    };
+fn sensors_by_keys() {
+    at_each_width(visits_sensors);
+}
+
+fn visits_sensors(browser: &mut Browser, started: &Started) {
     refuses(
-        &mut browser,
-        &started,
+        browser,
+        started,
         "/sensors",
         ("bad.csv", b"\x89PNG\r\n\x1a\n\0\0\0"),
         "not text",
     );
     // A table with mistakes is read, and they are listed with their lines.
     let wrong = "time,a,b\n".to_owned() + &"x,1,2\n".repeat(20) + "x,oops,2\nx,1\n";
-    drops(
-        &mut browser,
-        &started,
-        "/sensors",
-        "wrong.csv",
-        wrong.as_bytes(),
-    );
-    let said = words(&mut browser, "main .problem");
+    drops(browser, started, "/sensors", "wrong.csv", wrong.as_bytes());
+    let said = words(browser, "main .problem");
     assert!(
         said.contains("line 22: column a: found \"oops\"")
             && said.contains("line 23: found 2 fields"),
         "{said}"
     );
-    fits(&mut browser);
+    fits(browser);
     drops(
-        &mut browser,
-        &started,
+        browser,
+        started,
         "/sensors",
         "press.csv",
         sensors().as_bytes(),
     );
-    submits(&mut browser);
+    submits(browser);
     browser.until("document.querySelectorAll('#score-chart svg[role=img] circle').length > 0");
     browser.tab_to("#threshold");
     browser.press("ArrowLeft");
     browser.tab_to("[data-move=in]");
     browser.press("Enter");
     browser.until("document.getElementById('window').innerText.startsWith('Rows ')");
-    fits(&mut browser);
+    fits(browser);
 }
 
 #[test]
-fn images_on_a_phone() {
-    let started = Started::new(&[]);
-    let Some(mut browser) = phone(&started) else {
-        return;
-    };
+fn images_by_keys() {
+    at_each_width(visits_images);
+}
+
+fn visits_images(browser: &mut Browser, started: &Started) {
     // The beginning of a JPEG alone, and what is no image under the name of one.
     let photo = jpeg(24, 20);
     refuses(
-        &mut browser,
-        &started,
+        browser,
+        started,
         "/images",
         ("half.jpg", &photo[..40]),
         "half.jpg: cannot be read",
     );
     refuses(
-        &mut browser,
-        &started,
+        browser,
+        started,
         "/images",
         ("bad.jpg", b"a,b\n1,2\n"),
         "expected a PNG or a JPEG",
     );
-    drops(
-        &mut browser,
-        &started,
-        "/images",
-        "ramp.png",
-        &png(24, 20, 0),
-    );
+    drops(browser, started, "/images", "ramp.png", &png(24, 20, 0));
     browser.tab_to("select[name=colour]");
     browser.press("ArrowDown");
-    submits(&mut browser);
+    submits(browser);
     browser.until("document.querySelectorAll('img.zooms').length === 4");
     browser.tab_to("img.zooms");
     browser.press("ArrowRight");
     browser.until("document.querySelector('.magnifier p')?.innerText.includes('exact')");
-    fits(&mut browser);
+    fits(browser);
 }
 
 #[test]
-fn tables_on_a_phone() {
-    let started = Started::new(&[]);
-    let Some(mut browser) = phone(&started) else {
-        return;
-    };
+fn tables_by_keys() {
+    at_each_width(visits_tables);
+}
+
+fn visits_tables(browser: &mut Browser, started: &Started) {
     refuses(
-        &mut browser,
-        &started,
+        browser,
+        started,
         "/tables",
         ("bad.csv", b"only one column\n1\n"),
         "several columns",
     );
     drops(
-        &mut browser,
-        &started,
+        browser,
+        started,
         "/tables",
         "salary.csv",
         salaries(60).as_bytes(),
     );
-    submits(&mut browser);
-    let measured = words(&mut browser, "#measured");
+    submits(browser);
+    let measured = words(browser, "#measured");
     assert!(measured.contains("RMSE 0."), "{measured}");
     browser.tab_to(".result details summary");
     browser.press("Enter");
     browser.until("document.querySelectorAll('#rows tbody tr').length === 18");
-    fits(&mut browser);
+    fits(browser);
 }
 
 /// A fleet is started, paused and gone on with.
 #[test]
-fn a_fleet_on_a_phone() {
-    let started = Started::new(&[]);
-    let Some(mut browser) = phone(&started) else {
-        return;
-    };
-    goes(&mut browser, &started, "/fleet");
+fn a_fleet_by_keys() {
+    at_each_width(visits_a_fleet);
+}
+
+fn visits_a_fleet(browser: &mut Browser, started: &Started) {
+    goes(browser, started, "/fleet");
     // No number of devices; then none that it takes. Backspaces, as a phone has them, take what stands there away.
     browser.tab_to("[name=devices]");
     for _ in 0..6 {
@@ -214,7 +212,7 @@ fn a_fleet_on_a_phone() {
     browser.type_text("many");
     browser.press("Enter");
     complains(
-        &mut browser,
+        browser,
         "form[data-post] .problem",
         "Devices: found \"many\", expected a whole number from 1 to 10000",
     );
@@ -231,11 +229,12 @@ fn a_fleet_on_a_phone() {
     browser.tab_to("#pause");
     browser.press("Enter");
     browser.until("document.getElementById('pause').innerText !== 'Pause'");
-    fits(&mut browser);
+    fits(browser);
     assert_eq!(browser.faults, [""; 0]);
     // Dots of lists are drawn in the map and in its legend alike, in light and in dark.
+    let width = browser.value("innerWidth").as_u64().unwrap() as u32;
     for is_dark in [false, true] {
-        browser.shape(390, is_dark);
+        browser.shape(width, is_dark);
         let drawn = browser.value(
             "[...document.querySelectorAll('#legend li')].filter((li) => li.innerText.includes('list')).map((li) => {\
              const style = getComputedStyle(li.querySelector('path')); return [style.fill, style.stroke]; })",
@@ -249,24 +248,24 @@ fn a_fleet_on_a_phone() {
 }
 
 #[test]
-fn experiments_on_a_phone() {
-    let started = Started::new(&[]);
-    let Some(mut browser) = phone(&started) else {
-        return;
-    };
-    goes(&mut browser, &started, "/experiments");
+fn experiments_by_keys() {
+    at_each_width(visits_experiments);
+}
+
+fn visits_experiments(browser: &mut Browser, started: &Started) {
+    goes(browser, started, "/experiments");
     browser.until("document.querySelector('#checked .good') !== null");
     // A word too many: it is complained of while one types, with its line, and the button runs nothing.
     browser.tab_to("#text");
     browser.press("End");
     browser.type_text("x");
     browser.until("document.querySelector('#checked .complaints') !== null");
-    fits(&mut browser);
+    fits(browser);
     browser.press("Escape");
     browser.press("Escape");
     browser.tab_to("#editor button[type=submit]");
     browser.press("Enter");
-    complains(&mut browser, "#editor .problem", ": not TOML");
+    complains(browser, "#editor .problem", ": not TOML");
     browser.tab_to("#text");
     browser.press("Backspace");
     browser.until("document.querySelector('#checked .good') !== null");
@@ -274,9 +273,9 @@ fn experiments_on_a_phone() {
     browser.press("Escape");
     browser.tab_to("#editor button[type=submit]");
     browser.press("Enter");
-    results(&mut browser);
-    assert!(words(&mut browser, ".result").contains("Open the report"));
-    fits(&mut browser);
+    results(browser);
+    assert!(words(browser, ".result").contains("Open the report"));
+    fits(browser);
     assert_eq!(browser.faults, [""; 0]);
 }
 
@@ -287,7 +286,7 @@ fn a_jpeg_from_upload_to_pixels() {
     let Some(mut browser) = started.browser() else {
         return;
     };
-    for width in [1280, 390] {
+    for width in WIDTHS {
         browser.shape(width, false);
         drops(
             &mut browser,
@@ -314,5 +313,31 @@ fn a_jpeg_from_upload_to_pixels() {
         browser.until("document.querySelector('.magnifier p')?.innerText.includes('exact')");
         fits(&mut browser);
         assert_eq!(browser.faults, [""; 0]);
+    }
+}
+
+/// Who has the token types it, and who has another one is told so.
+#[test]
+fn login_by_keys() {
+    let started = Started::new(&[]);
+    for width in WIDTHS {
+        let Some(mut browser) = started.browser_at("/login", width) else {
+            return;
+        };
+        let wrong = "0".repeat(started.token.len());
+        for (token, end) in [
+            (
+                &wrong,
+                "(document.querySelector('.problem')?.innerText ?? '').includes('not the token')",
+            ),
+            (&started.token, "location.pathname === '/'"),
+        ] {
+            browser.tab_to("#token");
+            browser.type_text(token);
+            browser.press("Enter");
+            browser.until("document.readyState === 'complete'");
+            browser.until(end);
+            fits(&mut browser);
+        }
     }
 }
