@@ -100,7 +100,7 @@ fn shortfalls(
         }
         if *tolerance > output.precision {
             shortfalls.push(format!(
-                "`{}`: an error of {:.1e} is demanded, noise of up to {tolerance:.1e} is stated in its \
+                "`{}`: noise of at most {:.1e} is demanded, of up to {tolerance:.1e} is stated in its \
                  place: {}",
                 output.name,
                 output.precision,

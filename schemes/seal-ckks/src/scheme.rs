@@ -86,8 +86,9 @@ impl Scheme for SealCkks {
                     "How that polynomial is fitted on the derived range.",
                 ),
                 OptionSpec::new("max_degrees", OptionKind::Text, "Maximum, minimum, relu, abs: degrees of the polynomials whose composition stands for the \
-                     sign, such as `7,7,13`, first applied first; or `auto`, the most precise ones for which \
-                     there are levels.").default(OptionValue::Text(AUTO.into())).rule(are_degrees),
+                     sign, such as `7,7,13`, first applied first; or `auto`, those of the fewest levels that \
+                     keep the precision wanted of the outputs by their proven error, and the most precise ones for \
+                     which there are levels where none do.").default(OptionValue::Text(AUTO.into())).rule(are_degrees),
                 OptionSpec::new("comparison_degrees", OptionKind::Text, "Comparisons, steps, signs: likewise; `auto` finds those of least depth that keep \
                      `sign_error`.").default(OptionValue::Text(AUTO.into())).rule(are_degrees),
                 OptionSpec::integer(
@@ -181,7 +182,7 @@ impl Scheme for SealCkks {
             return Ok(lower(program, &capabilities)?);
         }
         let scale_bits = options.integer("scale_bits").ok().map(|b| b as u32);
-        Ok(precision::deepest(
+        Ok(precision::composed(
             program,
             &capabilities,
             security,

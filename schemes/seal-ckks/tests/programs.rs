@@ -470,9 +470,9 @@ fn comparisons() {
     }
 }
 
-/// The notes of a lowering, or its refusal.
-fn lowered(rounds: u32, set: &[(&str, OptionValue)]) -> Result<String, String> {
-    let p = program(64, 1 << rounds, 255.0, 0.5, |b, x| {
+/// The notes of a lowering of so many rounds of `max` of values up to 255 either way, or its refusal.
+fn lowered(rounds: u32, precision: f64, set: &[(&str, OptionValue)]) -> Result<String, String> {
+    let p = program(64, 1 << rounds, 255.0, precision, |b, x| {
         let mut x = x.to_vec();
         while x.len() > 1 {
             x = x.chunks(2).map(|p| b.max(p[0], p[1]).unwrap()).collect();
@@ -482,7 +482,7 @@ fn lowered(rounds: u32, set: &[(&str, OptionValue)]) -> Result<String, String> {
     match SealCkks.lower(&p, &options(set), SECURITY) {
         Ok(lowered) => Ok(format!(
             "{} in {} levels",
-            lowered.notes()[0],
+            lowered.notes().join("\n"),
             lowered.depth()
         )),
         Err(error) => Err(error.to_string()),
@@ -490,22 +490,50 @@ fn lowered(rounds: u32, set: &[(&str, OptionValue)]) -> Result<String, String> {
 }
 
 #[test]
-fn maxima_are_as_precise_as_there_are_levels() {
-    for (rounds, degrees, levels) in [(1, "15, 15, 15", 14), (2, "7, 15, 15", 25)] {
-        let note = lowered(rounds, &[]).unwrap();
-        assert!(note.contains(&format!("degrees {degrees} ")), "{note}");
-        assert!(note.ends_with(&format!("in {levels} levels")), "{note}");
+fn maxima_are_as_precise_as_is_wanted_or_there_are_levels() {
+    let kept = "the fewest levels that keep the precision wanted, off by at most ";
+    let short = "the most precise ones that there is room for, off by at most ";
+    for (rounds, precision, degrees, levels, why) in [
+        // Of the fewest levels first, then of the fewest products.
+        (1, 255.0, "7", 5, kept),
+        (1, 9.0, "3, 7", 7, kept),
+        (1, 6.0, "31", 7, kept),
+        (1, 1.0, "7, 7, 7", 11, kept),
+        (1, 0.5, "7, 7, 15", 12, kept),
+        (1, 0.12, "15, 15, 15", 14, kept),
+        (2, 1.0, "7, 7, 15", 23, kept),
+        (2, 0.5, "7, 15, 15", 25, kept),
+        // What is wanted takes more levels than there are, or is beyond all compositions.
+        (2, 0.25, "7, 15, 15", 25, short),
+        (2, 0.1, "7, 15, 15", 25, short),
+    ] {
+        let note = lowered(rounds, precision, &[]).unwrap();
+        assert!(
+            note.contains(&format!("degrees {degrees} ")),
+            "{precision}: {note}"
+        );
+        assert!(
+            note.ends_with(&format!("in {levels} levels")),
+            "{precision}: {note}"
+        );
+        assert!(note.contains(why), "{precision}: {note}");
     }
+    // The finest there is, and it has room.
+    let note = lowered(1, 1e-3, &[]).unwrap();
+    assert!(note.contains("degrees 15, 15, 15 "), "{note}");
     // Too many rounds: the least that would do, and what there is.
-    let refusal = lowered(4, &[]).unwrap_err();
+    let refusal = lowered(4, 0.5, &[]).unwrap_err();
     assert!(refusal.contains("37 levels"), "{refusal}");
     assert!(refusal.contains("so many do: 26"), "{refusal}");
     assert!(refusal.contains("max_degrees"), "{refusal}");
+    // Coarse enough for what is wanted, they fit.
+    let note = lowered(4, 64.0, &[]).unwrap();
+    assert!(note.contains(kept), "{note}");
     let text = |degrees: &str| [("max_degrees", OptionValue::Text(degrees.into()))];
-    let note = lowered(4, &text("15")).unwrap();
+    let note = lowered(4, 0.5, &text("15")).unwrap();
     assert!(note.ends_with("in 21 levels"), "{note}");
     for bad in ["7,8", "", "7;7", "1", "7,,7", "99"] {
-        let refusal = lowered(1, &text(bad)).unwrap_err();
+        let refusal = lowered(1, 0.5, &text(bad)).unwrap_err();
         assert!(refusal.starts_with("max_degrees: "), "{refusal}");
         assert!(refusal.contains("expected"), "{refusal}");
     }
@@ -737,7 +765,7 @@ fn a_precision_that_does_not_fit_is_told() {
         let [words] = told.as_slice() else {
             panic!("{told:?}")
         };
-        for expected in ["`y`: an error of 1.0e-13 is demanded, noise of up to ", why] {
+        for expected in ["`y`: noise of at most 1.0e-13 is demanded, of up to ", why] {
             assert!(words.contains(expected), "{words}");
         }
     }

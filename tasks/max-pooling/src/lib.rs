@@ -142,9 +142,9 @@ fn options() -> Vec<OptionSpec> {
             "precision",
             1e-9..=64.0,
             0.5,
-            "Error wanted of rounding and noise, in grey levels: below one half, a pixel rounds to \
-             the right one. By how much an approximated maximum is off besides, options of the \
-             scheme decide.",
+            "Error wanted, in grey levels: below one half, a pixel rounds to the right one. A \
+             scheme that approximates maxima takes the least work that is proven to keep it, \
+             noise included, unless its options say otherwise, or as much as it has room for.",
         ),
         OptionSpec::number(
             "tolerance",

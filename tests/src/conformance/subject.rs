@@ -299,6 +299,20 @@ impl Ready {
             exact,
             bound,
         );
+        // What polynomials stand in for is proven to be no further off.
+        let proven = self.lowered.approximation(id);
+        if let (Some(proven), None) = (proven, self.lowered.client(id)) {
+            let lowered = self.lowered.simulate(tables);
+            let lowered = &lowered.unwrap_or_else(|e| panic!("{label}: lowered: {e}"))[i];
+            let rounding = 1e-9 * (1.0 + largest);
+            within(
+                &label,
+                "the oracle, lowered",
+                lowered,
+                exact,
+                proven + rounding,
+            );
+        }
         // A client's function may magnify noise, but no more than it magnifies the values.
         if self.lowered.client(id).is_none() {
             within(&label, "the oracle", got, exact, bound + tolerances[i]);

@@ -66,10 +66,11 @@ impl Rewriter<'_> {
         let domain = Interval::symmetric(self.range(value).magnitude().max(1.0));
         let degree = approximation.sigmoid_degree;
         let polynomial = Polynomial::fit(domain, degree, approximation.fit, exact)?;
+        let off = polynomial.max_error(exact);
+        self.error = Some(off);
         self.note(format!(
-            "sigmoid: polynomial of degree {} on {domain}, largest error {:.2e}",
+            "sigmoid: polynomial of degree {} on {domain}, largest error {off:.2e}",
             polynomial.degree(),
-            polynomial.max_error(exact)
         ));
         self.emit(Op::Polynomial { value, polynomial }, ANY)
     }
@@ -77,6 +78,8 @@ impl Rewriter<'_> {
     /// The sign or the step of `value`, by the polynomials for comparisons.
     fn sign(&mut self, value: ValueId, ending: Ending, wanted: &Approximation) -> Emitted {
         let magnitude = self.operand(value, OpKind::Sign)?;
+        // Where the operand is near 0, it is off by all of the jump.
+        self.error = None;
         let composition = match &wanted.comparison_degrees {
             Some(degrees) => SignComposition::new(degrees, wanted.sign_margin)?,
             None => SignComposition::for_comparison(wanted.sign_margin, wanted.sign_error)?,
@@ -131,6 +134,7 @@ impl Rewriter<'_> {
     }
 
     fn note_extreme(&mut self, kind: OpKind, composition: &SignComposition, off: f64) {
+        self.error = Some(off);
         self.note(format!(
             "{kind}: minimax polynomials of degrees {} for the sign, {} levels with the product; each off by \
              at most {off:.2e}",

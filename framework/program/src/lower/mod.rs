@@ -3,7 +3,8 @@
 //! The passes, in order, each a file of this folder: constants are folded (`simplify`); what the
 //! client may finish is cut off (`defer`); missing operations are rewritten (`rewrite`,
 //! `functions`), equal ones shared on the way (`emit`); what no output needs is dropped
-//! (`prune`); levels are counted (`levels`). Every pass yields a checked program, so ranges are
+//! (`prune`); levels are counted (`levels`). How far approximations carry to the outputs is summed up on the
+//! way (`carried`). Every pass yields a checked program, so ranges are
 //! carried along.
 
 mod capabilities;
@@ -37,8 +38,17 @@ pub struct Lowered {
     program: Program,
     client: Vec<Option<Program>>,
     levels: Vec<u32>,
+    /// The largest error of each output by what stands in for functions, where one is known.
+    approximations: Vec<Option<f64>>,
+    /// Whether each of them takes no more than its part of the output's precision.
+    keeps_precision: bool,
     notes: Vec<String>,
 }
+
+/// The part of an output's precision that polynomials may take in the place of functions: noise is left the
+/// rest, as the precision of the server's output. Where they take more, what stands in for functions was not
+/// chosen by the precision, and noise may take all of it.
+const APPROXIMATED: f64 = 0.85;
 
 impl Lowered {
     /// A program that was lowered for these capabilities elsewhere, as it reaches a plugin behind
@@ -57,6 +67,8 @@ impl Lowered {
         Ok(Self {
             original: program.clone(),
             client: vec![None; program.outputs().len()],
+            approximations: vec![Some(0.0); program.outputs().len()],
+            keeps_precision: true,
             program,
             levels,
             notes: Vec::new(),
@@ -71,6 +83,8 @@ impl Lowered {
             client: self.client.clone(),
             levels: levels::assign(&program, model),
             program,
+            approximations: self.approximations.clone(),
+            keeps_precision: self.keeps_precision,
             notes: self.notes.clone(),
         }
     }
@@ -113,6 +127,20 @@ impl Lowered {
     /// The most levels that any value consumes.
     pub fn depth(&self) -> u32 {
         self.levels.iter().copied().max().unwrap_or(0)
+    }
+
+    /// The most that an element of the server's output may be off by since polynomials stand in for functions,
+    /// in its unit, before noise and rounding; 0 where none do. `None` where no such bound is known: behind a
+    /// sign or a comparison, whose operand may be anywhere near the jump, or a polynomial of what is
+    /// approximated. Of a program that was [given](Self::given) nothing is known to stand for anything else.
+    pub fn approximation(&self, output: OutputId) -> Option<f64> {
+        self.approximations.get(output.index()).copied().flatten()
+    }
+
+    /// Whether what stands in for functions is proven to be off by no more than 85 % of the precision of each
+    /// output, so that a part of it is left for noise.
+    pub fn keeps_precision(&self) -> bool {
+        self.keeps_precision
     }
 
     /// What was rewritten, in words.
@@ -188,14 +216,23 @@ pub fn lower(program: &Program, capabilities: &Capabilities) -> Result<Lowered, 
             ));
         }
     }
-    let rewritten = rewrite::rewrite(&server, capabilities, &mut notes)?;
-    let pruned = prune::prune(&rewritten).map_err(stuck)?;
+    let (rewritten, approximations) = rewrite::rewrite(&server, capabilities, &mut notes)?;
+    let mut pruned = prune::prune(&rewritten).map_err(stuck)?;
+    let mut keeps_precision = true;
+    for (output, off) in pruned.outputs.iter_mut().zip(&approximations) {
+        match off.filter(|off| *off <= APPROXIMATED * output.precision) {
+            Some(off) => output.precision -= off,
+            None => keeps_precision = false,
+        }
+    }
     let levels = levels::assign(&pruned, capabilities.levels);
     Ok(Lowered {
         original: program.clone(),
         program: pruned,
         client,
         levels,
+        approximations,
+        keeps_precision,
         notes,
     })
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::super::{Interval, Op, OpKind, Program, ProgramError, Public, ValueId};
 use super::capabilities::Capabilities;
+use super::carried::through;
 use super::chebyshev::{self, Sink};
 use super::emit::Emitter;
 use super::prune::needed;
@@ -19,24 +20,27 @@ pub(super) const ANY: Interval = Interval {
     high: f64::INFINITY,
 };
 
-/// The program in operations that `capabilities` has.
+/// The program in operations that `capabilities` has, and the largest error of each output by what stands in
+/// for functions, where one is known.
 pub(super) fn rewrite(
     program: &Program,
     capabilities: &Capabilities,
     notes: &mut Vec<String>,
-) -> Result<Program, Refusal> {
+) -> Result<(Program, Vec<Option<f64>>), Refusal> {
     let emitter = Emitter::like(program).map_err(stuck)?;
     let mut rewriter = Rewriter {
         emitter,
         capabilities,
         notes,
         approximated: false,
+        error: Some(0.0),
         extremes: None,
         units: HashMap::new(),
         rounds: 0,
     };
     let rounds = rounds_to_come(program);
     let mut approximate = vec![false; program.values().len()];
+    let mut errors: Vec<Option<f64>> = Vec::with_capacity(program.values().len());
     let mut map: Vec<ValueId> = Vec::with_capacity(program.values().len());
     let needed = needed(program);
     let relies = program.relies_on_statements();
@@ -44,6 +48,7 @@ pub(super) fn rewrite(
         if !needed[id.index()] {
             // Dead, and maybe beyond the scheme: no reason to refuse. Never read again.
             map.push(ValueId::from_index(0));
+            errors.push(None);
             continue;
         }
         let op = value.op().map_operands(|v| map[v.index()]);
@@ -57,6 +62,7 @@ pub(super) fn rewrite(
         } else {
             value.range()
         };
+        rewriter.error = Some(0.0);
         let new = rewriter.emit(op, known).map_err(|refusal| match refusal {
             Failure::Refused(mut refusal) => {
                 if refusal.operation != value.op().kind().name() {
@@ -69,9 +75,17 @@ pub(super) fn rewrite(
             Failure::Program(error) => stuck(error),
         })?;
         approximate[id.index()] = rewriter.approximated;
+        let before = through(program, value.op(), &errors);
+        errors.push(before.zip(rewriter.error).map(|(before, own)| before + own));
         map.push(new);
     }
-    rewriter.emitter.finish(program, &map).map_err(stuck)
+    let outputs = program.outputs().iter().map(|output| {
+        let of_columns = output.values.iter().map(|v| errors[v.index()]);
+        of_columns.reduce(|a, b| Some(a?.max(b?))).flatten()
+    });
+    let outputs = outputs.collect();
+    let rewritten = rewriter.emitter.finish(program, &map).map_err(stuck)?;
+    Ok((rewritten, outputs))
 }
 
 /// For each `max` or `min`, how many more of them its result goes through, one behind the other.
@@ -106,6 +120,8 @@ pub(super) struct Rewriter<'a> {
     notes: &'a mut Vec<String>,
     /// Whether the operation being emitted, or one before it, is only near what it stands for.
     pub(super) approximated: bool,
+    /// The largest error of the polynomials that stand in for the operation being emitted; `None` at a jump.
+    pub(super) error: Option<f64>,
     /// The polynomials for `max` and its like, once they are needed.
     pub(super) extremes: Option<SignComposition>,
     /// Results of `max` and `min` in units that bring them to about `[-1, 1]`, and those units.

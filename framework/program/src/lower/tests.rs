@@ -90,6 +90,28 @@ fn grid(bound: f64) -> Array2<f64> {
     Array2::from_shape_fn((64, 1), |(i, _)| bound * (2.0 * i as f64 / 63.0 - 1.0))
 }
 
+/// No output is further from the exact one than is said of it.
+#[track_caller]
+fn check_approximations(lowered: &Lowered, expect: &[Array2<f64>], got: &[Array2<f64>]) {
+    for (id, (expect, got)) in lowered
+        .original()
+        .output_ids()
+        .into_iter()
+        .zip(expect.iter().zip(got))
+    {
+        let Some(proven) = lowered.approximation(id) else {
+            continue;
+        };
+        for (e, g) in expect.iter().zip(got) {
+            let room = proven + 1e-9 * (1.0 + e.abs());
+            assert!(
+                (e - g).abs() <= room,
+                "{e}, got {g}, proven within {proven}"
+            );
+        }
+    }
+}
+
 #[track_caller]
 fn check(program: &Program, inputs: &[Array2<f64>], tolerance: f64) -> Lowered {
     let lowered = lower(program, &arithmetic()).unwrap();
@@ -102,6 +124,7 @@ fn check(program: &Program, inputs: &[Array2<f64>], tolerance: f64) -> Lowered {
     }
     let expect = program.interpret(inputs).unwrap();
     let got = lowered.simulate(inputs).unwrap();
+    check_approximations(&lowered, &expect, &got);
     for (expect, got) in expect.iter().zip(&got) {
         for (e, g) in expect.iter().zip(got) {
             assert!(
@@ -273,6 +296,23 @@ fn check_tournament(degrees: &[usize], rounds: u32) {
     // Room for the rounds to come, up to three, rounded up.
     let room = (1.0 + composition.error()).powi(rounds as i32 - 1);
     let claimed = f64::from(rounds) * composition.shortfall() * (255.0 * room).ceil();
+    let proven = lowered.approximation(program.output_ids()[0]).unwrap();
+    assert!(
+        (proven / claimed - 1.0).abs() < 1e-12,
+        "{degrees:?}: {proven}, {claimed}"
+    );
+    // Noise has the rest, where enough of a rest is left.
+    let (wanted, left) = (
+        program.outputs()[0].precision,
+        lowered.program().outputs()[0].precision,
+    );
+    assert_eq!(lowered.keeps_precision(), proven <= 0.85 * wanted);
+    let rest = if lowered.keeps_precision() {
+        wanted - proven
+    } else {
+        wanted
+    };
+    assert_eq!(left, rest, "{degrees:?}");
     assert!(worst <= claimed, "{degrees:?}: {worst} over {claimed}");
     assert!(worst >= 0.3 * claimed, "{degrees:?}: {worst}, {claimed}");
 }
@@ -325,12 +365,68 @@ fn check_extremes(
             let at = ((i + i * j * step) % 64) as f64 / 63.0;
             ranges[j].clamp(ranges[j].low + at * ranges[j].width())
         });
-        let expect = &program.interpret(std::slice::from_ref(&table)).unwrap()[0];
-        let got = &lowered.simulate(&[table]).unwrap()[0];
-        for (e, g) in expect.iter().zip(got) {
+        let expect = program.interpret(std::slice::from_ref(&table)).unwrap();
+        let got = lowered.simulate(&[table]).unwrap();
+        assert!(lowered.approximation(program.output_ids()[0]).is_some());
+        check_approximations(&lowered, &expect, &got);
+        for (e, g) in expect[0].iter().zip(&got[0]) {
             assert!((e - g).abs() <= claimed, "{g}, expected {e} to {claimed}");
         }
     }
+}
+
+#[test]
+fn approximations_carry_to_the_outputs() {
+    let b = |body: fn(&mut ProgramBuilder, ValueId, ValueId) -> ValueId| {
+        let mut b = ProgramBuilder::new("carried");
+        let (_, x) = b.input(input(2, 64, 3.0)).unwrap();
+        let y = body(&mut b, x[0], x[1]);
+        b.output(output(vec![y])).unwrap();
+        let lowered = lower(&b.finish().unwrap(), &arithmetic()).unwrap();
+        lowered.approximation(lowered.original().output_ids()[0])
+    };
+    let one = b(|b, x, y| b.max(x, y).unwrap()).unwrap();
+    assert!(one > 0.0);
+    let near = |found: Option<f64>, expected: f64| {
+        assert!(
+            (found.unwrap() / expected - 1.0).abs() < 1e-12,
+            "{found:?}, expected {expected}"
+        );
+    };
+    near(
+        b(|b, x, y| {
+            let max = b.max(x, y).unwrap();
+            b.weighted_sum(vec![(max, (-4.0).into()), (x, 9.0.into())], 7.0)
+                .unwrap()
+        }),
+        4.0 * one,
+    );
+    // Both factors are up to 3.
+    near(
+        b(|b, x, y| {
+            let (max, min) = (b.max(x, y).unwrap(), b.min(x, y).unwrap());
+            b.mul(max, min).unwrap()
+        }),
+        6.0 * one + one * one,
+    );
+    near(
+        b(|b, x, y| {
+            let max = b.max(x, y).unwrap();
+            b.sum(max, 8).unwrap()
+        }),
+        8.0 * one,
+    );
+    // Nothing stands in for anything.
+    assert_eq!(b(|b, x, y| b.mul(x, y).unwrap()), Some(0.0));
+    // Near the jump, all of it is missed.
+    assert_eq!(b(|b, x, _| b.push(Op::Step(x)).unwrap()), None);
+    assert_eq!(
+        b(|b, x, y| {
+            let step = b.push(Op::Step(x)).unwrap();
+            b.add(step, y).unwrap()
+        }),
+        None
+    );
 }
 
 #[test]
