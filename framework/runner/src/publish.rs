@@ -129,12 +129,13 @@ fn renew(arguments: &PublishArguments) -> Result<ExitCode, String> {
     Ok(code)
 }
 
-/// The newest run of each experiment. One that was interrupted is an error: its answer would be of a part.
+/// The newest run of each experiment, of those that began in one second the last. One that was interrupted is
+/// an error: its answer would be of a part.
 fn newest(read: Vec<Read>) -> Result<BTreeMap<String, Read>, String> {
     let mut newest: BTreeMap<String, Read> = BTreeMap::new();
     for run in read {
         let name = run.records.run.experiment.clone();
-        let is_newer = |other: &Read| run.records.run.started > other.records.run.started;
+        let is_newer = |other: &Read| run.records.run.started >= other.records.run.started;
         if newest.get(&name).is_none_or(is_newer) {
             newest.insert(name, run);
         }

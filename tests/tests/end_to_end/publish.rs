@@ -128,6 +128,27 @@ fn a_run_is_published_and_changes_are_found() {
 }
 
 #[test]
+fn of_runs_of_one_second_the_last_is_published() {
+    let place = Place::new();
+    let dataset = "use = \"wine-quality\"\nlimit = 50\ntest_fraction = 0.3";
+    let more = "[[scheme]]\nuse = \"plaintext\"\n[run]\nrepetitions = 1\nwarmup = 0";
+    let text = experiment(dataset, "use = \"column-statistics\"", more);
+    place.write("e.toml", &text);
+    place.call(&["run", "e.toml"]).ends_with(0);
+    let first = fs::canonicalize(place.path("runs/latest")).unwrap();
+    let second = format!("{}-2", first.display());
+    fs::create_dir(&second).unwrap();
+    let records = fs::read_to_string(first.join("records.jsonl")).unwrap();
+    let again = records.replacen("\"Why?\"", "\"Why again?\"", 1);
+    assert_ne!(records, again);
+    fs::write(format!("{second}/records.jsonl"), again).unwrap();
+    let publish = ["publish", "--into", "kept", "--site", "site"];
+    place.call(&publish).ends_with(0);
+    let index = fs::read_to_string(place.path("kept/README.md")).unwrap();
+    assert!(index.contains("Why again?"), "{index}");
+}
+
+#[test]
 fn what_cannot_be_published_is_told() {
     let place = Place::new();
     let said = |arguments: &[&str], words: &[&str]| {
